@@ -1,0 +1,192 @@
+//! The command line `lensflow`: a thin layer over the library. Arguments in [`args`], the bar in [`progress`], the two jobs here.
+
+mod args;
+mod progress;
+
+use anyhow::Context;
+use args::{Audit, Cli, Command, Generate, LogFormat, Talk};
+use clap::{CommandFactory, Parser};
+use lensflow::audit::Order;
+use lensflow::error::{Error, Kind};
+use lensflow::report::output::Output;
+use lensflow::report::table::TableWriter;
+use lensflow::report::text::{Style, render};
+use lensflow::report::{Report, rows};
+use lensflow::source::files::Files;
+use lensflow::source::synthetic;
+use lensflow::{Pipeline, Result};
+use progress::Progress;
+use std::io::{IsTerminal, Write};
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Instant;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    if let Err(error) = log(&cli.talk) {
+        eprintln!("lensflow: {error:#}");
+        return ExitCode::FAILURE;
+    }
+    let done = match &cli.command {
+        Command::Audit(audit) => run_audit(audit, &cli.talk),
+        Command::Generate(generate) => run_generate(generate),
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(*shell, &mut Cli::command(), "lensflow", &mut script);
+            print(&script)
+        }
+        Command::Man => man(),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error.is_broken_pipe() => ExitCode::SUCCESS,
+        Err(error) => {
+            match cli.talk.log_format {
+                LogFormat::Json => tracing::error!(help = error.advice(), "{error}"),
+                LogFormat::Text => {
+                    eprintln!("lensflow: {error}");
+                    if let Some(help) = error.advice() {
+                        eprintln!("  help: {help}");
+                    }
+                }
+            }
+            ExitCode::from(if error.kind() == Kind::Usage { 2 } else { 1 })
+        }
+    }
+}
+
+/// Sends messages to stderr, and keeps panics off it: they come back as errors.
+fn log(talk: &Talk) -> anyhow::Result<()> {
+    let level = match (talk.quiet, talk.verbose) {
+        (true, _) => tracing::Level::ERROR,
+        (_, 0) => tracing::Level::WARN,
+        (_, 1) => tracing::Level::INFO,
+        _ => tracing::Level::DEBUG,
+    };
+    let color = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
+    let lines = tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr).with_ansi(color).with_target(false);
+    let installed = match talk.log_format {
+        LogFormat::Text => tracing::subscriber::set_global_default(lines.without_time().finish()),
+        LogFormat::Json => tracing::subscriber::set_global_default(lines.json().finish()),
+    };
+    installed.context("messages cannot be set up")?;
+    std::panic::set_hook(Box::new(|panic| tracing::debug!("{panic}")));
+    Ok(())
+}
+
+fn run_audit(args: &Audit, talk: &Talk) -> Result<()> {
+    let began = Instant::now();
+    let spec = args.spec()?;
+    args.check_outputs()?;
+    let inputs = if args.input.is_empty() && !std::io::stdin().is_terminal() { vec!["-".to_owned()] } else { args.input.clone() };
+    if inputs.is_empty() {
+        return Err(Error::usage("no input is given").help("name files, folders or globs, or pipe rows into lensflow audit -"));
+    }
+    let files = Files::find(&inputs, args.format()?, spec.columns.clone(), spec.batch_rows)?;
+    // Outputs are opened before the work and put in place after it: a folder that cannot be written to is found out at once.
+    let order = if args.sorted { Order::Sorted } else { Order::Engine };
+    let table = |path: &Option<std::path::PathBuf>, schema| path.as_ref().map(|p| TableWriter::create(p, None, &schema)).transpose();
+    let rfm_out = table(&args.rfm_out, rows::rfm_schema())?;
+    let migration_out = table(&args.migration_out, rows::migration_schema())?;
+    let rejects_out = table(&args.rejects, rows::reject_schema())?;
+    let reports = args.report.iter().map(|path| Ok((ReportFormat::of(path)?, Output::create(path)?))).collect::<Result<Vec<_>>>()?;
+
+    let mut pipeline = Pipeline::builder().spec(spec).build()?;
+    let stats = pipeline.stats();
+    let bar = (std::io::stderr().is_terminal() && !talk.quiet).then(|| Progress::watch(stats.clone()));
+    pipeline.run(files)?;
+    let audit = pipeline.finish()?;
+
+    let mut outputs = Vec::new();
+    if let Some(mut table) = rfm_out {
+        audit.rfm(order)?.try_for_each(|batch| table.write(&batch?))?;
+        outputs.push(table.finish()?);
+    }
+    if let Some(mut table) = migration_out {
+        audit.migrations(order)?.try_for_each(|batch| table.write(&batch?))?;
+        outputs.push(table.finish()?);
+    }
+    if let Some(mut table) = rejects_out {
+        table.write(&audit.reject_batch()?)?;
+        outputs.push(table.finish()?);
+    }
+    for (format, mut output) in reports {
+        let text = format.render(&audit.report)?;
+        output.write_all(text.as_bytes()).map_err(|e| Error::io("cannot write the report", e))?;
+        outputs.push(output);
+    }
+    drop(bar);
+    if !args.report.is_empty() {
+        audit.report.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+    }
+    for output in outputs {
+        output.commit()?;
+    }
+    if args.report.is_empty() && !writes_to_stdout(args) {
+        print(render(&audit.report, Style::Text).as_bytes())?;
+    }
+    let (counts, seconds) = (stats.snapshot(), began.elapsed().as_secs_f64());
+    tracing::info!(rows = counts.rows_read, customers = counts.customers, seconds, "done");
+    Ok(())
+}
+
+fn writes_to_stdout(args: &Audit) -> bool {
+    [&args.rfm_out, &args.migration_out, &args.rejects].into_iter().flatten().any(|path| path == Path::new("-"))
+}
+
+#[derive(Clone, Copy)]
+enum ReportFormat {
+    Json,
+    Text(Style),
+}
+
+impl ReportFormat {
+    fn of(path: &Path) -> Result<Self> {
+        match path.extension().and_then(|e| e.to_str()) {
+            Some("json") => Ok(ReportFormat::Json),
+            Some("md") => Ok(ReportFormat::Text(Style::Markdown)),
+            Some("txt") => Ok(ReportFormat::Text(Style::Text)),
+            _ if path == Path::new("-") => Ok(ReportFormat::Json),
+            _ => {
+                Err(Error::usage(format!("--report {}: the extension says no format", path.display())).help("end it in .json, .md or .txt"))
+            }
+        }
+    }
+
+    fn render(self, report: &Report) -> Result<String> {
+        match self {
+            ReportFormat::Json => report.to_json(),
+            ReportFormat::Text(style) => Ok(render(report, style)),
+        }
+    }
+}
+
+fn run_generate(args: &Generate) -> Result<()> {
+    let generator = args.synthetic()?.generator()?;
+    let mut table = TableWriter::create(&args.output, args.format()?, &synthetic::schema())?;
+    let threads = match args.workers {
+        Some(0) => return Err(Error::usage("0 workers cannot do any work")),
+        workers => workers.unwrap_or(0),
+    };
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+    let pool = pool.map_err(|e| Error::internal("cannot start threads").cause(e))?;
+    pool.install(|| generator.write(|batch| table.write(batch)))?;
+    table.finish()?.commit()
+}
+
+fn man() -> Result<()> {
+    let mut page = Vec::new();
+    let command = Cli::command();
+    let mut write = |command: clap::Command| clap_mangen::Man::new(command).render(&mut page).map_err(|e| Error::io("cannot write", e));
+    write(command.clone())?;
+    for subcommand in command.get_subcommands().filter(|c| matches!(c.get_name(), "audit" | "generate")) {
+        let name: &'static str = if subcommand.get_name() == "audit" { "lensflow-audit" } else { "lensflow-generate" };
+        write(subcommand.clone().name(name))?;
+    }
+    print(&page)
+}
+
+fn print(bytes: &[u8]) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(bytes).and_then(|()| out.flush()).map_err(|e| Error::io("cannot write to stdout", e))
+}

@@ -1,0 +1,68 @@
+//! The progress bar: drawn from [`Stats`] on stderr, only when that is a terminal, and gone when the work is done.
+
+use indicatif::{HumanCount, ProgressBar, ProgressStyle};
+use lensflow::error::Stage;
+use lensflow::route::PARTITIONS;
+use lensflow::stats::Stats;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+const REDRAW: Duration = Duration::from_millis(100);
+
+/// Draws until it is dropped.
+pub(crate) struct Progress {
+    over: Arc<AtomicBool>,
+    drawing: Option<JoinHandle<()>>,
+}
+
+impl Progress {
+    pub(crate) fn watch(stats: Arc<Stats>) -> Self {
+        let over = Arc::new(AtomicBool::new(false));
+        let seen = over.clone();
+        let drawing = std::thread::Builder::new().name("progress".to_owned()).spawn(move || {
+            let bar = ProgressBar::new(0);
+            let began = Instant::now();
+            while !seen.load(Ordering::Relaxed) {
+                draw(&bar, &stats, began);
+                std::thread::sleep(REDRAW);
+            }
+            bar.finish_and_clear();
+        });
+        // Without a thread there is no bar, and nothing else is lost.
+        Progress { over, drawing: drawing.ok() }
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.over.store(true, Ordering::Relaxed);
+        if let Some(drawing) = self.drawing.take() {
+            let _ = drawing.join();
+        }
+    }
+}
+
+fn draw(bar: &ProgressBar, stats: &Stats, began: Instant) {
+    let now = stats.snapshot();
+    let stage = stats.stage();
+    let rate = now.rows_read as f64 / began.elapsed().as_secs_f64().max(0.001);
+    let reading = stage == Stage::Accumulate || stage == Stage::Source;
+    let (done, all) = match reading {
+        true => (now.bytes_read, now.bytes_total),
+        false => (now.partitions_finished, PARTITIONS as u64),
+    };
+    let shape = if all == 0 || stage == Stage::Report { "{spinner} {msg} {elapsed}" } else { "{wide_bar} {percent:>3} % {msg} ETA {eta}" };
+    if let Ok(style) = ProgressStyle::with_template(shape) {
+        bar.set_style(style);
+    }
+    bar.set_length(all);
+    bar.set_position(done.min(all));
+    let rows = HumanCount(now.rows_read);
+    bar.set_message(match reading {
+        true => format!("{stage}: {rows} rows, {} rows/s", HumanCount(rate as u64)),
+        false => format!("{stage}: {rows} rows, {} customers", HumanCount(now.customers)),
+    });
+    bar.tick();
+}

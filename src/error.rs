@@ -1,0 +1,228 @@
+//! The one public error: what went wrong, where, and what to do about it.
+//!
+//! Every stage builds an [`Error`] with a [`Kind`] (which decides the exit code of the command line) and as much context as it has:
+//! the input, the row in it, the stage. `Display` is the message for people; [`std::error::Error::source`] is the cause underneath.
+
+use std::fmt;
+
+/// What every fallible function of this crate returns.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What sort of fault it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Kind {
+    /// The caller asked for something that makes no sense: overlapping windows, zero workers. The command line exits with 2.
+    Usage,
+    /// The input says something that it must not: a bad row, a truncated file, a missing column. Exit code 1.
+    Data,
+    /// The operating system refused a read or a write. Exit code 1.
+    Io,
+    /// A bug in lensflow or in a caller's own stage, such as a panic in a worker. Exit code 1.
+    Internal,
+}
+
+/// A stage of the pipeline, as errors, thread names and tracing spans call it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Stage {
+    /// Reading and decoding input.
+    Source,
+    /// Hashing ids and scattering rows to partitions.
+    Route,
+    /// Folding rows into customers' states.
+    Accumulate,
+    /// Turning a partition's states into RFM blocks.
+    Finalize,
+    /// Observing blocks.
+    Lens,
+    /// Merging partials and finishing answers.
+    Reduce,
+    /// Writing answers and rows.
+    Report,
+}
+
+impl fmt::Display for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Stage::Source => "source",
+            Stage::Route => "route",
+            Stage::Accumulate => "accumulate",
+            Stage::Finalize => "finalize",
+            Stage::Lens => "lens",
+            Stage::Reduce => "reduce",
+            Stage::Report => "report",
+        })
+    }
+}
+
+/// An error with its context. Small to move: the parts are boxed.
+#[derive(Debug)]
+pub struct Error(Box<Parts>);
+
+#[derive(Debug)]
+struct Parts {
+    kind: Kind,
+    stage: Option<Stage>,
+    input: Option<String>,
+    row: Option<u64>,
+    line: Option<u64>,
+    message: String,
+    help: Option<String>,
+    cause: Option<Box<dyn std::error::Error + Send + Sync>>,
+    /// Somebody else failed; this is only how it was noticed.
+    echo: bool,
+}
+
+impl Error {
+    /// An error of the given kind with its message; context is added with the methods below.
+    pub fn new(kind: Kind, message: impl Into<String>) -> Self {
+        let message = message.into();
+        Error(Box::new(Parts { kind, stage: None, input: None, row: None, line: None, message, help: None, cause: None, echo: false }))
+    }
+
+    /// A [`Kind::Usage`] error.
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self::new(Kind::Usage, message)
+    }
+
+    /// A [`Kind::Data`] error.
+    pub fn data(message: impl Into<String>) -> Self {
+        Self::new(Kind::Data, message)
+    }
+
+    /// A [`Kind::Io`] error: what was being done, and the operating system's answer.
+    pub fn io(doing: impl Into<String>, cause: std::io::Error) -> Self {
+        Self::new(Kind::Io, doing).cause(cause)
+    }
+
+    /// A [`Kind::Internal`] error.
+    pub fn internal(message: impl Into<String>) -> Self {
+        Self::new(Kind::Internal, message)
+    }
+
+    /// What a thread stops with when the run has ended elsewhere: never the first cause.
+    pub(crate) fn ended(stage: Stage) -> Self {
+        let mut error = Self::internal("the run was ended").stage(stage);
+        error.0.echo = true;
+        error
+    }
+
+    /// Whether this is how another failure was noticed.
+    pub(crate) fn is_echo(&self) -> bool {
+        self.0.echo
+    }
+
+    /// Turns what a panicking thread left behind into an error.
+    pub(crate) fn panicked(stage: Stage, payload: Box<dyn std::any::Any + Send>) -> Self {
+        let text = payload.downcast_ref::<&str>().map(|s| (*s).to_owned());
+        let text = text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".to_owned());
+        Self::internal(format!("a thread of the {stage} stage panicked: {text}")).stage(stage)
+    }
+
+    /// Adds the stage it happened in.
+    #[must_use]
+    pub fn stage(mut self, stage: Stage) -> Self {
+        self.0.stage.get_or_insert(stage);
+        self
+    }
+
+    /// Adds the input it happened in: a path, or `stdin`.
+    #[must_use]
+    pub fn input(mut self, input: impl Into<String>) -> Self {
+        self.0.input.get_or_insert_with(|| input.into());
+        self
+    }
+
+    /// Adds the row of the input, counted from 1 without a header.
+    #[must_use]
+    pub fn row(mut self, row: u64) -> Self {
+        self.0.row.get_or_insert(row);
+        self
+    }
+
+    /// Adds the line of a text input, counted from 1 with the header.
+    #[must_use]
+    pub fn line(mut self, line: Option<u64>) -> Self {
+        self.0.line = self.0.line.or(line);
+        self
+    }
+
+    /// Adds what the reader can do about it.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.0.help.get_or_insert_with(|| help.into());
+        self
+    }
+
+    /// Adds the cause underneath.
+    #[must_use]
+    pub fn cause(mut self, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        self.0.cause.get_or_insert_with(|| cause.into());
+        self
+    }
+
+    /// What sort of fault it was.
+    pub fn kind(&self) -> Kind {
+        self.0.kind
+    }
+
+    /// The stage it happened in, where known.
+    pub fn at_stage(&self) -> Option<Stage> {
+        self.0.stage
+    }
+
+    /// The input it happened in, where known.
+    pub fn at_input(&self) -> Option<&str> {
+        self.0.input.as_deref()
+    }
+
+    /// The row it happened at, where known.
+    pub fn at_row(&self) -> Option<u64> {
+        self.0.row
+    }
+
+    /// What to do about it, where known.
+    pub fn advice(&self) -> Option<&str> {
+        self.0.help.as_deref()
+    }
+
+    /// True when the reader of our output went away: not a fault of anybody's.
+    pub fn is_broken_pipe(&self) -> bool {
+        let mut cause = std::error::Error::source(self);
+        while let Some(e) = cause {
+            let io = e.downcast_ref::<std::io::Error>();
+            if io.is_some_and(|io| io.kind() == std::io::ErrorKind::BrokenPipe) || e.to_string().contains("Broken pipe") {
+                return true;
+            }
+            cause = e.source();
+        }
+        false
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let e = &*self.0;
+        if let Some(input) = &e.input {
+            write!(f, "{input}: ")?;
+        }
+        match (e.row, e.line) {
+            (Some(row), Some(line)) => write!(f, "row {row} (line {line}): ")?,
+            (Some(row), None) => write!(f, "row {row}: ")?,
+            (None, Some(line)) => write!(f, "line {line}: ")?,
+            (None, None) => {}
+        }
+        f.write_str(&e.message)?;
+        if let Some(cause) = &e.cause {
+            write!(f, ": {cause}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.cause.as_deref().map(|c| c as _)
+    }
+}

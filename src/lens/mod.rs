@@ -1,0 +1,118 @@
+//! Lenses: questions about a finished customer base, as factories of mergeable partials.
+//!
+//! A lens makes an empty partial, observes blocks into it, and finishes it into an answer; partials merge in between, in any order, on
+//! any number of threads or machines. For the journey between machines a partial encodes as Arrow batches. Blocks come from
+//! [`finalize`](crate::finalize) with their scores filled in; partials go to [`reduce`](crate::reduce).
+
+pub mod comparison;
+pub mod order_stats;
+pub mod single_period;
+
+use crate::calendar::Window;
+use crate::error::Result;
+use crate::finalize::Block;
+use crate::merge::Merge;
+use arrow::array::RecordBatch;
+
+/// A question about a customer base.
+pub trait Lens: Send + Sync {
+    /// What it learns from some blocks.
+    type Partial: Merge + Send;
+    /// What it says in the end.
+    type Answer;
+
+    /// The partial of no block.
+    fn empty(&self, windows: &[Window]) -> Self::Partial;
+
+    /// Learns from a block.
+    fn observe(&self, partial: &mut Self::Partial, block: &Block);
+
+    /// Turns the merged partial of all blocks into the answer.
+    fn finish(&self, windows: &[Window], partial: Self::Partial) -> Self::Answer;
+
+    /// Appends the partial as Arrow batches: mergeable columns, not an opaque blob.
+    ///
+    /// # Errors
+    /// When the batches cannot be built.
+    fn encode(&self, partial: &Self::Partial, out: &mut Vec<RecordBatch>) -> Result<()>;
+
+    /// Takes back what [`encode`](Lens::encode) appended.
+    ///
+    /// # Errors
+    /// When the batches are not this lens's.
+    fn decode(&self, batches: &mut dyn Iterator<Item = RecordBatch>) -> Result<Self::Partial>;
+}
+
+/// The lens that asks nothing.
+impl Lens for () {
+    type Partial = ();
+    type Answer = ();
+
+    fn empty(&self, _: &[Window]) {}
+
+    fn observe(&self, (): &mut (), _: &Block) {}
+
+    fn finish(&self, _: &[Window], (): ()) {}
+
+    fn encode(&self, (): &(), _: &mut Vec<RecordBatch>) -> Result<()> {
+        Ok(())
+    }
+
+    fn decode(&self, _: &mut dyn Iterator<Item = RecordBatch>) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// Two lenses in one pass.
+impl<A: Lens, B: Lens> Lens for (A, B) {
+    type Partial = (A::Partial, B::Partial);
+    type Answer = (A::Answer, B::Answer);
+
+    fn empty(&self, windows: &[Window]) -> Self::Partial {
+        (self.0.empty(windows), self.1.empty(windows))
+    }
+
+    fn observe(&self, partial: &mut Self::Partial, block: &Block) {
+        self.0.observe(&mut partial.0, block);
+        self.1.observe(&mut partial.1, block);
+    }
+
+    fn finish(&self, windows: &[Window], partial: Self::Partial) -> Self::Answer {
+        (self.0.finish(windows, partial.0), self.1.finish(windows, partial.1))
+    }
+
+    fn encode(&self, partial: &Self::Partial, out: &mut Vec<RecordBatch>) -> Result<()> {
+        self.0.encode(&partial.0, out)?;
+        self.1.encode(&partial.1, out)
+    }
+
+    fn decode(&self, batches: &mut dyn Iterator<Item = RecordBatch>) -> Result<Self::Partial> {
+        Ok((self.0.decode(batches)?, self.1.decode(batches)?))
+    }
+}
+
+/// A lens behind a reference.
+impl<L: Lens> Lens for &L {
+    type Partial = L::Partial;
+    type Answer = L::Answer;
+
+    fn empty(&self, windows: &[Window]) -> L::Partial {
+        L::empty(self, windows)
+    }
+
+    fn observe(&self, partial: &mut L::Partial, block: &Block) {
+        L::observe(self, partial, block);
+    }
+
+    fn finish(&self, windows: &[Window], partial: L::Partial) -> L::Answer {
+        L::finish(self, windows, partial)
+    }
+
+    fn encode(&self, partial: &L::Partial, out: &mut Vec<RecordBatch>) -> Result<()> {
+        L::encode(self, partial, out)
+    }
+
+    fn decode(&self, batches: &mut dyn Iterator<Item = RecordBatch>) -> Result<L::Partial> {
+        L::decode(self, batches)
+    }
+}

@@ -1,0 +1,61 @@
+//! lensflow: customer-base analytics at any size.
+//!
+//! Per-customer period aggregations go in, batch by batch; out come each customer's RFM metrics and scores (recency, frequency,
+//! monetary value), Lens 1 of every period and Lens 2 of every pair of adjacent periods, as "The Customer-Base Audit" by Fader, Hardie
+//! and Ross asks for them. Answers are exact to the cent and the same bytes for any number of threads, batch size and row order.
+//!
+//! ```text
+//!  source ──batches──▶ route ──lanes──▶ accumulate ──states──▶ finalize ──blocks──▶ lens ──partials──▶ reduce ──▶ report
+//!  files, stdin,       decode, hash,    one owner per          a partition at      observe a block,   merge,       JSON, text,
+//!  synthetic, library  scatter by       partition              a time              exact counts       finish       Markdown, Arrow
+//!                      partition                                                                                   RFM rows
+//! ```
+//!
+//! | module | owns | hands on |
+//! |---|---|---|
+//! | [`source`] | reading and decoding input | [`source::PeriodBatch`] |
+//! | [`route`] | hashing ids, judging rows | buffers of rows, one partition each |
+//! | `accumulate` | customers' states, a thread per set of partitions | partitions |
+//! | [`finalize`] | RFM arithmetic of a partition | [`finalize::Block`] |
+//! | [`lens`] | questions as mergeable partials | partials |
+//! | [`reduce`](pipeline) | merging, scoring, finishing | answers |
+//! | [`audit`], [`report`] | answers and rows, and how they are shown | files |
+//! | [`pipeline`] | threads and the order of things | [`audit::Audit`] |
+//!
+//! Begin with [`Pipeline::builder`], or with [`calculate_rfm`] for slices in memory.
+
+#![doc(html_no_source)]
+
+mod accumulate;
+pub mod audit;
+pub mod calendar;
+pub mod error;
+pub mod finalize;
+pub mod lens;
+pub mod merge;
+pub mod money;
+pub mod pipeline;
+mod reduce;
+pub mod reject;
+pub mod report;
+pub mod rfm;
+pub mod route;
+pub mod score;
+pub mod source;
+pub mod spec;
+pub mod stats;
+
+pub use audit::Audit;
+pub use error::{Error, Result};
+pub use lens::Lens;
+pub use lens::comparison::{CustomerMigration, Lens2Metrics, analyze_period_comparison};
+pub use lens::single_period::{Lens1Metrics, analyze_single_period};
+pub use merge::Merge;
+pub use pipeline::Pipeline;
+pub use rfm::{PeriodAggregation, RfmMetrics, RfmScore, ScoreBins, calculate_rfm, calculate_rfm_scores};
+pub use spec::{Parallelism, Spec};
+
+/// The README's library example is compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

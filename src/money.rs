@@ -1,0 +1,488 @@
+//! Exact amounts: parse, add, divide, round half away from zero. No float ever holds money here.
+//!
+//! Three types, one per place: an [`Amount`] is what one row says (up to 18 fractional digits); a [`Total`] is an exact sum of
+//! amounts that cannot overflow; a [`Fixed2`] is a finished number with two decimals, which is what outputs hold.
+//!
+//! An amount is kept as whole cents rounded down plus the fraction of a cent in units of 10⁻¹⁸, because real files hold cents: the
+//! fraction is nearly always zero and the sum is then one 64-bit addition.
+
+use crate::merge::Merge;
+use arrow::datatypes::i256;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::str::FromStr;
+
+/// Units of 10⁻¹⁸ in one cent.
+pub const UNITS_PER_CENT: u64 = 10_000_000_000_000_000;
+/// An amount's absolute value stays below this many cents (10¹⁵ in money).
+const CENTS_LIMIT: i128 = 100_000_000_000_000_000;
+/// 10³³: the same limit in units of 10⁻¹⁸.
+const UNITS_LIMIT: i128 = CENTS_LIMIT * UNITS_PER_CENT as i128;
+
+/// Why a text or a number is not an amount.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AmountError {
+    /// Not a decimal number; NaN and infinities too.
+    NotANumber,
+    /// 10¹⁵ or more in absolute value.
+    OutOfRange,
+}
+
+impl fmt::Display for AmountError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            AmountError::NotANumber => "not a decimal number",
+            AmountError::OutOfRange => "10^15 or more in absolute value",
+        })
+    }
+}
+
+impl std::error::Error for AmountError {}
+
+/// One row's amount of money, exact to the 18th decimal; |amount| < 10¹⁵.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Amount {
+    /// Whole cents, rounded towards minus infinity.
+    pub(crate) cents: i64,
+    /// What is left, in units of 10⁻¹⁸: less than [`UNITS_PER_CENT`].
+    pub(crate) fraction: u64,
+}
+
+impl Amount {
+    /// An amount of whole cents.
+    ///
+    /// # Errors
+    /// When it is 10¹⁵ (in money, not cents) or more in absolute value.
+    pub fn from_cents(cents: i64) -> Result<Self, AmountError> {
+        if i128::from(cents).abs() < CENTS_LIMIT { Ok(Amount { cents, fraction: 0 }) } else { Err(AmountError::OutOfRange) }
+    }
+
+    /// `unscaled` · 10^-`scale`, as in an Arrow decimal. Digits beyond the 18th decimal are rounded half to even.
+    ///
+    /// # Errors
+    /// When it is 10¹⁵ or more in absolute value.
+    pub fn from_decimal(unscaled: i128, scale: i8) -> Result<Self, AmountError> {
+        let scale = i32::from(scale);
+        if scale == 2 {
+            let cents = i64::try_from(unscaled).map_err(|_| AmountError::OutOfRange)?;
+            return Self::from_cents(cents);
+        }
+        if unscaled == 0 {
+            return Ok(Amount::default());
+        }
+        if scale <= 18 {
+            let factor = 10i128.checked_pow(18u32.wrapping_sub(scale as u32)).ok_or(AmountError::OutOfRange)?;
+            Self::from_units(unscaled.checked_mul(factor).ok_or(AmountError::OutOfRange)?)
+        } else {
+            // A scale beyond 56 leaves nothing of an i128 but its sign.
+            let Some(divisor) = 10i128.checked_pow((scale - 18) as u32) else { return Ok(Amount::default()) };
+            let (whole, rest) = (unscaled / divisor, (unscaled % divisor).abs());
+            let up = rest > divisor - rest || (rest == divisor - rest && whole % 2 != 0);
+            Self::from_units(whole + if up { unscaled.signum() } else { 0 })
+        }
+    }
+
+    /// A double, read as its shortest round-trip decimal: the double `0.1` is exactly 0.1.
+    ///
+    /// # Errors
+    /// NaN, infinities, and 10¹⁵ or more in absolute value.
+    pub fn from_f64(x: f64) -> Result<Self, AmountError> {
+        // Up to 15 significant digits a decimal and its double determine each other, so whole cents can be checked by one division.
+        let cents = (x * 100.0).round();
+        if cents.abs() < 1e15 && cents / 100.0 == x {
+            return Ok(Amount { cents: cents as i64, fraction: 0 });
+        }
+        if !x.is_finite() {
+            return Err(AmountError::NotANumber);
+        }
+        Self::parse(format!("{x:e}").as_bytes())
+    }
+
+    /// A decimal text: `12`, `-0.5`, `.25`, `1e3`; spaces around it are ignored. Digits beyond the 18th decimal are rounded half to even.
+    ///
+    /// # Errors
+    /// When it is no decimal number, or 10¹⁵ or more in absolute value.
+    pub fn parse(text: &[u8]) -> Result<Self, AmountError> {
+        Self::parse_cents(text).map_or_else(|| Self::parse_general(text.trim_ascii()), Ok)
+    }
+
+    /// The layout nearly every file has: an optional minus, up to 15 digits, and none or one or two decimals.
+    #[inline]
+    fn parse_cents(text: &[u8]) -> Option<Self> {
+        let (negative, digits) = match text {
+            [b'-', rest @ ..] => (true, rest),
+            _ => (false, text),
+        };
+        if digits.len() > 18 {
+            return None;
+        }
+        let (mut value, mut seen, mut decimals) = (0i64, 0usize, None);
+        for &b in digits {
+            match b {
+                b'0'..=b'9' => {
+                    value = value * 10 + i64::from(b - b'0');
+                    seen += 1;
+                    decimals = decimals.map(|d| d + 1);
+                }
+                b'.' if decimals.is_none() => decimals = Some(0),
+                _ => return None,
+            }
+        }
+        let decimals = decimals.unwrap_or(0);
+        if seen == 0 || decimals > 2 || seen - decimals > 15 {
+            return None;
+        }
+        let cents = value * [100, 10, 1][decimals];
+        Some(Amount { cents: if negative { -cents } else { cents }, fraction: 0 })
+    }
+
+    fn parse_general(text: &[u8]) -> Result<Self, AmountError> {
+        let (negative, body) = match text {
+            [b'-', rest @ ..] => (true, rest),
+            [b'+', rest @ ..] => (false, rest),
+            _ => (false, text),
+        };
+        let (mantissa, exponent) = match body.iter().position(|b| matches!(b, b'e' | b'E')) {
+            Some(at) => (&body[..at], parse_exponent(&body[at + 1..])?),
+            None => (body, 0),
+        };
+        let point = mantissa.iter().position(|&b| b == b'.').unwrap_or(mantissa.len());
+        let (whole, decimals) = (&mantissa[..point], mantissa.get(point + 1..).unwrap_or_default());
+        if whole.is_empty() && decimals.is_empty() || !whole.iter().chain(decimals).all(u8::is_ascii_digit) {
+            return Err(AmountError::NotANumber);
+        }
+        // The number is 0.d₀d₁d₂… · 10^magnitude with d₀ ≠ 0.
+        let zeros = whole.iter().chain(decimals).take_while(|&&b| b == b'0').count();
+        let digits = || whole.iter().chain(decimals).skip(zeros).map(|b| i128::from(b - b'0'));
+        let count = whole.len() + decimals.len() - zeros;
+        if count == 0 {
+            return Ok(Amount::default());
+        }
+        let magnitude = whole.len() as i64 - zeros as i64 + exponent;
+        if magnitude > 15 {
+            return Err(AmountError::OutOfRange);
+        }
+        // Digits at places 0 .. magnitude + 18 are kept, the next one rounds, the rest only break ties.
+        let kept = magnitude + 18;
+        if kept < 0 {
+            return Ok(Amount::default());
+        }
+        let kept = kept as usize;
+        let mut units = digits().take(kept).fold(0i128, |n, d| n * 10 + d);
+        for _ in count..kept {
+            units *= 10;
+        }
+        let next = digits().nth(kept).unwrap_or(0);
+        let beyond = digits().skip(kept + 1).any(|d| d != 0);
+        if next > 5 || next == 5 && (beyond || units % 2 != 0) {
+            units += 1;
+        }
+        Self::from_units(if negative { -units } else { units })
+    }
+
+    fn from_units(units: i128) -> Result<Self, AmountError> {
+        if units.abs() >= UNITS_LIMIT {
+            return Err(AmountError::OutOfRange);
+        }
+        let per_cent = i128::from(UNITS_PER_CENT);
+        // Both fit: |units| < 10³³, so cents < 10¹⁷ and the remainder < 10¹⁶.
+        Ok(Amount { cents: units.div_euclid(per_cent) as i64, fraction: units.rem_euclid(per_cent) as u64 })
+    }
+
+    fn units(self) -> i128 {
+        i128::from(self.cents) * i128::from(UNITS_PER_CENT) + i128::from(self.fraction)
+    }
+}
+
+fn parse_exponent(text: &[u8]) -> Result<i64, AmountError> {
+    let (negative, digits) = match text {
+        [b'-', rest @ ..] => (true, rest),
+        [b'+', rest @ ..] => (false, rest),
+        _ => (false, text),
+    };
+    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
+        return Err(AmountError::NotANumber);
+    }
+    // Beyond ±10⁹ the exact value no longer matters: the amount is zero or out of range.
+    let value = digits.iter().fold(0i64, |n, b| (n * 10 + i64::from(b - b'0')).min(1_000_000_000));
+    Ok(if negative { -value } else { value })
+}
+
+impl FromStr for Amount {
+    type Err = AmountError;
+
+    fn from_str(text: &str) -> Result<Self, AmountError> {
+        Self::parse(text.as_bytes())
+    }
+}
+
+impl fmt::Display for Amount {
+    /// At least two decimals, at most 18, no trailing zeros beyond the second.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let units = self.units();
+        let (sign, units) = (if units < 0 { "-" } else { "" }, units.unsigned_abs());
+        let (whole, fraction) = (units / 10u128.pow(18), units % 10u128.pow(18));
+        let digits = format!("{fraction:018}");
+        let keep = digits.trim_end_matches('0').len().max(2);
+        write!(f, "{sign}{whole}.{}", &digits[..keep])
+    }
+}
+
+impl Serialize for Amount {
+    fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Amount {
+    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<str>::deserialize(d)?;
+        text.parse().map_err(|e| serde::de::Error::custom(format!("{text:?} is {e}")))
+    }
+}
+
+/// An exact sum of amounts. 2⁶⁰ amounts of the largest size still fit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Total {
+    cents: i128,
+    fraction: u64,
+}
+
+impl Total {
+    /// A sum from its parts; the fraction may exceed a cent.
+    pub(crate) fn new(cents: i128, fraction: u64) -> Self {
+        Total { cents: cents + i128::from(fraction / UNITS_PER_CENT), fraction: fraction % UNITS_PER_CENT }
+    }
+
+    /// Adds one amount.
+    pub fn add(&mut self, amount: Amount) {
+        self.merge(Total { cents: i128::from(amount.cents), fraction: amount.fraction });
+    }
+
+    /// What does not fit 64 bits of cents, the cents that do, and the fraction.
+    pub(crate) fn split(self) -> (i128, i64, u64) {
+        match i64::try_from(self.cents) {
+            Ok(cents) => (0, cents, self.fraction),
+            Err(_) => (self.cents, 0, self.fraction),
+        }
+    }
+
+    /// The sum in cents, rounded half away from zero.
+    pub fn rounded(self) -> Fixed2 {
+        let half = UNITS_PER_CENT / 2;
+        // The fraction counts upwards from the floor, so exactly half goes up for positive sums and down, away from zero, for negative ones.
+        let up = self.fraction > half || self.fraction == half && self.cents >= 0;
+        Fixed2(self.cents + i128::from(up))
+    }
+}
+
+impl Merge for Total {
+    fn merge(&mut self, other: Total) {
+        *self = Total::new(self.cents + other.cents, self.fraction + other.fraction);
+    }
+}
+
+/// A number with exactly two decimals: money, a percentage, an average. Serialized as text, `"12.50"`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Fixed2(i128);
+
+/// A finished amount of money, in cents.
+pub type Money = Fixed2;
+/// A finished percentage, to two decimals.
+pub type Percent = Fixed2;
+
+impl Fixed2 {
+    /// Zero.
+    pub const ZERO: Fixed2 = Fixed2(0);
+
+    /// From hundredths: cents of money, hundredths of a percent.
+    pub const fn from_hundredths(hundredths: i128) -> Self {
+        Fixed2(hundredths)
+    }
+
+    /// In hundredths.
+    pub const fn hundredths(self) -> i128 {
+        self.0
+    }
+
+    /// `numerator / denominator` (both in the same unit), rounded to two decimals half away from zero; zero when the denominator is.
+    pub fn quotient(numerator: i128, denominator: i128) -> Self {
+        Self::wide_quotient(i256::from_i128(numerator), i256::from_i128(denominator), 100)
+    }
+
+    /// `part / whole` × 100, rounded to two decimals half away from zero; zero when `whole` is.
+    pub fn percent(part: i128, whole: i128) -> Self {
+        Self::wide_quotient(i256::from_i128(part), i256::from_i128(whole), 10_000)
+    }
+
+    /// The change from `old = a/b` to `new = c/d` in percent; 100.00 from nothing to something, 0.00 from nothing to nothing.
+    /// All four are at least 0, `b` and `d` at least 1. Computed in 256 bits: a product of two sums may exceed 128.
+    pub(crate) fn change_of_ratios((a, b): (i128, i128), (c, d): (i128, i128)) -> Self {
+        let wide = i256::from_i128;
+        let (old, new) = (wide(a).wrapping_mul(wide(d)), wide(c).wrapping_mul(wide(b)));
+        if old == i256::ZERO {
+            return Fixed2(if new > i256::ZERO { 10_000 } else { 0 });
+        }
+        Self::wide_quotient(new.wrapping_sub(old), old, 10_000)
+    }
+
+    fn wide_quotient(numerator: i256, denominator: i256, scale: i128) -> Self {
+        if denominator == i256::ZERO {
+            return Fixed2::ZERO;
+        }
+        // |numerator| < 2¹²⁷·2¹²⁷ and the scale is 10⁴ at most; callers multiply sums far below 2¹²⁰, so 256 bits hold every product.
+        let scaled = numerator.wrapping_mul(i256::from_i128(scale));
+        let negative = (scaled < i256::ZERO) != (denominator < i256::ZERO);
+        let (n, d) = (scaled.wrapping_abs(), denominator.wrapping_abs());
+        let (quotient, rest) = (n.wrapping_div(d), n.wrapping_rem(d));
+        let up = rest >= d.wrapping_sub(rest);
+        let rounded = quotient.to_i128().map_or(i128::MAX, |q| q.saturating_add(i128::from(up)));
+        Fixed2(if negative { -rounded } else { rounded })
+    }
+
+    /// The double nearest to it.
+    pub fn to_f64(self) -> f64 {
+        // Below 2⁵³ hundredths, an IEEE division of two exact doubles is the correctly rounded quotient; above, the text is.
+        if self.0.unsigned_abs() < 1 << 53 { self.0 as f64 / 100.0 } else { self.to_string().parse().unwrap_or(f64::NAN) }
+    }
+}
+
+impl fmt::Display for Fixed2 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let n = self.0.unsigned_abs();
+        write!(f, "{}{}.{:02}", if self.0 < 0 { "-" } else { "" }, n / 100, n % 100)
+    }
+}
+
+impl FromStr for Fixed2 {
+    type Err = AmountError;
+
+    /// A decimal text with at most two decimals that are not zero.
+    fn from_str(text: &str) -> Result<Self, AmountError> {
+        let text = text.trim();
+        let (whole, decimals) = text.split_once('.').unwrap_or((text, ""));
+        let decimals = decimals.trim_end_matches('0');
+        let digits = whole.strip_prefix('-').unwrap_or(whole);
+        if digits.is_empty() || decimals.len() > 2 || !digits.bytes().chain(decimals.bytes()).all(|b| b.is_ascii_digit()) {
+            return Err(AmountError::NotANumber);
+        }
+        format!("{whole}{decimals:0<2}").parse().map(Fixed2).map_err(|_| AmountError::OutOfRange)
+    }
+}
+
+impl Serialize for Fixed2 {
+    fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Fixed2 {
+    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<str>::deserialize(d)?;
+        text.parse().map_err(|e| serde::de::Error::custom(format!("{text:?} is {e}")))
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn sum(texts: &[&str]) -> String {
+        let mut total = Total::default();
+        texts.iter().for_each(|t| total.add(t.parse().unwrap()));
+        total.rounded().to_string()
+    }
+
+    #[test]
+    fn amounts_are_read_exactly() {
+        for (text, shown) in [
+            ("12", "12.00"),
+            ("-0.5", "-0.50"),
+            (".25", "0.25"),
+            ("7.", "7.00"),
+            ("+1e3", "1000.00"),
+            ("1E-3", "0.001"),
+            ("22.82712843293411", "22.82712843293411"),
+            (" 3.10 ", "3.10"),
+            ("999999999999999.99", "999999999999999.99"),
+            ("0.0000000000000000005", "0.00"),
+            ("0.0000000000000000015", "0.000000000000000002"),
+            ("0.00000000000000000050001", "0.000000000000000001"),
+            ("-0.0000000000000000025", "-0.000000000000000002"),
+            ("000000000000000000000000000001.5", "1.50"),
+            ("0e99999999999999999999", "0.00"),
+            ("1e-99999999999", "0.00"),
+        ] {
+            assert_eq!(text.parse::<Amount>().unwrap().to_string(), shown, "{text}");
+        }
+        for text in ["", "-", ".", "1,5", "1.2.3", "abc", "NaN", "inf", "1e", "0x10", "1_000", "--1", "12 3", "1e5.0", "１"] {
+            assert_eq!(text.parse::<Amount>(), Err(AmountError::NotANumber), "{text}");
+        }
+        for text in ["1000000000000000", "-1e15", "999999999999999.9999999999999999999", "1e400"] {
+            assert_eq!(text.parse::<Amount>(), Err(AmountError::OutOfRange), "{text}");
+        }
+    }
+
+    #[test]
+    fn doubles_are_their_shortest_decimal() {
+        for x in [0.1, 0.07, 1e-7, 22.82712843293411, -3.335, 1e14, 123456789.12, 0.1 + 0.2, 999999999999999.9, 4.35, 5e-324] {
+            assert_eq!(Amount::from_f64(x), format!("{x:?}").parse(), "{x:?}");
+        }
+        assert_eq!(Amount::from_f64(f64::NAN), Err(AmountError::NotANumber));
+        assert_eq!(Amount::from_f64(f64::INFINITY), Err(AmountError::NotANumber));
+        assert_eq!(Amount::from_f64(1e15), Err(AmountError::OutOfRange));
+    }
+
+    #[test]
+    fn decimals_of_any_scale() {
+        for (unscaled, scale, text) in [
+            (123, 2, "1.23"),
+            (123, 0, "123"),
+            (123, -2, "12300"),
+            (123_456, 5, "1.23456"),
+            (25, 20, "0.00"),
+            (150, 20, "0.000000000000000002"),
+            (151, 20, "0.000000000000000002"),
+            (-150, 20, "-0.000000000000000002"),
+            (i128::MAX, 120, "0"),
+        ] {
+            assert_eq!(Amount::from_decimal(unscaled, scale), text.parse(), "{unscaled} {scale}");
+        }
+        assert_eq!(Amount::from_decimal(1, -15), Err(AmountError::OutOfRange));
+        assert_eq!(Amount::from_decimal(i128::MAX, 2), Err(AmountError::OutOfRange));
+        assert_eq!(Amount::from_decimal(1, -120), Err(AmountError::OutOfRange));
+        assert_eq!(Amount::from_decimal(i128::MIN, 38), Ok(Amount { cents: -171, fraction: UNITS_PER_CENT - 1_411_834_604_692_317 }));
+    }
+
+    #[test]
+    fn sums_round_once_half_away_from_zero() {
+        assert_eq!(sum(&["0.001"; 5]), "0.01");
+        assert_eq!(sum(&["0.001"; 4]), "0.00");
+        assert_eq!(sum(&["0.1", "0.2"]), "0.30");
+        assert_eq!(sum(&["-0.005"]), "-0.01");
+        assert_eq!(sum(&["-0.0049"]), "0.00");
+        assert_eq!(sum(&["-1.005", "0.000000000000000001"]), "-1.00");
+        assert_eq!(sum(&["999999999999999.99"; 1000]), "999999999999999990.00");
+    }
+
+    #[test]
+    fn quotients_round_half_away_from_zero() {
+        assert_eq!(Fixed2::quotient(1, 3).to_string(), "0.33");
+        assert_eq!(Fixed2::quotient(1, 200).to_string(), "0.01");
+        assert_eq!(Fixed2::quotient(-1, 200).to_string(), "-0.01");
+        assert_eq!(Fixed2::percent(2, 3).to_string(), "66.67");
+        assert_eq!(Fixed2::percent(1, 0), Fixed2::ZERO);
+        assert_eq!(Fixed2::change_of_ratios((0, 1), (5, 1)).to_string(), "100.00");
+        assert_eq!(Fixed2::change_of_ratios((0, 1), (0, 1)), Fixed2::ZERO);
+        assert_eq!(Fixed2::change_of_ratios((200, 2), (300, 2)).to_string(), "50.00");
+        assert_eq!(Fixed2::change_of_ratios((i128::MAX >> 20, 1 << 60), (i128::MAX >> 21, 1 << 60)).to_string(), "-50.00");
+    }
+
+    #[test]
+    fn nearest_double() {
+        for text in ["0.00", "0.07", "12.34", "90071992547409.93", "9007199254740993.01", "12345678901234567.89"] {
+            assert_eq!(text.parse::<Fixed2>().unwrap().to_f64(), text.parse::<f64>().unwrap());
+        }
+    }
+}

@@ -1,0 +1,315 @@
+//! The pipeline: spec → stages. The only file that starts threads.
+//!
+//! [`Pipeline::builder`] checks the options; `build` starts the accumulators. From then on rows come in by any mix of
+//! [`push`](Pipeline::push) (decoded and routed on the caller's thread) and [`run`](Pipeline::run) (a source, decoded by as many threads
+//! as there are workers). [`finish`](Pipeline::finish) closes the lanes, finalizes, asks the lenses, and gives the [`Audit`].
+//!
+//! Memory between the stages is bounded: lanes hold a fixed number of buffers, and whoever fills one waits. When a thread fails or
+//! panics, the first cause goes into the poison, the lanes close, and the caller gets that cause. Threads that are stuck in a read (of
+//! standard input, say) are left behind rather than waited for.
+
+use crate::accumulate::{Accumulator, Partition};
+use crate::audit::Audit;
+use crate::calendar::Windows;
+use crate::error::{Error, Result, Stage};
+use crate::lens::Lens;
+use crate::reduce::{finalize_all, reduce};
+use crate::reject::OnBadRow;
+use crate::report::{InputSummary, Report};
+use crate::rfm::with_threads;
+use crate::route::lane::{Lanes, Poison, lanes};
+use crate::route::{Ledger, PARTITIONS, Router};
+use crate::source::columns::Columns;
+use crate::source::{ColumnMap, Origin, PeriodBatch, Source};
+use crate::spec::{Parallel, Spec};
+use crate::stats::Stats;
+use arrow::array::RecordBatch;
+use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+/// How often the caller's thread looks whether a run was poisoned elsewhere.
+const POISON_POLL: Duration = Duration::from_millis(50);
+/// How long decoding threads get to notice that the run is over.
+const GRACE: Duration = Duration::from_millis(500);
+
+/// Options of a pipeline; see [`Spec`] for what they mean.
+#[derive(Debug, Clone, Default)]
+pub struct Builder<L = ()> {
+    spec: Spec,
+    lens: L,
+}
+
+impl<L: Lens> Builder<L> {
+    /// All options at once.
+    #[must_use]
+    pub fn spec(mut self, spec: Spec) -> Self {
+        self.spec = spec;
+        self
+    }
+
+    /// The windows to audit.
+    #[must_use]
+    pub fn windows(mut self, windows: Windows) -> Self {
+        self.spec.windows = windows;
+        self
+    }
+
+    /// Where the input keeps its columns.
+    #[must_use]
+    pub fn columns(mut self, columns: ColumnMap) -> Self {
+        self.spec.columns = columns;
+        self
+    }
+
+    /// The shares of customers whose share of revenue Lens 1 reports, in percent.
+    #[must_use]
+    pub fn percentiles(mut self, percentiles: impl Into<Vec<u32>>) -> Self {
+        self.spec.percentiles = percentiles.into();
+        self
+    }
+
+    /// Score bins per dimension.
+    #[must_use]
+    pub fn bins(mut self, bins: u32) -> Self {
+        self.spec.bins = bins;
+        self
+    }
+
+    /// What to do about bad rows.
+    #[must_use]
+    pub fn on_bad_row(mut self, policy: OnBadRow) -> Self {
+        self.spec.on_bad_row = policy;
+        self
+    }
+
+    /// Decoding threads and accumulator threads, each.
+    #[must_use]
+    pub fn workers(mut self, workers: usize) -> Self {
+        self.spec.workers = Some(workers);
+        self
+    }
+
+    /// When the later stages use more than one thread.
+    #[must_use]
+    pub fn parallel(mut self, parallel: Parallel) -> Self {
+        self.spec.parallel = parallel;
+        self
+    }
+
+    /// A lens of the caller's own beside Lens 1 and Lens 2; it observes blocks with scores. Again for a second: a pair of lenses is one.
+    #[must_use]
+    pub fn lens<M: Lens>(self, lens: M) -> Builder<(L, M)> {
+        Builder { spec: self.spec, lens: (self.lens, lens) }
+    }
+
+    /// Checks the options and starts the accumulators.
+    ///
+    /// # Errors
+    /// Options that contradict each other, or no threads to be had.
+    pub fn build(self) -> Result<Pipeline<L>> {
+        self.spec.validate()?;
+        let poison = Arc::new(Poison::default());
+        let workers = self.spec.worker_count();
+        let (lanes, lane_ends) = lanes(workers, poison.clone());
+        let (done, results) = bounded(workers);
+        for (index, lane) in lane_ends.into_iter().enumerate() {
+            let (done, poison) = (done.clone(), poison.clone());
+            let accumulator = Accumulator::new(index, workers, lane);
+            start(format!("accumulate-{index}"), move || match catch_unwind(AssertUnwindSafe(|| accumulator.run())) {
+                Ok(partitions) => drop(done.send(partitions)),
+                Err(panic) => poison.set(Error::panicked(Stage::Accumulate, panic)),
+            })?;
+        }
+        let stats = Arc::new(Stats::default());
+        stats.enter(Stage::Accumulate);
+        let ledger = Arc::new(Ledger::default());
+        let router = Router::new(&self.spec, lanes.clone(), stats.clone(), ledger.clone());
+        let pushed = Arc::new(Origin { name: "pushed".to_owned() });
+        let state = Running { lanes, router, results };
+        Ok(Pipeline { spec: self.spec, lens: self.lens, state, stats, ledger, poison, pushed, pushed_rows: 0, inputs: Vec::new() })
+    }
+}
+
+fn start(name: String, work: impl FnOnce() + Send + 'static) -> Result<()> {
+    let started = thread::Builder::new().name(name).spawn(work);
+    started.map(drop).map_err(|e| Error::internal("cannot start a thread").cause(e))
+}
+
+/// A running audit.
+pub struct Pipeline<L = ()> {
+    spec: Spec,
+    lens: L,
+    state: Running,
+    stats: Arc<Stats>,
+    ledger: Arc<Ledger>,
+    poison: Arc<Poison>,
+    pushed: Arc<Origin>,
+    pushed_rows: u64,
+    inputs: Vec<String>,
+}
+
+struct Running {
+    lanes: Lanes,
+    router: Router,
+    results: Receiver<Vec<(usize, Partition)>>,
+}
+
+impl Pipeline {
+    /// The options, all at their defaults.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+}
+
+impl<L: Lens> Pipeline<L> {
+    /// The counters, to watch from another thread.
+    pub fn stats(&self) -> Arc<Stats> {
+        self.stats.clone()
+    }
+
+    /// Takes a batch with the columns of [`Column`](crate::source::Column), in any accepted types. Waits while the pipeline is full.
+    ///
+    /// # Errors
+    /// A missing or unfit column, a bad row under [`OnBadRow::Fail`], or the first cause of a failure elsewhere.
+    pub fn push(&mut self, batch: &RecordBatch) -> Result<()> {
+        let columns = Columns::resolve(&batch.schema(), &self.spec.columns, &self.pushed)?;
+        let batch = columns.batch(batch, self.pushed_rows + 1)?;
+        self.pushed_rows += batch.starts.len() as u64;
+        self.push_batch(&batch)
+    }
+
+    fn push_batch(&mut self, batch: &PeriodBatch) -> Result<()> {
+        if self.pushed_rows > 0 && !self.inputs.contains(&self.pushed.name) {
+            self.inputs.push(self.pushed.name.clone());
+        }
+        self.state.router.route(batch).map_err(|e| self.fail(e))
+    }
+
+    /// Reads a source to its end, with as many decoding threads as there are workers.
+    ///
+    /// # Errors
+    /// What the source, the rows or another thread failed with first.
+    pub fn run(&mut self, source: impl Source + 'static) -> Result<()> {
+        let workers = self.spec.worker_count();
+        self.inputs.extend(source.inputs());
+        self.stats.expect_bytes(source.size_bytes().unwrap_or(0));
+        let source: Arc<Mutex<dyn Source>> = Arc::new(Mutex::new(source));
+        let (done, ended) = bounded(workers);
+        for index in 0..workers {
+            let (source, done, poison, stats) = (source.clone(), done.clone(), self.poison.clone(), self.stats.clone());
+            let mut router = Router::new(&self.spec, self.state.lanes.clone(), stats.clone(), self.ledger.clone());
+            start(format!("route-{index}"), move || {
+                match catch_unwind(AssertUnwindSafe(|| decode(&source, &mut router, &poison, &stats))) {
+                    Ok(Ok(())) => {}
+                    Ok(Err(error)) => poison.set(error),
+                    Err(panic) => poison.set(Error::panicked(Stage::Source, panic)),
+                }
+                // The caller may have stopped listening after a failure.
+                let _ = done.send(());
+            })?;
+        }
+        drop(done);
+        let mut running = workers;
+        while running > 0 {
+            match ended.recv_timeout(POISON_POLL) {
+                Ok(()) => running -= 1,
+                Err(RecvTimeoutError::Timeout) if !self.poison.is_set() => {}
+                Err(_) => break,
+            }
+        }
+        if self.poison.is_set() {
+            // Give the others a moment: one of them may know of an earlier row.
+            while running > 0 && ended.recv_timeout(GRACE).is_ok() {
+                running -= 1;
+            }
+            return Err(self.poison.take());
+        }
+        Ok(())
+    }
+
+    /// Keeps the first cause and closes nothing: the caller holds the pipeline and decides.
+    fn fail(&self, error: Error) -> Error {
+        if !self.poison.is_set() {
+            self.poison.set(Error::internal("the pipeline has failed before"));
+            return error;
+        }
+        self.poison.take()
+    }
+
+    /// Ends the input and computes the answers.
+    ///
+    /// # Errors
+    /// A customer who is not valid in a window under [`OnBadRow::Fail`], windows that cannot be, or a failure elsewhere.
+    pub fn finish(self) -> Result<Audit<L::Answer>>
+    where
+        L::Answer: Send,
+    {
+        let Pipeline { spec, lens, state, stats, ledger, poison, mut inputs, .. } = self;
+        let Running { lanes, mut router, results } = state;
+        let workers = spec.worker_count();
+        if poison.is_set() || router.flush().is_err() {
+            return Err(poison.take());
+        }
+        drop((router, lanes));
+        let mut partitions: Vec<Partition> = std::iter::repeat_with(Partition::default).take(PARTITIONS).collect();
+        for _ in 0..workers {
+            for (number, partition) in results.recv().map_err(|_| poison.take())? {
+                partitions[number] = partition;
+            }
+        }
+        let customers = partitions.iter().map(|p| p.state.customers.len() as u64).sum();
+        stats.set_customers(customers);
+        tracing::debug!(customers, "accumulated");
+        let keys = ledger.keys.lock().map_or(None, |keys| *keys);
+        let (windows, first_key) = spec.windows.resolve(keys)?;
+
+        let threads = if spec.finishes_in_parallel(customers) { workers } else { 1 };
+        let answers = catch_unwind(AssertUnwindSafe(|| {
+            with_threads(threads, |parallel| {
+                stats.enter(Stage::Finalize);
+                let (blocks, left_out) = finalize_all(partitions, &windows, first_key, &stats, parallel);
+                if let (OnBadRow::Fail, Some(first)) = (spec.on_bad_row, left_out.first()) {
+                    return Err(first.clone().into_error().stage(Stage::Finalize));
+                }
+                Ok((reduce(&spec, blocks, &windows, &lens, &stats, parallel)?, left_out))
+            })
+        }));
+        let (reduced, left_out) = answers.unwrap_or_else(|panic| Err(Error::panicked(Stage::Lens, panic)))?;
+
+        let mut rejects = ledger.rejects.lock().map(|mut rejects| std::mem::take(&mut *rejects)).unwrap_or_default();
+        rejects.sort_unstable();
+        inputs.sort();
+        let snapshot = stats.snapshot();
+        let input = InputSummary {
+            sources: inputs,
+            rows_read: snapshot.rows_read,
+            rows_accepted: snapshot.rows_accepted,
+            rows_rejected: snapshot.rows_rejected,
+            customers,
+        };
+        let report = Report::new(input, &windows, reduced.lens1, reduced.lens2, reduced.warnings, &left_out);
+        rejects.extend(left_out);
+        stats.enter(Stage::Report);
+        Ok(Audit::new(report, windows, reduced.blocks, rejects, reduced.custom, threads))
+    }
+}
+
+/// What a decoding thread does: take the next chunk, decode it, route its batches, until the source or the run ends.
+fn decode(source: &Mutex<dyn Source>, router: &mut Router, poison: &Poison, stats: &Stats) -> Result<()> {
+    let over = || Error::ended(Stage::Source);
+    loop {
+        let chunk = source.lock().map_err(|_| over())?.next_chunk()?;
+        let Some(chunk) = chunk else { return router.flush() };
+        let bytes = chunk.bytes();
+        chunk.decode(&mut |batch| {
+            if poison.is_set() {
+                return Err(over());
+            }
+            router.route(&batch)
+        })?;
+        stats.count_bytes(bytes);
+    }
+}

@@ -1,0 +1,145 @@
+//! Why rows and customers are left out, and what is kept of them.
+//!
+//! A bad row is found while decoding (a value that cannot be read) or while routing (a value that makes no sense); a customer that is
+//! not valid in a window is found while finishing. All three end as a [`Reject`]; the policy [`OnBadRow`] decides whether the first
+//! one ends the run.
+
+use crate::calendar::format_timestamp;
+use crate::error::Error;
+use crate::source::Column;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// Why a row, or a customer in a window, is left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Reason {
+    /// A required value is null or empty.
+    MissingValue,
+    /// A number that cannot be read, is not whole where it must be, or is NaN or infinite.
+    BadNumber,
+    /// A timestamp that cannot be read or lies outside the years 1 to 9999.
+    BadTimestamp,
+    /// `period_end` is not after `period_start`.
+    PeriodReversed,
+    /// `total_orders` is below 0.
+    NegativeOrders,
+    /// An amount of 10¹⁵ or more; of a customer, a window's total of 10¹⁶ or more, or more orders than 64 bits hold.
+    AmountOutOfRange,
+    /// The period contains the start or the end of a window.
+    StraddlesWindow,
+    /// Something happened after the window's observation end.
+    AfterObservationEnd,
+    /// A customer without an order in the window.
+    NoOrders,
+    /// A customer who got back more than was spent in the window.
+    NegativeSpend,
+}
+
+impl Reason {
+    /// The name in reports and rejects files.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Reason::MissingValue => "missing_value",
+            Reason::BadNumber => "bad_number",
+            Reason::BadTimestamp => "bad_timestamp",
+            Reason::PeriodReversed => "period_reversed",
+            Reason::NegativeOrders => "negative_orders",
+            Reason::AmountOutOfRange => "amount_out_of_range",
+            Reason::StraddlesWindow => "straddles_window",
+            Reason::AfterObservationEnd => "after_observation_end",
+            Reason::NoOrders => "no_orders",
+            Reason::NegativeSpend => "negative_spend",
+        }
+    }
+
+    const fn sentence(self) -> &'static str {
+        match self {
+            Reason::MissingValue => "a required value is missing",
+            Reason::BadNumber => "this is not a number that fits the column",
+            Reason::BadTimestamp => "this is not a timestamp or date (ISO 8601, years 1 to 9999)",
+            Reason::PeriodReversed => "period_end is not after period_start",
+            Reason::NegativeOrders => "total_orders is negative",
+            Reason::AmountOutOfRange => "the number is too large",
+            Reason::StraddlesWindow => "the period contains the start or end of a window",
+            Reason::AfterObservationEnd => "it lies after the window's observation end",
+            Reason::NoOrders => "the customer has no orders in the window",
+            Reason::NegativeSpend => "the customer's total spend in the window is negative",
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// What to do about a bad row or an invalid customer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnBadRow {
+    /// End the run with an error that names it.
+    #[default]
+    Fail,
+    /// Leave it out, keep it with its reason, and count it.
+    Reject,
+}
+
+/// A bad row, or a customer left out of a window: what, where, why. Rows sort by input and row, customers after them by window and id.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Reject {
+    /// Customers come after rows.
+    pub window: Option<String>,
+    /// The input's name; empty for a customer.
+    pub source: String,
+    /// The row in the input, counted from 1 without a header; 0 for a customer.
+    pub row: u64,
+    /// The line in a text input, where rows and lines keep step.
+    pub line: Option<u64>,
+    /// The customer, where the row says one.
+    pub customer_id: String,
+    /// Why.
+    pub reason: Reason,
+    /// The column at fault.
+    pub column: String,
+    /// The value at fault, as it was read.
+    pub value: String,
+    /// The row's fields in the order of [`Column::ALL`], for rows; empty for customers.
+    pub fields: Vec<String>,
+}
+
+impl Reject {
+    /// A customer who is not valid in a window.
+    pub(crate) fn customer(window: &str, customer_id: String, reason: Reason, column: Column, value: String) -> Self {
+        let (window, column) = (Some(window.to_owned()), column.name().to_owned());
+        Reject { window, source: String::new(), row: 0, line: None, customer_id, reason, column, value, fields: Vec::new() }
+    }
+
+    /// The error that ends a run under [`OnBadRow::Fail`].
+    pub(crate) fn into_error(self) -> Error {
+        let Reject { window, source, row, line, customer_id, reason, column, value, .. } = self;
+        let help = "correct it, or run with --on-bad-row reject to leave such rows out and count them";
+        let value = if value.is_empty() { "empty".to_owned() } else { format!("{value:?}") };
+        match window {
+            Some(window) => {
+                Error::data(format!("customer {customer_id:?} in window {window}: {reason}: {}: {column} is {value}", reason.sentence()))
+                    .help(help)
+            }
+            None => {
+                let customer = if customer_id.is_empty() { String::new() } else { format!("customer {customer_id:?}: ") };
+                Error::data(format!("{customer}{reason}: {}: {column} is {value}", reason.sentence()))
+                    .input(source)
+                    .row(row)
+                    .line(line)
+                    .help(help)
+            }
+        }
+    }
+}
+
+/// How a timestamp at fault is shown.
+pub(crate) fn shown_timestamp(timestamp: i64) -> String {
+    if timestamp == i64::MIN { String::new() } else { format_timestamp(timestamp) }
+}

@@ -1,0 +1,120 @@
+//! Report: the answers as data ([`Report`]), as JSON, as tables for people ([`text`]), and the rows behind them ([`rows`]), written
+//! whole or not at all ([`output`], [`table`]).
+
+pub mod output;
+pub mod rows;
+pub mod table;
+pub mod text;
+
+use crate::calendar::{Window, iso};
+use crate::error::{Error, Result};
+use crate::lens::comparison::Change;
+use crate::lens::single_period::Lens1Metrics;
+use crate::reject::{Reason, Reject};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Everything a run answers. A function of the rows and the options alone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Report {
+    /// The version that made it.
+    pub lensflow: String,
+    /// What went in.
+    pub input: InputSummary,
+    /// Lens 1 of each window, in time order.
+    pub windows: Vec<WindowReport>,
+    /// Lens 2 of each pair of adjacent windows.
+    pub comparisons: Vec<ComparisonReport>,
+    /// What a reader should look at twice.
+    pub warnings: Vec<String>,
+}
+
+/// What went in. `rows_read` is `rows_accepted` plus all of `rows_rejected`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InputSummary {
+    /// The inputs by name, sorted.
+    pub sources: Vec<String>,
+    /// Rows in all.
+    pub rows_read: u64,
+    /// Rows that count, in a window or as history.
+    pub rows_accepted: u64,
+    /// Rows left out, by reason.
+    pub rows_rejected: BTreeMap<Reason, u64>,
+    /// Distinct customers of the accepted rows.
+    pub customers: u64,
+}
+
+/// Lens 1 of one window.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WindowReport {
+    /// The window's name.
+    pub name: String,
+    /// Inclusive.
+    #[serde(with = "iso")]
+    pub start: i64,
+    /// Exclusive.
+    #[serde(with = "iso")]
+    pub end: i64,
+    /// Recency counts back from here.
+    #[serde(with = "iso")]
+    pub observation_end: i64,
+    /// The answers.
+    pub lens1: Lens1Metrics,
+    /// Customers left out of the window, by reason; their rows count as accepted.
+    pub customers_rejected: BTreeMap<Reason, u64>,
+}
+
+/// Lens 2 of a pair of windows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ComparisonReport {
+    /// The first window's name.
+    pub from: String,
+    /// The second window's name.
+    pub to: String,
+    /// The answers.
+    pub lens2: Change,
+}
+
+impl Report {
+    pub(crate) fn new(
+        input: InputSummary,
+        windows: &[Window],
+        lens1: Vec<Lens1Metrics>,
+        lens2: Vec<Change>,
+        warnings: Vec<String>,
+        left_out: &[Reject],
+    ) -> Self {
+        let customers_rejected = |window: &Window| {
+            let mut counts = BTreeMap::new();
+            for reject in left_out.iter().filter(|r| r.window.as_ref() == Some(&window.name)) {
+                *counts.entry(reject.reason).or_default() += 1;
+            }
+            counts
+        };
+        let window = |(w, lens1): (&Window, Lens1Metrics)| WindowReport {
+            name: w.name.clone(),
+            start: w.start,
+            end: w.end,
+            observation_end: w.observation_end,
+            lens1,
+            customers_rejected: customers_rejected(w),
+        };
+        let pair = |(pair, lens2): (&[Window], Change)| ComparisonReport { from: pair[0].name.clone(), to: pair[1].name.clone(), lens2 };
+        Report {
+            lensflow: env!("CARGO_PKG_VERSION").to_owned(),
+            input,
+            windows: windows.iter().zip(lens1).map(window).collect(),
+            comparisons: windows.windows(2).zip(lens2).map(pair).collect(),
+            warnings,
+        }
+    }
+
+    /// JSON, indented, with a newline at the end. Money and percentages are texts with two decimals.
+    ///
+    /// # Errors
+    /// Never, in practice: every field has a JSON form.
+    pub fn to_json(&self) -> Result<String> {
+        let json = serde_json::to_string_pretty(self).map_err(|e| Error::internal("the report has no JSON form").cause(e))?;
+        Ok(json + "\n")
+    }
+}

@@ -1,0 +1,125 @@
+//! Output files that appear whole or not at all: written beside their place under a temporary name, then renamed.
+
+use crate::error::{Error, Result, Stage};
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use tempfile::{Builder, NamedTempFile};
+
+/// How standard output is called on the command line.
+const STDOUT: &str = "-";
+
+/// An output that is not there until it is committed. Dropped before that, it leaves nothing behind.
+pub struct Output {
+    path: PathBuf,
+    sink: Encoder,
+}
+
+enum Encoder {
+    Plain(BufWriter<Place>),
+    Gzip(flate2::write::GzEncoder<BufWriter<Place>>),
+    Zstd(zstd::stream::write::Encoder<'static, BufWriter<Place>>),
+}
+
+enum Place {
+    Stdout(io::Stdout),
+    Temporary(NamedTempFile),
+    /// A pipe or a device, which cannot be renamed over.
+    Device(File),
+}
+
+impl Write for Place {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Place::Stdout(out) => out.write(bytes),
+            Place::Temporary(file) => file.write(bytes),
+            Place::Device(file) => file.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Place::Stdout(out) => out.flush(),
+            Place::Temporary(file) => file.flush(),
+            Place::Device(file) => file.flush(),
+        }
+    }
+}
+
+impl Output {
+    /// An output for a path, or standard output for `-`. A path that ends in `.gz` or `.zst` is compressed.
+    ///
+    /// # Errors
+    /// When the folder cannot be written to.
+    pub fn create(path: &Path) -> Result<Self> {
+        let fail = |e| Error::io("cannot write", e).input(path.to_string_lossy()).stage(Stage::Report);
+        let place = if path == Path::new(STDOUT) {
+            Place::Stdout(io::stdout())
+        } else if path.exists() && !path.is_file() {
+            Place::Device(OpenOptions::new().write(true).open(path).map_err(fail)?)
+        } else {
+            let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            let prefix = format!(".{name}.");
+            let mut builder = Builder::new();
+            builder.prefix(&prefix).suffix(".part");
+            #[cfg(unix)]
+            {
+                // Temporary files are private; what they become is as open as the user's umask says.
+                use std::os::unix::fs::PermissionsExt;
+                builder.permissions(std::fs::Permissions::from_mode(0o666));
+            }
+            Place::Temporary(builder.tempfile_in(folder).map_err(fail)?)
+        };
+        let writer = BufWriter::with_capacity(1 << 18, place);
+        let sink = match path.extension().and_then(|e| e.to_str()) {
+            Some("gz") => Encoder::Gzip(flate2::write::GzEncoder::new(writer, flate2::Compression::default())),
+            Some("zst") => Encoder::Zstd(zstd::stream::write::Encoder::new(writer, 0).map_err(fail)?),
+            _ => Encoder::Plain(writer),
+        };
+        Ok(Output { path: path.to_owned(), sink })
+    }
+
+    /// Where it will be.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Puts it in its place.
+    ///
+    /// # Errors
+    /// When the last bytes cannot be written or the file cannot be renamed.
+    pub fn commit(self) -> Result<()> {
+        let path = self.path;
+        let fail = |e| Error::io("cannot write", e).input(path.to_string_lossy()).stage(Stage::Report);
+        let writer = match self.sink {
+            Encoder::Plain(writer) => writer,
+            Encoder::Gzip(encoder) => encoder.finish().map_err(fail)?,
+            Encoder::Zstd(encoder) => encoder.finish().map_err(fail)?,
+        };
+        let mut place = writer.into_inner().map_err(|e| fail(e.into_error()))?;
+        place.flush().map_err(fail)?;
+        if let Place::Temporary(file) = place {
+            file.persist(&path).map_err(|e| fail(e.error))?;
+        }
+        Ok(())
+    }
+}
+
+impl Write for Output {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match &mut self.sink {
+            Encoder::Plain(writer) => writer.write(bytes),
+            Encoder::Gzip(writer) => writer.write(bytes),
+            Encoder::Zstd(writer) => writer.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match &mut self.sink {
+            Encoder::Plain(writer) => writer.flush(),
+            Encoder::Gzip(writer) => writer.flush(),
+            Encoder::Zstd(writer) => writer.flush(),
+        }
+    }
+}

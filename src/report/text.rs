@@ -1,0 +1,247 @@
+//! The answers as tables for people: in the terminal, as a text file, or as Markdown.
+
+use super::{ComparisonReport, Report, WindowReport};
+use crate::money::Fixed2;
+use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use std::collections::BTreeMap;
+use std::fmt::{Display, Write};
+
+/// Tables are split so that they stay within this many columns of text.
+const WIDTH: usize = 110;
+
+/// How tables look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Style {
+    /// Lines drawn with box characters.
+    Text,
+    /// GitHub's Markdown.
+    Markdown,
+}
+
+/// The whole report.
+pub fn render(report: &Report, style: Style) -> String {
+    let mut page = Page { style, text: String::new() };
+    page.input(report);
+    page.lens1(&report.windows);
+    page.grids(&report.windows);
+    page.lens2(&report.comparisons);
+    page.text
+}
+
+struct Page {
+    style: Style,
+    text: String,
+}
+
+impl Page {
+    fn line(&mut self, text: impl Display) {
+        // Writing to a String cannot fail.
+        let _ = writeln!(self.text, "{text}");
+    }
+
+    fn heading(&mut self, text: &str) {
+        match self.style {
+            Style::Text => self.line(format_args!("\n{text}")),
+            Style::Markdown => self.line(format_args!("\n## {text}\n")),
+        }
+    }
+
+    fn input(&mut self, report: &Report) {
+        let input = &report.input;
+        if self.style == Style::Markdown {
+            self.line("# Customer-base audit\n");
+        }
+        let rejected: u64 = input.rows_rejected.values().sum();
+        let sources = match input.sources.as_slice() {
+            [one] => one.clone(),
+            many => format!("{} inputs", many.len()),
+        };
+        self.line(format_args!(
+            "{sources}: {} customers, {} rows read, {} accepted, {} rejected",
+            grouped(input.customers),
+            grouped(input.rows_read),
+            grouped(input.rows_accepted),
+            grouped(rejected)
+        ));
+        let bullet = if self.style == Style::Markdown { "- " } else { "  " };
+        if self.style == Style::Markdown {
+            self.line("");
+        }
+        for (reason, count) in &input.rows_rejected {
+            self.line(format_args!("{bullet}rows rejected, {reason}: {}", grouped(*count)));
+        }
+        for window in &report.windows {
+            for (reason, count) in &window.customers_rejected {
+                self.line(format_args!("{bullet}customers left out of {}, {reason}: {}", window.name, grouped(*count)));
+            }
+        }
+        for warning in &report.warnings {
+            self.line(format_args!("{bullet}warning: {warning}"));
+        }
+        if report.windows.is_empty() {
+            self.line(format_args!("{bullet}no row lies in any window"));
+        }
+    }
+
+    fn lens1(&mut self, windows: &[WindowReport]) {
+        if windows.is_empty() {
+            return;
+        }
+        self.heading("Lens 1: each period");
+        let mut rows: Vec<(String, Vec<String>)> = Vec::new();
+        let mut row = |label: &str, of: &dyn Fn(&WindowReport) -> String| {
+            rows.push((label.to_owned(), windows.iter().map(of).collect()));
+        };
+        row("from", &|w| day(w.start));
+        row("to, exclusive", &|w| day(w.end));
+        if windows.iter().any(|w| w.observation_end != w.end) {
+            row("observed from", &|w| day(w.observation_end));
+        }
+        row("customers", &|w| grouped(w.lens1.total_customers));
+        row("one-time buyers", &|w| grouped(w.lens1.one_time_buyers));
+        row("one-time buyers %", &|w| w.lens1.one_time_buyer_pct.to_string());
+        row("orders", &|w| grouped(w.lens1.total_orders));
+        row("orders per customer", &|w| w.lens1.avg_orders_per_customer.to_string());
+        row("revenue", &|w| money(w.lens1.total_revenue));
+        row("median customer value", &|w| money(w.lens1.median_customer_value));
+        for percentile in windows[0].lens1.revenue_concentration.keys() {
+            let share = |w: &WindowReport| w.lens1.revenue_concentration.get(percentile).map(Fixed2::to_string).unwrap_or_default();
+            row(&format!("revenue of top {percentile} %, in %"), &share);
+        }
+        self.side_by_side(&windows.iter().map(|w| w.name.clone()).collect::<Vec<_>>(), &rows);
+    }
+
+    fn grids(&mut self, windows: &[WindowReport]) {
+        let shown: Vec<&WindowReport> = windows.iter().filter(|w| !w.lens1.rfm_distribution.is_empty()).collect();
+        if shown.is_empty() {
+            return;
+        }
+        self.heading("RFM grid: customers by recency score (R, down) and frequency score (F, across)");
+        for window in shown {
+            let mut cells: BTreeMap<(char, char), u64> = BTreeMap::new();
+            for (score, count) in &window.lens1.rfm_distribution {
+                let mut digits = score.chars();
+                if let (Some(r), Some(f)) = (digits.next(), digits.next()) {
+                    *cells.entry((r, f)).or_default() += count;
+                }
+            }
+            let recency: std::collections::BTreeSet<char> = cells.keys().map(|k| k.0).collect();
+            let frequency: std::collections::BTreeSet<char> = cells.keys().map(|k| k.1).collect();
+            let mut table = self.table(std::iter::once(window.name.clone()).chain(frequency.iter().map(|f| format!("F{f}"))));
+            for r in recency.iter().rev() {
+                let counts = frequency.iter().map(|f| cells.get(&(*r, *f)).map_or("0".to_owned(), |n| grouped(*n)));
+                table.add_row(std::iter::once(format!("R{r}")).chain(counts));
+            }
+            self.show(table);
+        }
+    }
+
+    fn lens2(&mut self, comparisons: &[ComparisonReport]) {
+        if comparisons.is_empty() {
+            return;
+        }
+        self.heading("Lens 2: period against period");
+        let mut rows: Vec<(String, Vec<String>)> = Vec::new();
+        let mut row = |label: &str, of: &dyn Fn(&ComparisonReport) -> String| {
+            rows.push((label.to_owned(), comparisons.iter().map(of).collect()));
+        };
+        row("retained", &|c| grouped(c.lens2.retained));
+        row("churned", &|c| grouped(c.lens2.churned));
+        row("new", &|c| grouped(c.lens2.new));
+        row("of them reactivated", &|c| grouped(c.lens2.reactivated));
+        row("retention %", &|c| c.lens2.retention_rate.to_string());
+        row("churn %", &|c| c.lens2.churn_rate.to_string());
+        row("reactivation %", &|c| c.lens2.reactivation_rate.to_string());
+        row("change in customers", &|c| signed(grouped(c.lens2.customer_count_change)));
+        row("change in revenue %", &|c| signed(c.lens2.revenue_change_pct.to_string()));
+        row("change in order value %", &|c| signed(c.lens2.avg_order_value_change_pct.to_string()));
+        let names: Vec<String> = comparisons.iter().map(|c| format!("{} → {}", c.from, c.to)).collect();
+        self.side_by_side(&names, &rows);
+    }
+
+    /// A table with a label column and as many others as fit, then another, until all are shown.
+    fn side_by_side(&mut self, names: &[String], rows: &[(String, Vec<String>)]) {
+        let label = rows.iter().map(|r| r.0.chars().count()).max().unwrap_or(0) + 4;
+        let mut from = 0;
+        while from < names.len() {
+            let (mut to, mut width) = (from, label);
+            while to < names.len() {
+                let cells = rows.iter().map(|r| &r.1[to]).chain([&names[to]]);
+                width += cells.map(|c| c.chars().count()).max().unwrap_or(0) + 3;
+                if width > WIDTH && to > from && self.style == Style::Text {
+                    break;
+                }
+                to += 1;
+            }
+            let mut table = self.table(std::iter::once(String::new()).chain(names[from..to].iter().cloned()));
+            for (label, cells) in rows {
+                table.add_row(std::iter::once(label.clone()).chain(cells[from..to].iter().cloned()));
+            }
+            self.show(table);
+            from = to;
+        }
+    }
+
+    fn table(&self, header: impl Iterator<Item = String>) -> Table {
+        let mut table = Table::new();
+        table.load_style(match self.style {
+            Style::Text => presets::UTF8_HORIZONTAL_ONLY,
+            Style::Markdown => presets::ASCII_MARKDOWN,
+        });
+        table.set_content_arrangement(ContentArrangement::Disabled).set_header(header);
+        table
+    }
+
+    fn show(&mut self, mut table: Table) {
+        for column in table.column_iter_mut().skip(1) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+        let text = table.trim_fmt();
+        self.line(text);
+        if self.style == Style::Markdown {
+            self.line("");
+        }
+    }
+}
+
+/// A timestamp without its clock where that says nothing.
+fn day(timestamp: i64) -> String {
+    let text = crate::calendar::format_timestamp(timestamp);
+    text.strip_suffix("T00:00:00").map(str::to_owned).unwrap_or(text)
+}
+
+/// A whole number with its thousands apart.
+fn grouped(number: impl Display) -> String {
+    let text = number.to_string();
+    let (sign, digits) = text.strip_prefix('-').map_or(("", text.as_str()), |d| ("-", d));
+    let mut out = String::from(sign);
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i) % 3 == 0 {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+fn money(amount: Fixed2) -> String {
+    let text = amount.to_string();
+    let (whole, cents) = text.split_once('.').unwrap_or((&text, "00"));
+    format!("{}.{cents}", grouped(whole))
+}
+
+fn signed(text: String) -> String {
+    if text.starts_with('-') || text.trim_matches(['0', '.']).is_empty() { text } else { format!("+{text}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_grouped() {
+        assert_eq!([grouped(0), grouped(999), grouped(1_000), grouped(-1_234_567)], ["0", "999", "1,000", "-1,234,567"]);
+        assert_eq!(money(Fixed2::from_hundredths(250_031_563)), "2,500,315.63");
+        assert_eq!([signed("0.00".into()), signed("5.20".into()), signed("-1.00".into())], ["0.00", "+5.20", "-1.00"]);
+    }
+}

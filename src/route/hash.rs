@@ -1,0 +1,63 @@
+//! The hash of a customer's id: seeded, and the same on every machine and in every version.
+//!
+//! Saved states and the order of output rows depend on it, so it must never change; the test below holds golden values. The top ten
+//! bits name the partition, so that partitions in order are hashes in order. A hash table inside a partition must use other bits:
+//! hashbrown probes with the low bits and tags with the top seven, so it is given the hash with its halves swapped.
+
+use rapidhash::v3::{RapidSecrets, rapidhash_v3_seeded};
+
+/// The number of partitions, in any run of any size: changing the number of workers moves owners, not data.
+pub const PARTITIONS: usize = 1 << PARTITION_BITS;
+const PARTITION_BITS: u32 = 10;
+
+/// rapidhash V3, whose output its authors promise to keep.
+const SECRETS: RapidSecrets = RapidSecrets::seed_cpp(0x6c65_6e73_666c_6f77);
+
+/// The hash of an id.
+#[inline]
+pub fn hash_id(id: &[u8]) -> u64 {
+    rapidhash_v3_seeded(id, &SECRETS)
+}
+
+/// The partition of a hash.
+#[inline]
+pub fn partition_of(hash: u64) -> usize {
+    (hash >> (64 - PARTITION_BITS)) as usize
+}
+
+/// What a hash table inside a partition uses: up to 2²² slots, none of the bits that the partition has in common.
+#[inline]
+pub(crate) fn slot_hash(hash: u64) -> u64 {
+    hash.rotate_left(32)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn golden_values() {
+        let golden = [
+            ("", 0u64),
+            ("7", 0),
+            ("007", 0),
+            ("C-000134", 0),
+            ("67b4ec1f-cb69-4545-ad7f-049a5e3defad", 0),
+            ("客户-185-é客户-185-é客户-185-é", 0),
+        ];
+        for (id, hash) in golden {
+            assert_eq!(hash_id(id.as_bytes()), hash, "{id:?}");
+        }
+    }
+
+    #[test]
+    fn partitions_and_tables_use_different_bits() {
+        // Ids of one partition must still spread over the low bits and the top seven of what the table sees.
+        let slots: Vec<u64> =
+            (0..200_000).map(|i| hash_id(format!("C-{i}").as_bytes())).filter(|h| partition_of(*h) == 5).map(slot_hash).collect();
+        assert!(slots.len() > 100, "{}", slots.len());
+        let distinct = |f: fn(&u64) -> u64| slots.iter().map(f).collect::<std::collections::BTreeSet<_>>().len();
+        assert!(distinct(|s| s & 0xff) > 100);
+        assert!(distinct(|s| s >> 57) > 80);
+    }
+}

@@ -1,0 +1,189 @@
+//! Route: takes decoded batches, decides about every row, and scatters what counts into per-partition buffers.
+//!
+//! A [`Router`] belongs to one thread. It takes [`PeriodBatch`]es from [`source`](crate::source) and sends [`Rows`] over
+//! [`lane`]s to [`accumulate`](crate::accumulate). Ids are hashed here, once; the hash travels with the row.
+
+mod hash;
+pub(crate) mod lane;
+pub(crate) mod rows;
+
+pub(crate) use hash::slot_hash;
+pub use hash::{PARTITIONS, hash_id, partition_of};
+
+use crate::calendar::{Classifier, Place};
+use crate::error::{Error, Result, Stage};
+use crate::money::Amount;
+use crate::reject::{OnBadRow, Reason, Reject, shown_timestamp};
+use crate::source::{Bad, Column, NO_TIMESTAMP, PeriodBatch};
+use crate::spec::Spec;
+use crate::stats::Stats;
+use arrow::array::Array;
+use lane::Lanes;
+use rows::{HISTORY, Row, Rows, reference};
+use std::sync::{Arc, Mutex};
+
+/// What the routers of a run share.
+#[derive(Debug, Default)]
+pub(crate) struct Ledger {
+    /// Rows left out so far.
+    pub(crate) rejects: Mutex<Vec<Reject>>,
+    /// The least and the greatest window key of the rows accepted so far.
+    pub(crate) keys: Mutex<Option<(u32, u32)>>,
+}
+
+/// Scatters the batches of one thread.
+pub(crate) struct Router {
+    lanes: Lanes,
+    buffers: Vec<Rows>,
+    classifier: Classifier,
+    policy: OnBadRow,
+    stats: Arc<Stats>,
+    ledger: Arc<Ledger>,
+    keys: Option<(u32, u32)>,
+}
+
+impl Router {
+    pub(crate) fn new(spec: &Spec, lanes: Lanes, stats: Arc<Stats>, ledger: Arc<Ledger>) -> Self {
+        let buffers = std::iter::repeat_with(Rows::default).take(PARTITIONS).collect();
+        Router { lanes, buffers, classifier: Classifier::new(&spec.windows), policy: spec.on_bad_row, stats, ledger, keys: None }
+    }
+
+    /// Takes a batch; waits while the lanes are full.
+    pub(crate) fn route(&mut self, batch: &PeriodBatch) -> Result<()> {
+        let n = batch.starts.len();
+        let views = batch.ids.views();
+        let mut bad = batch.bad.iter().peekable();
+        let mut accepted = 0;
+        for (i, &view) in views.iter().enumerate() {
+            if bad.peek().is_some_and(|b| b.row as usize == i) {
+                let mut faults = Vec::new();
+                while let Some(fault) = bad.next_if(|b| b.row as usize == i) {
+                    faults.push(fault.clone());
+                }
+                self.reject(batch, i, faults)?;
+                continue;
+            }
+            match self.judge(batch, i) {
+                Ok((key, reference)) => {
+                    accepted += 1;
+                    let id = batch.ids.value(i).as_bytes();
+                    let hash = hash_id(id);
+                    let amount = Amount { cents: batch.cents[i], fraction: batch.fractions.get(i).copied().unwrap_or(0) };
+                    let (start, orders) = (batch.starts[i], batch.orders[i]);
+                    let row = Row { view, hash, start, reference, orders, cents: 0, window: key, fraction: 0 };
+                    let partition = partition_of(hash);
+                    let buffer = &mut self.buffers[partition];
+                    buffer.push(id, view, amount, row);
+                    if buffer.is_full() {
+                        self.send(partition)?;
+                    }
+                }
+                Err((reason, column)) => {
+                    let value = field(batch, i, column);
+                    self.reject(batch, i, vec![Bad { row: i as u32, column, reason, value }])?;
+                }
+            }
+        }
+        self.stats.count_rows(n as u64, accepted);
+        Ok(())
+    }
+
+    /// The window key and the recency reference of a row whose values could be read, or what is wrong with it.
+    #[inline]
+    fn judge(&mut self, batch: &PeriodBatch, i: usize) -> Result<(u32, i64), (Reason, Column)> {
+        let (start, end) = (batch.starts[i], batch.ends[i]);
+        let last = batch.last_transactions.get(i).copied().unwrap_or(NO_TIMESTAMP);
+        if end <= start {
+            return Err((Reason::PeriodReversed, Column::PeriodEnd));
+        }
+        if batch.orders[i] < 0 {
+            return Err((Reason::NegativeOrders, Column::TotalOrders));
+        }
+        let key = match self.classifier.place(start, end) {
+            Place::Window { observation_end, .. } if last > observation_end => {
+                return Err((Reason::AfterObservationEnd, Column::LastTransactionTs));
+            }
+            Place::Window { key, .. } => {
+                let (least, greatest) = self.keys.unwrap_or((key, key));
+                self.keys = Some((least.min(key), greatest.max(key)));
+                key
+            }
+            Place::History => HISTORY,
+            Place::Straddles(boundary) => {
+                // The boundary is a start or an end of a window; either way the period's own end is what lies beyond it.
+                debug_assert!(start < boundary && boundary < end);
+                return Err((Reason::StraddlesWindow, Column::PeriodEnd));
+            }
+        };
+        Ok((key, reference(last, end)))
+    }
+
+    #[cold]
+    fn reject(&mut self, batch: &PeriodBatch, i: usize, faults: Vec<Bad>) -> Result<()> {
+        let Some(first) = faults.first() else { return Ok(()) };
+        let mut fields: Vec<String> = Column::ALL.into_iter().map(|column| field(batch, i, column)).collect();
+        for fault in &faults {
+            fields[fault.column as usize].clone_from(&fault.value);
+        }
+        let column = first.column.name().to_owned();
+        let value = match first.reason {
+            Reason::StraddlesWindow => format!("{}..{}", fields[Column::PeriodStart as usize], fields[Column::PeriodEnd as usize]),
+            Reason::PeriodReversed => format!("{}, and period_start {}", first.value, fields[Column::PeriodStart as usize]),
+            _ => first.value.clone(),
+        };
+        let reject = Reject {
+            window: None,
+            source: batch.origin.name.clone(),
+            row: batch.first_row + i as u64,
+            line: batch.first_line.map(|line| line + i as u64),
+            customer_id: fields[Column::CustomerId as usize].clone(),
+            reason: first.reason,
+            column,
+            value,
+            fields,
+        };
+        if self.policy == OnBadRow::Fail {
+            return Err(reject.into_error().stage(Stage::Route));
+        }
+        self.stats.count_reject(reject.reason);
+        if let Ok(mut rejects) = self.ledger.rejects.lock() {
+            rejects.push(reject);
+        }
+        Ok(())
+    }
+
+    fn send(&mut self, partition: usize) -> Result<()> {
+        let full = std::mem::replace(&mut self.buffers[partition], self.lanes.empty_rows());
+        if self.lanes.send(partition, full) { Ok(()) } else { Err(Error::ended(Stage::Route)) }
+    }
+
+    /// Sends what is left. Rows routed later are sent with the next flush.
+    pub(crate) fn flush(&mut self) -> Result<()> {
+        for partition in 0..PARTITIONS {
+            if !self.buffers[partition].rows.is_empty() {
+                let full = std::mem::take(&mut self.buffers[partition]);
+                if !self.lanes.send(partition, full) {
+                    return Err(Error::ended(Stage::Route));
+                }
+            }
+        }
+        if let (Ok(mut keys), Some((least, greatest))) = (self.ledger.keys.lock(), self.keys) {
+            let (a, b) = keys.unwrap_or((least, greatest));
+            *keys = Some((a.min(least), b.max(greatest)));
+        }
+        Ok(())
+    }
+}
+
+/// A field as text, in the same form whatever the input format.
+fn field(batch: &PeriodBatch, i: usize, column: Column) -> String {
+    match column {
+        Column::CustomerId if batch.ids.is_valid(i) => batch.ids.value(i).to_owned(),
+        Column::CustomerId => String::new(),
+        Column::PeriodStart => shown_timestamp(batch.starts[i]),
+        Column::PeriodEnd => shown_timestamp(batch.ends[i]),
+        Column::TotalOrders => batch.orders[i].to_string(),
+        Column::TotalSpend => Amount { cents: batch.cents[i], fraction: batch.fractions.get(i).copied().unwrap_or(0) }.to_string(),
+        Column::LastTransactionTs => shown_timestamp(batch.last_transactions.get(i).copied().unwrap_or(NO_TIMESTAMP)),
+    }
+}

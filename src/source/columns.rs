@@ -1,0 +1,357 @@
+//! Any Arrow schema → [`PeriodBatch`]. Columns that already have the engine's layout are taken as they are, without a copy.
+//!
+//! [`Columns::resolve`] finds the columns by name and refuses types that cannot hold them; [`Columns::batch`] converts. Values that
+//! cannot be read become [`Bad`] entries; nothing here decides what happens to them.
+
+use super::{Bad, Chunk, Column, ColumnMap, NO_TIMESTAMP, Origin, PeriodBatch, Sink};
+use crate::calendar::{DAY, MAX_TIMESTAMP, MIN_TIMESTAMP, parse_timestamp};
+use crate::error::{Error, Result, Stage};
+use crate::money::{Amount, AmountError};
+use crate::reject::Reason;
+use arrow::array::{Array, ArrayRef, AsArray, PrimitiveArray, RecordBatch, StringViewArray, StringViewBuilder};
+use arrow::buffer::ScalarBuffer;
+use arrow::compute::cast;
+use arrow::datatypes::{
+    ArrowPrimitiveType, DataType, Date32Type, Date64Type, Decimal128Type, Float64Type, Int64Type, Schema, TimeUnit,
+    TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType,
+};
+use arrow::util::display::array_value_to_string;
+use std::sync::Arc;
+
+/// Where each column is in a schema.
+#[derive(Debug, Clone)]
+pub struct Columns {
+    origin: Arc<Origin>,
+    at: [Option<usize>; 6],
+}
+
+impl Columns {
+    /// Finds every column in a schema.
+    ///
+    /// # Errors
+    /// When a required column is missing (naming those that are there, and the nearest) or has a type that cannot hold it.
+    pub fn resolve(schema: &Schema, map: &ColumnMap, origin: &Arc<Origin>) -> Result<Self> {
+        let names: Vec<&str> = schema.fields().iter().map(|f| f.name().as_str()).collect();
+        let columns = Columns { origin: origin.clone(), at: find(&names, map, origin)? };
+        for (column, at) in Column::ALL.into_iter().zip(columns.at) {
+            let Some(at) = at else { continue };
+            let data_type = unpacked(schema.field(at).data_type());
+            if !accepts(column, data_type) {
+                let (name, wanted) = (map.name(column), wanted(column));
+                return Err(Error::data(format!("column {name:?} is {data_type}, which cannot be {}: it takes {wanted}", column.name()))
+                    .input(&origin.name)
+                    .stage(Stage::Source));
+            }
+        }
+        Ok(columns)
+    }
+
+    /// The positions to decode, ascending.
+    pub fn projection(&self) -> Vec<usize> {
+        let mut at: Vec<usize> = self.at.into_iter().flatten().collect();
+        at.sort_unstable();
+        at.dedup();
+        at
+    }
+
+    /// Converts a batch of the schema that was resolved.
+    ///
+    /// # Errors
+    /// When an array's type is not the schema's.
+    pub fn batch(&self, batch: &RecordBatch, first_row: u64) -> Result<PeriodBatch> {
+        let fail = |e: arrow::error::ArrowError| Error::data("a column cannot be converted").cause(e).input(&self.origin.name);
+        let array = |column: Column| match self.at[column as usize] {
+            Some(at) => unpack(batch.column(at)).map(Some).map_err(fail),
+            None => Ok(None),
+        };
+        let required = |column: Column| array(column)?.ok_or_else(|| Error::internal(format!("{} was not resolved", column.name())));
+        let mut bad = Vec::new();
+        let ids = ids(&required(Column::CustomerId)?, &mut bad).map_err(fail)?;
+        let starts = timestamps(&required(Column::PeriodStart)?, Column::PeriodStart, &mut bad).map_err(fail)?;
+        let ends = timestamps(&required(Column::PeriodEnd)?, Column::PeriodEnd, &mut bad).map_err(fail)?;
+        let orders = orders(&required(Column::TotalOrders)?, &mut bad).map_err(fail)?;
+        let (cents, fractions) = amounts(&required(Column::TotalSpend)?, &mut bad).map_err(fail)?;
+        let last_transactions = match array(Column::LastTransactionTs)? {
+            Some(array) => timestamps(&array, Column::LastTransactionTs, &mut bad).map_err(fail)?,
+            None => ScalarBuffer::from(Vec::new()),
+        };
+        bad.sort_unstable();
+        let origin = self.origin.clone();
+        Ok(PeriodBatch { origin, first_row, first_line: None, ids, starts, ends, orders, cents, fractions, last_transactions, bad })
+    }
+}
+
+/// An Arrow batch to convert.
+pub(crate) struct ArrowChunk {
+    pub(crate) batch: RecordBatch,
+    pub(crate) columns: Columns,
+    pub(crate) first_row: u64,
+    pub(crate) bytes: u64,
+}
+
+impl Chunk for ArrowChunk {
+    fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    fn decode(self: Box<Self>, sink: &mut Sink<'_>) -> Result<()> {
+        sink(self.columns.batch(&self.batch, self.first_row)?)
+    }
+}
+
+/// The position of each column among an input's names.
+pub(crate) fn find(names: &[&str], map: &ColumnMap, origin: &Origin) -> Result<[Option<usize>; 6]> {
+    let mut at = [None; 6];
+    for column in Column::ALL {
+        let name = map.name(column);
+        let mut places = names.iter().enumerate().filter(|(_, n)| **n == name).map(|(i, _)| i);
+        at[column as usize] = places.next();
+        if places.next().is_some() {
+            return Err(Error::data(format!("two columns are named {name:?}")).input(&origin.name).stage(Stage::Source));
+        }
+        if at[column as usize].is_none() && (!column.is_optional() || map.0.contains_key(&column)) {
+            let nearest = names.iter().max_by(|a, b| likeness(name, a).total_cmp(&likeness(name, b))).filter(|n| likeness(name, n) > 0.6);
+            let advice = match nearest {
+                Some(nearest) => format!("did you mean {nearest:?}? Then run with --column {}={nearest}", column.name()),
+                None => format!("name it with --column {}=NAME", column.name()),
+            };
+            let there = names.iter().map(|n| format!("{n:?}")).collect::<Vec<_>>().join(", ");
+            return Err(Error::data(format!("there is no column {name:?}; the columns are: {there}"))
+                .input(&origin.name)
+                .stage(Stage::Source)
+                .help(advice));
+        }
+    }
+    Ok(at)
+}
+
+fn likeness(a: &str, b: &str) -> f64 {
+    strsim::jaro_winkler(&a.to_lowercase(), &b.to_lowercase())
+}
+
+fn unpacked(data_type: &DataType) -> &DataType {
+    match data_type {
+        DataType::Dictionary(_, value) => value,
+        DataType::RunEndEncoded(_, value) => value.data_type(),
+        other => other,
+    }
+}
+
+fn unpack(array: &ArrayRef) -> Result<ArrayRef, arrow::error::ArrowError> {
+    let data_type = unpacked(array.data_type());
+    if data_type == array.data_type() { Ok(array.clone()) } else { cast(array, data_type) }
+}
+
+fn is_text(data_type: &DataType) -> bool {
+    matches!(data_type, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View)
+}
+
+/// An all-null column of no type is what some writers make of an empty one.
+fn accepts(column: Column, data_type: &DataType) -> bool {
+    let integer = data_type.is_integer();
+    let number = integer || data_type.is_floating() || data_type.is_decimal();
+    data_type == &DataType::Null
+        || match column {
+            Column::CustomerId => is_text(data_type) || integer,
+            Column::TotalOrders | Column::TotalSpend => is_text(data_type) || number,
+            _ => is_text(data_type) || matches!(data_type, DataType::Timestamp(..) | DataType::Date32 | DataType::Date64),
+        }
+}
+
+const fn wanted(column: Column) -> &'static str {
+    match column {
+        Column::CustomerId => "text or an integer",
+        Column::TotalOrders => "an integer",
+        Column::TotalSpend => "a decimal, a float, an integer or decimal text",
+        _ => "a timestamp, a date or ISO 8601 text",
+    }
+}
+
+/// Lists every null as a missing value.
+fn nulls(array: &dyn Array, column: Column, bad: &mut Vec<Bad>) {
+    for row in 0..if array.logical_null_count() > 0 { array.len() } else { 0 } {
+        if array.logical_nulls().is_some_and(|n| n.is_null(row)) {
+            bad.push(Bad { row: row as u32, column, reason: Reason::MissingValue, value: String::new() });
+        }
+    }
+}
+
+fn push_bad(array: &dyn Array, row: usize, column: Column, reason: Reason, bad: &mut Vec<Bad>) {
+    let value = array_value_to_string(array, row).unwrap_or_default();
+    bad.push(Bad { row: row as u32, column, reason, value });
+}
+
+fn ids(array: &ArrayRef, bad: &mut Vec<Bad>) -> Result<StringViewArray, arrow::error::ArrowError> {
+    let column = Column::CustomerId;
+    nulls(array, column, bad);
+    let views = match array.data_type() {
+        data_type if is_text(data_type) => cast(array, &DataType::Utf8View)?.as_string_view().clone(),
+        DataType::Null => StringViewArray::new_null(array.len()),
+        DataType::UInt64 => decimal_texts(array.as_primitive::<arrow::datatypes::UInt64Type>()),
+        _ => decimal_texts(cast(array, &DataType::Int64)?.as_primitive::<Int64Type>()),
+    };
+    for (row, view) in views.views().iter().enumerate() {
+        // The low half of a view is its length.
+        if *view as u32 == 0 && views.is_valid(row) {
+            bad.push(Bad { row: row as u32, column, reason: Reason::MissingValue, value: String::new() });
+        }
+    }
+    Ok(views)
+}
+
+fn decimal_texts<T: ArrowPrimitiveType>(array: &PrimitiveArray<T>) -> StringViewArray
+where
+    T::Native: std::fmt::Display,
+{
+    use std::fmt::Write;
+    let mut builder = StringViewBuilder::with_capacity(array.len());
+    let mut text = String::new();
+    for value in array.iter() {
+        text.clear();
+        match value {
+            Some(value) if write!(text, "{value}").is_ok() => builder.append_value(&text),
+            _ => builder.append_null(),
+        }
+    }
+    builder.finish()
+}
+
+fn timestamps(array: &ArrayRef, column: Column, bad: &mut Vec<Bad>) -> Result<ScalarBuffer<i64>, arrow::error::ArrowError> {
+    let optional = column.is_optional();
+    if !optional {
+        nulls(array, column, bad);
+    }
+    let values: ScalarBuffer<i64> = match array.data_type() {
+        DataType::Timestamp(TimeUnit::Microsecond, _) => array.as_primitive::<TimestampMicrosecondType>().values().clone(),
+        DataType::Timestamp(TimeUnit::Second, _) => scaled::<TimestampSecondType>(array, |v| v.saturating_mul(1_000_000)),
+        DataType::Timestamp(TimeUnit::Millisecond, _) => scaled::<TimestampMillisecondType>(array, |v| v.saturating_mul(1_000)),
+        DataType::Timestamp(TimeUnit::Nanosecond, _) => scaled::<TimestampNanosecondType>(array, |v| v.div_euclid(1_000)),
+        DataType::Date32 => scaled::<Date32Type>(array, |v| i64::from(v) * DAY),
+        DataType::Date64 => scaled::<Date64Type>(array, |v| v.saturating_mul(1_000)),
+        DataType::Null => ScalarBuffer::from(vec![NO_TIMESTAMP; array.len()]),
+        _ => {
+            let texts = cast(array, &DataType::Utf8View)?;
+            // What cannot be read stays outside the range, which the check below sees.
+            let parsed = texts.as_string_view().iter().map(|text| text.and_then(|t| parse_timestamp(t.as_bytes())).unwrap_or(NO_TIMESTAMP));
+            let values = parsed.collect::<Vec<_>>().into();
+            if optional {
+                return Ok(blank_texts_are_null(texts.as_string_view(), values, column, bad));
+            }
+            values
+        }
+    };
+    let inside = |v: i64| (MIN_TIMESTAMP..=MAX_TIMESTAMP).contains(&v);
+    let has_nulls = array.logical_null_count() > 0;
+    if !has_nulls && values.iter().all(|&v| inside(v)) {
+        return Ok(values);
+    }
+    let nulls = array.logical_nulls();
+    let mut values = values.to_vec();
+    for (row, value) in values.iter_mut().enumerate() {
+        if nulls.as_ref().is_some_and(|n| n.is_null(row)) {
+            *value = NO_TIMESTAMP;
+        } else if !inside(*value) {
+            push_bad(array, row, column, Reason::BadTimestamp, bad);
+            *value = NO_TIMESTAMP;
+        }
+    }
+    Ok(values.into())
+}
+
+fn blank_texts_are_null(texts: &StringViewArray, values: ScalarBuffer<i64>, column: Column, bad: &mut Vec<Bad>) -> ScalarBuffer<i64> {
+    for (row, text) in texts.iter().enumerate() {
+        if text.is_some_and(|t| !t.trim().is_empty()) && values[row] == NO_TIMESTAMP {
+            push_bad(texts, row, column, Reason::BadTimestamp, bad);
+        }
+    }
+    values
+}
+
+fn scaled<T: ArrowPrimitiveType>(array: &ArrayRef, scale: impl Fn(T::Native) -> i64) -> ScalarBuffer<i64> {
+    array.as_primitive::<T>().values().iter().map(|&v| scale(v)).collect::<Vec<_>>().into()
+}
+
+fn orders(array: &ArrayRef, bad: &mut Vec<Bad>) -> Result<ScalarBuffer<i64>, arrow::error::ArrowError> {
+    let column = Column::TotalOrders;
+    nulls(array, column, bad);
+    if let Some(array) = array.as_primitive_opt::<Int64Type>() {
+        return Ok(array.values().clone());
+    }
+    if array.data_type().is_integer() {
+        // Only a UInt64 can fail to fit, and becomes a null here.
+        let wide = cast(array, &DataType::Int64)?;
+        for row in (0..array.len()).filter(|&row| wide.is_null(row) && array.is_valid(row)) {
+            push_bad(array, row, column, Reason::BadNumber, bad);
+        }
+        return Ok(wide.as_primitive::<Int64Type>().values().clone());
+    }
+    let mut values = vec![0; array.len()];
+    each_amount(array, |row, amount| match amount {
+        Ok(Amount { cents, fraction: 0 }) if cents % 100 == 0 => values[row] = cents / 100,
+        _ => push_bad(array, row, column, Reason::BadNumber, bad),
+    })?;
+    Ok(values.into())
+}
+
+type Amounts = (ScalarBuffer<i64>, ScalarBuffer<u64>);
+
+fn amounts(array: &ArrayRef, bad: &mut Vec<Bad>) -> Result<Amounts, arrow::error::ArrowError> {
+    let column = Column::TotalSpend;
+    nulls(array, column, bad);
+    let mut cents = vec![0; array.len()];
+    let mut fractions = Vec::new();
+    each_amount(array, |row, amount| match amount {
+        Ok(amount) => {
+            cents[row] = amount.cents;
+            if amount.fraction != 0 {
+                if fractions.is_empty() {
+                    fractions = vec![0; array.len()];
+                }
+                fractions[row] = amount.fraction;
+            }
+        }
+        Err(AmountError::NotANumber) => push_bad(array, row, column, Reason::BadNumber, bad),
+        Err(AmountError::OutOfRange) => push_bad(array, row, column, Reason::AmountOutOfRange, bad),
+    })?;
+    Ok((cents.into(), fractions.into()))
+}
+
+/// Calls `take` with every value that is not null, read as an amount.
+fn each_amount(array: &ArrayRef, mut take: impl FnMut(usize, Result<Amount, AmountError>)) -> Result<(), arrow::error::ArrowError> {
+    let mut each = |valid: &dyn Array, read: &dyn Fn(usize) -> Result<Amount, AmountError>| {
+        for row in 0..valid.len() {
+            if valid.is_valid(row) {
+                take(row, read(row));
+            }
+        }
+    };
+    match array.data_type() {
+        DataType::Null => {}
+        DataType::Decimal128(_, scale) => {
+            let values = array.as_primitive::<Decimal128Type>();
+            each(values, &|row| Amount::from_decimal(values.value(row), *scale));
+        }
+        DataType::Decimal32(_, scale) | DataType::Decimal64(_, scale) => {
+            let wide = cast(array, &DataType::Decimal128(38, *scale))?;
+            let values = wide.as_primitive::<Decimal128Type>();
+            each(values, &|row| Amount::from_decimal(values.value(row), *scale));
+        }
+        DataType::Float64 => {
+            let values = array.as_primitive::<Float64Type>();
+            each(values, &|row| Amount::from_f64(values.value(row)));
+        }
+        data_type if data_type.is_signed_integer() => {
+            let wide = cast(array, &DataType::Int64)?;
+            let values = wide.as_primitive::<Int64Type>();
+            each(values, &|row| Amount::from_decimal(i128::from(values.value(row)), 0));
+        }
+        data_type if is_text(data_type) => {
+            let texts = cast(array, &DataType::Utf8View)?;
+            let texts = texts.as_string_view();
+            each(texts, &|row| Amount::parse(texts.value(row).as_bytes()));
+        }
+        // Narrow floats by their own shortest decimal, unsigned integers, 256-bit decimals: by their text.
+        _ => each(array, &|row| Amount::parse(array_value_to_string(array, row).unwrap_or_default().as_bytes())),
+    }
+    Ok(())
+}

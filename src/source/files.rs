@@ -1,0 +1,285 @@
+//! From what the user names (files, folders, globs, `-`) to a [`Source`]: finds the files, tells their formats, opens one after the other.
+
+use super::csv::CsvSource;
+use super::ipc::IpcSource;
+use super::jsonl::JsonlSource;
+use super::parquet::ParquetSource;
+use super::{Chunk, ColumnMap, Origin, Source};
+use crate::error::{Error, Result, Stage};
+use serde::{Deserialize, Serialize};
+use std::fs::File;
+use std::io::{Cursor, Read, Seek};
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::sync::Arc;
+
+/// How standard input is called, on the command line and in reports.
+const STDIN: &str = "-";
+
+/// A file format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Format {
+    /// Apache Parquet.
+    Parquet,
+    /// Comma-separated values with a header.
+    Csv,
+    /// JSON, an object a line.
+    Jsonl,
+    /// Arrow IPC, file or stream.
+    Arrow,
+}
+
+impl FromStr for Format {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let format = Format::of_extension(text).filter(|_| ["parquet", "csv", "jsonl", "arrow"].contains(&text));
+        format.ok_or_else(|| Error::usage(format!("{text:?} is not a format")).help("one of parquet, csv, jsonl, arrow"))
+    }
+}
+
+impl Format {
+    fn of_extension(extension: &str) -> Option<Format> {
+        match extension.to_ascii_lowercase().as_str() {
+            "parquet" | "pq" => Some(Format::Parquet),
+            "csv" | "tsv" => Some(Format::Csv),
+            "jsonl" | "ndjson" | "json" => Some(Format::Jsonl),
+            "arrow" | "arrows" | "ipc" | "feather" => Some(Format::Arrow),
+            _ => None,
+        }
+    }
+
+    /// The format that a path's extension names, below `.gz` or `.zst` where it has that.
+    pub fn of_path(path: &Path) -> Option<Format> {
+        let extension = path.extension()?.to_str()?;
+        if matches!(extension, "gz" | "zst") {
+            return Format::of_path(Path::new(path.file_stem()?));
+        }
+        Format::of_extension(extension)
+    }
+
+    fn of_first_bytes(head: &[u8]) -> Option<Format> {
+        let text = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head).trim_ascii_start();
+        match head {
+            [] => None,
+            [b'P', b'A', b'R', b'1', ..] => Some(Format::Parquet),
+            _ if is_arrow_file(head) || is_arrow_stream(head) => Some(Format::Arrow),
+            _ if text.first() == Some(&b'{') => Some(Format::Jsonl),
+            _ => Some(Format::Csv),
+        }
+    }
+}
+
+fn is_arrow_file(head: &[u8]) -> bool {
+    head.starts_with(b"ARROW1")
+}
+
+fn is_arrow_stream(head: &[u8]) -> bool {
+    head.starts_with(&[0xff; 4])
+}
+
+/// Inputs, read one after the other.
+pub struct Files {
+    inputs: Vec<String>,
+    size: Option<u64>,
+    next: usize,
+    current: Option<Box<dyn Source>>,
+    map: ColumnMap,
+    format: Option<Format>,
+    batch_rows: usize,
+}
+
+impl Files {
+    /// Finds the files behind paths, folders (all files of a known extension in them, at any depth), globs and `-` (standard input).
+    /// They are read in the order of their names; the answers do not depend on it.
+    ///
+    /// # Errors
+    /// When something named is not there, or a folder or glob holds no input.
+    pub fn find<S: AsRef<str>>(named: &[S], format: Option<Format>, map: ColumnMap, batch_rows: usize) -> Result<Self> {
+        let mut inputs = Vec::new();
+        for name in named.iter().map(AsRef::as_ref) {
+            let path = Path::new(name);
+            if name == STDIN || path.is_file() {
+                inputs.push(name.to_owned());
+            } else if path.is_dir() {
+                let before = inputs.len();
+                collect(path, format.is_some(), &mut inputs)?;
+                if inputs.len() == before {
+                    return Err(Error::data("the folder holds no .parquet, .csv, .jsonl or .arrow file").input(name).stage(Stage::Source));
+                }
+            } else if path.exists() {
+                inputs.push(name.to_owned());
+            } else {
+                let pattern = glob::glob(name).map_err(|e| Error::usage("not a file, and not a glob either").cause(e).input(name))?;
+                let found: Vec<PathBuf> = pattern.filter_map(|p| p.ok()).filter(|p| p.is_file()).collect();
+                if found.is_empty() {
+                    let what = if name.contains(['*', '?', '[']) { "the glob matches no file" } else { "there is no such file or folder" };
+                    return Err(Error::new(crate::error::Kind::Io, what).input(name).stage(Stage::Source));
+                }
+                inputs.extend(found.iter().map(|p| p.to_string_lossy().into_owned()));
+            }
+        }
+        inputs.sort();
+        if let Some(twice) = inputs.windows(2).find(|pair| pair[0] == pair[1]) {
+            return Err(Error::usage(format!("{} is given twice: its rows would count twice", twice[0])));
+        }
+        let sizes = inputs.iter().map(|name| std::fs::metadata(name).ok().filter(|m| m.is_file()).map(|m| m.len()));
+        let size = sizes.sum::<Option<u64>>();
+        Ok(Files { inputs, size, next: 0, current: None, map, format, batch_rows })
+    }
+
+    fn open(&self, name: &str) -> Result<Box<dyn Source>> {
+        let origin = Arc::new(Origin { name: if name == STDIN { "stdin".to_owned() } else { name.to_owned() } });
+        let fail = |e| Error::io("cannot open", e).input(&origin.name).stage(Stage::Source);
+        if name == STDIN {
+            let mut reader: Box<dyn Read + Send> = Box::new(std::io::stdin());
+            let head = read_head(&mut reader).map_err(fail)?;
+            return self.open_stream(origin, Box::new(Cursor::new(head.clone()).chain(reader)), &head, None);
+        }
+        let mut file = File::open(name).map_err(fail)?;
+        let head = read_head(&mut file).map_err(fail)?;
+        let named = Format::of_path(Path::new(name));
+        if !file.metadata().map_err(fail)?.is_file() {
+            // A named pipe cannot go back to its beginning.
+            return self.open_stream(origin, Box::new(Cursor::new(head.clone()).chain(file)), &head, named);
+        }
+        file.rewind().map_err(fail)?;
+        if compression(&head).is_some() {
+            return self.open_stream(origin, Box::new(file), &head, named);
+        }
+        match self.format.or(named).or_else(|| Format::of_first_bytes(&head)) {
+            Some(Format::Parquet) => Ok(Box::new(ParquetSource::open(file, origin, &self.map, self.batch_rows)?)),
+            Some(Format::Arrow) if !is_arrow_stream(&head) => Ok(Box::new(IpcSource::open_file(file, origin, &self.map)?)),
+            format => self.open_text(origin, Box::new(file), format),
+        }
+    }
+
+    /// Opens what can only be read once, from its first byte.
+    fn open_stream(
+        &self,
+        origin: Arc<Origin>,
+        reader: Box<dyn Read + Send>,
+        head: &[u8],
+        named: Option<Format>,
+    ) -> Result<Box<dyn Source>> {
+        let fail = |e| Error::io("cannot read", e).input(&origin.name).stage(Stage::Source);
+        if let Some(compression) = compression(head) {
+            let mut plain = compression.reader(reader).map_err(fail)?;
+            let head = read_head(&mut plain).map_err(fail)?;
+            return self.open_plain(origin, Box::new(Cursor::new(head.clone()).chain(plain)), &head, named);
+        }
+        self.open_plain(origin, reader, head, named)
+    }
+
+    fn open_plain(
+        &self,
+        origin: Arc<Origin>,
+        mut reader: Box<dyn Read + Send>,
+        head: &[u8],
+        named: Option<Format>,
+    ) -> Result<Box<dyn Source>> {
+        let format = self.format.or(named).or_else(|| Format::of_first_bytes(head));
+        let spool = match format {
+            Some(Format::Parquet) => true,
+            Some(Format::Arrow) => is_arrow_file(head),
+            _ => false,
+        };
+        if !spool {
+            return self.open_text(origin, reader, format);
+        }
+        // These formats begin at their end, so they have to lie in a file.
+        let fail = |e| Error::io("cannot be kept in a temporary file", e).input(&origin.name).stage(Stage::Source);
+        let mut file = tempfile::tempfile().map_err(fail)?;
+        let bytes = std::io::copy(&mut reader, &mut file).map_err(fail)?;
+        tracing::debug!(input = origin.name, bytes, "spooled to a temporary file");
+        file.rewind().map_err(fail)?;
+        match format {
+            Some(Format::Parquet) => Ok(Box::new(ParquetSource::open(file, origin, &self.map, self.batch_rows)?)),
+            _ => Ok(Box::new(IpcSource::open_file(file, origin, &self.map)?)),
+        }
+    }
+
+    fn open_text(&self, origin: Arc<Origin>, reader: Box<dyn Read + Send>, format: Option<Format>) -> Result<Box<dyn Source>> {
+        match format {
+            Some(Format::Csv) => Ok(Box::new(CsvSource::open(reader, origin, &self.map, self.batch_rows)?)),
+            Some(Format::Jsonl) => Ok(Box::new(JsonlSource::open(reader, origin, &self.map, self.batch_rows)?)),
+            Some(Format::Arrow) => Ok(Box::new(IpcSource::open_stream(reader, origin, &self.map)?)),
+            _ => {
+                let help = "if that is right, say its format with --format";
+                Err(Error::data("the input is empty").input(&origin.name).stage(Stage::Source).help(help))
+            }
+        }
+    }
+}
+
+fn collect(folder: &Path, any: bool, inputs: &mut Vec<String>) -> Result<()> {
+    let fail = |e| Error::io("cannot list the folder", e).input(folder.to_string_lossy()).stage(Stage::Source);
+    for entry in std::fs::read_dir(folder).map_err(fail)? {
+        let path = entry.map_err(fail)?.path();
+        let hidden = path.file_name().is_some_and(|n| n.to_string_lossy().starts_with(['.', '_']));
+        if hidden {
+            continue;
+        }
+        if path.is_dir() {
+            collect(&path, any, inputs)?;
+        } else if any || Format::of_path(&path).is_some() {
+            inputs.push(path.to_string_lossy().into_owned());
+        }
+    }
+    Ok(())
+}
+
+fn read_head(reader: &mut impl Read) -> std::io::Result<Vec<u8>> {
+    let mut head = Vec::new();
+    reader.take(64).read_to_end(&mut head)?;
+    Ok(head)
+}
+
+#[derive(Clone, Copy)]
+enum Compression {
+    Gzip,
+    Zstd,
+}
+
+fn compression(head: &[u8]) -> Option<Compression> {
+    match head {
+        [0x1f, 0x8b, ..] => Some(Compression::Gzip),
+        [0x28, 0xb5, 0x2f, 0xfd, ..] => Some(Compression::Zstd),
+        _ => None,
+    }
+}
+
+impl Compression {
+    fn reader(self, reader: Box<dyn Read + Send>) -> std::io::Result<Box<dyn Read + Send>> {
+        match self {
+            Compression::Gzip => Ok(Box::new(flate2::read::MultiGzDecoder::new(std::io::BufReader::with_capacity(1 << 18, reader)))),
+            Compression::Zstd => Ok(Box::new(zstd::stream::read::Decoder::new(reader)?)),
+        }
+    }
+}
+
+impl Source for Files {
+    fn inputs(&self) -> Vec<String> {
+        self.inputs.iter().map(|name| if name == STDIN { "stdin".to_owned() } else { name.clone() }).collect()
+    }
+
+    fn size_bytes(&self) -> Option<u64> {
+        self.size
+    }
+
+    fn next_chunk(&mut self) -> Result<Option<Box<dyn Chunk>>> {
+        loop {
+            if let Some(current) = &mut self.current {
+                if let Some(chunk) = current.next_chunk()? {
+                    return Ok(Some(chunk));
+                }
+                self.current = None;
+            }
+            let Some(name) = self.inputs.get(self.next) else { return Ok(None) };
+            let name = name.clone();
+            self.next += 1;
+            self.current = Some(self.open(&name)?);
+        }
+    }
+}

@@ -1,0 +1,297 @@
+//! Text input cut into chunks that begin and end between records, so that threads can decode them side by side.
+//!
+//! A record ends at a newline that is not inside a quoted CSV field. The scanner follows quotes exactly as the CSV parser downstream
+//! does (a quote is special only where a field begins), and skips ahead by newline where a block has no quotes. It also counts records
+//! and lines, so every chunk knows the number of its first row.
+
+use super::Origin;
+use crate::error::{Error, Result, Stage};
+use std::io::Read;
+use std::sync::Arc;
+
+/// Bytes in a chunk, as a rule.
+const CHUNK: usize = 1 << 20;
+/// A record longer than this is refused: it is an open quote, a missing newline, or not a text file at all.
+const MAX_RECORD: usize = 16 << 20;
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum State {
+    FieldStart,
+    Unquoted,
+    Quoted,
+    QuoteInQuoted,
+}
+
+/// Records of a text, whole.
+pub(super) struct TextChunk {
+    pub(super) bytes: Vec<u8>,
+    /// The number of the first record, from 1; a header counts as a record here.
+    pub(super) first_record: u64,
+    /// The line of the first record, where every record of the chunk takes one line.
+    pub(super) first_line: Option<u64>,
+}
+
+/// Cuts a reader into chunks.
+pub(super) struct Lines {
+    reader: Box<dyn Read + Send>,
+    origin: Arc<Origin>,
+    /// The delimiter of a CSV; none where quotes mean nothing.
+    delimiter: Option<u8>,
+    buffer: Vec<u8>,
+    /// Bytes of the buffer that were scanned.
+    scanned: usize,
+    /// The end of the last whole record in the buffer.
+    boundary: usize,
+    state: State,
+    record_start: usize,
+    records: u64,
+    lines: u64,
+    quote_line: u64,
+    taken_records: u64,
+    taken_lines: u64,
+    ended: bool,
+}
+
+impl Lines {
+    pub(super) fn new(reader: Box<dyn Read + Send>, origin: Arc<Origin>) -> Self {
+        Lines {
+            reader,
+            origin,
+            delimiter: None,
+            buffer: Vec::new(),
+            scanned: 0,
+            boundary: 0,
+            state: State::FieldStart,
+            record_start: 0,
+            records: 0,
+            lines: 0,
+            quote_line: 0,
+            taken_records: 0,
+            taken_lines: 0,
+            ended: false,
+        }
+    }
+
+    /// The first line, before anything is taken, without its newline and without a byte order mark. Ask before quotes are switched on.
+    pub(super) fn peek_line(&mut self) -> Result<&[u8]> {
+        while memchr::memchr(b'\n', &self.buffer).is_none() && self.fill()? {
+            if self.buffer.len() > MAX_RECORD {
+                return Err(self.fault(1, format!("the first line is longer than {} MiB", MAX_RECORD >> 20)).help(NOT_TEXT));
+            }
+        }
+        if self.buffer.starts_with(b"\xef\xbb\xbf") {
+            self.buffer.drain(..3);
+        }
+        let end = memchr::memchr(b'\n', &self.buffer).unwrap_or(self.buffer.len());
+        Ok(&self.buffer[..end])
+    }
+
+    /// From here on, fields may be quoted.
+    pub(super) fn quoted_fields(&mut self, delimiter: u8) {
+        self.delimiter = Some(delimiter);
+    }
+
+    /// The first record alone.
+    pub(super) fn first_record(&mut self) -> Result<Option<TextChunk>> {
+        self.chunk(1)
+    }
+
+    /// The next chunk of at least one record, or none at the end.
+    pub(super) fn next_chunk(&mut self) -> Result<Option<TextChunk>> {
+        self.chunk(u64::MAX)
+    }
+
+    fn chunk(&mut self, most_records: u64) -> Result<Option<TextChunk>> {
+        let want = if most_records == 1 { 1 } else { CHUNK };
+        loop {
+            self.scan(most_records)?;
+            if self.boundary >= want || self.records - self.taken_records >= most_records {
+                break;
+            }
+            if !self.fill()? {
+                self.end_of_input()?;
+                break;
+            }
+        }
+        if self.boundary == 0 {
+            return Ok(None);
+        }
+        let rest = self.buffer.split_off(self.boundary);
+        let bytes = std::mem::replace(&mut self.buffer, rest);
+        let (records, lines) = (self.records - self.taken_records, self.lines - self.taken_lines);
+        let chunk =
+            TextChunk { bytes, first_record: self.taken_records + 1, first_line: (records == lines).then_some(self.taken_lines + 1) };
+        self.scanned -= self.boundary;
+        self.record_start -= self.boundary;
+        self.boundary = 0;
+        (self.taken_records, self.taken_lines) = (self.records, self.lines);
+        Ok(Some(chunk))
+    }
+
+    /// Reads more; false at the end.
+    fn fill(&mut self) -> Result<bool> {
+        if self.ended {
+            return Ok(false);
+        }
+        let before = self.buffer.len();
+        let block = CHUNK as u64;
+        let read = (&mut self.reader).take(block).read_to_end(&mut self.buffer);
+        read.map_err(|e| Error::io("cannot read", e).input(&self.origin.name).stage(Stage::Source))?;
+        if let Some(at) = memchr::memchr(0, &self.buffer[before..]) {
+            let line = self.lines + 1 + memchr::memchr_iter(b'\n', &self.buffer[self.scanned..before + at]).count() as u64;
+            return Err(self.fault(line, "there is a NUL byte".to_owned()).help(NOT_TEXT));
+        }
+        self.ended = self.buffer.len() == before;
+        Ok(!self.ended)
+    }
+
+    fn scan(&mut self, most_records: u64) -> Result<()> {
+        let quotes = self.delimiter.is_some()
+            && (matches!(self.state, State::Quoted | State::QuoteInQuoted) || memchr::memchr(b'"', &self.buffer[self.scanned..]).is_some());
+        if quotes {
+            self.scan_quoted(most_records);
+        } else {
+            let from = self.scanned;
+            self.scanned = self.buffer.len();
+            for newline in memchr::memchr_iter(b'\n', &self.buffer[from..]) {
+                let end = from + newline;
+                self.lines += 1;
+                self.records += u64::from(!is_blank(&self.buffer[self.record_start..end]));
+                self.record_start = end + 1;
+                if self.records - self.taken_records >= most_records {
+                    self.scanned = end + 1;
+                    break;
+                }
+            }
+            self.boundary = self.record_start;
+            self.state = match self.buffer[..self.scanned].last() {
+                None | Some(b'\n') => State::FieldStart,
+                last => {
+                    if last == self.delimiter.as_ref() {
+                        State::FieldStart
+                    } else {
+                        State::Unquoted
+                    }
+                }
+            };
+        }
+        if self.buffer.len() - self.record_start > MAX_RECORD && self.scanned == self.buffer.len() {
+            let what = if self.state == State::Quoted {
+                format!("a quote that opens on line {} is not closed within {} MiB", self.quote_line, MAX_RECORD >> 20)
+            } else {
+                format!("the line is longer than {} MiB", MAX_RECORD >> 20)
+            };
+            return Err(self.fault(self.lines + 1, what).help(NOT_TEXT));
+        }
+        Ok(())
+    }
+
+    fn scan_quoted(&mut self, most_records: u64) {
+        let delimiter = self.delimiter.unwrap_or(b',');
+        while self.scanned < self.buffer.len() && self.records - self.taken_records < most_records {
+            let byte = self.buffer[self.scanned];
+            self.scanned += 1;
+            self.state = match (self.state, byte) {
+                (State::Quoted, b'"') => State::QuoteInQuoted,
+                (State::Quoted, _) => {
+                    self.lines += u64::from(byte == b'\n');
+                    State::Quoted
+                }
+                (State::QuoteInQuoted, b'"') => State::Quoted,
+                (State::FieldStart, b'"') => {
+                    self.quote_line = self.lines + 1;
+                    State::Quoted
+                }
+                (_, b'\n') => {
+                    self.lines += 1;
+                    self.records += u64::from(!is_blank(&self.buffer[self.record_start..self.scanned - 1]));
+                    self.record_start = self.scanned;
+                    State::FieldStart
+                }
+                (_, byte) if byte == delimiter => State::FieldStart,
+                _ => State::Unquoted,
+            };
+        }
+        self.boundary = self.record_start;
+    }
+
+    /// Takes a last record without a newline.
+    fn end_of_input(&mut self) -> Result<()> {
+        if self.state == State::Quoted {
+            return Err(self.fault(self.quote_line, "a quote opens here and is never closed".to_owned()));
+        }
+        if self.boundary < self.buffer.len() {
+            self.lines += 1;
+            self.records += u64::from(!is_blank(&self.buffer[self.boundary..]));
+            self.boundary = self.buffer.len();
+            self.record_start = self.boundary;
+            self.scanned = self.boundary;
+        }
+        Ok(())
+    }
+
+    fn fault(&self, line: u64, what: String) -> Error {
+        Error::data(what).input(&self.origin.name).line(Some(line)).stage(Stage::Source)
+    }
+}
+
+const NOT_TEXT: &str = "is it a text file in UTF-8, with lines that end in \\n or \\r\\n? If it has another format, say so with --format";
+
+fn is_blank(record: &[u8]) -> bool {
+    record.is_empty() || record == b"\r"
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    /// A reader that hands out a few bytes at a time.
+    struct Drip(Vec<u8>, usize);
+
+    impl Read for Drip {
+        fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
+            let n = self.1.min(out.len()).min(self.0.len());
+            out[..n].copy_from_slice(&self.0[..n]);
+            self.0.drain(..n);
+            Ok(n)
+        }
+    }
+
+    fn lines(text: &str, delimiter: Option<u8>) -> Lines {
+        let origin = Arc::new(Origin { name: "t".to_owned() });
+        let mut lines = Lines::new(Box::new(Drip(text.as_bytes().to_vec(), 3)), origin);
+        lines.delimiter = delimiter;
+        lines
+    }
+
+    #[test]
+    fn records_and_lines_are_counted() {
+        let mut l = lines("a,b\n1,\"x\ny\"\n\n2,3\n4,5", Some(b','));
+        let first = l.first_record().unwrap().unwrap();
+        assert_eq!((first.bytes.as_slice(), first.first_record, first.first_line), (&b"a,b\n"[..], 1, Some(1)));
+        let rest = l.next_chunk().unwrap().unwrap();
+        assert_eq!((rest.first_record, rest.first_line), (2, None));
+        assert_eq!(rest.bytes, b"1,\"x\ny\"\n\n2,3\n4,5");
+        assert!(l.next_chunk().unwrap().is_none());
+        assert_eq!((l.records, l.lines), (4, 6));
+    }
+
+    #[test]
+    fn a_quote_is_special_only_where_a_field_begins() {
+        let mut l = lines("a\"b,c\n1,2\n", Some(b','));
+        assert_eq!(l.first_record().unwrap().unwrap().bytes, b"a\"b,c\n");
+        let mut l = lines("\"a\"\"\nb\",c\n1,2\n", Some(b','));
+        assert_eq!(l.first_record().unwrap().unwrap().bytes, b"\"a\"\"\nb\",c\n");
+        assert!(lines("a,b\n1,\"2\n3,4\n", Some(b',')).next_chunk().is_err());
+        assert!(lines("{\"a\n", None).next_chunk().is_ok());
+    }
+
+    #[test]
+    fn hostile_texts_are_refused() {
+        assert!(lines("a,b\n1,\u{0}\n", Some(b',')).next_chunk().is_err());
+        let endless = Box::new(std::io::repeat(b'x').take(1 << 30));
+        let mut l = Lines::new(endless, Arc::new(Origin { name: "t".to_owned() }));
+        assert!(l.next_chunk().err().unwrap().to_string().contains("longer than 16 MiB"));
+    }
+}

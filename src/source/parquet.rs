@@ -1,0 +1,112 @@
+//! Parquet: a row group is a chunk; only the needed columns are decoded, texts as views into the pages.
+
+use super::columns::Columns;
+use super::{Chunk, ColumnMap, Origin, Sink, Source};
+use crate::error::{Error, Result, Stage};
+use arrow::datatypes::{DataType, Field, Schema};
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
+use std::fs::File;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+pub(super) struct ParquetSource {
+    file: Arc<Opened>,
+    next_group: usize,
+    next_row: u64,
+}
+
+struct Opened {
+    origin: Arc<Origin>,
+    file: File,
+    metadata: ArrowReaderMetadata,
+    mask: ProjectionMask,
+    /// The columns within the projection.
+    columns: Columns,
+    batch_rows: usize,
+}
+
+impl ParquetSource {
+    pub(super) fn open(file: File, origin: Arc<Origin>, map: &ColumnMap, batch_rows: usize) -> Result<Self> {
+        let load = |options| guarded(&origin, "it is not a Parquet file, or it is damaged", || ArrowReaderMetadata::load(&file, options));
+        let plain = load(ArrowReaderOptions::new())?;
+        // Views share the decoded pages; the file's own types would copy every text.
+        let viewed = ArrowReaderOptions::new().with_schema(Arc::new(with_views(plain.schema())));
+        let metadata = ArrowReaderMetadata::try_new(plain.metadata().clone(), viewed).unwrap_or(plain);
+        let projection = Columns::resolve(metadata.schema(), map, &origin)?.projection();
+        let mask = ProjectionMask::roots(metadata.parquet_schema(), projection.iter().copied());
+        let projected = metadata.schema().project(&projection).map_err(|e| damaged(&origin, e))?;
+        let columns = Columns::resolve(&projected, map, &origin)?;
+        Ok(ParquetSource { file: Arc::new(Opened { origin, file, metadata, mask, columns, batch_rows }), next_group: 0, next_row: 1 })
+    }
+}
+
+fn with_views(schema: &Schema) -> Schema {
+    let view = |field: &Arc<Field>| match field.data_type() {
+        DataType::Utf8 | DataType::LargeUtf8 => Arc::new(field.as_ref().clone().with_data_type(DataType::Utf8View)),
+        _ => field.clone(),
+    };
+    Schema::new_with_metadata(schema.fields().iter().map(view).collect::<Vec<_>>(), schema.metadata().clone())
+}
+
+fn damaged(origin: &Origin, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
+    Error::data("the Parquet file is damaged").cause(cause).input(&origin.name).stage(Stage::Source)
+}
+
+/// The Parquet reader panics on some malformed files; to a user that is a damaged file like any other.
+fn guarded<T>(origin: &Origin, what: &str, read: impl FnOnce() -> parquet::errors::Result<T>) -> Result<T> {
+    let fault = || Error::data(what).input(&origin.name).stage(Stage::Source);
+    match catch_unwind(AssertUnwindSafe(read)) {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(e)) => Err(fault().cause(e)),
+        Err(_) => Err(fault()),
+    }
+}
+
+impl Source for ParquetSource {
+    fn inputs(&self) -> Vec<String> {
+        vec![self.file.origin.name.clone()]
+    }
+
+    fn next_chunk(&mut self) -> Result<Option<Box<dyn Chunk>>> {
+        let groups = self.file.metadata.metadata().row_groups();
+        let Some(group) = groups.get(self.next_group) else { return Ok(None) };
+        let chunk = RowGroup { file: self.file.clone(), group: self.next_group, first_row: self.next_row };
+        self.next_group += 1;
+        self.next_row += u64::try_from(group.num_rows()).map_err(|e| damaged(&self.file.origin, e))?;
+        Ok(Some(Box::new(chunk)))
+    }
+}
+
+struct RowGroup {
+    file: Arc<Opened>,
+    group: usize,
+    first_row: u64,
+}
+
+impl Chunk for RowGroup {
+    /// The whole group's share of the file, columns that are skipped included: progress is measured against the file's size.
+    fn bytes(&self) -> u64 {
+        let size = self.file.metadata.metadata().row_group(self.group).compressed_size();
+        u64::try_from(size).unwrap_or(0)
+    }
+
+    fn decode(self: Box<Self>, sink: &mut Sink<'_>) -> Result<()> {
+        let Opened { origin, file, metadata, mask, columns, batch_rows } = &*self.file;
+        let what = format!("row group {} is damaged", self.group);
+        let file = file.try_clone().map_err(|e| Error::io("cannot open again", e).input(&origin.name))?;
+        let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata.clone())
+            .with_row_groups(vec![self.group])
+            .with_projection(mask.clone())
+            .with_batch_size(*batch_rows);
+        let mut reader = guarded(origin, &what, || builder.build())?;
+        let mut row = self.first_row;
+        loop {
+            let next = guarded(origin, &what, || reader.next().transpose().map_err(parquet::errors::ParquetError::from))?;
+            let Some(batch) = next else { return Ok(()) };
+            let rows = batch.num_rows() as u64;
+            sink(columns.batch(&batch, row)?)?;
+            row += rows;
+        }
+    }
+}

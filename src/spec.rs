@@ -1,0 +1,164 @@
+//! What to run: windows, columns, policies, limits. Plain data with serde; nothing here does I/O.
+
+use crate::calendar::{Granularity, Windows};
+use crate::error::{Error, Result};
+use crate::reject::OnBadRow;
+use crate::source::ColumnMap;
+use serde::{Deserialize, Serialize};
+
+/// The shares of customers, in percent, whose share of revenue Lens 1 reports by default.
+pub const DEFAULT_PERCENTILES: [u32; 2] = [10, 20];
+
+/// A whole run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Spec {
+    /// The windows to audit.
+    pub windows: Windows,
+    /// Where the input keeps its columns.
+    pub columns: ColumnMap,
+    /// Lens 1 reports the revenue share of the top p % of customers for each p; 1 to 100.
+    pub percentiles: Vec<u32>,
+    /// Score bins per dimension; 1 to 9.
+    pub bins: u32,
+    /// What to do about bad rows.
+    pub on_bad_row: OnBadRow,
+    /// Decoding threads and accumulator threads, each; `None` is one per core.
+    pub workers: Option<usize>,
+    /// When the stages after accumulation use more than one thread.
+    pub parallel: Parallel,
+    /// Rows that a reader decodes at a time.
+    pub batch_rows: usize,
+}
+
+impl Default for Spec {
+    fn default() -> Self {
+        Spec {
+            windows: Windows::Every(Granularity::Year),
+            columns: ColumnMap::default(),
+            percentiles: DEFAULT_PERCENTILES.to_vec(),
+            bins: 5,
+            on_bad_row: OnBadRow::Fail,
+            workers: None,
+            parallel: Parallel::default(),
+            batch_rows: 8_192,
+        }
+    }
+}
+
+impl Spec {
+    /// Checks every option against every other.
+    ///
+    /// # Errors
+    /// [`Kind::Usage`](crate::error::Kind::Usage), naming the option at fault.
+    pub fn validate(&self) -> Result<()> {
+        self.windows.validate()?;
+        validate_percentiles(&self.percentiles)?;
+        validate_bins(self.bins)?;
+        if self.workers == Some(0) {
+            return Err(Error::usage("0 workers cannot do any work").help("give at least 1, or leave it out for one per core"));
+        }
+        if self.batch_rows == 0 {
+            return Err(Error::usage("a batch of 0 rows holds nothing").help("give at least 1"));
+        }
+        Ok(())
+    }
+
+    /// The number of decoding threads, and of accumulator threads.
+    pub(crate) fn worker_count(&self) -> usize {
+        match self.parallel {
+            Parallel::Off => 1,
+            _ => self.workers.unwrap_or_else(cores),
+        }
+    }
+
+    /// Whether the stages after accumulation run in parallel for this many customers.
+    pub(crate) fn finishes_in_parallel(&self, customers: u64) -> bool {
+        self.worker_count() > 1
+            && match self.parallel {
+                Parallel::Off => false,
+                Parallel::On => true,
+                Parallel::Auto { threshold } => customers >= threshold,
+            }
+    }
+}
+
+pub(crate) fn validate_percentiles(percentiles: &[u32]) -> Result<()> {
+    match percentiles.iter().find(|p| !(1..=100).contains(*p)) {
+        Some(p) => Err(Error::usage(format!("percentile {p} is outside 1 to 100"))),
+        None => Ok(()),
+    }
+}
+
+pub(crate) fn validate_bins(bins: u32) -> Result<()> {
+    if (1..=9).contains(&bins) {
+        return Ok(());
+    }
+    Err(Error::usage(format!("{bins} score bins: a score is one digit, so it takes 1 to 9")))
+}
+
+pub(crate) fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// When the stages after accumulation use more than one thread. The answers are the same either way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Parallel {
+    /// From this many distinct customers on: below it, starting threads costs more than they save.
+    Auto {
+        /// Distinct customers.
+        threshold: u64,
+    },
+    /// Always.
+    On,
+    /// Never; decoding and accumulating take one thread each, too.
+    Off,
+}
+
+impl Parallel {
+    /// Measured on two cores: below this, one thread finishes in some ten milliseconds.
+    pub const DEFAULT_THRESHOLD: u64 = 50_000;
+}
+
+impl Default for Parallel {
+    fn default() -> Self {
+        Parallel::Auto { threshold: Self::DEFAULT_THRESHOLD }
+    }
+}
+
+/// How the functions on slices use threads. The results are the same either way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Parallelism {
+    /// Whether to use more than one thread at all.
+    pub parallel: bool,
+    /// The number of distinct customers from which it pays.
+    pub parallel_threshold: u64,
+    /// Threads; `None` is one less than there are cores, and at least 1.
+    pub n_workers: Option<usize>,
+}
+
+impl Default for Parallelism {
+    fn default() -> Self {
+        Parallelism { parallel: true, parallel_threshold: 10_000_000, n_workers: None }
+    }
+}
+
+impl Parallelism {
+    /// One thread, always.
+    pub const SEQUENTIAL: Parallelism = Parallelism { parallel: false, parallel_threshold: 0, n_workers: None };
+
+    /// The number of threads for this many distinct customers.
+    ///
+    /// # Errors
+    /// When `n_workers` is 0.
+    pub fn workers_for(&self, customers: u64) -> Result<usize> {
+        match self.n_workers {
+            Some(0) => Err(Error::usage("n_workers must be at least 1, got 0")),
+            _ if !self.parallel || customers < self.parallel_threshold => Ok(1),
+            Some(n) => Ok(n),
+            None => Ok(cores().saturating_sub(1).max(1)),
+        }
+    }
+}

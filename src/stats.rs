@@ -1,0 +1,97 @@
+//! What a run counts while it goes on, for whoever watches. The library never prints: the command line draws these.
+
+use crate::reject::Reason;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+
+use crate::error::Stage;
+
+/// Counters of a run, shared by its threads. Reading them costs nothing to the run.
+#[derive(Debug, Default)]
+pub struct Stats {
+    rows_read: AtomicU64,
+    rows_accepted: AtomicU64,
+    bytes_read: AtomicU64,
+    bytes_total: AtomicU64,
+    customers: AtomicU64,
+    partitions_finished: AtomicU64,
+    stage: AtomicU8,
+    rejected: Mutex<BTreeMap<Reason, u64>>,
+}
+
+/// The counters at one moment.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// Rows that sources handed over.
+    pub rows_read: u64,
+    /// Rows that count, in a window or as history.
+    pub rows_accepted: u64,
+    /// Rows left out, by reason.
+    pub rows_rejected: BTreeMap<Reason, u64>,
+    /// Bytes of input that were decoded, as they lie on disk.
+    pub bytes_read: u64,
+    /// Bytes of input in all; 0 when not known.
+    pub bytes_total: u64,
+    /// Distinct customers, once accumulation has ended.
+    pub customers: u64,
+    /// Partitions finished, of [`PARTITIONS`](crate::route::PARTITIONS).
+    pub partitions_finished: u64,
+}
+
+const STAGES: [Stage; 7] = [Stage::Source, Stage::Route, Stage::Accumulate, Stage::Finalize, Stage::Lens, Stage::Reduce, Stage::Report];
+
+impl Stats {
+    /// The counters now. While a run goes on they may be a batch apart from each other.
+    pub fn snapshot(&self) -> Snapshot {
+        let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Snapshot {
+            rows_read: load(&self.rows_read),
+            rows_accepted: load(&self.rows_accepted),
+            rows_rejected: self.rejected.lock().map(|map| map.clone()).unwrap_or_default(),
+            bytes_read: load(&self.bytes_read),
+            bytes_total: load(&self.bytes_total),
+            customers: load(&self.customers),
+            partitions_finished: load(&self.partitions_finished),
+        }
+    }
+
+    /// The stage that most of the work is in now.
+    pub fn stage(&self) -> Stage {
+        STAGES[usize::from(self.stage.load(Ordering::Relaxed)).min(STAGES.len() - 1)]
+    }
+
+    pub(crate) fn enter(&self, stage: Stage) {
+        let at = STAGES.iter().position(|s| *s == stage).unwrap_or(0);
+        self.stage.store(at as u8, Ordering::Relaxed);
+        self.partitions_finished.store(0, Ordering::Relaxed);
+    }
+
+    pub(crate) fn count_rows(&self, read: u64, accepted: u64) {
+        self.rows_read.fetch_add(read, Ordering::Relaxed);
+        self.rows_accepted.fetch_add(accepted, Ordering::Relaxed);
+    }
+
+    pub(crate) fn count_reject(&self, reason: Reason) {
+        if let Ok(mut map) = self.rejected.lock() {
+            *map.entry(reason).or_default() += 1;
+        }
+    }
+
+    pub(crate) fn count_bytes(&self, bytes: u64) {
+        self.bytes_read.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    pub(crate) fn expect_bytes(&self, bytes: u64) {
+        self.bytes_total.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    pub(crate) fn set_customers(&self, customers: u64) {
+        self.customers.store(customers, Ordering::Relaxed);
+    }
+
+    pub(crate) fn partition_finished(&self) {
+        self.partitions_finished.fetch_add(1, Ordering::Relaxed);
+    }
+}
