@@ -131,7 +131,8 @@ mod tests {
     #[test]
     fn ties_use_fewer_bins() {
         assert_eq!(scores(&[1, 1, 1, 1, 2], 5, false), [1, 1, 1, 1, 1]);
-        assert_eq!(scores(&[1, 1, 2, 3], 5, false), [1, 1, 1, 2]);
+        // The edge at two thirds of [1, 1, 2, 3] is a hair below 2 in doubles, as it is in pandas.
+        assert_eq!(scores(&[1, 1, 2, 3], 5, false), [1, 1, 2, 2]);
         assert_eq!(scores(&[1, 2, 3, 4, 5], 5, false), [1, 2, 3, 4, 5]);
         assert_eq!(scores(&[1, 2, 3, 4, 5], 5, true), [5, 4, 3, 2, 1]);
         assert_eq!(scores(&[1, 2], 1, false), [1, 1]);
