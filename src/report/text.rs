@@ -2,12 +2,16 @@
 
 use super::{ComparisonReport, Report, WindowReport};
 use crate::money::Fixed2;
-use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle, presets};
 use std::collections::BTreeMap;
 use std::fmt::{Display, Write};
 
+/// A rule under the header and nothing else: numbers are read down a column.
+const RULED: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
 /// Tables are split so that they stay within this many columns of text.
 const WIDTH: usize = 110;
+/// Between tables side by side.
+const GAP: usize = 4;
 
 /// How tables look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,9 +44,12 @@ impl Page {
     }
 
     fn heading(&mut self, text: &str) {
+        if !self.text.ends_with("\n\n") {
+            self.line("");
+        }
         match self.style {
-            Style::Text => self.line(format_args!("\n{text}")),
-            Style::Markdown => self.line(format_args!("\n## {text}\n")),
+            Style::Text => self.line(text),
+            Style::Markdown => self.line(format_args!("## {text}\n")),
         }
     }
 
@@ -117,6 +124,7 @@ impl Page {
             return;
         }
         self.heading("RFM grid: customers by recency score (R, down) and frequency score (F, across)");
+        let mut tables = Vec::new();
         for window in shown {
             let mut cells: BTreeMap<(char, char), u64> = BTreeMap::new();
             for (score, count) in &window.lens1.rfm_distribution {
@@ -132,7 +140,32 @@ impl Page {
                 let counts = frequency.iter().map(|f| cells.get(&(*r, *f)).map_or("0".to_owned(), |n| grouped(*n)));
                 table.add_row(std::iter::once(format!("R{r}")).chain(counts));
             }
-            self.show(table);
+            tables.push(table);
+        }
+        match self.style {
+            Style::Markdown => tables.into_iter().for_each(|table| self.show(table)),
+            Style::Text => self.in_rows(tables),
+        }
+    }
+
+    /// As many small tables beside each other as fit.
+    fn in_rows(&mut self, tables: Vec<Table>) {
+        let blocks: Vec<Vec<String>> = tables.into_iter().map(|table| aligned(table).lines().map(str::to_owned).collect()).collect();
+        let width = |block: &Vec<String>| block.iter().map(|line| line.chars().count()).max().unwrap_or(0);
+        let mut from = 0;
+        while from < blocks.len() {
+            let (mut to, mut used) = (from, 0);
+            while to < blocks.len() && (to == from || used + width(&blocks[to]) <= WIDTH) {
+                used += width(&blocks[to]) + GAP;
+                to += 1;
+            }
+            for line in 0..blocks[from..to].iter().map(Vec::len).max().unwrap_or(0) {
+                let cells = blocks[from..to].iter().map(|b| format!("{:<1$}", b.get(line).map_or("", String::as_str), width(b) + GAP));
+                let text: String = cells.collect();
+                self.line(text.trim_end());
+            }
+            self.line("");
+            from = to;
         }
     }
 
@@ -155,19 +188,20 @@ impl Page {
         row("change in customers", &|c| signed(grouped(c.lens2.customer_count_change)));
         row("change in revenue %", &|c| signed(c.lens2.revenue_change_pct.to_string()));
         row("change in order value %", &|c| signed(c.lens2.avg_order_value_change_pct.to_string()));
-        let names: Vec<String> = comparisons.iter().map(|c| format!("{} → {}", c.from, c.to)).collect();
+        let arrow = if self.style == Style::Text { "\n→ " } else { " → " };
+        let names: Vec<String> = comparisons.iter().map(|c| format!("{}{arrow}{}", c.from, c.to)).collect();
         self.side_by_side(&names, &rows);
     }
 
     /// A table with a label column and as many others as fit, then another, until all are shown.
     fn side_by_side(&mut self, names: &[String], rows: &[(String, Vec<String>)]) {
-        let label = rows.iter().map(|r| r.0.chars().count()).max().unwrap_or(0) + 4;
+        let label = rows.iter().map(|r| r.0.chars().count()).max().unwrap_or(0) + 2;
         let mut from = 0;
         while from < names.len() {
             let (mut to, mut width) = (from, label);
             while to < names.len() {
-                let cells = rows.iter().map(|r| &r.1[to]).chain([&names[to]]);
-                width += cells.map(|c| c.chars().count()).max().unwrap_or(0) + 3;
+                let cells = rows.iter().map(|r| r.1[to].as_str()).chain(names[to].lines());
+                width += cells.map(|c| c.chars().count()).max().unwrap_or(0) + 2;
                 if width > WIDTH && to > from && self.style == Style::Text {
                     break;
                 }
@@ -185,23 +219,24 @@ impl Page {
     fn table(&self, header: impl Iterator<Item = String>) -> Table {
         let mut table = Table::new();
         table.load_style(match self.style {
-            Style::Text => presets::UTF8_HORIZONTAL_ONLY,
+            Style::Text => RULED,
             Style::Markdown => presets::ASCII_MARKDOWN,
         });
         table.set_content_arrangement(ContentArrangement::Disabled).set_header(header);
         table
     }
 
-    fn show(&mut self, mut table: Table) {
-        for column in table.column_iter_mut().skip(1) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-        let text = table.trim_fmt();
-        self.line(text);
-        if self.style == Style::Markdown {
-            self.line("");
-        }
+    fn show(&mut self, table: Table) {
+        self.line(format_args!("{}\n", aligned(table)));
     }
+}
+
+/// The text of a table whose numbers stand to the right.
+fn aligned(mut table: Table) -> String {
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table.trim_fmt()
 }
 
 /// A timestamp without its clock where that says nothing.
