@@ -6,12 +6,15 @@ use crate::finalize::Block;
 use crate::reject::Reject;
 use crate::report::Report;
 use crate::report::rows::{MigrationRows, RfmRows, reject_rows};
-use crate::rfm::with_threads;
+use crate::report::table::TableWriter;
+use crate::rfm::{with_pool, with_threads};
 use arrow::array::RecordBatch;
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
 /// The order of rows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Order {
     /// By partition, window, hash and id: fixed by the rows alone, and free.
     #[default]
@@ -97,6 +100,24 @@ impl<A> Audit<A> {
             rows.set_order(all);
         }
         Ok(rows)
+    }
+
+    /// Writes [`rfm`](Audit::rfm) to a table, with as many threads as the run had.
+    ///
+    /// # Errors
+    /// When the rows cannot be written.
+    pub fn write_rfm(&self, table: &mut TableWriter, order: Order) -> Result<()> {
+        let mut rows = self.rfm(order)?;
+        with_pool(self.threads, || table.write_stream(&mut rows))
+    }
+
+    /// Writes [`migrations`](Audit::migrations) to a table, likewise.
+    ///
+    /// # Errors
+    /// When the rows cannot be written.
+    pub fn write_migrations(&self, table: &mut TableWriter, order: Order) -> Result<()> {
+        let mut rows = self.migrations(order)?;
+        with_pool(self.threads, || table.write_stream(&mut rows))
     }
 
     /// The rows and customers left out, with [`reject_schema`](crate::report::rows::reject_schema).

@@ -3,13 +3,15 @@
 //! Every stage builds an [`Error`] with a [`Kind`] (which decides the exit code of the command line) and as much context as it has:
 //! the input, the row in it, the stage. `Display` is the message for people; [`std::error::Error::source`] is the cause underneath.
 
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// What every fallible function of this crate returns.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// What sort of fault it was.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Kind {
     /// The caller asked for something that makes no sense: overlapping windows, zero workers. The command line exits with 2.
@@ -23,7 +25,8 @@ pub enum Kind {
 }
 
 /// A stage of the pipeline, as errors, thread names and tracing spans call it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Stage {
     /// Reading and decoding input.

@@ -13,6 +13,7 @@ use crate::route::hash_id;
 use crate::route::rows::{INLINE, parts, reference_time};
 use crate::source::Column;
 use arrow::buffer::Buffer;
+use serde::{Deserialize, Serialize};
 
 /// The finished customers of one partition.
 #[derive(Debug, Clone)]
@@ -28,7 +29,7 @@ pub struct Block {
 }
 
 /// The customers of a block who are active in one window, column by column, ascending by customer.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WindowBlock {
     /// The customer's index in the block.
     pub customer: Vec<u32>,

@@ -43,6 +43,8 @@ pub mod route;
 pub mod score;
 pub mod source;
 pub mod spec;
+#[doc(hidden)]
+pub mod stages;
 pub mod stats;
 
 pub use audit::Audit;

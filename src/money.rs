@@ -20,7 +20,8 @@ const CENTS_LIMIT: i128 = 100_000_000_000_000_000;
 const UNITS_LIMIT: i128 = CENTS_LIMIT * UNITS_PER_CENT as i128;
 
 /// Why a text or a number is not an amount.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum AmountError {
     /// Not a decimal number; NaN and infinities too.
     NotANumber,
@@ -242,7 +243,7 @@ impl<'de> Deserialize<'de> for Amount {
 }
 
 /// An exact sum of amounts. 2⁶⁰ amounts of the largest size still fit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub struct Total {
     cents: i128,
     fraction: u64,

@@ -433,9 +433,11 @@ fn values_of(m: &RfmMetrics) -> Result<[i64; 3]> {
 
 /// Runs `work` with so many threads at its disposal, and tells it whether there is more than one.
 pub(crate) fn with_threads<T: Send>(threads: usize, work: impl FnOnce(bool) -> Result<T> + Send) -> Result<T> {
-    if threads < 2 {
-        return work(false);
-    }
+    if threads < 2 { work(false) } else { with_pool(threads, || work(true)) }
+}
+
+/// Runs `work` in a pool of so many threads.
+pub(crate) fn with_pool<T: Send>(threads: usize, work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).thread_name(|i| format!("finalize-{i}")).build();
-    pool.map_err(|e| Error::internal("cannot start threads").cause(e))?.install(|| work(true))
+    pool.map_err(|e| Error::internal("cannot start threads").cause(e))?.install(work)
 }

@@ -6,12 +6,13 @@
 
 use crate::lens::order_stats::Ranks;
 use crate::money::Fixed2;
+use serde::{Deserialize, Serialize};
 
 /// The score of everybody where there is only one distinct value.
 const MIDDLE: u8 = 3;
 
 /// The cuts of one dimension.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 enum Cuts {
     Uniform,
     Bins {
@@ -82,7 +83,7 @@ fn cents(value: i64) -> f64 {
 }
 
 /// Scores the customers of one window.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Scorer {
     recency: Cuts,
     frequency: Cuts,

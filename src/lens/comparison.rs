@@ -101,7 +101,7 @@ impl Merge for Migration {
 }
 
 /// Counts migrations for every pair of adjacent windows.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Comparison {
     /// The start of each window but the first.
     starts: Vec<i64>,

@@ -3,13 +3,14 @@
 //! A [`Histogram`] collects and merges; [`Ranks`] is its sorted form, which answers "the value at rank i" and "the sum of the top k".
 
 use crate::merge::Merge;
+use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
 /// Values below this are counted in an array, others in a map.
 const DENSE: usize = 1 << 16;
 
 /// How often each value occurs.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Histogram {
     /// Counts of the values 0, 1, 2 …; as long as the largest of them that occurs needs.
     dense: Vec<u64>,
@@ -68,7 +69,7 @@ impl Merge for Histogram {
 }
 
 /// Values in order, with how many there are up to each.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Ranks {
     values: Vec<i64>,
     /// The number of values up to and including each distinct one.

@@ -65,7 +65,7 @@ impl Lens1Metrics {
 }
 
 /// What is counted of a window's customers.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Measures {
     /// Days.
     pub recency: Histogram,
@@ -118,7 +118,7 @@ impl SortedMeasures {
 }
 
 /// Counts recency, frequency, monetary and spend per window.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 pub struct SinglePeriod;
 
 impl Lens for SinglePeriod {
@@ -187,7 +187,7 @@ impl Lens for SinglePeriod {
 }
 
 /// Counts customers per RFM score and window. Observes blocks that have scores.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 pub struct Distribution;
 
 /// Customers per score, by the number that its three digits make.

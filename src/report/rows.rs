@@ -1,5 +1,6 @@
 //! The rows behind the answers as Arrow batches: RFM rows, migration rows, rejects. Batches begin and end where the rows alone say.
 
+use super::table::RowStream;
 use crate::audit::At;
 use crate::calendar::Window;
 use crate::error::{Error, Result};
@@ -19,7 +20,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Rows in a batch.
-const BATCH: usize = 8_192;
+pub(super) const BATCH: usize = 8_192;
 /// Amounts fit 18 digits, which Parquet keeps in 64 bits.
 const MONEY: DataType = DataType::Decimal128(18, 2);
 const TIME: DataType = DataType::Timestamp(TimeUnit::Microsecond, None);
@@ -64,7 +65,7 @@ pub fn reject_schema() -> SchemaRef {
     schema(&fields)
 }
 
-fn batch(schema: SchemaRef, columns: Vec<ArrayRef>) -> Result<RecordBatch> {
+fn as_batch(schema: SchemaRef, columns: Vec<ArrayRef>) -> Result<RecordBatch> {
     RecordBatch::try_new(schema, columns).map_err(|e| Error::internal("rows cannot be put into a batch").cause(e))
 }
 
@@ -152,7 +153,7 @@ impl<'a> RfmRows<'a> {
         rows
     }
 
-    fn build(&self, rows: &[At]) -> Result<RecordBatch> {
+    fn batch(&self, rows: &[At]) -> Result<RecordBatch> {
         let window = |at: &At| &self.blocks[at.block as usize].windows[at.window as usize];
         let names = Texts::of(self.windows.iter().map(|w| w.name.as_str()));
         let ids = rows.iter().map(|at| (at.block, &self.blocks[at.block as usize], window(at).customer[at.place as usize]));
@@ -162,7 +163,7 @@ impl<'a> RfmRows<'a> {
         };
         let score = |which: usize| UInt8Array::from_iter_values(rows.iter().map(|at| window(at).scores[at.place as usize][which]));
         let digits = |at: &At| window(at).scores[at.place as usize].map(|digit| b'0' + digit);
-        batch(
+        as_batch(
             rfm_schema(),
             vec![
                 names.array(rows.iter().map(|at| at.window as usize))?,
@@ -186,12 +187,29 @@ impl<'a> RfmRows<'a> {
     }
 }
 
+/// Where an RFM row is; a part of a [`RowStream`].
+#[derive(Debug)]
+pub struct RfmPart(Vec<At>);
+
+impl RowStream for RfmRows<'_> {
+    type Part = RfmPart;
+
+    fn next_part(&mut self) -> Option<RfmPart> {
+        let rows = self.take();
+        (!rows.is_empty()).then_some(RfmPart(rows))
+    }
+
+    fn build(&self, part: &RfmPart) -> Result<RecordBatch> {
+        self.batch(&part.0)
+    }
+}
+
 impl Iterator for RfmRows<'_> {
     type Item = Result<RecordBatch>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let rows = self.take();
-        (!rows.is_empty()).then(|| self.build(&rows))
+        let part = self.next_part()?;
+        Some(self.build(&part))
     }
 }
 
@@ -236,11 +254,11 @@ impl<'a> MigrationRows<'a> {
         self.next_block = self.blocks.len();
     }
 
-    fn build(&self, rows: &[Moved]) -> Result<RecordBatch> {
+    fn batch(&self, rows: &[Moved]) -> Result<RecordBatch> {
         let names = Texts::of(self.windows.iter().map(|w| w.name.as_str()));
         let statuses = [Status::Retained, Status::Churned, Status::New, Status::Reactivated];
         let known = Texts::of(statuses.iter().map(|s| s.name()));
-        batch(
+        as_batch(
             migration_schema(),
             vec![
                 names.array(rows.iter().map(|(at, _)| at.window as usize))?,
@@ -252,10 +270,14 @@ impl<'a> MigrationRows<'a> {
     }
 }
 
-impl Iterator for MigrationRows<'_> {
-    type Item = Result<RecordBatch>;
+/// Where a migration row is; a part of a [`RowStream`].
+#[derive(Debug)]
+pub struct MigrationPart(Vec<Moved>);
 
-    fn next(&mut self) -> Option<Self::Item> {
+impl RowStream for MigrationRows<'_> {
+    type Part = MigrationPart;
+
+    fn next_part(&mut self) -> Option<MigrationPart> {
         while self.waiting.len() < BATCH && self.next_block < self.blocks.len() {
             let mut more = Vec::new();
             for first in 0..self.windows.len().saturating_sub(1) {
@@ -265,8 +287,20 @@ impl Iterator for MigrationRows<'_> {
             self.next_block += 1;
         }
         let n = self.waiting.len().min(BATCH);
-        let rows: Vec<Moved> = self.waiting.drain(..n).collect();
-        (n > 0).then(|| self.build(&rows))
+        (n > 0).then(|| MigrationPart(self.waiting.drain(..n).collect()))
+    }
+
+    fn build(&self, part: &MigrationPart) -> Result<RecordBatch> {
+        self.batch(&part.0)
+    }
+}
+
+impl Iterator for MigrationRows<'_> {
+    type Item = Result<RecordBatch>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let part = self.next_part()?;
+        Some(self.build(&part))
     }
 }
 
@@ -286,5 +320,5 @@ pub(crate) fn reject_rows(rejects: &[Reject]) -> Result<RecordBatch> {
         text(&|r| Some(r.customer_id.clone())),
     ];
     columns.extend((1..Column::ALL.len()).map(|at| text(&|r| r.fields.get(at).cloned())));
-    batch(reject_schema(), columns)
+    as_batch(reject_schema(), columns)
 }

@@ -3,6 +3,7 @@
 use super::{ComparisonReport, Report, WindowReport};
 use crate::money::Fixed2;
 use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle, presets};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt::{Display, Write};
 
@@ -14,7 +15,8 @@ const WIDTH: usize = 110;
 const GAP: usize = 4;
 
 /// How tables look.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Style {
     /// Lines drawn with box characters.
     Text,

@@ -60,7 +60,7 @@ pub trait Chunk: Send {
 pub type Sink<'a> = dyn FnMut(PeriodBatch) -> Result<()> + 'a;
 
 /// Where a batch comes from.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Origin {
     /// The path, `stdin`, or what the caller named it.
     pub name: String,
@@ -94,7 +94,7 @@ pub struct PeriodBatch {
 }
 
 /// A value that could not be read.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Bad {
     /// Its row in the batch.
     pub row: u32,

@@ -4,9 +4,13 @@ use super::columns::Columns;
 use super::{Chunk, ColumnMap, Origin, Sink, Source};
 use crate::error::{Error, Result, Stage};
 use arrow::datatypes::{DataType, Field, Schema};
+use bytes::Bytes;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
+use parquet::errors::ParquetError;
+use parquet::file::reader::{ChunkReader, Length};
 use std::fs::File;
+use std::io::{self, BufReader, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -18,7 +22,7 @@ pub(super) struct ParquetSource {
 
 struct Opened {
     origin: Arc<Origin>,
-    file: File,
+    file: SharedFile,
     metadata: ArrowReaderMetadata,
     mask: ProjectionMask,
     /// The columns within the projection.
@@ -28,6 +32,7 @@ struct Opened {
 
 impl ParquetSource {
     pub(super) fn open(file: File, origin: Arc<Origin>, map: &ColumnMap, batch_rows: usize) -> Result<Self> {
+        let file = SharedFile(Arc::new(file));
         let load = |options| guarded(&origin, "it is not a Parquet file, or it is damaged", || ArrowReaderMetadata::load(&file, options));
         let plain = load(ArrowReaderOptions::new())?;
         // Views share the decoded pages; the file's own types would copy every text.
@@ -63,6 +68,57 @@ fn guarded<T>(origin: &Origin, what: &str, read: impl FnOnce() -> parquet::error
     }
 }
 
+/// A file that threads read at positions of their own: duplicated handles would share one cursor.
+#[derive(Clone)]
+struct SharedFile(Arc<File>);
+
+impl SharedFile {
+    fn read_at(&self, buffer: &mut [u8], at: u64) -> io::Result<usize> {
+        #[cfg(unix)]
+        return std::os::unix::fs::FileExt::read_at(&*self.0, buffer, at);
+        #[cfg(windows)]
+        return std::os::windows::fs::FileExt::seek_read(&*self.0, buffer, at);
+    }
+}
+
+impl Length for SharedFile {
+    fn len(&self) -> u64 {
+        self.0.metadata().map_or(0, |m| m.len())
+    }
+}
+
+impl ChunkReader for SharedFile {
+    type T = BufReader<ReadFrom>;
+
+    fn get_read(&self, start: u64) -> parquet::errors::Result<Self::T> {
+        Ok(BufReader::new(ReadFrom { file: self.clone(), at: start }))
+    }
+
+    fn get_bytes(&self, start: u64, length: usize) -> parquet::errors::Result<Bytes> {
+        // A damaged file may ask for anything; memory is only taken for what is there.
+        if start.checked_add(length as u64).is_none_or(|end| end > self.len()) {
+            return Err(ParquetError::EOF(format!("{length} bytes at {start} reach beyond the end of the file")));
+        }
+        let mut buffer = vec![0; length];
+        ReadFrom { file: self.clone(), at: start }.read_exact(&mut buffer)?;
+        Ok(buffer.into())
+    }
+}
+
+/// Reads on from a position.
+struct ReadFrom {
+    file: SharedFile,
+    at: u64,
+}
+
+impl Read for ReadFrom {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let n = self.file.read_at(buffer, self.at)?;
+        self.at += n as u64;
+        Ok(n)
+    }
+}
+
 impl Source for ParquetSource {
     fn inputs(&self) -> Vec<String> {
         vec![self.file.origin.name.clone()]
@@ -94,15 +150,14 @@ impl Chunk for RowGroup {
     fn decode(self: Box<Self>, sink: &mut Sink<'_>) -> Result<()> {
         let Opened { origin, file, metadata, mask, columns, batch_rows } = &*self.file;
         let what = format!("row group {} is damaged", self.group);
-        let file = file.try_clone().map_err(|e| Error::io("cannot open again", e).input(&origin.name))?;
-        let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata.clone())
+        let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file.clone(), metadata.clone())
             .with_row_groups(vec![self.group])
             .with_projection(mask.clone())
             .with_batch_size(*batch_rows);
         let mut reader = guarded(origin, &what, || builder.build())?;
         let mut row = self.first_row;
         loop {
-            let next = guarded(origin, &what, || reader.next().transpose().map_err(parquet::errors::ParquetError::from))?;
+            let next = guarded(origin, &what, || reader.next().transpose().map_err(ParquetError::from))?;
             let Some(batch) = next else { return Ok(()) };
             let rows = batch.num_rows() as u64;
             sink(columns.batch(&batch, row)?)?;

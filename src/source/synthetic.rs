@@ -13,7 +13,6 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use rand_core::{Rng, SeedableRng};
 use rand_distr::{Distribution, LogNormal, Zipf};
 use rand_xoshiro::SplitMix64;
-use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::fmt::Write;
 use std::str::FromStr;
@@ -417,26 +416,6 @@ impl Generator {
         RecordBatch::try_new(schema(), columns).map_err(unfit)
     }
 
-    /// Makes all rows in order and hands them to `sink`; the next chunks are made while it writes.
-    ///
-    /// # Errors
-    /// What the sink returns.
-    pub fn write(&self, mut sink: impl FnMut(&RecordBatch) -> Result<()> + Send) -> Result<()> {
-        let group = 4 * rayon::current_num_threads() as u64;
-        let make = |from: u64| -> Result<Vec<RecordBatch>> {
-            (from..(from + group).min(self.chunks())).into_par_iter().map(|chunk| self.record_batch(chunk)).collect()
-        };
-        let mut batches = make(0)?;
-        let mut next = group;
-        while !batches.is_empty() {
-            let (written, made) = rayon::join(|| batches.iter().try_for_each(&mut sink), || make(next));
-            written?;
-            batches = made?;
-            next += group;
-        }
-        Ok(())
-    }
-
     /// The same rows as a source of a pipeline.
     pub fn source(self) -> SyntheticSource {
         let origin = Arc::new(Origin { name: "synthetic".to_owned() });
@@ -540,15 +519,7 @@ mod tests {
         assert!(counts.values().all(|n| *n <= 12));
         let mean = batch.num_rows() as f64 / 70_000.0;
         assert!((2.8..3.2).contains(&mean), "{mean}");
-        let mut again = Vec::new();
-        spec.generator()
-            .unwrap()
-            .write(|b| {
-                again.push(b.clone());
-                Ok(())
-            })
-            .unwrap();
-        assert_eq!(concat_batches(&schema(), &again).unwrap(), batch);
+        assert_eq!(rows(&spec), batch);
         assert_ne!(rows(&Synthetic { seed: 43, ..spec }), batch);
     }
 

@@ -24,15 +24,15 @@ pub(crate) struct Cli {
 #[derive(Debug, Args)]
 pub(crate) struct Talk {
     /// Say nothing on stderr but errors
-    #[arg(long, short, global = true, conflicts_with = "verbose")]
+    #[arg(long, short, global = true, conflicts_with = "verbose", help_heading = "Messages")]
     pub(crate) quiet: bool,
 
     /// Say more on stderr; twice for details
-    #[arg(long, short, global = true, action = ArgAction::Count)]
+    #[arg(long, short, global = true, action = ArgAction::Count, help_heading = "Messages")]
     pub(crate) verbose: u8,
 
     /// How messages on stderr are written
-    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text)]
+    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text, help_heading = "Messages")]
     pub(crate) log_format: LogFormat,
 }
 

@@ -5,15 +5,16 @@ mod progress;
 
 use anyhow::Context;
 use args::{Audit, Cli, Command, Generate, LogFormat, Talk};
+use arrow::array::RecordBatch;
 use clap::{CommandFactory, Parser};
 use lensflow::audit::Order;
 use lensflow::error::{Error, Kind};
 use lensflow::report::output::Output;
-use lensflow::report::table::TableWriter;
+use lensflow::report::table::{RowStream, TableWriter};
 use lensflow::report::text::{Style, render};
 use lensflow::report::{Report, rows};
 use lensflow::source::files::Files;
-use lensflow::source::synthetic;
+use lensflow::source::synthetic::{self, Generator};
 use lensflow::{Pipeline, Result};
 use progress::Progress;
 use std::io::{IsTerminal, Write};
@@ -99,11 +100,11 @@ fn run_audit(args: &Audit, talk: &Talk) -> Result<()> {
 
     let mut outputs = Vec::new();
     if let Some(mut table) = rfm_out {
-        audit.rfm(order)?.try_for_each(|batch| table.write(&batch?))?;
+        audit.write_rfm(&mut table, order)?;
         outputs.push(table.finish()?);
     }
     if let Some(mut table) = migration_out {
-        audit.migrations(order)?.try_for_each(|batch| table.write(&batch?))?;
+        audit.write_migrations(&mut table, order)?;
         outputs.push(table.finish()?);
     }
     if let Some(mut table) = rejects_out {
@@ -170,8 +171,28 @@ fn run_generate(args: &Generate) -> Result<()> {
     };
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
     let pool = pool.map_err(|e| Error::internal("cannot start threads").cause(e))?;
-    pool.install(|| generator.write(|batch| table.write(batch)))?;
+    pool.install(|| table.write_stream(&mut Chunks { generator, next: 0 }))?;
     table.finish()?.commit()
+}
+
+/// The chunks of a generator in order, made on any thread.
+struct Chunks {
+    generator: Generator,
+    next: u64,
+}
+
+impl RowStream for Chunks {
+    type Part = u64;
+
+    fn next_part(&mut self) -> Option<u64> {
+        let part = (self.next < self.generator.chunks()).then_some(self.next)?;
+        self.next += 1;
+        Some(part)
+    }
+
+    fn build(&self, part: &u64) -> Result<RecordBatch> {
+        self.generator.record_batch(*part)
+    }
 }
 
 fn man() -> Result<()> {

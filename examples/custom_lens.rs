@@ -1,0 +1,96 @@
+//! A lens of your own: how much of each window's revenue comes from customers who bought only once?
+//!
+//! A lens says what to learn from a block of customers and how two partial results add up; the engine runs it beside Lens 1 and Lens 2,
+//! on as many threads as it likes. Encoding the partial as Arrow columns lets it travel between machines and merge there.
+//!
+//! Run with `cargo run --release --example custom_lens`.
+
+use arrow::array::{AsArray, Int64Array, RecordBatch};
+use arrow::datatypes::Int64Type;
+use lensflow::calendar::{Granularity, Window, Windows};
+use lensflow::error::Error;
+use lensflow::finalize::Block;
+use lensflow::money::{Fixed2, Money, Percent};
+use lensflow::source::ColumnMap;
+use lensflow::source::files::Files;
+use lensflow::{Lens, Merge, Pipeline, Result};
+use std::sync::Arc;
+
+/// Revenue in cents, per window: of one-time buyers, and of everybody.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+struct Revenue {
+    one_time: i64,
+    all: i64,
+}
+
+impl Merge for Revenue {
+    fn merge(&mut self, other: Revenue) {
+        self.one_time = self.one_time.saturating_add(other.one_time);
+        self.all = self.all.saturating_add(other.all);
+    }
+}
+
+/// What the lens answers for a window.
+#[derive(Debug)]
+struct OneTimeRevenue {
+    window: String,
+    revenue: Money,
+    share: Percent,
+}
+
+struct OneTimeBuyers;
+
+impl Lens for OneTimeBuyers {
+    type Partial = Vec<Revenue>;
+    type Answer = Vec<OneTimeRevenue>;
+
+    fn empty(&self, windows: &[Window]) -> Vec<Revenue> {
+        vec![Revenue::default(); windows.len()]
+    }
+
+    fn observe(&self, partial: &mut Vec<Revenue>, block: &Block) {
+        for (sum, customers) in partial.iter_mut().zip(&block.windows) {
+            for (&frequency, &spend) in customers.frequency.iter().zip(&customers.total_spend) {
+                sum.merge(Revenue { one_time: if frequency == 1 { spend } else { 0 }, all: spend });
+            }
+        }
+    }
+
+    fn finish(&self, windows: &[Window], partial: Vec<Revenue>) -> Vec<OneTimeRevenue> {
+        let answer = |(window, sum): (&Window, Revenue)| OneTimeRevenue {
+            window: window.name.clone(),
+            revenue: Fixed2::from_hundredths(sum.one_time.into()),
+            share: Fixed2::percent(sum.one_time.into(), sum.all.into()),
+        };
+        windows.iter().zip(partial).map(answer).collect()
+    }
+
+    fn encode(&self, partial: &Vec<Revenue>, out: &mut Vec<RecordBatch>) -> Result<()> {
+        let column = |of: fn(&Revenue) -> i64| Arc::new(Int64Array::from_iter_values(partial.iter().map(of))) as _;
+        let batch = RecordBatch::try_from_iter([("one_time", column(|r| r.one_time)), ("all", column(|r| r.all))]);
+        out.push(batch.map_err(|e| Error::internal("the partial cannot be encoded").cause(e))?);
+        Ok(())
+    }
+
+    fn decode(&self, batches: &mut dyn Iterator<Item = RecordBatch>) -> Result<Vec<Revenue>> {
+        let foreign = || Error::data("these batches are not a partial of this lens");
+        let batch = batches.next().ok_or_else(foreign)?;
+        let column = |name| batch.column_by_name(name).and_then(|c| c.as_primitive_opt::<Int64Type>()).ok_or_else(foreign);
+        let (one_time, all) = (column("one_time")?, column("all")?);
+        Ok(one_time.values().iter().zip(all.values()).map(|(&one_time, &all)| Revenue { one_time, all }).collect())
+    }
+}
+
+fn main() -> Result<()> {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/data/cdnow_periods.csv");
+    let mut pipeline = Pipeline::builder().windows(Windows::Every(Granularity::Quarter)).lens(OneTimeBuyers).build()?;
+    pipeline.run(Files::find(&[path], None, ColumnMap::default(), 8_192)?)?;
+    let audit = pipeline.finish()?;
+
+    let ((), answers) = audit.custom;
+    for (answer, window) in answers.iter().zip(&audit.report.windows) {
+        let buyers = window.lens1.one_time_buyer_pct;
+        println!("{}: one-time buyers are {buyers} % of customers and {} ({} %) of revenue", answer.window, answer.revenue, answer.share);
+    }
+    Ok(())
+}
