@@ -57,7 +57,8 @@ pub use pipeline::Pipeline;
 pub use rfm::{PeriodAggregation, RfmMetrics, RfmScore, ScoreBins, calculate_rfm, calculate_rfm_scores};
 pub use spec::{Parallelism, Spec};
 
-/// The README's library example is compiled and run.
+/// The examples in these pages are compiled and run.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
-struct Readme;
+#[doc = include_str!("../pipelines/README.md")]
+struct Pages;

@@ -117,7 +117,7 @@ pub enum Parallel {
 }
 
 impl Parallel {
-    /// Measured on two cores: below this, one thread finishes in some ten milliseconds.
+    /// Measured on two cores: about here, more threads begin to save what it takes to start them.
     pub const DEFAULT_THRESHOLD: u64 = 50_000;
 }
 

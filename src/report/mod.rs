@@ -84,26 +84,24 @@ impl Report {
         warnings: Vec<String>,
         left_out: &[Reject],
     ) -> Self {
-        let customers_rejected = |window: &Window| {
-            let mut counts = BTreeMap::new();
-            for reject in left_out.iter().filter(|r| r.window.as_ref() == Some(&window.name)) {
-                *counts.entry(reject.reason).or_default() += 1;
-            }
-            counts
-        };
-        let window = |(w, lens1): (&Window, Lens1Metrics)| WindowReport {
+        let mut customers_rejected: BTreeMap<&str, BTreeMap<Reason, u64>> = BTreeMap::new();
+        for reject in left_out {
+            let window = reject.window.as_deref().unwrap_or_default();
+            *customers_rejected.entry(window).or_default().entry(reject.reason).or_default() += 1;
+        }
+        let mut window = |(w, lens1): (&Window, Lens1Metrics)| WindowReport {
             name: w.name.clone(),
             start: w.start,
             end: w.end,
             observation_end: w.observation_end,
             lens1,
-            customers_rejected: customers_rejected(w),
+            customers_rejected: customers_rejected.remove(w.name.as_str()).unwrap_or_default(),
         };
         let pair = |(pair, lens2): (&[Window], Change)| ComparisonReport { from: pair[0].name.clone(), to: pair[1].name.clone(), lens2 };
         Report {
             lensflow: env!("CARGO_PKG_VERSION").to_owned(),
             input,
-            windows: windows.iter().zip(lens1).map(window).collect(),
+            windows: windows.iter().zip(lens1).map(&mut window).collect(),
             comparisons: windows.windows(2).zip(lens2).map(pair).collect(),
             warnings,
         }

@@ -15,6 +15,7 @@ use arrow::datatypes::{
     ArrowPrimitiveType, DataType, Date32Type, Date64Type, Decimal128Type, Float64Type, Int64Type, Schema, TimeUnit,
     TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType,
 };
+use arrow::error::ArrowError;
 use arrow::util::display::array_value_to_string;
 use std::sync::Arc;
 
@@ -59,9 +60,9 @@ impl Columns {
     /// # Errors
     /// When an array's type is not the schema's.
     pub fn batch(&self, batch: &RecordBatch, first_row: u64) -> Result<PeriodBatch> {
-        let fail = |e: arrow::error::ArrowError| Error::data("a column cannot be converted").cause(e).input(&self.origin.name);
+        let fail = |e: ArrowError| Error::data("a column cannot be converted").cause(e).input(&self.origin.name);
         let array = |column: Column| match self.at[column as usize] {
-            Some(at) => unpack(batch.column(at)).map(Some).map_err(fail),
+            Some(at) => unpack(batch.column(at)).and_then(empty_is_null).map(Some).map_err(fail),
             None => Ok(None),
         };
         let required = |column: Column| array(column)?.ok_or_else(|| Error::internal(format!("{} was not resolved", column.name())));
@@ -137,7 +138,7 @@ fn unpacked(data_type: &DataType) -> &DataType {
     }
 }
 
-fn unpack(array: &ArrayRef) -> Result<ArrayRef, arrow::error::ArrowError> {
+fn unpack(array: &ArrayRef) -> Result<ArrayRef, ArrowError> {
     let data_type = unpacked(array.data_type());
     if data_type == array.data_type() { Ok(array.clone()) } else { cast(array, data_type) }
 }
@@ -169,11 +170,22 @@ const fn wanted(column: Column) -> &'static str {
 
 /// Lists every null as a missing value.
 fn nulls(array: &dyn Array, column: Column, bad: &mut Vec<Bad>) {
-    for row in 0..if array.logical_null_count() > 0 { array.len() } else { 0 } {
-        if array.logical_nulls().is_some_and(|n| n.is_null(row)) {
-            bad.push(Bad { row: row as u32, column, reason: Reason::MissingValue, value: String::new() });
-        }
+    let Some(nulls) = array.logical_nulls().filter(|nulls| nulls.null_count() > 0) else { return };
+    let missing = (0..array.len()).filter(|&row| nulls.is_null(row));
+    bad.extend(missing.map(|row| Bad { row: row as u32, column, reason: Reason::MissingValue, value: String::new() }));
+}
+
+/// In a column of text an empty one is a null, as in a CSV.
+fn empty_is_null(array: ArrayRef) -> Result<ArrayRef, ArrowError> {
+    if !is_text(array.data_type()) {
+        return Ok(array);
     }
+    let views = cast(&array, &DataType::Utf8View)?;
+    let texts = views.as_string_view();
+    if texts.iter().all(|text| text.is_none_or(|t| !t.is_empty())) {
+        return Ok(views);
+    }
+    Ok(Arc::new(texts.iter().map(|text| text.filter(|t| !t.is_empty())).collect::<StringViewArray>()))
 }
 
 fn push_bad(array: &dyn Array, row: usize, column: Column, reason: Reason, bad: &mut Vec<Bad>) {
@@ -181,21 +193,14 @@ fn push_bad(array: &dyn Array, row: usize, column: Column, reason: Reason, bad: 
     bad.push(Bad { row: row as u32, column, reason, value });
 }
 
-fn ids(array: &ArrayRef, bad: &mut Vec<Bad>) -> Result<StringViewArray, arrow::error::ArrowError> {
-    let column = Column::CustomerId;
-    nulls(array, column, bad);
+fn ids(array: &ArrayRef, bad: &mut Vec<Bad>) -> Result<StringViewArray, ArrowError> {
+    nulls(array, Column::CustomerId, bad);
     let views = match array.data_type() {
         data_type if is_text(data_type) => cast(array, &DataType::Utf8View)?.as_string_view().clone(),
         DataType::Null => StringViewArray::new_null(array.len()),
         DataType::UInt64 => decimal_texts(array.as_primitive::<arrow::datatypes::UInt64Type>()),
         _ => decimal_texts(cast(array, &DataType::Int64)?.as_primitive::<Int64Type>()),
     };
-    for (row, view) in views.views().iter().enumerate() {
-        // The low half of a view is its length.
-        if *view as u32 == 0 && views.is_valid(row) {
-            bad.push(Bad { row: row as u32, column, reason: Reason::MissingValue, value: String::new() });
-        }
-    }
     Ok(views)
 }
 
@@ -216,7 +221,7 @@ where
     builder.finish()
 }
 
-fn timestamps(array: &ArrayRef, column: Column, bad: &mut Vec<Bad>) -> Result<ScalarBuffer<i64>, arrow::error::ArrowError> {
+fn timestamps(array: &ArrayRef, column: Column, bad: &mut Vec<Bad>) -> Result<ScalarBuffer<i64>, ArrowError> {
     let optional = column.is_optional();
     if !optional {
         nulls(array, column, bad);
@@ -226,26 +231,20 @@ fn timestamps(array: &ArrayRef, column: Column, bad: &mut Vec<Bad>) -> Result<Sc
         DataType::Timestamp(TimeUnit::Second, _) => scaled::<TimestampSecondType>(array, |v| v.saturating_mul(1_000_000)),
         DataType::Timestamp(TimeUnit::Millisecond, _) => scaled::<TimestampMillisecondType>(array, |v| v.saturating_mul(1_000)),
         DataType::Timestamp(TimeUnit::Nanosecond, _) => scaled::<TimestampNanosecondType>(array, |v| v.div_euclid(1_000)),
-        DataType::Date32 => scaled::<Date32Type>(array, |v| i64::from(v) * DAY),
+        DataType::Date32 => scaled::<Date32Type>(array, |v| i64::from(v).saturating_mul(DAY)),
         DataType::Date64 => scaled::<Date64Type>(array, |v| v.saturating_mul(1_000)),
         DataType::Null => ScalarBuffer::from(vec![NO_TIMESTAMP; array.len()]),
+        // What cannot be read stays outside the range, which the check below sees.
         _ => {
-            let texts = cast(array, &DataType::Utf8View)?;
-            // What cannot be read stays outside the range, which the check below sees.
-            let parsed = texts.as_string_view().iter().map(|text| text.and_then(|t| parse_timestamp(t.as_bytes())).unwrap_or(NO_TIMESTAMP));
-            let values = parsed.collect::<Vec<_>>().into();
-            if optional {
-                return Ok(blank_texts_are_null(texts.as_string_view(), values, column, bad));
-            }
-            values
+            let read = |text: Option<&str>| text.and_then(|t| parse_timestamp(t.as_bytes())).unwrap_or(NO_TIMESTAMP);
+            cast(array, &DataType::Utf8View)?.as_string_view().iter().map(read).collect::<Vec<_>>().into()
         }
     };
     let inside = |v: i64| (MIN_TIMESTAMP..=MAX_TIMESTAMP).contains(&v);
-    let has_nulls = array.logical_null_count() > 0;
-    if !has_nulls && values.iter().all(|&v| inside(v)) {
+    let nulls = array.logical_nulls().filter(|nulls| nulls.null_count() > 0);
+    if nulls.is_none() && values.iter().all(|&v| inside(v)) {
         return Ok(values);
     }
-    let nulls = array.logical_nulls();
     let mut values = values.to_vec();
     for (row, value) in values.iter_mut().enumerate() {
         if nulls.as_ref().is_some_and(|n| n.is_null(row)) {
@@ -258,20 +257,11 @@ fn timestamps(array: &ArrayRef, column: Column, bad: &mut Vec<Bad>) -> Result<Sc
     Ok(values.into())
 }
 
-fn blank_texts_are_null(texts: &StringViewArray, values: ScalarBuffer<i64>, column: Column, bad: &mut Vec<Bad>) -> ScalarBuffer<i64> {
-    for (row, text) in texts.iter().enumerate() {
-        if text.is_some_and(|t| !t.trim().is_empty()) && values[row] == NO_TIMESTAMP {
-            push_bad(texts, row, column, Reason::BadTimestamp, bad);
-        }
-    }
-    values
-}
-
 fn scaled<T: ArrowPrimitiveType>(array: &ArrayRef, scale: impl Fn(T::Native) -> i64) -> ScalarBuffer<i64> {
     array.as_primitive::<T>().values().iter().map(|&v| scale(v)).collect::<Vec<_>>().into()
 }
 
-fn orders(array: &ArrayRef, bad: &mut Vec<Bad>) -> Result<ScalarBuffer<i64>, arrow::error::ArrowError> {
+fn orders(array: &ArrayRef, bad: &mut Vec<Bad>) -> Result<ScalarBuffer<i64>, ArrowError> {
     let column = Column::TotalOrders;
     nulls(array, column, bad);
     if let Some(array) = array.as_primitive_opt::<Int64Type>() {
@@ -295,7 +285,7 @@ fn orders(array: &ArrayRef, bad: &mut Vec<Bad>) -> Result<ScalarBuffer<i64>, arr
 
 type Amounts = (ScalarBuffer<i64>, ScalarBuffer<u64>);
 
-fn amounts(array: &ArrayRef, bad: &mut Vec<Bad>) -> Result<Amounts, arrow::error::ArrowError> {
+fn amounts(array: &ArrayRef, bad: &mut Vec<Bad>) -> Result<Amounts, ArrowError> {
     let column = Column::TotalSpend;
     nulls(array, column, bad);
     let mut cents = vec![0; array.len()];
@@ -317,7 +307,7 @@ fn amounts(array: &ArrayRef, bad: &mut Vec<Bad>) -> Result<Amounts, arrow::error
 }
 
 /// Calls `take` with every value that is not null, read as an amount.
-fn each_amount(array: &ArrayRef, mut take: impl FnMut(usize, Result<Amount, AmountError>)) -> Result<(), arrow::error::ArrowError> {
+fn each_amount(array: &ArrayRef, mut take: impl FnMut(usize, Result<Amount, AmountError>)) -> Result<(), ArrowError> {
     let mut each = |valid: &dyn Array, read: &dyn Fn(usize) -> Result<Amount, AmountError>| {
         for row in 0..valid.len() {
             if valid.is_valid(row) {
