@@ -121,10 +121,7 @@ impl<A> Audit<A> {
     }
 
     /// The rows and customers left out, with [`reject_schema`](crate::report::rows::reject_schema).
-    ///
-    /// # Errors
-    /// When the batch cannot be built.
-    pub fn reject_batch(&self) -> Result<RecordBatch> {
+    pub fn reject_rows(&self) -> impl Iterator<Item = Result<RecordBatch>> {
         reject_rows(&self.rejects)
     }
 

@@ -135,7 +135,8 @@ impl Granularity {
     fn start(self, index: u32) -> i64 {
         let month = index * self.months();
         let date = NaiveDate::from_ymd_opt((month / 12) as i32, month % 12 + 1, 1);
-        date.map_or(MAX_TIMESTAMP, |d| i64::from(d.num_days_from_ce() - EPOCH_DAY) * DAY)
+        // The year 9999 ends with the last timestamp there is.
+        date.map_or(MAX_TIMESTAMP, |d| (i64::from(d.num_days_from_ce() - EPOCH_DAY) * DAY).min(MAX_TIMESTAMP))
     }
 
     fn name(self, index: u32) -> String {
@@ -166,6 +167,9 @@ impl Granularity {
             _ => return None,
         };
         let per_year = 12 / granularity.months();
+        if !digits.bytes().all(|b| b.is_ascii_digit()) {
+            return None;
+        }
         let number = digits.parse::<u32>().ok().filter(|n| (1..=per_year).contains(n))?;
         Some(granularity.window(year * per_year + number - 1))
     }
@@ -212,13 +216,16 @@ impl FromStr for Window {
         };
         let time = |part: &str| parse_timestamp(part.as_bytes()).ok_or_else(|| fault(format!("{part:?} is not a date or a timestamp")));
         let (name, body) = text.split_once('=').map_or((None, text), |(name, body)| (Some(name), body));
+        if name.is_some_and(|name| name.trim().is_empty()) {
+            return Err(fault("its name is empty".to_owned()));
+        }
         let (span, observation_end) = body.split_once('@').map_or((body, None), |(span, end)| (span, Some(end)));
         let mut window = match span.split_once("..") {
             Some((start, end)) => {
                 let (from, to) = (time(start)?, time(end)?);
                 Window { name: span.to_owned(), start: from, end: to, observation_end: to }
             }
-            None => Granularity::parse_name(span).ok_or_else(|| fault("it has no \"..\"".to_owned()))?,
+            None => Granularity::parse_name(span).ok_or_else(|| fault("it is neither START..END nor a calendar period".to_owned()))?,
         };
         if let Some(name) = name {
             window.name = name.to_owned();

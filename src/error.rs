@@ -195,7 +195,7 @@ impl Error {
         let mut cause = std::error::Error::source(self);
         while let Some(e) = cause {
             let io = e.downcast_ref::<std::io::Error>();
-            if io.is_some_and(|io| io.kind() == std::io::ErrorKind::BrokenPipe) || e.to_string().contains("Broken pipe") {
+            if io.is_some_and(|io| io.kind() == std::io::ErrorKind::BrokenPipe) {
                 return true;
             }
             cause = e.source();

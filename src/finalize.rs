@@ -72,10 +72,6 @@ impl Block {
     pub(crate) fn view(&self, customer: u32) -> u128 {
         self.views[customer as usize]
     }
-
-    pub(crate) fn long_ids(&self) -> &[Buffer] {
-        &self.long_ids
-    }
 }
 
 impl WindowBlock {
@@ -121,7 +117,7 @@ pub(crate) fn finalize(mut partition: Partition, windows: &[Window], first_key: 
                         _ if entry.orders == i64::MAX => (Column::TotalOrders, "more than 9223372036854775806".to_owned()),
                         _ => (Column::TotalSpend, total.rounded().to_string()),
                     };
-                    rejects.push(Reject::customer(&window.name, ids.text(customer as usize), reason, column, value));
+                    rejects.push(Reject::customer(window, ids.text(customer as usize), reason, column, value));
                 }
             }
         }

@@ -1,4 +1,4 @@
-//! The pipeline: spec → stages. The only file that starts threads.
+//! The pipeline: spec → stages. The only file that starts the engine's threads and knows the order of its stages.
 //!
 //! [`Pipeline::builder`] checks the options; `build` starts the accumulators. From then on rows come in by any mix of
 //! [`push`](Pipeline::push) (decoded and routed on the caller's thread) and [`run`](Pipeline::run) (a source, decoded by as many threads
@@ -14,12 +14,13 @@ use crate::calendar::Windows;
 use crate::error::{Error, Result, Stage};
 use crate::lens::Lens;
 use crate::reduce::{finalize_all, reduce};
-use crate::reject::OnBadRow;
+use crate::reject::{OnBadRow, REJECT_HELP};
 use crate::report::{InputSummary, Report};
 use crate::rfm::with_threads;
 use crate::route::lane::{Lanes, Poison, lanes};
 use crate::route::{Ledger, PARTITIONS, Router};
 use crate::source::columns::Columns;
+use crate::source::files::Files;
 use crate::source::{ColumnMap, Origin, PeriodBatch, Source};
 use crate::spec::{Parallel, Spec};
 use crate::stats::Stats;
@@ -40,6 +41,7 @@ const GRACE: Duration = Duration::from_millis(500);
 pub struct Builder<L = ()> {
     spec: Spec,
     lens: L,
+    forget_rejects: bool,
 }
 
 impl<L: Lens> Builder<L> {
@@ -99,10 +101,17 @@ impl<L: Lens> Builder<L> {
         self
     }
 
+    /// Whether [`Audit::rejects`] holds what was left out (the default), or it is only counted.
+    #[must_use]
+    pub fn keep_rejects(mut self, keep: bool) -> Self {
+        self.forget_rejects = !keep;
+        self
+    }
+
     /// A lens of the caller's own beside Lens 1 and Lens 2; it observes blocks with scores. Again for a second: a pair of lenses is one.
     #[must_use]
     pub fn lens<M: Lens>(self, lens: M) -> Builder<(L, M)> {
-        Builder { spec: self.spec, lens: (self.lens, lens) }
+        Builder { spec: self.spec, lens: (self.lens, lens), forget_rejects: self.forget_rejects }
     }
 
     /// Checks the options and starts the accumulators.
@@ -113,7 +122,7 @@ impl<L: Lens> Builder<L> {
         self.spec.validate()?;
         let poison = Arc::new(Poison::default());
         let workers = self.spec.worker_count();
-        let (lanes, lane_ends) = lanes(workers, poison.clone());
+        let (lanes, lane_ends) = lanes(workers);
         let (done, results) = bounded(workers);
         for (index, lane) in lane_ends.into_iter().enumerate() {
             let (done, poison) = (done.clone(), poison.clone());
@@ -125,7 +134,7 @@ impl<L: Lens> Builder<L> {
         }
         let stats = Arc::new(Stats::default());
         stats.enter(Stage::Accumulate);
-        let ledger = Arc::new(Ledger::default());
+        let ledger = Arc::new(Ledger { forget_rejects: self.forget_rejects, ..Ledger::default() });
         let router = Router::new(&self.spec, lanes.clone(), stats.clone(), ledger.clone());
         let pushed = Arc::new(Origin { name: "pushed".to_owned() });
         let state = Running { lanes, router, results };
@@ -182,10 +191,21 @@ impl<L: Lens> Pipeline<L> {
     }
 
     fn push_batch(&mut self, batch: &PeriodBatch) -> Result<()> {
+        if self.poison.is_set() {
+            return Err(self.poison.take());
+        }
         if self.pushed_rows > 0 && !self.inputs.contains(&self.pushed.name) {
             self.inputs.push(self.pushed.name.clone());
         }
         self.state.router.route(batch).map_err(|e| self.fail(e))
+    }
+
+    /// Reads files, folders, globs or `-`, with the columns and batch size of the spec; see [`Files::find`].
+    ///
+    /// # Errors
+    /// When something named is not there, or what [`run`](Pipeline::run) fails with.
+    pub fn run_files<S: AsRef<str>>(&mut self, named: &[S]) -> Result<()> {
+        self.run(Files::find(named, None, self.spec.columns.clone(), self.spec.batch_rows)?)
     }
 
     /// Reads a source to its end, with as many decoding threads as there are workers.
@@ -196,20 +216,23 @@ impl<L: Lens> Pipeline<L> {
         let workers = self.spec.worker_count();
         self.inputs.extend(source.inputs());
         self.stats.expect_bytes(source.size_bytes().unwrap_or(0));
-        let source: Arc<Mutex<dyn Source>> = Arc::new(Mutex::new(source));
+        let source: Arc<Mutex<Numbered<dyn Source>>> = Arc::new(Mutex::new(Numbered { chunk: 0, source }));
         let (done, ended) = bounded(workers);
         for index in 0..workers {
             let (source, done, poison, stats) = (source.clone(), done.clone(), self.poison.clone(), self.stats.clone());
             let mut router = Router::new(&self.spec, self.state.lanes.clone(), stats.clone(), self.ledger.clone());
             start(format!("route-{index}"), move || {
-                match catch_unwind(AssertUnwindSafe(|| decode(&source, &mut router, &poison, &stats))) {
+                let mut chunk = 0;
+                match catch_unwind(AssertUnwindSafe(|| decode(&source, &mut chunk, &mut router, &poison, &stats))) {
                     Ok(Ok(())) => {}
-                    Ok(Err(error)) => poison.set(error),
-                    Err(panic) => poison.set(Error::panicked(Stage::Source, panic)),
+                    Ok(Err(error)) => poison.set_in_chunk(chunk, error),
+                    Err(panic) => poison.set_in_chunk(chunk, Error::panicked(Stage::Source, panic)),
                 }
                 // The caller may have stopped listening after a failure.
                 let _ = done.send(());
-            })?;
+            })
+            // Threads that did start must not go on as if nothing were missing.
+            .inspect_err(|_| self.poison.set(Error::internal("not all threads could be started")))?;
         }
         drop(done);
         let mut running = workers;
@@ -221,7 +244,7 @@ impl<L: Lens> Pipeline<L> {
             }
         }
         if self.poison.is_set() {
-            // Give the others a moment: one of them may know of an earlier row.
+            // Give the others a moment: one of them may find a fault in an earlier chunk.
             while running > 0 && ended.recv_timeout(GRACE).is_ok() {
                 running -= 1;
             }
@@ -232,11 +255,11 @@ impl<L: Lens> Pipeline<L> {
 
     /// Keeps the first cause and closes nothing: the caller holds the pipeline and decides.
     fn fail(&self, error: Error) -> Error {
-        if !self.poison.is_set() {
-            self.poison.set(Error::internal("the pipeline has failed before"));
-            return error;
+        if error.is_echo() {
+            return self.poison.take();
         }
-        self.poison.take()
+        self.poison.set(Error::internal("the pipeline has failed before"));
+        error
     }
 
     /// Ends the input and computes the answers.
@@ -272,7 +295,7 @@ impl<L: Lens> Pipeline<L> {
                 stats.enter(Stage::Finalize);
                 let (blocks, left_out) = finalize_all(partitions, &windows, first_key, &stats, parallel);
                 if let (OnBadRow::Fail, Some(first)) = (spec.on_bad_row, left_out.first()) {
-                    return Err(first.clone().into_error().stage(Stage::Finalize));
+                    return Err(first.clone().into_error().help(REJECT_HELP).stage(Stage::Finalize));
                 }
                 Ok((reduce(&spec, blocks, &windows, &lens, &stats, parallel)?, left_out))
             })
@@ -291,25 +314,38 @@ impl<L: Lens> Pipeline<L> {
             customers,
         };
         let report = Report::new(input, &windows, reduced.lens1, reduced.lens2, reduced.warnings, &left_out);
-        rejects.extend(left_out);
+        if !ledger.forget_rejects {
+            rejects.extend(left_out);
+        }
         stats.enter(Stage::Report);
         Ok(Audit::new(report, windows, reduced.blocks, rejects, reduced.custom, threads))
     }
 }
 
-/// What a decoding thread does: take the next chunk, decode it, route its batches, until the source or the run ends.
-fn decode(source: &Mutex<dyn Source>, router: &mut Router, poison: &Poison, stats: &Stats) -> Result<()> {
+/// What a decoding thread does: take the next chunk, decode it, route its batches, until the source or the run ends. `chunk` is the
+/// number of the chunk at hand, for whoever has to say where it failed.
+fn decode(source: &Mutex<Numbered<dyn Source>>, chunk: &mut u64, router: &mut Router, poison: &Poison, stats: &Stats) -> Result<()> {
     let over = || Error::ended(Stage::Source);
     loop {
-        let chunk = source.lock().map_err(|_| over())?.next_chunk()?;
-        let Some(chunk) = chunk else { return router.flush() };
-        let bytes = chunk.bytes();
-        chunk.decode(&mut |batch| {
-            if poison.is_set() {
+        let next = {
+            let mut source = source.lock().map_err(|_| over())?;
+            source.chunk += 1;
+            *chunk = source.chunk;
+            if poison.stops(*chunk) {
                 return Err(over());
             }
-            router.route(&batch)
-        })?;
+            source.source.next_chunk().map_err(|e| e.stage(Stage::Source))?
+        };
+        let Some(undecoded) = next else { return router.flush() };
+        let bytes = undecoded.bytes();
+        let mut sink = |batch| if poison.stops(*chunk) { Err(over()) } else { router.route(&batch) };
+        undecoded.decode(&mut sink).map_err(|e| e.stage(Stage::Source))?;
         stats.count_bytes(bytes);
     }
+}
+
+/// A source whose chunks are counted.
+struct Numbered<S: ?Sized> {
+    chunk: u64,
+    source: S,
 }

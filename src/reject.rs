@@ -4,7 +4,7 @@
 //! not valid in a window is found while finishing. All three end as a [`Reject`]; the policy [`OnBadRow`] decides whether the first
 //! one ends the run.
 
-use crate::calendar::format_timestamp;
+use crate::calendar::{Window, format_timestamp};
 use crate::error::Error;
 use crate::source::Column;
 use serde::{Deserialize, Serialize};
@@ -54,18 +54,20 @@ impl Reason {
         }
     }
 
-    const fn sentence(self) -> &'static str {
+    /// In words; `at` is the time that the value is at odds with.
+    fn sentence(self, at: Option<&str>) -> String {
+        let at = at.unwrap_or("that");
         match self {
-            Reason::MissingValue => "a required value is missing",
-            Reason::BadNumber => "this is not a number that fits the column",
-            Reason::BadTimestamp => "this is not a timestamp or date (ISO 8601, years 1 to 9999)",
-            Reason::PeriodReversed => "period_end is not after period_start",
-            Reason::NegativeOrders => "total_orders is negative",
-            Reason::AmountOutOfRange => "the number is too large",
-            Reason::StraddlesWindow => "the period contains the start or end of a window",
-            Reason::AfterObservationEnd => "it lies after the window's observation end",
-            Reason::NoOrders => "the customer has no orders in the window",
-            Reason::NegativeSpend => "the customer's total spend in the window is negative",
+            Reason::MissingValue => "a required value is missing".to_owned(),
+            Reason::BadNumber => "this is not a number that fits the column".to_owned(),
+            Reason::BadTimestamp => "this is not a timestamp or date (ISO 8601, years 1 to 9999)".to_owned(),
+            Reason::PeriodReversed => format!("the period starts at {at} and does not end after it"),
+            Reason::NegativeOrders => "there cannot be fewer than no orders".to_owned(),
+            Reason::AmountOutOfRange => "the number is too large".to_owned(),
+            Reason::StraddlesWindow => format!("the period starts before {at}, where a window starts or ends, and ends after it"),
+            Reason::AfterObservationEnd => format!("the window is observed from {at}, and this lies after it"),
+            Reason::NoOrders => "the customer has no orders in the window".to_owned(),
+            Reason::NegativeSpend => "the customer got back more than was spent in the window".to_owned(),
         }
     }
 }
@@ -108,34 +110,43 @@ pub struct Reject {
     pub value: String,
     /// The row's fields in the order of [`Column::ALL`], for rows; empty for customers.
     pub fields: Vec<String>,
+    /// The time that the value is at odds with, where there is one: a window's boundary, an observation end, the period's start.
+    pub at: Option<String>,
 }
 
 impl Reject {
     /// A customer who is not valid in a window.
-    pub(crate) fn customer(window: &str, customer_id: String, reason: Reason, column: Column, value: String) -> Self {
-        let (window, column) = (Some(window.to_owned()), column.name().to_owned());
-        Reject { window, source: String::new(), row: 0, line: None, customer_id, reason, column, value, fields: Vec::new() }
+    pub(crate) fn customer(window: &Window, customer_id: String, reason: Reason, column: Column, value: String) -> Self {
+        let at = (reason == Reason::AfterObservationEnd).then(|| shown_timestamp(window.observation_end));
+        let (window, column) = (Some(window.name.clone()), column.name().to_owned());
+        Reject { window, source: String::new(), row: 0, line: None, customer_id, reason, column, value, fields: Vec::new(), at }
     }
 
     /// The error that ends a run under [`OnBadRow::Fail`].
     pub(crate) fn into_error(self) -> Error {
-        let Reject { window, source, row, line, customer_id, reason, column, value, .. } = self;
-        let help = "correct it, or run with --on-bad-row reject to leave such rows out and count them";
-        let value = if value.is_empty() { "empty".to_owned() } else { format!("{value:?}") };
-        match window {
-            Some(window) => {
-                Error::data(format!("customer {customer_id:?} in window {window}: {reason}: {}: {column} is {value}", reason.sentence()))
-                    .help(help)
-            }
-            None => {
-                let customer = if customer_id.is_empty() { String::new() } else { format!("customer {customer_id:?}: ") };
-                Error::data(format!("{customer}{reason}: {}: {column} is {value}", reason.sentence()))
-                    .input(source)
-                    .row(row)
-                    .line(line)
-                    .help(help)
-            }
+        let Reject { window, source, row, line, customer_id, reason, column, value, at, .. } = self;
+        let mut what = String::new();
+        if !customer_id.is_empty() {
+            what += &format!("customer {}", shortened(&customer_id));
+            what += &window.as_ref().map_or(": ".to_owned(), |window| format!(" in window {window}: "));
         }
+        let value = if value.is_empty() { "empty".to_owned() } else { shortened(&value) };
+        let column = if reason == Reason::StraddlesWindow { "period_start..period_end" } else { &column };
+        what += &format!("{reason}: {column} is {value}: {}", reason.sentence(at.as_deref()));
+        let error = Error::data(what);
+        if window.is_some() { error } else { error.input(source).row(row).line(line) }
+    }
+}
+
+/// What a user of a run can do about a bad row.
+pub(crate) const REJECT_HELP: &str = "correct it, or run with --on-bad-row reject to leave such rows out and count them";
+
+/// A value in quotes, cut where a message would get lost in it.
+fn shortened(value: &str) -> String {
+    const ENOUGH: usize = 100;
+    match value.char_indices().nth(ENOUGH) {
+        Some((end, _)) => format!("{:?}… ({} bytes)", &value[..end], value.len()),
+        None => format!("{value:?}"),
     }
 }
 

@@ -107,9 +107,58 @@ impl PeriodAggregation {
         Ok(self)
     }
 
+    /// The same with the margin of the period.
+    #[must_use]
+    pub fn with_margin(mut self, total_margin: Amount) -> Self {
+        self.total_margin = Some(total_margin);
+        self
+    }
+
+    /// The same with the number of items of the period.
+    #[must_use]
+    pub fn with_quantity(mut self, total_quantity: i64) -> Self {
+        self.total_quantity = Some(total_quantity);
+        self
+    }
+
     /// The customer.
     pub fn customer_id(&self) -> &str {
         &self.customer_id
+    }
+
+    /// Inclusive.
+    pub fn period_start(&self) -> NaiveDateTime {
+        self.period_start
+    }
+
+    /// Exclusive.
+    pub fn period_end(&self) -> NaiveDateTime {
+        self.period_end
+    }
+
+    /// Orders in the period.
+    pub fn total_orders(&self) -> u64 {
+        self.total_orders
+    }
+
+    /// Money spent in the period.
+    pub fn total_spend(&self) -> Amount {
+        self.total_spend
+    }
+
+    /// The margin of the period, where known.
+    pub fn total_margin(&self) -> Option<Amount> {
+        self.total_margin
+    }
+
+    /// Items bought in the period, where known.
+    pub fn total_quantity(&self) -> Option<i64> {
+        self.total_quantity
+    }
+
+    /// The last transaction in the period, where known.
+    pub fn last_transaction_ts(&self) -> Option<NaiveDateTime> {
+        self.last_transaction_ts
     }
 }
 

@@ -16,7 +16,7 @@ const MIDDLE: u8 = 3;
 enum Cuts {
     Uniform,
     Bins {
-        /// Ascending: one for every edge, the smallest value that lies above it.
+        /// Ascending: for every edge that a value lies above, the smallest such value.
         above: Vec<i64>,
         /// The largest bin in use.
         top: u8,
@@ -26,12 +26,14 @@ enum Cuts {
 
 impl Cuts {
     fn new(ranks: &Ranks, bins: u32, to_f64: fn(i64) -> f64, reversed: bool) -> Self {
-        if ranks.distinct() <= 1 {
+        // Beyond 2⁵³ cents, amounts that differ may share a double, and then they are one value.
+        let distinct = ranks.distinct_by(to_f64);
+        if distinct <= 1 {
             return Cuts::Uniform;
         }
-        let bins = u64::from(bins).min(ranks.distinct() as u64);
+        let bins = u64::from(bins).min(distinct);
         let edges = edges(ranks, bins, to_f64);
-        let above: Vec<i64> = edges.iter().map(|&edge| ranks.first_where(|v| to_f64(v) > edge).unwrap_or(i64::MAX)).collect();
+        let above: Vec<i64> = edges.iter().filter_map(|&edge| ranks.first_where(|v| to_f64(v) > edge)).collect();
         let mut cuts = Cuts::Bins { above, top: 0, reversed: false };
         let largest = cuts.score(ranks.max()) - 1;
         if let Cuts::Bins { top, reversed: r, .. } = &mut cuts {

@@ -55,9 +55,7 @@ impl Spec {
         self.windows.validate()?;
         validate_percentiles(&self.percentiles)?;
         validate_bins(self.bins)?;
-        if self.workers == Some(0) {
-            return Err(Error::usage("0 workers cannot do any work").help("give at least 1, or leave it out for one per core"));
-        }
+        self.workers.map_or(Ok(()), validate_workers)?;
         if self.batch_rows == 0 {
             return Err(Error::usage("a batch of 0 rows holds nothing").help("give at least 1"));
         }
@@ -95,6 +93,18 @@ pub(crate) fn validate_bins(bins: u32) -> Result<()> {
         return Ok(());
     }
     Err(Error::usage(format!("{bins} score bins: a score is one digit, so it takes 1 to 9")))
+}
+
+/// Checks a number of threads.
+///
+/// # Errors
+/// None, or more than any machine has a use for.
+pub fn validate_workers(workers: usize) -> Result<()> {
+    match workers {
+        0 => Err(Error::usage("0 workers cannot do any work").help("give at least 1, or leave it out for one per core")),
+        1..=1_024 => Ok(()),
+        _ => Err(Error::usage(format!("{workers} workers are too many")).help("at most 1024; one per core is best")),
+    }
 }
 
 pub(crate) fn cores() -> usize {
@@ -157,7 +167,7 @@ impl Parallelism {
         match self.n_workers {
             Some(0) => Err(Error::usage("n_workers must be at least 1, got 0")),
             _ if !self.parallel || customers < self.parallel_threshold => Ok(1),
-            Some(n) => Ok(n),
+            Some(n) => validate_workers(n).map(|()| n),
             None => Ok(cores().saturating_sub(1).max(1)),
         }
     }

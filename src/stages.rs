@@ -7,7 +7,7 @@ use crate::finalize::{Block, finalize};
 use crate::lens::Lens;
 use crate::lens::comparison::Comparison;
 use crate::lens::single_period::SinglePeriod;
-use crate::route::lane::{Delivery, Poison, lanes};
+use crate::route::lane::{Delivery, lanes};
 use crate::route::{Ledger, PARTITIONS, Router};
 use crate::source::{PeriodBatch, Source};
 use crate::spec::Spec;
@@ -40,7 +40,7 @@ pub fn decode(source: &mut dyn Source) -> Result<Vec<PeriodBatch>> {
 /// # Errors
 /// A bad row.
 pub fn route(spec: &Spec, batches: &[PeriodBatch]) -> Result<Routed> {
-    let (lanes, mut ends) = lanes(1, Arc::new(Poison::default()));
+    let (lanes, mut ends) = lanes(1);
     let mut router = Router::new(spec, lanes, Arc::new(Stats::default()), Arc::new(Ledger::default()));
     std::thread::scope(|scope| {
         let end = ends.remove(0);

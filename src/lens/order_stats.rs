@@ -6,8 +6,11 @@ use crate::merge::Merge;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
-/// Values below this are counted in an array, others in a map.
+/// Values below this may be counted in an array, others are in a map.
 const DENSE: usize = 1 << 16;
+/// The array grows only where there are enough values to be worth it: windows can be many, and most of them small.
+const SLOTS_PER_VALUE: usize = 8;
+const FREE_SLOTS: usize = 256;
 
 /// How often each value occurs.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -15,12 +18,15 @@ pub struct Histogram {
     /// Counts of the values 0, 1, 2 …; as long as the largest of them that occurs needs.
     dense: Vec<u64>,
     sparse: HashMap<i64, u64>,
+    /// How many values were counted one by one.
+    added: usize,
 }
 
 impl Histogram {
     /// Counts a value.
     #[inline]
     pub fn add(&mut self, value: i64) {
+        self.added += 1;
         self.add_many(value, 1);
     }
 
@@ -28,12 +34,13 @@ impl Histogram {
     #[inline]
     pub fn add_many(&mut self, value: i64, count: u64) {
         match usize::try_from(value) {
-            Ok(at) if at < self.dense.len() => self.dense[at] += count,
-            Ok(at) if at < DENSE => {
+            _ if count == 0 => {}
+            Ok(at) if at < self.dense.len() => self.dense[at].merge(count),
+            Ok(at) if at < DENSE.min(self.added.saturating_mul(SLOTS_PER_VALUE).saturating_add(FREE_SLOTS)) => {
                 self.dense.resize((at + 1).next_power_of_two(), 0);
-                self.dense[at] += count;
+                self.dense[at].merge(count);
             }
-            _ => *self.sparse.entry(value).or_default() += count,
+            _ => self.sparse.entry(value).or_default().merge(count),
         }
     }
 
@@ -42,6 +49,14 @@ impl Histogram {
         let mut counts: Vec<(i64, u64)> = self.sparse.iter().map(|(&v, &n)| (v, n)).collect();
         counts.extend((0..).zip(&self.dense).filter(|(_, n)| **n > 0).map(|(v, &n)| (v, n)));
         counts.sort_unstable();
+        // A value may have been met before the array reached it.
+        counts.dedup_by(|next, kept| {
+            let same = next.0 == kept.0;
+            if same {
+                kept.1.merge(next.1);
+            }
+            same
+        });
         counts
     }
 }
@@ -56,14 +71,15 @@ impl Eq for Histogram {}
 
 impl Merge for Histogram {
     fn merge(&mut self, other: Histogram) {
+        self.added = self.added.saturating_add(other.added);
         if self.dense.len() < other.dense.len() {
             self.dense.resize(other.dense.len(), 0);
         }
         for (a, b) in self.dense.iter_mut().zip(other.dense) {
-            *a += b;
+            a.merge(b);
         }
         for (value, count) in other.sparse {
-            *self.sparse.entry(value).or_default() += count;
+            self.sparse.entry(value).or_default().merge(count);
         }
     }
 }
@@ -80,9 +96,9 @@ impl Ranks {
     /// Sorts a histogram.
     pub fn new(histogram: &Histogram) -> Self {
         let mut ranks = Ranks::default();
-        let mut total = 0;
+        let mut total = 0u64;
         for (value, count) in histogram.sorted() {
-            total += count;
+            total.merge(count);
             ranks.values.push(value);
             ranks.cumulative.push(total);
         }
@@ -99,9 +115,10 @@ impl Ranks {
         self.values.is_empty()
     }
 
-    /// How many distinct values there are.
-    pub fn distinct(&self) -> usize {
-        self.values.len()
+    /// How many values there are that differ as doubles, given a conversion that keeps their order.
+    pub fn distinct_by(&self, to_f64: impl Fn(i64) -> f64) -> u64 {
+        let repeated = self.values.windows(2).filter(|pair| to_f64(pair[0]) == to_f64(pair[1])).count();
+        (self.values.len() - repeated) as u64
     }
 
     /// The value at a rank, from 0; the largest beyond the end, 0 when there are none.

@@ -17,7 +17,7 @@ use arrow::array::{AsArray, Int64Array, RecordBatch, UInt8Array, UInt16Array, UI
 use arrow::datatypes::{Int64Type, UInt8Type, UInt16Type, UInt32Type, UInt64Type};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 /// What one period looks like.
@@ -155,12 +155,13 @@ impl Lens for SinglePeriod {
                 }
             }
         }
-        out.push(batch([
+        let columns = batch([
             ("window", Arc::new(UInt32Array::from(windows)) as _),
             ("measure", Arc::new(UInt8Array::from(measures)) as _),
             ("value", Arc::new(Int64Array::from(values)) as _),
             ("count", Arc::new(UInt64Array::from(counts)) as _),
-        ])?);
+        ])?;
+        out.push(for_windows(columns, partial.len())?);
         Ok(())
     }
 
@@ -173,13 +174,10 @@ impl Lens for SinglePeriod {
             batch.column_by_name("count").and_then(|a| a.as_primitive_opt::<UInt64Type>()),
         );
         let (Some(windows), Some(measures), Some(values), Some(counts)) = columns else { return Err(foreign("single period")) };
-        let mut partial: Vec<Measures> = Vec::new();
+        let mut partial = vec![Measures::default(); windows_of(&batch).ok_or_else(|| foreign("single period"))?];
         for row in 0..batch.num_rows() {
-            let window = windows.value(row) as usize;
-            if partial.len() <= window {
-                partial.resize(window + 1, Measures::default());
-            }
-            let histogram = partial[window].by_number(measures.value(row)).ok_or_else(|| foreign("single period"))?;
+            let measured = partial.get_mut(windows.value(row) as usize).ok_or_else(|| foreign("single period"))?;
+            let histogram = measured.by_number(measures.value(row)).ok_or_else(|| foreign("single period"))?;
             histogram.add_many(values.value(row), counts.value(row));
         }
         Ok(partial)
@@ -219,11 +217,12 @@ impl Lens for Distribution {
     /// One batch: `window` (its place in the run), `score` (the number that its digits make), `count`.
     fn encode(&self, partial: &Vec<ScoreCounts>, out: &mut Vec<RecordBatch>) -> Result<()> {
         let cells = || (0u32..).zip(partial).flat_map(|(window, counts)| counts.iter().map(move |(&score, &n)| (window, score, n)));
-        out.push(batch([
+        let columns = batch([
             ("window", Arc::new(UInt32Array::from_iter_values(cells().map(|c| c.0))) as _),
             ("score", Arc::new(UInt16Array::from_iter_values(cells().map(|c| c.1))) as _),
             ("count", Arc::new(UInt64Array::from_iter_values(cells().map(|c| c.2))) as _),
-        ])?);
+        ])?;
+        out.push(for_windows(columns, partial.len())?);
         Ok(())
     }
 
@@ -235,13 +234,10 @@ impl Lens for Distribution {
             batch.column_by_name("count").and_then(|a| a.as_primitive_opt::<UInt64Type>()),
         );
         let (Some(windows), Some(scores), Some(counts)) = columns else { return Err(foreign("distribution")) };
-        let mut partial: Vec<ScoreCounts> = Vec::new();
+        let mut partial = vec![ScoreCounts::new(); windows_of(&batch).ok_or_else(|| foreign("distribution"))?];
         for row in 0..batch.num_rows() {
-            let window = windows.value(row) as usize;
-            if partial.len() <= window {
-                partial.resize(window + 1, ScoreCounts::new());
-            }
-            *partial[window].entry(scores.value(row)).or_default() += counts.value(row);
+            let cells = partial.get_mut(windows.value(row) as usize).ok_or_else(|| foreign("distribution"))?;
+            Merge::merge(cells.entry(scores.value(row)).or_default(), counts.value(row));
         }
         Ok(partial)
     }
@@ -249,6 +245,21 @@ impl Lens for Distribution {
 
 pub(super) fn batch<const N: usize>(columns: [(&str, arrow::array::ArrayRef); N]) -> Result<RecordBatch> {
     RecordBatch::try_from_iter(columns).map_err(|e| Error::internal("a partial cannot be encoded").cause(e))
+}
+
+/// The key of a batch's metadata that says how many windows it is for: the last of them may have no customers.
+const WINDOWS: &str = "windows";
+/// No run has so many; foreign metadata must not decide how much memory is taken.
+const TOO_MANY_WINDOWS: usize = 1 << 16;
+
+fn for_windows(batch: RecordBatch, windows: usize) -> Result<RecordBatch> {
+    let metadata = HashMap::from([(WINDOWS.to_owned(), windows.to_string())]);
+    let schema = batch.schema().as_ref().clone().with_metadata(metadata);
+    batch.with_schema(Arc::new(schema)).map_err(|e| Error::internal("a partial cannot be encoded").cause(e))
+}
+
+fn windows_of(batch: &RecordBatch) -> Option<usize> {
+    batch.schema().metadata().get(WINDOWS)?.parse().ok().filter(|n| *n < TOO_MANY_WINDOWS)
 }
 
 pub(super) fn foreign(lens: &str) -> Error {

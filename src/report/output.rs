@@ -4,6 +4,7 @@ use crate::error::{Error, Result, Stage};
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 use tempfile::{Builder, NamedTempFile};
 
 /// How standard output is called on the command line.
@@ -13,6 +14,24 @@ const STDOUT: &str = "-";
 pub struct Output {
     path: PathBuf,
     sink: Encoder,
+    faults: Faults,
+}
+
+/// The first write that the system refused: encoders on top of an output turn such errors into text and lose what they were.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Faults(Arc<OnceLock<(io::ErrorKind, String)>>);
+
+impl Faults {
+    pub(super) fn first(&self) -> Option<io::Error> {
+        self.0.get().map(|(kind, text)| io::Error::new(*kind, text.clone()))
+    }
+
+    fn noted<T>(&self, result: io::Result<T>) -> io::Result<T> {
+        result.inspect_err(|e| {
+            // Later ones only follow from it.
+            let _ = self.0.set((e.kind(), e.to_string()));
+        })
+    }
 }
 
 enum Encoder {
@@ -58,6 +77,9 @@ impl Output {
         } else if path.exists() && !path.is_file() {
             Place::Device(OpenOptions::new().write(true).open(path).map_err(fail)?)
         } else {
+            // A link stays a link: what it points to is replaced.
+            let target = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+            let path = target.as_path();
             let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
             let name = path.file_name().unwrap_or_default().to_string_lossy();
             let prefix = format!(".{name}.");
@@ -69,7 +91,8 @@ impl Output {
                 use std::os::unix::fs::PermissionsExt;
                 builder.permissions(std::fs::Permissions::from_mode(0o666));
             }
-            Place::Temporary(builder.tempfile_in(folder).map_err(fail)?)
+            // The error's own text would name the temporary file.
+            Place::Temporary(builder.tempfile_in(folder).map_err(|e| fail(e.kind().into()))?)
         };
         let writer = BufWriter::with_capacity(1 << 18, place);
         let sink = match path.extension().and_then(|e| e.to_str()) {
@@ -77,7 +100,13 @@ impl Output {
             Some("zst") => Encoder::Zstd(zstd::stream::write::Encoder::new(writer, 0).map_err(fail)?),
             _ => Encoder::Plain(writer),
         };
-        Ok(Output { path: path.to_owned(), sink })
+        let path =
+            if path == Path::new(STDOUT) { path.to_owned() } else { std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned()) };
+        Ok(Output { path, sink, faults: Faults::default() })
+    }
+
+    pub(super) fn faults(&self) -> Faults {
+        self.faults.clone()
     }
 
     /// Where it will be.
@@ -108,18 +137,20 @@ impl Output {
 
 impl Write for Output {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match &mut self.sink {
+        let written = match &mut self.sink {
             Encoder::Plain(writer) => writer.write(bytes),
             Encoder::Gzip(writer) => writer.write(bytes),
             Encoder::Zstd(writer) => writer.write(bytes),
-        }
+        };
+        self.faults.noted(written)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        match &mut self.sink {
+        let flushed = match &mut self.sink {
             Encoder::Plain(writer) => writer.flush(),
             Encoder::Gzip(writer) => writer.flush(),
             Encoder::Zstd(writer) => writer.flush(),
-        }
+        };
+        self.faults.noted(flushed)
     }
 }

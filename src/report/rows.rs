@@ -16,7 +16,6 @@ use arrow::array::{
 };
 use arrow::buffer::Buffer;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
-use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Rows in a batch.
@@ -95,24 +94,20 @@ fn views(views: Vec<u128>, blocks: Vec<Buffer>) -> Result<ArrayRef> {
     Ok(Arc::new(array.map_err(|e| Error::internal("an id is not text").cause(e))?))
 }
 
-/// The ids of rows that may lie in many blocks.
-fn id_array<'a>(ids: impl Iterator<Item = (u32, &'a Block, u32)>) -> Result<ArrayRef> {
-    let mut buffers: Vec<Buffer> = Vec::new();
-    let mut first_buffer: HashMap<u32, u32> = HashMap::new();
-    let own = ids.map(|(number, block, customer)| {
+/// The ids of rows, long ones copied together: what the batch holds must not depend on where they lay.
+fn id_array<'a>(ids: impl Iterator<Item = (&'a Block, u32)>) -> Result<ArrayRef> {
+    let mut long: Vec<u8> = Vec::new();
+    let own = ids.map(|(block, customer)| {
         let view = block.view(customer);
-        let (length, within, offset) = parts(view);
-        if length <= INLINE {
+        if parts(view).0 <= INLINE {
             return view;
         }
-        let first = *first_buffer.entry(number).or_insert_with(|| {
-            buffers.extend(block.long_ids().iter().cloned());
-            (buffers.len() - block.long_ids().len()) as u32
-        });
-        long_view(view, first + within as u32, offset as u32)
+        let offset = long.len() as u32;
+        long.extend_from_slice(block.id_bytes(customer, &mut [0; 16]));
+        long_view(view, 0, offset)
     });
     let own = own.collect();
-    views(own, buffers)
+    views(own, if long.is_empty() { Vec::new() } else { vec![Buffer::from_vec(long)] })
 }
 
 /// A stream of RFM rows.
@@ -156,7 +151,7 @@ impl<'a> RfmRows<'a> {
     fn batch(&self, rows: &[At]) -> Result<RecordBatch> {
         let window = |at: &At| &self.blocks[at.block as usize].windows[at.window as usize];
         let names = Texts::of(self.windows.iter().map(|w| w.name.as_str()));
-        let ids = rows.iter().map(|at| (at.block, &self.blocks[at.block as usize], window(at).customer[at.place as usize]));
+        let ids = rows.iter().map(|at| (&self.blocks[at.block as usize], window(at).customer[at.place as usize]));
         let money = |of: fn(&crate::finalize::WindowBlock) -> &[i64]| {
             let values = Decimal128Array::from_iter_values(rows.iter().map(|at| i128::from(of(window(at))[at.place as usize])));
             values.with_precision_and_scale(18, 2).map_err(|e| Error::internal("an amount does not fit").cause(e))
@@ -263,7 +258,7 @@ impl<'a> MigrationRows<'a> {
             vec![
                 names.array(rows.iter().map(|(at, _)| at.window as usize))?,
                 names.array(rows.iter().map(|(at, _)| at.window as usize + 1))?,
-                id_array(rows.iter().map(|(at, _)| (at.block, &self.blocks[at.block as usize], at.place)))?,
+                id_array(rows.iter().map(|(at, _)| (&self.blocks[at.block as usize], at.place)))?,
                 known.array(rows.iter().map(|(_, status)| *status as usize))?,
             ],
         )
@@ -304,8 +299,12 @@ impl Iterator for MigrationRows<'_> {
     }
 }
 
-/// Rejects as one batch.
-pub(crate) fn reject_rows(rejects: &[Reject]) -> Result<RecordBatch> {
+/// Rejects, some at a time.
+pub(crate) fn reject_rows(rejects: &[Reject]) -> impl Iterator<Item = Result<RecordBatch>> {
+    rejects.chunks(BATCH).map(reject_batch)
+}
+
+fn reject_batch(rejects: &[Reject]) -> Result<RecordBatch> {
     let text = |of: &dyn Fn(&Reject) -> Option<String>| -> ArrayRef {
         Arc::new(StringArray::from_iter(rejects.iter().map(|r| of(r).filter(|t| !t.is_empty()))))
     };

@@ -3,7 +3,7 @@
 //! Rows arrive as a [`RowStream`]: cheap parts in order, from which any thread can build batches. Parquet row groups are built and
 //! encoded side by side and appended in order, so the file's bytes do not depend on the number of threads.
 
-use super::output::Output;
+use super::output::{Faults, Output};
 use crate::error::{Error, Result, Stage};
 use crate::source::files::Format;
 use arrow::array::RecordBatch;
@@ -59,6 +59,9 @@ pub trait RowStream: Sync {
 pub struct TableWriter {
     name: String,
     encoder: Encoder,
+    faults: Faults,
+    /// The schema, until something was written: an empty table still has its header, but only once nothing can fail.
+    empty: Option<SchemaRef>,
 }
 
 enum Encoder {
@@ -79,10 +82,17 @@ impl TableWriter {
         let Some(format) = format else {
             return Err(Error::usage(format!("{name}: the extension says no format")).help("end it in .parquet, .csv, .jsonl or .arrow"));
         };
+        let packed = path.extension().is_some_and(|e| e == "gz" || e == "zst");
+        if packed && matches!(format, Format::Parquet | Format::Arrow) {
+            return Err(
+                Error::usage(format!("{name}: only CSV and JSONL are compressed as a whole")).help("Parquet compresses its own pages")
+            );
+        }
         let output = Output::create(path)?;
+        let faults = output.faults();
         let time = || "%Y-%m-%dT%H:%M:%S%.f".to_owned();
         let encoder = match format {
-            Format::Parquet => Encoder::Parquet(Box::new(ParquetTable::new(output, schema).map_err(|e| failed(&name, e))?)),
+            Format::Parquet => Encoder::Parquet(Box::new(ParquetTable::new(output, schema).map_err(|e| failed(&name, &faults, e))?)),
             Format::Csv => Encoder::Csv(Box::new(arrow::csv::WriterBuilder::new().with_timestamp_format(time()).build(output))),
             Format::Jsonl => {
                 let builder = arrow::json::WriterBuilder::new().with_explicit_nulls(true).with_timestamp_format(time());
@@ -90,13 +100,10 @@ impl TableWriter {
             }
             Format::Arrow => {
                 let writer = arrow::ipc::writer::FileWriter::try_new(output, schema);
-                Encoder::Arrow(Box::new(writer.map_err(|e| failed(&name, e))?))
+                Encoder::Arrow(Box::new(writer.map_err(|e| failed(&name, &faults, e))?))
             }
         };
-        let mut table = TableWriter { name, encoder };
-        // An empty table still has its header.
-        table.write(&RecordBatch::new_empty(schema.clone()))?;
-        Ok(table)
+        Ok(TableWriter { name, encoder, faults, empty: Some(schema.clone()) })
     }
 
     /// Appends rows.
@@ -104,6 +111,7 @@ impl TableWriter {
     /// # Errors
     /// When they cannot be encoded or written.
     pub fn write(&mut self, batch: &RecordBatch) -> Result<()> {
+        self.empty = None;
         let written = match &mut self.encoder {
             Encoder::Parquet(table) => table.write(batch),
             Encoder::Csv(writer) => writer.write(batch).map_err(ParquetError::from),
@@ -111,7 +119,7 @@ impl TableWriter {
             Encoder::Arrow(writer) if batch.num_rows() > 0 => writer.write(batch).map_err(ParquetError::from),
             Encoder::Arrow(_) => Ok(()),
         };
-        written.map_err(|e| failed(&self.name, e))
+        written.map_err(|e| failed(&self.name, &self.faults, e))
     }
 
     /// Appends all rows of a stream, on the threads of the current pool.
@@ -123,6 +131,7 @@ impl TableWriter {
         loop {
             match &mut self.encoder {
                 Encoder::Parquet(table) => {
+                    self.empty = None;
                     let groups: Vec<Vec<S::Part>> = (0..threads)
                         .map(|_| std::iter::from_fn(|| stream.next_part()).take(PARTS_PER_GROUP).collect::<Vec<_>>())
                         .take_while(|parts| !parts.is_empty())
@@ -130,12 +139,12 @@ impl TableWriter {
                     if groups.is_empty() {
                         return Ok(());
                     }
-                    let (name, built) = (&self.name, &*stream);
+                    let (name, faults, built) = (&self.name, &self.faults, &*stream);
                     let encode = |parts: Vec<S::Part>| {
-                        table.encode(parts.iter().map(|part| built.build(part))).map_err(|e| e.unwrap_or_else(|e| failed(name, e)))
+                        table.encode(parts.iter().map(|part| built.build(part))).map_err(|e| e.unwrap_or_else(|e| failed(name, faults, e)))
                     };
                     let encoded = groups.into_par_iter().map(encode).collect::<Result<Vec<_>>>()?;
-                    encoded.into_iter().try_for_each(|chunks| table.append(chunks)).map_err(|e| failed(&self.name, e))?;
+                    encoded.into_iter().try_for_each(|chunks| table.append(chunks)).map_err(|e| failed(&self.name, &self.faults, e))?;
                 }
                 _ => {
                     let parts: Vec<S::Part> = std::iter::from_fn(|| stream.next_part()).take(4 * threads).collect();
@@ -154,11 +163,14 @@ impl TableWriter {
     ///
     /// # Errors
     /// When the end cannot be written.
-    pub fn finish(self) -> Result<Output> {
-        let TableWriter { name, encoder } = self;
-        let fail = |e: ArrowError| failed(&name, e);
+    pub fn finish(mut self) -> Result<Output> {
+        if let Some(schema) = self.empty.take() {
+            self.write(&RecordBatch::new_empty(schema))?;
+        }
+        let TableWriter { name, encoder, faults, .. } = self;
+        let fail = |e: ArrowError| failed(&name, &faults, e);
         match encoder {
-            Encoder::Parquet(table) => table.finish().map_err(|e| failed(&name, e)),
+            Encoder::Parquet(table) => table.finish().map_err(|e| failed(&name, &faults, e)),
             Encoder::Csv(writer) => Ok(writer.into_inner()),
             Encoder::Jsonl(mut writer) => {
                 writer.finish().map_err(fail)?;
@@ -258,19 +270,11 @@ impl ParquetTable {
     }
 }
 
-/// A refused write is the operating system's fault, not the data's.
-fn failed(name: &str, cause: impl Into<ParquetError>) -> Error {
-    let cause: ParquetError = cause.into();
-    let io = |e: &std::io::Error| std::io::Error::new(e.kind(), e.to_string());
-    let found = match &cause {
-        ParquetError::External(inner) => inner.downcast_ref::<std::io::Error>().map(io).or_else(|| {
-            inner.downcast_ref::<ArrowError>().and_then(|e| if let ArrowError::IoError(_, e) = e { Some(io(e)) } else { None })
-        }),
-        _ => None,
-    };
-    let error = match found {
-        Some(e) => Error::io("cannot write", e),
-        None => Error::internal("rows cannot be written").cause(cause),
+/// A write that the system refused is its fault, whatever the encoder made of it.
+fn failed(name: &str, faults: &Faults, cause: impl Into<ParquetError>) -> Error {
+    let error = match faults.first() {
+        Some(refused) => Error::io("cannot write", refused),
+        None => Error::internal("rows cannot be written").cause(cause.into()),
     };
     error.input(name).stage(Stage::Report)
 }

@@ -62,7 +62,7 @@ impl Page {
         }
         let rejected: u64 = input.rows_rejected.values().sum();
         let sources = match input.sources.as_slice() {
-            [one] => one.clone(),
+            [one] => self.escaped(one),
             many => format!("{} inputs", many.len()),
         };
         self.line(format_args!(
@@ -219,6 +219,7 @@ impl Page {
     }
 
     fn table(&self, header: impl Iterator<Item = String>) -> Table {
+        let header: Vec<String> = header.map(|name| self.escaped(&name)).collect();
         let mut table = Table::new();
         table.load_style(match self.style {
             Style::Text => RULED,
@@ -226,6 +227,11 @@ impl Page {
         });
         table.set_content_arrangement(ContentArrangement::Disabled).set_header(header);
         table
+    }
+
+    /// A name from outside, where a bar would end a cell.
+    fn escaped(&self, name: &str) -> String {
+        if self.style == Style::Markdown { name.replace('|', "\\|") } else { name.to_owned() }
     }
 
     fn show(&mut self, table: Table) {

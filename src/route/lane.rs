@@ -6,8 +6,8 @@
 use super::rows::Rows;
 use crate::error::Error;
 use crossbeam_channel::{Receiver, Sender, bounded};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// Buffers that may wait in a lane: with 8 KiB each, 2 MiB a lane.
@@ -16,45 +16,64 @@ const BUFFERS_PER_LANE: usize = 256;
 const SPARE_BUFFERS: usize = 4_096;
 
 /// The first fault of a run.
-#[derive(Debug, Default)]
+///
+/// Which fault is the first must not depend on which thread is faster. Chunks are numbered in the order of the input: a fault in one stops
+/// the work on later chunks only, so that earlier ones can still show an earlier fault. Faults outside any chunk stop everything.
+#[derive(Debug)]
 pub(crate) struct Poison {
-    set: AtomicBool,
-    first: Mutex<Option<Error>>,
+    /// The number of the earliest chunk at fault.
+    chunk: AtomicU64,
+    first: Mutex<Option<(u64, Error)>>,
+}
+
+/// The number of faults that no chunk caused; chunks count from 1.
+const OUTSIDE: u64 = 0;
+
+impl Default for Poison {
+    fn default() -> Self {
+        Poison { chunk: AtomicU64::new(u64::MAX), first: Mutex::new(None) }
+    }
 }
 
 impl Poison {
-    /// Records a cause. Of several faults in one input the one in the earliest row stays, whichever thread met it first.
+    /// Records a fault that no chunk caused.
     pub(crate) fn set(&self, error: Error) {
-        if let Ok(mut first) = self.first.lock() {
-            let earlier = |old: &Error| {
-                if error.is_echo() || old.is_echo() {
-                    return old.is_echo() && !error.is_echo();
-                }
-                old.at_input().is_some() && old.at_input() == error.at_input() && error.at_row().is_some() && error.at_row() < old.at_row()
-            };
-            if first.as_ref().is_none_or(earlier) {
-                *first = Some(error);
-            }
+        self.set_in_chunk(OUTSIDE, error);
+    }
+
+    /// Records a fault in a chunk.
+    pub(crate) fn set_in_chunk(&self, chunk: u64, error: Error) {
+        // A thread that was stopped by somebody's fault knows nothing of its own.
+        let rank = if error.is_echo() { u64::MAX } else { chunk };
+        if let Ok(mut first) = self.first.lock()
+            && first.as_ref().is_none_or(|(known, _)| rank < *known)
+        {
+            *first = Some((rank, error));
         }
-        self.set.store(true, Ordering::Release);
+        self.chunk.fetch_min(chunk, Ordering::AcqRel);
     }
 
     pub(crate) fn is_set(&self) -> bool {
-        self.set.load(Ordering::Acquire)
+        self.chunk.load(Ordering::Acquire) != u64::MAX
+    }
+
+    /// Whether work on a chunk is of no more use.
+    pub(crate) fn stops(&self, chunk: u64) -> bool {
+        self.chunk.load(Ordering::Acquire) < chunk
     }
 
     /// Takes the cause. The caller of a poisoned run gets it once; asking again says that it is over.
     pub(crate) fn take(&self) -> Error {
         // A thread that notices the end may be faster than the one that caused it.
         for _ in 0..50 {
-            let known = self.first.lock().is_ok_and(|first| first.as_ref().is_some_and(|e| !e.is_echo()));
-            if known {
+            let waits = self.first.lock().is_ok_and(|first| first.as_ref().map_or(!self.is_set(), |(_, e)| e.is_echo()));
+            if !waits {
                 break;
             }
             std::thread::sleep(Duration::from_millis(10));
         }
         let first = self.first.lock().ok().and_then(|mut first| first.take());
-        first.unwrap_or_else(|| Error::internal("the pipeline has failed before"))
+        first.map_or_else(|| Error::internal("the pipeline has failed before"), |(_, error)| error)
     }
 }
 
@@ -70,7 +89,6 @@ pub(crate) struct Delivery {
 pub(crate) struct Lanes {
     senders: Vec<Sender<Delivery>>,
     spare: Receiver<Rows>,
-    pub(crate) poison: Arc<Poison>,
 }
 
 /// The receiving side of one accumulator.
@@ -81,11 +99,11 @@ pub(crate) struct Lane {
 }
 
 /// Lanes to `n` accumulators.
-pub(crate) fn lanes(n: usize, poison: Arc<Poison>) -> (Lanes, Vec<Lane>) {
+pub(crate) fn lanes(n: usize) -> (Lanes, Vec<Lane>) {
     let (spare_sender, spare) = bounded(SPARE_BUFFERS);
     let (senders, receivers): (Vec<_>, Vec<_>) = (0..n).map(|_| bounded(BUFFERS_PER_LANE)).unzip();
     let lanes = receivers.into_iter().map(|receiver| Lane { receiver, spare: spare_sender.clone() }).collect();
-    (Lanes { senders, spare, poison }, lanes)
+    (Lanes { senders, spare }, lanes)
 }
 
 impl Lanes {
@@ -97,7 +115,7 @@ impl Lanes {
     /// Sends full rows to the partition's owner and waits while its lane is full. False when the run is over.
     pub(crate) fn send(&self, partition: usize, rows: Rows) -> bool {
         let lane = &self.senders[Self::owner(partition, self.senders.len())];
-        !self.poison.is_set() && lane.send(Delivery { partition, rows }).is_ok()
+        lane.send(Delivery { partition, rows }).is_ok()
     }
 
     /// An empty buffer, used before if there is one.

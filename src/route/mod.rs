@@ -13,7 +13,7 @@ pub use hash::{PARTITIONS, hash_id, partition_of};
 use crate::calendar::{Classifier, Place};
 use crate::error::{Error, Result, Stage};
 use crate::money::Amount;
-use crate::reject::{OnBadRow, Reason, Reject, shown_timestamp};
+use crate::reject::{OnBadRow, REJECT_HELP, Reason, Reject, shown_timestamp};
 use crate::source::{Bad, Column, NO_TIMESTAMP, PeriodBatch};
 use crate::spec::Spec;
 use crate::stats::Stats;
@@ -25,10 +25,19 @@ use std::sync::{Arc, Mutex};
 /// What the routers of a run share.
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
+    /// Whether rejects are only counted.
+    pub(crate) forget_rejects: bool,
     /// Rows left out so far.
     pub(crate) rejects: Mutex<Vec<Reject>>,
     /// The least and the greatest window key of the rows accepted so far.
     pub(crate) keys: Mutex<Option<(u32, u32)>>,
+}
+
+/// What is wrong with a row, and the time that it is at odds with: a window's boundary, an observation end, the period's start.
+struct Fault {
+    reason: Reason,
+    column: Column,
+    at: Option<i64>,
 }
 
 /// Scatters the batches of one thread.
@@ -60,7 +69,7 @@ impl Router {
                 while let Some(fault) = bad.next_if(|b| b.row as usize == i) {
                     faults.push(fault.clone());
                 }
-                self.reject(batch, i, faults)?;
+                self.reject(batch, i, faults, None)?;
                 continue;
             }
             match self.judge(batch, i) {
@@ -78,9 +87,9 @@ impl Router {
                         self.send(partition)?;
                     }
                 }
-                Err((reason, column)) => {
+                Err(Fault { reason, column, at }) => {
                     let value = field(batch, i, column);
-                    self.reject(batch, i, vec![Bad { row: i as u32, column, reason, value }])?;
+                    self.reject(batch, i, vec![Bad { row: i as u32, column, reason, value }], at)?;
                 }
             }
         }
@@ -90,18 +99,18 @@ impl Router {
 
     /// The window key and the recency reference of a row whose values could be read, or what is wrong with it.
     #[inline]
-    fn judge(&mut self, batch: &PeriodBatch, i: usize) -> Result<(u32, i64), (Reason, Column)> {
+    fn judge(&mut self, batch: &PeriodBatch, i: usize) -> Result<(u32, i64), Fault> {
         let (start, end) = (batch.starts[i], batch.ends[i]);
         let last = batch.last_transactions.get(i).copied().unwrap_or(NO_TIMESTAMP);
         if end <= start {
-            return Err((Reason::PeriodReversed, Column::PeriodEnd));
+            return Err(Fault { reason: Reason::PeriodReversed, column: Column::PeriodEnd, at: Some(start) });
         }
         if batch.orders[i] < 0 {
-            return Err((Reason::NegativeOrders, Column::TotalOrders));
+            return Err(Fault { reason: Reason::NegativeOrders, column: Column::TotalOrders, at: None });
         }
         let key = match self.classifier.place(start, end) {
             Place::Window { observation_end, .. } if last > observation_end => {
-                return Err((Reason::AfterObservationEnd, Column::LastTransactionTs));
+                return Err(Fault { reason: Reason::AfterObservationEnd, column: Column::LastTransactionTs, at: Some(observation_end) });
             }
             Place::Window { key, .. } => {
                 let (least, greatest) = self.keys.unwrap_or((key, key));
@@ -110,16 +119,14 @@ impl Router {
             }
             Place::History => HISTORY,
             Place::Straddles(boundary) => {
-                // The boundary is a start or an end of a window; either way the period's own end is what lies beyond it.
-                debug_assert!(start < boundary && boundary < end);
-                return Err((Reason::StraddlesWindow, Column::PeriodEnd));
+                return Err(Fault { reason: Reason::StraddlesWindow, column: Column::PeriodEnd, at: Some(boundary) });
             }
         };
         Ok((key, reference(last, end)))
     }
 
     #[cold]
-    fn reject(&mut self, batch: &PeriodBatch, i: usize, faults: Vec<Bad>) -> Result<()> {
+    fn reject(&mut self, batch: &PeriodBatch, i: usize, faults: Vec<Bad>, at: Option<i64>) -> Result<()> {
         let Some(first) = faults.first() else { return Ok(()) };
         let mut fields: Vec<String> = Column::ALL.into_iter().map(|column| field(batch, i, column)).collect();
         for fault in &faults {
@@ -128,7 +135,6 @@ impl Router {
         let column = first.column.name().to_owned();
         let value = match first.reason {
             Reason::StraddlesWindow => format!("{}..{}", fields[Column::PeriodStart as usize], fields[Column::PeriodEnd as usize]),
-            Reason::PeriodReversed => format!("{}, and period_start {}", first.value, fields[Column::PeriodStart as usize]),
             _ => first.value.clone(),
         };
         let reject = Reject {
@@ -141,12 +147,15 @@ impl Router {
             column,
             value,
             fields,
+            at: at.map(shown_timestamp),
         };
         if self.policy == OnBadRow::Fail {
-            return Err(reject.into_error().stage(Stage::Route));
+            return Err(reject.into_error().help(REJECT_HELP).stage(Stage::Route));
         }
         self.stats.count_reject(reject.reason);
-        if let Ok(mut rejects) = self.ledger.rejects.lock() {
+        if !self.ledger.forget_rejects
+            && let Ok(mut rejects) = self.ledger.rejects.lock()
+        {
             rejects.push(reject);
         }
         Ok(())

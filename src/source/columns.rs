@@ -3,6 +3,7 @@
 //! [`Columns::resolve`] finds the columns by name and refuses types that cannot hold them; [`Columns::batch`] converts. Values that
 //! cannot be read become [`Bad`] entries; nothing here decides what happens to them.
 
+use super::text::parse_count;
 use super::{Bad, Chunk, Column, ColumnMap, NO_TIMESTAMP, Origin, PeriodBatch, Sink};
 use crate::calendar::{DAY, MAX_TIMESTAMP, MIN_TIMESTAMP, parse_timestamp};
 use crate::error::{Error, Result, Stage};
@@ -276,6 +277,17 @@ fn orders(array: &ArrayRef, bad: &mut Vec<Bad>) -> Result<ScalarBuffer<i64>, Arr
         return Ok(wide.as_primitive::<Int64Type>().values().clone());
     }
     let mut values = vec![0; array.len()];
+    if is_text(array.data_type()) {
+        let texts = cast(array, &DataType::Utf8View)?;
+        for (row, text) in texts.as_string_view().iter().enumerate() {
+            match text.map(parse_count) {
+                Some(Some(count)) => values[row] = count,
+                Some(None) => push_bad(array, row, column, Reason::BadNumber, bad),
+                None => {}
+            }
+        }
+        return Ok(values.into());
+    }
     each_amount(array, |row, amount| match amount {
         Ok(Amount { cents, fraction: 0 }) if cents % 100 == 0 => values[row] = cents / 100,
         _ => push_bad(array, row, column, Reason::BadNumber, bad),

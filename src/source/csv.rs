@@ -39,15 +39,28 @@ impl CsvSource {
         let mut record = csv::ByteRecord::new();
         let parsed = parser(&header.bytes, delimiter).read_byte_record(&mut record);
         parsed.map_err(|e| Error::data("the header cannot be read").cause(e).input(&origin.name).stage(Stage::Source))?;
-        let names: Vec<_> = record.iter().map(String::from_utf8_lossy).collect();
+        if trimmed(&record, record.len() - 1).is_some_and(|last| last.contains(&b'\r')) || header.bytes.trim_ascii().contains(&b'\r') {
+            let what = "lines end in carriage returns alone, or the header holds one";
+            return Err(Error::data(what).input(&origin.name).stage(Stage::Source).help("convert the line ends to \\n or \\r\\n"));
+        }
+        let names: Vec<_> = (0..record.len()).filter_map(|at| trimmed(&record, at)).map(String::from_utf8_lossy).collect();
         let names: Vec<_> = names.iter().map(|n| n.trim()).collect();
         let layout = Layout { at: find(&names, map, &origin)?, fields: names.len(), delimiter, origin, batch_rows };
         Ok(CsvSource { lines, layout: Arc::new(layout) })
     }
 }
 
+/// Records end at `\n` and nowhere else, as for [`Lines`]; the `\r` before it is left to [`trimmed`].
 fn parser(bytes: &[u8], delimiter: u8) -> csv::Reader<&[u8]> {
-    csv::ReaderBuilder::new().has_headers(false).flexible(true).delimiter(delimiter).buffer_capacity(1 << 16).from_reader(bytes)
+    let mut builder = csv::ReaderBuilder::new();
+    builder.has_headers(false).flexible(true).delimiter(delimiter).terminator(csv::Terminator::Any(b'\n')).buffer_capacity(1 << 16);
+    builder.from_reader(bytes)
+}
+
+/// A field, without the `\r` of its line's end where it is the last.
+fn trimmed(record: &csv::ByteRecord, at: usize) -> Option<&[u8]> {
+    let field = record.get(at)?;
+    Some(if at + 1 == record.len() { field.strip_suffix(b"\r").unwrap_or(field) } else { field })
 }
 
 impl Source for CsvSource {
@@ -67,10 +80,6 @@ struct CsvChunk {
 }
 
 impl Chunk for CsvChunk {
-    fn bytes(&self) -> u64 {
-        self.text.bytes.len() as u64
-    }
-
     fn decode(self: Box<Self>, sink: &mut Sink<'_>) -> Result<()> {
         let Layout { origin, at, fields, delimiter, batch_rows } = &*self.layout;
         let mut parser = parser(&self.text.bytes, *delimiter);
@@ -88,12 +97,16 @@ impl Chunk for CsvChunk {
             if !parser.read_byte_record(&mut record).map_err(|e| fault("the row cannot be read".to_owned()).cause(e))? {
                 break;
             }
+            if record.len() == 1 && record.get(0) == Some(b"\r") {
+                // A blank line.
+                continue;
+            }
             if record.len() != *fields {
                 return Err(fault(format!("the row has {} fields where the header has {fields}", record.len())));
             }
             let mut texts = [None; 6];
             for (column, at) in Column::ALL.into_iter().zip(at) {
-                let bytes = at.and_then(|at| record.get(at)).filter(|bytes| !bytes.is_empty());
+                let bytes = at.and_then(|at| trimmed(&record, at)).filter(|bytes| !bytes.is_empty());
                 let Some(bytes) = bytes else { continue };
                 let text = std::str::from_utf8(bytes).map_err(|e| {
                     fault(format!("{} is not valid UTF-8", column.name()))

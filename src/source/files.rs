@@ -4,7 +4,7 @@ use super::csv::CsvSource;
 use super::ipc::IpcSource;
 use super::jsonl::JsonlSource;
 use super::parquet::ParquetSource;
-use super::{Chunk, ColumnMap, Origin, Source};
+use super::{Chunk, ColumnMap, Origin, Sink, Source};
 use crate::error::{Error, Result, Stage};
 use serde::{Deserialize, Serialize};
 use std::fs::File;
@@ -12,6 +12,7 @@ use std::io::{Cursor, Read, Seek};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// How standard input is called, on the command line and in reports.
 const STDIN: &str = "-";
@@ -79,12 +80,44 @@ fn is_arrow_stream(head: &[u8]) -> bool {
     head.starts_with(&[0xff; 4])
 }
 
+/// A reader that counts what it gives.
+struct Counted<R> {
+    reader: R,
+    bytes: Arc<AtomicU64>,
+}
+
+impl<R: Read> Read for Counted<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let n = self.reader.read(buffer)?;
+        self.bytes.fetch_add(n as u64, Ordering::Relaxed);
+        Ok(n)
+    }
+}
+
+/// A chunk and the bytes that were read for it: of a compressed input, fewer than it has.
+struct Weighed {
+    chunk: Box<dyn Chunk>,
+    bytes: u64,
+}
+
+impl Chunk for Weighed {
+    fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    fn decode(self: Box<Self>, sink: &mut Sink<'_>) -> Result<()> {
+        self.chunk.decode(sink)
+    }
+}
+
 /// Inputs, read one after the other.
 pub struct Files {
     inputs: Vec<String>,
     size: Option<u64>,
     next: usize,
     current: Option<Box<dyn Source>>,
+    /// Bytes read since the last chunk, from inputs that are read from beginning to end.
+    bytes: Arc<AtomicU64>,
     map: ColumnMap,
     format: Option<Format>,
     batch_rows: usize,
@@ -111,8 +144,13 @@ impl Files {
             } else if path.exists() {
                 inputs.push(name.to_owned());
             } else {
-                let pattern = glob::glob(name).map_err(|e| Error::usage("not a file, and not a glob either").cause(e).input(name))?;
-                let found: Vec<PathBuf> = pattern.filter_map(|p| p.ok()).filter(|p| p.is_file()).collect();
+                let options = glob::MatchOptions { require_literal_leading_dot: true, ..glob::MatchOptions::default() };
+                let pattern =
+                    glob::glob_with(name, options).map_err(|e| Error::usage("not a file, and not a glob either").cause(e).input(name))?;
+                let found: Vec<PathBuf> = pattern
+                    .collect::<Result<Vec<_>, _>>()
+                    .map_err(|e| Error::io("cannot list what the glob matches", e.into()).input(name).stage(Stage::Source))?;
+                let found: Vec<PathBuf> = found.into_iter().filter(|p| p.is_file()).collect();
                 if found.is_empty() {
                     let what = if name.contains(['*', '?', '[']) { "the glob matches no file" } else { "there is no such file or folder" };
                     return Err(Error::new(crate::error::Kind::Io, what).input(name).stage(Stage::Source));
@@ -121,19 +159,24 @@ impl Files {
             }
         }
         inputs.sort();
-        if let Some(twice) = inputs.windows(2).find(|pair| pair[0] == pair[1]) {
-            return Err(Error::usage(format!("{} is given twice: its rows would count twice", twice[0])));
+        let mut real: Vec<(PathBuf, &String)> =
+            inputs.iter().map(|name| (std::fs::canonicalize(name).unwrap_or_else(|_| name.into()), name)).collect();
+        real.sort();
+        if let Some(twice) = real.windows(2).find(|pair| pair[0].0 == pair[1].0) {
+            let (one, other) = (twice[0].1, twice[1].1);
+            let names = if one == other { format!("{one} is given twice") } else { format!("{one} and {other} are the same file") };
+            return Err(Error::usage(format!("{names}: its rows would count twice")));
         }
         let sizes = inputs.iter().map(|name| std::fs::metadata(name).ok().filter(|m| m.is_file()).map(|m| m.len()));
         let size = sizes.sum::<Option<u64>>();
-        Ok(Files { inputs, size, next: 0, current: None, map, format, batch_rows })
+        Ok(Files { inputs, size, next: 0, current: None, bytes: Arc::default(), map, format, batch_rows: batch_rows.max(1) })
     }
 
     fn open(&self, name: &str) -> Result<Box<dyn Source>> {
         let origin = Arc::new(Origin { name: if name == STDIN { "stdin".to_owned() } else { name.to_owned() } });
         let fail = |e| Error::io("cannot open", e).input(&origin.name).stage(Stage::Source);
         if name == STDIN {
-            let mut reader: Box<dyn Read + Send> = Box::new(std::io::stdin());
+            let mut reader = self.counted(std::io::stdin());
             let head = read_head(&mut reader).map_err(fail)?;
             return self.open_stream(origin, Box::new(Cursor::new(head.clone()).chain(reader)), &head, None);
         }
@@ -142,17 +185,21 @@ impl Files {
         let named = Format::of_path(Path::new(name));
         if !file.metadata().map_err(fail)?.is_file() {
             // A named pipe cannot go back to its beginning.
-            return self.open_stream(origin, Box::new(Cursor::new(head.clone()).chain(file)), &head, named);
+            return self.open_stream(origin, Box::new(Cursor::new(head.clone()).chain(self.counted(file))), &head, named);
         }
         file.rewind().map_err(fail)?;
         if compression(&head).is_some() {
-            return self.open_stream(origin, Box::new(file), &head, named);
+            return self.open_stream(origin, self.counted(file), &head, named);
         }
         match self.format.or(named).or_else(|| Format::of_first_bytes(&head)) {
             Some(Format::Parquet) => Ok(Box::new(ParquetSource::open(file, origin, &self.map, self.batch_rows)?)),
             Some(Format::Arrow) if !is_arrow_stream(&head) => Ok(Box::new(IpcSource::open_file(file, origin, &self.map)?)),
-            format => self.open_text(origin, Box::new(file), format),
+            format => self.open_text(origin, self.counted(file), format),
         }
+    }
+
+    fn counted(&self, reader: impl Read + Send + 'static) -> Box<dyn Read + Send> {
+        Box::new(Counted { reader, bytes: self.bytes.clone() })
     }
 
     /// Opens what can only be read once, from its first byte.
@@ -194,6 +241,8 @@ impl Files {
         let bytes = std::io::copy(&mut reader, &mut file).map_err(fail)?;
         tracing::debug!(input = origin.name, bytes, "spooled to a temporary file");
         file.rewind().map_err(fail)?;
+        // From here on, progress is what the file's chunks say.
+        self.bytes.store(0, Ordering::Relaxed);
         match format {
             Some(Format::Parquet) => Ok(Box::new(ParquetSource::open(file, origin, &self.map, self.batch_rows)?)),
             _ => Ok(Box::new(IpcSource::open_file(file, origin, &self.map)?)),
@@ -221,8 +270,11 @@ fn collect(folder: &Path, any: bool, inputs: &mut Vec<String>) -> Result<()> {
         if hidden {
             continue;
         }
-        if path.is_dir() {
+        // A link to a folder may lead back to where it lies.
+        if path.is_dir() && !path.is_symlink() {
             collect(&path, any, inputs)?;
+        } else if path.is_dir() {
+            tracing::warn!(path = %path.display(), "a link to a folder is not followed");
         } else if any || Format::of_path(&path).is_some() {
             inputs.push(path.to_string_lossy().into_owned());
         }
@@ -272,7 +324,8 @@ impl Source for Files {
         loop {
             if let Some(current) = &mut self.current {
                 if let Some(chunk) = current.next_chunk()? {
-                    return Ok(Some(chunk));
+                    let bytes = self.bytes.swap(0, Ordering::Relaxed);
+                    return Ok(Some(if bytes > 0 { Box::new(Weighed { chunk, bytes }) } else { chunk }));
                 }
                 self.current = None;
             }

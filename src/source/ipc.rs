@@ -1,16 +1,22 @@
 //! Arrow IPC, file (Feather) and stream: a record batch is a chunk.
 
 use super::columns::{ArrowChunk, Columns};
-use super::{Chunk, ColumnMap, Origin, Source};
+use super::{Chunk, ColumnMap, Origin, Source, guarded};
 use crate::error::{Error, Result, Stage};
 use arrow::array::RecordBatch;
+use arrow::buffer::Buffer;
 use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
-use arrow::ipc::reader::{FileReader, StreamReader};
+use arrow::ipc::reader::{FileReader, StreamDecoder, read_footer_length};
+use arrow::ipc::root_as_footer;
 use std::fs::File;
-use std::io::{BufReader, Read};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::sync::Arc;
+
+/// Bytes of a stream that are read at a time.
+const BLOCK: u64 = 1 << 20;
+
+const DAMAGED: &str = "it is not Arrow IPC, or it is damaged";
 
 type Reader = Box<dyn Iterator<Item = Result<RecordBatch, ArrowError>> + Send>;
 
@@ -23,16 +29,23 @@ pub(super) struct IpcSource {
 
 impl IpcSource {
     pub(super) fn open_file(file: File, origin: Arc<Origin>, map: &ColumnMap) -> Result<Self> {
-        let again = file.try_clone().map_err(|e| Error::io("cannot open again", e).input(&origin.name))?;
-        let whole = guarded(&origin, || FileReader::try_new_buffered(again, None))?;
-        let projection = Columns::resolve(&whole.schema(), map, &origin)?.projection();
-        let reader = guarded(&origin, || FileReader::try_new_buffered(file, Some(projection)))?;
-        Self::new(origin, &reader.schema(), map, Box::new(reader))
+        let fail = |e| Error::io("cannot read", e).input(&origin.name).stage(Stage::Source);
+        let mut file = BufReader::new(file);
+        guarded(&origin, DAMAGED, || check_footer(&mut file))?;
+        file.rewind().map_err(fail)?;
+        let whole = guarded(&origin, DAMAGED, || FileReader::try_new(&mut file, None).map(|reader| reader.schema()))?;
+        let projection = Columns::resolve(&whole, map, &origin)?.projection();
+        let projected = guarded(&origin, DAMAGED, || whole.project(&projection))?;
+        let reader = guarded(&origin, DAMAGED, || FileReader::try_new(file, Some(projection)))?;
+        Self::new(origin, &Arc::new(projected), map, Box::new(reader))
     }
 
     pub(super) fn open_stream(reader: Box<dyn Read + Send>, origin: Arc<Origin>, map: &ColumnMap) -> Result<Self> {
-        let reader = guarded(&origin, || StreamReader::try_new(BufReader::with_capacity(1 << 20, reader), None))?;
-        Self::new(origin, &reader.schema(), map, Box::new(reader))
+        let mut reader = Stream { reader, decoder: StreamDecoder::new(), block: Buffer::from_vec(Vec::<u8>::new()) };
+        // The schema is known once the first batch is, or the end.
+        let first = guarded(&origin, DAMAGED, || reader.next().transpose())?;
+        let schema = reader.decoder.schema().ok_or_else(|| Error::data(DAMAGED).input(&origin.name).stage(Stage::Source))?;
+        Self::new(origin, &schema, map, Box::new(first.map(Ok).into_iter().chain(reader)))
     }
 
     fn new(origin: Arc<Origin>, schema: &SchemaRef, map: &ColumnMap, reader: Reader) -> Result<Self> {
@@ -41,13 +54,59 @@ impl IpcSource {
     }
 }
 
-/// The reader panics on some malformed files; to a user that is a damaged file like any other.
-fn guarded<T>(origin: &Origin, read: impl FnOnce() -> Result<T, ArrowError>) -> Result<T> {
-    let fault = || Error::data("it is not Arrow IPC, or it is damaged").input(&origin.name).stage(Stage::Source);
-    match catch_unwind(AssertUnwindSafe(read)) {
-        Ok(Ok(value)) => Ok(value),
-        Ok(Err(e)) => Err(fault().cause(e)),
-        Err(_) => Err(fault()),
+/// The reader takes as much memory as a footer asks for: refuse blocks that reach beyond the file before it does.
+fn check_footer(file: &mut (impl Read + Seek)) -> Result<(), ArrowError> {
+    let damaged = || ArrowError::IpcError("the footer reaches beyond the file".to_owned());
+    let size = file.seek(SeekFrom::End(0))?;
+    if size < 20 {
+        return Err(damaged());
+    }
+    let mut tail = [0; 10];
+    file.seek(SeekFrom::End(-10))?;
+    file.read_exact(&mut tail)?;
+    let length = read_footer_length(tail)?;
+    if length as u64 + 10 > size {
+        return Err(damaged());
+    }
+    file.seek(SeekFrom::End(-10 - length as i64))?;
+    let mut footer = vec![0; length];
+    file.read_exact(&mut footer)?;
+    let footer = root_as_footer(&footer).map_err(|e| ArrowError::IpcError(e.to_string()))?;
+    let blocks = footer.recordBatches().into_iter().flatten().chain(footer.dictionaries().into_iter().flatten());
+    for block in blocks {
+        let parts = [block.offset(), i64::from(block.metaDataLength()), block.bodyLength()];
+        let end = parts.iter().try_fold(0u64, |sum, part| sum.checked_add(u64::try_from(*part).ok()?));
+        if end.is_none_or(|end| end > size) {
+            return Err(damaged());
+        }
+    }
+    Ok(())
+}
+
+/// A stream, decoded as its bytes come: a message that claims to be large takes memory only as it arrives.
+struct Stream {
+    reader: Box<dyn Read + Send>,
+    decoder: StreamDecoder,
+    block: Buffer,
+}
+
+impl Iterator for Stream {
+    type Item = Result<RecordBatch, ArrowError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            match self.decoder.decode(&mut self.block) {
+                Ok(None) => {}
+                Ok(Some(batch)) => return Some(Ok(batch)),
+                Err(e) => return Some(Err(e)),
+            }
+            let mut bytes = Vec::with_capacity(BLOCK as usize);
+            match (&mut self.reader).take(BLOCK).read_to_end(&mut bytes) {
+                Ok(0) => return self.decoder.finish().err().map(Err),
+                Ok(_) => self.block = Buffer::from_vec(bytes),
+                Err(e) => return Some(Err(e.into())),
+            }
+        }
     }
 }
 
@@ -58,7 +117,7 @@ impl Source for IpcSource {
 
     fn next_chunk(&mut self) -> Result<Option<Box<dyn Chunk>>> {
         let reader = &mut self.reader;
-        let Some(batch) = guarded(&self.origin, || reader.next().transpose())? else { return Ok(None) };
+        let Some(batch) = guarded(&self.origin, DAMAGED, || reader.next().transpose())? else { return Ok(None) };
         let first_row = self.next_row;
         self.next_row += batch.num_rows() as u64;
         let bytes = batch.get_array_memory_size() as u64;

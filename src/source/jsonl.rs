@@ -68,22 +68,21 @@ struct JsonlChunk {
 }
 
 impl Chunk for JsonlChunk {
-    fn bytes(&self) -> u64 {
-        self.text.bytes.len() as u64
-    }
-
     fn decode(self: Box<Self>, sink: &mut Sink<'_>) -> Result<()> {
         let Layout { origin, map, batch_rows } = &*self.layout;
         let mut rows = TextRows::default();
         let (mut first_row, mut first_line) = (self.text.first_record, self.text.first_line);
-        for line in self.text.bytes.split(|&b| b == b'\n').filter(|l| !l.is_empty() && *l != b"\r") {
+        for line in self.text.bytes.split(|&b| b == b'\n').filter(|l| !l.trim_ascii().is_empty()) {
             let fault = |what: String| {
                 let (row, line) = (first_row + rows.len() as u64, first_line.map(|l| l + rows.len() as u64));
                 Error::data(what).input(&origin.name).row(row).line(line).stage(Stage::Source)
             };
             let mut json = serde_json::Deserializer::from_slice(line);
             let raws = Object(map).deserialize(&mut json).and_then(|raws| json.end().map(|()| raws));
-            let raws = raws.map_err(|e| fault("the line is not a JSON object".to_owned()).cause(e))?;
+            let raws = raws.map_err(|e| {
+                // serde_json counts lines from here; ours are counted from the file's beginning.
+                fault(format!("the line is not a JSON object: {}", e.to_string().replace("at line 1 column", "at column")))
+            })?;
             let mut texts: [Option<Cow<'_, str>>; 6] = Default::default();
             for (text, raw) in texts.iter_mut().zip(raws) {
                 let raw = raw.map(RawValue::get).filter(|raw| *raw != "null");
@@ -136,10 +135,14 @@ impl<'de> Visitor<'de> for Object<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut raws = [None; 6];
         while let Some(key) = map.next_key_seed(Key(self.0))? {
-            match key {
-                Some(column) => raws[column as usize] = Some(map.next_value()?),
-                None => {
-                    map.next_value::<IgnoredAny>()?;
+            if !key.contains(&true) {
+                map.next_value::<IgnoredAny>()?;
+                continue;
+            }
+            let raw: &RawValue = map.next_value()?;
+            for column in Column::ALL.into_iter().filter(|c| key[*c as usize]) {
+                if raws[column as usize].replace(raw).is_some() {
+                    return Err(serde::de::Error::custom(format!("{:?} is there twice", self.0.name(column))));
                 }
             }
         }
@@ -147,11 +150,11 @@ impl<'de> Visitor<'de> for Object<'_> {
     }
 }
 
-/// Maps a key to its column without copying it.
+/// Tells which columns a key is, without copying it; a map may give one key to several.
 struct Key<'m>(&'m ColumnMap);
 
 impl<'de> DeserializeSeed<'de> for Key<'_> {
-    type Value = Option<Column>;
+    type Value = [bool; 6];
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
         deserializer.deserialize_str(self)
@@ -159,13 +162,13 @@ impl<'de> DeserializeSeed<'de> for Key<'_> {
 }
 
 impl Visitor<'_> for Key<'_> {
-    type Value = Option<Column>;
+    type Value = [bool; 6];
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a key")
     }
 
     fn visit_str<E>(self, key: &str) -> Result<Self::Value, E> {
-        Ok(Column::ALL.into_iter().find(|c| self.0.name(*c) == key))
+        Ok(Column::ALL.map(|column| self.0.name(column) == key))
     }
 }

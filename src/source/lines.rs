@@ -50,6 +50,8 @@ pub(super) struct Lines {
     taken_records: u64,
     taken_lines: u64,
     ended: bool,
+    /// The last read gave less than it might have.
+    short: bool,
 }
 
 impl Lines {
@@ -69,12 +71,13 @@ impl Lines {
             taken_records: 0,
             taken_lines: 0,
             ended: false,
+            short: false,
         }
     }
 
-    /// The first line, before anything is taken, without its newline and without a byte order mark. Ask before quotes are switched on.
+    /// The first line that is not blank, before anything is taken, without its newline and without a byte order mark. Ask before quotes are switched on.
     pub(super) fn peek_line(&mut self) -> Result<&[u8]> {
-        while memchr::memchr(b'\n', &self.buffer).is_none() && self.fill()? {
+        while memchr::memchr(b'\n', self.buffer.trim_ascii_start()).is_none() && self.fill()? {
             if self.buffer.len() > MAX_RECORD {
                 return Err(self.fault(1, format!("the first line is longer than {} MiB", MAX_RECORD >> 20)).help(NOT_TEXT));
             }
@@ -82,8 +85,10 @@ impl Lines {
         if self.buffer.starts_with(b"\xef\xbb\xbf") {
             self.buffer.drain(..3);
         }
-        let end = memchr::memchr(b'\n', &self.buffer).unwrap_or(self.buffer.len());
-        Ok(&self.buffer[..end])
+        let blank = self.buffer.iter().take_while(|b| matches!(b, b'\n' | b'\r')).count();
+        let blank = memchr::memrchr(b'\n', &self.buffer[..blank]).map_or(0, |at| at + 1);
+        let end = memchr::memchr(b'\n', &self.buffer[blank..]).map_or(self.buffer.len(), |at| blank + at);
+        Ok(&self.buffer[blank..end])
     }
 
     /// From here on, fields may be quoted.
@@ -105,7 +110,7 @@ impl Lines {
         let want = if most_records == 1 { 1 } else { CHUNK };
         loop {
             self.scan(most_records)?;
-            if self.boundary >= want || self.records - self.taken_records >= most_records {
+            if self.boundary >= want || self.boundary > 0 && self.short || self.records - self.taken_records >= most_records {
                 break;
             }
             if !self.fill()? {
@@ -134,9 +139,17 @@ impl Lines {
             return Ok(false);
         }
         let before = self.buffer.len();
-        let block = CHUNK as u64;
-        let read = (&mut self.reader).take(block).read_to_end(&mut self.buffer);
-        read.map_err(|e| Error::io("cannot read", e).input(&self.origin.name).stage(Stage::Source))?;
+        self.buffer.resize(before + CHUNK, 0);
+        let read = loop {
+            match self.reader.read(&mut self.buffer[before..]) {
+                Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
+                other => break other,
+            }
+        };
+        self.buffer.truncate(before + read.as_ref().map_or(0, |n| *n));
+        let read = read.map_err(|e| Error::io("cannot read", e).input(&self.origin.name).stage(Stage::Source))?;
+        // A pipe gives what it has: rows that are there are not kept waiting for rows to come.
+        self.short = read < CHUNK;
         if let Some(at) = memchr::memchr(0, &self.buffer[before..]) {
             let line = self.lines + 1 + memchr::memchr_iter(b'\n', &self.buffer[self.scanned..before + at]).count() as u64;
             return Err(self.fault(line, "there is a NUL byte".to_owned()).help(NOT_TEXT));
@@ -153,10 +166,12 @@ impl Lines {
         } else {
             let from = self.scanned;
             self.scanned = self.buffer.len();
-            for newline in memchr::memchr_iter(b'\n', &self.buffer[from..]) {
-                let end = from + newline;
+            let mut next = from;
+            while let Some(newline) = memchr::memchr(b'\n', &self.buffer[next..]) {
+                let end = next + newline;
+                next = end + 1;
                 self.lines += 1;
-                self.records += u64::from(!is_blank(&self.buffer[self.record_start..end]));
+                self.records += u64::from(!self.is_blank(self.record_start, end));
                 self.record_start = end + 1;
                 if self.records - self.taken_records >= most_records {
                     self.scanned = end + 1;
@@ -204,7 +219,7 @@ impl Lines {
                 }
                 (_, b'\n') => {
                     self.lines += 1;
-                    self.records += u64::from(!is_blank(&self.buffer[self.record_start..self.scanned - 1]));
+                    self.records += u64::from(!self.is_blank(self.record_start, self.scanned - 1));
                     self.record_start = self.scanned;
                     State::FieldStart
                 }
@@ -222,12 +237,18 @@ impl Lines {
         }
         if self.boundary < self.buffer.len() {
             self.lines += 1;
-            self.records += u64::from(!is_blank(&self.buffer[self.boundary..]));
+            self.records += u64::from(!self.is_blank(self.boundary, self.buffer.len()));
             self.boundary = self.buffer.len();
             self.record_start = self.boundary;
             self.scanned = self.boundary;
         }
         Ok(())
+    }
+
+    /// In a CSV, spaces and tabs may be fields.
+    fn is_blank(&self, start: usize, end: usize) -> bool {
+        let record = &self.buffer[start..end];
+        if self.delimiter.is_some() { record.is_empty() || record == b"\r" } else { record.trim_ascii().is_empty() }
     }
 
     fn fault(&self, line: u64, what: String) -> Error {
@@ -236,10 +257,6 @@ impl Lines {
 }
 
 const NOT_TEXT: &str = "is it a text file in UTF-8, with lines that end in \\n or \\r\\n? If it has another format, say so with --format";
-
-fn is_blank(record: &[u8]) -> bool {
-    record.is_empty() || record == b"\r"
-}
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
@@ -265,31 +282,40 @@ mod tests {
         lines
     }
 
+    /// The chunks as text with the numbers of their first record and line.
+    fn chunks(mut lines: Lines) -> Result<Vec<(String, u64, Option<u64>)>> {
+        let mut all = Vec::new();
+        while let Some(chunk) = lines.next_chunk()? {
+            all.push((String::from_utf8(chunk.bytes).unwrap(), chunk.first_record, chunk.first_line));
+        }
+        Ok(all)
+    }
+
     #[test]
     fn records_and_lines_are_counted() {
-        let mut l = lines("a,b\n1,\"x\ny\"\n\n2,3\n4,5", Some(b','));
-        let first = l.first_record().unwrap().unwrap();
-        assert_eq!((first.bytes.as_slice(), first.first_record, first.first_line), (&b"a,b\n"[..], 1, Some(1)));
-        let rest = l.next_chunk().unwrap().unwrap();
-        assert_eq!((rest.first_record, rest.first_line), (2, None));
-        assert_eq!(rest.bytes, b"1,\"x\ny\"\n\n2,3\n4,5");
-        assert!(l.next_chunk().unwrap().is_none());
-        assert_eq!((l.records, l.lines), (4, 6));
+        // A slow reader gives a chunk a record, or more where one read ends several.
+        let chunk = |text: &str, record, line| (text.to_owned(), record, line);
+        let slow = chunks(lines("a,b\n1,\"x\ny\"\n2,3\n4,5", Some(b','))).unwrap();
+        let expected = [chunk("a,b\n", 1, Some(1)), chunk("1,\"x\ny\"\n", 2, None), chunk("2,3\n", 3, Some(4)), chunk("4,5", 4, Some(5))];
+        assert_eq!(slow, expected);
+        let mut fast = Lines::new(Box::new("a,b\n1,2\n\n\r\n3,4\n".as_bytes()), Arc::new(Origin { name: "t".to_owned() }));
+        fast.quoted_fields(b',');
+        assert_eq!(fast.first_record().unwrap().unwrap().bytes, b"a,b\n");
+        assert_eq!(chunks(fast).unwrap(), [chunk("1,2\n\n\r\n3,4\n", 2, None)]);
     }
 
     #[test]
     fn a_quote_is_special_only_where_a_field_begins() {
-        let mut l = lines("a\"b,c\n1,2\n", Some(b','));
-        assert_eq!(l.first_record().unwrap().unwrap().bytes, b"a\"b,c\n");
-        let mut l = lines("\"a\"\"\nb\",c\n1,2\n", Some(b','));
-        assert_eq!(l.first_record().unwrap().unwrap().bytes, b"\"a\"\"\nb\",c\n");
-        assert!(lines("a,b\n1,\"2\n3,4\n", Some(b',')).next_chunk().is_err());
-        assert!(lines("{\"a\n", None).next_chunk().is_ok());
+        let texts = |text| chunks(lines(text, Some(b','))).map(|all| all.into_iter().map(|c| c.0).collect::<Vec<_>>());
+        assert_eq!(texts("a\"b,c\n1,2\n").unwrap(), ["a\"b,c\n", "1,2\n"]);
+        assert_eq!(texts("\"a\"\"\nb\",c\n1,2\n").unwrap(), ["\"a\"\"\nb\",c\n", "1,2\n"]);
+        assert!(texts("a,b\n1,\"2\n3,4\n").unwrap_err().to_string().contains("line 2: a quote opens here"));
+        assert!(chunks(lines("{\"a\n", None)).is_ok());
     }
 
     #[test]
     fn hostile_texts_are_refused() {
-        assert!(lines("a,b\n1,\u{0}\n", Some(b',')).next_chunk().is_err());
+        assert!(chunks(lines("a,b\n1,\u{0}\n", Some(b','))).unwrap_err().to_string().contains("line 2: there is a NUL byte"));
         let endless = Box::new(std::io::repeat(b'x').take(1 << 30));
         let mut l = Lines::new(endless, Arc::new(Origin { name: "t".to_owned() }));
         assert!(l.next_chunk().err().unwrap().to_string().contains("longer than 16 MiB"));

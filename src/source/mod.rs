@@ -14,7 +14,7 @@ mod parquet;
 pub mod synthetic;
 mod text;
 
-use crate::error::Result;
+use crate::error::{Error, Result, Stage};
 use crate::reject::Reason;
 use arrow::array::{RecordBatch, StringViewArray};
 use arrow::buffer::ScalarBuffer;
@@ -164,7 +164,20 @@ impl ColumnMap {
     }
 }
 
-/// Arrow batches from a caller's iterator, with the columns of [`Column`] in any accepted type.
+/// Runs a reader that panics on some malformed files: to a user that is a damaged file like any other.
+fn guarded<T, E: Into<Box<dyn std::error::Error + Send + Sync>>>(
+    origin: &Origin,
+    what: &str,
+    read: impl FnOnce() -> std::result::Result<T, E>,
+) -> Result<T> {
+    let fault = || Error::data(what).input(&origin.name).stage(Stage::Source);
+    match std::panic::catch_unwind(std::panic::AssertUnwindSafe(read)) {
+        Ok(read) => read.map_err(|e| fault().cause(e)),
+        Err(_) => Err(fault()),
+    }
+}
+
+/// Arrow batches from a caller's iterator of batches or of results (any Arrow reader is one), with the columns of [`Column`] in any accepted type.
 pub struct Batches<I> {
     origin: Arc<Origin>,
     map: ColumnMap,
@@ -179,13 +192,35 @@ impl<I> Batches<I> {
     }
 }
 
-impl<I: Iterator<Item = RecordBatch> + Send> Source for Batches<I> {
+/// A batch, or what a reader failed with instead.
+pub trait IntoBatch {
+    /// The batch, or the failure as an error of this crate.
+    ///
+    /// # Errors
+    /// What the reader failed with.
+    fn into_batch(self) -> Result<RecordBatch>;
+}
+
+impl IntoBatch for RecordBatch {
+    fn into_batch(self) -> Result<RecordBatch> {
+        Ok(self)
+    }
+}
+
+impl<E: Into<Box<dyn std::error::Error + Send + Sync>>> IntoBatch for std::result::Result<RecordBatch, E> {
+    fn into_batch(self) -> Result<RecordBatch> {
+        self.map_err(|e| Error::data("no batch can be read").cause(e))
+    }
+}
+
+impl<B: IntoBatch, I: Iterator<Item = B> + Send> Source for Batches<I> {
     fn inputs(&self) -> Vec<String> {
         vec![self.origin.name.clone()]
     }
 
     fn next_chunk(&mut self) -> Result<Option<Box<dyn Chunk>>> {
         let Some(batch) = self.iter.next() else { return Ok(None) };
+        let batch = batch.into_batch().map_err(|e| e.input(&self.origin.name).stage(Stage::Source))?;
         let first_row = self.next_row;
         self.next_row += batch.num_rows() as u64;
         let columns = columns::Columns::resolve(&batch.schema(), &self.map, &self.origin)?;

@@ -1,7 +1,7 @@
 //! Parquet: a row group is a chunk; only the needed columns are decoded, texts as views into the pages.
 
 use super::columns::Columns;
-use super::{Chunk, ColumnMap, Origin, Sink, Source};
+use super::{Chunk, ColumnMap, Origin, Sink, Source, guarded};
 use crate::error::{Error, Result, Stage};
 use arrow::datatypes::{DataType, Field, Schema};
 use bytes::Bytes;
@@ -11,7 +11,6 @@ use parquet::errors::ParquetError;
 use parquet::file::reader::{ChunkReader, Length};
 use std::fs::File;
 use std::io::{self, BufReader, Read};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 pub(super) struct ParquetSource {
@@ -56,16 +55,6 @@ fn with_views(schema: &Schema) -> Schema {
 
 fn damaged(origin: &Origin, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
     Error::data("the Parquet file is damaged").cause(cause).input(&origin.name).stage(Stage::Source)
-}
-
-/// The Parquet reader panics on some malformed files; to a user that is a damaged file like any other.
-fn guarded<T>(origin: &Origin, what: &str, read: impl FnOnce() -> parquet::errors::Result<T>) -> Result<T> {
-    let fault = || Error::data(what).input(&origin.name).stage(Stage::Source);
-    match catch_unwind(AssertUnwindSafe(read)) {
-        Ok(Ok(value)) => Ok(value),
-        Ok(Err(e)) => Err(fault().cause(e)),
-        Err(_) => Err(fault()),
-    }
 }
 
 /// A file that threads read at positions of their own: duplicated handles would share one cursor.

@@ -98,7 +98,7 @@ impl Scenario {
     fn orders(&self, month: u32) -> f64 {
         self.orders_per_month
             * match self.event {
-                Some(Event::Recall { month: m, orders, .. }) if (m..m + 3).contains(&month) => orders,
+                Some(Event::Recall { month: m, orders, .. }) if (m..m.saturating_add(3)).contains(&month) => orders,
                 Some(Event::Promotion { month: m, uplift, .. }) if m == month => uplift,
                 Some(Event::Launch { month: m, ramp, uplift }) if month >= m => {
                     1.0 + (uplift - 1.0) * (f64::from(month - m + 1) / f64::from(ramp.max(1))).min(1.0)
@@ -263,6 +263,7 @@ impl Synthetic {
             }
             let orders_at_most = poisson(mean);
             months.push(Month { start: window.start, end: window.end, orders_at_most, price: distribution.map_err(unfit)?, hazard_before });
+            share("a month's churn", self.scenario.churn(number))?;
             hazard_before += -(1.0 - self.scenario.churn(number).min(0.999_999)).ln();
         }
         let unfit = |_| Error::usage("so many customers have no Zipf distribution");

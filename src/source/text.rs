@@ -106,7 +106,7 @@ impl TextRows {
 }
 
 /// A whole number; `3.0` and `3e0` too, as spreadsheets and data frames write counts in a column with gaps.
-fn parse_count(text: &str) -> Option<i64> {
+pub(super) fn parse_count(text: &str) -> Option<i64> {
     let text = text.trim_ascii();
     text.parse().ok().or_else(|| match Amount::parse(text.as_bytes()) {
         Ok(Amount { cents, fraction: 0 }) if cents % 100 == 0 => Some(cents / 100),

@@ -8,7 +8,7 @@ use lensflow::source::files::Format;
 use lensflow::source::synthetic::{IdStyle, Scenario, Skew, Synthetic};
 use lensflow::source::{Column, ColumnMap};
 use lensflow::spec::{Parallel, Spec};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Customer-base analytics at any size: RFM, Lens 1 and Lens 2 of "The Customer-Base Audit", exact to the cent.
 #[derive(Debug, Parser)]
@@ -198,23 +198,26 @@ impl Audit {
         self.format.as_deref().map(str::parse).transpose()
     }
 
-    /// Every path that will be written, checked against each other and the inputs.
-    pub(crate) fn check_outputs(&self) -> Result<()> {
+    /// Every path that will be written, checked against each other and the inputs that were found.
+    pub(crate) fn check_outputs(&self, inputs: &[String]) -> Result<()> {
         let outputs = || self.report.iter().chain(&self.rfm_out).chain(&self.migration_out).chain(&self.rejects);
         for (i, path) in outputs().enumerate() {
-            if outputs().skip(i + 1).any(|other| other == path) {
+            if outputs().skip(i + 1).any(|other| real(other) == real(path)) {
                 return Err(Error::usage(format!("{} would be written twice", path.display())));
             }
-            let same = |input: &String| {
-                let (a, b) = (std::fs::canonicalize(input), std::fs::canonicalize(path));
-                matches!((a, b), (Ok(a), Ok(b)) if a == b)
-            };
-            if path.to_string_lossy() != "-" && self.input.iter().any(same) {
+            if path != Path::new("-") && inputs.iter().any(|input| real(Path::new(input)) == real(path)) {
                 return Err(Error::usage(format!("{} is an input: it would be overwritten", path.display())));
             }
         }
         Ok(())
     }
+}
+
+/// A path however it is spelled: links followed as far as the file or its folder exists.
+fn real(path: &Path) -> PathBuf {
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let beside = || Some(std::fs::canonicalize(folder).ok()?.join(path.file_name()?));
+    std::fs::canonicalize(path).ok().or_else(beside).unwrap_or_else(|| path.to_owned())
 }
 
 #[derive(Debug, Args)]

@@ -13,8 +13,10 @@ use lensflow::report::output::Output;
 use lensflow::report::table::{RowStream, TableWriter};
 use lensflow::report::text::{Style, render};
 use lensflow::report::{Report, rows};
+use lensflow::source::Source;
 use lensflow::source::files::Files;
 use lensflow::source::synthetic::{self, Generator};
+use lensflow::spec::validate_workers;
 use lensflow::{Pipeline, Result};
 use progress::Progress;
 use std::io::{IsTerminal, Write};
@@ -25,7 +27,7 @@ use std::time::Instant;
 fn main() -> ExitCode {
     let cli = Cli::parse();
     if let Err(error) = log(&cli.talk) {
-        eprintln!("lensflow: {error:#}");
+        say(&format!("lensflow: {error:#}"));
         return ExitCode::FAILURE;
     }
     let done = match &cli.command {
@@ -45,15 +47,20 @@ fn main() -> ExitCode {
             match cli.talk.log_format {
                 LogFormat::Json => tracing::error!(help = error.advice(), "{error}"),
                 LogFormat::Text => {
-                    eprintln!("lensflow: {error}");
+                    say(&format!("lensflow: {error}"));
                     if let Some(help) = error.advice() {
-                        eprintln!("  help: {help}");
+                        say(&format!("  help: {help}"));
                     }
                 }
             }
             ExitCode::from(if error.kind() == Kind::Usage { 2 } else { 1 })
         }
     }
+}
+
+/// Says something on stderr, if anybody listens.
+fn say(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
 }
 
 /// Sends messages to stderr, and keeps panics off it: they come back as errors.
@@ -78,12 +85,12 @@ fn log(talk: &Talk) -> anyhow::Result<()> {
 fn run_audit(args: &Audit, talk: &Talk) -> Result<()> {
     let began = Instant::now();
     let spec = args.spec()?;
-    args.check_outputs()?;
     let inputs = if args.input.is_empty() && !std::io::stdin().is_terminal() { vec!["-".to_owned()] } else { args.input.clone() };
     if inputs.is_empty() {
         return Err(Error::usage("no input is given").help("name files, folders or globs, or pipe rows into lensflow audit -"));
     }
     let files = Files::find(&inputs, args.format()?, spec.columns.clone(), spec.batch_rows)?;
+    args.check_outputs(&files.inputs())?;
     // Outputs are opened before the work and put in place after it: a folder that cannot be written to is found out at once.
     let order = if args.sorted { Order::Sorted } else { Order::Engine };
     let table = |path: &Option<std::path::PathBuf>, schema| path.as_ref().map(|p| TableWriter::create(p, None, &schema)).transpose();
@@ -92,24 +99,21 @@ fn run_audit(args: &Audit, talk: &Talk) -> Result<()> {
     let rejects_out = table(&args.rejects, rows::reject_schema())?;
     let reports = args.report.iter().map(|path| Ok((ReportFormat::of(path)?, Output::create(path)?))).collect::<Result<Vec<_>>>()?;
 
-    let mut pipeline = Pipeline::builder().spec(spec).build()?;
+    let mut pipeline = Pipeline::builder().spec(spec).keep_rejects(args.rejects.is_some()).build()?;
     let stats = pipeline.stats();
     let bar = (std::io::stderr().is_terminal() && !talk.quiet).then(|| Progress::watch(stats.clone()));
     pipeline.run(files)?;
     let audit = pipeline.finish()?;
 
     let mut outputs = Vec::new();
-    if let Some(mut table) = rfm_out {
-        audit.write_rfm(&mut table, order)?;
-        outputs.push(table.finish()?);
+    if let Some(table) = rfm_out {
+        outputs.extend(written(table, |table| audit.write_rfm(table, order))?);
     }
-    if let Some(mut table) = migration_out {
-        audit.write_migrations(&mut table, order)?;
-        outputs.push(table.finish()?);
+    if let Some(table) = migration_out {
+        outputs.extend(written(table, |table| audit.write_migrations(table, order))?);
     }
-    if let Some(mut table) = rejects_out {
-        table.write(&audit.reject_batch()?)?;
-        outputs.push(table.finish()?);
+    if let Some(table) = rejects_out {
+        outputs.extend(written(table, |table| audit.reject_rows().try_for_each(|batch| table.write(&batch?)))?);
     }
     for (format, mut output) in reports {
         let text = format.render(&audit.report)?;
@@ -121,7 +125,7 @@ fn run_audit(args: &Audit, talk: &Talk) -> Result<()> {
         audit.report.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
     }
     for output in outputs {
-        output.commit()?;
+        output.commit().or_else(unless_broken_pipe)?;
     }
     if args.report.is_empty() && !writes_to_stdout(args) {
         print(render(&audit.report, Style::Text).as_bytes())?;
@@ -129,6 +133,16 @@ fn run_audit(args: &Audit, talk: &Talk) -> Result<()> {
     let (counts, seconds) = (stats.snapshot(), began.elapsed().as_secs_f64());
     tracing::info!(rows = counts.rows_read, customers = counts.customers, seconds, "done");
     Ok(())
+}
+
+/// Fills a table and ends it; none when its reader went away, which is no reason to withhold the other outputs.
+fn written(mut table: TableWriter, fill: impl FnOnce(&mut TableWriter) -> Result<()>) -> Result<Option<Output>> {
+    let output = fill(&mut table).and_then(|()| table.finish()).map(Some);
+    output.or_else(|error| unless_broken_pipe(error).map(|()| None))
+}
+
+fn unless_broken_pipe(error: Error) -> Result<()> {
+    if error.is_broken_pipe() { Ok(()) } else { Err(error) }
 }
 
 fn writes_to_stdout(args: &Audit) -> bool {
@@ -165,11 +179,8 @@ impl ReportFormat {
 fn run_generate(args: &Generate) -> Result<()> {
     let generator = args.synthetic()?.generator()?;
     let mut table = TableWriter::create(&args.output, args.format()?, &synthetic::schema())?;
-    let threads = match args.workers {
-        Some(0) => return Err(Error::usage("0 workers cannot do any work")),
-        workers => workers.unwrap_or(0),
-    };
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+    args.workers.map_or(Ok(()), validate_workers)?;
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(args.workers.unwrap_or(0)).build();
     let pool = pool.map_err(|e| Error::internal("cannot start threads").cause(e))?;
     pool.install(|| table.write_stream(&mut Chunks { generator, next: 0 }))?;
     table.finish()?.commit()

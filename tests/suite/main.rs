@@ -1,0 +1,11 @@
+//! The integration tests, one binary: golden answers, the command line, a naive model, laws that hold for any input, and the functions
+//! on slices.
+
+#![allow(clippy::unwrap_used)]
+
+mod cli;
+mod functions;
+mod golden;
+mod laws;
+mod model;
+mod support;
