@@ -308,7 +308,7 @@ fn a_bad_row_is_named_in_full() {
         ] {
             let message = audit(name, &bytes);
             assert!(message.starts_with(&format!("lensflow: {name}: row 3{line}: {customer}{reason}: ")), "{row}: {message}");
-            assert!(message.contains(&format!(": {column} is {value}")), "{row}: {message}");
+            assert!(message.contains(&format!("{column} is {value}")), "{row}: {message}");
             assert!(message.contains("--on-bad-row reject"), "{row}: {message}");
         }
     }
