@@ -11,6 +11,7 @@ mod ipc;
 mod jsonl;
 mod lines;
 mod parquet;
+mod scenario;
 pub mod synthetic;
 mod text;
 
