@@ -8,8 +8,6 @@ use lensflow::audit::Order;
 use lensflow::calendar::{Granularity, Windows};
 use lensflow::report::rows::rfm_schema;
 use lensflow::report::table::TableWriter;
-use lensflow::source::ColumnMap;
-use lensflow::source::files::Files;
 use lensflow::source::synthetic::{self, IdStyle, Skew, Synthetic};
 use std::path::Path;
 use std::process::Command;
@@ -84,7 +82,7 @@ fn measure(input: &Path, output: &Path) -> Result<Run, Failure> {
 fn audit(input: &str, output: &str) -> Result<(), Failure> {
     let began = Instant::now();
     let mut pipeline = Pipeline::builder().windows(Windows::Every(Granularity::Half)).build()?;
-    pipeline.run(Files::find(&[input], None, ColumnMap::default(), 8_192)?)?;
+    pipeline.run_files(&[input])?;
     let audit = pipeline.finish()?;
     let mut table = TableWriter::create(Path::new(output), None, &rfm_schema())?;
     audit.write_rfm(&mut table, Order::Engine)?;

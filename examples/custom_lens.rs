@@ -11,8 +11,6 @@ use lensflow::calendar::{Granularity, Window, Windows};
 use lensflow::error::Error;
 use lensflow::finalize::Block;
 use lensflow::money::{Fixed2, Money, Percent};
-use lensflow::source::ColumnMap;
-use lensflow::source::files::Files;
 use lensflow::{Lens, Merge, Pipeline, Result};
 use std::sync::Arc;
 
@@ -84,7 +82,7 @@ impl Lens for OneTimeBuyers {
 fn main() -> Result<()> {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/data/cdnow_periods.csv");
     let mut pipeline = Pipeline::builder().windows(Windows::Every(Granularity::Quarter)).lens(OneTimeBuyers).build()?;
-    pipeline.run(Files::find(&[path], None, ColumnMap::default(), 8_192)?)?;
+    pipeline.run_files(&[path])?;
     let audit = pipeline.finish()?;
 
     let ((), answers) = audit.custom;
