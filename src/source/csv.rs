@@ -33,13 +33,19 @@ impl CsvSource {
             delimiters.into_iter().find(|d| header.contains(d)).unwrap_or(b',')
         };
         lines.quoted_fields(delimiter);
-        let Some(header) = lines.first_record()? else {
-            return Err(Error::data("the file is empty: a CSV begins with a header").input(&origin.name).stage(Stage::Source));
-        };
+        let empty = || Error::data("the file is empty: a CSV begins with a header").input(&origin.name).stage(Stage::Source);
+        let header = lines.first_record()?.ok_or_else(empty)?;
         let mut record = csv::ByteRecord::new();
-        let parsed = parser(&header.bytes, delimiter).read_byte_record(&mut record);
-        parsed.map_err(|e| Error::data("the header cannot be read").cause(e).input(&origin.name).stage(Stage::Source))?;
-        if trimmed(&record, record.len() - 1).is_some_and(|last| last.contains(&b'\r')) || header.bytes.trim_ascii().contains(&b'\r') {
+        let mut parser = parser(&header.bytes, delimiter);
+        loop {
+            let parsed = parser.read_byte_record(&mut record);
+            let more = parsed.map_err(|e| Error::data("the header cannot be read").cause(e).input(&origin.name).stage(Stage::Source))?;
+            if !more || !is_blank(&record) {
+                break;
+            }
+        }
+        let last = record.len().checked_sub(1).ok_or_else(empty)?;
+        if (0..=last).filter_map(|at| trimmed(&record, at)).any(|name| name.contains(&b'\r')) {
             let what = "lines end in carriage returns alone, or the header holds one";
             return Err(Error::data(what).input(&origin.name).stage(Stage::Source).help("convert the line ends to \\n or \\r\\n"));
         }
@@ -55,6 +61,11 @@ fn parser(bytes: &[u8], delimiter: u8) -> csv::Reader<&[u8]> {
     let mut builder = csv::ReaderBuilder::new();
     builder.has_headers(false).flexible(true).delimiter(delimiter).terminator(csv::Terminator::Any(b'\n')).buffer_capacity(1 << 16);
     builder.from_reader(bytes)
+}
+
+/// A line that ends in `\r\n` and holds nothing else.
+fn is_blank(record: &csv::ByteRecord) -> bool {
+    record.len() == 1 && record.get(0) == Some(b"\r")
 }
 
 /// A field, without the `\r` of its line's end where it is the last.
@@ -97,8 +108,7 @@ impl Chunk for CsvChunk {
             if !parser.read_byte_record(&mut record).map_err(|e| fault("the row cannot be read".to_owned()).cause(e))? {
                 break;
             }
-            if record.len() == 1 && record.get(0) == Some(b"\r") {
-                // A blank line.
+            if is_blank(&record) {
                 continue;
             }
             if record.len() != *fields {

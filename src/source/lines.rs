@@ -11,6 +11,8 @@ use std::sync::Arc;
 
 /// Bytes in a chunk, as a rule.
 const CHUNK: usize = 1 << 20;
+/// Bytes in the first read.
+const MIN_BLOCK: usize = 1 << 16;
 /// A record longer than this is refused: it is an open quote, a missing newline, or not a text file at all.
 const MAX_RECORD: usize = 16 << 20;
 
@@ -52,6 +54,8 @@ pub(super) struct Lines {
     ended: bool,
     /// The last read gave less than it might have.
     short: bool,
+    /// How much the next read asks for: room that a pipe does not fill would be cleared in vain.
+    block: usize,
 }
 
 impl Lines {
@@ -72,10 +76,12 @@ impl Lines {
             taken_lines: 0,
             ended: false,
             short: false,
+            block: MIN_BLOCK,
         }
     }
 
-    /// The first line that is not blank, before anything is taken, without its newline and without a byte order mark. Ask before quotes are switched on.
+    /// The first line that is not blank, without its newline and without a byte order mark. To be asked before anything is taken and
+    /// before quotes are switched on.
     pub(super) fn peek_line(&mut self) -> Result<&[u8]> {
         while memchr::memchr(b'\n', self.buffer.trim_ascii_start()).is_none() && self.fill()? {
             if self.buffer.len() > MAX_RECORD {
@@ -107,10 +113,14 @@ impl Lines {
     }
 
     fn chunk(&mut self, most_records: u64) -> Result<Option<TextChunk>> {
-        let want = if most_records == 1 { 1 } else { CHUNK };
         loop {
             self.scan(most_records)?;
-            if self.boundary >= want || self.boundary > 0 && self.short || self.records - self.taken_records >= most_records {
+            let records = self.records - self.taken_records;
+            if records == 0 && self.boundary >= CHUNK {
+                // Blank lines alone are no chunk, and not worth keeping.
+                self.cut();
+            }
+            if records >= most_records || records > 0 && most_records > 1 && (self.boundary >= CHUNK || self.short) {
                 break;
             }
             if !self.fill()? {
@@ -121,16 +131,19 @@ impl Lines {
         if self.boundary == 0 {
             return Ok(None);
         }
-        let rest = self.buffer.split_off(self.boundary);
-        let bytes = std::mem::replace(&mut self.buffer, rest);
         let (records, lines) = (self.records - self.taken_records, self.lines - self.taken_lines);
-        let chunk =
-            TextChunk { bytes, first_record: self.taken_records + 1, first_line: (records == lines).then_some(self.taken_lines + 1) };
+        let (first_record, first_line) = (self.taken_records + 1, (records == lines).then_some(self.taken_lines + 1));
+        Ok(Some(TextChunk { bytes: self.cut(), first_record, first_line }))
+    }
+
+    /// Takes the whole records out of the buffer.
+    fn cut(&mut self) -> Vec<u8> {
+        let rest = self.buffer.split_off(self.boundary);
         self.scanned -= self.boundary;
         self.record_start -= self.boundary;
         self.boundary = 0;
         (self.taken_records, self.taken_lines) = (self.records, self.lines);
-        Ok(Some(chunk))
+        std::mem::replace(&mut self.buffer, rest)
     }
 
     /// Reads more; false at the end.
@@ -139,7 +152,7 @@ impl Lines {
             return Ok(false);
         }
         let before = self.buffer.len();
-        self.buffer.resize(before + CHUNK, 0);
+        self.buffer.resize(before + self.block, 0);
         let read = loop {
             match self.reader.read(&mut self.buffer[before..]) {
                 Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
@@ -149,7 +162,10 @@ impl Lines {
         self.buffer.truncate(before + read.as_ref().map_or(0, |n| *n));
         let read = read.map_err(|e| Error::io("cannot read", e).input(&self.origin.name).stage(Stage::Source))?;
         // A pipe gives what it has: rows that are there are not kept waiting for rows to come.
-        self.short = read < CHUNK;
+        self.short = read < self.block;
+        if !self.short {
+            self.block = (self.block * 2).min(CHUNK);
+        }
         if let Some(at) = memchr::memchr(0, &self.buffer[before..]) {
             let line = self.lines + 1 + memchr::memchr_iter(b'\n', &self.buffer[self.scanned..before + at]).count() as u64;
             return Err(self.fault(line, "there is a NUL byte".to_owned()).help(NOT_TEXT));

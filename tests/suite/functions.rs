@@ -373,12 +373,12 @@ fn generated_rows_pushed_or_read() {
 /// Which of many invalid customers the error names depends on the rows alone.
 #[test]
 fn the_error_is_the_same_on_any_number_of_threads() {
-    let mut rows: Vec<PeriodAggregation> = (0..500).map(|i| period(&format!("customer {i}"), i % 2, "1")).collect();
+    let mut rows: Vec<PeriodAggregation> = (0..3_000).map(|i| period(&format!("customer {i}"), i % 2, "1")).collect();
     let error = |rows: &[PeriodAggregation], parallelism: &Parallelism| {
         calculate_rfm(rows, day("2023-03-01"), parallelism).expect_err("half are invalid").to_string()
     };
     let one = error(&rows, &SEQUENTIAL);
-    for _ in 0..20 {
+    for _ in 0..30 {
         rows.reverse();
         assert_eq!(error(&rows, &SEQUENTIAL), one);
         assert_eq!(error(&rows, &threads(5)), one);

@@ -222,3 +222,23 @@ fn a_line_without_an_end_is_refused_within_seconds() {
         assert!(message.starts_with("lensflow: stdin: line ") && message.contains("16 MiB"), "{message}");
     }
 }
+
+#[test]
+fn blank_lines_are_no_rows() {
+    let folder = tempfile::tempdir().unwrap();
+    let row = "ana,2023-01-01,2023-02-01,1,5.00,";
+    for (text, rows) in [
+        (format!("\r\n\r\n{HEADER}\r\n\r\n{row}\r\n\r\n"), Some(1)),
+        (format!("\n\n{HEADER}\n\n\n{row}\n{row}"), Some(2)),
+        (format!("\n{HEADER}\n\n").replace(',', "\t"), Some(0)),
+        ("\n\n\n".to_owned(), None),
+        ("\r\n".to_owned(), None),
+    ] {
+        fs::write(folder.path().join("p.csv"), &text).unwrap();
+        let ran = lensflow(folder.path(), &["audit", "p.csv", "--every", "month", "--report", "-"]);
+        match rows {
+            Some(rows) => assert!(ran.expect(0).out().contains(&format!("\"rows_read\": {rows},")), "{text:?}"),
+            None => assert!(error(ran, 1).contains("the file is empty"), "{text:?}"),
+        }
+    }
+}
