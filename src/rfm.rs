@@ -6,10 +6,10 @@
 use crate::accumulate::{Addend, Partition};
 use crate::calendar::{self, DAY, Window};
 use crate::error::{Error, Result};
-use crate::finalize::finalize;
+use crate::finalize::{Block, finalize};
 use crate::lens::order_stats::{Histogram, Ranks};
 use crate::money::{Amount, Money, Total};
-use crate::reject::Reason;
+use crate::reject::{Reason, Reject};
 use crate::route::rows::{reference, reference_time};
 use crate::route::{PARTITIONS, hash_id, partition_of};
 use crate::score::Scorer;
@@ -411,11 +411,18 @@ pub fn calculate_rfm(periods: &[PeriodAggregation], observation_end: NaiveDateTi
     }
     let customers = partitions.iter().map(|p| p.state.customers.len() as u64).sum();
     let window = [Window { name: "the observation period".to_owned(), start: i64::MIN, end: i64::MAX, observation_end: end }];
-    let finish = |partition| metrics_of(finalize(partition, &window, 0), observation_end);
+    let finish = |partition| {
+        let (block, rejects) = finalize(partition, &window, 0);
+        (metrics_of(&block, observation_end), rejects.into_iter().min())
+    };
     with_threads(parallelism.workers_for(customers)?, |parallel| {
-        let finished: Result<Vec<Vec<RfmMetrics>>> =
-            if parallel { partitions.into_par_iter().map(finish).collect() } else { partitions.into_iter().map(finish).collect() };
-        let mut metrics: Vec<RfmMetrics> = finished?.into_iter().flatten().collect();
+        let (finished, rejects): (Vec<Vec<RfmMetrics>>, Vec<Option<Reject>>) =
+            if parallel { partitions.into_par_iter().map(finish).unzip() } else { partitions.into_iter().map(finish).unzip() };
+        // Of several invalid customers the least is named, whichever thread was first.
+        if let Some(reject) = rejects.into_iter().flatten().min() {
+            return Err(reject.into_error());
+        }
+        let mut metrics: Vec<RfmMetrics> = finished.into_iter().flatten().collect();
         if parallel {
             metrics.par_sort_unstable_by(|a, b| a.customer_id.cmp(&b.customer_id));
         } else {
@@ -425,13 +432,7 @@ pub fn calculate_rfm(periods: &[PeriodAggregation], observation_end: NaiveDateTi
     })
 }
 
-fn metrics_of(
-    (block, rejects): (crate::finalize::Block, Vec<crate::reject::Reject>),
-    observation_end: NaiveDateTime,
-) -> Result<Vec<RfmMetrics>> {
-    if let Some(reject) = rejects.into_iter().min() {
-        return Err(reject.into_error());
-    }
+fn metrics_of(block: &Block, observation_end: NaiveDateTime) -> Vec<RfmMetrics> {
     let window = &block.windows[0];
     let metrics = (0..window.len()).map(|i| {
         let (monetary, total_spend) = window.money(i);
@@ -445,7 +446,7 @@ fn metrics_of(
             total_spend,
         }
     });
-    Ok(metrics.collect())
+    metrics.collect()
 }
 
 /// Scores every customer against all others; sorted by `customer_id` as bytes. See [`Scorer`] for the method.
