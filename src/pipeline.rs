@@ -21,7 +21,7 @@ use crate::route::lane::{Lanes, Poison, lanes};
 use crate::route::{Ledger, PARTITIONS, Router};
 use crate::source::columns::Columns;
 use crate::source::files::Files;
-use crate::source::{ColumnMap, Origin, PeriodBatch, Source};
+use crate::source::{ColumnMap, Origin, Source};
 use crate::spec::{Parallel, Spec};
 use crate::stats::Stats;
 use arrow::array::RecordBatch;
@@ -187,17 +187,13 @@ impl<L: Lens> Pipeline<L> {
         let columns = Columns::resolve(&batch.schema(), &self.spec.columns, &self.pushed)?;
         let batch = columns.batch(batch, self.pushed_rows + 1)?;
         self.pushed_rows += batch.starts.len() as u64;
-        self.push_batch(&batch)
-    }
-
-    fn push_batch(&mut self, batch: &PeriodBatch) -> Result<()> {
         if self.poison.is_set() {
             return Err(self.poison.take());
         }
         if self.pushed_rows > 0 && !self.inputs.contains(&self.pushed.name) {
             self.inputs.push(self.pushed.name.clone());
         }
-        self.state.router.route(batch).map_err(|e| self.fail(e))
+        self.state.router.route(&batch).map_err(|e| self.fail(e))
     }
 
     /// Reads files, folders, globs or `-`, with the columns and batch size of the spec; see [`Files::find`].

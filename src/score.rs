@@ -34,12 +34,8 @@ impl Cuts {
         let bins = u64::from(bins).min(distinct);
         let edges = edges(ranks, bins, to_f64);
         let above: Vec<i64> = edges.iter().filter_map(|&edge| ranks.first_where(|v| to_f64(v) > edge)).collect();
-        let mut cuts = Cuts::Bins { above, top: 0, reversed: false };
-        let largest = cuts.score(ranks.max()) - 1;
-        if let Cuts::Bins { top, reversed: r, .. } = &mut cuts {
-            (*top, *r) = (largest, reversed);
-        }
-        cuts
+        let top = bin(&above, ranks.max());
+        Cuts::Bins { above, top, reversed }
     }
 
     #[inline]
@@ -47,12 +43,17 @@ impl Cuts {
         match self {
             Cuts::Uniform => MIDDLE,
             Cuts::Bins { above, top, reversed } => {
-                let edges_below = above.iter().map(|&a| u8::from(a <= value)).sum::<u8>();
-                let bin = edges_below.max(1) - 1;
+                let bin = bin(above, value);
                 if *reversed { top - bin + 1 } else { bin + 1 }
             }
         }
     }
+}
+
+/// The bin of a value: the number of edges below it, minus 1, at least 0.
+#[inline]
+fn bin(above: &[i64], value: i64) -> u8 {
+    above.iter().map(|&a| u8::from(a <= value)).sum::<u8>().max(1) - 1
 }
 
 /// The q + 1 quantile edges with equal neighbours dropped.

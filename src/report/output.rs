@@ -72,16 +72,16 @@ impl Output {
     /// When the folder cannot be written to.
     pub fn create(path: &Path) -> Result<Self> {
         let fail = |e| Error::io("cannot write", e).input(path.to_string_lossy()).stage(Stage::Report);
+        // A link stays a link: what it points to is replaced.
+        let target = if path == Path::new(STDOUT) { None } else { std::fs::canonicalize(path).ok() };
+        let target = target.unwrap_or_else(|| path.to_owned());
         let place = if path == Path::new(STDOUT) {
             Place::Stdout(io::stdout())
         } else if path.exists() && !path.is_file() {
             Place::Device(OpenOptions::new().write(true).open(path).map_err(fail)?)
         } else {
-            // A link stays a link: what it points to is replaced.
-            let target = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-            let path = target.as_path();
-            let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            let folder = target.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            let name = target.file_name().unwrap_or_default().to_string_lossy();
             let prefix = format!(".{name}.");
             let mut builder = Builder::new();
             builder.prefix(&prefix).suffix(".part");
@@ -100,18 +100,11 @@ impl Output {
             Some("zst") => Encoder::Zstd(zstd::stream::write::Encoder::new(writer, 0).map_err(fail)?),
             _ => Encoder::Plain(writer),
         };
-        let path =
-            if path == Path::new(STDOUT) { path.to_owned() } else { std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned()) };
-        Ok(Output { path, sink, faults: Faults::default() })
+        Ok(Output { path: target, sink, faults: Faults::default() })
     }
 
     pub(super) fn faults(&self) -> Faults {
         self.faults.clone()
-    }
-
-    /// Where it will be.
-    pub fn path(&self) -> &Path {
-        &self.path
     }
 
     /// Puts it in its place.

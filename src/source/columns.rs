@@ -63,7 +63,7 @@ impl Columns {
     pub fn batch(&self, batch: &RecordBatch, first_row: u64) -> Result<PeriodBatch> {
         let fail = |e: ArrowError| Error::data("a column cannot be converted").cause(e).input(&self.origin.name);
         let array = |column: Column| match self.at[column as usize] {
-            Some(at) => unpack(batch.column(at)).and_then(empty_is_null).map(Some).map_err(fail),
+            Some(at) => unpack(batch.column(at)).and_then(text_as_views).map(Some).map_err(fail),
             None => Ok(None),
         };
         let required = |column: Column| array(column)?.ok_or_else(|| Error::internal(format!("{} was not resolved", column.name())));
@@ -176,8 +176,8 @@ fn nulls(array: &dyn Array, column: Column, bad: &mut Vec<Bad>) {
     bad.extend(missing.map(|row| Bad { row: row as u32, column, reason: Reason::MissingValue, value: String::new() }));
 }
 
-/// In a column of text an empty one is a null, as in a CSV.
-fn empty_is_null(array: ArrayRef) -> Result<ArrayRef, ArrowError> {
+/// Every column of text becomes one of views, where an empty one is a null, as in a CSV.
+fn text_as_views(array: ArrayRef) -> Result<ArrayRef, ArrowError> {
     if !is_text(array.data_type()) {
         return Ok(array);
     }
@@ -197,7 +197,7 @@ fn push_bad(array: &dyn Array, row: usize, column: Column, reason: Reason, bad: 
 fn ids(array: &ArrayRef, bad: &mut Vec<Bad>) -> Result<StringViewArray, ArrowError> {
     nulls(array, Column::CustomerId, bad);
     let views = match array.data_type() {
-        data_type if is_text(data_type) => cast(array, &DataType::Utf8View)?.as_string_view().clone(),
+        DataType::Utf8View => array.as_string_view().clone(),
         DataType::Null => StringViewArray::new_null(array.len()),
         DataType::UInt64 => decimal_texts(array.as_primitive::<arrow::datatypes::UInt64Type>()),
         _ => decimal_texts(cast(array, &DataType::Int64)?.as_primitive::<Int64Type>()),
@@ -238,7 +238,7 @@ fn timestamps(array: &ArrayRef, column: Column, bad: &mut Vec<Bad>) -> Result<Sc
         // What cannot be read stays outside the range, which the check below sees.
         _ => {
             let read = |text: Option<&str>| text.and_then(|t| parse_timestamp(t.as_bytes())).unwrap_or(NO_TIMESTAMP);
-            cast(array, &DataType::Utf8View)?.as_string_view().iter().map(read).collect::<Vec<_>>().into()
+            array.as_string_view().iter().map(read).collect::<Vec<_>>().into()
         }
     };
     let inside = |v: i64| (MIN_TIMESTAMP..=MAX_TIMESTAMP).contains(&v);
@@ -277,9 +277,8 @@ fn orders(array: &ArrayRef, bad: &mut Vec<Bad>) -> Result<ScalarBuffer<i64>, Arr
         return Ok(wide.as_primitive::<Int64Type>().values().clone());
     }
     let mut values = vec![0; array.len()];
-    if is_text(array.data_type()) {
-        let texts = cast(array, &DataType::Utf8View)?;
-        for (row, text) in texts.as_string_view().iter().enumerate() {
+    if let Some(texts) = array.as_string_view_opt() {
+        for (row, text) in texts.iter().enumerate() {
             match text.map(parse_count) {
                 Some(Some(count)) => values[row] = count,
                 Some(None) => push_bad(array, row, column, Reason::BadNumber, bad),
@@ -347,9 +346,8 @@ fn each_amount(array: &ArrayRef, mut take: impl FnMut(usize, Result<Amount, Amou
             let values = wide.as_primitive::<Int64Type>();
             each(values, &|row| Amount::from_decimal(i128::from(values.value(row)), 0));
         }
-        data_type if is_text(data_type) => {
-            let texts = cast(array, &DataType::Utf8View)?;
-            let texts = texts.as_string_view();
+        DataType::Utf8View => {
+            let texts = array.as_string_view();
             each(texts, &|row| Amount::parse(texts.value(row).as_bytes()));
         }
         // Narrow floats by their own shortest decimal, unsigned integers, 256-bit decimals: by their text.
