@@ -23,7 +23,59 @@ const EPOCH_DAY: i32 = 719_163;
 
 /// Reads `YYYY-MM-DD`, or that with `T` or a space and `HH:MM`, `HH:MM:SS` or `HH:MM:SS.fraction`, and an optional `Z` or `±HH:MM`.
 /// Digits beyond microseconds are cut off, as a coarser unit would.
+#[inline]
 pub fn parse_timestamp(text: &[u8]) -> Option<i64> {
+    parse_plain(text).or_else(|| parse_general(text))
+}
+
+/// The layouts nearly every file has: `YYYY-MM-DD` and `YYYY-MM-DD[T ]HH:MM:SS[.f…][Z]`, up to six decimals. None for anything else, valid
+/// or not: the general parser decides about it.
+#[inline]
+fn parse_plain(text: &[u8]) -> Option<i64> {
+    let Some((whole, fraction)) = text.split_first_chunk::<19>() else {
+        let date = text.first_chunk::<10>().filter(|_| text.len() == 10)?;
+        return Some(plain_day(date)? * DAY);
+    };
+    let (date, rest) = whole.split_first_chunk::<10>()?;
+    let (separator, clock) = rest.split_first()?;
+    if !matches!(separator, b'T' | b' ') {
+        return None;
+    }
+    let [hour, _, _, minute, _, _, second, _] = digit_pairs(clock.first_chunk()?, *b"00:00:00")?;
+    let micros = match fraction {
+        [] | [b'Z'] => 0,
+        [b'.', digits @ .., b'Z'] | [b'.', digits @ ..] if matches!(digits.len(), 1..=6) && digits.iter().all(u8::is_ascii_digit) => {
+            (0..6).fold(0, |n, i| n * 10 + digits.get(i).map_or(0, |d| i64::from(d - b'0')))
+        }
+        _ => return None,
+    };
+    let day = plain_day(date)?;
+    if hour > 23 || minute > 59 || second > 59 {
+        return None;
+    }
+    Some(day * DAY + ((i64::from(hour) * 60 + i64::from(minute)) * 60 + i64::from(second)) * 1_000_000 + micros)
+}
+
+#[inline]
+fn plain_day(date: &[u8; 10]) -> Option<i64> {
+    let ([century, _, of_century, _, _, month, ..], day) = (digit_pairs(date.first_chunk()?, *b"0000-00-")?, two_digits(&date[8..])?);
+    day_number(i64::from(century) * 100 + i64::from(of_century), usize::from(month), day)
+}
+
+/// What each byte and its right neighbour say as a number of two digits, eight at once. None unless there is a digit wherever the layout
+/// has a `0`, and its own byte elsewhere; a neighbour that is no digit counts as 0.
+#[inline]
+fn digit_pairs(text: &[u8; 8], layout: [u8; 8]) -> Option<[u8; 8]> {
+    let digits = u64::from_le_bytes(layout.map(|b| if b == b'0' { 0xff } else { 0 }));
+    // Digits are now 0 to 9, other bytes of the layout 0; 6 more carries what is above 9 into the upper half of its byte.
+    let values = u64::from_le_bytes(*text) ^ u64::from_le_bytes(layout);
+    let sixes = 0x0606_0606_0606_0606 & digits;
+    let misfits = (values | values.wrapping_add(sixes)) & !(0x0f0f_0f0f_0f0f_0f0f & digits);
+    // No byte of the sum is above 99, so none carries.
+    (misfits == 0).then(|| (values * 10 + (values >> 8)).to_le_bytes())
+}
+
+fn parse_general(text: &[u8]) -> Option<i64> {
     let text = text.trim_ascii();
     let day = parse_day(text.get(..10)?)?;
     let Some((separator, clock)) = text[10..].split_first() else { return Some(day * DAY) };
@@ -57,8 +109,24 @@ fn parse_day(text: &[u8]) -> Option<i64> {
         return None;
     }
     let year = two_digits(&text[..2])? * 100 + two_digits(&text[2..4])?;
-    let date = NaiveDate::from_ymd_opt(year as i32, two_digits(&text[5..7])? as u32, two_digits(&text[8..])? as u32)?;
-    (year > 0).then(|| i64::from(date.num_days_from_ce() - EPOCH_DAY))
+    day_number(year, two_digits(&text[5..7])? as usize, two_digits(&text[8..])?)
+}
+
+/// Days of a common year and of a leap year before each month, and in all of it.
+const DAYS_BEFORE: [[i64; 13]; 2] =
+    [[0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334, 365], [0, 31, 60, 91, 121, 152, 182, 213, 244, 274, 305, 335, 366]];
+
+/// Days from 1970-01-01 to a date; none when the years 1 to 9999 have no such date.
+#[inline]
+fn day_number(year: i64, month: usize, day: i64) -> Option<i64> {
+    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let before = &DAYS_BEFORE[usize::from(leap)];
+    let month = month.checked_sub(1).filter(|m| *m < 12)?;
+    if !(1..=9999).contains(&year) || day < 1 || day > before[month + 1] - before[month] {
+        return None;
+    }
+    let years = year - 1;
+    Some(years * 365 + years / 4 - years / 100 + years / 400 + before[month] + day - i64::from(EPOCH_DAY))
 }
 
 /// Microseconds east of UTC: nothing, `Z`, `+HH`, `+HHMM`, `+HH:MM`.
@@ -425,6 +493,50 @@ mod tests {
             assert_eq!(shown(text), None, "{text}");
         }
         assert_eq!(shown("0001-01-01T00:00:00+01:00"), None);
+    }
+
+    #[test]
+    fn days_are_numbered_as_by_chrono() {
+        for year in 0..=9999 {
+            for month in 0..=13 {
+                for day in [0, 1, 28, 29, 30, 31, 32] {
+                    let date = NaiveDate::from_ymd_opt(year, month, day).filter(|_| year > 0);
+                    let expected = date.map(|d| i64::from(d.num_days_from_ce() - EPOCH_DAY));
+                    assert_eq!(day_number(i64::from(year), month as usize, i64::from(day)), expected, "{year}-{month}-{day}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn plain_timestamps_are_read_as_others_are() {
+        let plain = [
+            "2023-07-01",
+            "2024-02-29T23:59:59",
+            "1969-12-31 09:30:05.1",
+            "2023-07-01T09:30:05Z",
+            "2023-07-01T09:30:05.12Z",
+            "0001-01-01T00:00:00.000001",
+            "9999-12-31T23:59:59.999999",
+        ];
+        for text in plain.map(str::as_bytes) {
+            assert!(parse_plain(text).is_some());
+            // Every layout that differs from a plain one in one byte, or ends earlier.
+            for at in 0..text.len() {
+                for byte in 0..=u8::MAX {
+                    let mut near = text.to_vec();
+                    near[at] = byte;
+                    for near in [&near[..], &near[..at]] {
+                        let plain = parse_plain(near);
+                        assert!(plain.is_none() || plain == parse_general(near), "{:?}", near.escape_ascii().to_string());
+                    }
+                }
+            }
+        }
+        for (hour, minute, second) in (0..100).flat_map(|h| [(h, 0, 0), (0, h, 0), (0, 0, h), (h, h, h)]) {
+            let text = format!("2023-07-01 {hour:02}:{minute:02}:{second:02}");
+            assert_eq!(parse_plain(text.as_bytes()), parse_general(text.as_bytes()), "{text}");
+        }
     }
 
     #[test]

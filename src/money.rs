@@ -114,26 +114,7 @@ impl Amount {
             [b'-', rest @ ..] => (true, rest),
             _ => (false, text),
         };
-        if digits.len() > 18 {
-            return None;
-        }
-        let (mut value, mut seen, mut decimals) = (0i64, 0usize, None);
-        for &b in digits {
-            match b {
-                b'0'..=b'9' => {
-                    value = value * 10 + i64::from(b - b'0');
-                    seen += 1;
-                    decimals = decimals.map(|d| d + 1);
-                }
-                b'.' if decimals.is_none() => decimals = Some(0),
-                _ => return None,
-            }
-        }
-        let decimals = decimals.unwrap_or(0);
-        if seen == 0 || decimals > 2 || seen - decimals > 15 {
-            return None;
-        }
-        let cents = value * [100, 10, 1][decimals];
+        let cents = short_cents(digits).or_else(|| long_cents(digits))?;
         Some(Amount { cents: if negative { -cents } else { cents }, fraction: 0 })
     }
 
@@ -193,6 +174,53 @@ impl Amount {
     fn units(self) -> i128 {
         i128::from(self.cents) * i128::from(UNITS_PER_CENT) + i128::from(self.fraction)
     }
+}
+
+/// `0.00` to `99999.99`: two decimals, in one word.
+#[inline]
+fn short_cents(text: &[u8]) -> Option<i64> {
+    // Two halves that may overlap; the last byte of the text is the highest of the word.
+    let (first, last) = (u32::from_le_bytes(*text.first_chunk()?), u32::from_le_bytes(*text.last_chunk()?));
+    let unused = 8 * 8usize.checked_sub(text.len())?;
+    let word = u64::from(first) << unused | u64::from(last) << 32;
+    if (word >> 40) as u8 != b'.' {
+        return None;
+    }
+    // The whole part moves over the point; zeros come in before it.
+    let digits = (word >> 48) << 48 | (word << 24) >> 16;
+    let values = digits ^ (0x3030_3030_3030_3030 & (u64::MAX << 8 << unused));
+    // 6 more carries what is above 9 into the upper half of its byte.
+    if (values | values.wrapping_add(0x0606_0606_0606_0606)) & 0xf0f0_f0f0_f0f0_f0f0 != 0 {
+        return None;
+    }
+    // Neighbours are joined to numbers of two digits, then of four, then of eight.
+    let pairs = (values * 10 + (values >> 8)) & 0x00ff_00ff_00ff_00ff;
+    let fours = (pairs * 100 + (pairs >> 16)) & 0x0000_ffff_0000_ffff;
+    Some(((fours * 10_000 + (fours >> 32)) & 0xffff_ffff) as i64)
+}
+
+/// Up to 15 digits, and none or one or two decimals.
+fn long_cents(text: &[u8]) -> Option<i64> {
+    if text.len() > 18 {
+        return None;
+    }
+    let (mut value, mut seen, mut decimals) = (0i64, 0usize, None);
+    for &b in text {
+        match b {
+            b'0'..=b'9' => {
+                value = value * 10 + i64::from(b - b'0');
+                seen += 1;
+                decimals = decimals.map(|d| d + 1);
+            }
+            b'.' if decimals.is_none() => decimals = Some(0),
+            _ => return None,
+        }
+    }
+    let decimals = decimals.unwrap_or(0);
+    if seen == 0 || decimals > 2 || seen - decimals > 15 {
+        return None;
+    }
+    Some(value * [100, 10, 1][decimals])
 }
 
 fn parse_exponent(text: &[u8]) -> Result<i64, AmountError> {
@@ -422,6 +450,30 @@ mod tests {
         }
         for text in ["1000000000000000", "-1e15", "999999999999999.9999999999999999999", "1e400"] {
             assert_eq!(text.parse::<Amount>(), Err(AmountError::OutOfRange), "{text}");
+        }
+    }
+
+    #[test]
+    fn short_amounts_are_read_as_others_are() {
+        for text in ["0.00", "1.05", "12.34", "907.65", "99999.99", "00123.45"].map(str::as_bytes) {
+            assert!(short_cents(text).is_some());
+            // Every text that differs from a plain one in one byte, or begins or ends elsewhere.
+            for at in 0..text.len() {
+                for byte in 0..=u8::MAX {
+                    let mut near = text.to_vec();
+                    near[at] = byte;
+                    for near in [&near[..], &near[..at], &near[at..]] {
+                        for text in [near.to_vec(), [b"-", near].concat()] {
+                            let general = Amount::parse_general(text.trim_ascii());
+                            assert_eq!(Amount::parse(&text), general, "{:?}", text.escape_ascii().to_string());
+                        }
+                    }
+                }
+            }
+        }
+        for cents in (0..1_000_000).step_by(7) {
+            let text = format!("{}.{:02}", cents / 100, cents % 100);
+            assert_eq!(short_cents(text.as_bytes()), Some(cents), "{text}");
         }
     }
 
