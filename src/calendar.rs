@@ -41,11 +41,11 @@ fn parse_plain(text: &[u8]) -> Option<i64> {
     if !matches!(separator, b'T' | b' ') {
         return None;
     }
-    let [hour, _, _, minute, _, _, second, _] = digit_pairs(clock.first_chunk()?, *b"00:00:00")?;
+    let [hour, _, _, minute, _, _, second, _] = Layout::CLOCK.pairs(clock.first_chunk()?)?;
     let micros = match fraction {
         [] | [b'Z'] => 0,
         [b'.', digits @ .., b'Z'] | [b'.', digits @ ..] if matches!(digits.len(), 1..=6) && digits.iter().all(u8::is_ascii_digit) => {
-            (0..6).fold(0, |n, i| n * 10 + digits.get(i).map_or(0, |d| i64::from(d - b'0')))
+            digits.iter().fold(0, |n, d| n * 10 + i64::from(d - b'0')) * [0, 100_000, 10_000, 1_000, 100, 10, 1][digits.len()]
         }
         _ => return None,
     };
@@ -58,21 +58,41 @@ fn parse_plain(text: &[u8]) -> Option<i64> {
 
 #[inline]
 fn plain_day(date: &[u8; 10]) -> Option<i64> {
-    let ([century, _, of_century, _, _, month, ..], day) = (digit_pairs(date.first_chunk()?, *b"0000-00-")?, two_digits(&date[8..])?);
-    day_number(i64::from(century) * 100 + i64::from(of_century), usize::from(month), day)
+    let [century, _, of_century, _, _, month, ..] = Layout::DATE.pairs(date.first_chunk()?)?;
+    day_number(i64::from(century) * 100 + i64::from(of_century), usize::from(month), two_digits(&date[8..])?)
 }
 
-/// What each byte and its right neighbour say as a number of two digits, eight at once. None unless there is a digit wherever the layout
-/// has a `0`, and its own byte elsewhere; a neighbour that is no digit counts as 0.
-#[inline]
-fn digit_pairs(text: &[u8; 8], layout: [u8; 8]) -> Option<[u8; 8]> {
-    let digits = u64::from_le_bytes(layout.map(|b| if b == b'0' { 0xff } else { 0 }));
-    // Digits are now 0 to 9, other bytes of the layout 0; 6 more carries what is above 9 into the upper half of its byte.
-    let values = u64::from_le_bytes(*text) ^ u64::from_le_bytes(layout);
-    let sixes = 0x0606_0606_0606_0606 & digits;
-    let misfits = (values | values.wrapping_add(sixes)) & !(0x0f0f_0f0f_0f0f_0f0f & digits);
-    // No byte of the sum is above 99, so none carries.
-    (misfits == 0).then(|| (values * 10 + (values >> 8)).to_le_bytes())
+/// Eight bytes, digits where the layout has a `0` and its own byte elsewhere.
+struct Layout {
+    bytes: u64,
+    /// Ones where a digit stands.
+    digits: u64,
+}
+
+impl Layout {
+    const DATE: Layout = Layout::of(*b"0000-00-");
+    const CLOCK: Layout = Layout::of(*b"00:00:00");
+
+    const fn of(bytes: [u8; 8]) -> Self {
+        let (mut digits, mut at) = (0, 0);
+        while at < 8 {
+            digits |= if bytes[at] == b'0' { 0xff << (8 * at) } else { 0 };
+            at += 1;
+        }
+        Layout { bytes: u64::from_le_bytes(bytes), digits }
+    }
+
+    /// What each byte and its right neighbour say as a number of two digits, eight at once; a neighbour that is no digit counts as 0.
+    /// None for another layout.
+    #[inline(always)]
+    fn pairs(&self, text: &[u8; 8]) -> Option<[u8; 8]> {
+        // Digits are now 0 to 9, other bytes of the layout 0; 6 more carries what is above 9 into the upper half of its byte.
+        let values = u64::from_le_bytes(*text) ^ self.bytes;
+        let sixes = 0x0606_0606_0606_0606 & self.digits;
+        let misfits = (values | values.wrapping_add(sixes)) & !(0x0f0f_0f0f_0f0f_0f0f & self.digits);
+        // No byte of the sum is above 99, so none carries.
+        (misfits == 0).then(|| (values * 10 + (values >> 8)).to_le_bytes())
+    }
 }
 
 fn parse_general(text: &[u8]) -> Option<i64> {
@@ -146,6 +166,7 @@ fn parse_offset(text: &[u8]) -> Option<i64> {
     (hours < 24 && minutes < 60).then_some(sign * (hours * 60 + minutes) * 60_000_000)
 }
 
+#[inline]
 fn two_digits(text: &[u8]) -> Option<i64> {
     match text {
         [a @ b'0'..=b'9', b @ b'0'..=b'9'] => Some(i64::from(a - b'0') * 10 + i64::from(b - b'0')),

@@ -36,7 +36,7 @@ impl CsvSource {
         let empty = || Error::data("the file is empty: a CSV begins with a header").input(&origin.name).stage(Stage::Source);
         let header = lines.first_record()?.ok_or_else(empty)?;
         let mut record = csv::ByteRecord::new();
-        let mut parser = parser(&header.bytes, delimiter);
+        let mut parser = parser(&header.bytes[..], delimiter);
         loop {
             let parsed = parser.read_byte_record(&mut record);
             let more = parsed.map_err(|e| Error::data("the header cannot be read").cause(e).input(&origin.name).stage(Stage::Source))?;
@@ -57,7 +57,7 @@ impl CsvSource {
 }
 
 /// Records end at `\n` and nowhere else, as for [`Lines`]; the `\r` before it is left to [`trimmed`].
-fn parser(bytes: &[u8], delimiter: u8) -> csv::Reader<&[u8]> {
+fn parser<R: Read>(bytes: R, delimiter: u8) -> csv::Reader<R> {
     let mut builder = csv::ReaderBuilder::new();
     builder.has_headers(false).flexible(true).delimiter(delimiter).terminator(csv::Terminator::Any(b'\n')).buffer_capacity(1 << 16);
     builder.from_reader(bytes)
@@ -92,47 +92,355 @@ struct CsvChunk {
 
 impl Chunk for CsvChunk {
     fn decode(self: Box<Self>, sink: &mut Sink<'_>) -> Result<()> {
-        let Layout { origin, at, fields, delimiter, batch_rows } = &*self.layout;
-        let mut parser = parser(&self.text.bytes, *delimiter);
-        let mut record = csv::ByteRecord::new();
-        let mut rows = TextRows::default();
+        let mut decoder = self.decoder(sink);
+        let bytes = &self.text.bytes[..];
+        let unquoted = &bytes[..memchr::memchr(b'"', bytes).unwrap_or(bytes.len())];
+        let valid = std::str::from_utf8(unquoted);
+        let plain = valid.or_else(|e| std::str::from_utf8(&unquoted[..e.valid_up_to()])).unwrap_or_default();
+        let read = decoder.plain_records(plain)?;
+        decoder.any_records(&bytes[read..])?;
+        decoder.end()
+    }
+}
+
+impl CsvChunk {
+    fn decoder<'c, 's>(&'c self, sink: &'c mut Sink<'s>) -> Decoder<'c, 's> {
+        let TextChunk { records, first_record, first_line, .. } = self.text;
         // The header was the first record of the file.
-        let mut first_row = self.text.first_record - 1;
-        let mut first_line = self.text.first_line;
+        let first_row = first_record - 1;
+        let mut decoder = Decoder { layout: &self.layout, rows: TextRows::default(), left: records, first_row, first_line, sink };
+        decoder.make_room();
+        decoder
+    }
+}
+
+/// Rows of a chunk on their way to the sink.
+struct Decoder<'c, 's> {
+    layout: &'c Layout,
+    rows: TextRows,
+    /// Rows of the chunk that were not handed over.
+    left: u64,
+    first_row: u64,
+    first_line: Option<u64>,
+    sink: &'c mut Sink<'s>,
+}
+
+impl Decoder<'_, '_> {
+    fn make_room(&mut self) {
+        self.rows = TextRows::with_capacity(self.layout.batch_rows.min(self.left as usize));
+    }
+
+    /// Reads records that have no quotes and as many fields as the header, and returns where the first other record begins, or one
+    /// without a newline, if only because the text ends there.
+    fn plain_records(&mut self, text: &str) -> Result<usize> {
+        let Layout { at, fields, delimiter, batch_rows, .. } = *self.layout;
+        // A blank line is a record of one field, and only among records with more fields is it told by that.
+        if fields < 2 {
+            return Ok(0);
+        }
+        let bytes = text.as_bytes();
+        let mut separators = Separators::new(bytes, delimiter);
+        // Where the fields begin, and the next record.
+        let mut begins = vec![0; fields + 1];
         loop {
-            let row = first_row + rows.len() as u64;
-            let fault = |what: String| {
-                let line = first_line.map(|l| l + rows.len() as u64);
-                Error::data(what).input(&origin.name).row(row).line(line).stage(Stage::Source)
-            };
-            if !parser.read_byte_record(&mut record).map_err(|e| fault("the row cannot be read".to_owned()).cause(e))? {
-                break;
+            for field in 1..=fields {
+                let Some(end) = separators.next() else { return Ok(begins[0]) };
+                if (bytes[end] == b'\n') != (field == fields) {
+                    return Ok(begins[0]);
+                }
+                begins[field] = end + 1;
             }
+            let mut texts = [""; 6];
+            for (text_of, at) in texts.iter_mut().zip(at) {
+                let Some(at) = at else { continue };
+                let field = &text[begins[at]..begins[at + 1] - 1];
+                *text_of = if at + 1 == fields { field.strip_suffix('\r').unwrap_or(field) } else { field };
+            }
+            self.rows.push_texts(texts);
+            begins[0] = begins[fields];
+            if self.rows.len() == batch_rows {
+                self.hand_over()?;
+            }
+        }
+    }
+
+    /// Reads records of any kind, to the end.
+    fn any_records(&mut self, bytes: &[u8]) -> Result<()> {
+        let Layout { at, fields, delimiter, batch_rows, .. } = *self.layout;
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        // A byte order mark is one only at the beginning of a file; after a blank line the parser takes it for what it is here.
+        let mut parser = parser(b"\n".chain(bytes), delimiter);
+        let mut record = csv::ByteRecord::new();
+        while parser.read_byte_record(&mut record).map_err(|e| self.fault("the row cannot be read".to_owned()).cause(e))? {
             if is_blank(&record) {
                 continue;
             }
-            if record.len() != *fields {
-                return Err(fault(format!("the row has {} fields where the header has {fields}", record.len())));
+            if record.len() != fields {
+                return Err(self.fault(format!("the row has {} fields where the header has {fields}", record.len())));
             }
-            let mut texts = [None; 6];
+            let mut texts = [""; 6];
             for (column, at) in Column::ALL.into_iter().zip(at) {
-                let bytes = at.and_then(|at| trimmed(&record, at)).filter(|bytes| !bytes.is_empty());
-                let Some(bytes) = bytes else { continue };
-                let text = std::str::from_utf8(bytes).map_err(|e| {
-                    fault(format!("{} is not valid UTF-8", column.name()))
+                let Some(bytes) = at.and_then(|at| trimmed(&record, at)) else { continue };
+                texts[column as usize] = std::str::from_utf8(bytes).map_err(|e| {
+                    self.fault(format!("{} is not valid UTF-8", column.name()))
                         .cause(e)
                         .help("convert the file to UTF-8 first, with iconv for example")
                 })?;
-                texts[column as usize] = Some(text);
             }
-            rows.push(texts);
-            if rows.len() == *batch_rows {
-                let n = rows.len() as u64;
-                sink(rows.take(origin, first_row, first_line))?;
-                first_row += n;
-                first_line = first_line.map(|l| l + n);
+            self.rows.push_texts(texts);
+            if self.rows.len() == batch_rows {
+                self.hand_over()?;
             }
         }
-        if rows.len() > 0 { sink(rows.take(origin, first_row, first_line)) } else { Ok(()) }
+        Ok(())
+    }
+
+    /// What is wrong with the next row.
+    fn fault(&self, what: String) -> Error {
+        let read = self.rows.len() as u64;
+        let (row, line) = (self.first_row + read, self.first_line.map(|l| l + read));
+        Error::data(what).input(&self.layout.origin.name).row(row).line(line).stage(Stage::Source)
+    }
+
+    fn end(&mut self) -> Result<()> {
+        if self.rows.len() > 0 { self.hand_over() } else { Ok(()) }
+    }
+
+    /// Gives the sink the rows so far.
+    fn hand_over(&mut self) -> Result<()> {
+        let n = self.rows.len() as u64;
+        (self.sink)(self.rows.take(&self.layout.origin, self.first_row, self.first_line))?;
+        self.left = self.left.saturating_sub(n);
+        self.first_row += n;
+        self.first_line = self.first_line.map(|l| l + n);
+        self.make_room();
+        Ok(())
+    }
+}
+
+/// Where delimiters and newlines are: found in blocks of 64 bytes, a bit each.
+struct Separators<'a> {
+    bytes: &'a [u8],
+    delimiter: u8,
+    /// Where the block begins.
+    base: usize,
+    /// Those of the block that were not handed out.
+    found: u64,
+}
+
+impl<'a> Separators<'a> {
+    fn new(bytes: &'a [u8], delimiter: u8) -> Self {
+        let mut separators = Separators { bytes, delimiter, base: 0, found: 0 };
+        separators.look();
+        separators
+    }
+
+    /// Looks through the block at the base.
+    #[inline]
+    fn look(&mut self) {
+        let rest = self.bytes.get(self.base..).unwrap_or_default();
+        self.found = match rest.first_chunk() {
+            Some(block) => separators(block, self.delimiter),
+            None => {
+                let mut block = [0; 64];
+                block[..rest.len()].copy_from_slice(rest);
+                separators(&block, self.delimiter)
+            }
+        };
+    }
+}
+
+impl Iterator for Separators<'_> {
+    type Item = usize;
+
+    #[inline]
+    fn next(&mut self) -> Option<usize> {
+        while self.found == 0 {
+            if self.base >= self.bytes.len() {
+                return None;
+            }
+            self.base += 64;
+            self.look();
+        }
+        let at = self.base + self.found.trailing_zeros() as usize;
+        self.found &= self.found - 1;
+        Some(at)
+    }
+}
+
+/// A bit for each byte that is a delimiter or a newline.
+#[inline]
+fn separators(block: &[u8; 64], delimiter: u8) -> u64 {
+    let mut ones = [0; 64];
+    for (one, &b) in ones.iter_mut().zip(block) {
+        *one = u8::from(b == delimiter) | u8::from(b == b'\n');
+    }
+    let mut bits = 0;
+    for (i, eight) in ones.as_chunks().0.iter().enumerate() {
+        // The product's highest byte gathers the eight ones; no two of its terms fall on the same bit.
+        bits |= (u64::from_le_bytes(*eight).wrapping_mul(0x0102_0408_1020_4080) >> 56) << (8 * i);
+    }
+    bits
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::source::PeriodBatch;
+    use proptest::prelude::*;
+    use proptest::sample::select;
+    use std::ops::Range;
+
+    /// A reader that hands out a few bytes at a time.
+    struct Drip(std::io::Cursor<Vec<u8>>, usize);
+
+    impl Read for Drip {
+        fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
+            let n = self.1.min(out.len());
+            self.0.read(&mut out[..n])
+        }
+    }
+
+    /// What was decoded, in a form that can be compared, and what it ended with.
+    fn decoded(text: &[u8], drip: usize, batch_rows: usize, plain: bool) -> (Vec<String>, Option<String>) {
+        let mut batches = Vec::new();
+        let mut sink = |batch: PeriodBatch| {
+            let PeriodBatch { ids, .. } = &batch;
+            let ids: Vec<_> = ids.iter().collect();
+            batches.push(format!("{ids:?} {batch:?}"));
+            Ok(())
+        };
+        let mut decode = || -> Result<()> {
+            let reader = Box::new(Drip(std::io::Cursor::new(text.to_vec()), drip));
+            let mut source = CsvSource::open(reader, Arc::new(Origin { name: "t".to_owned() }), &ColumnMap::default(), batch_rows)?;
+            while let Some(text) = source.lines.next_chunk()? {
+                let chunk = Box::new(CsvChunk { text, layout: source.layout.clone() });
+                if plain {
+                    chunk.decode(&mut sink)?;
+                } else {
+                    let mut decoder = chunk.decoder(&mut sink);
+                    decoder.any_records(&chunk.text.bytes)?;
+                    decoder.end()?;
+                }
+            }
+            Ok(())
+        };
+        let end = decode().err().map(|e| format!("{e} {e:?}"));
+        (batches, end)
+    }
+
+    const HEADERS: [&str; 4] = [
+        "customer_id,period_start,period_end,total_orders,total_spend,total_margin,total_quantity,last_transaction_ts",
+        "customer_id,period_start,period_end,total_orders,total_spend",
+        "note,last_transaction_ts,total_spend,period_end,period_start,customer_id,total_orders,note",
+        "total_spend,total_orders,period_end,period_start,customer_id,",
+    ];
+
+    /// A field: what an ordinary file holds there, or anything.
+    fn field(column: String, odd: bool) -> BoxedStrategy<Vec<u8>> {
+        let time = select(vec!["2023-01-01", "2023-02-01T00:00:00", "2023-02-01 00:00:00.25", "2024-02-29T23:59:59Z"]);
+        let ordinary = match column.as_str() {
+            "customer_id" => prop_oneof!["[a-z]{1,12}", "[a-zA-Z0-9é-]{1,40}"].boxed(),
+            "total_orders" => "[0-9]{1,4}".boxed(),
+            "total_spend" => r"-?[0-9]{1,6}(\.[0-9]{1,3})?".boxed(),
+            "note" | "" | "total_margin" | "total_quantity" => "[a-z0-9. ]{0,20}".boxed(),
+            _ => time.prop_map(str::to_owned).boxed(),
+        };
+        let ordinary = ordinary.prop_map(String::into_bytes);
+        if !odd {
+            return ordinary.boxed();
+        }
+        let odd = select(vec![
+            &b""[..],
+            b" ",
+            b"\r",
+            b"a\rb",
+            b"\"q\"",
+            b"\"a,b\"",
+            b"\"two\nlines\"",
+            b"\"\n\n\r\n\"",
+            b"\"es\"\"caped\"",
+            b"\"x\"y",
+            b"in\"ner",
+            b"\"",
+            b"\xff",
+            b"\xef\xbb\xbf",
+            b"\xef\xbb\xbfx",
+            b"\xc3\xa9",
+            b"\xc3",
+            b"-1",
+            b"3.0",
+            b"1e3",
+            b"x",
+            b"2023-02-29",
+            b"2023-01-01T00:00",
+            b"20230101",
+            b"9999999999999999",
+            b"0.0001",
+            b"2023-01-01T00:00:00+01:00",
+            b",",
+            b";",
+            b"\n",
+            b"\r\n",
+            b"\n\n",
+            b"\r\n\r\n",
+        ]);
+        prop_oneof![9 => ordinary, 1 => odd.prop_map(<[u8]>::to_vec)].boxed()
+    }
+
+    fn row(header: &'static str, odd: bool) -> BoxedStrategy<Vec<u8>> {
+        let fields: Vec<_> = header.split(',').map(|column| field(column.to_owned(), odd)).collect();
+        let ends: &[&[u8]] = if odd { &[b"\n", b"\r\n", b"\r\r\n", b"\n\n", b"\r\n\r\n", b",\n", b""] } else { &[b"\n", b"\r\n"] };
+        (fields, select(ends)).prop_map(|(fields, end)| [fields.join(&b','), end.to_vec()].concat()).boxed()
+    }
+
+    fn tables() -> impl Strategy<Value = Vec<u8>> {
+        let rows = |header: &'static str, odd: bool, n: Range<usize>| prop::collection::vec(row(header, odd), n);
+        let table = select(HEADERS.to_vec()).prop_flat_map(move |header| {
+            let parts = (rows(header, false, 0..20), rows(header, true, 0..6), rows(header, false, 0..6));
+            parts.prop_map(move |(a, b, c)| [format!("{header}\n").into_bytes(), a.concat(), b.concat(), c.concat()].concat())
+        });
+        (table, select(vec![b',', b';', b'\t', b'|']), any::<bool>()).prop_map(|(mut text, delimiter, whole)| {
+            for byte in text.iter_mut().filter(|b| **b == b',') {
+                *byte = delimiter;
+            }
+            if !whole {
+                text.truncate(text.trim_ascii_end().len());
+            }
+            text
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(1_000))]
+
+        #[test]
+        fn plain_records_are_read_as_any_others(text in tables(), drip in select(vec![7, 100, 1 << 20]), batch_rows in 1usize..40) {
+            prop_assert_eq!(decoded(&text, drip, batch_rows, true), decoded(&text, drip, batch_rows, false));
+        }
+    }
+
+    #[test]
+    fn a_byte_order_mark_between_rows_belongs_to_the_id() {
+        let text = format!("{}\n\u{feff}x,2023-01-01,2023-02-01,1,1\n\u{feff}\"y,2023-01-01,2023-02-01,1,1\n", HEADERS[1]);
+        for drip in [1, 1 << 20] {
+            let (batches, end) = decoded(text.as_bytes(), drip, 9, true);
+            assert_eq!(end, None);
+            assert_eq!(batches.concat().matches("Some(\"\\u{feff}").count(), 2, "{batches:?}");
+        }
+    }
+
+    #[test]
+    fn separators_are_found_wherever_they_are() {
+        for length in (0..=130).chain([191, 192, 193]) {
+            for step in 1..20 {
+                let bytes: Vec<u8> = (0..length).map(|i| if i % step == 0 { [b';', b'\n'][i % 2] } else { 0x80 | i as u8 }).collect();
+                let expected: Vec<usize> = (0..length).step_by(step).collect();
+                assert_eq!(Separators::new(&bytes, b';').collect::<Vec<_>>(), expected);
+            }
+        }
     }
 }

@@ -27,6 +27,8 @@ enum State {
 /// Records of a text, whole.
 pub(super) struct TextChunk {
     pub(super) bytes: Vec<u8>,
+    /// How many there are.
+    pub(super) records: u64,
     /// The number of the first record, from 1; a header counts as a record here.
     pub(super) first_record: u64,
     /// The line of the first record, where every record of the chunk takes one line.
@@ -133,7 +135,7 @@ impl Lines {
         }
         let (records, lines) = (self.records - self.taken_records, self.lines - self.taken_lines);
         let (first_record, first_line) = (self.taken_records + 1, (records == lines).then_some(self.taken_lines + 1));
-        Ok(Some(TextChunk { bytes: self.cut(), first_record, first_line }))
+        Ok(Some(TextChunk { bytes: self.cut(), records, first_record, first_line }))
     }
 
     /// Takes the whole records out of the buffer.

@@ -21,65 +21,89 @@ pub(super) struct TextRows {
     fractions: Vec<u64>,
     last_transactions: Vec<i64>,
     bad: Vec<Bad>,
+    /// Of the previous row: one period after the other is what most files hold.
+    last_start: LastTime,
+    last_end: LastTime,
 }
 
 impl TextRows {
+    /// Room for a number of rows.
+    pub(super) fn with_capacity(rows: usize) -> Self {
+        let column = || Vec::with_capacity(rows);
+        TextRows {
+            ids: StringViewBuilder::with_capacity(rows),
+            starts: column(),
+            ends: column(),
+            orders: column(),
+            cents: column(),
+            last_transactions: column(),
+            ..TextRows::default()
+        }
+    }
+
     pub(super) fn len(&self) -> usize {
         self.starts.len()
     }
 
     pub(super) fn push(&mut self, fields: Fields<'_>) {
-        let row = self.len() as u32;
-        let bad = &mut self.bad;
-        let mut fault = |column, reason, value: &str| bad.push(Bad { row, column, reason, value: value.to_owned() });
-        let [id, start, end, orders, spend, last] = fields;
-        if id.is_none_or(str::is_empty) {
-            fault(Column::CustomerId, Reason::MissingValue, "");
+        self.push_texts(fields.map(Option::unwrap_or_default));
+    }
+
+    /// As [`TextRows::push`]: a field that is not there is an empty text.
+    #[inline]
+    pub(super) fn push_texts(&mut self, [id, start, end, orders, spend, last]: [&str; 6]) {
+        if id.is_empty() {
+            self.fault(Column::CustomerId, Reason::MissingValue, "");
         }
-        self.ids.append_value(id.unwrap_or_default());
-        let mut time = |column: Column, field: Option<&str>| match field {
-            Some(text) => parse_timestamp(text.as_bytes()).unwrap_or_else(|| {
-                fault(column, Reason::BadTimestamp, text);
-                NO_TIMESTAMP
-            }),
-            None => {
-                if !column.is_optional() {
-                    fault(column, Reason::MissingValue, "");
-                }
-                NO_TIMESTAMP
-            }
-        };
-        self.starts.push(time(Column::PeriodStart, start));
-        self.ends.push(time(Column::PeriodEnd, end));
-        self.last_transactions.push(time(Column::LastTransactionTs, last));
-        self.orders.push(match orders.map(|text| (text, parse_count(text))) {
-            Some((_, Some(count))) => count,
-            Some((text, None)) => {
-                fault(Column::TotalOrders, Reason::BadNumber, text);
-                0
-            }
-            None => {
-                fault(Column::TotalOrders, Reason::MissingValue, "");
-                0
-            }
-        });
-        let amount = match spend.map(|text| (text, Amount::parse(text.as_bytes()))) {
-            Some((_, Ok(amount))) => amount,
-            Some((text, Err(e))) => {
-                let reason = if e == AmountError::OutOfRange { Reason::AmountOutOfRange } else { Reason::BadNumber };
-                fault(Column::TotalSpend, reason, text);
-                Amount::default()
-            }
-            None => {
-                fault(Column::TotalSpend, Reason::MissingValue, "");
-                Amount::default()
-            }
-        };
+        let start = self.last_start.read(start).unwrap_or_else(|| self.bad_time(Column::PeriodStart, start));
+        let end = self.last_end.read(end).unwrap_or_else(|| self.bad_time(Column::PeriodEnd, end));
+        let last = parse_timestamp(last.as_bytes()).unwrap_or_else(|| self.bad_time(Column::LastTransactionTs, last));
+        let orders = parse_count(orders).unwrap_or_else(|| self.bad_count(orders));
+        let amount = Amount::parse(spend.as_bytes()).unwrap_or_else(|e| self.bad_amount(e, spend));
+        self.ids.append_value(id);
+        self.starts.push(start);
+        self.ends.push(end);
+        self.last_transactions.push(last);
+        self.orders.push(orders);
         self.cents.push(amount.cents);
         if amount.fraction != 0 {
             self.fractions.resize(self.cents.len() - 1, 0);
             self.fractions.push(amount.fraction);
         }
+    }
+
+    #[cold]
+    fn fault(&mut self, column: Column, reason: Reason, value: &str) {
+        let row = self.len() as u32;
+        self.bad.push(Bad { row, column, reason, value: value.to_owned() });
+    }
+
+    #[cold]
+    fn bad_time(&mut self, column: Column, text: &str) -> i64 {
+        if !text.is_empty() {
+            self.fault(column, Reason::BadTimestamp, text);
+        } else if !column.is_optional() {
+            self.fault(column, Reason::MissingValue, "");
+        }
+        NO_TIMESTAMP
+    }
+
+    #[cold]
+    fn bad_count(&mut self, text: &str) -> i64 {
+        let reason = if text.is_empty() { Reason::MissingValue } else { Reason::BadNumber };
+        self.fault(Column::TotalOrders, reason, text);
+        0
+    }
+
+    #[cold]
+    fn bad_amount(&mut self, e: AmountError, text: &str) -> Amount {
+        let reason = match e {
+            _ if text.is_empty() => Reason::MissingValue,
+            AmountError::OutOfRange => Reason::AmountOutOfRange,
+            AmountError::NotANumber => Reason::BadNumber,
+        };
+        self.fault(Column::TotalSpend, reason, text);
+        Amount::default()
     }
 
     /// Takes the rows so far as a batch.
@@ -105,8 +129,42 @@ impl TextRows {
     }
 }
 
+/// The timestamp that was read last: a text that is the same byte for byte need not be read again.
+#[derive(Default)]
+struct LastTime {
+    key: TimeKey,
+    value: i64,
+}
+
+/// The first and the last sixteen bytes of a text and its length: all of it, up to 32 bytes. A text of another length has the key of none.
+type TimeKey = (u128, u128, usize);
+
+impl LastTime {
+    #[inline]
+    fn read(&mut self, text: &str) -> Option<i64> {
+        let text = text.as_bytes();
+        let key = match (text.first_chunk(), text.last_chunk()) {
+            (Some(first), Some(last)) if text.len() <= 32 => (u128::from_le_bytes(*first), u128::from_le_bytes(*last), text.len()),
+            _ => return parse_timestamp(text),
+        };
+        if key != self.key {
+            *self = LastTime { key, value: parse_timestamp(text)? };
+        }
+        Some(self.value)
+    }
+}
+
 /// A whole number; `3.0` and `3e0` too, as spreadsheets and data frames write counts in a column with gaps.
+#[inline]
 pub(super) fn parse_count(text: &str) -> Option<i64> {
+    match text.as_bytes() {
+        [one @ b'0'..=b'9'] => Some(i64::from(one - b'0')),
+        [ten @ b'0'..=b'9', one @ b'0'..=b'9'] => Some(i64::from(ten - b'0') * 10 + i64::from(one - b'0')),
+        _ => parse_any_count(text),
+    }
+}
+
+fn parse_any_count(text: &str) -> Option<i64> {
     let text = text.trim_ascii();
     text.parse().ok().or_else(|| match Amount::parse(text.as_bytes()) {
         Ok(Amount { cents, fraction: 0 }) if cents % 100 == 0 => Some(cents / 100),
