@@ -3,7 +3,7 @@
 //! [`Lines`](super::lines) cuts at record boundaries; the `csv` crate parses each chunk on the thread that decodes it.
 
 use super::columns::find;
-use super::lines::{Lines, TextChunk};
+use super::lines::{Lines, Marks, TextChunk};
 use super::text::TextRows;
 use super::{Chunk, Column, ColumnMap, Origin, Sink, Source};
 use crate::error::{Error, Result, Stage};
@@ -139,7 +139,7 @@ impl Decoder<'_, '_> {
             return Ok(0);
         }
         let bytes = text.as_bytes();
-        let mut separators = Separators::new(bytes, delimiter);
+        let mut separators = Marks::new(bytes, delimiter);
         // Where the fields begin, and the next record.
         let mut begins = vec![0; fields + 1];
         loop {
@@ -218,71 +218,6 @@ impl Decoder<'_, '_> {
         self.make_room();
         Ok(())
     }
-}
-
-/// Where delimiters and newlines are: found in blocks of 64 bytes, a bit each.
-struct Separators<'a> {
-    bytes: &'a [u8],
-    delimiter: u8,
-    /// Where the block begins.
-    base: usize,
-    /// Those of the block that were not handed out.
-    found: u64,
-}
-
-impl<'a> Separators<'a> {
-    fn new(bytes: &'a [u8], delimiter: u8) -> Self {
-        let mut separators = Separators { bytes, delimiter, base: 0, found: 0 };
-        separators.look();
-        separators
-    }
-
-    /// Looks through the block at the base.
-    #[inline]
-    fn look(&mut self) {
-        let rest = self.bytes.get(self.base..).unwrap_or_default();
-        self.found = match rest.first_chunk() {
-            Some(block) => separators(block, self.delimiter),
-            None => {
-                let mut block = [0; 64];
-                block[..rest.len()].copy_from_slice(rest);
-                separators(&block, self.delimiter)
-            }
-        };
-    }
-}
-
-impl Iterator for Separators<'_> {
-    type Item = usize;
-
-    #[inline]
-    fn next(&mut self) -> Option<usize> {
-        while self.found == 0 {
-            if self.base >= self.bytes.len() {
-                return None;
-            }
-            self.base += 64;
-            self.look();
-        }
-        let at = self.base + self.found.trailing_zeros() as usize;
-        self.found &= self.found - 1;
-        Some(at)
-    }
-}
-
-/// A bit for each byte that is a delimiter or a newline.
-#[inline]
-fn separators(block: &[u8; 64], delimiter: u8) -> u64 {
-    let mut ones = [0; 64];
-    for (one, &b) in ones.iter_mut().zip(block) {
-        *one = u8::from(b == delimiter) | u8::from(b == b'\n');
-    }
-    let mut bits = 0;
-    for (i, eight) in ones.as_chunks().0.iter().enumerate() {
-        // The product's highest byte gathers the eight ones; no two of its terms fall on the same bit.
-        bits |= (u64::from_le_bytes(*eight).wrapping_mul(0x0102_0408_1020_4080) >> 56) << (8 * i);
-    }
-    bits
 }
 
 #[cfg(test)]
@@ -430,17 +365,6 @@ mod tests {
             let (batches, end) = decoded(text.as_bytes(), drip, 9, true);
             assert_eq!(end, None);
             assert_eq!(batches.concat().matches("Some(\"\\u{feff}").count(), 2, "{batches:?}");
-        }
-    }
-
-    #[test]
-    fn separators_are_found_wherever_they_are() {
-        for length in (0..=130).chain([191, 192, 193]) {
-            for step in 1..20 {
-                let bytes: Vec<u8> = (0..length).map(|i| if i % step == 0 { [b';', b'\n'][i % 2] } else { 0x80 | i as u8 }).collect();
-                let expected: Vec<usize> = (0..length).step_by(step).collect();
-                assert_eq!(Separators::new(&bytes, b';').collect::<Vec<_>>(), expected);
-            }
         }
     }
 }
