@@ -139,25 +139,33 @@ impl Decoder<'_, '_> {
             return Ok(0);
         }
         let bytes = text.as_bytes();
-        let mut separators = Marks::new(bytes, delimiter);
-        // Where the fields begin, and the next record.
-        let mut begins = vec![0; fields + 1];
+        let mut marks = Marks::new(bytes, delimiter);
+        // What is absent lies behind the last field, and is empty.
+        let at = at.map(|at| at.unwrap_or(fields));
+        // Where each field begins, one more than where the one before it ends.
+        let mut begins = vec![0; fields + 2];
         loop {
-            for field in 1..=fields {
-                let Some(end) = separators.next() else { return Ok(begins[0]) };
-                if (bytes[end] == b'\n') != (field == fields) {
-                    return Ok(begins[0]);
-                }
-                begins[field] = end + 1;
+            let mut ragged = false;
+            for begin in &mut begins[1..fields] {
+                let Some(end) = marks.next() else { return Ok(begins[0]) };
+                ragged |= bytes[end] == b'\n';
+                *begin = end + 1;
             }
-            let mut texts = [""; 6];
-            for (text_of, at) in texts.iter_mut().zip(at) {
-                let Some(at) = at else { continue };
-                let field = &text[begins[at]..begins[at + 1] - 1];
-                *text_of = if at + 1 == fields { field.strip_suffix('\r').unwrap_or(field) } else { field };
+            let Some(end) = marks.next() else { return Ok(begins[0]) };
+            if ragged || bytes[end] != b'\n' {
+                return Ok(begins[0]);
             }
-            self.rows.push_texts(texts);
-            begins[0] = begins[fields];
+            // The byte before is there, if only as a delimiter.
+            let end_of_text = if bytes[end - 1] == b'\r' { end - 1 } else { end };
+            begins[fields] = end_of_text + 1;
+            begins[fields + 1] = end_of_text + 2;
+            let bounds = |column: Column| begins[at[column as usize]]..begins[at[column as usize] + 1] - 1;
+            self.rows.push_texts(
+                &text[bounds(Column::CustomerId)],
+                [Column::PeriodStart, Column::PeriodEnd, Column::TotalOrders, Column::TotalSpend, Column::LastTransactionTs]
+                    .map(|c| &bytes[bounds(c)]),
+            );
+            begins[0] = end + 1;
             if self.rows.len() == batch_rows {
                 self.hand_over()?;
             }
@@ -180,16 +188,17 @@ impl Decoder<'_, '_> {
             if record.len() != fields {
                 return Err(self.fault(format!("the row has {} fields where the header has {fields}", record.len())));
             }
-            let mut texts = [""; 6];
+            let mut texts = [None; 6];
             for (column, at) in Column::ALL.into_iter().zip(at) {
                 let Some(bytes) = at.and_then(|at| trimmed(&record, at)) else { continue };
-                texts[column as usize] = std::str::from_utf8(bytes).map_err(|e| {
+                let text = std::str::from_utf8(bytes).map_err(|e| {
                     self.fault(format!("{} is not valid UTF-8", column.name()))
                         .cause(e)
                         .help("convert the file to UTF-8 first, with iconv for example")
                 })?;
+                texts[column as usize] = Some(text);
             }
-            self.rows.push_texts(texts);
+            self.rows.push(texts);
             if self.rows.len() == batch_rows {
                 self.hand_over()?;
             }

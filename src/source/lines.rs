@@ -274,7 +274,7 @@ impl<'a> Marks<'a> {
     }
 
     /// Looks through the block at the base.
-    #[inline]
+    #[inline(always)]
     fn look(&mut self) {
         let rest = self.bytes.get(self.base..).unwrap_or_default();
         self.found = rest.first_chunk().map_or_else(|| marks_of_last(rest, self.byte), |block| marks(block, self.byte));
@@ -284,7 +284,7 @@ impl<'a> Marks<'a> {
 impl Iterator for Marks<'_> {
     type Item = usize;
 
-    #[inline]
+    #[inline(always)]
     fn next(&mut self) -> Option<usize> {
         while self.found == 0 {
             if self.base >= self.bytes.len() {

@@ -46,20 +46,21 @@ impl TextRows {
     }
 
     pub(super) fn push(&mut self, fields: Fields<'_>) {
-        self.push_texts(fields.map(Option::unwrap_or_default));
+        let [id, start, end, orders, spend, last] = fields.map(Option::unwrap_or_default);
+        self.push_texts(id, [start, end, orders, spend, last].map(str::as_bytes));
     }
 
-    /// As [`TextRows::push`]: a field that is not there is an empty text.
+    /// As [`TextRows::push`]: the id and the other fields, which are UTF-8 too. A field that is not there is an empty text.
     #[inline]
-    pub(super) fn push_texts(&mut self, [id, start, end, orders, spend, last]: [&str; 6]) {
+    pub(super) fn push_texts(&mut self, id: &str, [start, end, orders, spend, last]: [&[u8]; 5]) {
         if id.is_empty() {
-            self.fault(Column::CustomerId, Reason::MissingValue, "");
+            self.fault(Column::CustomerId, Reason::MissingValue, b"");
         }
         let start = self.last_start.read(start).unwrap_or_else(|| self.bad_time(Column::PeriodStart, start));
         let end = self.last_end.read(end).unwrap_or_else(|| self.bad_time(Column::PeriodEnd, end));
-        let last = parse_timestamp(last.as_bytes()).unwrap_or_else(|| self.bad_time(Column::LastTransactionTs, last));
-        let orders = parse_count(orders).unwrap_or_else(|| self.bad_count(orders));
-        let amount = Amount::parse(spend.as_bytes()).unwrap_or_else(|e| self.bad_amount(e, spend));
+        let last = parse_timestamp(last).unwrap_or_else(|| self.bad_time(Column::LastTransactionTs, last));
+        let orders = parse_count_bytes(orders).unwrap_or_else(|| self.bad_count(orders));
+        let amount = Amount::parse(spend).unwrap_or_else(|e| self.bad_amount(e, spend));
         self.ids.append_value(id);
         self.starts.push(start);
         self.ends.push(end);
@@ -73,30 +74,30 @@ impl TextRows {
     }
 
     #[cold]
-    fn fault(&mut self, column: Column, reason: Reason, value: &str) {
+    fn fault(&mut self, column: Column, reason: Reason, value: &[u8]) {
         let row = self.len() as u32;
-        self.bad.push(Bad { row, column, reason, value: value.to_owned() });
+        self.bad.push(Bad { row, column, reason, value: String::from_utf8_lossy(value).into_owned() });
     }
 
     #[cold]
-    fn bad_time(&mut self, column: Column, text: &str) -> i64 {
+    fn bad_time(&mut self, column: Column, text: &[u8]) -> i64 {
         if !text.is_empty() {
             self.fault(column, Reason::BadTimestamp, text);
         } else if !column.is_optional() {
-            self.fault(column, Reason::MissingValue, "");
+            self.fault(column, Reason::MissingValue, b"");
         }
         NO_TIMESTAMP
     }
 
     #[cold]
-    fn bad_count(&mut self, text: &str) -> i64 {
+    fn bad_count(&mut self, text: &[u8]) -> i64 {
         let reason = if text.is_empty() { Reason::MissingValue } else { Reason::BadNumber };
         self.fault(Column::TotalOrders, reason, text);
         0
     }
 
     #[cold]
-    fn bad_amount(&mut self, e: AmountError, text: &str) -> Amount {
+    fn bad_amount(&mut self, e: AmountError, text: &[u8]) -> Amount {
         let reason = match e {
             _ if text.is_empty() => Reason::MissingValue,
             AmountError::OutOfRange => Reason::AmountOutOfRange,
@@ -141,8 +142,7 @@ type TimeKey = (u128, u128, usize);
 
 impl LastTime {
     #[inline]
-    fn read(&mut self, text: &str) -> Option<i64> {
-        let text = text.as_bytes();
+    fn read(&mut self, text: &[u8]) -> Option<i64> {
         let key = match (text.first_chunk(), text.last_chunk()) {
             (Some(first), Some(last)) if text.len() <= 32 => (u128::from_le_bytes(*first), u128::from_le_bytes(*last), text.len()),
             _ => return parse_timestamp(text),
@@ -155,18 +155,31 @@ impl LastTime {
 }
 
 /// A whole number; `3.0` and `3e0` too, as spreadsheets and data frames write counts in a column with gaps.
-#[inline]
 pub(super) fn parse_count(text: &str) -> Option<i64> {
-    match text.as_bytes() {
-        [one @ b'0'..=b'9'] => Some(i64::from(one - b'0')),
-        [ten @ b'0'..=b'9', one @ b'0'..=b'9'] => Some(i64::from(ten - b'0') * 10 + i64::from(one - b'0')),
-        _ => parse_any_count(text),
-    }
+    parse_count_bytes(text.as_bytes())
 }
 
-fn parse_any_count(text: &str) -> Option<i64> {
+#[inline]
+fn parse_count_bytes(text: &[u8]) -> Option<i64> {
+    // 18 digits cannot overflow.
+    if !matches!(text.len(), 1..=18) {
+        return parse_any_count(text);
+    }
+    let mut count = 0;
+    for byte in text {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            return parse_any_count(text);
+        }
+        count = count * 10 + i64::from(digit);
+    }
+    Some(count)
+}
+
+fn parse_any_count(text: &[u8]) -> Option<i64> {
     let text = text.trim_ascii();
-    text.parse().ok().or_else(|| match Amount::parse(text.as_bytes()) {
+    let whole = std::str::from_utf8(text).ok().and_then(|text| text.parse().ok());
+    whole.or_else(|| match Amount::parse(text) {
         Ok(Amount { cents, fraction: 0 }) if cents % 100 == 0 => Some(cents / 100),
         _ => None,
     })
