@@ -94,10 +94,12 @@ impl Chunk for CsvChunk {
     fn decode(self: Box<Self>, sink: &mut Sink<'_>) -> Result<()> {
         let mut decoder = self.decoder(sink);
         let bytes = &self.text.bytes[..];
-        let unquoted = &bytes[..memchr::memchr(b'"', bytes).unwrap_or(bytes.len())];
-        let valid = std::str::from_utf8(unquoted);
-        let plain = valid.or_else(|e| std::str::from_utf8(&unquoted[..e.valid_up_to()])).unwrap_or_default();
-        let read = decoder.plain_records(plain)?;
+        let text = std::str::from_utf8(bytes).or_else(|e| std::str::from_utf8(&bytes[..e.valid_up_to()])).unwrap_or_default();
+        let delimiter = self.layout.delimiter;
+        let read = match memchr::memchr(b'"', text.as_bytes()) {
+            None => decoder.plain_records(text, Marks::new(text.as_bytes(), [delimiter, b'\n']))?,
+            Some(_) => decoder.plain_records(text, Marks::new(text.as_bytes(), [delimiter, b'\n', b'"']))?,
+        };
         decoder.any_records(&bytes[read..])?;
         decoder.end()
     }
@@ -130,42 +132,41 @@ impl Decoder<'_, '_> {
         self.rows = TextRows::with_capacity(self.layout.batch_rows.min(self.left as usize));
     }
 
-    /// Reads records that have no quotes and as many fields as the header, and returns where the first other record begins, or one
-    /// without a newline, if only because the text ends there.
-    fn plain_records(&mut self, text: &str) -> Result<usize> {
-        let Layout { at, fields, delimiter, batch_rows, .. } = *self.layout;
+    /// Reads records that have as many fields as the header, and quotes only around whole fields; says where the first other record
+    /// begins, or one without a newline, if only because the text ends there. The marks are delimiters, newlines and, if any, quotes.
+    fn plain_records<const N: usize>(&mut self, text: &str, mut marks: Marks<'_, N>) -> Result<usize> {
+        let Layout { at, fields, batch_rows, .. } = *self.layout;
         // A blank line is a record of one field, and only among records with more fields is it told by that.
         if fields < 2 {
             return Ok(0);
         }
         let bytes = text.as_bytes();
-        let mut marks = Marks::new(bytes, delimiter);
         // What is absent lies behind the last field, and is empty.
         let at = at.map(|at| at.unwrap_or(fields));
-        // Where each field begins, one more than where the one before it ends.
-        let mut begins = vec![0; fields + 2];
+        let mut bounds = vec![(0, 0); fields + 1];
+        let mut first = 0;
         loop {
-            let mut ragged = false;
-            for begin in &mut begins[1..fields] {
-                let Some(end) = marks.next() else { return Ok(begins[0]) };
-                ragged |= bytes[end] == b'\n';
-                *begin = end + 1;
+            let (mut begin, mut newlines) = (first, 0);
+            for bound in &mut bounds[..fields] {
+                let Some(mut end) = marks.next() else { return Ok(first) };
+                *bound = (begin, end);
+                if N > 2 && bytes[end] == b'"' {
+                    let Some((close, after)) = closed(bytes, &mut marks, begin, end) else { return Ok(first) };
+                    *bound = (begin + 1, close);
+                    end = after;
+                }
+                newlines += usize::from(bytes[end] == b'\n');
+                begin = end + 1;
             }
-            let Some(end) = marks.next() else { return Ok(begins[0]) };
-            if ragged || bytes[end] != b'\n' {
-                return Ok(begins[0]);
+            if newlines != 1 || bytes[begin - 1] != b'\n' {
+                return Ok(first);
             }
-            // The byte before is there, if only as a delimiter.
-            let end_of_text = if bytes[end - 1] == b'\r' { end - 1 } else { end };
-            begins[fields] = end_of_text + 1;
-            begins[fields + 1] = end_of_text + 2;
-            let bounds = |column: Column| begins[at[column as usize]]..begins[at[column as usize] + 1] - 1;
-            self.rows.push_texts(
-                &text[bounds(Column::CustomerId)],
-                [Column::PeriodStart, Column::PeriodEnd, Column::TotalOrders, Column::TotalSpend, Column::LastTransactionTs]
-                    .map(|c| &bytes[bounds(c)]),
-            );
-            begins[0] = end + 1;
+            // The byte before the end is there, if only as a delimiter or a quote.
+            let (_, end) = &mut bounds[fields - 1];
+            *end -= usize::from(bytes[*end - 1] == b'\r');
+            let [id, others @ ..] = at.map(|at| bounds[at]);
+            self.rows.push_texts(&text[id.0..id.1], others.map(|(begin, end)| &bytes[begin..end]));
+            first = begin;
             if self.rows.len() == batch_rows {
                 self.hand_over()?;
             }
@@ -226,6 +227,22 @@ impl Decoder<'_, '_> {
         self.first_line = self.first_line.map(|l| l + n);
         self.make_room();
         Ok(())
+    }
+}
+
+/// Where a field that begins with this quote has its other one, and where its delimiter or newline is. None where it is not simply text
+/// between two quotes.
+fn closed(bytes: &[u8], marks: &mut impl Iterator<Item = usize>, begin: usize, quote: usize) -> Option<(usize, usize)> {
+    if quote != begin {
+        return None;
+    }
+    let close = marks.find(|&at| bytes[at] == b'"')?;
+    let end = marks.next()?;
+    match bytes[close + 1..=end] {
+        [after] if after != b'"' => Some((close, end)),
+        // Of two carriage returns, the one before the quote is text.
+        [b'\r', b'\n'] if bytes[close - 1] != b'\r' => Some((close, end)),
+        _ => None,
     }
 }
 

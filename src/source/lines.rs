@@ -182,7 +182,7 @@ impl Lines {
         let from = self.scanned;
         let mut closed = from;
         self.scanned = self.buffer.len();
-        for at in Marks::new(&self.buffer[from..], quote) {
+        for at in Marks::new(&self.buffer[from..], [quote, b'\n']) {
             let at = from + at;
             let newline = self.buffer[at] == b'\n';
             self.state = match self.state {
@@ -256,19 +256,19 @@ impl Lines {
 
 const NOT_TEXT: &str = "is it a text file in UTF-8, with lines that end in \\n or \\r\\n? If it has another format, say so with --format";
 
-/// Where a byte and newlines are: found in blocks of 64 bytes, a bit each.
-pub(super) struct Marks<'a> {
+/// Where one of a few bytes is: found in blocks of 64 bytes, a bit each.
+pub(super) struct Marks<'a, const N: usize> {
     bytes: &'a [u8],
-    byte: u8,
+    wanted: [u8; N],
     /// Where the block begins.
     base: usize,
     /// Those of the block that were not handed out.
     found: u64,
 }
 
-impl<'a> Marks<'a> {
-    pub(super) fn new(bytes: &'a [u8], byte: u8) -> Self {
-        let mut marks = Marks { bytes, byte, base: 0, found: 0 };
+impl<'a, const N: usize> Marks<'a, N> {
+    pub(super) fn new(bytes: &'a [u8], wanted: [u8; N]) -> Self {
+        let mut marks = Marks { bytes, wanted, base: 0, found: 0 };
         marks.look();
         marks
     }
@@ -277,11 +277,11 @@ impl<'a> Marks<'a> {
     #[inline(always)]
     fn look(&mut self) {
         let rest = self.bytes.get(self.base..).unwrap_or_default();
-        self.found = rest.first_chunk().map_or_else(|| marks_of_last(rest, self.byte), |block| marks(block, self.byte));
+        self.found = rest.first_chunk().map_or_else(|| marks_of_last(rest, &self.wanted), |block| marks(block, &self.wanted));
     }
 }
 
-impl Iterator for Marks<'_> {
+impl<const N: usize> Iterator for Marks<'_, N> {
     type Item = usize;
 
     #[inline(always)]
@@ -299,12 +299,14 @@ impl Iterator for Marks<'_> {
     }
 }
 
-/// A bit for each place that holds the byte or a newline. Written so that compilers compare many bytes at once.
-#[inline]
-fn marks(block: &[u8; 64], byte: u8) -> u64 {
+/// A bit for each place that holds a wanted byte. Written so that compilers compare many bytes at once.
+#[inline(always)]
+fn marks<const N: usize>(block: &[u8; 64], wanted: &[u8; N]) -> u64 {
     let mut ones = [0; 64];
     for (one, &b) in ones.iter_mut().zip(block) {
-        *one = u8::from(b == byte) | u8::from(b == b'\n');
+        for &byte in wanted {
+            *one |= u8::from(b == byte);
+        }
     }
     let mut bits = 0;
     for (i, eight) in ones.as_chunks().0.iter().enumerate() {
@@ -316,11 +318,11 @@ fn marks(block: &[u8; 64], byte: u8) -> u64 {
 
 /// As [`marks`], of fewer bytes.
 #[cold]
-fn marks_of_last(rest: &[u8], byte: u8) -> u64 {
+fn marks_of_last<const N: usize>(rest: &[u8], wanted: &[u8; N]) -> u64 {
     let mut block = [0; 64];
     block[..rest.len()].copy_from_slice(rest);
-    // What was filled up is no mark, whatever the byte.
-    marks(&block, byte) & !(u64::MAX << rest.len())
+    // What was filled up is no mark, whatever is wanted.
+    marks(&block, wanted) & !(u64::MAX << rest.len())
 }
 
 #[cfg(test)]
@@ -392,7 +394,7 @@ mod tests {
             for step in 1..20 {
                 let bytes: Vec<u8> = (0..length).map(|i| if i % step == 0 { [b';', b'\n'][i % 2] } else { 0x80 | i as u8 }).collect();
                 let expected: Vec<usize> = (0..length).step_by(step).collect();
-                assert_eq!(Marks::new(&bytes, b';').collect::<Vec<_>>(), expected);
+                assert_eq!(Marks::new(&bytes, [b';', b'\n']).collect::<Vec<_>>(), expected);
             }
         }
     }
