@@ -50,6 +50,8 @@ pub(super) struct Lines {
     record_start: usize,
     records: u64,
     lines: u64,
+    /// Lines up to the end of the last whole record: a quoted field may already have begun more.
+    whole_lines: u64,
     quote_line: u64,
     taken_records: u64,
     taken_lines: u64,
@@ -73,6 +75,7 @@ impl Lines {
             record_start: 0,
             records: 0,
             lines: 0,
+            whole_lines: 0,
             quote_line: 0,
             taken_records: 0,
             taken_lines: 0,
@@ -133,7 +136,7 @@ impl Lines {
         if self.boundary == 0 {
             return Ok(None);
         }
-        let (records, lines) = (self.records - self.taken_records, self.lines - self.taken_lines);
+        let (records, lines) = (self.records - self.taken_records, self.whole_lines - self.taken_lines);
         let (first_record, first_line) = (self.taken_records + 1, (records == lines).then_some(self.taken_lines + 1));
         Ok(Some(TextChunk { bytes: self.cut(), records, first_record, first_line }))
     }
@@ -144,7 +147,7 @@ impl Lines {
         self.scanned -= self.boundary;
         self.record_start -= self.boundary;
         self.boundary = 0;
-        (self.taken_records, self.taken_lines) = (self.records, self.lines);
+        (self.taken_records, self.taken_lines) = (self.records, self.whole_lines);
         std::mem::replace(&mut self.buffer, rest)
     }
 
@@ -199,6 +202,7 @@ impl Lines {
                     self.lines += 1;
                     self.records += u64::from(!self.is_blank(self.record_start, at));
                     self.record_start = at + 1;
+                    self.whole_lines = self.lines;
                     if self.records - self.taken_records >= most_records {
                         self.scanned = at + 1;
                         self.state = State::Unquoted;
@@ -236,6 +240,7 @@ impl Lines {
         if self.boundary < self.buffer.len() {
             self.lines += 1;
             self.records += u64::from(!self.is_blank(self.boundary, self.buffer.len()));
+            self.whole_lines = self.lines;
             self.boundary = self.buffer.len();
             self.record_start = self.boundary;
             self.scanned = self.boundary;
@@ -329,6 +334,8 @@ fn marks_of_last<const N: usize>(rest: &[u8], wanted: &[u8; N]) -> u64 {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+    use proptest::sample::select;
 
     /// A reader that hands out a few bytes at a time.
     struct Drip(Vec<u8>, usize);
@@ -358,6 +365,78 @@ mod tests {
         Ok(all)
     }
 
+    /// Where records end, blank ones too, and the number of the line after each; byte by byte. Or the line of a quote that stays open.
+    fn ends(text: &[u8], delimiter: u8) -> Result<Vec<(usize, u64)>, u64> {
+        let (mut ends, mut line, mut opened) = (vec![(0, 1)], 1, 0);
+        let (mut quoted, mut closing, mut begins) = (false, false, true);
+        for (at, &byte) in text.iter().enumerate() {
+            line += u64::from(byte == b'\n');
+            if quoted {
+                (quoted, closing) = (byte != b'"', byte == b'"');
+            } else if byte == b'"' && (begins || closing) {
+                opened = if begins { line } else { opened };
+                (quoted, closing, begins) = (true, false, false);
+            } else {
+                (closing, begins) = (false, byte == delimiter || byte == b'\n');
+                if byte == b'\n' {
+                    ends.push((at + 1, line));
+                }
+            }
+        }
+        if quoted { Err(opened) } else { Ok(ends) }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+        #[test]
+        fn chunks_begin_and_end_between_records(
+            parts in prop::collection::vec(select(vec!["\n", "\r\n", "\r", ",", ";", "\"", "\"", "\"\"", "a", ",\"", "\",", "\"\n", "long enough for a block"]), 0..60),
+            drip in select(vec![1, 3, 64, 1 << 20]),
+        ) {
+            let text = parts.concat();
+            let ends = ends(text.as_bytes(), b',');
+            let origin = Arc::new(Origin { name: "t".to_owned() });
+            let mut lines = Lines::new(Box::new(Drip(text.as_bytes().to_vec(), drip)), origin);
+            lines.quoted_fields(b',');
+            let mut chunks = || -> Result<Vec<TextChunk>> {
+                let mut chunks = Vec::from_iter(lines.first_record()?);
+                while let Some(chunk) = lines.next_chunk()? {
+                    chunks.push(chunk);
+                }
+                Ok(chunks)
+            };
+            match (chunks(), ends) {
+                (Ok(chunks), Ok(ends)) => {
+                    prop_assert_eq!(chunks.iter().map(|c| &c.bytes[..]).collect::<Vec<_>>().concat(), text.as_bytes());
+                    let (mut offset, mut records) = (0, 0);
+                    for chunk in chunks {
+                        let begin = ends.iter().position(|e| e.0 == offset);
+                        prop_assert!(begin.is_some(), "a chunk begins at byte {offset}");
+                        prop_assert_eq!(chunk.first_record, records + 1);
+                        offset += chunk.bytes.len();
+                        let begin = begin.unwrap();
+                        let inner: Vec<_> = ends[begin..].iter().take_while(|e| e.0 < offset).chain(&[(offset, 0)]).copied().collect();
+                        let blank = |pair: &[(usize, u64)]| matches!(&text[pair[0].0..pair[1].0], "\n" | "\r\n" | "\r");
+                        chunk_is_told(&chunk, &text, &inner, ends[begin].1, inner.windows(2).filter(|p| !blank(p)).count() as u64)?;
+                        records += chunk.records;
+                    }
+                }
+                (Err(e), Err(line)) => prop_assert!(e.to_string().contains(&format!("line {line}: a quote opens here")), "{e} {line}"),
+                (chunks, ends) => prop_assert!(false, "{} {ends:?}", chunks.is_ok()),
+            }
+        }
+    }
+
+    /// A chunk's count of records, and its first line if no record of it is blank or has more lines.
+    fn chunk_is_told(chunk: &TextChunk, text: &str, ends: &[(usize, u64)], line: u64, records: u64) -> Result<(), TestCaseError> {
+        prop_assert_eq!(chunk.records, records);
+        let bytes = &text[ends[0].0..ends[ends.len() - 1].0];
+        let lines = bytes.matches('\n').count() as u64 + u64::from(!bytes.ends_with('\n'));
+        prop_assert_eq!(chunk.first_line, (records == lines).then_some(line));
+        Ok(())
+    }
+
     #[test]
     fn records_and_lines_are_counted() {
         // A slow reader gives a chunk a record, or more where one read ends several.
@@ -369,6 +448,15 @@ mod tests {
         fast.quoted_fields(b',');
         assert_eq!(fast.first_record().unwrap().unwrap().bytes, b"a,b\n");
         assert_eq!(chunks(fast).unwrap(), [chunk("1,2\n\n\r\n3,4\n", 2, None)]);
+    }
+
+    #[test]
+    fn a_record_that_has_only_begun_counts_no_lines() {
+        let origin = Arc::new(Origin { name: "t".to_owned() });
+        let mut lines = Lines::new(Box::new(Drip(b"1,2\n3,\"x\ny\"\n4,5\n".to_vec(), 9)), origin);
+        lines.quoted_fields(b',');
+        let chunk = |text: &str, record, line| (text.to_owned(), record, line);
+        assert_eq!(chunks(lines).unwrap(), [chunk("1,2\n", 1, Some(1)), chunk("3,\"x\ny\"\n4,5\n", 2, None)]);
     }
 
     #[test]
