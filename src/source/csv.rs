@@ -1,6 +1,8 @@
 //! CSV: a header, then a row a record. Delimiter `,`, or `;`, tab or `|` where the header has no comma; quotes as RFC 4180.
 //!
-//! [`Lines`](super::lines) cuts at record boundaries; the `csv` crate parses each chunk on the thread that decodes it.
+//! [`Lines`](super::lines) cuts at record boundaries; each chunk is parsed on the thread that decodes it. Plain records, which have quotes
+//! around whole fields at most, are read in place; from the first other one, the `csv` crate reads the rest of the chunk. What the two
+//! make of a plain record is the same, and only the `csv` crate's side knows errors.
 
 use super::columns::find;
 use super::lines::{Lines, Marks, TextChunk};
