@@ -1,7 +1,8 @@
 //! Reduce: partitions → blocks → merged partials → answers. The last stage that computes; [`report`](crate::report) only shows.
 //!
 //! Two passes over the blocks, both in parallel and both insensitive to order: the first finalizes each partition and counts what the
-//! scores depend on; the second scores each block and lets the remaining lenses observe it.
+//! scores depend on; the last scores each block and lets the remaining lenses observe it. Where too many values differ to count each of
+//! them, there are passes in between that count those around the ones that matter.
 
 use crate::accumulate::Partition;
 use crate::calendar::Window;
@@ -9,14 +10,17 @@ use crate::error::Result;
 use crate::finalize::{Block, finalize};
 use crate::lens::Lens;
 use crate::lens::comparison::{Change, Comparison};
-use crate::lens::order_stats::Ranks;
-use crate::lens::single_period::{Distribution, Lens1Metrics, Measures, SinglePeriod, SortedMeasures};
+use crate::lens::refining::{Refinements, Refining};
+use crate::lens::single_period::{Distribution, Lens1Metrics, SinglePeriod, SortedMeasures};
 use crate::merge::Merge;
 use crate::reject::Reject;
 use crate::score::Scorer;
 use crate::spec::Spec;
 use crate::stats::Stats;
 use rayon::prelude::*;
+
+/// The most distinct values that the histograms of all windows and threads count one by one, together.
+const MAX_VALUES: usize = 1 << 24;
 
 /// What a run found out.
 pub(crate) struct Reduced<A> {
@@ -59,10 +63,16 @@ pub(crate) fn reduce<L: Lens>(
     parallel: bool,
 ) -> Result<Reduced<L::Answer>> {
     stats.enter(crate::error::Stage::Lens);
-    let first = (SinglePeriod, Comparison::new(windows));
+    let threads = if parallel { rayon::current_num_threads() } else { 1 };
+    let first = (SinglePeriod::sharing(MAX_VALUES, windows.len(), threads), Comparison::new(windows));
     let partial = observe_all(&first, &mut blocks, windows, parallel, |_| ());
     let (measures, migrations) = first.finish(windows, partial);
-    let sorted = sort_all(&measures, parallel);
+    let mut refining = Refining::new(measures, spec.bins, &spec.percentiles, parallel);
+    while refining.needs_pass() {
+        let pass = fold_all(&mut blocks, parallel, || refining.pass(), |pass, block| Refinements::observe(pass, block));
+        refining.absorb(pass);
+    }
+    let sorted = refining.finish();
     let scorers: Vec<Scorer> = sorted.iter().map(|s| s.scorer(spec.bins)).collect();
 
     stats.enter(crate::error::Stage::Reduce);
@@ -92,33 +102,35 @@ fn observe_all<L: Lens>(
     parallel: bool,
     prepare: impl Fn(&mut Block) + Sync,
 ) -> L::Partial {
-    let observe = |mut partial: L::Partial, block: &mut Block| {
+    let observe = |partial: &mut L::Partial, block: &mut Block| {
         prepare(block);
-        lens.observe(&mut partial, block);
+        lens.observe(partial, block);
+    };
+    fold_all(blocks, parallel, || lens.empty(windows), observe)
+}
+
+fn fold_all<P: Merge + Send>(
+    blocks: &mut [Block],
+    parallel: bool,
+    empty: impl Fn() -> P + Sync,
+    observe: impl Fn(&mut P, &mut Block) + Sync,
+) -> P {
+    let fold = |chunk: &mut [Block]| {
+        let mut partial = empty();
+        chunk.iter_mut().for_each(|block| observe(&mut partial, block));
         partial
     };
-    let merge = |mut a: L::Partial, b: L::Partial| {
+    let merge = |mut a: P, b: P| {
         a.merge(b);
         a
     };
     if parallel {
         // A chunk a thread makes few partials; they can be large.
         let chunk = blocks.len().div_ceil(4 * rayon::current_num_threads()).max(1);
-        let partials = blocks.par_chunks_mut(chunk).map(|chunk| chunk.iter_mut().fold(lens.empty(windows), observe));
-        partials.reduce(|| lens.empty(windows), merge)
+        blocks.par_chunks_mut(chunk).map(fold).reduce(&empty, merge)
     } else {
-        blocks.iter_mut().fold(lens.empty(windows), observe)
+        fold(blocks)
     }
-}
-
-fn sort_all(measures: &[Measures], parallel: bool) -> Vec<SortedMeasures> {
-    let sort = |m: &Measures| SortedMeasures {
-        recency: Ranks::new(&m.recency),
-        frequency: Ranks::new(&m.frequency),
-        monetary: Ranks::new(&m.monetary),
-        spend: Ranks::new(&m.spend),
-    };
-    if parallel { measures.par_iter().map(sort).collect() } else { measures.iter().map(sort).collect() }
 }
 
 fn score(block: &mut Block, scorers: &[Scorer]) {

@@ -3,8 +3,10 @@
 //! The method is pandas 2's `qcut(duplicates="drop")`, down to the order of its floating-point operations: edges by linear interpolation
 //! (numpy's `lerp`), equal edges dropped, bins `(lo, hi]` with the lowest edge included. Edges are the only floats of this crate. Once
 //! known they are turned into thresholds on integers, so scoring a customer is a few integer comparisons per dimension.
+//!
+//! Whoever makes a [`Scorer`] may [ask](Scorer::ask) beforehand what it takes, where that is not known at once.
 
-use crate::lens::order_stats::Ranks;
+use crate::lens::order_stats::{Open, Ranks};
 use crate::money::Fixed2;
 use serde::{Deserialize, Serialize};
 
@@ -16,7 +18,7 @@ const MIDDLE: u8 = 3;
 enum Cuts {
     Uniform,
     Bins {
-        /// Ascending: for every edge that a value lies above, the smallest such value.
+        /// Ascending: for every edge that a value lies above, the smallest integer above it, whether or not it is a value.
         above: Vec<i64>,
         /// The largest bin in use.
         top: u8,
@@ -27,15 +29,25 @@ enum Cuts {
 impl Cuts {
     fn new(ranks: &Ranks, bins: u32, to_f64: fn(i64) -> f64, reversed: bool) -> Self {
         // Beyond 2⁵³ cents, amounts that differ may share a double, and then they are one value.
-        let distinct = ranks.distinct_by(to_f64);
+        let distinct = ranks.distinct_by(distinct_limit(bins), to_f64);
         if distinct <= 1 {
             return Cuts::Uniform;
         }
-        let bins = u64::from(bins).min(distinct);
-        let edges = edges(ranks, bins, to_f64);
-        let above: Vec<i64> = edges.iter().filter_map(|&edge| ranks.first_where(|v| to_f64(v) > edge)).collect();
+        let edges = edges(ranks, u64::from(bins).min(distinct), to_f64);
+        let within = (ranks.min(), ranks.max());
+        let above: Vec<i64> = edges.iter().filter_map(|&edge| first_above(within, |v| to_f64(v) > edge)).collect();
         let top = bin(&above, ranks.max());
         Cuts::Bins { above, top, reversed }
+    }
+
+    /// Asks what [`Cuts::new`] will want to know.
+    fn ask(open: &mut Open<'_>, bins: u32, to_f64: fn(i64) -> f64) {
+        let n = open.ranks().len();
+        match open.distinct_by(distinct_limit(bins), to_f64) {
+            // Where the edges are depends on it.
+            None | Some(..2) => {}
+            Some(distinct) => edge_ranks(n, u64::from(bins).min(distinct)).flat_map(|(ranks, _)| ranks).for_each(|rank| open.at(rank)),
+        }
     }
 
     #[inline]
@@ -56,19 +68,39 @@ fn bin(above: &[i64], value: i64) -> u8 {
     above.iter().map(|&a| u8::from(a <= value)).sum::<u8>().max(1) - 1
 }
 
-/// The q + 1 quantile edges with equal neighbours dropped.
-fn edges(ranks: &Ranks, q: u64, to_f64: fn(i64) -> f64) -> Vec<f64> {
-    let n = ranks.len();
+/// More distinct values than there are bins make no difference, but two and one do.
+fn distinct_limit(bins: u32) -> u64 {
+    u64::from(bins).max(2)
+}
+
+/// The smallest integer from the smallest to the largest value for which a condition holds that stays true from there on.
+fn first_above((mut low, max): (i64, i64), holds: impl Fn(i64) -> bool) -> Option<i64> {
+    let mut high = max;
+    while low < high {
+        // Rounded down, so that it is below `high`.
+        let middle = low.wrapping_add((high.wrapping_sub(low) as u64 / 2) as i64);
+        (low, high) = if holds(middle) { (low, middle) } else { (middle + 1, high) };
+    }
+    holds(low).then_some(low)
+}
+
+/// For each of the q + 1 quantile edges of n values, the ranks of its neighbours, and how far it lies from the first to the second.
+fn edge_ranks(n: u64, q: u64) -> impl Iterator<Item = ([u64; 2], f64)> {
     let step = 1.0 / q as f64;
-    let mut edges = Vec::with_capacity(q as usize + 1);
-    for k in 0..=q {
+    (0..=q).map(move |k| {
         let p = if k == q { 1.0 } else { k as f64 * step };
         let p = (p * 100.0) / 100.0;
         let v = (n - 1) as f64 * p;
         let i = v.floor();
-        let g = v - i;
-        let i = i as u64;
-        let (a, b) = (to_f64(ranks.at(i)), to_f64(ranks.at((i + 1).min(n - 1))));
+        ([i as u64, (i as u64).saturating_add(1).min(n - 1)], v - i)
+    })
+}
+
+/// The q + 1 quantile edges with equal neighbours dropped.
+fn edges(ranks: &Ranks, q: u64, to_f64: fn(i64) -> f64) -> Vec<f64> {
+    let mut edges = Vec::with_capacity(q as usize + 1);
+    for (neighbours, g) in edge_ranks(ranks.len(), q) {
+        let [a, b] = neighbours.map(|rank| to_f64(ranks.at(rank)));
         let edge = if g >= 0.5 { b - (b - a) * (1.0 - g) } else { a + (b - a) * g };
         if edges.last() != Some(&edge) {
             edges.push(edge);
@@ -101,6 +133,13 @@ impl Scorer {
             frequency: Cuts::new(frequency, bins[1], whole, false),
             monetary: Cuts::new(monetary, bins[2], cents, false),
         }
+    }
+
+    /// Asks for the order statistics that [`Scorer::new`] will want to know.
+    pub(crate) fn ask(recency: &mut Open<'_>, frequency: &mut Open<'_>, monetary: &mut Open<'_>, bins: [u32; 3]) {
+        Cuts::ask(recency, bins[0], whole);
+        Cuts::ask(frequency, bins[1], whole);
+        Cuts::ask(monetary, bins[2], cents);
     }
 
     /// Recency, frequency and monetary score.

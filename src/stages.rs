@@ -80,7 +80,7 @@ pub fn finalize_all(spec: &Spec, Accumulated(partitions): Accumulated) -> Result
 
 /// Lens and reduce: Lens 1's and Lens 2's counts of all blocks.
 pub fn observe(windows: &[Window], blocks: &[Block]) -> u64 {
-    let lens = (SinglePeriod, Comparison::new(windows));
+    let lens = (SinglePeriod::default(), Comparison::new(windows));
     let mut partial = lens.empty(windows);
     blocks.iter().for_each(|block| lens.observe(&mut partial, block));
     lens.finish(windows, partial).1.iter().map(|m| m.retained).sum()

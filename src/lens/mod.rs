@@ -5,7 +5,9 @@
 //! [`finalize`](crate::finalize) with their scores filled in; partials go to [`reduce`](crate::reduce).
 
 pub mod comparison;
+mod histogram;
 pub mod order_stats;
+pub(crate) mod refining;
 pub mod single_period;
 
 use crate::calendar::Window;

@@ -1,10 +1,12 @@
-//! Lens 1: one period. Its partial is four histograms per window; every number of the answer but the grid follows from them.
+//! Lens 1: one period. Its partial is four histograms per window; every number of the answer but the grid follows from them, if need
+//! be after what [`refining`](super::refining) finds out.
 //!
 //! The RFM grid needs scores, and scores need the histograms of all customers. So there are two lenses: [`SinglePeriod`] observes first,
 //! [`Distribution`] counts scores once the blocks have them, and [`Lens1Metrics::new`] puts both together.
 
 use super::Lens;
-use super::order_stats::{Histogram, Ranks};
+use super::histogram::Cell;
+use super::order_stats::{Histogram, Open, Ranks};
 use crate::calendar::Window;
 use crate::error::{Error, Result};
 use crate::finalize::Block;
@@ -13,8 +15,8 @@ use crate::money::{Fixed2, Money, Percent};
 use crate::rfm::{RfmMetrics, RfmScore, with_threads};
 use crate::score::Scorer;
 use crate::spec::{Parallelism, validate_percentiles};
-use arrow::array::{AsArray, Int64Array, RecordBatch, UInt8Array, UInt16Array, UInt32Array, UInt64Array};
-use arrow::datatypes::{Int64Type, UInt8Type, UInt16Type, UInt32Type, UInt64Type};
+use arrow::array::{Array, AsArray, Decimal128Array, Int64Array, RecordBatch, UInt8Array, UInt16Array, UInt32Array, UInt64Array};
+use arrow::datatypes::{DataType, Decimal128Type, Int64Type, UInt8Type, UInt16Type, UInt32Type, UInt64Type};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
@@ -48,7 +50,7 @@ impl Lens1Metrics {
         let n = spend.len();
         let (revenue, orders) = (spend.sum(), frequency.sum());
         let one_time_buyers = frequency.count(1);
-        let top = |p: u32| spend.top_sum((u128::from(n) * u128::from(p) / 100).max(1) as u64);
+        let top = |p: u32| spend.top_sum(top_customers(n, p));
         Lens1Metrics {
             total_customers: n,
             one_time_buyers,
@@ -62,6 +64,19 @@ impl Lens1Metrics {
             rfm_distribution,
         }
     }
+
+    /// Asks for the order statistics that [`Lens1Metrics::new`] will want to know.
+    pub(super) fn ask(frequency: &mut Open<'_>, spend: &mut Open<'_>, percentiles: &[u32]) {
+        let n = spend.ranks().len();
+        frequency.count(1);
+        percentiles.iter().for_each(|&p| spend.top_sum(top_customers(n, p)));
+        spend.twice_median();
+    }
+}
+
+/// How many of n customers the top p % are.
+fn top_customers(n: u64, p: u32) -> u64 {
+    (u128::from(n) * u128::from(p) / 100).max(1) as u64
 }
 
 /// What is counted of a window's customers.
@@ -78,6 +93,25 @@ pub struct Measures {
 }
 
 impl Measures {
+    /// Histograms that count at most so many distinct values one by one, each.
+    pub fn with_limit(limit: usize) -> Self {
+        let one = || Histogram::with_limit(limit);
+        Measures { recency: one(), frequency: one(), monetary: one(), spend: one() }
+    }
+
+    /// Bytes held.
+    pub fn memory(&self) -> usize {
+        self.all().map(Histogram::memory).iter().sum()
+    }
+
+    #[inline]
+    pub(super) fn add(&mut self, recency: i64, frequency: i64, monetary: i64, spend: i64) {
+        self.recency.add(recency);
+        self.frequency.add(frequency);
+        self.monetary.add(monetary);
+        self.spend.add(spend);
+    }
+
     fn all(&self) -> [&Histogram; 4] {
         [&self.recency, &self.frequency, &self.monetary, &self.spend]
     }
@@ -112,29 +146,66 @@ pub(crate) struct SortedMeasures {
 }
 
 impl SortedMeasures {
+    pub(crate) fn new(measures: Measures) -> Self {
+        let Measures { recency, frequency, monetary, spend } = measures;
+        let sort = |histogram: Histogram| Ranks::new(&histogram);
+        SortedMeasures { recency: sort(recency), frequency: sort(frequency), monetary: sort(monetary), spend: sort(spend) }
+    }
+
     pub(crate) fn scorer(&self, bins: u32) -> Scorer {
         Scorer::new(&self.recency, &self.frequency, &self.monetary, [bins; 3])
     }
 }
 
 /// Counts recency, frequency, monetary and spend per window.
-#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
-pub struct SinglePeriod;
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub struct SinglePeriod {
+    /// The most distinct values that a histogram counts one by one.
+    limit: usize,
+}
+
+impl Default for SinglePeriod {
+    fn default() -> Self {
+        SinglePeriod::with_limit(Histogram::DEFAULT_LIMIT)
+    }
+}
+
+/// A histogram below this is no larger than what is spent on having it.
+const MIN_LIMIT: usize = 64;
+
+impl SinglePeriod {
+    /// With histograms that count at most so many distinct values one by one, each.
+    pub fn with_limit(limit: usize) -> Self {
+        SinglePeriod { limit }
+    }
+
+    /// With the same limit for every histogram of so many partials, each for so many windows, that together hold so many distinct
+    /// values: 16 to 48 bytes each.
+    pub fn sharing(total: usize, windows: usize, partials: usize) -> Self {
+        let histograms = windows.max(1).saturating_mul(partials.max(1)).saturating_mul(4);
+        SinglePeriod::with_limit((total / histograms).clamp(MIN_LIMIT, Histogram::DEFAULT_LIMIT))
+    }
+
+    #[inline]
+    fn observe_row(partial: &mut [Measures], window: usize, recency: i64, frequency: i64, monetary: i64, spend: i64) {
+        if let Some(measures) = partial.get_mut(window) {
+            measures.add(recency, frequency, monetary, spend);
+        }
+    }
+}
 
 impl Lens for SinglePeriod {
     type Partial = Vec<Measures>;
     type Answer = Vec<Measures>;
 
     fn empty(&self, windows: &[Window]) -> Vec<Measures> {
-        vec![Measures::default(); windows.len()]
+        vec![Measures::with_limit(self.limit); windows.len()]
     }
 
     fn observe(&self, partial: &mut Vec<Measures>, block: &Block) {
-        for (measures, window) in partial.iter_mut().zip(&block.windows) {
-            window.recency_days.iter().for_each(|&v| measures.recency.add(v.into()));
-            window.frequency.iter().for_each(|&v| measures.frequency.add(v));
-            window.monetary.iter().for_each(|&v| measures.monetary.add(v));
-            window.total_spend.iter().for_each(|&v| measures.spend.add(v));
+        for (window, columns) in block.windows.iter().enumerate() {
+            let values = columns.recency_days.iter().zip(&columns.frequency).zip(columns.monetary.iter().zip(&columns.total_spend));
+            values.for_each(|((&r, &f), (&m, &s))| Self::observe_row(partial, window, r.into(), f, m, s));
         }
     }
 
@@ -142,45 +213,61 @@ impl Lens for SinglePeriod {
         partial
     }
 
-    /// One batch: `window` (its place in the run), `measure` (0 recency, 1 frequency, 2 monetary, 3 spend), `value`, `count`.
+    /// One batch: `window` (its place in the run), `measure` (0 recency, 1 frequency, 2 monetary, 3 spend), `value`, `count`; where the
+    /// row is a bucket, `max` and `sum`, and `value` is the smallest.
     fn encode(&self, partial: &Vec<Measures>, out: &mut Vec<RecordBatch>) -> Result<()> {
-        let (mut windows, mut measures, mut values, mut counts) = (vec![], vec![], vec![], vec![]);
+        let (mut windows, mut measures, mut cells, mut buckets) = (vec![], vec![], vec![], vec![]);
         for (window, m) in (0u32..).zip(partial) {
             for (measure, histogram) in (0u8..).zip(m.all()) {
-                for (value, count) in histogram.sorted() {
-                    windows.push(window);
-                    measures.push(measure);
-                    values.push(value);
-                    counts.push(count);
-                }
+                cells.extend(histogram.sorted().into_iter().map(|(value, count)| Cell::of(value, count)));
+                buckets.resize(cells.len(), None);
+                cells.extend(histogram.bucketed());
+                buckets.extend(cells[buckets.len()..].iter().copied().map(Some));
+                windows.resize(cells.len(), window);
+                measures.resize(cells.len(), measure);
             }
         }
+        let sums: Decimal128Array = buckets.iter().map(|bucket| bucket.map(|b| b.sum)).collect();
         let columns = batch([
             ("window", Arc::new(UInt32Array::from(windows)) as _),
             ("measure", Arc::new(UInt8Array::from(measures)) as _),
-            ("value", Arc::new(Int64Array::from(values)) as _),
-            ("count", Arc::new(UInt64Array::from(counts)) as _),
+            ("value", Arc::new(Int64Array::from_iter_values(cells.iter().map(|cell| cell.min))) as _),
+            ("count", Arc::new(UInt64Array::from_iter_values(cells.iter().map(|cell| cell.count))) as _),
+            ("max", Arc::new(buckets.iter().map(|bucket| bucket.map(|b| b.max)).collect::<Int64Array>()) as _),
+            ("sum", Arc::new(sums.with_data_type(SUM)) as _),
         ])?;
         out.push(for_windows(columns, partial.len())?);
         Ok(())
     }
 
     fn decode(&self, batches: &mut dyn Iterator<Item = RecordBatch>) -> Result<Vec<Measures>> {
-        let batch = batches.next().ok_or_else(|| foreign("single period"))?;
-        let columns = (
-            batch.column_by_name("window").and_then(|a| a.as_primitive_opt::<UInt32Type>()),
-            batch.column_by_name("measure").and_then(|a| a.as_primitive_opt::<UInt8Type>()),
-            batch.column_by_name("value").and_then(|a| a.as_primitive_opt::<Int64Type>()),
-            batch.column_by_name("count").and_then(|a| a.as_primitive_opt::<UInt64Type>()),
-        );
-        let (Some(windows), Some(measures), Some(values), Some(counts)) = columns else { return Err(foreign("single period")) };
-        let mut partial = vec![Measures::default(); windows_of(&batch).ok_or_else(|| foreign("single period"))?];
+        self.decoded(batches).ok_or_else(|| foreign("single period"))
+    }
+}
+
+/// Of a bucket's sum; its bytes hold more digits where the values are absurd.
+const SUM: DataType = DataType::Decimal128(38, 0);
+
+impl SinglePeriod {
+    fn decoded(&self, batches: &mut dyn Iterator<Item = RecordBatch>) -> Option<Vec<Measures>> {
+        let batch = batches.next()?;
+        let windows = batch.column_by_name("window")?.as_primitive_opt::<UInt32Type>()?;
+        let measures = batch.column_by_name("measure")?.as_primitive_opt::<UInt8Type>()?;
+        let values = batch.column_by_name("value")?.as_primitive_opt::<Int64Type>()?;
+        let counts = batch.column_by_name("count")?.as_primitive_opt::<UInt64Type>()?;
+        let maxima = batch.column_by_name("max")?.as_primitive_opt::<Int64Type>()?;
+        let sums = batch.column_by_name("sum")?.as_primitive_opt::<Decimal128Type>()?;
+        let mut partial = vec![Measures::with_limit(self.limit); windows_of(&batch)?];
         for row in 0..batch.num_rows() {
-            let measured = partial.get_mut(windows.value(row) as usize).ok_or_else(|| foreign("single period"))?;
-            let histogram = measured.by_number(measures.value(row)).ok_or_else(|| foreign("single period"))?;
-            histogram.add_many(values.value(row), counts.value(row));
+            let histogram = partial.get_mut(windows.value(row) as usize)?.by_number(measures.value(row))?;
+            let (value, count) = (values.value(row), counts.value(row));
+            if maxima.is_null(row) {
+                histogram.add_many(value, count);
+            } else if !histogram.add_bucket(Cell { min: value, max: maxima.value(row), count, sum: sums.value(row) }) {
+                return None;
+            }
         }
-        Ok(partial)
+        Some(partial)
     }
 }
 
@@ -307,4 +394,78 @@ pub fn analyze_single_period(
         }
         Ok(Lens1Metrics::new(&Ranks::new(&frequency), &Ranks::new(&spend), percentiles, distribution))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A window whose spend takes buckets, below 0 and far above, and one without customers.
+    fn bucketed() -> (SinglePeriod, Vec<Measures>) {
+        let lens = SinglePeriod::with_limit(16);
+        let mut measures = Measures::with_limit(16);
+        (0..1_000i64).for_each(|i| measures.add(i % 10, 1, i * i, (i - 5) << (i % 50)));
+        (lens, vec![measures, Measures::with_limit(16)])
+    }
+
+    fn encoded() -> (SinglePeriod, Vec<Measures>, RecordBatch) {
+        let (lens, partial) = bucketed();
+        let mut batches = Vec::new();
+        lens.encode(&partial, &mut batches).unwrap();
+        (lens, partial, batches.remove(0))
+    }
+
+    #[test]
+    fn buckets_travel() {
+        let (lens, partial, batch) = encoded();
+        assert!(partial[0].recency.is_exact() && !partial[0].spend.is_exact());
+        let mut back = lens.decode(&mut std::iter::once(batch)).unwrap();
+        assert_eq!(back, partial);
+        back.merge(partial.clone());
+        assert_eq!(Ranks::new(&back[0].spend).sum(), 2 * Ranks::new(&partial[0].spend).sum());
+        let text = serde_json::to_string(&partial).unwrap();
+        assert_eq!(serde_json::from_str::<Vec<Measures>>(&text).unwrap(), partial);
+    }
+
+    #[test]
+    fn a_bucket_that_no_values_make_is_foreign() {
+        let (lens, _, batch) = encoded();
+        let row = (0..batch.num_rows()).find(|&row| batch.column(4).is_valid(row)).unwrap();
+        let one = batch.slice(row, 1);
+        assert!(lens.decode(&mut std::iter::once(one.clone())).is_ok());
+        for (column, array) in [
+            (0, Arc::new(UInt32Array::from(vec![2])) as arrow::array::ArrayRef),
+            (1, Arc::new(UInt8Array::from(vec![4]))),
+            (2, Arc::new(Int64Array::from(vec![i64::MAX]))),
+            (3, Arc::new(UInt64Array::from(vec![0]))),
+            (4, Arc::new(Int64Array::from(vec![i64::MIN]))),
+            (5, Arc::new(Decimal128Array::from(vec![i128::MAX]).with_data_type(SUM))),
+            (5, Arc::new(Int64Array::from(vec![0]))),
+        ] {
+            let schema = batch.schema();
+            let mut columns: Vec<(&str, _)> =
+                schema.fields().iter().map(|f| f.name().as_str()).zip(one.columns().iter().cloned()).collect();
+            columns[column].1 = array;
+            let changed = for_windows(RecordBatch::try_from_iter(columns).unwrap(), 2).unwrap();
+            assert!(lens.decode(&mut std::iter::once(changed)).is_err(), "column {column}");
+        }
+    }
+
+    /// Cells that overlap, full to the brim: no answer means much, none panics.
+    #[test]
+    fn foreign_cells_are_survived() {
+        let mut histogram = Histogram::with_limit(4);
+        for (min, max) in [(i64::MIN, i64::MAX), (0, 9), (i64::MAX - 1, i64::MAX), (i64::MIN, 0)] {
+            for count in [u64::MAX, 2] {
+                let sum = i128::from(max) * i128::from(count);
+                assert!(histogram.add_bucket(Cell { min, max, count, sum }));
+                histogram.add(max);
+            }
+        }
+        let measures = Measures { recency: histogram.clone(), frequency: histogram.clone(), monetary: histogram.clone(), spend: histogram };
+        let sorted = SortedMeasures::new(measures);
+        sorted.scorer(5).score(0, 0, 0);
+        Lens1Metrics::new(&sorted.frequency, &sorted.spend, &[1, 50, 100], BTreeMap::new());
+        (0..10).for_each(|k| _ = (sorted.spend.top_sum(k), sorted.spend.at(k)));
+    }
 }

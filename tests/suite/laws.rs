@@ -267,8 +267,8 @@ proptest! {
 
     #[test]
     fn of_single_period(values in partials(measures(), 3)) {
-        lens_laws(&SinglePeriod, 3, &values);
-        lens_laws(&&SinglePeriod, 3, &values);
+        lens_laws(&SinglePeriod::default(), 3, &values);
+        lens_laws(&&SinglePeriod::default(), 3, &values);
     }
 
     #[test]
@@ -283,7 +283,7 @@ proptest! {
 
     #[test]
     fn of_tuples_of_lenses(a in partials(measures(), 3), b in partials(migrations(), 2), c in partials(score_counts(), 3)) {
-        let lens = ((SinglePeriod, Comparison::new(&windows(3))), (Distribution, ()));
+        let lens = ((SinglePeriod::default(), Comparison::new(&windows(3))), (Distribution, ()));
         let [a0, a1, a2] = a;
         let [b0, b1, b2] = b;
         let [c0, c1, c2] = c;
@@ -299,7 +299,8 @@ proptest! {
         b.resize(n, ScoreCounts::new());
         c.resize(n.saturating_sub(1), Migration::default());
         let windows = windows(n);
-        same(&SinglePeriod.finish(&windows, through_arrow(&SinglePeriod, &a, true)), &SinglePeriod.finish(&windows, a));
+        let single = SinglePeriod::default();
+        same(&single.finish(&windows, through_arrow(&single, &a, true)), &single.finish(&windows, a));
         same(&Distribution.finish(&windows, through_arrow(&Distribution, &b, true)), &Distribution.finish(&windows, b));
         let comparison = Comparison::new(&windows);
         same(&comparison.finish(&windows, through_arrow(&comparison, &c, true)), &comparison.finish(&windows, c));
@@ -309,16 +310,16 @@ proptest! {
 #[test]
 fn foreign_batches_are_refused() {
     let nothing = || std::iter::empty();
-    assert!(SinglePeriod.decode(&mut nothing()).is_err());
+    assert!(SinglePeriod::default().decode(&mut nothing()).is_err());
     assert!(Distribution.decode(&mut nothing()).is_err());
     assert!(Comparison::default().decode(&mut nothing()).is_err());
     let mut batches = Vec::new();
-    SinglePeriod.encode(&vec![Measures::default()], &mut batches).expect("it encodes");
+    SinglePeriod::default().encode(&vec![Measures::default()], &mut batches).expect("it encodes");
     assert!(Distribution.decode(&mut batches.clone().into_iter()).is_err());
     assert!(Comparison::default().decode(&mut batches.clone().into_iter()).is_err());
     batches.clear();
     Distribution.encode(&vec![ScoreCounts::from([(555, 1)])], &mut batches).expect("it encodes");
-    assert!(SinglePeriod.decode(&mut batches.into_iter()).is_err());
+    assert!(SinglePeriod::default().decode(&mut batches.into_iter()).is_err());
     // An unknown measure, and more windows than any run has.
     for (window, measure) in [(0, 4), (u32::MAX, 0)] {
         let columns: [(&str, ArrayRef); 4] = [
@@ -328,7 +329,7 @@ fn foreign_batches_are_refused() {
             ("count", Arc::new(UInt64Array::from(vec![1]))),
         ];
         let batch = RecordBatch::try_from_iter(columns).expect("a batch");
-        assert!(SinglePeriod.decode(&mut std::iter::once(batch)).is_err(), "window {window}, measure {measure}");
+        assert!(SinglePeriod::default().decode(&mut std::iter::once(batch)).is_err(), "window {window}, measure {measure}");
     }
     let columns: [(&str, ArrayRef); 3] = [
         ("window", Arc::new(UInt32Array::from(vec![u32::MAX]))),
@@ -397,7 +398,7 @@ fn any_grouping_is_the_same(case: &Case, how: &Run, groups: &[usize]) {
     let audit = run_with(case, how, Pipeline::builder().lens(Keep)).unwrap_or_else(|e| panic!("{how:?}: {e}"));
     let (blocks, windows) = (&audit.custom.1, audit.windows());
     assert_eq!(blocks.iter().map(|b| b.customers() as u64).sum::<u64>(), audit.report.input.customers);
-    let (lens, one_group) = (((SinglePeriod, Comparison::new(windows)), Distribution), [0]);
+    let (lens, one_group) = (((SinglePeriod::default(), Comparison::new(windows)), Distribution), [0]);
     let whole = in_groups(&lens, windows, blocks, &one_group);
     let partial = in_groups(&lens, windows, blocks, groups);
     assert_eq!(partial, whole);
