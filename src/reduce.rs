@@ -20,7 +20,7 @@ use crate::stats::Stats;
 use rayon::prelude::*;
 
 /// The most distinct values that the histograms of all windows and threads count one by one, together.
-const MAX_VALUES: usize = 1 << 24;
+const MAX_VALUES: usize = 1 << 22;
 
 /// What a run found out.
 pub(crate) struct Reduced<A> {

@@ -173,6 +173,9 @@ impl Ranks {
 
     /// Replaces the cells that were refined.
     pub(crate) fn refine(&mut self, refinement: Refinement) {
+        if refinement.is_empty() {
+            return;
+        }
         let mut refined = refinement.ranges.into_iter().peekable();
         let mut cells = Vec::with_capacity(self.values.len());
         for cell in self.cells() {

@@ -180,7 +180,7 @@ impl SinglePeriod {
     }
 
     /// With the same limit for every histogram of so many partials, each for so many windows, that together hold so many distinct
-    /// values: 16 to 48 bytes each.
+    /// values: some 40 bytes each, at most 80.
     pub fn sharing(total: usize, windows: usize, partials: usize) -> Self {
         let histograms = windows.max(1).saturating_mul(partials.max(1)).saturating_mul(4);
         SinglePeriod::with_limit((total / histograms).clamp(MIN_LIMIT, Histogram::DEFAULT_LIMIT))
