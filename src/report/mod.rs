@@ -2,6 +2,7 @@
 //! whole or not at all ([`output`], [`table`]).
 
 pub mod output;
+mod parquet;
 pub mod rows;
 pub mod table;
 pub mod text;

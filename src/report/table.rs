@@ -1,44 +1,33 @@
 //! Tables of Arrow batches in any of the four formats, into an [`Output`].
 //!
-//! Rows arrive as a [`RowStream`]: cheap parts in order, from which any thread can build batches. Parquet row groups are built and
-//! encoded side by side and appended in order, so the file's bytes do not depend on the number of threads.
+//! Rows arrive as batches, or as a [`RowStream`]: cheap parts in order, from which any thread can build batches. Columns may be
+//! dictionaries of what the schema says; what is written is what the schema says. Parquet row groups are built and encoded side by
+//! side ([`Groups`]) and appended in order, so the file's bytes do not depend on the number of threads.
 
 use super::output::{Faults, Output};
+use super::parquet::{Chunk, Column};
 use crate::error::{Error, Result, Stage};
 use crate::source::files::Format;
 use arrow::array::RecordBatch;
+use arrow::compute::cast;
 use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
 use parquet::arrow::ArrowSchemaConverter;
 use parquet::arrow::add_encoded_arrow_schema_to_metadata;
-use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowRowGroupWriterFactory, compute_leaves};
+use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowColumnWriter, ArrowRowGroupWriterFactory, compute_leaves};
 use parquet::basic::Compression;
 use parquet::errors::ParquetError;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::file::writer::SerializedFileWriter;
-use parquet::schema::types::ColumnPath;
+use parquet::schema::types::{ColumnDescPtr, ColumnPath};
 use rayon::prelude::*;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
-/// Rows in a Parquet row group, as a rule.
-const GROUP: usize = 1 << 18;
-/// Columns with few distinct values, which a dictionary makes small. For the others it only costs time.
-const REPETITIVE: [&str; 13] = [
-    "window",
-    "from",
-    "to",
-    "status",
-    "recency_days",
-    "frequency",
-    "observation_start",
-    "observation_end",
-    "rfm_score",
-    "period_start",
-    "period_end",
-    "total_orders",
-    "total_quantity",
-];
+/// Rows in a Parquet row group; the last one may have fewer.
+pub(crate) const GROUP: usize = 1 << 18;
+/// Columns with few distinct values, which Arrow's writers are to give a dictionary. For the others it only costs them time.
+const REPETITIVE: [&str; 6] = ["window", "reason", "period_start", "period_end", "total_orders", "total_quantity"];
 
 /// Rows in an order, in parts that become batches on any thread.
 pub trait RowStream: Sync {
@@ -62,6 +51,7 @@ pub struct TableWriter {
     faults: Faults,
     /// The schema, until something was written: an empty table still has its header, but only once nothing can fail.
     empty: Option<SchemaRef>,
+    schema: SchemaRef,
 }
 
 enum Encoder {
@@ -92,7 +82,7 @@ impl TableWriter {
         let faults = output.faults();
         let time = || "%Y-%m-%dT%H:%M:%S%.f".to_owned();
         let encoder = match format {
-            Format::Parquet => Encoder::Parquet(Box::new(ParquetTable::new(output, schema).map_err(|e| failed(&name, &faults, e))?)),
+            Format::Parquet => Encoder::Parquet(Box::new(ParquetTable::new(&name, output, schema)?)),
             Format::Csv => Encoder::Csv(Box::new(arrow::csv::WriterBuilder::new().with_timestamp_format(time()).build(output))),
             Format::Jsonl => {
                 let builder = arrow::json::WriterBuilder::new().with_explicit_nulls(true).with_timestamp_format(time());
@@ -103,7 +93,7 @@ impl TableWriter {
                 Encoder::Arrow(Box::new(writer.map_err(|e| failed(&name, &faults, e))?))
             }
         };
-        Ok(TableWriter { name, encoder, faults, empty: Some(schema.clone()) })
+        Ok(TableWriter { name, encoder, faults, empty: Some(schema.clone()), schema: schema.clone() })
     }
 
     /// Appends rows.
@@ -112,14 +102,41 @@ impl TableWriter {
     /// When they cannot be encoded or written.
     pub fn write(&mut self, batch: &RecordBatch) -> Result<()> {
         self.empty = None;
+        let plain;
+        let batch = match &mut self.encoder {
+            Encoder::Parquet(table) => return table.write(batch),
+            _ => {
+                plain = declared(batch, &self.schema).map_err(|e| failed(&self.name, &self.faults, e))?;
+                &plain
+            }
+        };
         let written = match &mut self.encoder {
-            Encoder::Parquet(table) => table.write(batch),
-            Encoder::Csv(writer) => writer.write(batch).map_err(ParquetError::from),
-            Encoder::Jsonl(writer) => writer.write(batch).map_err(ParquetError::from),
-            Encoder::Arrow(writer) if batch.num_rows() > 0 => writer.write(batch).map_err(ParquetError::from),
-            Encoder::Arrow(_) => Ok(()),
+            Encoder::Csv(writer) => writer.write(batch),
+            Encoder::Jsonl(writer) => writer.write(batch),
+            Encoder::Arrow(writer) if batch.num_rows() > 0 => writer.write(batch),
+            Encoder::Parquet(_) | Encoder::Arrow(_) => Ok(()),
         };
         written.map_err(|e| failed(&self.name, &self.faults, e))
+    }
+
+    /// What encodes row groups for [`TableWriter::append`], when this is a Parquet file.
+    pub(crate) fn parquet(&self) -> Option<&Arc<Groups>> {
+        match &self.encoder {
+            Encoder::Parquet(table) => Some(&table.groups),
+            _ => None,
+        }
+    }
+
+    /// Appends a row group of this table's [`Groups`].
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub(crate) fn append(&mut self, group: Group) -> Result<()> {
+        self.empty = None;
+        match &mut self.encoder {
+            Encoder::Parquet(table) => table.append(group),
+            _ => Err(Error::internal("a row group in a file that has none")),
+        }
     }
 
     /// Appends all rows of a stream, on the threads of the current pool.
@@ -129,24 +146,21 @@ impl TableWriter {
     pub fn write_stream<S: RowStream>(&mut self, stream: &mut S) -> Result<()> {
         let threads = rayon::current_num_threads();
         loop {
-            match &mut self.encoder {
-                Encoder::Parquet(table) => {
-                    self.empty = None;
-                    let groups: Vec<Vec<S::Part>> = (0..threads)
+            match self.parquet().cloned() {
+                Some(groups) => {
+                    let parts: Vec<Vec<S::Part>> = (0..threads)
                         .map(|_| std::iter::from_fn(|| stream.next_part()).take(PARTS_PER_GROUP).collect::<Vec<_>>())
                         .take_while(|parts| !parts.is_empty())
                         .collect();
-                    if groups.is_empty() {
+                    if parts.is_empty() {
                         return Ok(());
                     }
-                    let (name, faults, built) = (&self.name, &self.faults, &*stream);
-                    let encode = |parts: Vec<S::Part>| {
-                        table.encode(parts.iter().map(|part| built.build(part))).map_err(|e| e.unwrap_or_else(|e| failed(name, faults, e)))
-                    };
-                    let encoded = groups.into_par_iter().map(encode).collect::<Result<Vec<_>>>()?;
-                    encoded.into_iter().try_for_each(|chunks| table.append(chunks)).map_err(|e| failed(&self.name, &self.faults, e))?;
+                    let built = &*stream;
+                    let encode = |parts: Vec<S::Part>| groups.encode_group(parts.iter().map(|part| built.build(part)));
+                    let encoded = parts.into_par_iter().map(encode).collect::<Result<Vec<_>>>()?;
+                    encoded.into_iter().try_for_each(|group| self.append(group))?;
                 }
-                _ => {
+                None => {
                     let parts: Vec<S::Part> = std::iter::from_fn(|| stream.next_part()).take(4 * threads).collect();
                     if parts.is_empty() {
                         return Ok(());
@@ -170,7 +184,7 @@ impl TableWriter {
         let TableWriter { name, encoder, faults, .. } = self;
         let fail = |e: ArrowError| failed(&name, &faults, e);
         match encoder {
-            Encoder::Parquet(table) => table.finish().map_err(|e| failed(&name, &faults, e)),
+            Encoder::Parquet(table) => table.finish(),
             Encoder::Csv(writer) => Ok(writer.into_inner()),
             Encoder::Jsonl(mut writer) => {
                 writer.finish().map_err(fail)?;
@@ -184,32 +198,134 @@ impl TableWriter {
 /// Parts of [`BATCH`](super::rows::BATCH) rows that make a row group.
 const PARTS_PER_GROUP: usize = GROUP / super::rows::BATCH;
 
-/// A Parquet file whose row groups are encoded apart from being written.
-struct ParquetTable {
-    schema: SchemaRef,
-    writer: SerializedFileWriter<Output>,
-    groups: ArrowRowGroupWriterFactory,
-    waiting: Vec<RecordBatch>,
-    waiting_rows: usize,
+/// A batch whose columns have the types that the schema says.
+fn declared(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, ArrowError> {
+    let columns = schema.fields().iter().zip(batch.columns());
+    let columns = columns
+        .map(|(field, array)| if array.data_type() == field.data_type() { Ok(array.clone()) } else { cast(array, field.data_type()) });
+    RecordBatch::try_new(schema.clone(), columns.collect::<Result<_, _>>()?)
 }
 
-/// What keeps rows out of a row group: ours, or Parquet's.
-struct Refused(Result<Error, ParquetError>);
+/// A Parquet file whose row groups are encoded apart from being written.
+struct ParquetTable {
+    writer: SerializedFileWriter<Output>,
+    groups: Arc<Groups>,
+    /// The row group that [`TableWriter::write`] is at.
+    open: Option<OpenGroup>,
+}
 
-impl Refused {
-    fn unwrap_or_else(self, other: impl FnOnce(ParquetError) -> Error) -> Error {
-        self.0.unwrap_or_else(other)
+/// Encodes row groups, on any number of threads at once.
+pub(crate) struct Groups {
+    name: String,
+    faults: Faults,
+    schema: SchemaRef,
+    /// What encodes a column, as long as that is ours; Arrow's writers for the whole table otherwise.
+    own: Option<Vec<ColumnDescPtr>>,
+    arrow: ArrowRowGroupWriterFactory,
+    /// Columns that were closed, and what they were encoded into: memory that the next ones need not ask for.
+    idle: Mutex<Vec<Vec<Column>>>,
+    rooms: Mutex<Vec<Vec<Vec<u8>>>>,
+}
+
+/// An encoded row group, or none when there were no rows.
+pub(crate) struct Group(Option<Chunks>);
+
+enum Chunks {
+    Own(Vec<Chunk>),
+    Arrow(Vec<ArrowColumnChunk>),
+}
+
+struct OpenGroup {
+    rows: usize,
+    columns: Columns,
+}
+
+enum Columns {
+    Own(Vec<Column>),
+    Arrow(Vec<ArrowColumnWriter>),
+}
+
+impl OpenGroup {
+    fn push(&mut self, schema: &SchemaRef, batch: &RecordBatch) -> Result<(), ParquetError> {
+        self.rows += batch.num_rows();
+        match &mut self.columns {
+            Columns::Own(columns) => columns.iter_mut().zip(batch.columns()).try_for_each(|(column, array)| column.push(array)),
+            Columns::Arrow(columns) => {
+                let batch = declared(batch, schema)?;
+                let mut writers = columns.iter_mut();
+                for (field, array) in schema.fields().iter().zip(batch.columns()) {
+                    for (leaf, writer) in compute_leaves(field, array)?.iter().zip(writers.by_ref()) {
+                        writer.write(leaf)?;
+                    }
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn close(self, groups: &Groups) -> Result<Group, ParquetError> {
+        if self.rows == 0 {
+            return Ok(Group(None));
+        }
+        Ok(Group(Some(match self.columns {
+            Columns::Own(mut columns) => {
+                let chunks = columns.iter_mut().map(Column::close).collect::<Result<_, _>>()?;
+                groups.idle.lock().unwrap_or_else(PoisonError::into_inner).push(columns);
+                Chunks::Own(chunks)
+            }
+            Columns::Arrow(columns) => Chunks::Arrow(columns.into_iter().map(ArrowColumnWriter::close).collect::<Result<_, _>>()?),
+        })))
     }
 }
 
-impl From<ParquetError> for Refused {
-    fn from(e: ParquetError) -> Self {
-        Refused(Err(e))
+impl Groups {
+    /// Encodes batches as one row group. They must hold [`GROUP`] rows, unless it is the table's last.
+    ///
+    /// # Errors
+    /// When one of the batches is an error or cannot be encoded.
+    pub(crate) fn encode_group(&self, batches: impl Iterator<Item = Result<RecordBatch>>) -> Result<Group> {
+        let mut group = self.open()?;
+        for batch in batches {
+            group.push(&self.schema, &batch?).map_err(|e| self.failed(e))?;
+        }
+        group.close(self).map_err(|e| self.failed(e))
+    }
+
+    fn open(&self) -> Result<OpenGroup> {
+        let columns = match &self.own {
+            Some(columns) => {
+                let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+                let columns = columns.iter().zip(self.schema.fields());
+                let new = || columns.map(|(column, field)| Column::new(column, field.data_type())).collect();
+                let mut columns: Vec<Column> = idle.unwrap_or_else(new);
+                let rooms = self.rooms.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default();
+                columns.iter_mut().zip(rooms).for_each(|(column, room)| column.set_room(room));
+                Columns::Own(columns)
+            }
+            None => Columns::Arrow(self.arrow.create_column_writers(0).map_err(|e| self.failed(e))?),
+        };
+        Ok(OpenGroup { rows: 0, columns })
+    }
+
+    fn failed(&self, e: ParquetError) -> Error {
+        failed(&self.name, &self.faults, e)
     }
 }
 
 impl ParquetTable {
-    fn new(output: Output, schema: &SchemaRef) -> Result<Self, ParquetError> {
+    fn new(name: &str, output: Output, schema: &SchemaRef) -> Result<Self> {
+        let faults = output.faults();
+        let (writer, arrow) = Self::writers(output, schema).map_err(|e| failed(name, &faults, e))?;
+        let columns = writer.schema_descr().columns();
+        let flat = columns.len() == schema.fields().len();
+        let own = flat && columns.iter().zip(schema.fields()).all(|(column, field)| Column::takes(column, field.data_type()));
+        let own = own.then(|| columns.to_vec());
+        let groups =
+            Groups { name: name.to_owned(), faults, schema: schema.clone(), own, arrow, idle: Mutex::default(), rooms: Mutex::default() };
+        Ok(ParquetTable { writer, groups: Arc::new(groups), open: None })
+    }
+
+    fn writers(output: Output, schema: &SchemaRef) -> Result<(SerializedFileWriter<Output>, ArrowRowGroupWriterFactory), ParquetError> {
         let mut properties = WriterProperties::builder()
             .set_compression(Compression::SNAPPY)
             .set_statistics_enabled(EnabledStatistics::Chunk)
@@ -222,51 +338,64 @@ impl ParquetTable {
         let parquet_schema = ArrowSchemaConverter::new().with_coerce_types(properties.coerce_types()).convert(schema)?;
         let writer = SerializedFileWriter::new(output, parquet_schema.root_schema_ptr(), Arc::new(properties))?;
         let groups = ArrowRowGroupWriterFactory::new(&writer, schema.clone());
-        Ok(ParquetTable { schema: schema.clone(), writer, groups, waiting: Vec::new(), waiting_rows: 0 })
+        Ok((writer, groups))
     }
 
-    /// Encodes batches as one row group.
-    fn encode(&self, batches: impl Iterator<Item = Result<RecordBatch>>) -> Result<Vec<ArrowColumnChunk>, Refused> {
-        let mut columns = self.groups.create_column_writers(0)?;
-        for batch in batches {
-            let batch = batch.map_err(|e| Refused(Ok(e)))?;
-            let mut writers = columns.iter_mut();
-            for (field, array) in self.schema.fields().iter().zip(batch.columns()) {
-                for (leaf, writer) in compute_leaves(field, array)?.iter().zip(writers.by_ref()) {
-                    writer.write(leaf)?;
+    fn append(&mut self, group: Group) -> Result<()> {
+        // What was written before comes before.
+        self.flush()?;
+        self.append_next(group)
+    }
+
+    fn append_next(&mut self, group: Group) -> Result<()> {
+        let Some(chunks) = group.0 else { return Ok(()) };
+        let append = || {
+            let mut writer = self.writer.next_row_group()?;
+            match chunks {
+                Chunks::Own(chunks) => {
+                    let rooms = chunks.into_iter().map(|chunk| chunk.append_to(&mut writer)).collect::<Result<_, _>>()?;
+                    self.groups.rooms.lock().unwrap_or_else(PoisonError::into_inner).push(rooms);
                 }
+                Chunks::Arrow(chunks) => chunks.into_iter().try_for_each(|chunk| chunk.append_to_row_group(&mut writer))?,
+            }
+            writer.close().map(drop)
+        };
+        append().map_err(|e| self.groups.failed(e))
+    }
+
+    fn write(&mut self, batch: &RecordBatch) -> Result<()> {
+        let mut from = 0;
+        while from < batch.num_rows() {
+            let mut group = match self.open.take() {
+                Some(group) => group,
+                None => self.groups.open()?,
+            };
+            let rows = (GROUP - group.rows).min(batch.num_rows() - from);
+            group.push(&self.groups.schema, &batch.slice(from, rows)).map_err(|e| self.groups.failed(e))?;
+            from += rows;
+            let is_full = group.rows == GROUP;
+            self.open = Some(group);
+            if is_full {
+                self.flush()?;
             }
         }
-        Ok(columns.into_iter().map(|column| column.close()).collect::<Result<_, _>>()?)
+        Ok(())
     }
 
-    fn append(&mut self, chunks: Vec<ArrowColumnChunk>) -> Result<(), ParquetError> {
-        let mut group = self.writer.next_row_group()?;
-        chunks.into_iter().try_for_each(|chunk| chunk.append_to_row_group(&mut group))?;
-        group.close().map(drop)
-    }
-
-    fn write(&mut self, batch: &RecordBatch) -> Result<(), ParquetError> {
-        self.waiting_rows += batch.num_rows();
-        self.waiting.push(batch.clone());
-        if self.waiting_rows >= GROUP { self.flush() } else { Ok(()) }
-    }
-
-    fn flush(&mut self) -> Result<(), ParquetError> {
-        let batches = std::mem::take(&mut self.waiting);
-        if std::mem::take(&mut self.waiting_rows) == 0 {
-            return Ok(());
+    fn flush(&mut self) -> Result<()> {
+        match self.open.take() {
+            Some(group) => {
+                let group = group.close(&self.groups).map_err(|e| self.groups.failed(e))?;
+                self.append_next(group)
+            }
+            None => Ok(()),
         }
-        let chunks = self.encode(batches.into_iter().map(Ok)).map_err(|e| match e.0 {
-            Ok(e) => ParquetError::External(Box::new(e)),
-            Err(e) => e,
-        })?;
-        self.append(chunks)
     }
 
-    fn finish(mut self) -> Result<Output, ParquetError> {
+    fn finish(mut self) -> Result<Output> {
         self.flush()?;
-        self.writer.into_inner()
+        let groups = self.groups;
+        self.writer.into_inner().map_err(|e| groups.failed(e))
     }
 }
 
