@@ -43,6 +43,9 @@ pub mod route;
 pub mod score;
 pub mod source;
 pub mod spec;
+#[allow(dead_code, unused_imports)]
+#[doc(hidden)]
+pub mod spill;
 #[doc(hidden)]
 pub mod stages;
 pub mod stats;

@@ -5,9 +5,13 @@
 
 mod ids;
 mod state;
+#[allow(dead_code)]
+mod states;
 
 pub(crate) use ids::Ids;
 pub(crate) use state::{Addend, State};
+#[allow(unused_imports)]
+pub(crate) use states::{Rest, States};
 
 use crate::merge::Merge;
 use crate::route::PARTITIONS;

@@ -1,0 +1,132 @@
+//! Customers' states column by column, in the order of hash and id: what a partition hands over once it takes no more rows, what a run
+//! holds, and what finalizing reads. Merging two of them is one pass over both.
+
+use crate::route::hash_id;
+use crate::route::rows::{INLINE, long_view, parts};
+
+/// States of distinct customers, ascending by hash, then id.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct States {
+    /// Ids as Arrow views, all in block 0; ids that do not fit their view lie in `long`.
+    pub(crate) views: Vec<u128>,
+    /// The bytes of long ids.
+    pub(crate) long: Vec<u8>,
+    /// Per customer, the earliest `period_start` of all rows, those outside every window included.
+    pub(crate) first_seen: Vec<i64>,
+    /// Per customer, where the entries end in the columns below; they begin where the customer's before end. Ascending by window.
+    pub(crate) ends: Vec<u32>,
+    /// Per entry, the window's key.
+    pub(crate) windows: Vec<u32>,
+    /// The earliest `period_start`.
+    pub(crate) starts: Vec<i64>,
+    /// The greatest [`reference`](crate::route::rows::reference).
+    pub(crate) references: Vec<i64>,
+    /// Saturating: the greatest value says that there were more.
+    pub(crate) orders: Vec<i64>,
+    /// Whole cents.
+    pub(crate) cents: Vec<i64>,
+    /// What the cents of few entries lack, ascending by entry.
+    pub(crate) rests: Vec<Rest>,
+}
+
+/// What an entry's cents lack.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Rest {
+    pub(crate) entry: u32,
+    /// Less than a cent.
+    pub(crate) fraction: u64,
+    /// Cents beyond 64 bits, to be added.
+    pub(crate) carry: i128,
+}
+
+impl States {
+    /// The number of customers.
+    pub(crate) fn len(&self) -> usize {
+        self.views.len()
+    }
+
+    /// The bytes of an id, given room for a short one.
+    #[inline]
+    pub(crate) fn id<'a>(&'a self, customer: usize, room: &'a mut [u8; 16]) -> &'a [u8] {
+        let view = self.views[customer];
+        let (length, _, offset) = parts(view);
+        if length > INLINE {
+            return &self.long[offset..offset + length];
+        }
+        *room = view.to_le_bytes();
+        &room[4..4 + length]
+    }
+
+    /// The hash of an id.
+    #[inline]
+    pub(crate) fn hash(&self, customer: usize) -> u64 {
+        hash_id(self.id(customer, &mut [0; 16]))
+    }
+
+    /// Room for so many customers and entries.
+    pub(crate) fn with_capacity(customers: usize, entries: usize) -> Self {
+        States {
+            views: Vec::with_capacity(customers),
+            long: Vec::new(),
+            first_seen: Vec::with_capacity(customers),
+            ends: Vec::with_capacity(customers),
+            windows: Vec::with_capacity(entries),
+            starts: Vec::with_capacity(entries),
+            references: Vec::with_capacity(entries),
+            orders: Vec::with_capacity(entries),
+            cents: Vec::with_capacity(entries),
+            rests: Vec::new(),
+        }
+    }
+
+    /// Where a customer's entries begin.
+    #[inline]
+    pub(crate) fn begin(&self, customer: usize) -> usize {
+        if customer == 0 { 0 } else { self.ends[customer - 1] as usize }
+    }
+
+    /// Appends an entry of the customer to be pushed next.
+    #[inline]
+    pub(crate) fn push_entry(&mut self, window: u32, start: i64, reference: i64, orders: i64, cents: i64) {
+        self.windows.push(window);
+        self.starts.push(start);
+        self.references.push(reference);
+        self.orders.push(orders);
+        self.cents.push(cents);
+    }
+
+    /// The memory it takes up.
+    pub(crate) fn memory(&self) -> usize {
+        self.views.capacity() * 16
+            + self.long.capacity()
+            + (self.first_seen.capacity() + self.starts.capacity() + self.references.capacity() + self.orders.capacity()) * 8
+            + (self.ends.capacity() + self.windows.capacity()) * 4
+            + self.cents.capacity() * 8
+            + self.rests.capacity() * size_of::<Rest>()
+    }
+
+    /// Forgets the customers and keeps the memory.
+    pub(crate) fn clear(&mut self) {
+        self.views.clear();
+        self.long.clear();
+        self.first_seen.clear();
+        self.ends.clear();
+        self.windows.clear();
+        self.starts.clear();
+        self.references.clear();
+        self.orders.clear();
+        self.cents.clear();
+        self.rests.clear();
+    }
+
+    /// Appends a customer, whose entries have been put in before.
+    pub(crate) fn push(&mut self, view: u128, id: &[u8], first_seen: i64) {
+        let long = parts(view).0 > INLINE;
+        self.views.push(if long { long_view(view, 0, self.long.len() as u32) } else { view });
+        if long {
+            self.long.extend_from_slice(id);
+        }
+        self.first_seen.push(first_seen);
+        self.ends.push(self.windows.len() as u32);
+    }
+}

@@ -1,0 +1,198 @@
+//! Frames on disk: a few files that only grow, in a private [`Folder`] that is gone when the run is.
+//!
+//! Nothing is made before the first frame comes. A frame is one write at its own place in a file, so threads do not wait for each other,
+//! and one read. Limits: space is not given back before the end.
+
+use super::folder::{FILES, Folder, sweep};
+use super::store::{Counters, Place, RunStore};
+use crate::error::{Error, Result};
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+/// Frames in files.
+#[derive(Debug)]
+pub struct Disk {
+    parent: PathBuf,
+    folder: OnceLock<Folder>,
+    making: Mutex<()>,
+    /// Where the files end.
+    ends: [AtomicU64; FILES],
+    /// Frames go to one file after the other.
+    turn: AtomicU64,
+    counters: Counters,
+}
+
+impl Disk {
+    /// Frames below the system's folder for temporary files. Whether it can be written to shows when something is spilled.
+    pub fn temporary() -> Self {
+        let parent = std::env::temp_dir();
+        // Leftovers harm nobody, so if they cannot be swept, they stay.
+        let _ = sweep(&parent);
+        Self::below(parent)
+    }
+
+    /// Frames below a folder, which must exist.
+    ///
+    /// # Errors
+    /// When the folder cannot be written to.
+    pub fn new(parent: &Path) -> Result<Self> {
+        sweep(parent).map_err(|e| failed("write to", parent, e))?;
+        Ok(Self::below(parent.to_owned()))
+    }
+
+    fn below(parent: PathBuf) -> Self {
+        Disk {
+            parent,
+            folder: OnceLock::new(),
+            making: Mutex::default(),
+            ends: Default::default(),
+            turn: AtomicU64::new(0),
+            counters: Counters::default(),
+        }
+    }
+
+    fn folder(&self) -> io::Result<&Folder> {
+        if let Some(folder) = self.folder.get() {
+            return Ok(folder);
+        }
+        let _making = self.making.lock().unwrap_or_else(PoisonError::into_inner);
+        match self.folder.get() {
+            Some(folder) => Ok(folder),
+            None => {
+                let folder = Folder::make(&self.parent)?;
+                Ok(self.folder.get_or_init(|| folder))
+            }
+        }
+    }
+
+    fn append(&self, frame: &[u8]) -> io::Result<Place> {
+        let folder = self.folder()?;
+        let file = (self.turn.fetch_add(1, Relaxed) % FILES as u64) as usize;
+        // What fails leaves a hole.
+        let at = self.ends[file].fetch_add(frame.len() as u64, Relaxed);
+        write_at(&folder.files[file], frame, at)?;
+        self.counters.written.fetch_add(frame.len() as u64, Relaxed);
+        Ok(Place::Disk { file, at, length: frame.len() })
+    }
+}
+
+impl RunStore for Disk {
+    fn put(&self, frame: &[u8]) -> Result<Place> {
+        self.append(frame).map_err(|e| failed("write to", &self.parent, e))
+    }
+
+    fn get<'a>(&self, place: &'a Place, room: &'a mut Vec<u8>) -> Result<&'a [u8]> {
+        let (Some(folder), &Place::Disk { file, at, length }) = (self.folder.get(), place) else {
+            return Err(Error::internal("a frame was looked for in the wrong store"));
+        };
+        room.resize(length, 0);
+        read_at(&folder.files[file], room, at).map_err(|e| failed("read back from", &self.parent, e))?;
+        Ok(room)
+    }
+
+    fn counters(&self) -> &Counters {
+        &self.counters
+    }
+}
+
+fn failed(doing: &str, parent: &Path, cause: io::Error) -> Error {
+    Error::io(format!("cannot {doing} the spill folder {}", parent.display()), cause)
+        .help("give another folder with --spill-dir or more memory with --memory-limit")
+}
+
+#[cfg(unix)]
+use std::os::unix::fs::FileExt;
+
+#[cfg(unix)]
+fn write_at(file: &File, bytes: &[u8], at: u64) -> io::Result<()> {
+    file.write_all_at(bytes, at)
+}
+
+#[cfg(unix)]
+fn read_at(file: &File, bytes: &mut [u8], at: u64) -> io::Result<()> {
+    file.read_exact_at(bytes, at)
+}
+
+/// Held between moving a file's position and using it, where the two are not one operation.
+#[cfg(not(unix))]
+static POSITION: Mutex<()> = Mutex::new(());
+
+#[cfg(not(unix))]
+fn write_at(mut file: &File, bytes: &[u8], at: u64) -> io::Result<()> {
+    let _guard = POSITION.lock().unwrap_or_else(PoisonError::into_inner);
+    io::Seek::seek(&mut file, io::SeekFrom::Start(at))?;
+    io::Write::write_all(&mut file, bytes)
+}
+
+#[cfg(not(unix))]
+fn read_at(mut file: &File, bytes: &mut [u8], at: u64) -> io::Result<()> {
+    let _guard = POSITION.lock().unwrap_or_else(PoisonError::into_inner);
+    io::Seek::seek(&mut file, io::SeekFrom::Start(at))?;
+    io::Read::read_exact(&mut file, bytes)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::spill::folder::tests::names;
+
+    #[test]
+    fn frames_come_back_from_many_threads() {
+        let parent = tempfile::tempdir().unwrap();
+        let disk = Disk::new(parent.path()).unwrap();
+        assert!(names(parent.path()).is_empty(), "nothing was spilled yet");
+        std::thread::scope(|scope| {
+            for thread in 0..4u8 {
+                let disk = &disk;
+                scope.spawn(move || {
+                    let frames: Vec<Vec<u8>> = (0..50).map(|i| vec![thread * 50 + i; usize::from(i) * 7]).collect();
+                    let places: Vec<Place> = frames.iter().map(|frame| disk.put(frame).unwrap()).collect();
+                    let mut room = vec![1; 20];
+                    for (place, frame) in places.iter().zip(&frames).rev() {
+                        assert_eq!(disk.get(place, &mut room).unwrap(), frame);
+                    }
+                });
+            }
+        });
+        assert_eq!(disk.counters().written.load(Relaxed), 4 * 7 * (0..50).sum::<u64>());
+        assert_eq!(names(parent.path()).len(), 1);
+        drop(disk);
+        assert!(names(parent.path()).is_empty(), "the folder was left behind");
+    }
+
+    #[test]
+    fn failures_name_the_folder_and_the_way_out() {
+        let parent = tempfile::tempdir().unwrap();
+        let missing = parent.path().join("missing");
+        let error = Disk::new(&missing).unwrap_err();
+        assert!(error.to_string().contains("missing") && error.advice().unwrap().contains("--spill-dir"), "{error}");
+        let disk = Disk::below(missing);
+        assert_eq!(disk.put(b"x").unwrap_err().kind(), crate::error::Kind::Io);
+        // Shorter than it was.
+        let disk = Disk::new(parent.path()).unwrap();
+        let place = disk.put(b"x").unwrap();
+        disk.folder.get().unwrap().files[0].set_len(0).unwrap();
+        assert!(disk.get(&place, &mut Vec::new()).is_err());
+    }
+
+    /// A full disk is an error with advice, and what there is of the frame goes with the rest.
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_full_disk_is_an_error() {
+        let parent = tempfile::tempdir().unwrap();
+        let mut folder = Folder::make(parent.path()).unwrap();
+        folder.files[0] = std::fs::OpenOptions::new().read(true).write(true).open("/dev/full").unwrap();
+        let disk = Disk::below(parent.path().to_owned());
+        disk.folder.set(folder).unwrap();
+        let error = disk.put(b"too much").unwrap_err();
+        assert!(error.to_string().contains(&*parent.path().to_string_lossy()), "{error}");
+        assert!(error.advice().unwrap().contains("--memory-limit"));
+        assert!(disk.put(b"elsewhere").is_ok());
+        drop(disk);
+        assert!(names(parent.path()).is_empty());
+    }
+}

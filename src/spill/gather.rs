@@ -1,0 +1,209 @@
+//! The second half of [`merge`](super::merge): of customers whose order is known, equal ones are added up and the others copied.
+//!
+//! Customers are picked first; when there are enough, their columns are copied one after the other. What was added up is one more source
+//! to pick from, so that copying is the same for all.
+
+use crate::accumulate::{Rest, States};
+use crate::error::Result;
+use crate::merge::Merge;
+use crate::money::Total;
+use crate::route::rows::{INLINE, long_view, parts};
+use std::cmp::Ordering;
+
+/// States are handed on early when their long ids take up this much.
+const LONG: usize = 1 << 24;
+
+/// States with their hashes.
+#[derive(Default)]
+pub(super) struct Piece {
+    pub(super) states: States,
+    pub(super) hashes: Vec<u64>,
+}
+
+impl Piece {
+    /// A customer against another's.
+    pub(super) fn compare(&self, customer: usize, other: &Piece, others: usize) -> Ordering {
+        let by_hash = self.hashes[customer].cmp(&other.hashes[others]);
+        let view = self.states.views[customer];
+        if by_hash.is_ne() || parts(view).0 <= INLINE && view == other.states.views[others] {
+            return by_hash;
+        }
+        self.states.id(customer, &mut [0; 16]).cmp(other.states.id(others, &mut [0; 16]))
+    }
+}
+
+/// A customer: in which piece, and where in it.
+#[derive(Clone, Copy)]
+pub(super) struct Key {
+    pub(super) hash: u64,
+    pub(super) source: u32,
+    pub(super) customer: u32,
+}
+
+/// What comes out: customers are picked, and when there are enough, their columns are copied one after the other.
+#[derive(Default)]
+pub(super) struct Output {
+    /// The most customers to hand on at once.
+    pub(super) most: usize,
+    /// Customers who were in several pieces, added up: one more source to pick from.
+    sums: States,
+    picked: Picked,
+    /// Memory to work in: the entries of one customer, by window.
+    same: Vec<(u32, u32, u32)>,
+    states: States,
+}
+
+/// What to copy: the source and the customer in it, the source and the entry in it.
+#[derive(Default)]
+struct Picked {
+    customers: Vec<(u32, u32)>,
+    entries: Vec<(u32, u32)>,
+}
+
+impl Picked {
+    #[inline]
+    fn push(&mut self, source: u32, customer: u32, states: &States) {
+        self.customers.push((source, customer));
+        for entry in states.begin(customer as usize) as u32..states.ends[customer as usize] {
+            self.entries.push((source, entry));
+        }
+    }
+}
+
+impl Output {
+    pub(super) fn new(most: usize) -> Self {
+        Output { most: most.max(1), ..Output::default() }
+    }
+
+    /// Takes customers in, and hands on what there is as often as it is enough.
+    pub(super) fn put(&mut self, pieces: &[&Piece], order: &mut [Key], emit: &mut impl FnMut(&States) -> Result<()>) -> Result<()> {
+        order.sort_by_key(|key| key.hash);
+        let id = |key: &Key| (pieces[key.source as usize], key.customer as usize);
+        let compare = |a: &Key, b: &Key| id(a).0.compare(id(a).1, id(b).0, id(b).1);
+        let mut at = 0;
+        while at < order.len() {
+            let Key { hash, source, customer } = order[at];
+            let same = order[at..].iter().take_while(|key| key.hash == hash).count();
+            let mut members = 1;
+            if same == 1 {
+                self.picked.push(source, customer, &pieces[source as usize].states);
+            } else {
+                let all = &mut order[at..at + same];
+                // Nearly always they are one customer.
+                members = all.iter().take_while(|key| compare(&all[0], key).is_eq()).count();
+                if members < same {
+                    all.sort_by(compare);
+                    members = all.iter().take_while(|key| compare(&all[0], key).is_eq()).count();
+                }
+                self.add_up(&all[..members], pieces);
+                self.picked.push(pieces.len() as u32, self.sums.len() as u32 - 1, &self.sums);
+            }
+            at += members;
+            if self.states.len() + self.picked.customers.len() >= self.most {
+                self.copy(pieces);
+                self.flush(emit)?;
+            }
+        }
+        self.copy(pieces);
+        if self.states.long.len() < LONG { Ok(()) } else { self.flush(emit) }
+    }
+
+    /// Adds a customer's states up, to one more customer of the sums.
+    fn add_up(&mut self, members: &[Key], pieces: &[&Piece]) {
+        let states = |source: u32| &pieces[source as usize].states;
+        let mut first_seen = i64::MAX;
+        self.same.clear();
+        for &Key { source, customer, .. } in members {
+            let (states, customer) = (states(source), customer as usize);
+            first_seen = first_seen.min(states.first_seen[customer]);
+            let entries = states.begin(customer)..states.ends[customer] as usize;
+            self.same.extend(entries.map(|entry| (states.windows[entry], source, entry as u32)));
+        }
+        self.same.sort_unstable();
+        for same in self.same.chunk_by(|a, b| a.0 == b.0) {
+            let (mut start, mut reference, mut orders, mut cents) = (i64::MAX, i64::MIN, 0i64, Some(0i64));
+            let mut rests = false;
+            for &(_, source, entry) in same {
+                let (states, entry) = (states(source), entry as usize);
+                start = start.min(states.starts[entry]);
+                reference = reference.max(states.references[entry]);
+                orders = orders.saturating_add(states.orders[entry]);
+                cents = cents.and_then(|sum| sum.checked_add(states.cents[entry]));
+                rests |= !states.rests.is_empty();
+            }
+            let (carry, cents, fraction) = match cents {
+                Some(cents) if !rests => (0, cents, 0),
+                _ => {
+                    let mut sum = Total::default();
+                    same.iter().for_each(|&(_, source, entry)| sum.merge(total(states(source), entry)));
+                    sum.split()
+                }
+            };
+            if (carry, fraction) != (0, 0) {
+                self.sums.rests.push(Rest { entry: self.sums.windows.len() as u32, fraction, carry });
+            }
+            self.sums.push_entry(same[0].0, start, reference, orders, cents);
+        }
+        let (states, customer) = (states(members[0].source), members[0].customer as usize);
+        self.sums.push(states.views[customer], states.id(customer, &mut [0; 16]), first_seen);
+    }
+
+    /// Copies what was picked.
+    fn copy(&mut self, pieces: &[&Piece]) {
+        let Output { sums, picked: Picked { customers, entries }, states: out, .. } = self;
+        let sources: Vec<&States> = pieces.iter().map(|piece| &piece.states).chain([&*sums]).collect();
+        let first = out.windows.len() as u32;
+        let mut end = first;
+        for &(source, customer) in customers.iter() {
+            let (source, customer) = (sources[source as usize], customer as usize);
+            let view = source.views[customer];
+            if parts(view).0 > INLINE {
+                out.views.push(long_view(view, 0, out.long.len() as u32));
+                out.long.extend_from_slice(source.id(customer, &mut [0; 16]));
+            } else {
+                out.views.push(view);
+            }
+            end += source.ends[customer] - source.begin(customer) as u32;
+            out.ends.push(end);
+        }
+        gather(&sources, customers, |source| &source.first_seen, &mut out.first_seen);
+        gather(&sources, entries, |source| &source.windows, &mut out.windows);
+        gather(&sources, entries, |source| &source.starts, &mut out.starts);
+        gather(&sources, entries, |source| &source.references, &mut out.references);
+        gather(&sources, entries, |source| &source.orders, &mut out.orders);
+        gather(&sources, entries, |source| &source.cents, &mut out.cents);
+        if sources.iter().any(|source| !source.rests.is_empty()) {
+            let rest = |(at, &(source, entry)): (u32, &(u32, u32))| rest(sources[source as usize], entry).map(|r| Rest { entry: at, ..r });
+            out.rests.extend((first..).zip(entries.iter()).filter_map(rest));
+        }
+        customers.clear();
+        entries.clear();
+        sums.clear();
+    }
+
+    /// Hands on what there is.
+    pub(super) fn flush(&mut self, emit: &mut impl FnMut(&States) -> Result<()>) -> Result<()> {
+        if self.states.len() > 0 {
+            emit(&self.states)?;
+            self.states.clear();
+        }
+        Ok(())
+    }
+}
+
+/// Appends the values of one column at the places that were picked.
+fn gather<T: Copy>(sources: &[&States], places: &[(u32, u32)], column: impl Fn(&States) -> &Vec<T>, out: &mut Vec<T>) {
+    let columns: Vec<&[T]> = sources.iter().map(|source| &column(source)[..]).collect();
+    out.extend(places.iter().map(|&(source, at)| columns[source as usize][at as usize]));
+}
+
+/// What an entry's cents lack, if anything.
+fn rest(states: &States, entry: u32) -> Option<Rest> {
+    let at = states.rests.binary_search_by_key(&entry, |rest| rest.entry).ok()?;
+    Some(states.rests[at])
+}
+
+fn total(states: &States, entry: u32) -> Total {
+    let rest = rest(states, entry).unwrap_or(Rest { entry, fraction: 0, carry: 0 });
+    Total::new(i128::from(states.cents[entry as usize]) + rest.carry, rest.fraction)
+}

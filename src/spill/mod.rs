@@ -1,0 +1,45 @@
+//! Spill: customers' states leave memory as sorted runs and come back as one sorted stream.
+//!
+//! ```text
+//!  states ──▶ RunWriter ──frames──▶ RunStore ──frames──▶ RunReader ──▶ merge ──▶ states
+//!  sorted,    cuts, encodes         memory while the     one frame     adds up    sorted, distinct,
+//!  any size   (frame, pack)         budget has room,     at a time     equal ids  some at a time
+//!                                   then the disk
+//! ```
+//!
+//! | file | owns |
+//! |---|---|
+//! | `budget` | how many bytes there are to share, and who holds them |
+//! | `memory` | how many that should be: sizes as people write them, what the machine grants |
+//! | `store`, `disk`, `folder` | where frames lie |
+//! | `pack`, `frame` | what their bytes are; `FORMAT.md` draws them |
+//! | `run` | a partition's frames in order, written once and read once |
+//! | `merge`, `gather` | many sorted streams → one |
+//!
+//! When to spill, and what, is for the accumulator. Errors carry no stage: whoever spills or reads knows which one it is.
+//!
+//! Invariants: a run ascends by hash and id; what is read back is what was written, or an error; a run that ends, however it ends, leaves
+//! nothing on the disk, but for a killed one, whose folder the next run sweeps away.
+
+mod budget;
+mod disk;
+mod folder;
+mod frame;
+mod gather;
+mod memory;
+mod merge;
+mod pack;
+mod run;
+mod store;
+
+pub use budget::{Budget, Reservation};
+pub use disk::Disk;
+pub(crate) use frame::FRAME_CUSTOMERS;
+pub use memory::{available, default_limit, parse_size, peak_rss, rss};
+pub(crate) use merge::{Held, Sorted, merge};
+pub(crate) use run::{Run, RunReader, RunWriter};
+pub use store::{Counters, Faulty, Memory, Place, RunStore, Tiered};
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;

@@ -1,0 +1,186 @@
+//! Where frames go: a [`RunStore`] takes bytes, says where they lie, and gives them back. It knows nothing of what they mean.
+//!
+//! A run's stack is [`Tiered`] over [`Disk`](super::disk::Disk): frames stay in memory while a [`Budget`] has room, the others go to the
+//! disk. [`Memory`] keeps everything, [`Faulty`] fails when told to; both are for tests.
+//!
+//! A [`Place`] belongs to the store that handed it out. Dropping a place in memory frees it; space on the disk comes back with the store.
+
+use super::budget::{Budget, Reservation};
+use crate::error::{Error, Result};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+/// Keeps frames. All of it may be called from many threads at once.
+pub trait RunStore: Send + Sync {
+    /// Takes bytes in.
+    ///
+    /// # Errors
+    /// When there is no room for them.
+    fn put(&self, frame: &[u8]) -> Result<Place>;
+
+    /// The bytes at a place; `room` is memory to read into where they are not in memory already.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    fn get<'a>(&self, place: &'a Place, room: &'a mut Vec<u8>) -> Result<&'a [u8]>;
+
+    /// What was done so far.
+    fn counters(&self) -> &Counters;
+}
+
+/// Where a frame lies.
+#[derive(Debug)]
+pub enum Place {
+    /// Here, with the budget's leave.
+    Memory(Box<[u8]>, Option<Reservation>),
+    /// In a file.
+    Disk {
+        /// Which of the store's files.
+        file: usize,
+        /// The first byte.
+        at: u64,
+        /// The number of bytes.
+        length: usize,
+    },
+}
+
+/// What was spilled so far.
+#[derive(Debug, Default)]
+pub struct Counters {
+    /// Runs finished.
+    pub runs: AtomicU64,
+    /// Frames of these runs, wherever they went.
+    pub frames: AtomicU64,
+    /// Bytes of these frames.
+    pub bytes: AtomicU64,
+    /// Bytes written to files, of those.
+    pub written: AtomicU64,
+}
+
+/// Everything in memory.
+#[derive(Debug, Default)]
+pub struct Memory(Counters);
+
+impl RunStore for Memory {
+    fn put(&self, frame: &[u8]) -> Result<Place> {
+        Ok(Place::Memory(frame.into(), None))
+    }
+
+    fn get<'a>(&self, place: &'a Place, _: &'a mut Vec<u8>) -> Result<&'a [u8]> {
+        match place {
+            Place::Memory(bytes, _) => Ok(bytes),
+            Place::Disk { .. } => Err(Error::internal("a frame was looked for in the wrong store")),
+        }
+    }
+
+    fn counters(&self) -> &Counters {
+        &self.0
+    }
+}
+
+/// In memory while the budget has room, then in another store.
+#[derive(Debug)]
+pub struct Tiered<S> {
+    budget: Budget,
+    next: S,
+}
+
+impl<S: RunStore> Tiered<S> {
+    /// Keeps what the budget grants; the rest goes to `next`.
+    pub fn new(budget: Budget, next: S) -> Self {
+        Tiered { budget, next }
+    }
+}
+
+impl<S: RunStore> RunStore for Tiered<S> {
+    fn put(&self, frame: &[u8]) -> Result<Place> {
+        match self.budget.reserve(frame.len() as u64) {
+            Some(reservation) => Ok(Place::Memory(frame.into(), Some(reservation))),
+            None => self.next.put(frame),
+        }
+    }
+
+    fn get<'a>(&self, place: &'a Place, room: &'a mut Vec<u8>) -> Result<&'a [u8]> {
+        match place {
+            Place::Memory(bytes, _) => Ok(bytes),
+            Place::Disk { .. } => self.next.get(place, room),
+        }
+    }
+
+    fn counters(&self) -> &Counters {
+        self.next.counters()
+    }
+}
+
+/// A store whose n-th operation fails, as if the disk had.
+#[derive(Debug)]
+pub struct Faulty<S> {
+    next: S,
+    fails: u64,
+    operations: AtomicU64,
+}
+
+impl<S: RunStore> Faulty<S> {
+    /// Lets the operation number `fails` fail, counted from 0, be it a put or a get; the others go to `next`.
+    pub fn new(next: S, fails: u64) -> Self {
+        Faulty { next, fails, operations: AtomicU64::new(0) }
+    }
+
+    /// The number of operations so far.
+    pub fn operations(&self) -> u64 {
+        self.operations.load(Relaxed)
+    }
+
+    fn operate(&self, doing: &str) -> Result<()> {
+        let fails = self.operations.fetch_add(1, Relaxed) == self.fails;
+        if fails { Err(Error::io(doing, std::io::Error::other("a fault was wanted here"))) } else { Ok(()) }
+    }
+}
+
+impl<S: RunStore> RunStore for Faulty<S> {
+    fn put(&self, frame: &[u8]) -> Result<Place> {
+        self.operate("cannot write a run")?;
+        self.next.put(frame)
+    }
+
+    fn get<'a>(&self, place: &'a Place, room: &'a mut Vec<u8>) -> Result<&'a [u8]> {
+        self.operate("cannot read a run")?;
+        self.next.get(place, room)
+    }
+
+    fn counters(&self) -> &Counters {
+        self.next.counters()
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tiers_fill_and_empty() {
+        let budget = Budget::new(10);
+        let store = Tiered::new(budget.clone(), Memory::default());
+        let (first, second) = (store.put(b"sixsix").unwrap(), store.put(b"fives").unwrap());
+        assert!(matches!((&first, &second), (Place::Memory(_, Some(_)), Place::Memory(_, None))));
+        let room = &mut Vec::new();
+        assert_eq!(store.get(&first, room).unwrap(), b"sixsix");
+        assert_eq!(store.get(&second, room).unwrap(), b"fives");
+        drop(first);
+        assert_eq!(budget.reserved(), 0);
+        assert!(matches!(store.put(b"again").unwrap(), Place::Memory(_, Some(_))));
+    }
+
+    #[test]
+    fn faults_come_when_wanted() {
+        let store = Faulty::new(Memory::default(), 2);
+        let place = store.put(b"1").unwrap();
+        let room = &mut Vec::new();
+        assert!(store.get(&place, room).is_ok());
+        assert!(store.put(b"2").is_err());
+        assert!(store.put(b"3").is_ok());
+        assert_eq!(store.operations(), 4);
+        let elsewhere = Place::Disk { file: 0, at: 0, length: 1 };
+        assert!(Memory::default().get(&elsewhere, room).is_err());
+    }
+}
