@@ -84,13 +84,13 @@ fn finalize(bencher: Bencher<'_, '_>, name: &str) {
     bencher
         .counter(rows(&batches))
         .with_inputs(|| stages::accumulate(stages::route(&spec, &batches).expect("good rows")))
-        .bench_values(|states| stages::finalize_all(&spec, states).expect("windows"));
+        .bench_values(|states| stages::finalize_all(&spec, &states).expect("windows"));
 }
 
 #[divan::bench(args = INPUTS)]
 fn lens(bencher: Bencher<'_, '_>, name: &str) {
     let (spec, batches) = (spec(), batches(name));
     let states = stages::accumulate(stages::route(&spec, &batches).expect("good rows"));
-    let (windows, blocks) = stages::finalize_all(&spec, states).expect("windows");
+    let (windows, blocks) = stages::finalize_all(&spec, &states).expect("windows");
     bencher.counter(rows(&batches)).bench(|| stages::observe(&windows, black_box(&blocks)));
 }

@@ -47,10 +47,8 @@ impl Lens for OneTimeBuyers {
     }
 
     fn observe(&self, partial: &mut Vec<Revenue>, block: &Block) {
-        for (sum, customers) in partial.iter_mut().zip(&block.windows) {
-            for (&frequency, &spend) in customers.frequency.iter().zip(&customers.total_spend) {
-                sum.merge(Revenue { one_time: if frequency == 1 { spend } else { 0 }, all: spend });
-            }
+        for (&window, (&frequency, &spend)) in block.window.iter().zip(block.frequency.iter().zip(&block.total_spend)) {
+            partial[window as usize].merge(Revenue { one_time: if frequency == 1 { spend } else { 0 }, all: spend });
         }
     }
 

@@ -34,6 +34,7 @@ pub mod finalize;
 pub mod lens;
 pub mod merge;
 pub mod money;
+mod pieces;
 pub mod pipeline;
 mod reduce;
 pub mod reject;
@@ -43,12 +44,11 @@ pub mod route;
 pub mod score;
 pub mod source;
 pub mod spec;
-#[allow(dead_code, unused_imports)]
-#[doc(hidden)]
 pub mod spill;
 #[doc(hidden)]
 pub mod stages;
 pub mod stats;
+mod worker;
 
 pub use audit::Audit;
 pub use error::{Error, Result};

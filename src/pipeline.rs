@@ -1,33 +1,38 @@
 //! The pipeline: spec → stages. The only file that starts the engine's threads and knows the order of its stages.
 //!
-//! [`Pipeline::builder`] checks the options; `build` starts the accumulators. From then on rows come in by any mix of
-//! [`push`](Pipeline::push) (decoded and routed on the caller's thread) and [`run`](Pipeline::run) (a source, decoded by as many threads
-//! as there are workers). [`finish`](Pipeline::finish) closes the lanes, finalizes, asks the lenses, and gives the [`Audit`].
+//! [`Pipeline::builder`] checks the options; `build` starts the [`worker`](crate::worker)s. From then on rows come in by any mix of
+//! [`push`](Pipeline::push) (decoded and routed on the caller's thread) and [`run`](Pipeline::run) (a source, decoded by the workers).
+//! [`finish`](Pipeline::finish) takes the workers' partitions, finalizes, asks the lenses, and gives the [`Audit`].
 //!
 //! Memory between the stages is bounded: lanes hold a fixed number of buffers, and whoever fills one waits. When a thread fails or
 //! panics, the first cause goes into the poison, the lanes close, and the caller gets that cause. Threads that are stuck in a read (of
 //! standard input, say) are left behind rather than waited for.
 
-use crate::accumulate::{Accumulator, Partition};
+use crate::accumulate::{Accumulator, Closed};
 use crate::audit::Audit;
 use crate::calendar::Windows;
 use crate::error::{Error, Result, Stage};
+use crate::finalize::Finalizer;
 use crate::lens::Lens;
-use crate::reduce::{finalize_all, reduce};
-use crate::reject::{OnBadRow, REJECT_HELP};
+use crate::reduce::{Resources, reduce};
+use crate::reject::OnBadRow;
+use crate::report::table::TableWriter;
 use crate::report::{InputSummary, Report};
-use crate::rfm::with_threads;
+use crate::rfm::with_pool;
 use crate::route::lane::{Lanes, Poison, lanes};
 use crate::route::{Ledger, PARTITIONS, Router};
 use crate::source::columns::Columns;
 use crate::source::files::Files;
 use crate::source::{ColumnMap, Origin, Source};
 use crate::spec::{Parallel, Spec};
+use crate::spill::{Disk, Plan, RunStore, Tiered};
 use crate::stats::Stats;
+use crate::worker::{Decoding, Job, Worker};
 use arrow::array::RecordBatch;
-use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex};
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
@@ -42,6 +47,7 @@ pub struct Builder<L = ()> {
     spec: Spec,
     lens: L,
     forget_rejects: bool,
+    store: Option<Arc<dyn RunStore>>,
 }
 
 impl<L: Lens> Builder<L> {
@@ -101,6 +107,28 @@ impl<L: Lens> Builder<L> {
         self
     }
 
+    /// Bytes of memory that the whole process may take up, instead of 70 % of what there is; what does not fit is spilled.
+    #[must_use]
+    pub fn memory_limit(mut self, bytes: u64) -> Self {
+        self.spec.memory_limit = Some(bytes);
+        self
+    }
+
+    /// The folder to spill into, instead of the system's for temporary files.
+    #[must_use]
+    pub fn spill_dir(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.spec.spill_dir = Some(folder.into());
+        self
+    }
+
+    /// Where to spill instead of to a folder.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn run_store(mut self, store: Arc<dyn RunStore>) -> Self {
+        self.store = Some(store);
+        self
+    }
+
     /// Whether [`Audit::rejects`] holds what was left out (the default), or it is only counted.
     #[must_use]
     pub fn keep_rejects(mut self, keep: bool) -> Self {
@@ -111,7 +139,7 @@ impl<L: Lens> Builder<L> {
     /// A lens of the caller's own beside Lens 1 and Lens 2; it observes blocks with scores. Again for a second: a pair of lenses is one.
     #[must_use]
     pub fn lens<M: Lens>(self, lens: M) -> Builder<(L, M)> {
-        Builder { spec: self.spec, lens: (self.lens, lens), forget_rejects: self.forget_rejects }
+        Builder { spec: self.spec, lens: (self.lens, lens), forget_rejects: self.forget_rejects, store: self.store }
     }
 
     /// Checks the options and starts the accumulators.
@@ -121,23 +149,38 @@ impl<L: Lens> Builder<L> {
     pub fn build(self) -> Result<Pipeline<L>> {
         self.spec.validate()?;
         let poison = Arc::new(Poison::default());
-        let workers = self.spec.worker_count();
-        let (lanes, lane_ends) = lanes(workers);
-        let (done, results) = bounded(workers);
-        for (index, lane) in lane_ends.into_iter().enumerate() {
-            let (done, poison) = (done.clone(), poison.clone());
-            let accumulator = Accumulator::new(index, workers, lane);
-            start(format!("accumulate-{index}"), move || match catch_unwind(AssertUnwindSafe(|| accumulator.run())) {
-                Ok(partitions) => drop(done.send(partitions)),
-                Err(panic) => poison.set(Error::panicked(Stage::Accumulate, panic)),
-            })?;
-        }
+        let count = self.spec.worker_count();
+        let plan = Plan::new(self.spec.memory_limit, count)?;
+        let store: Arc<dyn RunStore> = match (self.store, &self.spec.spill_dir) {
+            (Some(store), _) => store,
+            (None, Some(folder)) => Arc::new(Disk::new(folder)?),
+            (None, None) => Arc::new(Disk::temporary()),
+        };
+        let (lanes, lane_ends) = lanes(count, &plan);
+        let (done, results) = bounded(count);
         let stats = Arc::new(Stats::default());
         stats.enter(Stage::Accumulate);
         let ledger = Arc::new(Ledger { forget_rejects: self.forget_rejects, ..Ledger::default() });
-        let router = Router::new(&self.spec, lanes.clone(), stats.clone(), ledger.clone());
+        let mut jobs = Vec::with_capacity(count);
+        for (index, lane) in lane_ends.into_iter().enumerate() {
+            let (job, taken) = unbounded();
+            jobs.push(job);
+            let router = Router::new(&self.spec, stats.clone(), ledger.clone());
+            let accumulator = Accumulator::new(index, count, &plan, store.clone());
+            let worker = Worker::new(router, accumulator, lane, lanes.clone());
+            let (done, poison) = (done.clone(), poison.clone());
+            start(format!("worker-{index}"), move || match catch_unwind(AssertUnwindSafe(|| worker.run(&taken))) {
+                // Nobody waits for the partitions of a run that has ended.
+                Ok(Ok(partitions)) => drop(partitions.map(|partitions| done.send(partitions))),
+                Ok(Err(error)) => poison.set(error),
+                Err(panic) => poison.set(Error::panicked(Stage::Accumulate, panic)),
+            })?;
+        }
+        let router = Router::new(&self.spec, stats.clone(), ledger.clone());
         let pushed = Arc::new(Origin { name: "pushed".to_owned() });
-        let state = Running { lanes, router, results };
+        stats.share(plan.budget.clone(), store.clone());
+        let resources = Resources { store: Arc::new(Tiered::new(plan.budget.clone(), store)), plan };
+        let state = Running { lanes, router, jobs, results, resources };
         Ok(Pipeline { spec: self.spec, lens: self.lens, state, stats, ledger, poison, pushed, pushed_rows: 0, inputs: Vec::new() })
     }
 }
@@ -163,7 +206,10 @@ pub struct Pipeline<L = ()> {
 struct Running {
     lanes: Lanes,
     router: Router,
-    results: Receiver<Vec<(usize, Partition)>>,
+    /// One for each worker.
+    jobs: Vec<Sender<Job>>,
+    results: Receiver<Vec<Closed>>,
+    resources: Resources,
 }
 
 impl Pipeline {
@@ -193,7 +239,8 @@ impl<L: Lens> Pipeline<L> {
         if self.pushed_rows > 0 && !self.inputs.contains(&self.pushed.name) {
             self.inputs.push(self.pushed.name.clone());
         }
-        self.state.router.route(&batch).map_err(|e| self.fail(e))
+        let Running { router, lanes, .. } = &mut self.state;
+        router.route(&batch, lanes).map_err(|e| self.fail(e))
     }
 
     /// Reads files, folders, globs or `-`, with the columns and batch size of the spec; see [`Files::find`].
@@ -212,25 +259,13 @@ impl<L: Lens> Pipeline<L> {
         let workers = self.spec.worker_count();
         self.inputs.extend(source.inputs());
         self.stats.expect_bytes(source.size_bytes().unwrap_or(0));
-        let source: Arc<Mutex<Numbered<dyn Source>>> = Arc::new(Mutex::new(Numbered { chunk: 0, source }));
         let (done, ended) = bounded(workers);
-        for index in 0..workers {
-            let (source, done, poison, stats) = (source.clone(), done.clone(), self.poison.clone(), self.stats.clone());
-            let mut router = Router::new(&self.spec, self.state.lanes.clone(), stats.clone(), self.ledger.clone());
-            start(format!("route-{index}"), move || {
-                let mut chunk = 0;
-                match catch_unwind(AssertUnwindSafe(|| decode(&source, &mut chunk, &mut router, &poison, &stats))) {
-                    Ok(Ok(())) => {}
-                    Ok(Err(error)) => poison.set_in_chunk(chunk, error),
-                    Err(panic) => poison.set_in_chunk(chunk, Error::panicked(Stage::Source, panic)),
-                }
-                // The caller may have stopped listening after a failure.
-                let _ = done.send(());
-            })
-            // Threads that did start must not go on as if nothing were missing.
-            .inspect_err(|_| self.poison.set(Error::internal("not all threads could be started")))?;
+        let decoding = Arc::new(Decoding::new(source, self.poison.clone(), self.stats.clone(), done));
+        for jobs in &self.state.jobs {
+            // A worker that is gone has left its cause in the poison.
+            let _ = jobs.send(Job::Decode(decoding.clone()));
         }
-        drop(done);
+        drop(decoding);
         let mut running = workers;
         while running > 0 {
             match ended.recv_timeout(POISON_POLL) {
@@ -261,42 +296,43 @@ impl<L: Lens> Pipeline<L> {
     /// Ends the input and computes the answers.
     ///
     /// # Errors
-    /// A customer who is not valid in a window under [`OnBadRow::Fail`], windows that cannot be, or a failure elsewhere.
+    /// A customer who is not valid in a window under [`OnBadRow::Fail`], windows that cannot be, or a failure
+    /// elsewhere.
     pub fn finish(self) -> Result<Audit<L::Answer>>
     where
         L::Answer: Send,
     {
+        self.finish_into(None)
+    }
+
+    /// The same, and writes the RFM rows to a table on the way, in the engine's order: that saves the pass that
+    /// [`Audit::write_rfm`] makes.
+    ///
+    /// # Errors
+    /// Those of [`finish`](Pipeline::finish), and of writing.
+    pub fn finish_into(self, rfm: Option<&mut TableWriter>) -> Result<Audit<L::Answer>>
+    where
+        L::Answer: Send,
+    {
         let Pipeline { spec, lens, state, stats, ledger, poison, mut inputs, .. } = self;
-        let Running { lanes, mut router, results } = state;
-        let workers = spec.worker_count();
-        if poison.is_set() || router.flush().is_err() {
+        let Running { mut lanes, mut router, jobs, results, resources } = state;
+        if poison.is_set() || router.flush(&mut lanes).is_err() {
             return Err(poison.take());
         }
+        jobs.iter().for_each(|jobs| drop(jobs.send(Job::Finish)));
         drop((router, lanes));
-        let mut partitions: Vec<Partition> = std::iter::repeat_with(Partition::default).take(PARTITIONS).collect();
-        for _ in 0..workers {
-            for (number, partition) in results.recv().map_err(|_| poison.take())? {
-                partitions[number] = partition;
-            }
+        let mut partitions = Vec::with_capacity(PARTITIONS);
+        for _ in &jobs {
+            partitions.extend(results.recv().map_err(|_| poison.take())?);
         }
-        let customers = partitions.iter().map(|p| p.state.customers.len() as u64).sum();
-        stats.set_customers(customers);
-        tracing::debug!(customers, "accumulated");
         let keys = ledger.keys.lock().map_or(None, |keys| *keys);
         let (windows, first_key) = spec.windows.resolve(keys)?;
-
-        let threads = if spec.finishes_in_parallel(customers) { workers } else { 1 };
-        let answers = catch_unwind(AssertUnwindSafe(|| {
-            with_threads(threads, |parallel| {
-                stats.enter(Stage::Finalize);
-                let (blocks, left_out) = finalize_all(partitions, &windows, first_key, &stats, parallel);
-                if let (OnBadRow::Fail, Some(first)) = (spec.on_bad_row, left_out.first()) {
-                    return Err(first.clone().into_error().help(REJECT_HELP).stage(Stage::Finalize));
-                }
-                Ok((reduce(&spec, blocks, &windows, &lens, &stats, parallel)?, left_out))
-            })
-        }));
-        let (reduced, left_out) = answers.unwrap_or_else(|panic| Err(Error::panicked(Stage::Lens, panic)))?;
+        let finalizer = Finalizer { windows, first_key };
+        // Each row has at most one customer of its own.
+        let threads = if spec.finishes_in_parallel(stats.snapshot().rows_accepted) { spec.worker_count() } else { 1 };
+        let reduced =
+            catch_unwind(AssertUnwindSafe(|| with_pool(threads, || reduce(&spec, partitions, &resources, finalizer, &lens, &stats, rfm))));
+        let reduced = reduced.unwrap_or_else(|panic| Err(Error::panicked(Stage::Lens, panic)))?;
 
         let mut rejects = ledger.rejects.lock().map(|mut rejects| std::mem::take(&mut *rejects)).unwrap_or_default();
         rejects.sort_unstable();
@@ -307,41 +343,14 @@ impl<L: Lens> Pipeline<L> {
             rows_read: snapshot.rows_read,
             rows_accepted: snapshot.rows_accepted,
             rows_rejected: snapshot.rows_rejected,
-            customers,
+            customers: snapshot.customers,
         };
-        let report = Report::new(input, &windows, reduced.lens1, reduced.lens2, reduced.warnings, &left_out);
+        let windows = &reduced.pieces.finalizer().windows;
+        let report = Report::new(input, windows, reduced.lens1, reduced.lens2, reduced.warnings, &reduced.left_out);
         if !ledger.forget_rejects {
-            rejects.extend(left_out);
+            rejects.extend(reduced.left_out);
         }
         stats.enter(Stage::Report);
-        Ok(Audit::new(report, windows, reduced.blocks, rejects, reduced.custom, threads))
+        Ok(Audit::new(report, reduced.pieces, rejects, reduced.custom, threads))
     }
-}
-
-/// What a decoding thread does: take the next chunk, decode it, route its batches, until the source or the run ends. `chunk` is the
-/// number of the chunk at hand, for whoever has to say where it failed.
-fn decode(source: &Mutex<Numbered<dyn Source>>, chunk: &mut u64, router: &mut Router, poison: &Poison, stats: &Stats) -> Result<()> {
-    let over = || Error::ended(Stage::Source);
-    loop {
-        let next = {
-            let mut source = source.lock().map_err(|_| over())?;
-            source.chunk += 1;
-            *chunk = source.chunk;
-            if poison.stops(*chunk) {
-                return Err(over());
-            }
-            source.source.next_chunk().map_err(|e| e.stage(Stage::Source))?
-        };
-        let Some(undecoded) = next else { return router.flush() };
-        let bytes = undecoded.bytes();
-        let mut sink = |batch| if poison.stops(*chunk) { Err(over()) } else { router.route(&batch) };
-        undecoded.decode(&mut sink).map_err(|e| e.stage(Stage::Source))?;
-        stats.count_bytes(bytes);
-    }
-}
-
-/// A source whose chunks are counted.
-struct Numbered<S: ?Sized> {
-    chunk: u64,
-    source: S,
 }

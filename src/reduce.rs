@@ -1,87 +1,81 @@
-//! Reduce: partitions → blocks → merged partials → answers. The last stage that computes; [`report`](crate::report) only shows.
+//! Reduce: partitions → pieces → merged partials → answers. The last stage that computes; [`report`](crate::report) only shows.
 //!
-//! Two passes over the blocks, both in parallel and both insensitive to order: the first finalizes each partition and counts what the
-//! scores depend on; the last scores each block and lets the remaining lenses observe it. Where too many values differ to count each of
-//! them, there are passes in between that count those around the ones that matter.
+//! Two passes, both in parallel and both insensitive to order: the first finishes each partition, cuts it into [`Pieces`] and counts what
+//! the scores depend on; the second scores each block, lets the remaining lenses observe it, and writes its rows where that is wanted.
 
-use crate::accumulate::Partition;
-use crate::calendar::Window;
-use crate::error::Result;
-use crate::finalize::{Block, finalize};
+use crate::accumulate::{Closed, States};
+use crate::error::{Result, Stage};
+use crate::finalize::{Block, Finalizer};
 use crate::lens::Lens;
 use crate::lens::comparison::{Change, Comparison};
 use crate::lens::refining::{Refinements, Refining};
 use crate::lens::single_period::{Distribution, Lens1Metrics, SinglePeriod, SortedMeasures};
 use crate::merge::Merge;
-use crate::reject::Reject;
-use crate::score::Scorer;
+use crate::pieces::{Held, Piece, Pieces, Span, Workspace, share_out};
+use crate::reject::{OnBadRow, REJECT_HELP, Reject};
+use crate::report::rows::Rfm;
+use crate::report::stream::Stream;
+use crate::report::table::TableWriter;
 use crate::spec::Spec;
+use crate::spill::{FRAME_CUSTOMERS, Held as InMemory, Place, Plan, Run, RunStore, RunWriter, Sorted, encode, merge};
 use crate::stats::Stats;
-use rayon::prelude::*;
-
-/// The most distinct values that the histograms of all windows and threads count one by one, together.
-const MAX_VALUES: usize = 1 << 22;
+use std::sync::{Arc, Mutex};
 
 /// What a run found out.
 pub(crate) struct Reduced<A> {
-    /// In the order of partitions, with scores.
-    pub(crate) blocks: Vec<Block>,
+    /// With scorers.
+    pub(crate) pieces: Pieces,
     pub(crate) lens1: Vec<Lens1Metrics>,
     pub(crate) lens2: Vec<Change>,
     pub(crate) warnings: Vec<String>,
+    /// Customers left out of a window, sorted.
+    pub(crate) left_out: Vec<Reject>,
     pub(crate) custom: A,
 }
 
-/// Finalizes the partitions. Rejected customers come sorted.
-pub(crate) fn finalize_all(
-    partitions: Vec<Partition>,
-    windows: &[Window],
-    first_key: u32,
-    stats: &Stats,
-    parallel: bool,
-) -> (Vec<Block>, Vec<Reject>) {
-    let one = |partition: Partition| {
-        let finished = finalize(partition, windows, first_key);
-        stats.partition_finished();
-        finished
-    };
-    let finished: Vec<(Block, Vec<Reject>)> =
-        if parallel { partitions.into_par_iter().map(one).collect() } else { partitions.into_iter().map(one).collect() };
-    let (blocks, rejects): (Vec<_>, Vec<_>) = finished.into_iter().unzip();
-    let mut rejects: Vec<Reject> = rejects.into_iter().flatten().collect();
-    rejects.sort_unstable();
-    (blocks, rejects)
-}
-
-/// Asks the built-in lenses and the caller's own.
+/// Finishes the partitions, asks the built-in lenses and the caller's own, on the threads of the current pool.
 pub(crate) fn reduce<L: Lens>(
     spec: &Spec,
-    mut blocks: Vec<Block>,
-    windows: &[Window],
+    partitions: Vec<Closed>,
+    memory: &Resources,
+    finalizer: Finalizer,
     custom: &L,
     stats: &Stats,
-    parallel: bool,
+    rfm: Option<&mut TableWriter>,
 ) -> Result<Reduced<L::Answer>> {
-    stats.enter(crate::error::Stage::Lens);
-    let threads = if parallel { rayon::current_num_threads() } else { 1 };
-    let first = (SinglePeriod::sharing(MAX_VALUES, windows.len(), threads), Comparison::new(windows));
-    let partial = observe_all(&first, &mut blocks, windows, parallel, |_| ());
-    let (measures, migrations) = first.finish(windows, partial);
-    let mut refining = Refining::new(measures, spec.bins, &spec.percentiles, parallel);
+    stats.enter(Stage::Finalize);
+    let windows = finalizer.windows.clone();
+    let threads = rayon::current_num_threads();
+    let first = (SinglePeriod::sharing(memory.plan.histogram_values, windows.len(), threads), Comparison::new(&windows));
+    let (mut pieces, partial, left_out) = finish_partitions(partitions, memory, finalizer, &first, stats)?;
+    if let (OnBadRow::Fail, Some(first)) = (spec.on_bad_row, left_out.first()) {
+        return Err(first.clone().into_error().help(REJECT_HELP).stage(Stage::Finalize));
+    }
+    stats.enter(Stage::Lens);
+    let (measures, migrations) = first.finish(&windows, partial);
+    let mut refining = Refining::new(measures, spec.bins, &spec.percentiles, threads > 1);
     while refining.needs_pass() {
-        let pass = fold_all(&mut blocks, parallel, || refining.pass(), |pass, block| Refinements::observe(pass, block));
-        refining.absorb(pass);
+        refining.absorb(pass(&pieces, || refining.pass(), Refinements::observe)?);
     }
     let sorted = refining.finish();
-    let scorers: Vec<Scorer> = sorted.iter().map(|s| s.scorer(spec.bins)).collect();
+    pieces.scorers = sorted.iter().map(|s| s.scorer(spec.bins)).collect();
 
-    stats.enter(crate::error::Stage::Reduce);
+    stats.enter(Stage::Reduce);
     let second = (Distribution, custom);
-    let partial = observe_all(&second, &mut blocks, windows, parallel, |block| {
-        score(block, &scorers);
-        stats.partition_finished();
-    });
-    let (distributions, custom) = second.finish(windows, partial);
+    let partial = match rfm {
+        None => observe(&pieces, &second, stats)?,
+        Some(table) => {
+            let spans = Span::cut(&pieces.rows(), table.rows_per_part());
+            let mut stream = Stream::new(&pieces, Rfm::new(&windows), &second, spans);
+            match table.write_stream_with(&mut stream, memory.plan.groups) {
+                Ok(()) => stream.into_partial(),
+                // Whoever reads the rows has had enough of them; the answers are for somebody else. The table says so at its end.
+                Err(error) if error.is_broken_pipe() => observe(&pieces, &second, stats)?,
+                Err(error) => return Err(error),
+            }
+        }
+    };
+    let (distributions, custom) = second.finish(&windows, partial);
 
     let ranks = |s: &SortedMeasures, distribution| Lens1Metrics::new(&s.frequency, &s.spend, &spec.percentiles, distribution);
     let lens1: Vec<Lens1Metrics> = sorted.iter().zip(distributions).map(|(s, d)| ranks(s, d)).collect();
@@ -92,50 +86,130 @@ pub(crate) fn reduce<L: Lens>(
         warnings.extend(change.warnings(&windows[at].name, &windows[at + 1].name, sales[at]));
         lens2.push(change);
     }
-    Ok(Reduced { blocks, lens1, lens2, warnings, custom })
+    Ok(Reduced { pieces, lens1, lens2, warnings, left_out, custom })
 }
 
-fn observe_all<L: Lens>(
+/// The first pass. Rejected customers come sorted.
+fn finish_partitions<L: Lens>(
+    partitions: Vec<Closed>,
+    memory: &Resources,
+    finalizer: Finalizer,
     lens: &L,
-    blocks: &mut [Block],
-    windows: &[Window],
-    parallel: bool,
-    prepare: impl Fn(&mut Block) + Sync,
-) -> L::Partial {
-    let observe = |partial: &mut L::Partial, block: &mut Block| {
-        prepare(block);
-        lens.observe(partial, block);
+    stats: &Stats,
+) -> Result<(Pieces, L::Partial, Vec<Reject>)> {
+    let windows = &finalizer.windows;
+    let mut partitions = partitions;
+    partitions.sort_by_key(|(number, ..)| *number);
+    let places: Vec<Mutex<(Option<Closed>, Vec<Piece>)>> = partitions.into_iter().map(|p| Mutex::new((Some(p), Vec::new()))).collect();
+    let start = || (Block::default(), lens.empty(windows), Vec::new());
+    let finish = |(block, partial, rejects): &mut (Block, L::Partial, Vec<Reject>), at: usize| {
+        let Ok(mut place) = places[at].lock() else { return Ok(()) };
+        let Some((_, partition, reserved)) = place.0.take() else { return Ok(()) };
+        let pieces = &mut place.1;
+        let mut observe = |states: &States| {
+            finalizer.fill(states, block, Some(&mut |reject| rejects.push(reject)));
+            lens.observe(partial, block);
+            stats.count_customers(states.len() as u64);
+            block.len()
+        };
+        let (states, runs) = partition.into_states(FRAME_CUSTOMERS);
+        drop(reserved);
+        if runs.is_empty() {
+            for states in states {
+                let rows = observe(&states);
+                pieces.push(Piece { rows, held: memory.hold(states)? });
+            }
+        } else {
+            memory.merge(states, runs, |states| {
+                let rows = observe(states);
+                pieces.push(Piece { rows, held: Held::Frame(memory.frame(states)?) });
+                Ok(())
+            })?;
+        }
+        stats.partition_finished();
+        Ok(())
     };
-    fold_all(blocks, parallel, || lens.empty(windows), observe)
+    let done = share_out(rayon::current_num_threads(), places.len(), start, finish).map_err(|e| e.stage(Stage::Finalize))?;
+    let (mut all, mut rejects) = (lens.empty(windows), Vec::new());
+    for (_, partial, refused) in done {
+        all.merge(partial);
+        rejects.extend(refused);
+    }
+    rejects.sort_unstable();
+    let pieces = places.into_iter().filter_map(|place| place.into_inner().ok()).flat_map(|(_, pieces)| pieces).collect();
+    Ok((Pieces::new(pieces, finalizer, memory.store.clone()), all, rejects))
 }
 
-fn fold_all<P: Merge + Send>(
-    blocks: &mut [Block],
-    parallel: bool,
-    empty: impl Fn() -> P + Sync,
-    observe: impl Fn(&mut P, &mut Block) + Sync,
-) -> P {
-    let fold = |chunk: &mut [Block]| {
-        let mut partial = empty();
-        chunk.iter_mut().for_each(|block| observe(&mut partial, block));
-        partial
-    };
-    let merge = |mut a: P, b: P| {
-        a.merge(b);
-        a
-    };
-    if parallel {
-        // A chunk a thread makes few partials; they can be large.
-        let chunk = blocks.len().div_ceil(4 * rayon::current_num_threads()).max(1);
-        blocks.par_chunks_mut(chunk).map(fold).reduce(&empty, merge)
-    } else {
-        fold(blocks)
+/// What finishing has to work with.
+pub(crate) struct Resources {
+    pub(crate) plan: Plan,
+    /// Takes what does not fit as it is: packed, three times as much stays in memory.
+    pub(crate) store: Arc<dyn RunStore>,
+}
+
+impl Resources {
+    /// Keeps states: as they are, or packed when memory is short.
+    fn hold(&self, states: States) -> Result<Held> {
+        match self.plan.budget.reserve(states.memory() as u64) {
+            Some(reserved) => Ok(Held::States { states: Box::new(states), _reserved: reserved }),
+            None => self.frame(&states).map(Held::Frame),
+        }
+    }
+
+    fn frame(&self, states: &States) -> Result<Place> {
+        let mut bytes = Vec::new();
+        encode(states, 0..states.len(), &mut bytes)?;
+        self.store.put(&bytes)
+    }
+
+    /// Merges what a partition has in memory with its runs; where they are too many to read at once, some of them first.
+    fn merge(&self, states: Vec<States>, mut runs: Vec<Run>, emit: impl FnMut(&States) -> Result<()>) -> Result<()> {
+        let store = &*self.store;
+        loop {
+            let mut memory = 0;
+            let fit = runs.iter().take_while(|run| {
+                memory += run.memory();
+                memory <= self.plan.merge_memory
+            });
+            let fit = fit.count().max(2);
+            if fit >= runs.len() {
+                break;
+            }
+            let some: Vec<_> = runs.drain(..fit).map(|run| Box::new(run.read(store)) as _).collect();
+            let mut writer = RunWriter::new(store);
+            merge(some, FRAME_CUSTOMERS, |states| writer.write(states))?;
+            runs.push(writer.finish());
+        }
+        let mut streams: Vec<Box<dyn Sorted + '_>> = vec![Box::new(InMemory(states.into_iter()))];
+        streams.extend(runs.into_iter().map(|run| Box::new(run.read(store)) as _));
+        merge(streams, FRAME_CUSTOMERS, emit)
     }
 }
 
-fn score(block: &mut Block, scorers: &[Scorer]) {
-    for (window, scorer) in block.windows.iter_mut().zip(scorers) {
-        let values = window.recency_days.iter().zip(&window.frequency).zip(&window.monetary);
-        window.scores = values.map(|((&r, &f), &m)| scorer.score(r.into(), f, m)).collect();
-    }
+/// A pass over unscored blocks.
+fn pass<P: Merge + Send>(pieces: &Pieces, empty: impl Fn() -> P + Sync, observe: impl Fn(&mut P, &Block) + Sync) -> Result<P> {
+    let start = || (Workspace::default(), empty());
+    let done = share_out(rayon::current_num_threads(), pieces.len(), start, |(workspace, partial), at| {
+        observe(partial, pieces.block(at, workspace)?);
+        Ok(())
+    })?;
+    Ok(done.into_iter().fold(empty(), |mut all, (_, partial)| {
+        all.merge(partial);
+        all
+    }))
+}
+
+/// A pass over scored blocks.
+fn observe<L: Lens>(pieces: &Pieces, lens: &L, stats: &Stats) -> Result<L::Partial> {
+    let windows = &pieces.finalizer().windows;
+    let start = || (Workspace::default(), lens.empty(windows));
+    let done = share_out(rayon::current_num_threads(), pieces.len(), start, |(workspace, partial), at| {
+        lens.observe(partial, pieces.scored(at, workspace)?);
+        stats.partition_finished();
+        Ok(())
+    })?;
+    Ok(done.into_iter().fold(lens.empty(windows), |mut all, (_, partial)| {
+        all.merge(partial);
+        all
+    }))
 }

@@ -3,18 +3,19 @@
 //! [`finish`] is the arithmetic of one customer, used by the pipeline and by [`calculate_rfm`]; the functions on slices are for callers
 //! who hold everything in memory, with the parameters and defaults of the Python library's.
 
-use crate::accumulate::{Addend, Partition};
+use crate::accumulate::State;
 use crate::calendar::{self, DAY, Window};
 use crate::error::{Error, Result};
-use crate::finalize::{Block, finalize};
+use crate::finalize::{Block, Finalizer};
 use crate::lens::order_stats::{Histogram, Ranks};
 use crate::money::{Amount, Money, Total};
 use crate::reject::{Reason, Reject};
-use crate::route::rows::{reference, reference_time};
-use crate::route::{PARTITIONS, hash_id, partition_of};
+use crate::route::rows::{Addend, Amounts, reference, reference_time, split_view};
+use crate::route::{PARTITIONS, hash_id, hash_in_partition, partition_of};
 use crate::score::Scorer;
 use crate::source::NO_TIMESTAMP;
 use crate::spec::{Parallelism, validate_bins};
+use crate::spill::FRAME_CUSTOMERS;
 use arrow::array::builder::make_view;
 use chrono::NaiveDateTime;
 use rayon::prelude::*;
@@ -391,7 +392,7 @@ pub(crate) fn finish(total: Total, orders: i64, reference: i64, observation_end:
 /// A transaction after `observation_end`; a customer without orders, with negative spend, or with a negative recency; 0 workers.
 pub fn calculate_rfm(periods: &[PeriodAggregation], observation_end: NaiveDateTime, parallelism: &Parallelism) -> Result<Vec<RfmMetrics>> {
     let end = in_range(observation_end)?;
-    let mut partitions: Vec<Partition> = std::iter::repeat_with(Partition::default).take(PARTITIONS).collect();
+    let mut partitions: Vec<State> = std::iter::repeat_with(State::default).take(PARTITIONS).collect();
     for period in periods {
         let last = period.last_transaction_ts.map_or(NO_TIMESTAMP, calendar::from_datetime);
         if last > end {
@@ -402,18 +403,24 @@ pub fn calculate_rfm(periods: &[PeriodAggregation], observation_end: NaiveDateTi
         let orders = i64::try_from(period.total_orders).unwrap_or(i64::MAX);
         let id = period.customer_id.as_bytes();
         let (hash, long) = (hash_id(id), if id.len() > crate::route::rows::INLINE { id } else { &[] });
-        let state = &mut partitions[partition_of(hash)].state;
-        let customer = state.customer(hash, make_view(id, 0, 0), long);
+        let state = &mut partitions[partition_of(hash)];
+        let customer = state.customer(hash_in_partition(hash), split_view(make_view(id, 0, 0)), long);
         let Amount { cents, fraction } = period.total_spend;
         let start = calendar::from_datetime(period.period_start);
         let reference = reference(last, calendar::from_datetime(period.period_end));
-        state.fold(customer, Addend { window: 0, start, reference, orders, cents, fraction });
+        state.fold(customer, Addend { window: 0, start, reference, amounts: Amounts { orders, cents, fraction } });
     }
-    let customers = partitions.iter().map(|p| p.state.customers.len() as u64).sum();
-    let window = [Window { name: "the observation period".to_owned(), start: i64::MIN, end: i64::MAX, observation_end: end }];
-    let finish = |partition| {
-        let (block, rejects) = finalize(partition, &window, 0);
-        (metrics_of(&block, observation_end), rejects.into_iter().min())
+    let customers = partitions.iter().map(|state| state.len() as u64).sum();
+    let window = Window { name: "the observation period".to_owned(), start: i64::MIN, end: i64::MAX, observation_end: end };
+    let finalizer = Finalizer { windows: vec![window], first_key: 0 };
+    let finish = |state: State| {
+        let (mut block, mut metrics, mut least) = (Block::default(), Vec::new(), None::<Reject>);
+        for states in state.into_states(FRAME_CUSTOMERS) {
+            finalizer.fill(&states, &mut block, Some(&mut |reject| least = least.take().into_iter().chain([reject]).min()));
+            block.set_ids(&states);
+            metrics.extend(metrics_of(&block, observation_end));
+        }
+        (metrics, least)
     };
     with_threads(parallelism.workers_for(customers)?, |parallel| {
         let (finished, rejects): (Vec<Vec<RfmMetrics>>, Vec<Option<Reject>>) =
@@ -432,21 +439,19 @@ pub fn calculate_rfm(periods: &[PeriodAggregation], observation_end: NaiveDateTi
     })
 }
 
-fn metrics_of(block: &Block, observation_end: NaiveDateTime) -> Vec<RfmMetrics> {
-    let window = &block.windows[0];
-    let metrics = (0..window.len()).map(|i| {
-        let (monetary, total_spend) = window.money(i);
+fn metrics_of(block: &Block, observation_end: NaiveDateTime) -> impl Iterator<Item = RfmMetrics> {
+    (0..block.len()).map(move |row| {
+        let (monetary, total_spend) = block.money(row);
         RfmMetrics {
-            customer_id: block.id(window.customer[i]),
-            recency_days: window.recency_days[i].into(),
-            frequency: window.frequency[i].unsigned_abs(),
+            customer_id: block.id(block.customer[row]),
+            recency_days: block.recency_days[row].into(),
+            frequency: block.frequency[row].unsigned_abs(),
             monetary,
-            observation_start: calendar::to_datetime(window.observation_start[i]),
+            observation_start: calendar::to_datetime(block.observation_start[row]),
             observation_end,
             total_spend,
         }
-    });
-    metrics.collect()
+    })
 }
 
 /// Scores every customer against all others; sorted by `customer_id` as bytes. See [`Scorer`] for the method.

@@ -5,6 +5,7 @@ use crate::error::{Error, Result};
 use crate::reject::OnBadRow;
 use crate::source::ColumnMap;
 use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
 
 /// The shares of customers, in percent, whose share of revenue Lens 1 reports by default.
 pub const DEFAULT_PERCENTILES: [u32; 2] = [10, 20];
@@ -29,6 +30,10 @@ pub struct Spec {
     pub parallel: Parallel,
     /// Rows that a reader decodes at a time.
     pub batch_rows: usize,
+    /// Bytes of memory that the whole process may take up; `None` is 70 % of what the machine or its container has.
+    pub memory_limit: Option<u64>,
+    /// The folder to spill into; `None` is the system's for temporary files.
+    pub spill_dir: Option<PathBuf>,
 }
 
 impl Default for Spec {
@@ -42,6 +47,8 @@ impl Default for Spec {
             workers: None,
             parallel: Parallel::default(),
             batch_rows: 8_192,
+            memory_limit: None,
+            spill_dir: None,
         }
     }
 }

@@ -1,16 +1,18 @@
 //! The stages one at a time, for benches and profilers: what [`pipeline`](crate::pipeline) runs all at once. Not part of the API.
 
-use crate::accumulate::Partition;
+use crate::accumulate::{Partition, States};
 use crate::calendar::{Window, Windows};
 use crate::error::Result;
-use crate::finalize::{Block, finalize};
+use crate::finalize::{Block, Finalizer};
 use crate::lens::Lens;
 use crate::lens::comparison::Comparison;
 use crate::lens::single_period::SinglePeriod;
-use crate::route::lane::{Delivery, lanes};
+use crate::route::lane::{Delivery, Outlet};
+use crate::route::rows::Rows;
 use crate::route::{Ledger, PARTITIONS, Router};
 use crate::source::{PeriodBatch, Source};
 use crate::spec::Spec;
+use crate::spill::FRAME_CUSTOMERS;
 use crate::stats::Stats;
 use std::sync::Arc;
 
@@ -18,7 +20,7 @@ use std::sync::Arc;
 pub struct Routed(Vec<Delivery>);
 
 /// Accumulated partitions.
-pub struct Accumulated(Vec<Partition>);
+pub struct Accumulated(Vec<Vec<States>>);
 
 /// Source: decodes everything.
 ///
@@ -35,47 +37,57 @@ pub fn decode(source: &mut dyn Source) -> Result<Vec<PeriodBatch>> {
     Ok(batches)
 }
 
-/// Route: hashes and scatters, over a lane to one receiver.
+/// Route: hashes and scatters.
 ///
 /// # Errors
 /// A bad row.
 pub fn route(spec: &Spec, batches: &[PeriodBatch]) -> Result<Routed> {
-    let (lanes, mut ends) = lanes(1);
-    let mut router = Router::new(spec, lanes, Arc::new(Stats::default()), Arc::new(Ledger::default()));
-    std::thread::scope(|scope| {
-        let end = ends.remove(0);
-        let taken = scope.spawn(move || end.receiver.iter().collect());
-        for batch in batches {
-            router.route(batch)?;
-        }
-        router.flush()?;
-        drop(router);
-        let taken = taken.join();
-        Ok(Routed(taken.map_err(|panic| crate::Error::panicked(crate::error::Stage::Route, panic))?))
-    })
+    let mut router = Router::new(spec, Arc::new(Stats::default()), Arc::new(Ledger::default()));
+    let mut routed = Routed(Vec::new());
+    for batch in batches {
+        router.route(batch, &mut routed)?;
+    }
+    router.flush(&mut routed)?;
+    Ok(routed)
+}
+
+impl Outlet for Routed {
+    fn empty(&mut self) -> Rows {
+        Rows::with_capacity(128)
+    }
+
+    fn take(&mut self, partition: usize, rows: Rows) -> Result<()> {
+        self.0.push(Delivery { partition, rows });
+        Ok(())
+    }
 }
 
 /// Accumulate: folds rows into states.
 pub fn accumulate(Routed(deliveries): Routed) -> Accumulated {
     let mut partitions: Vec<Partition> = std::iter::repeat_with(Partition::default).take(PARTITIONS).collect();
     for Delivery { partition, rows } in deliveries {
-        partitions[partition].take(rows, drop);
+        partitions[partition].take(rows, 4_096, drop);
     }
-    partitions.iter_mut().for_each(|partition| partition.fold(drop));
-    Accumulated(partitions)
+    Accumulated(partitions.into_iter().map(|partition| partition.into_states(FRAME_CUSTOMERS).0).collect())
 }
 
 /// Finalize: states to blocks.
 ///
 /// # Errors
 /// Windows that cannot be resolved.
-pub fn finalize_all(spec: &Spec, Accumulated(partitions): Accumulated) -> Result<(Vec<Window>, Vec<Block>)> {
+pub fn finalize_all(spec: &Spec, Accumulated(partitions): &Accumulated) -> Result<(Vec<Window>, Vec<Block>)> {
     let windows = match &spec.windows {
         Windows::List(list) => list.clone(),
         Windows::Every(_) => return Err(crate::Error::usage("give a list of windows")),
     };
-    let blocks = partitions.into_iter().map(|partition| finalize(partition, &windows, 0).0).collect();
-    Ok((windows, blocks))
+    let finalizer = Finalizer { windows, first_key: 0 };
+    let block = |states| {
+        let mut block = Block::default();
+        finalizer.fill(states, &mut block, None);
+        block
+    };
+    let blocks = partitions.iter().flatten().map(block).collect();
+    Ok((finalizer.windows, blocks))
 }
 
 /// Lens and reduce: Lens 1's and Lens 2's counts of all blocks.

@@ -3,10 +3,11 @@
 use crate::reject::Reason;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use crate::error::Stage;
+use crate::spill::{Budget, RunStore, peak_rss};
 
 /// Counters of a run, shared by its threads. Reading them costs nothing to the run.
 #[derive(Debug, Default)]
@@ -19,6 +20,7 @@ pub struct Stats {
     partitions_finished: AtomicU64,
     stage: AtomicU8,
     rejected: Mutex<BTreeMap<Reason, u64>>,
+    memory: OnceLock<(Budget, Arc<dyn RunStore>)>,
 }
 
 /// The counters at one moment.
@@ -38,6 +40,14 @@ pub struct Snapshot {
     pub customers: u64,
     /// Partitions finished, of [`PARTITIONS`](crate::route::PARTITIONS).
     pub partitions_finished: u64,
+    /// Bytes written to the spill folder.
+    pub bytes_spilled: u64,
+    /// Runs spilled: sorted states of one partition each.
+    pub runs: u64,
+    /// The most bytes that states took up at once, by the run's own account.
+    pub peak_reserved: u64,
+    /// The most bytes of memory that the process ever took up; 0 where the system does not tell.
+    pub peak_rss: u64,
 }
 
 const STAGES: [Stage; 7] = [Stage::Source, Stage::Route, Stage::Accumulate, Stage::Finalize, Stage::Lens, Stage::Reduce, Stage::Report];
@@ -54,6 +64,10 @@ impl Stats {
             bytes_total: load(&self.bytes_total),
             customers: load(&self.customers),
             partitions_finished: load(&self.partitions_finished),
+            bytes_spilled: self.memory.get().map_or(0, |(_, store)| load(&store.counters().written)),
+            runs: self.memory.get().map_or(0, |(_, store)| load(&store.counters().runs)),
+            peak_reserved: self.memory.get().map_or(0, |(budget, _)| budget.peak()),
+            peak_rss: peak_rss().unwrap_or(0),
         }
     }
 
@@ -66,6 +80,12 @@ impl Stats {
         let at = STAGES.iter().position(|s| *s == stage).unwrap_or(0);
         self.stage.store(at as u8, Ordering::Relaxed);
         self.partitions_finished.store(0, Ordering::Relaxed);
+    }
+
+    /// Watches a run's memory, too.
+    pub(crate) fn share(&self, budget: Budget, store: Arc<dyn RunStore>) {
+        // A run has one budget and one store.
+        let _ = self.memory.set((budget, store));
     }
 
     pub(crate) fn count_rows(&self, read: u64, accepted: u64) {
@@ -87,8 +107,8 @@ impl Stats {
         self.bytes_total.fetch_add(bytes, Ordering::Relaxed);
     }
 
-    pub(crate) fn set_customers(&self, customers: u64) {
-        self.customers.store(customers, Ordering::Relaxed);
+    pub(crate) fn count_customers(&self, customers: u64) {
+        self.customers.fetch_add(customers, Ordering::Relaxed);
     }
 
     pub(crate) fn partition_finished(&self) {

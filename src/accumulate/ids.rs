@@ -1,86 +1,59 @@
-//! The ids of a partition: Arrow views, short ids inside them, long ids in blocks. No allocation per id.
+//! Where a partition's long ids lie: in blocks, found by their Arrow views. Short ids live inside their views. No allocation per id.
 
-use crate::route::rows::{INLINE, long_view, parts};
-use arrow::buffer::Buffer;
+use crate::route::rows::{INLINE, View, joined_view, long_view, parts, split_view};
 
-/// The first block of long ids; each next one is twice as large, up to [`MAX_BLOCK`].
+/// The first block; each next one is twice as large, up to [`MAX_BLOCK`].
 const MIN_BLOCK: usize = 1 << 10;
 const MAX_BLOCK: usize = 1 << 20;
 
-/// Ids by index.
+/// Bytes of ids that do not fit their views.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Ids {
-    views: Vec<u128>,
+pub(crate) struct LongIds {
     blocks: Vec<Vec<u8>>,
+    bytes: usize,
 }
 
-impl Ids {
-    pub(crate) fn len(&self) -> usize {
-        self.views.len()
-    }
-
-    pub(crate) fn views(&self) -> &[u128] {
-        &self.views
-    }
-
-    /// Appends an id; `long` holds its bytes where they are not in the view.
-    pub(crate) fn push(&mut self, view: u128, long: &[u8]) {
-        let view = if long.is_empty() { view } else { self.store(view, long) };
-        self.views.push(view);
-    }
-
-    fn store(&mut self, view: u128, long: &[u8]) -> u128 {
+impl LongIds {
+    /// Keeps a long id; gives its view here.
+    pub(crate) fn push(&mut self, view: View, id: &[u8]) -> View {
         let room = self.blocks.last().map_or(0, |block| block.capacity() - block.len());
-        if room < long.len() {
+        if room < id.len() {
             let size = self.blocks.last().map_or(MIN_BLOCK, |block| (block.capacity() * 2).min(MAX_BLOCK));
-            self.blocks.push(Vec::with_capacity(size.max(long.len())));
+            self.blocks.push(Vec::with_capacity(size.max(id.len())));
+            self.bytes += size.max(id.len());
         }
         let at = self.blocks.len() - 1;
         let block = &mut self.blocks[at];
         let offset = block.len() as u32;
-        block.extend_from_slice(long);
-        long_view(view, at as u32, offset)
+        block.extend_from_slice(id);
+        split_view(long_view(joined_view(view), at as u32, offset))
     }
 
-    /// Whether the id at an index is this one.
+    /// The bytes of a long id; nothing for one inside its view.
     #[inline]
-    pub(crate) fn is(&self, index: u32, view: u128, long: &[u8]) -> bool {
-        let own = self.views[index as usize];
-        if long.is_empty() { own == view } else { own as u64 == view as u64 && self.long(own) == long }
+    pub(crate) fn get(&self, view: View) -> &[u8] {
+        let (length, block, offset) = parts(joined_view(view));
+        if length <= INLINE { &[] } else { &self.blocks[block][offset..offset + length] }
     }
 
+    /// Whether a view of these is the id whose own view and, if long, bytes are given.
     #[inline]
-    fn long(&self, view: u128) -> &[u8] {
-        let (length, block, offset) = parts(view);
-        &self.blocks[block][offset..offset + length]
+    pub(crate) fn is(&self, own: View, view: View, long: &[u8]) -> bool {
+        if long.is_empty() { own == view } else { own[0] == view[0] && self.get(own) == long }
     }
 
-    /// The bytes of the id at an index, given room for a short one.
-    #[inline]
-    pub(crate) fn get<'a>(&'a self, index: usize, room: &'a mut [u8; 16]) -> &'a [u8] {
-        let view = self.views[index];
-        let length = view as u32 as usize;
-        if length > INLINE {
-            return self.long(view);
-        }
-        *room = view.to_le_bytes();
-        &room[4..4 + length]
+    /// Bytes set aside.
+    pub(crate) fn memory(&self) -> usize {
+        self.bytes
     }
+}
 
-    /// The bytes of the id at an index where they do not fit its view.
-    pub(crate) fn long_at(&self, index: usize) -> &[u8] {
-        let view = self.views[index];
-        if view as u32 as usize > INLINE { self.long(view) } else { &[] }
+/// The bytes of an id: the long ones given, or those inside the view, for which there is room.
+#[inline]
+pub(crate) fn id_bytes<'a>(view: View, long: &'a [u8], room: &'a mut [u8; 16]) -> &'a [u8] {
+    if !long.is_empty() {
+        return long;
     }
-
-    /// The id at an index as text.
-    pub(crate) fn text(&self, index: usize) -> String {
-        String::from_utf8_lossy(self.get(index, &mut [0; 16])).into_owned()
-    }
-
-    /// The same ids in another order, as Arrow views and the blocks of their long ones; nothing is copied but the views.
-    pub(crate) fn into_views(self, order: &[u32]) -> (Vec<u128>, Vec<Buffer>) {
-        let views = order.iter().map(|&i| self.views[i as usize]).collect();
-        (views, self.blocks.into_iter().map(Buffer::from_vec).collect())
-    }
+    *room = joined_view(view).to_le_bytes();
+    &room[4..4 + (view[0] as u32 as usize).min(INLINE)]
 }

@@ -1,59 +1,94 @@
 //! Accumulate: one thread owns some of the partitions and folds the rows that its lane brings into customers' states.
 //!
-//! Rows wait until a partition has enough of them to be worth pulling its table into the cache, then they are folded together. A
-//! [`Partition`] is the unit of everything after: finishing, and later spilling, saving and merging.
+//! Rows wait until a partition has about as many of them as it has customers. Then they are folded together, while the partition's table
+//! is in the cache: folded as they come, every row would miss the cache several times. A [`Partition`] is the unit of everything
+//! after: spilling, finishing, and later saving and merging.
 
 mod ids;
 mod state;
-#[allow(dead_code)]
 mod states;
 
-pub(crate) use ids::Ids;
-pub(crate) use state::{Addend, State};
-#[allow(unused_imports)]
+pub(crate) use state::State;
 pub(crate) use states::{Rest, States};
 
+use crate::error::{Result, Stage};
 use crate::merge::Merge;
 use crate::route::PARTITIONS;
-use crate::route::lane::{Delivery, Lane, Lanes};
-use crate::route::rows::{HISTORY, Rows};
+use crate::route::lane::Lanes;
+use crate::route::rows::{Addend, HISTORY, Rows};
+use crate::spill::{Budget, FRAME_CUSTOMERS, Plan, Reservation, Run, RunStore, RunWriter};
+use std::sync::Arc;
 
-/// Rows wait until there are this many, or one for every [`CUSTOMERS_PER_WAITING_ROW`] customers.
-const MIN_WAITING_ROWS: usize = 512;
-const CUSTOMERS_PER_WAITING_ROW: usize = 8;
+/// Rows wait until there are so many for every customer.
+const WAITING_ROWS_PER_CUSTOMER: usize = 2;
+/// Rows whose customers are looked up before any of them is folded: the misses of one lookup overlap with the next.
+const ROWS_AT_ONCE: usize = 64;
 
 /// The customers of one partition.
 #[derive(Debug, Default)]
 pub(crate) struct Partition {
-    pub(crate) state: State,
+    state: State,
     waiting: Vec<Rows>,
     waiting_rows: usize,
+    /// What has been spilled.
+    runs: Vec<Run>,
+    memory: usize,
 }
 
 impl Partition {
-    /// Takes rows in; folds them now or later.
-    pub(crate) fn take(&mut self, rows: Rows, recycle: impl FnMut(Rows)) {
+    /// Takes rows in; folds them now, or later when there are enough of them, and at least `waiting`.
+    pub(crate) fn take(&mut self, rows: Rows, waiting: usize, recycle: impl FnMut(Rows)) {
         self.waiting_rows += rows.rows.len();
+        self.memory += rows.memory();
         self.waiting.push(rows);
-        if self.waiting_rows >= MIN_WAITING_ROWS.max(self.state.customers.len() / CUSTOMERS_PER_WAITING_ROW) {
+        if self.waiting_rows >= waiting.max(self.state.len() * WAITING_ROWS_PER_CUSTOMER) {
             self.fold(recycle);
         }
     }
 
     /// Folds all rows that wait.
     pub(crate) fn fold(&mut self, mut recycle: impl FnMut(Rows)) {
+        let mut customers = [0; ROWS_AT_ONCE];
         for buffer in self.waiting.drain(..) {
-            for row in &buffer.rows {
-                let customer = self.state.customer(row.hash, row.view, buffer.long_id(row.view));
-                self.state.see(customer, row.start);
-                if row.window != HISTORY {
-                    let (window, start, reference, orders, cents) = (row.window, row.start, row.reference, row.orders, row.cents);
-                    self.state.fold(customer, Addend { window, start, reference, orders, cents, fraction: buffer.fraction(row) });
+            for rows in buffer.rows.chunks(ROWS_AT_ONCE) {
+                for (customer, row) in customers.iter_mut().zip(rows) {
+                    *customer = self.state.customer(row.hash, row.view, buffer.long_id(row.view));
+                }
+                for (&customer, row) in customers.iter().zip(rows) {
+                    self.state.see(customer, row.start);
+                    if row.window != HISTORY {
+                        let (window, start, reference) = (row.window, row.start, row.reference);
+                        self.state.fold(customer, Addend { window, start, reference, amounts: buffer.amounts(row) });
+                    }
                 }
             }
             recycle(buffer);
         }
         self.waiting_rows = 0;
+        self.memory = self.state.memory();
+    }
+
+    /// The memory it takes up.
+    pub(crate) fn memory(&self) -> usize {
+        self.memory
+    }
+
+    /// Lets its customers leave as a run.
+    fn spill(&mut self, writer: &mut RunWriter<'_>, recycle: impl FnMut(Rows)) -> Result<()> {
+        self.fold(recycle);
+        if self.state.len() > 0 {
+            let state = std::mem::take(&mut self.state);
+            state.into_states(FRAME_CUSTOMERS).iter().try_for_each(|states| writer.write(states))?;
+            self.runs.push(writer.finish());
+        }
+        self.memory = 0;
+        Ok(())
+    }
+
+    /// The states in pieces of at most `most` customers, sorted, and what has been spilled before.
+    pub(crate) fn into_states(mut self, most: usize) -> (Vec<States>, Vec<Run>) {
+        self.fold(drop);
+        (self.state.into_states(most), self.runs)
     }
 }
 
@@ -62,43 +97,93 @@ impl Merge for Partition {
         self.fold(drop);
         other.fold(drop);
         self.state.merge(other.state);
+        self.runs.append(&mut other.runs);
+        self.memory = self.state.memory();
     }
 }
+
+/// A partition that takes no more rows, with its number and the memory it stands for.
+pub(crate) type Closed = (usize, Partition, Reservation);
 
 /// Owns every `count`-th partition, beginning with number `index`.
 pub(crate) struct Accumulator {
     index: usize,
     count: usize,
-    lane: Lane,
     partitions: Vec<Partition>,
+    waiting_rows: usize,
+    /// The memory of all partitions.
+    memory: usize,
+    budget: Budget,
+    reserved: Reservation,
+    store: Arc<dyn RunStore>,
 }
 
+/// The budget is asked for so much at a time.
+const STEP: usize = 1 << 18;
+
 impl Accumulator {
-    pub(crate) fn new(index: usize, count: usize, lane: Lane) -> Self {
+    pub(crate) fn new(index: usize, count: usize, plan: &Plan, store: Arc<dyn RunStore>) -> Self {
         let owned = (0..PARTITIONS).filter(|p| Lanes::owner(*p, count) == index).count();
-        Accumulator { index, count, lane, partitions: std::iter::repeat_with(Partition::default).take(owned).collect() }
+        let partitions = std::iter::repeat_with(Partition::default).take(owned).collect();
+        let budget = plan.budget.clone();
+        Accumulator { index, count, partitions, waiting_rows: plan.waiting_rows, memory: 0, reserved: budget.hold(0), budget, store }
     }
 
-    /// Folds until every router is gone, then hands over the partitions with their numbers.
-    pub(crate) fn run(mut self) -> Vec<(usize, Partition)> {
-        while let Ok(Delivery { partition, rows }) = self.lane.receiver.recv() {
-            let lane = &self.lane;
-            self.partitions[partition / self.count].take(rows, |rows| lane.recycle(rows));
+    /// Whether a partition is one of its own.
+    #[inline]
+    pub(crate) fn owns(&self, partition: usize) -> bool {
+        Lanes::owner(partition, self.count) == self.index
+    }
+
+    /// Takes rows of one of its partitions. When the budget is used up, partitions leave as runs.
+    pub(crate) fn take(&mut self, partition: usize, rows: Rows, mut recycle: impl FnMut(Rows)) -> Result<()> {
+        let partition = &mut self.partitions[partition / self.count];
+        let before = partition.memory();
+        partition.take(rows, self.waiting_rows, &mut recycle);
+        self.memory = self.memory + partition.memory() - before;
+        if self.memory as u64 > self.reserved.bytes() && !self.reserved.resize((self.memory + STEP) as u64) {
+            self.relieve(recycle)?;
         }
-        for partition in &mut self.partitions {
-            partition.fold(drop);
+        Ok(())
+    }
+
+    /// Lets the largest partitions leave, until half of the memory is free: few large runs are better than many small ones.
+    #[cold]
+    fn relieve(&mut self, mut recycle: impl FnMut(Rows)) -> Result<()> {
+        let mut order: Vec<usize> = (0..self.partitions.len()).collect();
+        order.sort_by_key(|&at| std::cmp::Reverse(self.partitions[at].memory()));
+        let goal = self.memory / 2;
+        let mut writer = RunWriter::new(&*self.store);
+        for at in order {
+            if self.memory <= goal {
+                break;
+            }
+            self.memory -= self.partitions[at].memory();
+            self.partitions[at].spill(&mut writer, &mut recycle).map_err(|e| e.stage(Stage::Accumulate))?;
         }
-        let Accumulator { index, count, partitions, .. } = self;
-        partitions.into_iter().enumerate().map(|(i, partition)| (i * count + index, partition)).collect()
+        tracing::debug!(worker = self.index, memory = self.memory, "spilled");
+        self.reserved.hold(self.memory as u64);
+        Ok(())
+    }
+
+    /// The partitions.
+    pub(crate) fn into_partitions(self) -> Vec<Closed> {
+        let Accumulator { index, count, partitions, budget, reserved, .. } = self;
+        drop(reserved);
+        let closed = |(i, partition): (usize, Partition)| {
+            let reserved = budget.hold(partition.memory() as u64);
+            (i * count + index, partition, reserved)
+        };
+        partitions.into_iter().enumerate().map(closed).collect()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::money::{Amount, Total, UNITS_PER_CENT};
-    use crate::route::hash_id;
-    use crate::route::rows::Row;
+    use crate::money::{Total, UNITS_PER_CENT};
+    use crate::route::rows::{Amounts, View, split_view};
+    use crate::route::{hash_id, hash_in_partition};
     use arrow::array::builder::make_view;
     use proptest::prelude::*;
     use std::collections::BTreeMap;
@@ -121,9 +206,7 @@ mod tests {
             window,
             start,
             reference,
-            orders,
-            cents,
-            fraction,
+            amounts: Amounts { orders, cents, fraction },
         })
     }
 
@@ -135,33 +218,51 @@ mod tests {
         if id.len() > crate::route::rows::INLINE { id.as_bytes() } else { &[] }
     }
 
+    fn key(id: &str) -> (u32, View) {
+        (hash_in_partition(hash_id(id.as_bytes())), split_view(make_view(id.as_bytes(), 0, 0)))
+    }
+
     fn state(rows: &[Seen]) -> State {
         let mut state = State::default();
+        add(&mut state, rows);
+        state
+    }
+
+    fn add(state: &mut State, rows: &[Seen]) {
         for &(id, time, addend) in rows {
             let id = IDS[id];
-            let customer = state.customer(hash_id(id.as_bytes()), make_view(id.as_bytes(), 0, 0), long(id));
+            let (hash, view) = key(id);
+            let customer = state.customer(hash, view, long(id));
             state.see(customer, time);
-            if let Some(addend) = addend {
-                state.fold(customer, addend);
-            }
+            addend.into_iter().for_each(|addend| state.fold(customer, addend));
         }
-        state
     }
 
     /// What a customer's entry for a window holds.
     type Held = (i64, i64, i64, Total);
 
-    /// A state as what it says, whatever the order inside: per customer the first time seen, and the entries by window.
-    fn view(state: &State) -> BTreeMap<String, (i64, BTreeMap<u32, Held>)> {
-        let customer = |index: usize| {
-            let held = |(e, total): (&state::Entry, Total)| (e.window, (e.start, e.reference, e.orders, total));
-            let entries: Vec<_> = state.entries(index).map(held).collect();
-            let by_window: BTreeMap<_, _> = entries.iter().copied().collect();
-            assert_eq!(by_window.len(), entries.len(), "two entries of one window");
-            (state.ids.text(index), (state.customers[index].first_seen, by_window))
-        };
-        let view: BTreeMap<_, _> = (0..state.customers.len()).map(customer).collect();
-        assert_eq!(view.len(), state.customers.len(), "two customers of one id");
+    /// A state as what it says: per customer the first time seen, and the entries by window.
+    fn view(state: State) -> BTreeMap<String, (i64, BTreeMap<u32, Held>)> {
+        let mut view = BTreeMap::new();
+        let mut last = None;
+        for states in state.into_states(3) {
+            assert!(states.len() <= 3);
+            let mut rest = 0;
+            for customer in 0..states.len() {
+                let held = |e: usize| {
+                    let total = states.total(e, &mut rest);
+                    (states.windows[e], (states.starts[e], states.references[e], states.orders[e], total))
+                };
+                let entries: Vec<_> = (states.begin(customer)..states.ends[customer] as usize).map(held).collect();
+                assert!(entries.is_sorted_by(|a, b| a.0 < b.0), "windows ascend");
+                let id = states.text(customer);
+                let key = Some((hash_in_partition(states.hash(customer)), states.hash(customer), id.clone()));
+                assert!(last < key, "customers ascend");
+                last = key;
+                view.insert(id, (states.first_seen[customer], entries.into_iter().collect()));
+            }
+            assert_eq!(rest, states.rests.len());
+        }
         view
     }
 
@@ -174,8 +275,8 @@ mod tests {
             if let Some(a) = addend {
                 let (start, reference, orders, total) = windows.entry(a.window).or_insert((a.start, a.reference, 0, Total::default()));
                 (*start, *reference) = (a.start.min(*start), a.reference.max(*reference));
-                *orders = (i128::from(*orders) + i128::from(a.orders)).min(i64::MAX.into()) as i64;
-                total.merge(Total::new(a.cents.into(), a.fraction));
+                *orders = (i128::from(*orders) + i128::from(a.amounts.orders)).min(i64::MAX.into()) as i64;
+                total.merge(Total::new(a.amounts.cents.into(), a.amounts.fraction));
             }
         }
         model
@@ -189,64 +290,53 @@ mod tests {
     proptest! {
         #[test]
         fn states_are_sums(rows in rows()) {
-            prop_assert_eq!(view(&state(&rows)), model(&rows));
+            prop_assert_eq!(view(state(&rows)), model(&rows));
         }
 
         #[test]
         fn states_merge(a in rows(), b in rows(), c in rows()) {
             let (x, y, z) = (|| state(&a), || state(&b), || state(&c));
-            prop_assert_eq!(view(&merged(x(), y())), view(&merged(y(), x())), "not commutative");
+            prop_assert_eq!(view(merged(x(), y())), view(merged(y(), x())), "not commutative");
             let (left, right) = (merged(merged(x(), y()), z()), merged(x(), merged(y(), z())));
-            prop_assert_eq!(view(&left), view(&right), "not associative");
-            prop_assert_eq!(view(&merged(State::default(), x())), view(&x()), "no left identity");
-            prop_assert_eq!(view(&merged(x(), State::default())), view(&x()), "no right identity");
-            prop_assert_eq!(view(&left), model(&[a, b, c].concat()), "merging is not adding");
+            let left = view(left);
+            prop_assert_eq!(&left, &view(right), "not associative");
+            prop_assert_eq!(view(merged(State::default(), x())), view(x()), "no left identity");
+            prop_assert_eq!(view(merged(x(), State::default())), view(x()), "no right identity");
+            prop_assert_eq!(left, model(&[a, b, c].concat()), "merging is not adding");
         }
 
         /// A merged state goes on like any other.
         #[test]
         fn merged_states_take_more_rows(a in rows(), b in rows(), c in rows()) {
             let mut state = merged(state(&a), state(&b));
-            for &(id, time, addend) in &c {
-                let id = IDS[id];
-                let customer = state.customer(hash_id(id.as_bytes()), make_view(id.as_bytes(), 0, 0), long(id));
-                state.see(customer, time);
-                addend.into_iter().for_each(|addend| state.fold(customer, addend));
-            }
-            prop_assert_eq!(view(&state), model(&[a, b, c].concat()));
+            add(&mut state, &c);
+            prop_assert_eq!(view(state), model(&[a, b, c].concat()));
         }
     }
 
-    /// A row as routers send it: its cents are an amount's, and its place of first sight is its start.
+    /// A row as routers send it: its place of first sight is its start.
     fn sent(&(id, time, addend): &Seen) -> Seen {
-        let fit = |a: Addend| Addend { start: time, cents: a.cents % 100_000_000_000_000_000, ..a };
-        (id, time, addend.map(fit))
+        (id, time, addend.map(|a| Addend { start: time, ..a }))
     }
 
     fn partition(rows: &[Seen], per_buffer: usize) -> Partition {
         let mut partition = Partition::default();
         for rows in rows.chunks(per_buffer) {
-            let mut buffer = Rows::default();
+            let mut buffer = Rows::with_capacity(128);
             for &(id, start, addend) in rows {
-                let history = Addend { window: HISTORY, start, reference: start, orders: 1, cents: 1, fraction: 1 };
-                let Addend { window, reference, orders, cents, fraction, .. } = addend.unwrap_or(history);
+                let history = Addend { window: HISTORY, start, reference: start, amounts: Amounts { orders: 1, cents: 1, fraction: 1 } };
                 let id = IDS[id].as_bytes();
-                let (view, hash) = (make_view(id, 0, 0), hash_id(id));
-                buffer.push(
-                    id,
-                    view,
-                    Amount { cents, fraction },
-                    Row { view, hash, start, reference, orders, cents: 0, window, fraction: 0 },
-                );
+                let hash = hash_in_partition(hash_id(id));
+                buffer.push(id, make_view(id, 0, 0), hash, Addend { start, ..addend.unwrap_or(history) });
             }
-            partition.take(buffer, drop);
+            partition.take(buffer, 4_096, drop);
         }
         partition
     }
 
     fn folded(mut partition: Partition) -> BTreeMap<String, (i64, BTreeMap<u32, Held>)> {
         partition.fold(drop);
-        view(&partition.state)
+        view(partition.state)
     }
 
     proptest! {
@@ -281,9 +371,9 @@ mod tests {
         for rows in rows.chunks(100) {
             let mut buffers = self::partition(rows, 100).waiting;
             assert_eq!(buffers.len(), 1);
-            buffers.drain(..).for_each(|buffer| partition.take(buffer, |_| back += 1));
+            buffers.drain(..).for_each(|buffer| partition.take(buffer, 4_096, |_| back += 1));
         }
         partition.fold(|_| back += 1);
-        assert_eq!((back, partition.waiting_rows, partition.state.customers.len()), (50, 0, IDS.len()));
+        assert_eq!((back, partition.waiting_rows, partition.state.len()), (50, 0, IDS.len()));
     }
 }

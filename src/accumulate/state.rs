@@ -1,12 +1,15 @@
-//! What a partition knows of its customers: per customer the first time seen, per customer and window one entry of 40 bytes.
+//! What a partition knows of its customers while rows come in: per customer one line of 32 bytes, per customer and window one of 40.
 //!
 //! Entries of a customer form a chain, newest window first met last, so a customer pays for the windows with rows only. They are rows of
 //! a struct and not columns because folding touches one entry at a time and all of it: one cache line instead of five. Fractions of a
-//! cent and sums beyond 64 bits are rare; they lie beside, and cost nothing where there are none.
+//! cent and sums beyond 64 bits are rare; they lie beside, and cost nothing where there are none. Once no more rows come,
+//! [`into_states`](State::into_states) turns all of it into sorted columns.
 
-use super::ids::Ids;
+use super::ids::{LongIds, id_bytes};
+use super::states::{Rest, States};
 use crate::merge::Merge;
 use crate::money::{Total, UNITS_PER_CENT};
+use crate::route::rows::{Addend, Amounts, View, joined_view};
 use crate::route::{hash_id, slot_hash};
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry as Slot;
@@ -16,45 +19,32 @@ use std::collections::HashMap;
 const NONE: u32 = u32::MAX;
 
 #[derive(Debug, Clone)]
-pub(crate) struct Customer {
+struct Customer {
+    view: View,
     /// The earliest `period_start` of all rows, those outside every window included.
-    pub(crate) first_seen: i64,
+    first_seen: i64,
+    /// See [`hash_in_partition`](crate::route::hash_in_partition).
+    hash: u32,
     head: u32,
 }
 
 /// What a customer did in a window.
 #[derive(Debug, Clone)]
-pub(crate) struct Entry {
-    /// The earliest `period_start`.
-    pub(crate) start: i64,
-    /// The greatest [`reference`](crate::route::rows::reference).
-    pub(crate) reference: i64,
-    /// Saturating: the greatest value says that there were more.
-    pub(crate) orders: i64,
+struct Entry {
+    start: i64,
+    reference: i64,
+    orders: i64,
     cents: i64,
-    /// The window's key.
-    pub(crate) window: u32,
+    window: u32,
     next: u32,
-}
-
-/// One row, or one entry of another state, on its way into an entry.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Addend {
-    pub(crate) window: u32,
-    pub(crate) start: i64,
-    pub(crate) reference: i64,
-    pub(crate) orders: i64,
-    pub(crate) cents: i64,
-    /// Less than a cent.
-    pub(crate) fraction: u64,
 }
 
 /// The states of a partition's customers.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct State {
     table: HashTable<u32>,
-    pub(crate) ids: Ids,
-    pub(crate) customers: Vec<Customer>,
+    customers: Vec<Customer>,
+    long: LongIds,
     entries: Vec<Entry>,
     /// Per entry, less than a cent each; shorter than `entries`, or empty, where the rest is zero.
     fractions: Vec<u64>,
@@ -63,18 +53,37 @@ pub(crate) struct State {
 }
 
 impl State {
-    /// The index of a customer, who is added at need.
+    /// The number of customers.
+    pub(crate) fn len(&self) -> usize {
+        self.customers.len()
+    }
+
+    /// The memory it takes up.
+    pub(crate) fn memory(&self) -> usize {
+        // Half a word a carry is a guess; there are hardly any.
+        self.table.allocation_size()
+            + self.customers.capacity() * size_of::<Customer>()
+            + self.entries.capacity() * size_of::<Entry>()
+            + self.fractions.capacity() * size_of::<u64>()
+            + self.carries.len() * 64
+            + self.long.memory()
+    }
+
+    /// The index of a customer, who is added at need. `hash` is the part of the id's hash below the partition's bits.
     #[inline]
-    pub(crate) fn customer(&mut self, hash: u64, view: u128, long: &[u8]) -> u32 {
-        let State { table, ids, .. } = self;
-        let rehash = |&i: &u32| slot_hash(hash_id(ids.get(i as usize, &mut [0; 16])));
-        match table.entry(slot_hash(hash), |&i| ids.is(i, view, long), rehash) {
+    pub(crate) fn customer(&mut self, hash: u32, view: View, long: &[u8]) -> u32 {
+        let State { table, customers, long: ids, .. } = self;
+        let same = |&i: &u32| {
+            let customer = &customers[i as usize];
+            customer.hash == hash && ids.is(customer.view, view, long)
+        };
+        match table.entry(slot_hash(hash), same, |&i| slot_hash(customers[i as usize].hash)) {
             Slot::Occupied(slot) => *slot.get(),
             Slot::Vacant(slot) => {
-                let index = self.customers.len() as u32;
+                let index = customers.len() as u32;
                 slot.insert(index);
-                self.ids.push(view, long);
-                self.customers.push(Customer { first_seen: i64::MAX, head: NONE });
+                let view = if long.is_empty() { view } else { ids.push(view, long) };
+                customers.push(Customer { view, first_seen: i64::MAX, hash, head: NONE });
                 index
             }
         }
@@ -90,26 +99,26 @@ impl State {
     /// Adds to the customer's entry for a window.
     #[inline]
     pub(crate) fn fold(&mut self, customer: u32, addend: Addend) {
+        let Addend { window, start, reference, amounts: Amounts { orders, cents, fraction } } = addend;
         let head = self.customers[customer as usize].head;
         let mut at = head;
         while at != NONE {
             let entry = &mut self.entries[at as usize];
-            if entry.window == addend.window {
-                entry.start = entry.start.min(addend.start);
-                entry.reference = entry.reference.max(addend.reference);
-                entry.orders = entry.orders.saturating_add(addend.orders);
-                match entry.cents.checked_add(addend.cents) {
+            if entry.window == window {
+                entry.start = entry.start.min(start);
+                entry.reference = entry.reference.max(reference);
+                entry.orders = entry.orders.saturating_add(orders);
+                match entry.cents.checked_add(cents) {
                     Some(cents) => entry.cents = cents,
-                    None => self.carry(at, addend.cents),
+                    None => self.carry(at, cents),
                 }
-                if addend.fraction != 0 {
-                    self.add_fraction(at, addend.fraction);
+                if fraction != 0 {
+                    self.add_fraction(at, fraction);
                 }
                 return;
             }
             at = entry.next;
         }
-        let Addend { window, start, reference, orders, cents, fraction } = addend;
         let index = self.entries.len() as u32;
         self.entries.push(Entry { start, reference, orders, cents, window, next: head });
         self.customers[customer as usize].head = index;
@@ -139,40 +148,97 @@ impl State {
         }
     }
 
-    /// A customer's entries with their sums.
-    pub(crate) fn entries(&self, customer: usize) -> impl Iterator<Item = (&Entry, Total)> {
-        let mut at = self.customers[customer].head;
-        std::iter::from_fn(move || {
-            let entry = self.entries.get(at as usize)?;
-            let carry = if self.carries.is_empty() { 0 } else { self.carries.get(&at).copied().unwrap_or(0) };
-            let fraction = self.fractions.get(at as usize).copied().unwrap_or(0);
-            at = entry.next;
-            Some((entry, Total::new(i128::from(entry.cents) + carry, fraction)))
-        })
+    /// Sorted columns, in pieces of at most `most` customers.
+    pub(crate) fn into_states(mut self, most: usize) -> Vec<States> {
+        self.table = HashTable::new();
+        let order = self.order();
+        let mut all = Vec::with_capacity(order.len().div_ceil(most.max(1)));
+        let mut chain = Vec::new();
+        for part in order.chunks(most.max(1)) {
+            let mut rest = part;
+            // Offsets of long ids have 32 bits, so very long ones make smaller pieces.
+            while !rest.is_empty() {
+                let mut states = States::with_capacity(rest.len(), rest.len() + rest.len() / 2);
+                let taken = rest.iter().take_while(|&&at| {
+                    let fits = states.len() == 0 || states.long.len() < LONG_PER_PIECE;
+                    if fits {
+                        self.copy(at, &mut chain, &mut states);
+                    }
+                    fits
+                });
+                rest = &rest[taken.count()..];
+                all.push(states);
+            }
+        }
+        all
     }
 
-    /// Gives up the table and hands over the ids; customers and entries stay.
-    pub(crate) fn take_ids(&mut self) -> Ids {
-        self.table = HashTable::new();
-        std::mem::take(&mut self.ids)
+    /// Customers by hash, then id.
+    fn order(&self) -> Vec<u32> {
+        let mut keys: Vec<u64> = (0u64..).zip(&self.customers).map(|(i, c)| u64::from(c.hash) << 32 | i).collect();
+        keys.sort_unstable();
+        let mut order: Vec<u32> = keys.into_iter().map(|key| key as u32).collect();
+        // Equal bits of the hash are rare: the rest of the hash and the id decide.
+        for same in order.chunk_by_mut(|&a, &b| self.customers[a as usize].hash == self.customers[b as usize].hash) {
+            if same.len() > 1 {
+                let id = |i: u32| {
+                    let view = self.customers[i as usize].view;
+                    let id = id_bytes(view, self.long.get(view), &mut [0; 16]).to_vec();
+                    (hash_id(&id), id)
+                };
+                same.sort_by_cached_key(|&i| id(i));
+            }
+        }
+        order
+    }
+
+    /// Appends a customer and their entries by window to columns. `chain` is memory to work in.
+    #[inline]
+    fn copy(&self, customer: u32, chain: &mut Vec<(u32, u32)>, states: &mut States) {
+        let Customer { view, first_seen, head, .. } = self.customers[customer as usize];
+        chain.clear();
+        let mut at = head;
+        while let Some(entry) = self.entries.get(at as usize) {
+            chain.push((entry.window, at));
+            at = entry.next;
+        }
+        if chain.len() > 1 {
+            chain.sort_unstable();
+        }
+        for &(_, at) in chain.iter() {
+            let Entry { start, reference, orders, cents, window, .. } = self.entries[at as usize];
+            if !self.fractions.is_empty() || !self.carries.is_empty() {
+                let fraction = self.fractions.get(at as usize).copied().unwrap_or(0);
+                let carry = self.carries.get(&at).copied().unwrap_or(0);
+                if (fraction, carry) != (0, 0) {
+                    states.rests.push(Rest { entry: states.windows.len() as u32, fraction, carry });
+                }
+            }
+            states.push_entry(window, start, reference, orders, cents);
+        }
+        states.push(joined_view(view), self.long.get(view), first_seen);
     }
 }
+
+/// Bytes of long ids in a piece, about.
+const LONG_PER_PIECE: usize = 1 << 20;
 
 impl Merge for State {
     /// Customers in both add up, window by window.
     fn merge(&mut self, other: State) {
-        for index in 0..other.customers.len() {
-            let hash = hash_id(other.ids.get(index, &mut [0; 16]));
-            let customer = self.customer(hash, other.ids.views()[index], other.ids.long_at(index));
-            self.see(customer, other.customers[index].first_seen);
-            for (entry, total) in other.entries(index) {
-                let Entry { window, start, reference, orders, .. } = *entry;
-                let (carry, cents, fraction) = total.split();
-                self.fold(customer, Addend { window, start, reference, orders, cents, fraction });
-                if carry != 0 {
-                    let at = self.entry_of(customer, window);
-                    *self.carries.entry(at).or_default() += carry;
+        for Customer { view, first_seen, hash, head } in &other.customers {
+            let customer = self.customer(*hash, *view, other.long.get(*view));
+            self.see(customer, *first_seen);
+            let mut at = *head;
+            while let Some(entry) = other.entries.get(at as usize) {
+                let Entry { window, start, reference, orders, cents, .. } = *entry;
+                let fraction = other.fractions.get(at as usize).copied().unwrap_or(0);
+                self.fold(customer, Addend { window, start, reference, amounts: Amounts { orders, cents, fraction } });
+                if let Some(carry) = other.carries.get(&at) {
+                    let own = self.entry_of(customer, window);
+                    *self.carries.entry(own).or_default() += carry;
                 }
+                at = entry.next;
             }
         }
     }
@@ -185,5 +251,18 @@ impl State {
             at = self.entries[at as usize].next;
         }
         at
+    }
+}
+
+impl States {
+    /// The sum of an entry, given where in `rests` those of this entry and later ones begin; moves that on.
+    #[inline]
+    pub(crate) fn total(&self, entry: usize, rest: &mut usize) -> Total {
+        let (mut carry, mut fraction) = (0, 0);
+        if let Some(found) = self.rests.get(*rest).filter(|rest| rest.entry as usize == entry) {
+            (carry, fraction) = (found.carry, found.fraction);
+            *rest += 1;
+        }
+        Total::new(i128::from(self.cents[entry]) + carry, fraction)
     }
 }

@@ -57,6 +57,17 @@ impl States {
         &room[4..4 + length]
     }
 
+    /// An id as text.
+    pub(crate) fn text(&self, customer: usize) -> String {
+        String::from_utf8_lossy(self.id(customer, &mut [0; 16])).into_owned()
+    }
+
+    /// Takes over the ids of others, and nothing else of theirs.
+    pub(crate) fn clone_ids(&mut self, other: &States) {
+        self.views.clone_from(&other.views);
+        self.long.clone_from(&other.long);
+    }
+
     /// The hash of an id.
     #[inline]
     pub(crate) fn hash(&self, customer: usize) -> u64 {

@@ -47,34 +47,27 @@ impl Status {
     }
 }
 
-/// Calls `take` with every customer of the block who is active in window `first` or the one after it, and what became of them.
-pub fn migrations(block: &Block, first: usize, start_of_second: i64, mut take: impl FnMut(u32, Status)) {
-    let (Some(one), Some(two)) = (block.windows.get(first), block.windows.get(first + 1)) else { return };
-    let (mut one, mut two) = (one.customer.iter().copied().peekable(), two.customer.iter().copied().peekable());
-    loop {
-        // Both lists ascend; the smaller head comes next.
-        let (customer, status) = match (one.peek().copied(), two.peek().copied()) {
-            (None, None) => return,
-            (Some(a), Some(b)) if a == b => {
-                two.next();
-                one.next();
-                (a, Status::Retained)
+/// Calls `take` for every customer of the block and pair of adjacent windows in either of which they are active: with the customer, the
+/// place of the pair's first window, and what became of them. `starts` are those of the windows.
+pub fn migrations(block: &Block, starts: &[i64], mut take: impl FnMut(u32, usize, Status)) {
+    for rows in block.customer.chunk_by(|a, b| a == b).scan(0, |from, same| {
+        *from += same.len();
+        Some(*from - same.len()..*from)
+    }) {
+        let customer = block.customer[rows.start];
+        let active = &block.window[rows];
+        for (at, &window) in active.iter().enumerate() {
+            let window = window as usize;
+            let before = at.checked_sub(1).map(|at| active[at] as usize);
+            if window > 0 && before != Some(window - 1) {
+                let seen = block.first_seen[customer as usize] < starts[window];
+                take(customer, window - 1, if seen { Status::Reactivated } else { Status::New });
             }
-            (Some(a), b) if b.is_none_or(|b| a < b) => {
-                one.next();
-                (a, Status::Churned)
+            if window + 1 < starts.len() {
+                let stays = active.get(at + 1).is_some_and(|&next| next as usize == window + 1);
+                take(customer, window, if stays { Status::Retained } else { Status::Churned });
             }
-            (_, Some(b)) => {
-                two.next();
-                let seen = block.first_seen[b as usize] < start_of_second;
-                (b, if seen { Status::Reactivated } else { Status::New })
-            }
-            (Some(a), None) => {
-                one.next();
-                (a, Status::Churned)
-            }
-        };
-        take(customer, status);
+        }
     }
 }
 
@@ -103,14 +96,14 @@ impl Merge for Migration {
 /// Counts migrations for every pair of adjacent windows.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Comparison {
-    /// The start of each window but the first.
+    /// The start of each window.
     starts: Vec<i64>,
 }
 
 impl Comparison {
     /// For these windows.
     pub fn new(windows: &[Window]) -> Self {
-        Comparison { starts: windows.iter().skip(1).map(|w| w.start).collect() }
+        Comparison { starts: windows.iter().map(|w| w.start).collect() }
     }
 }
 
@@ -123,8 +116,9 @@ impl Lens for Comparison {
     }
 
     fn observe(&self, partial: &mut Vec<Migration>, block: &Block) {
-        for (first, (counts, &start)) in partial.iter_mut().zip(&self.starts).enumerate() {
-            migrations(block, first, start, |_, status| match status {
+        migrations(block, &self.starts, |_, first, status| {
+            let counts = &mut partial[first];
+            match status {
                 Status::Retained => counts.retained += 1,
                 Status::Churned => counts.churned += 1,
                 Status::New => counts.new += 1,
@@ -132,8 +126,8 @@ impl Lens for Comparison {
                     counts.new += 1;
                     counts.reactivated += 1;
                 }
-            });
-        }
+            }
+        });
     }
 
     fn finish(&self, _: &[Window], partial: Vec<Migration>) -> Vec<Migration> {

@@ -103,11 +103,9 @@ pub(crate) struct Refinements {
 impl Refinements {
     /// Learns from a block.
     pub(crate) fn observe(&mut self, block: &Block) {
-        for (window, columns) in block.windows.iter().enumerate() {
-            if self.windows.get(window).is_some_and(|refinements| refinements.iter().any(|r| !r.is_empty())) {
-                let values = columns.recency_days.iter().zip(&columns.frequency).zip(columns.monetary.iter().zip(&columns.total_spend));
-                values.for_each(|((&r, &f), (&m, &s))| self.observe_row(window, r.into(), f, m, s));
-            }
+        let values = block.recency_days.iter().zip(&block.frequency).zip(block.monetary.iter().zip(&block.total_spend));
+        for (&window, ((&r, &f), (&m, &s))) in block.window.iter().zip(values) {
+            self.observe_row(window as usize, r.into(), f, m, s);
         }
     }
 
@@ -131,6 +129,7 @@ impl Merge for Refinements {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use crate::lens::order_stats::Histogram;

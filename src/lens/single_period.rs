@@ -203,9 +203,9 @@ impl Lens for SinglePeriod {
     }
 
     fn observe(&self, partial: &mut Vec<Measures>, block: &Block) {
-        for (window, columns) in block.windows.iter().enumerate() {
-            let values = columns.recency_days.iter().zip(&columns.frequency).zip(columns.monetary.iter().zip(&columns.total_spend));
-            values.for_each(|((&r, &f), (&m, &s))| Self::observe_row(partial, window, r.into(), f, m, s));
+        let values = block.recency_days.iter().zip(&block.frequency).zip(&block.monetary).zip(&block.total_spend);
+        for (&window, (((&recency, &frequency), &monetary), &spend)) in block.window.iter().zip(values) {
+            Self::observe_row(partial, window as usize, recency.into(), frequency, monetary, spend);
         }
     }
 
@@ -276,34 +276,58 @@ impl SinglePeriod {
 pub struct Distribution;
 
 /// Customers per score, by the number that its three digits make.
-pub type ScoreCounts = BTreeMap<u16, u64>;
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct ScoreCounts(Vec<u64>);
+
+/// Scores have three digits.
+const SCORES: usize = 1_000;
+
+impl ScoreCounts {
+    /// Counts customers with a score; false, and nothing counted, when it has more than three digits.
+    #[inline]
+    pub fn add(&mut self, score: u16, count: u64) -> bool {
+        if self.0.is_empty() && count > 0 {
+            self.0 = vec![0; SCORES];
+        }
+        let cell = self.0.get_mut(usize::from(score));
+        cell.map(|cell| cell.merge(count)).is_some() || usize::from(score) < SCORES
+    }
+
+    fn iter(&self) -> impl Iterator<Item = (u16, u64)> {
+        (0u16..).zip(self.0.iter().copied()).filter(|(_, n)| *n > 0)
+    }
+}
+
+impl Merge for ScoreCounts {
+    fn merge(&mut self, other: ScoreCounts) {
+        for (score, n) in other.iter() {
+            self.add(score, n);
+        }
+    }
+}
 
 impl Lens for Distribution {
     type Partial = Vec<ScoreCounts>;
     type Answer = Vec<BTreeMap<String, u64>>;
 
     fn empty(&self, windows: &[Window]) -> Vec<ScoreCounts> {
-        vec![ScoreCounts::new(); windows.len()]
+        vec![ScoreCounts::default(); windows.len()]
     }
 
     fn observe(&self, partial: &mut Vec<ScoreCounts>, block: &Block) {
-        for (counts, window) in partial.iter_mut().zip(&block.windows) {
-            let mut cells = vec![0u64; if window.is_empty() { 0 } else { 1_000 }];
-            for &[r, f, m] in &window.scores {
-                cells[usize::from(r) * 100 + usize::from(f) * 10 + usize::from(m)] += 1;
-            }
-            Merge::merge(counts, (0u16..).zip(cells).filter(|(_, n)| *n > 0).collect());
+        for (&window, &[r, f, m]) in block.window.iter().zip(&block.scores) {
+            partial[window as usize].add(u16::from(r) * 100 + u16::from(f) * 10 + u16::from(m), 1);
         }
     }
 
     fn finish(&self, _: &[Window], partial: Vec<ScoreCounts>) -> Self::Answer {
-        let named = |counts: ScoreCounts| counts.into_iter().map(|(score, n)| (format!("{score:03}"), n)).collect();
+        let named = |counts: ScoreCounts| counts.iter().map(|(score, n)| (format!("{score:03}"), n)).collect();
         partial.into_iter().map(named).collect()
     }
 
     /// One batch: `window` (its place in the run), `score` (the number that its digits make), `count`.
     fn encode(&self, partial: &Vec<ScoreCounts>, out: &mut Vec<RecordBatch>) -> Result<()> {
-        let cells = || (0u32..).zip(partial).flat_map(|(window, counts)| counts.iter().map(move |(&score, &n)| (window, score, n)));
+        let cells = || (0u32..).zip(partial).flat_map(|(window, counts)| counts.iter().map(move |(score, n)| (window, score, n)));
         let columns = batch([
             ("window", Arc::new(UInt32Array::from_iter_values(cells().map(|c| c.0))) as _),
             ("score", Arc::new(UInt16Array::from_iter_values(cells().map(|c| c.1))) as _),
@@ -321,10 +345,12 @@ impl Lens for Distribution {
             batch.column_by_name("count").and_then(|a| a.as_primitive_opt::<UInt64Type>()),
         );
         let (Some(windows), Some(scores), Some(counts)) = columns else { return Err(foreign("distribution")) };
-        let mut partial = vec![ScoreCounts::new(); windows_of(&batch).ok_or_else(|| foreign("distribution"))?];
+        let mut partial = vec![ScoreCounts::default(); windows_of(&batch).ok_or_else(|| foreign("distribution"))?];
         for row in 0..batch.num_rows() {
             let cells = partial.get_mut(windows.value(row) as usize).ok_or_else(|| foreign("distribution"))?;
-            Merge::merge(cells.entry(scores.value(row)).or_default(), counts.value(row));
+            if !cells.add(scores.value(row), counts.value(row)) {
+                return Err(foreign("distribution"));
+            }
         }
         Ok(partial)
     }
@@ -397,6 +423,7 @@ pub fn analyze_single_period(
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -4,6 +4,7 @@
 pub mod output;
 mod parquet;
 pub mod rows;
+pub(crate) mod stream;
 pub mod table;
 pub mod text;
 

@@ -986,10 +986,10 @@ mod tests {
         let path = folder.path().join("apart.parquet");
         let mut table = TableWriter::create(&path, None, &plain.schema()).unwrap();
         let groups = table.parquet().unwrap().clone();
-        let last = groups.encode_group([Ok(plain.slice(GROUP, 1))].into_iter()).unwrap();
+        let last = groups.encode_group(|sink| sink(plain.slice(GROUP, 1))).unwrap();
         let parts = [plain.slice(0, 1000), plain.slice(1000, GROUP - 1000)];
-        table.append(groups.encode_group(parts.into_iter().map(Ok)).unwrap()).unwrap();
-        table.append(groups.encode_group(std::iter::empty()).unwrap()).unwrap();
+        table.append(groups.encode_group(|sink| parts.into_iter().try_for_each(sink)).unwrap()).unwrap();
+        table.append(groups.encode_group(|_| Ok(())).unwrap()).unwrap();
         table.append(last).unwrap();
         table.finish().unwrap().commit().unwrap();
         assert!(bytes == fs::read(path).unwrap());

@@ -1,7 +1,8 @@
-//! The rows behind the answers as Arrow batches: RFM rows, migration rows, rejects. Batches begin and end where the rows alone say.
+//! The rows behind the answers: RFM rows, migration rows, rejects. Their schemas, and how the rows of blocks become Arrow batches.
+//!
+//! What repeats (a window's name and end, a score) is built as a dictionary, which Parquet takes as it is; [`plain`] turns such a batch
+//! into one of the declared schema. Which rows go into which batch is [`stream`](super::stream)'s business.
 
-use super::table::RowStream;
-use crate::audit::At;
 use crate::calendar::Window;
 use crate::error::{Error, Result};
 use crate::finalize::Block;
@@ -9,17 +10,18 @@ use crate::lens::comparison::{Status, migrations};
 use crate::reject::Reject;
 use crate::route::rows::{INLINE, long_view, parts};
 use crate::source::Column;
-use arrow::array::builder::make_view;
 use arrow::array::{
-    ArrayRef, Decimal128Array, Int32Array, Int64Array, RecordBatch, StringArray, StringViewArray, TimestampMicrosecondArray, UInt8Array,
-    UInt64Array,
+    Array, ArrayRef, Decimal128Array, DictionaryArray, Int32Array, Int64Array, RecordBatch, StringArray, StringViewArray,
+    TimestampMicrosecondArray, UInt8Array, UInt16Array, UInt64Array,
 };
 use arrow::buffer::Buffer;
+use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use std::ops::Range;
 use std::sync::Arc;
 
-/// Rows in a batch.
-pub(super) const BATCH: usize = 8_192;
+/// Rejects in a batch.
+const BATCH: usize = 8_192;
 /// Amounts fit 18 digits, which Parquet keeps in 64 bits.
 const MONEY: DataType = DataType::Decimal128(18, 2);
 const TIME: DataType = DataType::Timestamp(TimeUnit::Microsecond, None);
@@ -68,234 +70,226 @@ fn as_batch(schema: SchemaRef, columns: Vec<ArrayRef>) -> Result<RecordBatch> {
     RecordBatch::try_new(schema, columns).map_err(|e| Error::internal("rows cannot be put into a batch").cause(e))
 }
 
-/// Texts that repeat: their bytes once, a view a row.
-struct Texts {
-    bytes: Vec<u8>,
+/// A batch with dictionaries as one of the declared schema.
+pub(super) fn plain(batch: &RecordBatch, declared: &SchemaRef) -> Result<RecordBatch> {
+    let column = |(array, field): (&ArrayRef, &Arc<Field>)| {
+        if array.data_type() == field.data_type() { Ok(array.clone()) } else { cast(array, field.data_type()) }
+    };
+    let columns = batch.columns().iter().zip(declared.fields()).map(column).collect::<Result<Vec<_>, _>>();
+    as_batch(declared.clone(), columns.map_err(|e| Error::internal("rows cannot be put into a batch").cause(e))?)
+}
+
+/// Columns whose types may be dictionaries of the declared ones.
+fn packed(declared: &SchemaRef, columns: Vec<ArrayRef>) -> Result<RecordBatch> {
+    let field = |(field, array): (&Arc<Field>, &ArrayRef)| field.as_ref().clone().with_data_type(array.data_type().clone());
+    let fields: Vec<Field> = declared.fields().iter().zip(&columns).map(field).collect();
+    as_batch(Arc::new(Schema::new(fields)), columns)
+}
+
+/// Texts by number.
+fn texts(texts: impl Iterator<Item = String>) -> ArrayRef {
+    Arc::new(StringViewArray::from_iter_values(texts))
+}
+
+fn dictionary(keys: &mut Vec<u16>, values: &ArrayRef) -> Result<ArrayRef> {
+    let array = DictionaryArray::try_new(UInt16Array::from(std::mem::take(keys)), values.clone());
+    Ok(Arc::new(array.map_err(|e| Error::internal("a column cannot be built").cause(e))?))
+}
+
+fn money(values: &mut Vec<i64>) -> Result<ArrayRef> {
+    let array = Decimal128Array::from_iter_values(values.drain(..).map(i128::from)).with_precision_and_scale(18, 2);
+    Ok(Arc::new(array.map_err(|e| Error::internal("an amount does not fit").cause(e))?))
+}
+
+/// Ids of rows, long ones copied together: what a batch holds must not depend on where they lay.
+#[derive(Default)]
+struct Ids {
     views: Vec<u128>,
+    long: Vec<u8>,
 }
 
-impl Texts {
-    fn of<'a>(texts: impl Iterator<Item = &'a str>) -> Self {
-        let mut known = Texts { bytes: Vec::new(), views: Vec::new() };
-        for text in texts {
-            known.views.push(make_view(text.as_bytes(), 0, known.bytes.len() as u32));
-            known.bytes.extend_from_slice(text.as_bytes());
+impl Ids {
+    #[inline]
+    fn push(&mut self, block: &Block, customer: u32) {
+        let view = block.ids().views[customer as usize];
+        let (length, _, offset) = parts(view);
+        self.views.push(if length > INLINE { long_view(view, 0, self.long.len() as u32) } else { view });
+        if length > INLINE {
+            self.long.extend_from_slice(&block.ids().long[offset..offset + length]);
         }
-        known
     }
 
-    fn array(&self, rows: impl Iterator<Item = usize>) -> Result<ArrayRef> {
-        views(rows.map(|at| self.views[at]).collect(), vec![Buffer::from(self.bytes.as_slice())])
+    fn take(&mut self) -> Result<ArrayRef> {
+        let blocks = if self.long.is_empty() { Vec::new() } else { vec![Buffer::from_vec(std::mem::take(&mut self.long))] };
+        let array = StringViewArray::try_new(std::mem::take(&mut self.views).into(), blocks, None);
+        Ok(Arc::new(array.map_err(|e| Error::internal("an id is not text").cause(e))?))
     }
 }
 
-fn views(views: Vec<u128>, blocks: Vec<Buffer>) -> Result<ArrayRef> {
-    let array = StringViewArray::try_new(views.into(), blocks, None);
-    Ok(Arc::new(array.map_err(|e| Error::internal("an id is not text").cause(e))?))
+/// How the rows of one kind are made of blocks.
+pub(crate) trait Rows: Sync {
+    /// The columns of a batch under construction.
+    type Columns: Default + Send;
+
+    /// The declared schema.
+    fn schema(&self) -> SchemaRef;
+
+    /// How many rows a block has.
+    fn count(&self, block: &Block) -> usize;
+
+    /// Appends some of the block's rows.
+    fn append(&self, block: &Block, rows: Range<usize>, columns: &mut Self::Columns);
+
+    /// The batch; the columns are empty again. What repeats may be in dictionaries.
+    fn take(&self, columns: &mut Self::Columns) -> Result<RecordBatch>;
 }
 
-/// The ids of rows, long ones copied together: what the batch holds must not depend on where they lay.
-fn id_array<'a>(ids: impl Iterator<Item = (&'a Block, u32)>) -> Result<ArrayRef> {
-    let mut long: Vec<u8> = Vec::new();
-    let own = ids.map(|(block, customer)| {
-        let view = block.view(customer);
-        if parts(view).0 <= INLINE {
-            return view;
-        }
-        let offset = long.len() as u32;
-        long.extend_from_slice(block.id_bytes(customer, &mut [0; 16]));
-        long_view(view, 0, offset)
-    });
-    let own = own.collect();
-    views(own, if long.is_empty() { Vec::new() } else { vec![Buffer::from_vec(long)] })
-}
-
-/// A stream of RFM rows.
+/// RFM rows: one per customer and window.
 #[derive(Debug)]
-pub struct RfmRows<'a> {
-    blocks: &'a [Block],
-    windows: &'a [Window],
-    /// The rows in a wanted order, or none for the engine's own.
-    order: Option<std::vec::IntoIter<At>>,
-    next: At,
+pub(crate) struct Rfm {
+    names: ArrayRef,
+    ends: ArrayRef,
+    scores: ArrayRef,
 }
 
-impl<'a> RfmRows<'a> {
-    pub(crate) fn new(blocks: &'a [Block], windows: &'a [Window], order: Option<Vec<At>>) -> Self {
-        RfmRows { blocks, windows, order: order.map(Vec::into_iter), next: At { block: 0, window: 0, place: 0 } }
+/// A score has one digit, not 0.
+const DIGITS: u16 = 9;
+
+impl Rfm {
+    pub(crate) fn new(windows: &[Window]) -> Self {
+        let digit = |score: u16, power: u32| score / DIGITS.pow(power) % DIGITS + 1;
+        let score = |score| format!("{}{}{}", digit(score, 2), digit(score, 1), digit(score, 0));
+        Rfm {
+            names: texts(windows.iter().map(|w| w.name.clone())),
+            ends: Arc::new(TimestampMicrosecondArray::from_iter_values(windows.iter().map(|w| w.observation_end))),
+            scores: texts((0..DIGITS.pow(3)).map(score)),
+        }
+    }
+}
+
+#[derive(Default)]
+pub(crate) struct RfmColumns {
+    windows: Vec<u16>,
+    ids: Ids,
+    recency: Vec<i32>,
+    frequency: Vec<i64>,
+    monetary: Vec<i64>,
+    spend: Vec<i64>,
+    starts: Vec<i64>,
+    scores: [Vec<u8>; 3],
+    score: Vec<u16>,
+}
+
+impl Rows for Rfm {
+    type Columns = RfmColumns;
+
+    fn schema(&self) -> SchemaRef {
+        rfm_schema()
     }
 
-    fn take(&mut self) -> Vec<At> {
-        if let Some(order) = &mut self.order {
-            return order.take(BATCH).collect();
+    fn count(&self, block: &Block) -> usize {
+        block.len()
+    }
+
+    fn append(&self, block: &Block, rows: Range<usize>, columns: &mut RfmColumns) {
+        columns.windows.extend(block.window[rows.clone()].iter().map(|&w| w as u16));
+        block.customer[rows.clone()].iter().for_each(|&customer| columns.ids.push(block, customer));
+        columns.recency.extend_from_slice(&block.recency_days[rows.clone()]);
+        columns.frequency.extend_from_slice(&block.frequency[rows.clone()]);
+        columns.monetary.extend_from_slice(&block.monetary[rows.clone()]);
+        columns.spend.extend_from_slice(&block.total_spend[rows.clone()]);
+        columns.starts.extend_from_slice(&block.observation_start[rows.clone()]);
+        let scores = &block.scores[rows];
+        for (at, column) in columns.scores.iter_mut().enumerate() {
+            column.extend(scores.iter().map(|score| score[at]));
         }
-        let mut rows = Vec::with_capacity(BATCH);
-        while let Some(window) = self.blocks.get(self.next.block as usize).and_then(|b| b.windows.get(self.next.window as usize)) {
-            let from = self.next.place;
-            let to = (window.len() as u32).min(from + (BATCH - rows.len()) as u32);
-            rows.extend((from..to).map(|place| At { place, ..self.next }));
-            self.next.place = to;
-            if to < window.len() as u32 {
-                break;
+        let joined = |&[r, f, m]: &[u8; 3]| (u16::from(r - 1) * DIGITS + u16::from(f - 1)) * DIGITS + u16::from(m - 1);
+        columns.score.extend(scores.iter().map(joined));
+    }
+
+    fn take(&self, columns: &mut RfmColumns) -> Result<RecordBatch> {
+        let RfmColumns { windows, ids, recency, frequency, monetary, spend, starts, scores: [r, f, m], score } = columns;
+        let ends = dictionary(&mut windows.clone(), &self.ends)?;
+        let digits = |column: &mut Vec<u8>| Arc::new(UInt8Array::from(std::mem::take(column))) as ArrayRef;
+        let arrays: Vec<ArrayRef> = vec![
+            dictionary(windows, &self.names)?,
+            ids.take()?,
+            Arc::new(Int32Array::from(std::mem::take(recency))),
+            Arc::new(Int64Array::from(std::mem::take(frequency))),
+            money(monetary)?,
+            money(spend)?,
+            Arc::new(TimestampMicrosecondArray::from(std::mem::take(starts))),
+            ends,
+            digits(r),
+            digits(f),
+            digits(m),
+            dictionary(score, &self.scores)?,
+        ];
+        packed(&rfm_schema(), arrays)
+    }
+}
+
+/// Migration rows: one per customer and pair of adjacent windows in either of which they are active.
+#[derive(Debug)]
+pub(crate) struct Migrations {
+    names: ArrayRef,
+    statuses: ArrayRef,
+    /// The start of each window.
+    starts: Vec<i64>,
+}
+
+impl Migrations {
+    pub(crate) fn new(windows: &[Window]) -> Self {
+        let statuses = [Status::Retained, Status::Churned, Status::New, Status::Reactivated];
+        Migrations {
+            names: texts(windows.iter().map(|w| w.name.clone())),
+            statuses: texts(statuses.iter().map(|s| s.name().to_owned())),
+            starts: windows.iter().map(|w| w.start).collect(),
+        }
+    }
+}
+
+#[derive(Default)]
+pub(crate) struct MigrationColumns {
+    from: Vec<u16>,
+    ids: Ids,
+    statuses: Vec<u16>,
+}
+
+impl Rows for Migrations {
+    type Columns = MigrationColumns;
+
+    fn schema(&self) -> SchemaRef {
+        migration_schema()
+    }
+
+    fn count(&self, block: &Block) -> usize {
+        let mut count = 0;
+        migrations(block, &self.starts, |_, _, _| count += 1);
+        count
+    }
+
+    fn append(&self, block: &Block, rows: Range<usize>, columns: &mut MigrationColumns) {
+        let mut row = 0;
+        migrations(block, &self.starts, |customer, first, status| {
+            if rows.contains(&row) {
+                columns.from.push(first as u16);
+                columns.ids.push(block, customer);
+                columns.statuses.push(status as u16);
             }
-            let last = self.next.window as usize + 1 == self.windows.len();
-            self.next = if last {
-                At { block: self.next.block + 1, window: 0, place: 0 }
-            } else {
-                At { window: self.next.window + 1, place: 0, ..self.next }
-            };
-        }
-        rows
-    }
-
-    fn batch(&self, rows: &[At]) -> Result<RecordBatch> {
-        let window = |at: &At| &self.blocks[at.block as usize].windows[at.window as usize];
-        let names = Texts::of(self.windows.iter().map(|w| w.name.as_str()));
-        let ids = rows.iter().map(|at| (&self.blocks[at.block as usize], window(at).customer[at.place as usize]));
-        let money = |of: fn(&crate::finalize::WindowBlock) -> &[i64]| {
-            let values = Decimal128Array::from_iter_values(rows.iter().map(|at| i128::from(of(window(at))[at.place as usize])));
-            values.with_precision_and_scale(18, 2).map_err(|e| Error::internal("an amount does not fit").cause(e))
-        };
-        let score = |which: usize| UInt8Array::from_iter_values(rows.iter().map(|at| window(at).scores[at.place as usize][which]));
-        let digits = |at: &At| window(at).scores[at.place as usize].map(|digit| b'0' + digit);
-        as_batch(
-            rfm_schema(),
-            vec![
-                names.array(rows.iter().map(|at| at.window as usize))?,
-                id_array(ids)?,
-                Arc::new(Int32Array::from_iter_values(rows.iter().map(|at| window(at).recency_days[at.place as usize]))),
-                Arc::new(Int64Array::from_iter_values(rows.iter().map(|at| window(at).frequency[at.place as usize]))),
-                Arc::new(money(|w| &w.monetary)?),
-                Arc::new(money(|w| &w.total_spend)?),
-                Arc::new(TimestampMicrosecondArray::from_iter_values(
-                    rows.iter().map(|at| window(at).observation_start[at.place as usize]),
-                )),
-                Arc::new(TimestampMicrosecondArray::from_iter_values(
-                    rows.iter().map(|at| self.windows[at.window as usize].observation_end),
-                )),
-                Arc::new(score(0)),
-                Arc::new(score(1)),
-                Arc::new(score(2)),
-                views(rows.iter().map(|at| make_view(&digits(at), 0, 0)).collect(), Vec::new())?,
-            ],
-        )
-    }
-}
-
-/// Where an RFM row is; a part of a [`RowStream`].
-#[derive(Debug)]
-pub struct RfmPart(Vec<At>);
-
-impl RowStream for RfmRows<'_> {
-    type Part = RfmPart;
-
-    fn next_part(&mut self) -> Option<RfmPart> {
-        let rows = self.take();
-        (!rows.is_empty()).then_some(RfmPart(rows))
-    }
-
-    fn build(&self, part: &RfmPart) -> Result<RecordBatch> {
-        self.batch(&part.0)
-    }
-}
-
-impl Iterator for RfmRows<'_> {
-    type Item = Result<RecordBatch>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let part = self.next_part()?;
-        Some(self.build(&part))
-    }
-}
-
-/// A migration row: where the customer is (the window is the pair's first) and what became of them.
-type Moved = (At, Status);
-
-/// A stream of migration rows.
-#[derive(Debug)]
-pub struct MigrationRows<'a> {
-    blocks: &'a [Block],
-    windows: &'a [Window],
-    waiting: std::collections::VecDeque<Moved>,
-    next_block: usize,
-}
-
-impl<'a> MigrationRows<'a> {
-    pub(crate) fn new(blocks: &'a [Block], windows: &'a [Window]) -> Self {
-        MigrationRows { blocks, windows, waiting: std::collections::VecDeque::new(), next_block: 0 }
-    }
-
-    fn of(&self, block: usize, first: usize, mut take: impl FnMut(Moved)) {
-        let start = self.windows[first + 1].start;
-        migrations(&self.blocks[block], first, start, |customer, status| {
-            take((At { block: block as u32, window: first as u32, place: customer }, status));
+            row += 1;
         });
     }
 
-    /// All rows of one pair after the other.
-    pub(crate) fn pairs(&self) -> impl Iterator<Item = Vec<Moved>> {
-        (0..self.windows.len().saturating_sub(1)).map(|first| {
-            let mut rows = Vec::new();
-            for block in 0..self.blocks.len() {
-                self.of(block, first, |moved| rows.push(moved));
-            }
-            rows
-        })
-    }
-
-    /// Gives these rows instead of the engine's own order.
-    pub(crate) fn set_order(&mut self, rows: Vec<Moved>) {
-        self.waiting = rows.into();
-        self.next_block = self.blocks.len();
-    }
-
-    fn batch(&self, rows: &[Moved]) -> Result<RecordBatch> {
-        let names = Texts::of(self.windows.iter().map(|w| w.name.as_str()));
-        let statuses = [Status::Retained, Status::Churned, Status::New, Status::Reactivated];
-        let known = Texts::of(statuses.iter().map(|s| s.name()));
-        as_batch(
-            migration_schema(),
-            vec![
-                names.array(rows.iter().map(|(at, _)| at.window as usize))?,
-                names.array(rows.iter().map(|(at, _)| at.window as usize + 1))?,
-                id_array(rows.iter().map(|(at, _)| (&self.blocks[at.block as usize], at.place)))?,
-                known.array(rows.iter().map(|(_, status)| *status as usize))?,
-            ],
-        )
-    }
-}
-
-/// Where a migration row is; a part of a [`RowStream`].
-#[derive(Debug)]
-pub struct MigrationPart(Vec<Moved>);
-
-impl RowStream for MigrationRows<'_> {
-    type Part = MigrationPart;
-
-    fn next_part(&mut self) -> Option<MigrationPart> {
-        while self.waiting.len() < BATCH && self.next_block < self.blocks.len() {
-            let mut more = Vec::new();
-            for first in 0..self.windows.len().saturating_sub(1) {
-                self.of(self.next_block, first, |moved| more.push(moved));
-            }
-            self.waiting.extend(more);
-            self.next_block += 1;
-        }
-        let n = self.waiting.len().min(BATCH);
-        (n > 0).then(|| MigrationPart(self.waiting.drain(..n).collect()))
-    }
-
-    fn build(&self, part: &MigrationPart) -> Result<RecordBatch> {
-        self.batch(&part.0)
-    }
-}
-
-impl Iterator for MigrationRows<'_> {
-    type Item = Result<RecordBatch>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let part = self.next_part()?;
-        Some(self.build(&part))
+    fn take(&self, columns: &mut MigrationColumns) -> Result<RecordBatch> {
+        let mut to: Vec<u16> = columns.from.iter().map(|from| from + 1).collect();
+        let arrays = vec![
+            dictionary(&mut columns.from, &self.names)?,
+            dictionary(&mut to, &self.names)?,
+            columns.ids.take()?,
+            dictionary(&mut columns.statuses, &self.statuses)?,
+        ];
+        packed(&migration_schema(), arrays)
     }
 }
 

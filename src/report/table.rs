@@ -6,6 +6,7 @@
 
 use super::output::{Faults, Output};
 use super::parquet::{Chunk, Column};
+use super::stream::BATCH;
 use crate::error::{Error, Result, Stage};
 use crate::source::files::Format;
 use arrow::array::RecordBatch;
@@ -37,11 +38,16 @@ pub trait RowStream: Sync {
     /// The next part, or none at the end.
     fn next_part(&mut self) -> Option<Self::Part>;
 
-    /// The batch of a part.
+    /// How many parts a Parquet row group is made of.
+    fn parts_per_group(&self) -> usize {
+        1
+    }
+
+    /// Gives `sink` the batches of a part. What repeats may be in dictionaries of the declared types.
     ///
     /// # Errors
-    /// When the rows do not fit a batch.
-    fn build(&self, part: &Self::Part) -> Result<RecordBatch>;
+    /// When the rows do not fit a batch, or whatever the sink returns.
+    fn build(&self, part: &Self::Part, sink: &mut dyn FnMut(RecordBatch) -> Result<()>) -> Result<()>;
 }
 
 /// A table on its way into a file.
@@ -139,35 +145,54 @@ impl TableWriter {
         }
     }
 
+    /// The rows that a part of a stream should have.
+    pub(crate) fn rows_per_part(&self) -> usize {
+        if self.parquet().is_some() { GROUP } else { 8 * BATCH }
+    }
+
     /// Appends all rows of a stream, on the threads of the current pool.
     ///
     /// # Errors
     /// When they cannot be built, encoded or written.
     pub fn write_stream<S: RowStream>(&mut self, stream: &mut S) -> Result<()> {
-        let threads = rayon::current_num_threads();
+        self.write_stream_with(stream, rayon::current_num_threads())
+    }
+
+    /// The same on so many threads at most: each has a row group in memory.
+    pub(crate) fn write_stream_with<S: RowStream>(&mut self, stream: &mut S, threads: usize) -> Result<()> {
         loop {
             match self.parquet().cloned() {
                 Some(groups) => {
+                    let per_group = stream.parts_per_group();
                     let parts: Vec<Vec<S::Part>> = (0..threads)
-                        .map(|_| std::iter::from_fn(|| stream.next_part()).take(PARTS_PER_GROUP).collect::<Vec<_>>())
+                        .map(|_| std::iter::from_fn(|| stream.next_part()).take(per_group).collect::<Vec<_>>())
                         .take_while(|parts| !parts.is_empty())
                         .collect();
                     if parts.is_empty() {
                         return Ok(());
                     }
                     let built = &*stream;
-                    let encode = |parts: Vec<S::Part>| groups.encode_group(parts.iter().map(|part| built.build(part)));
+                    let encode =
+                        |parts: Vec<S::Part>| groups.encode_group(|sink| parts.iter().try_for_each(|part| built.build(part, sink)));
                     let encoded = parts.into_par_iter().map(encode).collect::<Result<Vec<_>>>()?;
                     encoded.into_iter().try_for_each(|group| self.append(group))?;
                 }
                 None => {
-                    let parts: Vec<S::Part> = std::iter::from_fn(|| stream.next_part()).take(4 * threads).collect();
+                    let parts: Vec<S::Part> = std::iter::from_fn(|| stream.next_part()).take(threads).collect();
                     if parts.is_empty() {
                         return Ok(());
                     }
                     let built = &*stream;
-                    let batches = parts.par_iter().map(|part| built.build(part)).collect::<Result<Vec<_>>>()?;
-                    batches.iter().try_for_each(|batch| self.write(batch))?;
+                    let build = |part: &S::Part| {
+                        let mut batches = Vec::new();
+                        built.build(part, &mut |batch| {
+                            batches.push(batch);
+                            Ok(())
+                        })?;
+                        Ok(batches)
+                    };
+                    let batches = parts.par_iter().map(build).collect::<Result<Vec<_>>>()?;
+                    batches.iter().flatten().try_for_each(|batch| self.write(batch))?;
                 }
             }
         }
@@ -178,6 +203,10 @@ impl TableWriter {
     /// # Errors
     /// When the end cannot be written.
     pub fn finish(mut self) -> Result<Output> {
+        if let Some(refused) = self.faults.first() {
+            // Nothing can follow what could not be written.
+            return Err(Error::io("cannot write", refused).input(&self.name).stage(Stage::Report));
+        }
         if let Some(schema) = self.empty.take() {
             self.write(&RecordBatch::new_empty(schema))?;
         }
@@ -194,9 +223,6 @@ impl TableWriter {
         }
     }
 }
-
-/// Parts of [`BATCH`](super::rows::BATCH) rows that make a row group.
-const PARTS_PER_GROUP: usize = GROUP / super::rows::BATCH;
 
 /// A batch whose columns have the types that the schema says.
 fn declared(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, ArrowError> {
@@ -279,15 +305,13 @@ impl OpenGroup {
 }
 
 impl Groups {
-    /// Encodes batches as one row group. They must hold [`GROUP`] rows, unless it is the table's last.
+    /// Encodes the batches that `fill` gives as one row group. They must hold [`GROUP`] rows, unless it is the table's last.
     ///
     /// # Errors
-    /// When one of the batches is an error or cannot be encoded.
-    pub(crate) fn encode_group(&self, batches: impl Iterator<Item = Result<RecordBatch>>) -> Result<Group> {
+    /// When `fill` fails, or a batch cannot be encoded.
+    pub(crate) fn encode_group(&self, fill: impl FnOnce(&mut dyn FnMut(RecordBatch) -> Result<()>) -> Result<()>) -> Result<Group> {
         let mut group = self.open()?;
-        for batch in batches {
-            group.push(&self.schema, &batch?).map_err(|e| self.failed(e))?;
-        }
+        fill(&mut |batch| group.push(&self.schema, &batch).map_err(|e| self.failed(e)))?;
         group.close(self).map_err(|e| self.failed(e))
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Saved states and the order of output rows depend on it, so it must never change; the test below holds golden values. The top ten
 //! bits name the partition, so that partitions in order are hashes in order. A hash table inside a partition must use other bits:
-//! hashbrown probes with the low bits and tags with the top seven, so it is given the hash with its halves swapped.
+//! hashbrown probes with the low bits and tags with the top seven, so it is given the bits below the partition's, mixed.
 
 use rapidhash::v3::{RapidSecrets, rapidhash_v3_seeded};
 
@@ -25,10 +25,16 @@ pub fn partition_of(hash: u64) -> usize {
     (hash >> (64 - PARTITION_BITS)) as usize
 }
 
-/// What a hash table inside a partition uses: up to 2²² slots, none of the bits that the partition has in common.
+/// The 32 bits below those that name the partition: they order the customers of a partition nearly as the whole hash does.
 #[inline]
-pub(crate) fn slot_hash(hash: u64) -> u64 {
-    hash.rotate_left(32)
+pub(crate) fn hash_in_partition(hash: u64) -> u32 {
+    (hash >> (32 - PARTITION_BITS)) as u32
+}
+
+/// What a hash table inside a partition uses, made of [`hash_in_partition`]: all of its low bits, mixed into the top seven as well.
+#[inline]
+pub(crate) fn slot_hash(hash: u32) -> u64 {
+    u64::from(hash).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
 #[cfg(test)]
@@ -53,8 +59,11 @@ mod tests {
     #[test]
     fn partitions_and_tables_use_different_bits() {
         // Ids of one partition must still spread over the low bits and the top seven of what the table sees.
-        let slots: Vec<u64> =
-            (0..200_000).map(|i| hash_id(format!("C-{i}").as_bytes())).filter(|h| partition_of(*h) == 5).map(slot_hash).collect();
+        let slots: Vec<u64> = (0..200_000)
+            .map(|i| hash_id(format!("C-{i}").as_bytes()))
+            .filter(|h| partition_of(*h) == 5)
+            .map(|h| slot_hash(hash_in_partition(h)))
+            .collect();
         assert!(slots.len() > 100, "{}", slots.len());
         let distinct = |f: fn(&u64) -> u64| slots.iter().map(f).collect::<std::collections::BTreeSet<_>>().len();
         assert!(distinct(|s| s & 0xff) > 100);

@@ -1,19 +1,19 @@
-//! Lanes: bounded channels from every routing thread to every accumulator, the way back for empty buffers, and the poison that ends a run.
+//! Lanes: bounded channels from every thread that routes to every worker, the way back for empty buffers, and the poison that ends a run.
 //!
-//! The graph has no cycle that can block: rows flow forward through bounded channels, empty buffers flow back without waiting.
-//! Whoever fails records the cause in [`Poison`] and drops its ends; everybody else notices at the next send or receive.
+//! Workers route and accumulate, so they send to each other; whoever finds another's lane full takes from its own until there is room,
+//! and so no circle of full lanes can block. Empty buffers flow back without waiting. Whoever fails records the cause in [`Poison`] and
+//! drops its ends; everybody else notices at the next send or receive.
 
 use super::rows::Rows;
-use crate::error::Error;
+use crate::error::{Error, Result, Stage};
+use crate::spill::Plan;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// Buffers that may wait in a lane: with 8 KiB each, 2 MiB a lane.
+/// Buffers that may wait in a lane.
 const BUFFERS_PER_LANE: usize = 256;
-/// Empty buffers that may wait to be used again.
-const SPARE_BUFFERS: usize = 4_096;
 
 /// The first fault of a run.
 ///
@@ -84,51 +84,63 @@ pub(crate) struct Delivery {
     pub(crate) rows: Rows,
 }
 
-/// The sending side, one clone per routing thread.
+/// The sending side, one clone per thread that routes.
 #[derive(Debug, Clone)]
 pub(crate) struct Lanes {
     senders: Vec<Sender<Delivery>>,
+    used: Sender<Rows>,
     spare: Receiver<Rows>,
+    rows_per_buffer: usize,
 }
 
-/// The receiving side of one accumulator.
-#[derive(Debug)]
-pub(crate) struct Lane {
-    pub(crate) receiver: Receiver<Delivery>,
-    spare: Sender<Rows>,
-}
-
-/// Lanes to `n` accumulators.
-pub(crate) fn lanes(n: usize) -> (Lanes, Vec<Lane>) {
-    let (spare_sender, spare) = bounded(SPARE_BUFFERS);
-    let (senders, receivers): (Vec<_>, Vec<_>) = (0..n).map(|_| bounded(BUFFERS_PER_LANE)).unzip();
-    let lanes = receivers.into_iter().map(|receiver| Lane { receiver, spare: spare_sender.clone() }).collect();
-    (Lanes { senders, spare }, lanes)
+/// Lanes to `n` workers, with the receiving side of each.
+pub(crate) fn lanes(n: usize, plan: &Plan) -> (Lanes, Vec<Receiver<Delivery>>) {
+    let (used, spare) = bounded(plan.spare_buffers);
+    let (senders, receivers) = (0..n).map(|_| bounded(BUFFERS_PER_LANE)).unzip();
+    (Lanes { senders, used, spare, rows_per_buffer: plan.rows_per_buffer }, receivers)
 }
 
 impl Lanes {
-    /// The accumulator that owns a partition.
-    pub(crate) fn owner(partition: usize, accumulators: usize) -> usize {
-        partition % accumulators
+    /// The worker that owns a partition.
+    #[inline]
+    pub(crate) fn owner(partition: usize, workers: usize) -> usize {
+        partition % workers
     }
 
-    /// Sends full rows to the partition's owner and waits while its lane is full. False when the run is over.
-    pub(crate) fn send(&self, partition: usize, rows: Rows) -> bool {
-        let lane = &self.senders[Self::owner(partition, self.senders.len())];
-        lane.send(Delivery { partition, rows }).is_ok()
+    /// The lane to the owner of a partition.
+    pub(crate) fn to(&self, partition: usize) -> &Sender<Delivery> {
+        &self.senders[Self::owner(partition, self.senders.len())]
     }
 
     /// An empty buffer, used before if there is one.
     pub(crate) fn empty_rows(&self) -> Rows {
-        self.spare.try_recv().unwrap_or_default()
+        self.spare.try_recv().unwrap_or_else(|_| Rows::with_capacity(self.rows_per_buffer))
     }
-}
 
-impl Lane {
     /// Gives a buffer back; never waits.
     pub(crate) fn recycle(&self, mut rows: Rows) {
         rows.clear();
         // When enough are waiting already, this one is freed.
-        drop(self.spare.try_send(rows));
+        drop(self.used.try_send(rows));
+    }
+}
+
+/// Where a router's full buffers go.
+pub(crate) trait Outlet {
+    /// An empty buffer.
+    fn empty(&mut self) -> Rows;
+
+    /// Takes rows of a partition.
+    fn take(&mut self, partition: usize, rows: Rows) -> Result<()>;
+}
+
+/// For a thread that is not a worker itself: it waits while a lane is full.
+impl Outlet for Lanes {
+    fn empty(&mut self) -> Rows {
+        self.empty_rows()
+    }
+
+    fn take(&mut self, partition: usize, rows: Rows) -> Result<()> {
+        self.to(partition).send(Delivery { partition, rows }).map_err(|_| Error::ended(Stage::Route))
     }
 }

@@ -1,25 +1,25 @@
 //! Route: takes decoded batches, decides about every row, and scatters what counts into per-partition buffers.
 //!
-//! A [`Router`] belongs to one thread. It takes [`PeriodBatch`]es from [`source`](crate::source) and sends [`Rows`] over
-//! [`lane`]s to [`accumulate`](crate::accumulate). Ids are hashed here, once; the hash travels with the row.
+//! A [`Router`] belongs to one thread. It takes [`PeriodBatch`]es from [`source`](crate::source) and hands [`Rows`] to an [`Outlet`],
+//! which brings them over [`lane`]s to [`accumulate`](crate::accumulate). Ids are hashed here, once; the hash travels with the row.
 
 mod hash;
 pub(crate) mod lane;
 pub(crate) mod rows;
 
-pub(crate) use hash::slot_hash;
 pub use hash::{PARTITIONS, hash_id, partition_of};
+pub(crate) use hash::{hash_in_partition, slot_hash};
 
 use crate::calendar::{Classifier, Place};
-use crate::error::{Error, Result, Stage};
+use crate::error::{Result, Stage};
 use crate::money::Amount;
 use crate::reject::{OnBadRow, REJECT_HELP, Reason, Reject, shown_timestamp};
 use crate::source::{Bad, Column, NO_TIMESTAMP, PeriodBatch};
 use crate::spec::Spec;
 use crate::stats::Stats;
 use arrow::array::Array;
-use lane::Lanes;
-use rows::{HISTORY, Row, Rows, reference};
+use lane::Outlet;
+use rows::{Addend, Amounts, HISTORY, Rows, reference};
 use std::sync::{Arc, Mutex};
 
 /// What the routers of a run share.
@@ -42,7 +42,6 @@ struct Fault {
 
 /// Scatters the batches of one thread.
 pub(crate) struct Router {
-    lanes: Lanes,
     buffers: Vec<Rows>,
     classifier: Classifier,
     policy: OnBadRow,
@@ -52,13 +51,13 @@ pub(crate) struct Router {
 }
 
 impl Router {
-    pub(crate) fn new(spec: &Spec, lanes: Lanes, stats: Arc<Stats>, ledger: Arc<Ledger>) -> Self {
+    pub(crate) fn new(spec: &Spec, stats: Arc<Stats>, ledger: Arc<Ledger>) -> Self {
         let buffers = std::iter::repeat_with(Rows::default).take(PARTITIONS).collect();
-        Router { lanes, buffers, classifier: Classifier::new(&spec.windows), policy: spec.on_bad_row, stats, ledger, keys: None }
+        Router { buffers, classifier: Classifier::new(&spec.windows), policy: spec.on_bad_row, stats, ledger, keys: None }
     }
 
-    /// Takes a batch; waits while the lanes are full.
-    pub(crate) fn route(&mut self, batch: &PeriodBatch) -> Result<()> {
+    /// Takes a batch; buffers that are full go to the outlet.
+    pub(crate) fn route(&mut self, batch: &PeriodBatch, outlet: &mut impl Outlet) -> Result<()> {
         let n = batch.starts.len();
         let views = batch.ids.views();
         let mut bad = batch.bad.iter().peekable();
@@ -77,14 +76,16 @@ impl Router {
                     accepted += 1;
                     let id = batch.ids.value(i).as_bytes();
                     let hash = hash_id(id);
-                    let amount = Amount { cents: batch.cents[i], fraction: batch.fractions.get(i).copied().unwrap_or(0) };
-                    let (start, orders) = (batch.starts[i], batch.orders[i]);
-                    let row = Row { view, hash, start, reference, orders, cents: 0, window: key, fraction: 0 };
+                    let (orders, cents) = (batch.orders[i], batch.cents[i]);
+                    let amounts = Amounts { orders, cents, fraction: batch.fractions.get(i).copied().unwrap_or(0) };
                     let partition = partition_of(hash);
                     let buffer = &mut self.buffers[partition];
-                    buffer.push(id, view, amount, row);
+                    if buffer.rows.capacity() == 0 {
+                        *buffer = outlet.empty();
+                    }
+                    buffer.push(id, view, hash_in_partition(hash), Addend { window: key, start: batch.starts[i], reference, amounts });
                     if buffer.is_full() {
-                        self.send(partition)?;
+                        outlet.take(partition, std::mem::take(buffer))?;
                     }
                 }
                 Err(Fault { reason, column, at }) => {
@@ -161,19 +162,11 @@ impl Router {
         Ok(())
     }
 
-    fn send(&mut self, partition: usize) -> Result<()> {
-        let full = std::mem::replace(&mut self.buffers[partition], self.lanes.empty_rows());
-        if self.lanes.send(partition, full) { Ok(()) } else { Err(Error::ended(Stage::Route)) }
-    }
-
-    /// Sends what is left. Rows routed later are sent with the next flush.
-    pub(crate) fn flush(&mut self) -> Result<()> {
-        for partition in 0..PARTITIONS {
-            if !self.buffers[partition].rows.is_empty() {
-                let full = std::mem::take(&mut self.buffers[partition]);
-                if !self.lanes.send(partition, full) {
-                    return Err(Error::ended(Stage::Route));
-                }
+    /// Hands over what is left. Rows routed later come with the next flush.
+    pub(crate) fn flush(&mut self, outlet: &mut impl Outlet) -> Result<()> {
+        for (partition, buffer) in self.buffers.iter_mut().enumerate() {
+            if !buffer.rows.is_empty() {
+                outlet.take(partition, std::mem::take(buffer))?;
             }
         }
         if let (Ok(mut keys), Some((least, greatest))) = (self.ledger.keys.lock(), self.keys) {

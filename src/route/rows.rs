@@ -1,10 +1,7 @@
-//! The message from route to accumulate: some rows of one partition, each one cache line, in a buffer that goes round and round.
+//! The message from route to accumulate: some rows of one partition, 48 bytes each, in a buffer that goes round and round.
 
-use crate::money::Amount;
 use crate::source::NO_TIMESTAMP;
 
-/// Rows in a buffer. 128 rows are 8 KiB: small enough that 1,024 of them stay in a core's cache, large enough to amortize a send.
-pub(crate) const ROWS_PER_BUFFER: usize = 128;
 /// A buffer is sent early when its long ids take up this much.
 const BYTES_PER_BUFFER: usize = 1 << 16;
 /// Ids up to this length live inside their view.
@@ -29,73 +26,126 @@ pub(crate) fn reference_time(reference: i64) -> (i64, bool) {
 /// The window key of rows in no window.
 pub(crate) const HISTORY: u32 = u32::MAX;
 
-/// A row on its way to its partition: 64 bytes.
+/// A row on its way to its partition: 48 bytes.
 #[derive(Debug, Clone, Copy)]
 #[repr(C)]
 pub(crate) struct Row {
     /// The id in Arrow's view layout; a long id lies in [`Rows::bytes`].
-    pub(crate) view: u128,
-    pub(crate) hash: u64,
+    pub(crate) view: View,
     pub(crate) start: i64,
     pub(crate) reference: i64,
-    pub(crate) orders: i64,
-    pub(crate) cents: i64,
+    /// Orders and cents, see [`Rows::amounts`].
+    amounts: u64,
+    /// The hash's bits below those that name the partition, see [`hash_in_partition`](super::hash_in_partition).
+    pub(crate) hash: u32,
     /// The window's key, or [`HISTORY`].
     pub(crate) window: u32,
-    /// One more than the place of the row's fraction of a cent in [`Rows::fractions`]; 0 for whole cents.
-    pub(crate) fraction: u32,
 }
+
+/// What a row takes up.
+pub(crate) const ROW: usize = size_of::<Row>();
+
+/// An Arrow view as two words: as one of 128 bits it would align rows to 16 bytes.
+pub(crate) type View = [u64; 2];
+
+#[inline]
+pub(crate) fn split_view(view: u128) -> View {
+    [view as u64, (view >> 64) as u64]
+}
+
+#[inline]
+pub(crate) fn joined_view(view: View) -> u128 {
+    u128::from(view[0]) | u128::from(view[1]) << 64
+}
+
+/// What a row adds to its window's sums.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Amounts {
+    /// Not negative.
+    pub(crate) orders: i64,
+    pub(crate) cents: i64,
+    /// Less than a cent.
+    pub(crate) fraction: u64,
+}
+
+/// What a row, or an entry of another state, adds to a customer's state.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Addend {
+    /// The window's key, or [`HISTORY`].
+    pub(crate) window: u32,
+    /// The earliest `period_start`.
+    pub(crate) start: i64,
+    /// The greatest [`reference`].
+    pub(crate) reference: i64,
+    pub(crate) amounts: Amounts,
+}
+
+/// Amounts of nearly every row fit a word: 16 bits of orders above 48 bits of cents. These orders say that they do not.
+const WIDE: u64 = 0xffff;
+const LOW: u64 = (1 << 48) - 1;
 
 /// A buffer of rows.
 #[derive(Debug, Default)]
 pub(crate) struct Rows {
     pub(crate) rows: Vec<Row>,
     pub(crate) bytes: Vec<u8>,
-    pub(crate) fractions: Vec<u64>,
+    wide: Vec<Amounts>,
 }
 
 impl Rows {
-    pub(crate) fn is_full(&self) -> bool {
-        self.rows.len() >= ROWS_PER_BUFFER || self.bytes.len() >= BYTES_PER_BUFFER
+    pub(crate) fn with_capacity(rows: usize) -> Self {
+        Rows { rows: Vec::with_capacity(rows), ..Rows::default() }
     }
 
-    /// Appends a row; its view and its fraction are set here.
+    pub(crate) fn is_full(&self) -> bool {
+        self.rows.len() >= self.rows.capacity() || self.bytes.len() >= BYTES_PER_BUFFER
+    }
+
+    /// The memory it takes up, full or empty.
+    pub(crate) fn memory(&self) -> usize {
+        self.rows.capacity() * size_of::<Row>() + self.bytes.capacity() + self.wide.capacity() * size_of::<Amounts>()
+    }
+
+    /// Appends a row.
     #[inline]
-    pub(crate) fn push(&mut self, id: &[u8], view: u128, amount: Amount, mut row: Row) {
-        if self.rows.capacity() == 0 {
-            self.rows.reserve_exact(ROWS_PER_BUFFER);
-        }
-        row.view = view;
+    pub(crate) fn push(&mut self, id: &[u8], view: u128, hash: u32, addend: Addend) {
+        let Addend { window, start, reference, amounts } = addend;
+        let mut view = split_view(view);
         if id.len() > INLINE {
-            row.view = long_view(view, 0, self.bytes.len() as u32);
+            view = split_view(long_view(joined_view(view), 0, self.bytes.len() as u32));
             self.bytes.extend_from_slice(id);
         }
-        row.cents = amount.cents;
-        row.fraction = 0;
-        if amount.fraction != 0 {
-            self.fractions.push(amount.fraction);
-            row.fraction = self.fractions.len() as u32;
-        }
-        self.rows.push(row);
+        let fits = (0..WIDE as i64).contains(&amounts.orders) && amounts.cents << 16 >> 16 == amounts.cents && amounts.fraction == 0;
+        let packed = if fits {
+            (amounts.orders as u64) << 48 | (amounts.cents as u64 & LOW)
+        } else {
+            self.wide.push(amounts);
+            WIDE << 48 | (self.wide.len() - 1) as u64
+        };
+        self.rows.push(Row { view, start, reference, amounts: packed, hash, window });
     }
 
     /// The bytes of a long id; nothing for an inline one.
     #[inline]
-    pub(crate) fn long_id(&self, view: u128) -> &[u8] {
-        let (length, _, offset) = parts(view);
+    pub(crate) fn long_id(&self, view: View) -> &[u8] {
+        let (length, _, offset) = parts(joined_view(view));
         if length <= INLINE { &[] } else { &self.bytes[offset..offset + length] }
     }
 
     #[inline]
-    pub(crate) fn fraction(&self, row: &Row) -> u64 {
-        if row.fraction == 0 { 0 } else { self.fractions[row.fraction as usize - 1] }
+    pub(crate) fn amounts(&self, row: &Row) -> Amounts {
+        if row.amounts >> 48 == WIDE {
+            self.wide[(row.amounts & LOW) as usize]
+        } else {
+            Amounts { orders: (row.amounts >> 48) as i64, cents: (row.amounts << 16) as i64 >> 16, fraction: 0 }
+        }
     }
 
     /// Forgets the rows and keeps the memory.
     pub(crate) fn clear(&mut self) {
         self.rows.clear();
         self.bytes.clear();
-        self.fractions.clear();
+        self.wide.clear();
     }
 }
 
@@ -117,8 +167,25 @@ mod tests {
     use crate::calendar::{MAX_TIMESTAMP, MIN_TIMESTAMP};
 
     #[test]
-    fn a_row_is_a_cache_line() {
-        assert_eq!(size_of::<Row>(), 64);
+    fn rows_are_small() {
+        assert_eq!(ROW, 48);
+    }
+
+    #[test]
+    fn amounts_come_back() {
+        let mut rows = Rows::default();
+        let mut expected = Vec::new();
+        for orders in [0, 1, 0xfffe, 0xffff, 0x10000, i64::MAX] {
+            for cents in [0, 1, -1, (1 << 47) - 1, 1 << 47, -(1 << 47), -(1 << 47) - 1, i64::MAX, i64::MIN] {
+                for fraction in [0, 1] {
+                    let amounts = Amounts { orders, cents, fraction };
+                    rows.push(b"7", 0, 0, Addend { window: 0, start: 0, reference: 0, amounts });
+                    expected.push(amounts);
+                }
+            }
+        }
+        let back: Vec<Amounts> = rows.rows.iter().map(|row| rows.amounts(row)).collect();
+        assert_eq!(back, expected);
     }
 
     #[test]

@@ -186,6 +186,7 @@ fn parse_any_count(text: &[u8]) -> Option<i64> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::parse_count;
 

@@ -10,7 +10,8 @@
 //! | file | owns |
 //! |---|---|
 //! | `budget` | how many bytes there are to share, and who holds them |
-//! | `memory` | how many that should be: sizes as people write them, what the machine grants |
+//! | `memory` | sizes as people write them, what the machine grants |
+//! | `plan` | what a run does with the memory it was given |
 //! | `store`, `disk`, `folder` | where frames lie |
 //! | `pack`, `frame` | what their bytes are; `FORMAT.md` draws them |
 //! | `run` | a partition's frames in order, written once and read once |
@@ -29,15 +30,17 @@ mod gather;
 mod memory;
 mod merge;
 mod pack;
+mod plan;
 mod run;
 mod store;
 
 pub use budget::{Budget, Reservation};
 pub use disk::Disk;
-pub(crate) use frame::FRAME_CUSTOMERS;
+pub(crate) use frame::{FRAME_CUSTOMERS, decode, encode};
 pub use memory::{available, default_limit, parse_size, peak_rss, rss};
 pub(crate) use merge::{Held, Sorted, merge};
-pub(crate) use run::{Run, RunReader, RunWriter};
+pub(crate) use plan::Plan;
+pub(crate) use run::{Run, RunWriter};
 pub use store::{Counters, Faulty, Memory, Place, RunStore, Tiered};
 
 #[cfg(test)]

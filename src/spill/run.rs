@@ -19,14 +19,10 @@ pub(crate) struct Run {
 }
 
 impl Run {
-    /// The number of customers.
-    pub(crate) fn customers(&self) -> u64 {
-        self.customers
-    }
-
-    /// The number of their entries.
-    pub(crate) fn entries(&self) -> u64 {
-        self.entries
+    /// The memory that reading it takes, about: that of one frame.
+    pub(crate) fn memory(&self) -> u64 {
+        let frames = self.frames.len().max(1) as u64;
+        (self.customers * 44 + self.entries * 36) / frames
     }
 
     /// Reads it, frame by frame.
@@ -110,7 +106,7 @@ mod tests {
             for part in &parts {
                 writer.write(part).unwrap();
                 let run = writer.finish();
-                prop_assert_eq!((run.customers(), run.entries()), (part.len() as u64, part.windows.len() as u64));
+                prop_assert_eq!((run.customers, run.entries), (part.len() as u64, part.windows.len() as u64));
                 let mut reader = run.read(&store);
                 let mut back = States::default();
                 prop_assert_eq!(reader.next(&mut back).unwrap(), part.len() > 0);
@@ -126,7 +122,7 @@ mod tests {
     fn large_runs_are_many_frames() {
         let all = many(2 * FRAME_CUSTOMERS + 5);
         let budget = Budget::unlimited();
-        let store = Tiered::new(budget.clone(), Memory::default());
+        let store = Tiered::new(budget.clone(), std::sync::Arc::new(Memory::default()));
         let mut writer = RunWriter::new(&store);
         writer.write(&all).unwrap();
         let run = writer.finish();

@@ -7,10 +7,11 @@
 
 use super::budget::{Budget, Reservation};
 use crate::error::{Error, Result};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// Keeps frames. All of it may be called from many threads at once.
-pub trait RunStore: Send + Sync {
+pub trait RunStore: Send + Sync + std::fmt::Debug {
     /// Takes bytes in.
     ///
     /// # Errors
@@ -79,19 +80,19 @@ impl RunStore for Memory {
 
 /// In memory while the budget has room, then in another store.
 #[derive(Debug)]
-pub struct Tiered<S> {
+pub struct Tiered {
     budget: Budget,
-    next: S,
+    next: Arc<dyn RunStore>,
 }
 
-impl<S: RunStore> Tiered<S> {
+impl Tiered {
     /// Keeps what the budget grants; the rest goes to `next`.
-    pub fn new(budget: Budget, next: S) -> Self {
+    pub fn new(budget: Budget, next: Arc<dyn RunStore>) -> Self {
         Tiered { budget, next }
     }
 }
 
-impl<S: RunStore> RunStore for Tiered<S> {
+impl RunStore for Tiered {
     fn put(&self, frame: &[u8]) -> Result<Place> {
         match self.budget.reserve(frame.len() as u64) {
             Some(reservation) => Ok(Place::Memory(frame.into(), Some(reservation))),
@@ -160,7 +161,7 @@ mod tests {
     #[test]
     fn tiers_fill_and_empty() {
         let budget = Budget::new(10);
-        let store = Tiered::new(budget.clone(), Memory::default());
+        let store = Tiered::new(budget.clone(), Arc::new(Memory::default()));
         let (first, second) = (store.put(b"sixsix").unwrap(), store.put(b"fives").unwrap());
         assert!(matches!((&first, &second), (Place::Memory(_, Some(_)), Place::Memory(_, None))));
         let room = &mut Vec::new();

@@ -8,6 +8,7 @@ use lensflow::source::files::Format;
 use lensflow::source::synthetic::{IdStyle, Scenario, Skew, Synthetic};
 use lensflow::source::{Column, ColumnMap};
 use lensflow::spec::{Parallel, Spec};
+use lensflow::spill::parse_size;
 use std::path::{Path, PathBuf};
 
 /// Customer-base analytics at any size: RFM, Lens 1 and Lens 2 of "The Customer-Base Audit", exact to the cent.
@@ -121,9 +122,17 @@ pub(crate) struct Audit {
     #[arg(long, value_name = "COLUMN=NAME")]
     column: Vec<String>,
 
-    /// Decoding threads and accumulator threads, each; one per core by default
+    /// Threads that decode and accumulate; one per core by default
     #[arg(long, value_name = "N")]
     workers: Option<usize>,
+
+    /// Memory that the process may take up, such as 2GiB, 512MB or 50%; what does not fit is spilled [default: 70%]
+    #[arg(long, value_name = "SIZE")]
+    memory_limit: Option<String>,
+
+    /// Folder to spill into, instead of the system's for temporary files
+    #[arg(long, value_name = "FOLDER")]
+    spill_dir: Option<PathBuf>,
 
     /// Whether finishing uses more than one thread; off also decodes with one. The answers are the same
     #[arg(long, value_enum, default_value_t = When::Auto)]
@@ -171,6 +180,8 @@ impl Audit {
             on_bad_row,
             workers: self.workers,
             parallel,
+            memory_limit: self.memory_limit.as_deref().map(parse_size).transpose()?,
+            spill_dir: self.spill_dir.clone(),
             ..Spec::default()
         };
         spec.validate()?;

@@ -103,10 +103,15 @@ fn run_audit(args: &Audit, talk: &Talk) -> Result<()> {
     let stats = pipeline.stats();
     let bar = (std::io::stderr().is_terminal() && !talk.quiet).then(|| Progress::watch(stats.clone()));
     pipeline.run(files)?;
-    let audit = pipeline.finish()?;
+    // Rows in the engine's order are written while the answers are computed.
+    let (mut on_the_way, rfm_sorted) = if order == Order::Engine { (rfm_out, None) } else { (None, rfm_out) };
+    let audit = pipeline.finish_into(on_the_way.as_mut())?;
 
     let mut outputs = Vec::new();
-    if let Some(table) = rfm_out {
+    if let Some(table) = on_the_way {
+        outputs.extend(written(table, |_| Ok(()))?);
+    }
+    if let Some(table) = rfm_sorted {
         outputs.extend(written(table, |table| audit.write_rfm(table, order))?);
     }
     if let Some(table) = migration_out {
@@ -201,8 +206,12 @@ impl RowStream for Chunks {
         Some(part)
     }
 
-    fn build(&self, part: &u64) -> Result<RecordBatch> {
-        self.generator.record_batch(*part)
+    fn parts_per_group(&self) -> usize {
+        32
+    }
+
+    fn build(&self, part: &u64, sink: &mut dyn FnMut(RecordBatch) -> Result<()>) -> Result<()> {
+        sink(self.generator.record_batch(*part)?)
     }
 }
 

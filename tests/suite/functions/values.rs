@@ -239,6 +239,8 @@ fn options_read_back() {
             workers: Some(3),
             parallel,
             batch_rows: 1,
+            memory_limit: Some(1 << 30),
+            spill_dir: Some("here".into()),
         };
         round_trip(&spec);
     }

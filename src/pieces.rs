@@ -1,0 +1,185 @@
+//! What is left of the partitions once no more rows come: their states in the engine's order, cut into pieces that fit a core's cache.
+//!
+//! Everything after accumulation is a pass over these pieces: [`reduce`](crate::reduce) makes two, writing rows apart from that a third.
+//! A pass turns a piece into a [`Block`], uses it, and forgets it: blocks are cheap to make, and many times as large as what they are
+//! made of when that is packed. Rows are numbered through all pieces, so that any thread can make any [`Span`] of them.
+
+use crate::accumulate::States;
+use crate::error::Result;
+use crate::finalize::{Block, Finalizer};
+use crate::score::Scorer;
+use crate::spill::{Place, Reservation, RunStore, decode};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Some customers of a partition.
+#[derive(Debug)]
+pub(crate) struct Piece {
+    pub(crate) held: Held,
+    /// The rows that its block has.
+    pub(crate) rows: usize,
+}
+
+/// Where a piece's states are.
+#[derive(Debug)]
+pub(crate) enum Held {
+    /// Here; they have their part of the budget.
+    States { states: Box<States>, _reserved: Reservation },
+    /// A frame of the store.
+    Frame(Place),
+}
+
+/// All customers.
+#[derive(Debug)]
+pub(crate) struct Pieces {
+    pieces: Vec<Piece>,
+    finalizer: Finalizer,
+    store: Arc<dyn RunStore>,
+    /// Of each window; empty until they are known.
+    pub(crate) scorers: Vec<Scorer>,
+}
+
+/// Consecutive rows.
+#[derive(Debug, Clone)]
+pub(crate) struct Span(Vec<Part>);
+
+/// The part of a span that one piece makes up.
+#[derive(Debug, Clone, Copy)]
+struct Part {
+    piece: usize,
+    from: usize,
+    to: usize,
+}
+
+/// Memory that one thread makes blocks in.
+#[derive(Debug, Default)]
+pub(crate) struct Workspace {
+    pub(crate) block: Block,
+    states: States,
+    frame: Vec<u8>,
+}
+
+impl Pieces {
+    pub(crate) fn new(pieces: Vec<Piece>, finalizer: Finalizer, store: Arc<dyn RunStore>) -> Self {
+        Pieces { pieces, finalizer, store, scorers: Vec::new() }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.pieces.len()
+    }
+
+    pub(crate) fn finalizer(&self) -> &Finalizer {
+        &self.finalizer
+    }
+
+    /// Makes the block of a piece, without ids.
+    pub(crate) fn block<'a>(&self, piece: usize, workspace: &'a mut Workspace) -> Result<&'a mut Block> {
+        self.fill(piece, workspace, |_, _| ())
+    }
+
+    /// Makes the block of a piece, with ids and scores.
+    pub(crate) fn scored<'a>(&self, piece: usize, workspace: &'a mut Workspace) -> Result<&'a mut Block> {
+        self.fill(piece, workspace, |block, states| {
+            block.set_ids(states);
+            block.score(&self.scorers);
+        })
+    }
+
+    fn fill<'a>(&self, piece: usize, workspace: &'a mut Workspace, more: impl Fn(&mut Block, &States)) -> Result<&'a mut Block> {
+        let Workspace { block, states, frame } = workspace;
+        let states = match &self.pieces[piece].held {
+            Held::States { states, .. } => &**states,
+            Held::Frame(place) => {
+                decode(self.store.get(place, frame)?, states)?;
+                states
+            }
+        };
+        self.finalizer.fill(states, block, None);
+        more(block, states);
+        Ok(block)
+    }
+
+    /// The rows of each piece.
+    pub(crate) fn rows(&self) -> Vec<usize> {
+        self.pieces.iter().map(|piece| piece.rows).collect()
+    }
+}
+
+impl Span {
+    /// All rows in order, `rows` at a time, given how many each piece has. Every piece is in a span, also one without rows.
+    pub(crate) fn cut(counts: &[usize], rows: usize) -> Vec<Span> {
+        let mut spans = Vec::new();
+        let (mut span, mut room) = (Vec::new(), rows);
+        for (piece, all) in counts.iter().enumerate() {
+            let mut from = 0;
+            loop {
+                let to = (*all).min(from + room);
+                span.push(Part { piece, from, to });
+                room -= to - from;
+                if room == 0 {
+                    spans.push(Span(std::mem::take(&mut span)));
+                    room = rows;
+                }
+                from = to;
+                if from == *all {
+                    break;
+                }
+            }
+        }
+        if !span.is_empty() {
+            spans.push(Span(span));
+        }
+        spans
+    }
+
+    /// Calls `take` with the scored block of every part, the part's rows, and whether it is the block's first part: every block, also one
+    /// without rows, has one.
+    pub(crate) fn blocks(
+        &self,
+        pieces: &Pieces,
+        workspace: &mut Workspace,
+        mut take: impl FnMut(&Block, std::ops::Range<usize>, bool) -> Result<()>,
+    ) -> Result<()> {
+        for &Part { piece, from, to } in &self.0 {
+            take(pieces.scored(piece, workspace)?, from..to, from == 0)?;
+        }
+        Ok(())
+    }
+}
+
+/// Does `work` for every number below `count` on so many threads of the current pool, each with a value of its own, which are given back.
+/// Of several errors it is the one with the lowest number.
+pub(crate) fn share_out<T: Send>(
+    threads: usize,
+    count: usize,
+    start: impl Fn() -> T + Sync,
+    work: impl Fn(&mut T, usize) -> Result<()> + Sync,
+) -> Result<Vec<T>> {
+    use rayon::prelude::*;
+    let next = AtomicUsize::new(0);
+    let one = |_| {
+        let mut own = start();
+        loop {
+            let at = next.fetch_add(1, Ordering::Relaxed);
+            if at >= count {
+                return Ok(own);
+            }
+            if let Err(error) = work(&mut own, at) {
+                // Nobody begins anything more; lower numbers are under way or done.
+                next.fetch_max(count, Ordering::Relaxed);
+                return Err((at, error));
+            }
+        }
+    };
+    let threads = threads.max(1);
+    let done: Vec<_> = if threads == 1 { vec![one(0)] } else { (0..threads).into_par_iter().map(one).collect() };
+    let (mut values, mut first): (Vec<T>, Option<(usize, _)>) = (Vec::new(), None);
+    for result in done {
+        match result {
+            Ok(value) => values.push(value),
+            Err((at, error)) if first.as_ref().is_none_or(|(least, _)| at < *least) => first = Some((at, error)),
+            Err(_) => {}
+        }
+    }
+    first.map_or(Ok(values), |(_, error)| Err(error))
+}

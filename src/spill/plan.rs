@@ -1,0 +1,102 @@
+//! Plan: what a run does with the memory it was given.
+//!
+//! Most of it is for customers' states, which a [`Budget`] shares out and which spill when it is used up. What remains is for what cannot
+//! spill: the program, decoded batches, buffers on their way, histograms, frames on their way back, rows being encoded, and what the
+//! allocator cannot use again. The parts of that which scale are scaled here, so that the whole keeps to the limit.
+
+use super::budget::Budget;
+use super::memory::default_limit;
+use crate::error::{Error, Result};
+use crate::route::PARTITIONS;
+use crate::route::rows::ROW;
+
+const MIB: u64 = 1 << 20;
+/// What a run takes whatever it does, and what each worker adds.
+const LEAST: u64 = 48 * MIB;
+const LEAST_PER_WORKER: u64 = 8 * MIB;
+/// The part of the limit that is not for states: a fixed amount, and a quarter.
+const FIXED: u64 = 28 * MIB;
+/// Memory of a value that a histogram counts, at most.
+const BYTES_PER_VALUE: u64 = 80;
+/// Memory of a row group that is being encoded, its rows and what is made of them.
+const BYTES_PER_GROUP: u64 = 16 * MIB;
+
+/// The parts of a memory limit.
+#[derive(Debug, Clone)]
+pub(crate) struct Plan {
+    /// For states, in all forms.
+    pub(crate) budget: Budget,
+    /// Rows in a buffer between router and accumulator.
+    pub(crate) rows_per_buffer: usize,
+    /// Empty buffers that are kept for later.
+    pub(crate) spare_buffers: usize,
+    /// Rows of a partition that wait at least before they are folded.
+    pub(crate) waiting_rows: usize,
+    /// Distinct values that all histograms of a run count one by one.
+    pub(crate) histogram_values: usize,
+    /// Memory for the frames that one merge reads at a time.
+    pub(crate) merge_memory: u64,
+    /// Row groups that are encoded at the same time.
+    pub(crate) groups: usize,
+}
+
+impl Plan {
+    /// For a limit in bytes, or the default.
+    ///
+    /// # Errors
+    /// When the limit is less than so many workers need.
+    pub(crate) fn new(limit: Option<u64>, workers: usize) -> Result<Self> {
+        let given = limit.or_else(default_limit);
+        let count = workers as u64;
+        let least = LEAST + LEAST_PER_WORKER * count;
+        if let Some(short) = limit.filter(|&limit| limit < least) {
+            let mib = |bytes: u64| bytes.div_ceil(MIB);
+            let what = format!("a memory limit of {} MiB is too small: {workers} workers need at least {} MiB", short / MIB, mib(least));
+            let fewer = if workers > 1 { ", or fewer workers" } else { "" };
+            return Err(Error::usage(what).help(format!("give --memory-limit {}MiB or more{fewer}", mib(least))));
+        }
+        // A machine with less than that is too small for the default, but it may get by.
+        let limit = given.map_or(u64::MAX, |given| given.max(least));
+        let at_most = |part: u64, least: u64, most: usize| (limit / part).clamp(least, most as u64) as usize;
+        let row = ROW as u64;
+        // Buffers under way take a sixteenth: of each worker one a partition.
+        let rows_per_buffer = at_most(16 * count * PARTITIONS as u64 * row, 8, 128);
+        Ok(Plan {
+            budget: if limit == u64::MAX { Budget::unlimited() } else { Budget::new((limit - limit / 4).saturating_sub(FIXED)) },
+            rows_per_buffer,
+            spare_buffers: at_most(64 * rows_per_buffer as u64 * row, 16, 4_096),
+            // Waiting rows of all partitions take at most an eighth before any is folded.
+            waiting_rows: at_most(8 * PARTITIONS as u64 * row, 64, 4_096),
+            histogram_values: at_most(16 * BYTES_PER_VALUE, 1 << 12, 1 << 22),
+            merge_memory: (limit / 32 / count).clamp(MIB, 64 * MIB),
+            groups: at_most(4 * BYTES_PER_GROUP, 1, workers),
+        })
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_least_limit_is_said() {
+        let error = Plan::new(Some(63 * MIB), 2).unwrap_err();
+        assert_eq!(error.to_string(), "a memory limit of 63 MiB is too small: 2 workers need at least 64 MiB");
+        assert!(Plan::new(Some(64 * MIB), 2).is_ok());
+        assert!(Plan::new(Some(64 * MIB), 3).is_err());
+    }
+
+    #[test]
+    fn more_memory_is_never_less_of_anything() {
+        let mut last = Plan::new(Some(64 * MIB), 2).unwrap();
+        for mib in [65, 100, 128, 1_000, 2_048, 100_000, u64::MAX / MIB] {
+            let plan = Plan::new(Some(mib * MIB), 2).unwrap();
+            assert!(plan.budget.limit() >= last.budget.limit() && plan.budget.limit() < mib * MIB);
+            assert!(plan.rows_per_buffer >= last.rows_per_buffer && plan.spare_buffers + 1 >= last.spare_buffers / 16);
+            assert!(plan.waiting_rows >= last.waiting_rows && plan.groups >= last.groups);
+            last = plan;
+        }
+        assert!(last.groups == 2 && last.rows_per_buffer == 128 && last.waiting_rows == 4_096);
+    }
+}

@@ -1,0 +1,167 @@
+//! A worker: one of the engine's threads. It owns every n-th partition and folds what is routed to it, and while there is a source it
+//! takes chunks in turn with the other workers, decodes and routes them. So n workers keep n cores busy, whatever costs more.
+//!
+//! Workers send to each other over [`lane`](crate::route::lane)s. One that finds another's lane full folds what is in its own until
+//! there is room, so they never wait for each other in a circle; rows for its own partitions it takes at once.
+
+use crate::accumulate::{Accumulator, Closed};
+use crate::error::{Error, Result, Stage};
+use crate::route::Router;
+use crate::route::lane::{Delivery, Lanes, Outlet, Poison};
+use crate::route::rows::Rows;
+use crate::source::Source;
+use crate::stats::Stats;
+use crossbeam_channel::{Receiver, Sender, TrySendError, select};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex};
+
+/// What a worker is told to do besides folding.
+pub(crate) enum Job {
+    /// Take part in decoding a source.
+    Decode(Arc<Decoding>),
+    /// No more rows come: hand over the partitions.
+    Finish,
+}
+
+/// A source that workers decode together.
+pub(crate) struct Decoding {
+    source: Mutex<Numbered>,
+    poison: Arc<Poison>,
+    stats: Arc<Stats>,
+    /// Told by each worker that is done with it.
+    done: Sender<()>,
+}
+
+/// A source whose chunks are counted, from 1.
+struct Numbered {
+    chunk: u64,
+    source: Box<dyn Source>,
+}
+
+impl Decoding {
+    pub(crate) fn new(source: impl Source + 'static, poison: Arc<Poison>, stats: Arc<Stats>, done: Sender<()>) -> Self {
+        Decoding { source: Mutex::new(Numbered { chunk: 0, source: Box::new(source) }), poison, stats, done }
+    }
+}
+
+/// One of the engine's threads.
+pub(crate) struct Worker {
+    router: Router,
+    desk: Desk,
+}
+
+/// What a worker has to do with rows that are routed.
+struct Desk {
+    accumulator: Accumulator,
+    lane: Receiver<Delivery>,
+    lanes: Lanes,
+}
+
+impl Worker {
+    pub(crate) fn new(router: Router, accumulator: Accumulator, lane: Receiver<Delivery>, lanes: Lanes) -> Self {
+        Worker { router, desk: Desk { accumulator, lane, lanes } }
+    }
+
+    /// Works until told to finish, then hands over the partitions; nothing when the run is over before.
+    pub(crate) fn run(mut self, jobs: &Receiver<Job>) -> Result<Option<Vec<Closed>>> {
+        loop {
+            select! {
+                recv(self.desk.lane) -> delivery => match delivery {
+                    Ok(delivery) => self.desk.fold(delivery)?,
+                    Err(_) => return Ok(None),
+                },
+                recv(jobs) -> job => match job {
+                    Ok(Job::Decode(decoding)) => self.decode(&decoding),
+                    Ok(Job::Finish) => break,
+                    Err(_) => return Ok(None),
+                },
+            }
+        }
+        // Whoever says so has seen to it that everything was sent before.
+        self.desk.drain()?;
+        Ok(Some(self.desk.accumulator.into_partitions()))
+    }
+
+    fn decode(&mut self, decoding: &Decoding) {
+        let Decoding { poison, done, .. } = decoding;
+        let mut chunk = 0;
+        match catch_unwind(AssertUnwindSafe(|| self.decode_chunks(decoding, &mut chunk))) {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => poison.set_in_chunk(chunk, error),
+            Err(panic) => poison.set_in_chunk(chunk, Error::panicked(Stage::Source, panic)),
+        }
+        // The caller may have stopped listening after a failure.
+        let _ = done.send(());
+    }
+
+    /// Takes the next chunk, decodes it, routes its batches, until the source or the run ends. `number` is that of the chunk at hand, for
+    /// whoever has to say where it failed.
+    fn decode_chunks(&mut self, decoding: &Decoding, number: &mut u64) -> Result<()> {
+        let Decoding { source, poison, stats, .. } = decoding;
+        let over = || Error::ended(Stage::Source);
+        let Worker { router, desk } = self;
+        loop {
+            let next = {
+                let mut source = source.lock().map_err(|_| over())?;
+                source.chunk += 1;
+                *number = source.chunk;
+                if poison.stops(*number) {
+                    return Err(over());
+                }
+                source.source.next_chunk().map_err(|e| e.stage(Stage::Source))?
+            };
+            let Some(undecoded) = next else { return router.flush(desk) };
+            let bytes = undecoded.bytes();
+            let mut sink = |batch| {
+                if poison.stops(*number) {
+                    return Err(over());
+                }
+                router.route(&batch, desk)?;
+                desk.drain()
+            };
+            undecoded.decode(&mut sink).map_err(|e| e.stage(Stage::Source))?;
+            stats.count_bytes(bytes);
+        }
+    }
+}
+
+impl Desk {
+    fn fold(&mut self, Delivery { partition, rows }: Delivery) -> Result<()> {
+        let Desk { accumulator, lanes, .. } = self;
+        accumulator.take(partition, rows, |rows| lanes.recycle(rows))
+    }
+
+    /// Folds what others have sent.
+    fn drain(&mut self) -> Result<()> {
+        while let Ok(delivery) = self.lane.try_recv() {
+            self.fold(delivery)?;
+        }
+        Ok(())
+    }
+}
+
+impl Outlet for Desk {
+    fn empty(&mut self) -> Rows {
+        self.lanes.empty_rows()
+    }
+
+    fn take(&mut self, partition: usize, rows: Rows) -> Result<()> {
+        let mut delivery = Delivery { partition, rows };
+        if self.accumulator.owns(partition) {
+            return self.fold(delivery);
+        }
+        let ended = || Error::ended(Stage::Route);
+        let lane = self.lanes.to(partition).clone();
+        loop {
+            match lane.try_send(delivery) {
+                Ok(()) => return Ok(()),
+                Err(TrySendError::Disconnected(_)) => return Err(ended()),
+                Err(TrySendError::Full(back)) => delivery = back,
+            }
+            select! {
+                send(lane, delivery) -> sent => return sent.map_err(|_| ended()),
+                recv(self.lane) -> own => self.fold(own.map_err(|_| ended())?)?,
+            }
+        }
+    }
+}
