@@ -48,6 +48,7 @@ pub struct Builder<L = ()> {
     lens: L,
     forget_rejects: bool,
     store: Option<Arc<dyn RunStore>>,
+    state_budget: Option<u64>,
 }
 
 impl<L: Lens> Builder<L> {
@@ -129,6 +130,14 @@ impl<L: Lens> Builder<L> {
         self
     }
 
+    /// Bytes for customers' states, whatever the memory limit: with next to none, everything is spilled as soon as it comes.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn state_budget(mut self, bytes: u64) -> Self {
+        self.state_budget = Some(bytes);
+        self
+    }
+
     /// Whether [`Audit::rejects`] holds what was left out (the default), or it is only counted.
     #[must_use]
     pub fn keep_rejects(mut self, keep: bool) -> Self {
@@ -139,7 +148,8 @@ impl<L: Lens> Builder<L> {
     /// A lens of the caller's own beside Lens 1 and Lens 2; it observes blocks with scores. Again for a second: a pair of lenses is one.
     #[must_use]
     pub fn lens<M: Lens>(self, lens: M) -> Builder<(L, M)> {
-        Builder { spec: self.spec, lens: (self.lens, lens), forget_rejects: self.forget_rejects, store: self.store }
+        let Builder { spec, lens: own, forget_rejects, store, state_budget } = self;
+        Builder { spec, lens: (own, lens), forget_rejects, store, state_budget }
     }
 
     /// Checks the options and starts the accumulators.
@@ -151,6 +161,10 @@ impl<L: Lens> Builder<L> {
         let poison = Arc::new(Poison::default());
         let count = self.spec.worker_count();
         let plan = Plan::new(self.spec.memory_limit, count)?;
+        let plan = match self.state_budget {
+            Some(bytes) => plan.with_state_budget(bytes),
+            None => plan,
+        };
         let store: Arc<dyn RunStore> = match (self.store, &self.spec.spill_dir) {
             (Some(store), _) => store,
             (None, Some(folder)) => Arc::new(Disk::new(folder)?),
@@ -180,7 +194,8 @@ impl<L: Lens> Builder<L> {
         let pushed = Arc::new(Origin { name: "pushed".to_owned() });
         stats.share(plan.budget.clone(), store.clone());
         let resources = Resources { store: Arc::new(Tiered::new(plan.budget.clone(), store)), plan };
-        let state = Running { lanes, router, jobs, results, resources };
+        let unfinished = Unfinished(Some(resources.store.clone()));
+        let state = Running { lanes, router, jobs, results, resources, unfinished };
         Ok(Pipeline { spec: self.spec, lens: self.lens, state, stats, ledger, poison, pushed, pushed_rows: 0, inputs: Vec::new() })
     }
 }
@@ -210,6 +225,16 @@ struct Running {
     jobs: Vec<Sender<Job>>,
     results: Receiver<Vec<Closed>>,
     resources: Resources,
+    unfinished: Unfinished,
+}
+
+/// The store of a run that has no audit yet. Dropped with it, it discards what was spilled.
+struct Unfinished(Option<Arc<dyn RunStore>>);
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        self.0.iter().for_each(|store| store.discard());
+    }
 }
 
 impl Pipeline {
@@ -315,7 +340,7 @@ impl<L: Lens> Pipeline<L> {
         L::Answer: Send,
     {
         let Pipeline { spec, lens, state, stats, ledger, poison, mut inputs, .. } = self;
-        let Running { mut lanes, mut router, jobs, results, resources } = state;
+        let Running { mut lanes, mut router, jobs, results, resources, mut unfinished } = state;
         if poison.is_set() || router.flush(&mut lanes).is_err() {
             return Err(poison.take());
         }
@@ -351,6 +376,7 @@ impl<L: Lens> Pipeline<L> {
             rejects.extend(reduced.left_out);
         }
         stats.enter(Stage::Report);
+        unfinished.0 = None;
         Ok(Audit::new(report, reduced.pieces, rejects, reduced.custom, threads))
     }
 }

@@ -21,6 +21,9 @@ use crate::spill::{FRAME_CUSTOMERS, Held as InMemory, Place, Plan, Run, RunStore
 use crate::stats::Stats;
 use std::sync::{Arc, Mutex};
 
+/// The most entries of a piece: far more than its customers have, but for very many windows.
+const ENTRIES_PER_PIECE: usize = 1 << 18;
+
 /// What a run found out.
 pub(crate) struct Reduced<A> {
     /// With scorers.
@@ -98,6 +101,8 @@ fn finish_partitions<L: Lens>(
     stats: &Stats,
 ) -> Result<(Pieces, L::Partial, Vec<Reject>)> {
     let windows = &finalizer.windows;
+    // A piece is one frame, whatever its customers did.
+    let most = FRAME_CUSTOMERS.min(ENTRIES_PER_PIECE / windows.len().max(1));
     let mut partitions = partitions;
     partitions.sort_by_key(|(number, ..)| *number);
     let places: Vec<Mutex<(Option<Closed>, Vec<Piece>)>> = partitions.into_iter().map(|p| Mutex::new((Some(p), Vec::new()))).collect();
@@ -112,7 +117,7 @@ fn finish_partitions<L: Lens>(
             stats.count_customers(states.len() as u64);
             block.len()
         };
-        let (states, runs) = partition.into_states(FRAME_CUSTOMERS);
+        let (states, runs) = partition.into_states(most);
         drop(reserved);
         if runs.is_empty() {
             for states in states {
@@ -120,7 +125,7 @@ fn finish_partitions<L: Lens>(
                 pieces.push(Piece { rows, held: memory.hold(states)? });
             }
         } else {
-            memory.merge(states, runs, |states| {
+            memory.merge(states, runs, most, |states| {
                 let rows = observe(states);
                 pieces.push(Piece { rows, held: Held::Frame(memory.frame(states)?) });
                 Ok(())
@@ -163,7 +168,7 @@ impl Resources {
     }
 
     /// Merges what a partition has in memory with its runs; where they are too many to read at once, some of them first.
-    fn merge(&self, states: Vec<States>, mut runs: Vec<Run>, emit: impl FnMut(&States) -> Result<()>) -> Result<()> {
+    fn merge(&self, states: Vec<States>, mut runs: Vec<Run>, most: usize, emit: impl FnMut(&States) -> Result<()>) -> Result<()> {
         let store = &*self.store;
         loop {
             let mut memory = 0;
@@ -182,7 +187,7 @@ impl Resources {
         }
         let mut streams: Vec<Box<dyn Sorted + '_>> = vec![Box::new(InMemory(states.into_iter()))];
         streams.extend(runs.into_iter().map(|run| Box::new(run.read(store)) as _));
-        merge(streams, FRAME_CUSTOMERS, emit)
+        merge(streams, most, emit)
     }
 }
 

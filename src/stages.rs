@@ -64,9 +64,9 @@ impl Outlet for Routed {
 
 /// Accumulate: folds rows into states.
 pub fn accumulate(Routed(deliveries): Routed) -> Accumulated {
-    let mut partitions: Vec<Partition> = std::iter::repeat_with(Partition::default).take(PARTITIONS).collect();
+    let mut partitions: Vec<Partition> = (0..PARTITIONS).map(|number| Partition::new(number, 4_096)).collect();
     for Delivery { partition, rows } in deliveries {
-        partitions[partition].take(rows, 4_096, drop);
+        partitions[partition].take(rows, drop);
     }
     Accumulated(partitions.into_iter().map(|partition| partition.into_states(FRAME_CUSTOMERS).0).collect())
 }

@@ -55,11 +55,13 @@ struct Desk {
     accumulator: Accumulator,
     lane: Receiver<Delivery>,
     lanes: Lanes,
+    /// Empty buffers, the last used on top: it is the one that is still in the cache.
+    empty: Vec<Rows>,
 }
 
 impl Worker {
     pub(crate) fn new(router: Router, accumulator: Accumulator, lane: Receiver<Delivery>, lanes: Lanes) -> Self {
-        Worker { router, desk: Desk { accumulator, lane, lanes } }
+        Worker { router, desk: Desk { accumulator, lane, lanes, empty: Vec::new() } }
     }
 
     /// Works until told to finish, then hands over the partitions; nothing when the run is over before.
@@ -127,8 +129,15 @@ impl Worker {
 
 impl Desk {
     fn fold(&mut self, Delivery { partition, rows }: Delivery) -> Result<()> {
-        let Desk { accumulator, lanes, .. } = self;
-        accumulator.take(partition, rows, |rows| lanes.recycle(rows))
+        let Desk { accumulator, lanes, empty, .. } = self;
+        accumulator.take(partition, rows, |mut rows| {
+            if empty.len() < lanes.spare_buffers {
+                rows.clear();
+                empty.push(rows);
+            } else {
+                lanes.recycle(rows);
+            }
+        })
     }
 
     /// Folds what others have sent.
@@ -142,7 +151,7 @@ impl Desk {
 
 impl Outlet for Desk {
     fn empty(&mut self) -> Rows {
-        self.lanes.empty_rows()
+        self.empty.pop().unwrap_or_else(|| self.lanes.empty_rows())
     }
 
     fn take(&mut self, partition: usize, rows: Rows) -> Result<()> {

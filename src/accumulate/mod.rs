@@ -5,9 +5,11 @@
 //! after: spilling, finishing, and later saving and merging.
 
 mod ids;
+mod sort;
 mod state;
 mod states;
 
+use sort::sorted_states;
 pub(crate) use state::State;
 pub(crate) use states::{Rest, States};
 
@@ -19,10 +21,14 @@ use crate::route::rows::{Addend, HISTORY, Rows};
 use crate::spill::{Budget, FRAME_CUSTOMERS, Plan, Reservation, Run, RunStore, RunWriter};
 use std::sync::Arc;
 
-/// Rows wait until there are so many for every customer.
-const WAITING_ROWS_PER_CUSTOMER: usize = 2;
 /// Rows whose customers are looked up before any of them is folded: the misses of one lookup overlap with the next.
 const ROWS_AT_ONCE: usize = 64;
+
+/// After a run has left, rows wait for so many times as many as made that run.
+const RUNS_TO_WAIT: usize = 4;
+
+/// Fewer rows than one for so many customers are folded without reading all of the state.
+const CUSTOMERS_PER_ROW: usize = 8;
 
 /// The customers of one partition.
 #[derive(Debug, Default)]
@@ -30,24 +36,36 @@ pub(crate) struct Partition {
     state: State,
     waiting: Vec<Rows>,
     waiting_rows: usize,
+    /// How many rows wait before they are folded.
+    patience: usize,
     /// What has been spilled.
     runs: Vec<Run>,
     memory: usize,
 }
 
 impl Partition {
-    /// Takes rows in; folds them now, or later when there are enough of them, and at least `waiting`.
-    pub(crate) fn take(&mut self, rows: Rows, waiting: usize, recycle: impl FnMut(Rows)) {
+    /// The partition with a number. All partitions get about as many rows, so that all would fold at once, and all their rows wait at
+    /// once, if some were not less patient at first than others.
+    pub(crate) fn new(number: usize, plan_rows: usize) -> Self {
+        Partition { patience: plan_rows / 2 + plan_rows * number / PARTITIONS, ..Partition::default() }
+    }
+
+    /// Takes rows in; folds them now, or later when there are enough of them.
+    pub(crate) fn take(&mut self, rows: Rows, recycle: impl FnMut(Rows)) {
         self.waiting_rows += rows.rows.len();
         self.memory += rows.memory();
         self.waiting.push(rows);
-        if self.waiting_rows >= waiting.max(self.state.len() * WAITING_ROWS_PER_CUSTOMER) {
+        if self.waiting_rows >= self.patience {
             self.fold(recycle);
+            self.patience = self.patience.max(self.state.len());
         }
     }
 
     /// Folds all rows that wait.
     pub(crate) fn fold(&mut self, mut recycle: impl FnMut(Rows)) {
+        if self.waiting_rows > self.state.len() / CUSTOMERS_PER_ROW {
+            self.state.warm();
+        }
         let mut customers = [0; ROWS_AT_ONCE];
         for buffer in self.waiting.drain(..) {
             for rows in buffer.rows.chunks(ROWS_AT_ONCE) {
@@ -73,20 +91,33 @@ impl Partition {
         self.memory
     }
 
-    /// Lets its customers leave as a run.
-    fn spill(&mut self, writer: &mut RunWriter<'_>, recycle: impl FnMut(Rows)) -> Result<()> {
-        self.fold(recycle);
-        if self.state.len() > 0 {
-            let state = std::mem::take(&mut self.state);
-            state.into_states(FRAME_CUSTOMERS).iter().try_for_each(|states| writer.write(states))?;
+    /// Lets its customers leave as a run. Where memory is short of customers, folding more rows will not make it longer: they wait to be
+    /// sorted when the next run leaves.
+    fn spill(&mut self, writer: &mut RunWriter<'_>, mut recycle: impl FnMut(Rows)) -> Result<()> {
+        self.patience = self.patience.max(RUNS_TO_WAIT * (self.waiting_rows + self.state.len()));
+        let states = if self.state.len() == 0 {
+            let states = sorted_states(&self.waiting, FRAME_CUSTOMERS);
+            self.waiting.drain(..).for_each(&mut recycle);
+            self.waiting_rows = 0;
+            states
+        } else {
+            self.fold(recycle);
+            std::mem::take(&mut self.state).into_states(FRAME_CUSTOMERS)
+        };
+        // Whether it can be written or not, it is gone.
+        self.memory = 0;
+        if !states.is_empty() {
+            states.iter().try_for_each(|states| writer.write(states))?;
             self.runs.push(writer.finish());
         }
-        self.memory = 0;
         Ok(())
     }
 
     /// The states in pieces of at most `most` customers, sorted, and what has been spilled before.
     pub(crate) fn into_states(mut self, most: usize) -> (Vec<States>, Vec<Run>) {
+        if self.state.len() == 0 {
+            return (sorted_states(&self.waiting, most), self.runs);
+        }
         self.fold(drop);
         (self.state.into_states(most), self.runs)
     }
@@ -110,7 +141,6 @@ pub(crate) struct Accumulator {
     index: usize,
     count: usize,
     partitions: Vec<Partition>,
-    waiting_rows: usize,
     /// The memory of all partitions.
     memory: usize,
     budget: Budget,
@@ -123,10 +153,10 @@ const STEP: usize = 1 << 18;
 
 impl Accumulator {
     pub(crate) fn new(index: usize, count: usize, plan: &Plan, store: Arc<dyn RunStore>) -> Self {
-        let owned = (0..PARTITIONS).filter(|p| Lanes::owner(*p, count) == index).count();
-        let partitions = std::iter::repeat_with(Partition::default).take(owned).collect();
+        let owned = (0..PARTITIONS).filter(|p| Lanes::owner(*p, count) == index);
+        let partitions = owned.map(|number| Partition::new(number, plan.waiting_rows)).collect();
         let budget = plan.budget.clone();
-        Accumulator { index, count, partitions, waiting_rows: plan.waiting_rows, memory: 0, reserved: budget.hold(0), budget, store }
+        Accumulator { index, count, partitions, memory: 0, reserved: budget.hold(0), budget, store }
     }
 
     /// Whether a partition is one of its own.
@@ -139,7 +169,7 @@ impl Accumulator {
     pub(crate) fn take(&mut self, partition: usize, rows: Rows, mut recycle: impl FnMut(Rows)) -> Result<()> {
         let partition = &mut self.partitions[partition / self.count];
         let before = partition.memory();
-        partition.take(rows, self.waiting_rows, &mut recycle);
+        partition.take(rows, &mut recycle);
         self.memory = self.memory + partition.memory() - before;
         if self.memory as u64 > self.reserved.bytes() && !self.reserved.resize((self.memory + STEP) as u64) {
             self.relieve(recycle)?;
@@ -243,9 +273,13 @@ mod tests {
 
     /// A state as what it says: per customer the first time seen, and the entries by window.
     fn view(state: State) -> BTreeMap<String, (i64, BTreeMap<u32, Held>)> {
+        view_of(state.into_states(3))
+    }
+
+    fn view_of(pieces: Vec<States>) -> BTreeMap<String, (i64, BTreeMap<u32, Held>)> {
         let mut view = BTreeMap::new();
         let mut last = None;
-        for states in state.into_states(3) {
+        for states in pieces {
             assert!(states.len() <= 3);
             let mut rest = 0;
             for customer in 0..states.len() {
@@ -320,7 +354,7 @@ mod tests {
     }
 
     fn partition(rows: &[Seen], per_buffer: usize) -> Partition {
-        let mut partition = Partition::default();
+        let mut partition = Partition::new(PARTITIONS / 2, 4_096);
         for rows in rows.chunks(per_buffer) {
             let mut buffer = Rows::with_capacity(128);
             for &(id, start, addend) in rows {
@@ -329,7 +363,7 @@ mod tests {
                 let hash = hash_in_partition(hash_id(id));
                 buffer.push(id, make_view(id, 0, 0), hash, Addend { start, ..addend.unwrap_or(history) });
             }
-            partition.take(buffer, 4_096, drop);
+            partition.take(buffer, drop);
         }
         partition
     }
@@ -352,6 +386,7 @@ mod tests {
                 partition
             };
             prop_assert_eq!(folded(part(0)), model(&rows[0]));
+            prop_assert_eq!(view_of(part(0).into_states(3).0), model(&rows[0]), "sorted, not folded");
             prop_assert_eq!(folded(merged(part(0), part(1))), folded(merged(part(1), part(0))), "not commutative");
             let (left, right) = (merged(merged(part(0), part(1)), part(2)), merged(part(0), merged(part(1), part(2))));
             let (left, right) = (folded(left), folded(right));
@@ -366,12 +401,12 @@ mod tests {
     #[test]
     fn buffers_come_back() {
         let rows: Vec<Seen> = (0..5_000).map(|i| (i % IDS.len(), 0, None)).collect();
-        let mut partition = Partition::default();
+        let mut partition = Partition::new(PARTITIONS / 2, 4_096);
         let mut back = 0;
         for rows in rows.chunks(100) {
             let mut buffers = self::partition(rows, 100).waiting;
             assert_eq!(buffers.len(), 1);
-            buffers.drain(..).for_each(|buffer| partition.take(buffer, 4_096, |_| back += 1));
+            buffers.drain(..).for_each(|buffer| partition.take(buffer, |_| back += 1));
         }
         partition.fold(|_| back += 1);
         assert_eq!((back, partition.waiting_rows, partition.state.len()), (50, 0, IDS.len()));

@@ -29,6 +29,9 @@ pub(crate) struct States {
     pub(crate) rests: Vec<Rest>,
 }
 
+/// Bytes of long ids in a piece, about.
+const LONG_PER_PIECE: usize = 1 << 20;
+
 /// What an entry's cents lack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Rest {
@@ -88,6 +91,12 @@ impl States {
             cents: Vec::with_capacity(entries),
             rests: Vec::new(),
         }
+    }
+
+    /// Whether another customer fits a piece of at most `most` customers. Offsets of long ids have 32 bits, so these make smaller pieces.
+    #[inline]
+    pub(crate) fn has_room(&self, most: usize) -> bool {
+        self.len() < most && self.long.len() < LONG_PER_PIECE
     }
 
     /// Where a customer's entries begin.

@@ -91,13 +91,15 @@ pub(crate) struct Lanes {
     used: Sender<Rows>,
     spare: Receiver<Rows>,
     rows_per_buffer: usize,
+    /// Empty buffers that anybody keeps for later.
+    pub(crate) spare_buffers: usize,
 }
 
 /// Lanes to `n` workers, with the receiving side of each.
 pub(crate) fn lanes(n: usize, plan: &Plan) -> (Lanes, Vec<Receiver<Delivery>>) {
     let (used, spare) = bounded(plan.spare_buffers);
     let (senders, receivers) = (0..n).map(|_| bounded(BUFFERS_PER_LANE)).unzip();
-    (Lanes { senders, used, spare, rows_per_buffer: plan.rows_per_buffer }, receivers)
+    (Lanes { senders, used, spare, rows_per_buffer: plan.rows_per_buffer, spare_buffers: plan.spare_buffers }, receivers)
 }
 
 impl Lanes {

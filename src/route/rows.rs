@@ -2,8 +2,8 @@
 
 use crate::source::NO_TIMESTAMP;
 
-/// A buffer is sent early when its long ids take up this much.
-const BYTES_PER_BUFFER: usize = 1 << 16;
+/// A buffer is sent early when its long ids take up so many bytes for each row that it has room for.
+const LONG_PER_ROW: usize = 64;
 /// Ids up to this length live inside their view.
 pub(crate) const INLINE: usize = 12;
 
@@ -98,7 +98,7 @@ impl Rows {
     }
 
     pub(crate) fn is_full(&self) -> bool {
-        self.rows.len() >= self.rows.capacity() || self.bytes.len() >= BYTES_PER_BUFFER
+        self.rows.len() >= self.rows.capacity() || self.bytes.len() >= self.rows.capacity() * LONG_PER_ROW
     }
 
     /// The memory it takes up, full or empty.

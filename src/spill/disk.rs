@@ -17,7 +17,8 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 pub struct Disk {
     parent: PathBuf,
     folder: OnceLock<Folder>,
-    making: Mutex<()>,
+    /// Held while the folder is made or discarded; true when there may be none any more.
+    discarded: Mutex<bool>,
     /// Where the files end.
     ends: [AtomicU64; FILES],
     /// Frames go to one file after the other.
@@ -47,7 +48,7 @@ impl Disk {
         Disk {
             parent,
             folder: OnceLock::new(),
-            making: Mutex::default(),
+            discarded: Mutex::default(),
             ends: Default::default(),
             turn: AtomicU64::new(0),
             counters: Counters::default(),
@@ -58,9 +59,10 @@ impl Disk {
         if let Some(folder) = self.folder.get() {
             return Ok(folder);
         }
-        let _making = self.making.lock().unwrap_or_else(PoisonError::into_inner);
+        let discarded = self.discarded.lock().unwrap_or_else(PoisonError::into_inner);
         match self.folder.get() {
             Some(folder) => Ok(folder),
+            None if *discarded => Err(io::Error::other("the run has ended")),
             None => {
                 let folder = Folder::make(&self.parent)?;
                 Ok(self.folder.get_or_init(|| folder))
@@ -95,6 +97,11 @@ impl RunStore for Disk {
 
     fn counters(&self) -> &Counters {
         &self.counters
+    }
+
+    fn discard(&self) {
+        *self.discarded.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.folder.get().into_iter().for_each(Folder::remove);
     }
 }
 

@@ -66,11 +66,17 @@ impl Folder {
     }
 }
 
+impl Folder {
+    /// Removes it from the disk. What cannot be removed now is swept later.
+    pub(super) fn remove(&self) {
+        let _ = remove(&self.path);
+    }
+}
+
 impl Drop for Folder {
     fn drop(&mut self) {
         self.files.clear();
-        // What cannot be removed now is swept later.
-        let _ = remove(&self.path);
+        self.remove();
     }
 }
 

@@ -14,7 +14,7 @@ const MIB: u64 = 1 << 20;
 /// What a run takes whatever it does, and what each worker adds.
 const LEAST: u64 = 48 * MIB;
 const LEAST_PER_WORKER: u64 = 8 * MIB;
-/// The part of the limit that is not for states: a fixed amount, and a quarter.
+/// The part of the limit that is not for states: a fixed amount, and three tenths.
 const FIXED: u64 = 28 * MIB;
 /// Memory of a value that a histogram counts, at most.
 const BYTES_PER_VALUE: u64 = 80;
@@ -28,7 +28,7 @@ pub(crate) struct Plan {
     pub(crate) budget: Budget,
     /// Rows in a buffer between router and accumulator.
     pub(crate) rows_per_buffer: usize,
-    /// Empty buffers that are kept for later.
+    /// Empty buffers that each worker keeps for later, and all of them together once more.
     pub(crate) spare_buffers: usize,
     /// Rows of a partition that wait at least before they are folded.
     pub(crate) waiting_rows: usize,
@@ -62,7 +62,7 @@ impl Plan {
         // Buffers under way take a sixteenth: of each worker one a partition.
         let rows_per_buffer = at_most(16 * count * PARTITIONS as u64 * row, 8, 128);
         Ok(Plan {
-            budget: if limit == u64::MAX { Budget::unlimited() } else { Budget::new((limit - limit / 4).saturating_sub(FIXED)) },
+            budget: if limit == u64::MAX { Budget::unlimited() } else { Budget::new((limit - limit / 10 * 3).saturating_sub(FIXED)) },
             rows_per_buffer,
             spare_buffers: at_most(64 * rows_per_buffer as u64 * row, 16, 4_096),
             // Waiting rows of all partitions take at most an eighth before any is folded.
@@ -71,6 +71,12 @@ impl Plan {
             merge_memory: (limit / 32 / count).clamp(MIB, 64 * MIB),
             groups: at_most(4 * BYTES_PER_GROUP, 1, workers),
         })
+    }
+
+    /// The same with so many bytes for states, and no more than that for a buffer or a merge.
+    pub(crate) fn with_state_budget(self, bytes: u64) -> Self {
+        let rows = (bytes / ROW as u64).clamp(1, self.rows_per_buffer as u64);
+        Plan { budget: Budget::new(bytes), rows_per_buffer: rows as usize, merge_memory: self.merge_memory.min(bytes), ..self }
     }
 }
 

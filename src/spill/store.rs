@@ -26,6 +26,9 @@ pub trait RunStore: Send + Sync + std::fmt::Debug {
 
     /// What was done so far.
     fn counters(&self) -> &Counters;
+
+    /// Gives everything back at once: the run has failed, but some of its threads may be long in letting go of the store.
+    fn discard(&self) {}
 }
 
 /// Where a frame lies.
@@ -110,6 +113,10 @@ impl RunStore for Tiered {
     fn counters(&self) -> &Counters {
         self.next.counters()
     }
+
+    fn discard(&self) {
+        self.next.discard();
+    }
 }
 
 /// A store whose n-th operation fails, as if the disk had.
@@ -150,6 +157,10 @@ impl<S: RunStore> RunStore for Faulty<S> {
 
     fn counters(&self) -> &Counters {
         self.next.counters()
+    }
+
+    fn discard(&self) {
+        self.next.discard();
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod bad_rows;
 mod damage;
+mod spill;
 
 use super::support::*;
 use arrow::array::{ArrayRef, BinaryArray, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};

@@ -2,7 +2,7 @@
 //! ids, and closed to input that makes no sense. The types that go in and out of them are in [`values`]; what happens when a stage fails
 //! is in [`faults`].
 
-mod faults;
+pub(crate) mod faults;
 mod values;
 
 use crate::model::answers::{Answers, Rfm, scores};

@@ -1,5 +1,5 @@
-//! The integration tests, one binary: golden answers, the command line, a naive model, laws that hold for any input, and the functions
-//! on slices.
+//! The integration tests, one binary: golden answers, the command line, a naive model, laws that hold for any input, little memory, and the
+//! functions on slices.
 
 #![allow(clippy::unwrap_used)]
 
@@ -7,5 +7,6 @@ mod cli;
 mod functions;
 mod golden;
 mod laws;
+mod memory;
 mod model;
 mod support;

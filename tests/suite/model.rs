@@ -1,5 +1,5 @@
 //! The engine equals a model: plain maps and exact arithmetic over the same rows, for any number of workers, batch size, row order and
-//! thread policy, pushed or read from a source.
+//! thread policy, pushed or read from a source, with memory for all customers, for some or for none.
 //!
 //! [`rows`] makes random inputs, [`answers`] is the model, [`engine`] runs the pipeline and compares everything it says. The tests here
 //! are the properties and the corners that random rows would hardly hit. `LENSFLOW_CASES` sets the number of cases per property.
@@ -9,7 +9,7 @@ pub(crate) mod engine;
 pub(crate) mod rows;
 
 use answers::Answers;
-use engine::{Run, Way, equals, run};
+use engine::{Run, Spill, Way, equals, run};
 use lensflow::calendar::{DAY, Granularity, MAX_TIMESTAMP, MIN_TIMESTAMP, Window, Windows};
 use lensflow::error::Kind;
 use lensflow::reject::{OnBadRow, Reason};
@@ -34,19 +34,22 @@ pub(crate) fn runs() -> impl Strategy<Value = Run> {
     ];
     let (workers, batch) = (prop::sample::select(vec![1, 2, 3, 7]), prop::sample::select(vec![1, 7, 1_000]));
     let way = prop::sample::select(vec![Way::Push, Way::Run, Way::Both]);
-    (workers, batch, any::<u64>(), parallel, way).prop_map(|(workers, batch, shuffle, parallel, way)| Run {
+    let budgets = prop::sample::select(vec![Spill::AT_ONCE, 3_000, 30_000]);
+    let spill = prop::option::of((budgets, prop::bool::weighted(0.25)).prop_map(|(budget, disk)| Spill { budget, disk }));
+    (workers, batch, any::<u64>(), parallel, way, spill).prop_map(|(workers, batch, shuffle, parallel, way, spill)| Run {
         workers,
         batch,
         shuffle: Some(shuffle),
         parallel,
         way,
         policy: OnBadRow::Reject,
+        spill,
     })
 }
 
 /// One thread, rows in order.
 pub(crate) const PLAIN: Run =
-    Run { workers: 1, batch: 1_000, shuffle: None, parallel: Parallel::Off, way: Way::Push, policy: OnBadRow::Reject };
+    Run { workers: 1, batch: 1_000, shuffle: None, parallel: Parallel::Off, way: Way::Push, policy: OnBadRow::Reject, spill: None };
 
 proptest! {
     #![proptest_config(config(800))]
@@ -74,13 +77,14 @@ proptest! {
 /// Compares in a few ways that differ in everything.
 fn check(case: &Case) {
     equals(case, &PLAIN);
-    for (workers, batch, parallel, way) in [
-        (1, 7, Parallel::On, Way::Run),
-        (2, 1, Parallel::On, Way::Both),
-        (3, 1_000, Parallel::default(), Way::Run),
-        (7, 7, Parallel::Auto { threshold: 0 }, Way::Push),
+    let spill = |budget, disk| Some(Spill { budget, disk });
+    for (workers, batch, parallel, way, spill) in [
+        (1, 7, Parallel::On, Way::Run, None),
+        (2, 1, Parallel::On, Way::Both, spill(Spill::AT_ONCE, false)),
+        (3, 1_000, Parallel::default(), Way::Run, spill(10_000, true)),
+        (7, 7, Parallel::Auto { threshold: 0 }, Way::Push, None),
     ] {
-        equals(case, &Run { workers, batch, shuffle: Some(workers as u64), parallel, way, policy: OnBadRow::Reject });
+        equals(case, &Run { workers, batch, shuffle: Some(workers as u64), parallel, way, policy: OnBadRow::Reject, spill });
     }
 }
 
@@ -350,7 +354,8 @@ fn many_customers_and_rows() {
     });
     let case = case(windows(&["2023-H1", "2023-H2"]), rows.collect());
     equals(&case, &PLAIN);
-    let run = Run { workers: 3, batch: 1_000, shuffle: Some(3), parallel: Parallel::On, way: Way::Run, policy: OnBadRow::Reject };
+    let spill = Some(Spill { budget: 200_000, disk: true });
+    let run = Run { workers: 3, batch: 1_000, shuffle: Some(3), parallel: Parallel::On, way: Way::Run, policy: OnBadRow::Reject, spill };
     equals(&case, &run);
     let (plain, other) = (engine::batches_in_engine_order(&case, &PLAIN), engine::batches_in_engine_order(&case, &run));
     assert!(plain.len() > 1);

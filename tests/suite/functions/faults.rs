@@ -21,7 +21,7 @@ const SOON: Duration = Duration::from_secs(5);
 const EVER: Duration = Duration::from_secs(30);
 
 /// The result of work that must end soon.
-fn soon<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+pub(crate) fn soon<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     let (done, end) = mpsc::channel();
     let begun = Instant::now();
     thread::spawn(move || {

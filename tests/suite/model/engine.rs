@@ -12,8 +12,10 @@ use lensflow::report::Report;
 use lensflow::report::rows::{migration_schema, rfm_schema};
 use lensflow::source::Batches;
 use lensflow::spec::{Parallel, Spec};
+use lensflow::spill::Memory;
 use lensflow::{Error, Lens, Pipeline};
 use serde_json::{Value, json};
+use std::sync::Arc;
 
 /// How rows get into the pipeline.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -34,6 +36,26 @@ pub(crate) struct Run {
     pub(crate) parallel: Parallel,
     pub(crate) way: Way,
     pub(crate) policy: OnBadRow,
+    /// None for as much memory as there is.
+    pub(crate) spill: Option<Spill>,
+}
+
+/// How little memory customers' states have, and where they go for want of it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Spill {
+    pub(crate) budget: u64,
+    /// To files, or into memory that nobody counts.
+    pub(crate) disk: bool,
+}
+
+impl Spill {
+    /// Every row leaves memory as soon as it comes.
+    pub(crate) const AT_ONCE: u64 = 1;
+
+    pub(crate) fn set<L: Lens>(self, builder: Builder<L>) -> Builder<L> {
+        let builder = builder.state_budget(self.budget);
+        if self.disk { builder } else { builder.run_store(Arc::new(Memory::default())) }
+    }
 }
 
 /// The name of the source that is not pushed.
@@ -88,7 +110,13 @@ where
         parallel: run.parallel,
         ..Spec::default()
     };
-    let mut pipeline = builder.spec(spec).build()?;
+    let builder = builder.spec(spec);
+    let mut pipeline = match run.spill {
+        Some(spill) => spill.set(builder),
+        None => builder,
+    }
+    .build()?;
+    let stats = pipeline.stats();
     let (pushed, read) = rows.split_at(run.pushed(rows.len()));
     for rows in pushed.chunks(run.batch) {
         pipeline.push(&case.layout.batch(rows))?;
@@ -97,7 +125,17 @@ where
         let batches: Vec<RecordBatch> = read.chunks(run.batch).map(|rows| case.layout.batch(rows)).collect();
         pipeline.run(Batches::new(SOURCE, case.layout.map(), batches.into_iter()))?;
     }
-    pipeline.finish()
+    let audit = pipeline.finish()?;
+    let counts = stats.snapshot();
+    match run.spill {
+        None => assert_eq!((counts.runs, counts.bytes_spilled), (0, 0)),
+        Some(Spill { budget: Spill::AT_ONCE, disk }) => {
+            assert!(counts.runs >= counts.customers, "{} runs of {} customers", counts.runs, counts.customers);
+            assert_eq!(counts.bytes_spilled > 0, disk && counts.customers > 0);
+        }
+        Some(_) => {}
+    }
+    Ok(audit)
 }
 
 /// Everything the engine says under the policy that rejects is what the model says.

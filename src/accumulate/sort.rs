@@ -1,0 +1,89 @@
+//! Rows that were never folded → sorted states. A partition that is about to leave needs its customers in order, and most of its rows are
+//! the only one of their customer: sorting them directly touches each once, where folding and then sorting would touch it many times.
+
+use super::state::State;
+use super::states::{Rest, States};
+use crate::route::rows::{Addend, HISTORY, Row, Rows, joined_view};
+
+/// Bits of the hash that one pass sorts by.
+const DIGIT: u32 = 11;
+
+/// Sorts keys by the hash in their upper half; equal ones stay in order.
+pub(super) fn sort_by_hash(keys: &mut Vec<u64>) {
+    // Few are sorted faster by comparing.
+    if keys.len() < 1 << DIGIT {
+        return keys.sort_unstable();
+    }
+    let mut room = vec![0; keys.len()];
+    for shift in [32, 32 + DIGIT, 32 + 2 * DIGIT] {
+        let digit = |key: u64| (key >> shift) as usize & ((1 << DIGIT) - 1);
+        let mut starts = [0u32; 1 << DIGIT];
+        keys.iter().for_each(|&key| starts[digit(key)] += 1);
+        let mut sum = 0;
+        for start in &mut starts {
+            (*start, sum) = (sum, sum + *start);
+        }
+        for &key in keys.iter() {
+            let place = &mut starts[digit(key)];
+            room[*place as usize] = key;
+            *place += 1;
+        }
+        std::mem::swap(keys, &mut room);
+    }
+}
+
+/// The states of the customers of some rows, in pieces of at most `most`.
+pub(super) fn sorted_states(buffers: &[Rows], most: usize) -> Vec<States> {
+    let rows = buffers.iter().zip(0u64..).flat_map(|(buffer, b)| (0u64..).zip(&buffer.rows).map(move |(r, row)| (row, b << 8 | r)));
+    let mut keys: Vec<u64> = rows.map(|(row, at)| u64::from(row.hash) << 32 | at).collect();
+    sort_by_hash(&mut keys);
+    let find = |key: u64| {
+        let buffer = &buffers[(key as u32 >> 8) as usize];
+        (buffer, &buffer.rows[key as usize & 0xff])
+    };
+    let mut all: Vec<States> = Vec::new();
+    let mut several = State::default();
+    for same in keys.chunk_by(|a, b| a >> 32 == b >> 32) {
+        if all.last().is_none_or(|last| !last.has_room(most)) {
+            let room = most.min(keys.len());
+            all.push(States::with_capacity(room, room));
+        }
+        let Some(states) = all.last_mut() else { break };
+        if let &[key] = same {
+            let (buffer, row) = find(key);
+            push_row(states, buffer, row);
+        } else {
+            same.iter().for_each(|&key| {
+                let (buffer, row) = find(key);
+                several.add(buffer, row);
+            });
+            several.move_into(states);
+        }
+    }
+    all
+}
+
+/// Appends the state of a customer with one row.
+#[inline]
+fn push_row(states: &mut States, buffer: &Rows, row: &Row) {
+    if row.window != HISTORY {
+        let amounts = buffer.amounts(row);
+        if amounts.fraction != 0 {
+            states.rests.push(Rest { entry: states.windows.len() as u32, fraction: amounts.fraction, carry: 0 });
+        }
+        states.push_entry(row.window, row.start, row.reference, amounts.orders, amounts.cents);
+    }
+    states.push(joined_view(row.view), buffer.long_id(row.view), row.start);
+}
+
+impl State {
+    /// Folds a row.
+    fn add(&mut self, buffer: &Rows, row: &Row) {
+        let customer = self.customer(row.hash, row.view, buffer.long_id(row.view));
+        self.see(customer, row.start);
+        if row.window != HISTORY {
+            let (window, start, reference) = (row.window, row.start, row.reference);
+            self.fold(customer, Addend { window, start, reference, amounts: buffer.amounts(row) });
+        }
+    }
+}
