@@ -1,5 +1,7 @@
 //! The command line `lensflow`: a thin layer over the library. Arguments in [`args`], the bar in [`progress`], the two jobs here.
 
+#[cfg(target_os = "linux")]
+mod allocator;
 mod args;
 mod progress;
 
