@@ -94,7 +94,7 @@ impl<L: Lens> Builder<L> {
         self
     }
 
-    /// Decoding threads and accumulator threads, each.
+    /// Threads that decode and accumulate.
     #[must_use]
     pub fn workers(mut self, workers: usize) -> Self {
         self.spec.workers = Some(workers);

@@ -24,7 +24,7 @@ pub struct Spec {
     pub bins: u32,
     /// What to do about bad rows.
     pub on_bad_row: OnBadRow,
-    /// Decoding threads and accumulator threads, each; `None` is one per core.
+    /// Threads that decode and accumulate; `None` is one per core.
     pub workers: Option<usize>,
     /// When the stages after accumulation use more than one thread.
     pub parallel: Parallel,
@@ -69,7 +69,7 @@ impl Spec {
         Ok(())
     }
 
-    /// The number of decoding threads, and of accumulator threads.
+    /// The number of threads that decode and accumulate.
     pub(crate) fn worker_count(&self) -> usize {
         match self.parallel {
             Parallel::Off => 1,
