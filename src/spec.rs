@@ -129,7 +129,7 @@ pub enum Parallel {
     },
     /// Always.
     On,
-    /// Never; decoding and accumulating take one thread each, too.
+    /// Never; one thread decodes and accumulates, too.
     Off,
 }
 
