@@ -122,7 +122,7 @@ fn ordered<'a, R: Rows>(pieces: &'a Pieces, rows: R, counts: &[usize], per_part:
 /// How many rows of a kind each piece has: a pass of its own.
 fn count(pieces: &Pieces, rows: &impl Rows) -> Result<Vec<usize>> {
     let counts: Vec<AtomicUsize> = (0..pieces.len()).map(|_| AtomicUsize::new(0)).collect();
-    share_out(rayon::current_num_threads(), counts.len(), Workspace::default, |workspace, at| {
+    share_out(counts.len(), Workspace::default, |workspace, at| {
         counts[at].store(rows.count(pieces.block(at, workspace)?), Ordering::Relaxed);
         Ok(())
     })?;

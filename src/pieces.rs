@@ -147,10 +147,9 @@ impl Span {
     }
 }
 
-/// Does `work` for every number below `count` on so many threads of the current pool, each with a value of its own, which are given back.
+/// Does `work` for every number below `count` on all threads of the current pool, each with a value of its own, which are given back.
 /// Of several errors it is the one with the lowest number.
 pub(crate) fn share_out<T: Send>(
-    threads: usize,
     count: usize,
     start: impl Fn() -> T + Sync,
     work: impl Fn(&mut T, usize) -> Result<()> + Sync,
@@ -171,7 +170,7 @@ pub(crate) fn share_out<T: Send>(
             }
         }
     };
-    let threads = threads.max(1);
+    let threads = rayon::current_num_threads();
     let done: Vec<_> = if threads == 1 { vec![one(0)] } else { (0..threads).into_par_iter().map(one).collect() };
     let (mut values, mut first): (Vec<T>, Option<(usize, _)>) = (Vec::new(), None);
     for result in done {

@@ -58,7 +58,11 @@ pub(crate) fn reduce<L: Lens>(
     let (measures, migrations) = first.finish(&windows, partial);
     let mut refining = Refining::new(measures, spec.bins, &spec.percentiles, threads > 1);
     while refining.needs_pass() {
-        refining.absorb(pass(&pieces, || refining.pass(), Refinements::observe)?);
+        let observe = |refinements: &mut Refinements, at, workspace: &mut Workspace| {
+            refinements.observe(pieces.block(at, workspace)?);
+            Ok(())
+        };
+        refining.absorb(pass(&pieces, || refining.pass(), observe)?);
     }
     let sorted = refining.finish();
     pieces.scorers = sorted.iter().map(|s| s.scorer(spec.bins)).collect();
@@ -134,7 +138,7 @@ fn finish_partitions<L: Lens>(
         stats.partition_finished();
         Ok(())
     };
-    let done = share_out(rayon::current_num_threads(), places.len(), start, finish).map_err(|e| e.stage(Stage::Finalize))?;
+    let done = share_out(places.len(), start, finish).map_err(|e| e.stage(Stage::Finalize))?;
     let (mut all, mut rejects) = (lens.empty(windows), Vec::new());
     for (_, partial, refused) in done {
         all.merge(partial);
@@ -191,13 +195,14 @@ impl Resources {
     }
 }
 
-/// A pass over unscored blocks.
-fn pass<P: Merge + Send>(pieces: &Pieces, empty: impl Fn() -> P + Sync, observe: impl Fn(&mut P, &Block) + Sync) -> Result<P> {
+/// A pass over all pieces: `observe` makes the block that it needs.
+fn pass<P: Merge + Send>(
+    pieces: &Pieces,
+    empty: impl Fn() -> P + Sync,
+    observe: impl Fn(&mut P, usize, &mut Workspace) -> Result<()> + Sync,
+) -> Result<P> {
     let start = || (Workspace::default(), empty());
-    let done = share_out(rayon::current_num_threads(), pieces.len(), start, |(workspace, partial), at| {
-        observe(partial, pieces.block(at, workspace)?);
-        Ok(())
-    })?;
+    let done = share_out(pieces.len(), start, |(workspace, partial), at| observe(partial, at, workspace))?;
     Ok(done.into_iter().fold(empty(), |mut all, (_, partial)| {
         all.merge(partial);
         all
@@ -206,15 +211,10 @@ fn pass<P: Merge + Send>(pieces: &Pieces, empty: impl Fn() -> P + Sync, observe:
 
 /// A pass over scored blocks.
 fn observe<L: Lens>(pieces: &Pieces, lens: &L, stats: &Stats) -> Result<L::Partial> {
-    let windows = &pieces.finalizer().windows;
-    let start = || (Workspace::default(), lens.empty(windows));
-    let done = share_out(rayon::current_num_threads(), pieces.len(), start, |(workspace, partial), at| {
+    let empty = || lens.empty(&pieces.finalizer().windows);
+    pass(pieces, empty, |partial, at, workspace| {
         lens.observe(partial, pieces.scored(at, workspace)?);
         stats.partition_finished();
         Ok(())
-    })?;
-    Ok(done.into_iter().fold(lens.empty(windows), |mut all, (_, partial)| {
-        all.merge(partial);
-        all
-    }))
+    })
 }

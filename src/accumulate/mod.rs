@@ -17,7 +17,7 @@ use crate::error::{Result, Stage};
 use crate::merge::Merge;
 use crate::route::PARTITIONS;
 use crate::route::lane::Lanes;
-use crate::route::rows::{Addend, HISTORY, Rows};
+use crate::route::rows::Rows;
 use crate::spill::{Budget, FRAME_CUSTOMERS, Plan, Reservation, Run, RunStore, RunWriter};
 use std::sync::Arc;
 
@@ -73,11 +73,7 @@ impl Partition {
                     *customer = self.state.customer(row.hash, row.view, buffer.long_id(row.view));
                 }
                 for (&customer, row) in customers.iter().zip(rows) {
-                    self.state.see(customer, row.start);
-                    if row.window != HISTORY {
-                        let (window, start, reference) = (row.window, row.start, row.reference);
-                        self.state.fold(customer, Addend { window, start, reference, amounts: buffer.amounts(row) });
-                    }
+                    self.state.add(customer, &buffer, row);
                 }
             }
             recycle(buffer);
@@ -212,7 +208,7 @@ impl Accumulator {
 mod tests {
     use super::*;
     use crate::money::{Total, UNITS_PER_CENT};
-    use crate::route::rows::{Amounts, View, split_view};
+    use crate::route::rows::{Addend, Amounts, HISTORY, View, split_view};
     use crate::route::{hash_id, hash_in_partition};
     use arrow::array::builder::make_view;
     use proptest::prelude::*;

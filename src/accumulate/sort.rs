@@ -3,7 +3,7 @@
 
 use super::state::State;
 use super::states::{Rest, States};
-use crate::route::rows::{Addend, HISTORY, Row, Rows, joined_view};
+use crate::route::rows::{HISTORY, Row, Rows, joined_view};
 
 /// Bits of the hash that one pass sorts by.
 const DIGIT: u32 = 11;
@@ -55,7 +55,8 @@ pub(super) fn sorted_states(buffers: &[Rows], most: usize) -> Vec<States> {
         } else {
             same.iter().for_each(|&key| {
                 let (buffer, row) = find(key);
-                several.add(buffer, row);
+                let customer = several.customer(row.hash, row.view, buffer.long_id(row.view));
+                several.add(customer, buffer, row);
             });
             several.move_into(states);
         }
@@ -74,16 +75,4 @@ fn push_row(states: &mut States, buffer: &Rows, row: &Row) {
         states.push_entry(row.window, row.start, row.reference, amounts.orders, amounts.cents);
     }
     states.push(joined_view(row.view), buffer.long_id(row.view), row.start);
-}
-
-impl State {
-    /// Folds a row.
-    fn add(&mut self, buffer: &Rows, row: &Row) {
-        let customer = self.customer(row.hash, row.view, buffer.long_id(row.view));
-        self.see(customer, row.start);
-        if row.window != HISTORY {
-            let (window, start, reference) = (row.window, row.start, row.reference);
-            self.fold(customer, Addend { window, start, reference, amounts: buffer.amounts(row) });
-        }
-    }
 }

@@ -10,7 +10,7 @@ use super::sort::sort_by_hash;
 use super::states::{Rest, States};
 use crate::merge::Merge;
 use crate::money::{Total, UNITS_PER_CENT};
-use crate::route::rows::{Addend, Amounts, View, joined_view};
+use crate::route::rows::{Addend, Amounts, HISTORY, Row, Rows, View, joined_view};
 use crate::route::{hash_id, slot_hash};
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry as Slot;
@@ -106,6 +106,16 @@ impl State {
     pub(crate) fn see(&mut self, customer: u32, time: i64) {
         let seen = &mut self.customers[customer as usize].first_seen;
         *seen = (*seen).min(time);
+    }
+
+    /// Folds a row of the customer.
+    #[inline]
+    pub(super) fn add(&mut self, customer: u32, buffer: &Rows, row: &Row) {
+        self.see(customer, row.start);
+        if row.window != HISTORY {
+            let (window, start, reference) = (row.window, row.start, row.reference);
+            self.fold(customer, Addend { window, start, reference, amounts: buffer.amounts(row) });
+        }
     }
 
     /// Adds to the customer's entry for a window.

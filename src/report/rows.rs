@@ -17,6 +17,7 @@ use arrow::array::{
 use arrow::buffer::Buffer;
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use arrow::error::ArrowError;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -70,13 +71,13 @@ fn as_batch(schema: SchemaRef, columns: Vec<ArrayRef>) -> Result<RecordBatch> {
     RecordBatch::try_new(schema, columns).map_err(|e| Error::internal("rows cannot be put into a batch").cause(e))
 }
 
-/// A batch with dictionaries as one of the declared schema.
-pub(super) fn plain(batch: &RecordBatch, declared: &SchemaRef) -> Result<RecordBatch> {
+/// A batch whose columns, which may be in dictionaries, have the types that the schema says.
+pub(super) fn plain(batch: &RecordBatch, declared: &SchemaRef) -> Result<RecordBatch, ArrowError> {
     let column = |(array, field): (&ArrayRef, &Arc<Field>)| {
         if array.data_type() == field.data_type() { Ok(array.clone()) } else { cast(array, field.data_type()) }
     };
-    let columns = batch.columns().iter().zip(declared.fields()).map(column).collect::<Result<Vec<_>, _>>();
-    as_batch(declared.clone(), columns.map_err(|e| Error::internal("rows cannot be put into a batch").cause(e))?)
+    let columns = batch.columns().iter().zip(declared.fields()).map(column).collect::<Result<_, _>>()?;
+    RecordBatch::try_new(declared.clone(), columns)
 }
 
 /// Columns whose types may be dictionaries of the declared ones.

@@ -112,15 +112,7 @@ impl Sorted {
     pub(crate) fn new<S: RowStream>(mut stream: S, id: usize) -> Result<Self> {
         let parts: Vec<S::Part> = std::iter::from_fn(|| stream.next_part()).collect();
         let built = &stream;
-        let build = |part: &S::Part| {
-            let mut batches = Vec::new();
-            built.build(part, &mut |batch| {
-                batches.push(batch);
-                Ok(())
-            })?;
-            Ok(batches)
-        };
-        let batches: Vec<Vec<RecordBatch>> = parts.par_iter().map(build).collect::<Result<_>>()?;
+        let batches: Vec<Vec<RecordBatch>> = parts.par_iter().map(|part| built.batches(part)).collect::<Result<_>>()?;
         let batches: Vec<RecordBatch> = batches.into_iter().flatten().collect();
         let columns = |batch: &RecordBatch| {
             let windows = batch.column(0).as_any_dictionary_opt()?.normalized_keys();
@@ -190,16 +182,12 @@ impl<S: RowStream> Iterator for Batches<S> {
     fn next(&mut self) -> Option<Self::Item> {
         loop {
             if let Some(batch) = self.waiting.pop_front() {
-                return Some(plain(&batch, &self.declared));
+                return Some(plain(&batch, &self.declared).map_err(|e| Error::internal("rows cannot be put into a batch").cause(e)));
             }
             let part = self.stream.next_part()?;
-            let waiting = &mut self.waiting;
-            let built = self.stream.build(&part, &mut |batch| {
-                waiting.push_back(batch);
-                Ok(())
-            });
-            if let Err(error) = built {
-                return Some(Err(error));
+            match self.stream.batches(&part) {
+                Ok(batches) => self.waiting.extend(batches),
+                Err(error) => return Some(Err(error)),
             }
         }
     }

@@ -6,11 +6,11 @@
 
 use super::output::{Faults, Output};
 use super::parquet::{Chunk, Column};
+use super::rows::plain;
 use super::stream::BATCH;
 use crate::error::{Error, Result, Stage};
 use crate::source::files::Format;
 use arrow::array::RecordBatch;
-use arrow::compute::cast;
 use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
 use parquet::arrow::ArrowSchemaConverter;
@@ -48,6 +48,19 @@ pub trait RowStream: Sync {
     /// # Errors
     /// When the rows do not fit a batch, or whatever the sink returns.
     fn build(&self, part: &Self::Part, sink: &mut dyn FnMut(RecordBatch) -> Result<()>) -> Result<()>;
+
+    /// The batches of a part.
+    ///
+    /// # Errors
+    /// When the rows do not fit a batch.
+    fn batches(&self, part: &Self::Part) -> Result<Vec<RecordBatch>> {
+        let mut batches = Vec::new();
+        self.build(part, &mut |batch| {
+            batches.push(batch);
+            Ok(())
+        })?;
+        Ok(batches)
+    }
 }
 
 /// A table on its way into a file.
@@ -108,12 +121,12 @@ impl TableWriter {
     /// When they cannot be encoded or written.
     pub fn write(&mut self, batch: &RecordBatch) -> Result<()> {
         self.empty = None;
-        let plain;
+        let declared;
         let batch = match &mut self.encoder {
             Encoder::Parquet(table) => return table.write(batch),
             _ => {
-                plain = declared(batch, &self.schema).map_err(|e| failed(&self.name, &self.faults, e))?;
-                &plain
+                declared = plain(batch, &self.schema).map_err(|e| failed(&self.name, &self.faults, e))?;
+                &declared
             }
         };
         let written = match &mut self.encoder {
@@ -183,15 +196,7 @@ impl TableWriter {
                         return Ok(());
                     }
                     let built = &*stream;
-                    let build = |part: &S::Part| {
-                        let mut batches = Vec::new();
-                        built.build(part, &mut |batch| {
-                            batches.push(batch);
-                            Ok(())
-                        })?;
-                        Ok(batches)
-                    };
-                    let batches = parts.par_iter().map(build).collect::<Result<Vec<_>>>()?;
+                    let batches = parts.par_iter().map(|part| built.batches(part)).collect::<Result<Vec<_>>>()?;
                     batches.iter().flatten().try_for_each(|batch| self.write(batch))?;
                 }
             }
@@ -222,14 +227,6 @@ impl TableWriter {
             Encoder::Arrow(writer) => writer.into_inner().map_err(fail),
         }
     }
-}
-
-/// A batch whose columns have the types that the schema says.
-fn declared(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, ArrowError> {
-    let columns = schema.fields().iter().zip(batch.columns());
-    let columns = columns
-        .map(|(field, array)| if array.data_type() == field.data_type() { Ok(array.clone()) } else { cast(array, field.data_type()) });
-    RecordBatch::try_new(schema.clone(), columns.collect::<Result<_, _>>()?)
 }
 
 /// A Parquet file whose row groups are encoded apart from being written.
@@ -277,7 +274,7 @@ impl OpenGroup {
         match &mut self.columns {
             Columns::Own(columns) => columns.iter_mut().zip(batch.columns()).try_for_each(|(column, array)| column.push(array)),
             Columns::Arrow(columns) => {
-                let batch = declared(batch, schema)?;
+                let batch = plain(batch, schema)?;
                 let mut writers = columns.iter_mut();
                 for (field, array) in schema.fields().iter().zip(batch.columns()) {
                     for (leaf, writer) in compute_leaves(field, array)?.iter().zip(writers.by_ref()) {
