@@ -1,20 +1,21 @@
-//! What a partition knows of its customers while rows come in: per customer one line of 32 bytes, per customer and window one of 40.
+//! What a partition knows of its customers while rows come in: per customer 24 bytes, per customer and window an entry of 32.
 //!
-//! Entries of a customer form a chain, newest window first met last, so a customer pays for the windows with rows only. They are rows of
-//! a struct and not columns because folding touches one entry at a time and all of it: one cache line instead of five. Fractions of a
-//! cent and sums beyond 64 bits are rare; they lie beside, and cost nothing where there are none. Once no more rows come,
+//! Entries of a customer form a chain, newest window first met last, so a customer pays for the windows with rows only; rows outside every
+//! window have an entry of their own. They are rows of a struct and not columns because folding touches one entry at a time and all of
+//! it: one cache line instead of five. Sums that do not fit a word are rare; they lie beside. Once no more rows come,
 //! [`into_states`](State::into_states) turns all of it into sorted columns.
 
+use super::chunks::Chunks;
 use super::ids::{LongIds, id_bytes};
 use super::sort::sort_by_hash;
 use super::states::{Rest, States};
 use crate::merge::Merge;
-use crate::money::{Total, UNITS_PER_CENT};
-use crate::route::rows::{Addend, Amounts, HISTORY, Row, Rows, View, joined_view};
+use crate::money::Total;
+use crate::route::amounts::{Amounts, Packed};
+use crate::route::rows::{Addend, HISTORY, Row, Rows, View, joined_view};
 use crate::route::{hash_id, slot_hash};
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry as Slot;
-use std::collections::HashMap;
 
 /// Bytes that come into the cache together.
 const CACHE_LINE: usize = 64;
@@ -24,9 +25,7 @@ const NONE: u32 = u32::MAX;
 #[derive(Debug, Clone)]
 struct Customer {
     view: View,
-    /// The earliest `period_start` of all rows, those outside every window included.
-    first_seen: i64,
-    /// See [`hash_in_partition`](crate::route::hash_in_partition).
+    /// See [`hash_in_section`](crate::route::hash_in_section).
     hash: u32,
     head: u32,
 }
@@ -36,23 +35,28 @@ struct Customer {
 struct Entry {
     start: i64,
     reference: i64,
-    orders: i64,
-    cents: i64,
+    /// Those beside are [`State::sums`].
+    amounts: Packed,
     window: u32,
     next: u32,
+}
+
+/// Sums that do not fit an entry.
+#[derive(Debug, Clone, Copy)]
+struct Sum {
+    /// Saturating.
+    orders: i64,
+    total: Total,
 }
 
 /// The states of a partition's customers.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct State {
     table: HashTable<u32>,
-    customers: Vec<Customer>,
+    customers: Chunks<Customer>,
     long: LongIds,
-    entries: Vec<Entry>,
-    /// Per entry, less than a cent each; shorter than `entries`, or empty, where the rest is zero.
-    fractions: Vec<u64>,
-    /// Cents beyond what an entry's 64 bits hold.
-    carries: HashMap<u32, i128>,
+    entries: Chunks<Entry>,
+    sums: Vec<Sum>,
 }
 
 impl State {
@@ -63,112 +67,69 @@ impl State {
 
     /// The memory it takes up.
     pub(crate) fn memory(&self) -> usize {
-        // Half a word a carry is a guess; there are hardly any.
-        self.table.allocation_size()
-            + self.customers.capacity() * size_of::<Customer>()
-            + self.entries.capacity() * size_of::<Entry>()
-            + self.fractions.capacity() * size_of::<u64>()
-            + self.carries.len() * 64
-            + self.long.memory()
+        let sums = self.sums.capacity() * size_of::<Sum>();
+        self.table.allocation_size() + self.customers.memory() + self.entries.memory() + sums + self.long.memory()
     }
 
     /// Reads all of it in order. That brings it into the cache many times as fast as the accesses that follow, in any order, would.
     pub(crate) fn warm(&self) {
-        let customers = self.customers.iter().step_by(CACHE_LINE / size_of::<Customer>()).fold(0, |x, c| x ^ c.head);
-        let entries = self.entries.iter().fold(0, |x, e| x ^ e.next);
+        let lines = |some: &[Customer]| some.iter().step_by(CACHE_LINE / size_of::<Customer>()).fold(0, |x, c| x ^ c.head);
+        let customers = self.customers.slices().fold(0, |x, some| x ^ lines(some));
+        let lines = |some: &[Entry]| some.iter().step_by(CACHE_LINE / size_of::<Entry>()).fold(0, |x, e| x ^ e.next);
+        let entries = self.entries.slices().fold(0, |x, some| x ^ lines(some));
         let slots = self.table.iter().fold(0, |x, &i| x ^ i);
         std::hint::black_box(customers ^ entries ^ slots);
     }
 
-    /// The index of a customer, who is added at need. `hash` is the part of the id's hash below the partition's bits.
+    /// The index of a customer, who is added at need. `hash` is the part of the id's hash below the section's bits.
     #[inline]
     pub(crate) fn customer(&mut self, hash: u32, view: View, long: &[u8]) -> u32 {
         let State { table, customers, long: ids, .. } = self;
         let same = |&i: &u32| {
-            let customer = &customers[i as usize];
+            let customer = customers.get(i);
             customer.hash == hash && ids.is(customer.view, view, long)
         };
-        match table.entry(slot_hash(hash), same, |&i| slot_hash(customers[i as usize].hash)) {
+        match table.entry(slot_hash(hash), same, |&i| slot_hash(customers.get(i).hash)) {
             Slot::Occupied(slot) => *slot.get(),
             Slot::Vacant(slot) => {
-                let index = customers.len() as u32;
-                slot.insert(index);
-                grow(customers);
                 let view = if long.is_empty() { view } else { ids.push(view, long) };
-                customers.push(Customer { view, first_seen: i64::MAX, hash, head: NONE });
+                let index = customers.push(Customer { view, hash, head: NONE });
+                slot.insert(index);
                 index
             }
         }
     }
 
-    /// Notes that a customer existed at a time.
-    #[inline]
-    pub(crate) fn see(&mut self, customer: u32, time: i64) {
-        let seen = &mut self.customers[customer as usize].first_seen;
-        *seen = (*seen).min(time);
-    }
-
     /// Folds a row of the customer.
     #[inline]
     pub(super) fn add(&mut self, customer: u32, buffer: &Rows, row: &Row) {
-        self.see(customer, row.start);
-        if row.window != HISTORY {
-            let (window, start, reference) = (row.window, row.start, row.reference);
-            self.fold(customer, Addend { window, start, reference, amounts: buffer.amounts(row) });
-        }
+        let (window, start, reference) = (row.window, row.start, row.reference);
+        let amounts = if window == HISTORY { Amounts::default() } else { buffer.amounts(row) };
+        self.fold(customer, Addend { window, start, reference, amounts });
     }
 
     /// Adds to the customer's entry for a window.
     #[inline]
     pub(crate) fn fold(&mut self, customer: u32, addend: Addend) {
-        let Addend { window, start, reference, amounts: Amounts { orders, cents, fraction } } = addend;
-        let head = self.customers[customer as usize].head;
-        let mut at = head;
+        let Addend { window, start, reference, amounts } = addend;
+        let State { customers, entries, sums, .. } = self;
+        let head = &mut customers.get_mut(customer).head;
+        let mut at = *head;
         while at != NONE {
-            let entry = &mut self.entries[at as usize];
+            let entry = entries.get_mut(at);
             if entry.window == window {
                 entry.start = entry.start.min(start);
                 entry.reference = entry.reference.max(reference);
-                entry.orders = entry.orders.saturating_add(orders);
-                match entry.cents.checked_add(cents) {
-                    Some(cents) => entry.cents = cents,
-                    None => self.carry(at, cents),
-                }
-                if fraction != 0 {
-                    self.add_fraction(at, fraction);
+                match entry.amounts.plus(amounts) {
+                    Some(sum) => entry.amounts = sum,
+                    None => entry.amounts = add_beside(sums, entry.amounts, Sum::from(amounts)),
                 }
                 return;
             }
             at = entry.next;
         }
-        let index = self.entries.len() as u32;
-        grow(&mut self.entries);
-        self.entries.push(Entry { start, reference, orders, cents, window, next: head });
-        self.customers[customer as usize].head = index;
-        if fraction != 0 {
-            self.add_fraction(index, fraction);
-        }
-    }
-
-    #[cold]
-    fn carry(&mut self, entry: u32, cents: i64) {
-        let own = std::mem::take(&mut self.entries[entry as usize].cents);
-        *self.carries.entry(entry).or_default() += i128::from(own) + i128::from(cents);
-    }
-
-    fn add_fraction(&mut self, entry: u32, fraction: u64) {
-        let at = entry as usize;
-        if self.fractions.len() <= at {
-            self.fractions.resize(at + 1, 0);
-        }
-        let sum = self.fractions[at] + fraction;
-        self.fractions[at] = sum % UNITS_PER_CENT;
-        if sum >= UNITS_PER_CENT {
-            match self.entries[at].cents.checked_add(1) {
-                Some(cents) => self.entries[at].cents = cents,
-                None => self.carry(entry, 1),
-            }
-        }
+        let amounts = Packed::new(amounts).unwrap_or_else(|| push_beside(sums, Sum::from(amounts)));
+        *head = entries.push(Entry { start, reference, amounts, window, next: *head });
     }
 
     /// Sorted columns, in pieces of at most `most` customers.
@@ -199,20 +160,19 @@ impl State {
         self.customers.clear();
         self.long = LongIds::default();
         self.entries.clear();
-        self.fractions.clear();
-        self.carries.clear();
+        self.sums.clear();
     }
 
     /// Customers by hash, then id.
     fn order(&self) -> Vec<u32> {
-        let mut keys: Vec<u64> = (0u64..).zip(&self.customers).map(|(i, c)| u64::from(c.hash) << 32 | i).collect();
+        let mut keys: Vec<u64> = (0u64..).zip(self.customers.iter()).map(|(i, c)| u64::from(c.hash) << 32 | i).collect();
         sort_by_hash(&mut keys);
         let mut order: Vec<u32> = keys.into_iter().map(|key| key as u32).collect();
         // Equal bits of the hash are rare: the rest of the hash and the id decide.
-        for same in order.chunk_by_mut(|&a, &b| self.customers[a as usize].hash == self.customers[b as usize].hash) {
+        for same in order.chunk_by_mut(|&a, &b| self.customers.get(a).hash == self.customers.get(b).hash) {
             if same.len() > 1 {
                 let id = |i: u32| {
-                    let view = self.customers[i as usize].view;
+                    let view = self.customers.get(i).view;
                     let id = id_bytes(view, self.long.get(view), &mut [0; 16]).to_vec();
                     (hash_id(&id), id)
                 };
@@ -225,55 +185,94 @@ impl State {
     /// Appends a customer and their entries by window to columns. `chain` is memory to work in.
     #[inline]
     fn copy(&self, customer: u32, chain: &mut Vec<(u32, u32)>, states: &mut States) {
-        let Customer { view, first_seen, head, .. } = self.customers[customer as usize];
+        let &Customer { view, mut head, .. } = self.customers.get(customer);
+        let mut first_seen = i64::MAX;
         chain.clear();
-        let mut at = head;
-        while let Some(entry) = self.entries.get(at as usize) {
-            chain.push((entry.window, at));
-            at = entry.next;
+        while head != NONE {
+            let &Entry { start, window, next, .. } = self.entries.get(head);
+            first_seen = first_seen.min(start);
+            if window != HISTORY {
+                chain.push((window, head));
+            }
+            head = next;
         }
         if chain.len() > 1 {
             chain.sort_unstable();
         }
-        for &(_, at) in chain.iter() {
-            let Entry { start, reference, orders, cents, window, .. } = self.entries[at as usize];
-            if !self.fractions.is_empty() || !self.carries.is_empty() {
-                let fraction = self.fractions.get(at as usize).copied().unwrap_or(0);
-                let carry = self.carries.get(&at).copied().unwrap_or(0);
-                if (fraction, carry) != (0, 0) {
-                    states.rests.push(Rest { entry: states.windows.len() as u32, fraction, carry });
+        for &(window, at) in chain.iter() {
+            let &Entry { start, reference, amounts, .. } = self.entries.get(at);
+            let (orders, cents) = match amounts.get() {
+                Ok(Amounts { orders, cents, .. }) => (orders, cents),
+                Err(at) => {
+                    let Sum { orders, total } = self.sums[at];
+                    let (carry, cents, fraction) = total.split();
+                    if (carry, fraction) != (0, 0) {
+                        states.rests.push(Rest { entry: states.windows.len() as u32, fraction, carry });
+                    }
+                    (orders, cents)
                 }
-            }
+            };
             states.push_entry(window, start, reference, orders, cents);
         }
         states.push(joined_view(view), self.long.get(view), first_seen);
     }
+
+    /// What an entry sums up to.
+    fn sum(&self, entry: &Entry) -> Sum {
+        entry.amounts.get().map_or_else(|at| self.sums[at], Sum::from)
+    }
 }
 
-/// Makes room for one more: a quarter at a time, since states are most of what a run has in memory.
-#[inline]
-fn grow<T>(values: &mut Vec<T>) {
-    if values.len() == values.capacity() {
-        values.reserve_exact(values.len() / 4 + 64);
+impl From<Amounts> for Sum {
+    fn from(Amounts { orders, cents, fraction }: Amounts) -> Self {
+        Sum { orders, total: Total::new(cents.into(), fraction) }
+    }
+}
+
+impl Merge for Sum {
+    fn merge(&mut self, other: Sum) {
+        self.orders = self.orders.saturating_add(other.orders);
+        self.total.merge(other.total);
+    }
+}
+
+/// Puts a sum beside.
+#[cold]
+fn push_beside(sums: &mut Vec<Sum>, sum: Sum) -> Packed {
+    sums.push(sum);
+    Packed::beside(sums.len() - 1)
+}
+
+/// Adds to what is beside, or soon is.
+#[cold]
+fn add_beside(sums: &mut Vec<Sum>, own: Packed, more: Sum) -> Packed {
+    match own.get() {
+        Err(at) => {
+            sums[at].merge(more);
+            own
+        }
+        Ok(amounts) => {
+            let mut sum = Sum::from(amounts);
+            sum.merge(more);
+            push_beside(sums, sum)
+        }
     }
 }
 
 impl Merge for State {
     /// Customers in both add up, window by window.
     fn merge(&mut self, other: State) {
-        for Customer { view, first_seen, hash, head } in &other.customers {
-            let customer = self.customer(*hash, *view, other.long.get(*view));
-            self.see(customer, *first_seen);
-            let mut at = *head;
-            while let Some(entry) = other.entries.get(at as usize) {
-                let Entry { window, start, reference, orders, cents, .. } = *entry;
-                let fraction = other.fractions.get(at as usize).copied().unwrap_or(0);
-                self.fold(customer, Addend { window, start, reference, amounts: Amounts { orders, cents, fraction } });
-                if let Some(carry) = other.carries.get(&at) {
-                    let own = self.entry_of(customer, window);
-                    *self.carries.entry(own).or_default() += carry;
-                }
-                at = entry.next;
+        for &Customer { view, hash, mut head } in other.customers.iter() {
+            let customer = self.customer(hash, view, other.long.get(view));
+            while head != NONE {
+                let entry = other.entries.get(head);
+                let &Entry { start, reference, window, .. } = entry;
+                self.fold(customer, Addend { window, start, reference, amounts: Amounts::default() });
+                let (own, sum) = (self.entry_of(customer, window), other.sum(entry));
+                let State { entries, sums, .. } = self;
+                let amounts = &mut entries.get_mut(own).amounts;
+                *amounts = entry.amounts.get().ok().and_then(|more| amounts.plus(more)).unwrap_or_else(|| add_beside(sums, *amounts, sum));
+                head = entry.next;
             }
         }
     }
@@ -281,9 +280,9 @@ impl Merge for State {
 
 impl State {
     fn entry_of(&self, customer: u32, window: u32) -> u32 {
-        let mut at = self.customers[customer as usize].head;
-        while self.entries.get(at as usize).is_some_and(|e| e.window != window) {
-            at = self.entries[at as usize].next;
+        let mut at = self.customers.get(customer).head;
+        while self.entries.get(at).window != window {
+            at = self.entries.get(at).next;
         }
         at
     }

@@ -1,14 +1,21 @@
 //! The hash of a customer's id: seeded, and the same on every machine and in every version.
 //!
 //! Saved states and the order of output rows depend on it, so it must never change; the test below holds golden values. The top ten
-//! bits name the partition, so that partitions in order are hashes in order. A hash table inside a partition must use other bits:
-//! hashbrown probes with the low bits and tags with the top seven, so it is given the bits below the partition's, mixed.
+//! bits name the partition, so that partitions in order are hashes in order, and the top six the section, some partitions that rows
+//! travel to together. A hash table inside a partition must use other bits: hashbrown probes with the low bits and tags with the top
+//! seven, so it is given the bits below the section's, mixed.
 
 use rapidhash::v3::{RapidSecrets, rapidhash_v3_seeded};
 
 /// The number of partitions, in any run of any size: changing the number of workers moves owners, not data.
 pub const PARTITIONS: usize = 1 << PARTITION_BITS;
 const PARTITION_BITS: u32 = 10;
+
+/// Partitions next to each other, to which rows travel together. Scattering rows over all partitions at once, every row would miss the
+/// cache and the processor's table of pages; over so many places, none does, and neither does the second step inside a section.
+pub(crate) const SECTIONS: usize = 1 << SECTION_BITS;
+const SECTION_BITS: u32 = 6;
+pub(crate) const PARTITIONS_PER_SECTION: usize = PARTITIONS / SECTIONS;
 
 /// rapidhash V3, whose output its authors promise to keep.
 const SECRETS: RapidSecrets = RapidSecrets::seed_cpp(0x6c65_6e73_666c_6f77);
@@ -25,13 +32,25 @@ pub fn partition_of(hash: u64) -> usize {
     (hash >> (64 - PARTITION_BITS)) as usize
 }
 
-/// The 32 bits below those that name the partition: they order the customers of a partition nearly as the whole hash does.
+/// The section of a hash.
 #[inline]
-pub(crate) fn hash_in_partition(hash: u64) -> u32 {
-    (hash >> (32 - PARTITION_BITS)) as u32
+pub(crate) fn section_of(hash: u64) -> usize {
+    (hash >> (64 - SECTION_BITS)) as usize
 }
 
-/// What a hash table inside a partition uses, made of [`hash_in_partition`]: all of its low bits, mixed into the top seven as well.
+/// The 32 bits below those that name the section: they order the customers of a partition nearly as the whole hash does.
+#[inline]
+pub(crate) fn hash_in_section(hash: u64) -> u32 {
+    (hash >> (32 - SECTION_BITS)) as u32
+}
+
+/// Which of its section's partitions a [`hash_in_section`] belongs to.
+#[inline]
+pub(crate) fn partition_in_section(hash: u32) -> usize {
+    (hash >> (32 - (PARTITION_BITS - SECTION_BITS))) as usize
+}
+
+/// What a hash table inside a partition uses, made of [`hash_in_section`]: all of its low bits, mixed into the top seven as well.
 #[inline]
 pub(crate) fn slot_hash(hash: u32) -> u64 {
     u64::from(hash).wrapping_mul(0x9e37_79b9_7f4a_7c15)
@@ -57,12 +76,19 @@ mod tests {
     }
 
     #[test]
+    fn a_section_is_some_partitions() {
+        for hash in (0..10_000u32).map(|i| hash_id(&i.to_le_bytes())) {
+            assert_eq!(section_of(hash) * PARTITIONS_PER_SECTION + partition_in_section(hash_in_section(hash)), partition_of(hash));
+        }
+    }
+
+    #[test]
     fn partitions_and_tables_use_different_bits() {
         // Ids of one partition must still spread over the low bits and the top seven of what the table sees.
         let slots: Vec<u64> = (0..200_000)
             .map(|i| hash_id(format!("C-{i}").as_bytes()))
             .filter(|h| partition_of(*h) == 5)
-            .map(|h| slot_hash(hash_in_partition(h)))
+            .map(|h| slot_hash(hash_in_section(h)))
             .collect();
         assert!(slots.len() > 100, "{}", slots.len());
         let distinct = |f: fn(&u64) -> u64| slots.iter().map(f).collect::<std::collections::BTreeSet<_>>().len();

@@ -1,14 +1,15 @@
-//! Route: takes decoded batches, decides about every row, and scatters what counts into per-partition buffers.
+//! Route: takes decoded batches, decides about every row, and scatters what counts into a buffer for each section.
 //!
 //! A [`Router`] belongs to one thread. It takes [`PeriodBatch`]es from [`source`](crate::source) and hands [`Rows`] to an [`Outlet`],
 //! which brings them over [`lane`]s to [`accumulate`](crate::accumulate). Ids are hashed here, once; the hash travels with the row.
 
+pub(crate) mod amounts;
 mod hash;
 pub(crate) mod lane;
 pub(crate) mod rows;
 
 pub use hash::{PARTITIONS, hash_id, partition_of};
-pub(crate) use hash::{hash_in_partition, slot_hash};
+pub(crate) use hash::{PARTITIONS_PER_SECTION, SECTIONS, hash_in_section, partition_in_section, section_of, slot_hash};
 
 use crate::calendar::{Classifier, Place};
 use crate::error::{Result, Stage};
@@ -17,9 +18,10 @@ use crate::reject::{OnBadRow, REJECT_HELP, Reason, Reject, shown_timestamp};
 use crate::source::{Bad, Column, NO_TIMESTAMP, PeriodBatch};
 use crate::spec::Spec;
 use crate::stats::Stats;
+use amounts::Amounts;
 use arrow::array::Array;
 use lane::Outlet;
-use rows::{Addend, Amounts, HISTORY, Rows, reference};
+use rows::{Addend, HISTORY, Rows, reference};
 use std::sync::{Arc, Mutex};
 
 /// What the routers of a run share.
@@ -51,8 +53,8 @@ pub(crate) struct Router {
 }
 
 impl Router {
-    pub(crate) fn new(spec: &Spec, stats: Arc<Stats>, ledger: Arc<Ledger>) -> Self {
-        let buffers = std::iter::repeat_with(Rows::default).take(PARTITIONS).collect();
+    pub(crate) fn new(spec: &Spec, rows_per_buffer: usize, stats: Arc<Stats>, ledger: Arc<Ledger>) -> Self {
+        let buffers = std::iter::repeat_with(|| Rows::with_capacity(rows_per_buffer)).take(SECTIONS).collect();
         Router { buffers, classifier: Classifier::new(&spec.windows), policy: spec.on_bad_row, stats, ledger, keys: None }
     }
 
@@ -78,14 +80,11 @@ impl Router {
                     let hash = hash_id(id);
                     let (orders, cents) = (batch.orders[i], batch.cents[i]);
                     let amounts = Amounts { orders, cents, fraction: batch.fractions.get(i).copied().unwrap_or(0) };
-                    let partition = partition_of(hash);
-                    let buffer = &mut self.buffers[partition];
-                    if buffer.rows.capacity() == 0 {
-                        *buffer = outlet.empty();
-                    }
-                    buffer.push(id, view, hash_in_partition(hash), Addend { window: key, start: batch.starts[i], reference, amounts });
+                    let section = section_of(hash);
+                    let buffer = &mut self.buffers[section];
+                    buffer.push(id, view, hash_in_section(hash), Addend { window: key, start: batch.starts[i], reference, amounts });
                     if buffer.is_full() {
-                        outlet.take(partition, std::mem::take(buffer))?;
+                        outlet.take(section, buffer)?;
                     }
                 }
                 Err(Fault { reason, column, at }) => {
@@ -164,9 +163,9 @@ impl Router {
 
     /// Hands over what is left. Rows routed later come with the next flush.
     pub(crate) fn flush(&mut self, outlet: &mut impl Outlet) -> Result<()> {
-        for (partition, buffer) in self.buffers.iter_mut().enumerate() {
+        for (section, buffer) in self.buffers.iter_mut().enumerate() {
             if !buffer.rows.is_empty() {
-                outlet.take(partition, std::mem::take(buffer))?;
+                outlet.take(section, buffer)?;
             }
         }
         if let (Ok(mut keys), Some((least, greatest))) = (self.ledger.keys.lock(), self.keys) {

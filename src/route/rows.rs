@@ -1,5 +1,7 @@
-//! The message from route to accumulate: some rows of one partition, 48 bytes each, in a buffer that goes round and round.
+//! The message from route to accumulate: some rows of one section, 48 bytes each, in a buffer that goes round and round. Rows that wait
+//! to be folded lie in such buffers too, those of one partition in each.
 
+use super::amounts::{Amounts, Packed};
 use crate::source::NO_TIMESTAMP;
 
 /// A buffer is sent early when its long ids take up so many bytes for each row that it has room for.
@@ -26,7 +28,7 @@ pub(crate) fn reference_time(reference: i64) -> (i64, bool) {
 /// The window key of rows in no window.
 pub(crate) const HISTORY: u32 = u32::MAX;
 
-/// A row on its way to its partition: 48 bytes.
+/// A row on its way to its customer: 48 bytes.
 #[derive(Debug, Clone, Copy)]
 #[repr(C)]
 pub(crate) struct Row {
@@ -34,9 +36,9 @@ pub(crate) struct Row {
     pub(crate) view: View,
     pub(crate) start: i64,
     pub(crate) reference: i64,
-    /// Orders and cents, see [`Rows::amounts`].
-    amounts: u64,
-    /// The hash's bits below those that name the partition, see [`hash_in_partition`](super::hash_in_partition).
+    /// See [`Rows::amounts`].
+    amounts: Packed,
+    /// The hash's bits below those that name the section, see [`hash_in_section`](super::hash_in_section).
     pub(crate) hash: u32,
     /// The window's key, or [`HISTORY`].
     pub(crate) window: u32,
@@ -58,16 +60,6 @@ pub(crate) fn joined_view(view: View) -> u128 {
     u128::from(view[0]) | u128::from(view[1]) << 64
 }
 
-/// What a row adds to its window's sums.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Amounts {
-    /// Not negative.
-    pub(crate) orders: i64,
-    pub(crate) cents: i64,
-    /// Less than a cent.
-    pub(crate) fraction: u64,
-}
-
 /// What a row, or an entry of another state, adds to a customer's state.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Addend {
@@ -79,10 +71,6 @@ pub(crate) struct Addend {
     pub(crate) reference: i64,
     pub(crate) amounts: Amounts,
 }
-
-/// Amounts of nearly every row fit a word: 16 bits of orders above 48 bits of cents. These orders say that they do not.
-const WIDE: u64 = 0xffff;
-const LOW: u64 = (1 << 48) - 1;
 
 /// A buffer of rows.
 #[derive(Debug, Default)]
@@ -112,17 +100,35 @@ impl Rows {
         let Addend { window, start, reference, amounts } = addend;
         let mut view = split_view(view);
         if id.len() > INLINE {
-            view = split_view(long_view(joined_view(view), 0, self.bytes.len() as u32));
-            self.bytes.extend_from_slice(id);
+            view = self.push_long(view, id);
         }
-        let fits = (0..WIDE as i64).contains(&amounts.orders) && amounts.cents << 16 >> 16 == amounts.cents && amounts.fraction == 0;
-        let packed = if fits {
-            (amounts.orders as u64) << 48 | (amounts.cents as u64 & LOW)
-        } else {
-            self.wide.push(amounts);
-            WIDE << 48 | (self.wide.len() - 1) as u64
-        };
-        self.rows.push(Row { view, start, reference, amounts: packed, hash, window });
+        let amounts = Packed::new(amounts).unwrap_or_else(|| self.push_wide(amounts));
+        self.rows.push(Row { view, start, reference, amounts, hash, window });
+    }
+
+    /// Appends a row of another buffer.
+    #[inline]
+    pub(crate) fn push_from(&mut self, other: &Rows, row: &Row) {
+        let mut row = *row;
+        if row.view[0] as u32 as usize > INLINE {
+            row.view = self.push_long(row.view, other.long_id(row.view));
+        }
+        if let Err(at) = row.amounts.get() {
+            row.amounts = self.push_wide(other.wide[at]);
+        }
+        self.rows.push(row);
+    }
+
+    fn push_long(&mut self, view: View, id: &[u8]) -> View {
+        let offset = self.bytes.len() as u32;
+        self.bytes.extend_from_slice(id);
+        split_view(long_view(joined_view(view), 0, offset))
+    }
+
+    #[cold]
+    fn push_wide(&mut self, amounts: Amounts) -> Packed {
+        self.wide.push(amounts);
+        Packed::beside(self.wide.len() - 1)
     }
 
     /// The bytes of a long id; nothing for an inline one.
@@ -134,11 +140,7 @@ impl Rows {
 
     #[inline]
     pub(crate) fn amounts(&self, row: &Row) -> Amounts {
-        if row.amounts >> 48 == WIDE {
-            self.wide[(row.amounts & LOW) as usize]
-        } else {
-            Amounts { orders: (row.amounts >> 48) as i64, cents: (row.amounts << 16) as i64 >> 16, fraction: 0 }
-        }
+        row.amounts.get().unwrap_or_else(|at| self.wide[at])
     }
 
     /// Forgets the rows and keeps the memory.
@@ -165,6 +167,7 @@ pub(crate) fn parts(view: u128) -> (usize, usize, usize) {
 mod tests {
     use super::*;
     use crate::calendar::{MAX_TIMESTAMP, MIN_TIMESTAMP};
+    use arrow::array::builder::make_view;
 
     #[test]
     fn rows_are_small() {
@@ -172,20 +175,23 @@ mod tests {
     }
 
     #[test]
-    fn amounts_come_back() {
-        let mut rows = Rows::default();
+    fn rows_come_back_from_any_buffer() {
         let mut expected = Vec::new();
-        for orders in [0, 1, 0xfffe, 0xffff, 0x10000, i64::MAX] {
-            for cents in [0, 1, -1, (1 << 47) - 1, 1 << 47, -(1 << 47), -(1 << 47) - 1, i64::MAX, i64::MIN] {
-                for fraction in [0, 1] {
-                    let amounts = Amounts { orders, cents, fraction };
-                    rows.push(b"7", 0, 0, Addend { window: 0, start: 0, reference: 0, amounts });
-                    expected.push(amounts);
-                }
+        let (mut first, mut second) = (Rows::default(), Rows::default());
+        for id in ["", "7", "twelve bytes", "thirteen byte", "another long one"] {
+            for amounts in
+                [Amounts::default(), Amounts { orders: 1 << 20, cents: -5, fraction: 7 }, Amounts { orders: 2, cents: 3, fraction: 0 }]
+            {
+                let addend = Addend { window: 4, start: 5, reference: 6, amounts };
+                first.push(id.as_bytes(), make_view(id.as_bytes(), 0, 0), 8, addend);
+                expected.push((if id.len() > INLINE { id } else { "" }, amounts));
             }
         }
-        let back: Vec<Amounts> = rows.rows.iter().map(|row| rows.amounts(row)).collect();
-        assert_eq!(back, expected);
+        let back = |rows: &Rows| rows.rows.iter().map(|row| (rows.long_id(row.view).to_vec(), rows.amounts(row))).collect::<Vec<_>>();
+        let expected: Vec<_> = expected.into_iter().map(|(id, amounts)| (id.as_bytes().to_vec(), amounts)).collect();
+        first.rows.iter().rev().for_each(|row| second.push_from(&first, row));
+        assert_eq!(back(&first), expected);
+        assert_eq!(back(&second), expected.into_iter().rev().collect::<Vec<_>>());
     }
 
     #[test]
