@@ -29,7 +29,7 @@ pub(crate) enum Held {
     Frame(Place),
 }
 
-/// All customers.
+/// All customers. Dropped, they take with them what was spilled.
 #[derive(Debug)]
 pub(crate) struct Pieces {
     pieces: Vec<Piece>,
@@ -102,6 +102,12 @@ impl Pieces {
     /// The rows of each piece.
     pub(crate) fn rows(&self) -> Vec<usize> {
         self.pieces.iter().map(|piece| piece.rows).collect()
+    }
+}
+
+impl Drop for Pieces {
+    fn drop(&mut self) {
+        self.store.discard();
     }
 }
 

@@ -100,7 +100,9 @@ impl RunStore for Disk {
     }
 
     fn discard(&self) {
-        *self.discarded.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        // Held to the end: whoever else discards it returns when it is gone.
+        let mut discarded = self.discarded.lock().unwrap_or_else(PoisonError::into_inner);
+        *discarded = true;
         self.folder.get().into_iter().for_each(Folder::remove);
     }
 }
