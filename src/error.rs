@@ -22,6 +22,8 @@ pub enum Kind {
     Io,
     /// A bug in lensflow or in a caller's own stage, such as a panic in a worker. Exit code 1.
     Internal,
+    /// It was ended from outside, by a [`Cancel`](crate::Cancel). The command line dies of the signal that asked for it.
+    Cancelled,
 }
 
 /// A stage of the pipeline, as errors, thread names and tracing spans call it.
@@ -102,6 +104,11 @@ impl Error {
     /// A [`Kind::Internal`] error.
     pub fn internal(message: impl Into<String>) -> Self {
         Self::new(Kind::Internal, message)
+    }
+
+    /// A [`Kind::Cancelled`] error.
+    pub(crate) fn cancelled() -> Self {
+        Self::new(Kind::Cancelled, "the run was cancelled")
     }
 
     /// What a thread stops with when the run has ended elsewhere: never the first cause.

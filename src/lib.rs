@@ -22,13 +22,14 @@
 //! | [`audit`], [`report`] | answers and rows, and how they are shown | files |
 //! | [`pipeline`] | threads and the order of things | [`audit::Audit`] |
 //!
-//! Begin with [`Pipeline::builder`], or with [`calculate_rfm`] for slices in memory.
+//! Begin with [`Pipeline::builder`], or with [`calculate_rfm`] for slices in memory. A [`Cancel`] ends a run from outside.
 
 #![doc(html_no_source)]
 
 mod accumulate;
 pub mod audit;
 pub mod calendar;
+pub mod cancel;
 pub mod error;
 pub mod finalize;
 pub mod lens;
@@ -51,6 +52,7 @@ pub mod stats;
 mod worker;
 
 pub use audit::Audit;
+pub use cancel::Cancel;
 pub use error::{Error, Result};
 pub use lens::Lens;
 pub use lens::comparison::{CustomerMigration, Lens2Metrics, analyze_period_comparison};

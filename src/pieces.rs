@@ -5,6 +5,7 @@
 //! made of when that is packed. Rows are numbered through all pieces, so that any thread can make any [`Span`] of them.
 
 use crate::accumulate::States;
+use crate::cancel::Cancel;
 use crate::error::Result;
 use crate::finalize::{Block, Finalizer};
 use crate::score::Scorer;
@@ -35,6 +36,7 @@ pub(crate) struct Pieces {
     pieces: Vec<Piece>,
     finalizer: Finalizer,
     store: Arc<dyn RunStore>,
+    cancel: Cancel,
     /// Of each window; empty until they are known.
     pub(crate) scorers: Vec<Scorer>,
 }
@@ -60,8 +62,8 @@ pub(crate) struct Workspace {
 }
 
 impl Pieces {
-    pub(crate) fn new(pieces: Vec<Piece>, finalizer: Finalizer, store: Arc<dyn RunStore>) -> Self {
-        Pieces { pieces, finalizer, store, scorers: Vec::new() }
+    pub(crate) fn new(pieces: Vec<Piece>, finalizer: Finalizer, store: Arc<dyn RunStore>, cancel: Cancel) -> Self {
+        Pieces { pieces, finalizer, store, cancel, scorers: Vec::new() }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -86,6 +88,7 @@ impl Pieces {
     }
 
     fn fill<'a>(&self, piece: usize, workspace: &'a mut Workspace, more: impl Fn(&mut Block, &States)) -> Result<&'a mut Block> {
+        self.cancel.check()?;
         let Workspace { block, states, frame } = workspace;
         let states = match &self.pieces[piece].held {
             Held::States { states, .. } => &**states,

@@ -5,12 +5,13 @@
 //! [`finish`](Pipeline::finish) takes the workers' partitions, finalizes, asks the lenses, and gives the [`Audit`].
 //!
 //! Memory between the stages is bounded: lanes hold a fixed number of buffers, and whoever fills one waits. When a thread fails or
-//! panics, the first cause goes into the poison, the lanes close, and the caller gets that cause. Threads that are stuck in a read (of
-//! standard input, say) are left behind rather than waited for.
+//! panics, the first cause goes into the poison, the lanes close, and the caller gets that cause; a [`Cancel`] stops everybody likewise.
+//! Threads that are stuck in a read (of standard input, say) are left behind rather than waited for.
 
 use crate::accumulate::{Accumulator, Closed};
 use crate::audit::Audit;
 use crate::calendar::Windows;
+use crate::cancel::Cancel;
 use crate::error::{Error, Result, Stage};
 use crate::finalize::Finalizer;
 use crate::lens::Lens;
@@ -47,6 +48,7 @@ pub struct Builder<L = ()> {
     spec: Spec,
     lens: L,
     forget_rejects: bool,
+    cancel: Cancel,
     store: Option<Arc<dyn RunStore>>,
     state_budget: Option<u64>,
 }
@@ -145,20 +147,27 @@ impl<L: Lens> Builder<L> {
         self
     }
 
+    /// What ends the run from outside.
+    #[must_use]
+    pub fn cancel(mut self, cancel: Cancel) -> Self {
+        self.cancel = cancel;
+        self
+    }
+
     /// A lens of the caller's own beside Lens 1 and Lens 2; it observes blocks with scores. Again for a second: a pair of lenses is one.
     #[must_use]
     pub fn lens<M: Lens>(self, lens: M) -> Builder<(L, M)> {
-        let Builder { spec, lens: own, forget_rejects, store, state_budget } = self;
-        Builder { spec, lens: (own, lens), forget_rejects, store, state_budget }
+        let Builder { spec, lens: own, forget_rejects, cancel, store, state_budget } = self;
+        Builder { spec, lens: (own, lens), forget_rejects, cancel, store, state_budget }
     }
 
     /// Checks the options and starts the accumulators.
     ///
     /// # Errors
-    /// Options that contradict each other, or no threads to be had.
+    /// Options that contradict each other, no threads to be had, or it was cancelled already.
     pub fn build(self) -> Result<Pipeline<L>> {
         self.spec.validate()?;
-        let poison = Arc::new(Poison::default());
+        let poison = Arc::new(Poison::new(self.cancel.clone()));
         let count = self.spec.worker_count();
         let plan = Plan::new(self.spec.memory_limit, count)?;
         let plan = match self.state_budget {
@@ -170,6 +179,7 @@ impl<L: Lens> Builder<L> {
             (None, Some(folder)) => Arc::new(Disk::new(folder)?),
             (None, None) => Arc::new(Disk::temporary()),
         };
+        self.cancel.add_store(&store)?;
         let (lanes, lane_ends) = lanes(count, &plan);
         let (done, results) = bounded(count);
         let stats = Arc::new(Stats::default());
@@ -193,7 +203,7 @@ impl<L: Lens> Builder<L> {
         let router = Router::new(&self.spec, plan.rows_per_buffer, stats.clone(), ledger.clone());
         let pushed = Arc::new(Origin { name: "pushed".to_owned() });
         stats.share(plan.budget.clone(), store.clone());
-        let resources = Resources { store: Arc::new(Tiered::new(plan.budget.clone(), store)), plan };
+        let resources = Resources { store: Arc::new(Tiered::new(plan.budget.clone(), store)), plan, cancel: self.cancel };
         let unfinished = Unfinished(Some(resources.store.clone()));
         let state = Running { lanes, router, jobs, results, resources, unfinished };
         Ok(Pipeline { spec: self.spec, lens: self.lens, state, stats, ledger, poison, pushed, pushed_rows: 0, inputs: Vec::new() })
@@ -301,7 +311,7 @@ impl<L: Lens> Pipeline<L> {
         }
         if self.poison.is_set() {
             // Give the others a moment: one of them may find a fault in an earlier chunk.
-            while running > 0 && ended.recv_timeout(GRACE).is_ok() {
+            while running > 0 && !self.poison.cancel.is_cancelled() && ended.recv_timeout(GRACE).is_ok() {
                 running -= 1;
             }
             return Err(self.poison.take());
@@ -347,8 +357,16 @@ impl<L: Lens> Pipeline<L> {
         jobs.iter().for_each(|jobs| drop(jobs.send(Job::Finish)));
         drop((router, lanes));
         let mut partitions = Vec::with_capacity(PARTITIONS);
-        for _ in &jobs {
-            partitions.extend(results.recv().map_err(|_| poison.take())?);
+        let mut waiting = jobs.len();
+        while waiting > 0 {
+            match results.recv_timeout(POISON_POLL) {
+                Ok(closed) => {
+                    partitions.extend(closed);
+                    waiting -= 1;
+                }
+                Err(RecvTimeoutError::Timeout) if !poison.is_set() => {}
+                Err(_) => return Err(poison.take()),
+            }
         }
         let keys = ledger.keys.lock().map_or(None, |keys| *keys);
         let (windows, first_key) = spec.windows.resolve(keys)?;
@@ -357,7 +375,10 @@ impl<L: Lens> Pipeline<L> {
         let threads = if spec.finishes_in_parallel(stats.snapshot().rows_accepted) { spec.worker_count() } else { 1 };
         let reduced =
             catch_unwind(AssertUnwindSafe(|| with_pool(threads, || reduce(&spec, partitions, &resources, finalizer, &lens, &stats, rfm))));
-        let reduced = reduced.unwrap_or_else(|panic| Err(Error::panicked(Stage::Lens, panic)))?;
+        let reduced = reduced.unwrap_or_else(|panic| Err(Error::panicked(Stage::Lens, panic)));
+        // Whatever else went wrong then is only what came of it.
+        poison.cancel.check()?;
+        let reduced = reduced?;
 
         let mut rejects = ledger.rejects.lock().map(|mut rejects| std::mem::take(&mut *rejects)).unwrap_or_default();
         rejects.sort_unstable();

@@ -4,6 +4,7 @@
 //! the scores depend on; the second scores each block, lets the remaining lenses observe it, and writes its rows where that is wanted.
 
 use crate::accumulate::{Closed, States};
+use crate::cancel::Cancel;
 use crate::error::{Result, Stage};
 use crate::finalize::{Block, Finalizer};
 use crate::lens::Lens;
@@ -112,6 +113,7 @@ fn finish_partitions<L: Lens>(
     let places: Vec<Mutex<(Option<Closed>, Vec<Piece>)>> = partitions.into_iter().map(|p| Mutex::new((Some(p), Vec::new()))).collect();
     let start = || (Block::default(), lens.empty(windows), Vec::new());
     let finish = |(block, partial, rejects): &mut (Block, L::Partial, Vec<Reject>), at: usize| {
+        memory.cancel.check()?;
         let Ok(mut place) = places[at].lock() else { return Ok(()) };
         let Some((_, partition, reserved)) = place.0.take() else { return Ok(()) };
         let pieces = &mut place.1;
@@ -146,7 +148,7 @@ fn finish_partitions<L: Lens>(
     }
     rejects.sort_unstable();
     let pieces = places.into_iter().filter_map(|place| place.into_inner().ok()).flat_map(|(_, pieces)| pieces).collect();
-    Ok((Pieces::new(pieces, finalizer, memory.store.clone()), all, rejects))
+    Ok((Pieces::new(pieces, finalizer, memory.store.clone(), memory.cancel.clone()), all, rejects))
 }
 
 /// What finishing has to work with.
@@ -154,6 +156,7 @@ pub(crate) struct Resources {
     pub(crate) plan: Plan,
     /// Takes what does not fit as it is: packed, three times as much stays in memory.
     pub(crate) store: Arc<dyn RunStore>,
+    pub(crate) cancel: Cancel,
 }
 
 impl Resources {
@@ -166,6 +169,7 @@ impl Resources {
     }
 
     fn frame(&self, states: &States) -> Result<Place> {
+        self.cancel.check()?;
         let mut bytes = Vec::new();
         encode(states, 0..states.len(), &mut bytes)?;
         self.store.put(&bytes)
@@ -186,7 +190,7 @@ impl Resources {
             }
             let some: Vec<_> = runs.drain(..fit).map(|run| Box::new(run.read(store)) as _).collect();
             let mut writer = RunWriter::new(store);
-            merge(some, FRAME_CUSTOMERS, |states| writer.write(states))?;
+            merge(some, FRAME_CUSTOMERS, |states| self.cancel.check().and_then(|()| writer.write(states)))?;
             runs.push(writer.finish());
         }
         let mut streams: Vec<Box<dyn Sorted + '_>> = vec![Box::new(InMemory(states.into_iter()))];

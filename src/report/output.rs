@@ -1,11 +1,12 @@
 //! Output files that appear whole or not at all: written beside their place under a temporary name, then renamed.
 
+use crate::cancel::{Cancel, Temporary};
 use crate::error::{Error, Result, Stage};
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
-use tempfile::{Builder, NamedTempFile};
+use tempfile::Builder;
 
 /// How standard output is called on the command line.
 const STDOUT: &str = "-";
@@ -40,9 +41,19 @@ enum Encoder {
     Zstd(zstd::stream::write::Encoder<'static, BufWriter<Place>>),
 }
 
+impl Encoder {
+    fn writer(&mut self) -> &mut BufWriter<Place> {
+        match self {
+            Encoder::Plain(writer) => writer,
+            Encoder::Gzip(encoder) => encoder.get_mut(),
+            Encoder::Zstd(encoder) => encoder.get_mut(),
+        }
+    }
+}
+
 enum Place {
     Stdout(io::Stdout),
-    Temporary(NamedTempFile),
+    Temporary(Temporary),
     /// A pipe or a device, which cannot be renamed over.
     Device(File),
 }
@@ -51,7 +62,7 @@ impl Write for Place {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
             Place::Stdout(out) => out.write(bytes),
-            Place::Temporary(file) => file.write(bytes),
+            Place::Temporary(temporary) => temporary.file.write(bytes),
             Place::Device(file) => file.write(bytes),
         }
     }
@@ -59,7 +70,7 @@ impl Write for Place {
     fn flush(&mut self) -> io::Result<()> {
         match self {
             Place::Stdout(out) => out.flush(),
-            Place::Temporary(file) => file.flush(),
+            Place::Temporary(temporary) => temporary.file.flush(),
             Place::Device(file) => file.flush(),
         }
     }
@@ -71,6 +82,14 @@ impl Output {
     /// # Errors
     /// When the folder cannot be written to.
     pub fn create(path: &Path) -> Result<Self> {
+        Self::create_with(path, &Cancel::default())
+    }
+
+    /// The same, with somebody who may say that it is not wanted any more: then its file is removed and none appears.
+    ///
+    /// # Errors
+    /// When the folder cannot be written to, or it was cancelled already.
+    pub fn create_with(path: &Path, cancel: &Cancel) -> Result<Self> {
         let fail = |e| Error::io("cannot write", e).input(path.to_string_lossy()).stage(Stage::Report);
         // A link stays a link: what it points to is replaced.
         let target = if path == Path::new(STDOUT) { None } else { std::fs::canonicalize(path).ok() };
@@ -92,7 +111,7 @@ impl Output {
                 builder.permissions(std::fs::Permissions::from_mode(0o666));
             }
             // The error's own text would name the temporary file.
-            Place::Temporary(builder.tempfile_in(folder).map_err(|e| fail(e.kind().into()))?)
+            Place::Temporary(cancel.add_file(|| builder.tempfile_in(folder).map_err(|e| fail(e.kind().into())))?)
         };
         let writer = BufWriter::with_capacity(1 << 18, place);
         let sink = match path.extension().and_then(|e| e.to_str()) {
@@ -107,24 +126,35 @@ impl Output {
         self.faults.clone()
     }
 
+    /// Writes the last bytes, so that nothing but a new name is left for [`commit`](Output::commit). Of several outputs, none should be
+    /// put in its place before all are so far.
+    ///
+    /// # Errors
+    /// When they cannot be written.
+    pub fn complete(&mut self) -> Result<()> {
+        let ended = match &mut self.sink {
+            Encoder::Plain(_) => Ok(()),
+            Encoder::Gzip(encoder) => encoder.try_finish(),
+            Encoder::Zstd(encoder) => encoder.do_finish(),
+        };
+        ended.and_then(|()| self.sink.writer().flush()).map_err(|e| self.at_fault(Error::io("cannot write", e)))
+    }
+
     /// Puts it in its place.
     ///
     /// # Errors
-    /// When the last bytes cannot be written or the file cannot be renamed.
-    pub fn commit(self) -> Result<()> {
-        let path = self.path;
-        let fail = |e| Error::io("cannot write", e).input(path.to_string_lossy()).stage(Stage::Report);
-        let writer = match self.sink {
-            Encoder::Plain(writer) => writer,
-            Encoder::Gzip(encoder) => encoder.finish().map_err(fail)?,
-            Encoder::Zstd(encoder) => encoder.finish().map_err(fail)?,
+    /// When the last bytes cannot be written, the file cannot be renamed, or it was cancelled.
+    pub fn commit(mut self) -> Result<()> {
+        self.complete()?;
+        let placed = match self.sink.writer().get_ref() {
+            Place::Temporary(temporary) => temporary.persist(&self.path),
+            Place::Stdout(_) | Place::Device(_) => Ok(()),
         };
-        let mut place = writer.into_inner().map_err(|e| fail(e.into_error()))?;
-        place.flush().map_err(fail)?;
-        if let Place::Temporary(file) = place {
-            file.persist(&path).map_err(|e| fail(e.error))?;
-        }
-        Ok(())
+        placed.map_err(|e| self.at_fault(e))
+    }
+
+    fn at_fault(&self, error: Error) -> Error {
+        error.input(self.path.to_string_lossy()).stage(Stage::Report)
     }
 }
 

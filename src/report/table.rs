@@ -8,6 +8,7 @@ use super::output::{Faults, Output};
 use super::parquet::{Chunk, Column};
 use super::rows::plain;
 use super::stream::BATCH;
+use crate::cancel::Cancel;
 use crate::error::{Error, Result, Stage};
 use crate::source::files::Format;
 use arrow::array::RecordBatch;
@@ -68,6 +69,7 @@ pub struct TableWriter {
     name: String,
     encoder: Encoder,
     faults: Faults,
+    cancel: Cancel,
     /// The schema, until something was written: an empty table still has its header, but only once nothing can fail.
     empty: Option<SchemaRef>,
     schema: SchemaRef,
@@ -86,6 +88,14 @@ impl TableWriter {
     /// # Errors
     /// When neither says a format, or the folder cannot be written to.
     pub fn create(path: &Path, format: Option<Format>, schema: &SchemaRef) -> Result<Self> {
+        Self::create_with(path, format, schema, &Cancel::default())
+    }
+
+    /// The same, with somebody who may say that it is not wanted any more: then its file is removed and none appears.
+    ///
+    /// # Errors
+    /// Those of [`create`](TableWriter::create), or when it was cancelled already.
+    pub fn create_with(path: &Path, format: Option<Format>, schema: &SchemaRef, cancel: &Cancel) -> Result<Self> {
         let name = path.to_string_lossy().into_owned();
         let format = format.or_else(|| Format::of_path(path)).or((name == "-").then_some(Format::Csv));
         let Some(format) = format else {
@@ -97,7 +107,7 @@ impl TableWriter {
                 Error::usage(format!("{name}: only CSV and JSONL are compressed as a whole")).help("Parquet compresses its own pages")
             );
         }
-        let output = Output::create(path)?;
+        let output = Output::create_with(path, cancel)?;
         let faults = output.faults();
         let time = || "%Y-%m-%dT%H:%M:%S%.f".to_owned();
         let encoder = match format {
@@ -112,7 +122,7 @@ impl TableWriter {
                 Encoder::Arrow(Box::new(writer.map_err(|e| failed(&name, &faults, e))?))
             }
         };
-        Ok(TableWriter { name, encoder, faults, empty: Some(schema.clone()), schema: schema.clone() })
+        Ok(TableWriter { name, encoder, faults, cancel: cancel.clone(), empty: Some(schema.clone()), schema: schema.clone() })
     }
 
     /// Appends rows.
@@ -174,6 +184,7 @@ impl TableWriter {
     /// The same on so many threads at most: each has a row group in memory.
     pub(crate) fn write_stream_with<S: RowStream>(&mut self, stream: &mut S, threads: usize) -> Result<()> {
         loop {
+            self.cancel.check()?;
             match self.parquet().cloned() {
                 Some(groups) => {
                     let per_group = stream.parts_per_group();

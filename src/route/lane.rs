@@ -5,6 +5,7 @@
 //! drops its ends; everybody else notices at the next send or receive.
 
 use super::rows::Rows;
+use crate::cancel::Cancel;
 use crate::error::{Error, Result, Stage};
 use crate::spill::Plan;
 use crossbeam_channel::{Receiver, Sender, bounded};
@@ -24,18 +25,18 @@ pub(crate) struct Poison {
     /// The number of the earliest chunk at fault.
     chunk: AtomicU64,
     first: Mutex<Option<(u64, Error)>>,
+    /// Ends the run like a fault, whatever else is at fault.
+    pub(crate) cancel: Cancel,
 }
 
 /// The number of faults that no chunk caused; chunks count from 1.
 const OUTSIDE: u64 = 0;
 
-impl Default for Poison {
-    fn default() -> Self {
-        Poison { chunk: AtomicU64::new(u64::MAX), first: Mutex::new(None) }
-    }
-}
-
 impl Poison {
+    pub(crate) fn new(cancel: Cancel) -> Self {
+        Poison { chunk: AtomicU64::new(u64::MAX), first: Mutex::new(None), cancel }
+    }
+
     /// Records a fault that no chunk caused.
     pub(crate) fn set(&self, error: Error) {
         self.set_in_chunk(OUTSIDE, error);
@@ -54,16 +55,19 @@ impl Poison {
     }
 
     pub(crate) fn is_set(&self) -> bool {
-        self.chunk.load(Ordering::Acquire) != u64::MAX
+        self.chunk.load(Ordering::Acquire) != u64::MAX || self.cancel.is_cancelled()
     }
 
     /// Whether work on a chunk is of no more use.
     pub(crate) fn stops(&self, chunk: u64) -> bool {
-        self.chunk.load(Ordering::Acquire) < chunk
+        self.chunk.load(Ordering::Acquire) < chunk || self.cancel.is_cancelled()
     }
 
     /// Takes the cause. The caller of a poisoned run gets it once; asking again says that it is over.
     pub(crate) fn take(&self) -> Error {
+        if let Err(cancelled) = self.cancel.check() {
+            return cancelled;
+        }
         // A thread that notices the end may be faster than the one that caused it.
         for _ in 0..50 {
             let waits = self.first.lock().is_ok_and(|first| first.as_ref().map_or(!self.is_set(), |(_, e)| e.is_echo()));

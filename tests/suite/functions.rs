@@ -2,6 +2,7 @@
 //! ids, and closed to input that makes no sense. The types that go in and out of them are in [`values`]; what happens when a stage fails
 //! is in [`faults`].
 
+mod cancel;
 pub(crate) mod faults;
 mod values;
 

@@ -1,0 +1,134 @@
+//! Ending work from outside: for a button that says stop, a limit of time, a signal.
+//!
+//! A [`Cancel`] is given to a pipeline ([`Builder::cancel`](crate::pipeline::Builder::cancel)) and to its outputs
+//! ([`TableWriter::create_with`](crate::report::table::TableWriter::create_with),
+//! [`Output::create_with`](crate::report::output::Output::create_with)); any clone of it, on any thread, ends them all. The thread that
+//! cancels removes what they have on the disk itself: others may be stuck in a read that never ends or in a write that nobody reads, and
+//! the process may end right after. Everybody else looks from time to time, and stops at the next batch, partition, piece or row group.
+//!
+//! Invariant: whatever would be left behind is known here from its first moment on the disk to its last. It is made while nobody can
+//! cancel, or by a store that was told before; and it is removed before the last owner lets go of it.
+
+use crate::error::{Error, Result};
+use crate::spill::RunStore;
+use std::fs::File;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use tempfile::{NamedTempFile, TempPath};
+
+/// Ends a run, from any thread. Clones end the same.
+///
+/// ```
+/// use lensflow::error::Kind;
+/// use lensflow::{Cancel, Pipeline};
+///
+/// let cancel = Cancel::default();
+/// let pipeline = Pipeline::builder().cancel(cancel.clone()).build()?;
+/// std::thread::spawn(move || cancel.cancel()).join().unwrap();
+/// assert_eq!(pipeline.finish().unwrap_err().kind(), Kind::Cancelled);
+/// # Ok::<(), lensflow::Error>(())
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct Cancel(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    cancelled: AtomicBool,
+    known: Mutex<Known>,
+}
+
+/// What may have to be removed.
+#[derive(Debug, Default)]
+struct Known {
+    stores: Vec<Weak<dyn RunStore>>,
+    names: Vec<Weak<Name>>,
+}
+
+impl Cancel {
+    /// Ends what this was given to, for good. When it returns, spilled states and unfinished output files are off the disk; threads may
+    /// still be on their way to the end.
+    pub fn cancel(&self) {
+        let mut known = self.known();
+        self.0.cancelled.store(true, Ordering::Release);
+        let Known { stores, names } = &mut *known;
+        stores.drain(..).filter_map(|store| store.upgrade()).for_each(|store| store.discard());
+        names.drain(..).filter_map(|name| name.upgrade()).for_each(|name| name.remove());
+    }
+
+    /// Whether it is over.
+    pub fn is_cancelled(&self) -> bool {
+        self.0.cancelled.load(Ordering::Acquire)
+    }
+
+    /// For work of the caller's own, to be asked from time to time.
+    ///
+    /// # Errors
+    /// One of [`Kind::Cancelled`](crate::error::Kind::Cancelled) when it is over.
+    pub fn check(&self) -> Result<()> {
+        if self.is_cancelled() { Err(Error::cancelled()) } else { Ok(()) }
+    }
+
+    /// Will discard a store. Whoever lets go of it discards it before.
+    pub(crate) fn add_store(&self, store: &Arc<dyn RunStore>) -> Result<()> {
+        let mut known = self.known();
+        self.check()?;
+        known.stores.retain(|store| store.strong_count() > 0);
+        known.stores.push(Arc::downgrade(store));
+        Ok(())
+    }
+
+    /// Makes a temporary file, and will remove it.
+    pub(crate) fn add_file(&self, make: impl FnOnce() -> Result<NamedTempFile>) -> Result<Temporary> {
+        let mut known = self.known();
+        self.check()?;
+        let (file, path) = make()?.into_parts();
+        let name = Arc::new(Name(Mutex::new(Some(path))));
+        known.names.retain(|name| name.strong_count() > 0);
+        known.names.push(Arc::downgrade(&name));
+        Ok(Temporary { file, name })
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.0.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A file that is removed unless it gets its place.
+#[derive(Debug)]
+pub(crate) struct Temporary {
+    pub(crate) file: File,
+    name: Arc<Name>,
+}
+
+impl Temporary {
+    /// Renames the file, over another one if need be.
+    pub(crate) fn persist(&self, place: &Path) -> Result<()> {
+        // Nobody can cancel it halfway.
+        let mut name = self.name.lock();
+        let path = name.take().ok_or_else(Error::cancelled)?;
+        path.persist(place).map_err(|e| Error::io("cannot write", e.error))
+    }
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        self.name.remove();
+    }
+}
+
+/// The name of a temporary file, until somebody has renamed or removed it.
+#[derive(Debug)]
+struct Name(Mutex<Option<TempPath>>);
+
+impl Name {
+    /// Removes the file. Returns when it is gone, whoever removes it.
+    fn remove(&self) {
+        let mut name = self.lock();
+        drop(name.take());
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<TempPath>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
