@@ -1,8 +1,10 @@
-//! The command line as its users meet it: exit codes, what goes to which stream, bad rows, damaged inputs, and outputs that appear whole
-//! or not at all.
+//! The command line as its users meet it: exit codes, what goes to which stream, bad rows, damaged inputs, signals, and outputs that
+//! appear whole or not at all.
 
 mod bad_rows;
 mod damage;
+#[cfg(unix)]
+mod signals;
 mod spill;
 
 use super::support::*;

@@ -66,7 +66,8 @@ Examples:
 
 The input has a row per customer and period, with the columns customer_id, period_start, period_end (exclusive),
 total_orders, total_spend and, optionally, last_transaction_ts. Data goes to stdout, everything else to stderr.
-Exit codes: 0 done, 1 bad data or a failed read or write, 2 wrong usage.";
+Exit codes: 0 done, 1 bad data or a failed read or write, 2 wrong usage. Interrupted by Ctrl-C, SIGTERM or SIGHUP, it
+writes no output file, removes what it has spilled, and dies of the signal: 128 and its number to a shell.";
 
 #[derive(Debug, Args)]
 #[command(after_long_help = AUDIT_EXAMPLES, after_help = "More with --help.")]

@@ -1,9 +1,11 @@
-//! The command line `lensflow`: a thin layer over the library. Arguments in [`args`], the bar in [`progress`], the two jobs here.
+//! The command line `lensflow`: a thin layer over the library. Arguments in [`args`], the bar in [`progress`], Ctrl-C in [`signals`], the
+//! two jobs here.
 
 #[cfg(target_os = "linux")]
 mod allocator;
 mod args;
 mod progress;
+mod signals;
 
 use anyhow::Context;
 use args::{Audit, Cli, Command, Generate, LogFormat, Talk};
@@ -21,8 +23,9 @@ use lensflow::source::synthetic::{self, Generator};
 use lensflow::spec::validate_workers;
 use lensflow::{Pipeline, Result};
 use progress::Progress;
+use signals::Job;
 use std::io::{IsTerminal, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -32,9 +35,11 @@ fn main() -> ExitCode {
         say(&format!("lensflow: {error:#}"));
         return ExitCode::FAILURE;
     }
+    let log_format = cli.talk.log_format;
+    let interrupted = move |error: &Error| complain(error, log_format);
     let done = match &cli.command {
-        Command::Audit(audit) => run_audit(audit, &cli.talk),
-        Command::Generate(generate) => run_generate(generate),
+        Command::Audit(audit) => Job::watched(interrupted, |job| run_audit(audit, &cli.talk, job)),
+        Command::Generate(generate) => Job::watched(interrupted, |job| run_generate(generate, job)),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(*shell, &mut Cli::command(), "lensflow", &mut script);
@@ -46,16 +51,20 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if error.is_broken_pipe() => ExitCode::SUCCESS,
         Err(error) => {
-            match cli.talk.log_format {
-                LogFormat::Json => tracing::error!(help = error.advice(), "{error}"),
-                LogFormat::Text => {
-                    say(&format!("lensflow: {error}"));
-                    if let Some(help) = error.advice() {
-                        say(&format!("  help: {help}"));
-                    }
-                }
-            }
+            complain(&error, log_format);
             ExitCode::from(if error.kind() == Kind::Usage { 2 } else { 1 })
+        }
+    }
+}
+
+fn complain(error: &Error, format: LogFormat) {
+    match format {
+        LogFormat::Json => tracing::error!(help = error.advice(), "{error}"),
+        LogFormat::Text => {
+            say(&format!("lensflow: {error}"));
+            if let Some(help) = error.advice() {
+                say(&format!("  help: {help}"));
+            }
         }
     }
 }
@@ -84,7 +93,7 @@ fn log(talk: &Talk) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn run_audit(args: &Audit, talk: &Talk) -> Result<()> {
+fn run_audit(args: &Audit, talk: &Talk, job: &Job) -> Result<()> {
     let began = Instant::now();
     let spec = args.spec()?;
     let inputs = if args.input.is_empty() && !std::io::stdin().is_terminal() { vec!["-".to_owned()] } else { args.input.clone() };
@@ -95,13 +104,16 @@ fn run_audit(args: &Audit, talk: &Talk) -> Result<()> {
     args.check_outputs(&files.inputs())?;
     // Outputs are opened before the work and put in place after it: a folder that cannot be written to is found out at once.
     let order = if args.sorted { Order::Sorted } else { Order::Engine };
-    let table = |path: &Option<std::path::PathBuf>, schema| path.as_ref().map(|p| TableWriter::create(p, None, &schema)).transpose();
+    let cancel = &job.cancel;
+    let table =
+        |path: &Option<PathBuf>, schema| path.as_ref().map(|path| TableWriter::create_with(path, None, &schema, cancel)).transpose();
     let rfm_out = table(&args.rfm_out, rows::rfm_schema())?;
     let migration_out = table(&args.migration_out, rows::migration_schema())?;
     let rejects_out = table(&args.rejects, rows::reject_schema())?;
-    let reports = args.report.iter().map(|path| Ok((ReportFormat::of(path)?, Output::create(path)?))).collect::<Result<Vec<_>>>()?;
+    let report = |path: &PathBuf| Ok((ReportFormat::of(path)?, Output::create_with(path, cancel)?));
+    let reports = args.report.iter().map(report).collect::<Result<Vec<_>>>()?;
 
-    let mut pipeline = Pipeline::builder().spec(spec).keep_rejects(args.rejects.is_some()).build()?;
+    let mut pipeline = Pipeline::builder().spec(spec).cancel(cancel.clone()).keep_rejects(args.rejects.is_some()).build()?;
     let stats = pipeline.stats();
     let bar = (std::io::stderr().is_terminal() && !talk.quiet).then(|| Progress::watch(stats.clone()));
     pipeline.run(files)?;
@@ -131,9 +143,8 @@ fn run_audit(args: &Audit, talk: &Talk) -> Result<()> {
     if !args.report.is_empty() {
         audit.report.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
     }
-    for output in outputs {
-        output.commit().or_else(unless_broken_pipe)?;
-    }
+    outputs.iter_mut().try_for_each(|output| output.complete().or_else(unless_broken_pipe))?;
+    job.undisturbed(|| outputs.into_iter().try_for_each(|output| output.commit().or_else(unless_broken_pipe)))?;
     if args.report.is_empty() && !writes_to_stdout(args) {
         print(render(&audit.report, Style::Text).as_bytes())?;
     }
@@ -183,14 +194,16 @@ impl ReportFormat {
     }
 }
 
-fn run_generate(args: &Generate) -> Result<()> {
+fn run_generate(args: &Generate, job: &Job) -> Result<()> {
     let generator = args.synthetic()?.generator()?;
-    let mut table = TableWriter::create(&args.output, args.format()?, &synthetic::schema())?;
+    let mut table = TableWriter::create_with(&args.output, args.format()?, &synthetic::schema(), &job.cancel)?;
     args.workers.map_or(Ok(()), validate_workers)?;
     let pool = rayon::ThreadPoolBuilder::new().num_threads(args.workers.unwrap_or(0)).build();
     let pool = pool.map_err(|e| Error::internal("cannot start threads").cause(e))?;
     pool.install(|| table.write_stream(&mut Chunks { generator, next: 0 }))?;
-    table.finish()?.commit()
+    let mut output = table.finish()?;
+    output.complete()?;
+    job.undisturbed(|| output.commit())
 }
 
 /// The chunks of a generator in order, made on any thread.

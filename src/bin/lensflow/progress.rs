@@ -1,15 +1,23 @@
-//! The progress bar: drawn from [`Stats`] on stderr, only when that is a terminal, and gone when the work is done.
+//! The progress bar: drawn from [`Stats`] on stderr, only when that is a terminal, and gone when the work is done or interrupted.
 
 use indicatif::{HumanCount, ProgressBar, ProgressStyle};
 use lensflow::error::Stage;
 use lensflow::route::PARTITIONS;
 use lensflow::stats::Stats;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 const REDRAW: Duration = Duration::from_millis(100);
+
+/// There is one at most.
+static BAR: OnceLock<ProgressBar> = OnceLock::new();
+
+/// Takes the bar away for good, whoever still draws it.
+pub(crate) fn clear() {
+    BAR.get().into_iter().for_each(ProgressBar::finish_and_clear);
+}
 
 /// Draws until it is dropped.
 pub(crate) struct Progress {
@@ -22,13 +30,13 @@ impl Progress {
         let over = Arc::new(AtomicBool::new(false));
         let seen = over.clone();
         let drawing = std::thread::Builder::new().name("progress".to_owned()).spawn(move || {
-            let bar = ProgressBar::new(0);
+            let bar = BAR.get_or_init(|| ProgressBar::new(0));
             let began = Instant::now();
             while !seen.load(Ordering::Relaxed) {
-                draw(&bar, &stats, began);
+                draw(bar, &stats, began);
                 std::thread::sleep(REDRAW);
             }
-            bar.finish_and_clear();
+            clear();
         });
         // Without a thread there is no bar, and nothing else is lost.
         Progress { over, drawing: drawing.ok() }

@@ -10,13 +10,13 @@ use std::time::{Duration, Instant};
 const LITTLE: [&str; 4] = ["--memory-limit", "56MiB", "--workers", "1"];
 
 /// Rows of as many customers with long ids.
-fn long_rows(n: usize) -> String {
+pub(super) fn long_rows(n: usize) -> String {
     let rows = (0..n).map(|i| format!("{i}{},2023-01-01,2023-02-01,1,5,\n", "x".repeat(400)));
     [format!("{HEADER}\n")].into_iter().chain(rows).collect()
 }
 
 /// More of them than fit: twice as many as wait on their way to the partitions, and more.
-const TOO_MANY: usize = 75_000;
+pub(super) const TOO_MANY: usize = 75_000;
 
 fn spill_folders(folder: &Path) -> BTreeSet<String> {
     listing(folder).into_iter().filter(|name| name.starts_with("lensflow-spill-")).collect()
@@ -103,15 +103,15 @@ fn a_full_spill_folder_is_a_fault() {
 }
 
 /// A run that has spilled and waits for more rows.
-struct Waiting {
-    child: Child,
+pub(super) struct Waiting {
+    pub(super) child: Child,
     stdin: Option<ChildStdin>,
     /// Its spill folder.
-    spilled: String,
+    pub(super) spilled: String,
 }
 
 impl Waiting {
-    fn begin(folder: &Path, rows: &str) -> Waiting {
+    pub(super) fn begin(folder: &Path, rows: &str) -> Waiting {
         let before = spill_folders(&folder.join("spill"));
         let mut command = Command::new(env!("CARGO_BIN_EXE_lensflow"));
         command.args(["audit", "-", "--every", "month", "--report", "-", "--spill-dir", "spill", "-vv"]).args(LITTLE).current_dir(folder);

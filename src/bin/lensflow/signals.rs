@@ -1,0 +1,114 @@
+//! What becomes of a job when Ctrl-C (SIGINT), SIGTERM or SIGHUP comes: nothing of it stays on the disk, stderr says so, and the process
+//! dies of the signal, as whoever started it expects.
+//!
+//! A thread waits for the first signal and sees to all of that by itself, through the job's [`Cancel`]: whatever the main thread is at,
+//! be it a write that nobody reads, is of no more account. Only while it puts outputs in their places, all or none, it is waited for; and
+//! when its job is done, signals are what they were before.
+//!
+//! A second signal ends the process at once, but not if it comes together with the first: `timeout` sends its signal to the process and
+//! to its group, and a terminal that closes hangs up twice.
+//!
+//! Limits: a signal that is to be ignored, as `nohup` has it, is left alone where the system tells without being asked in C, which is
+//! Linux. What is not Unix has no signals, and an interrupted job leaves there what a killed one does.
+
+use lensflow::Cancel;
+use lensflow::error::{Error, Result};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// A job that signals may end.
+#[derive(Clone, Default)]
+pub(crate) struct Job {
+    pub(crate) cancel: Cancel,
+    /// Held by whoever must not be interrupted, and for good by whoever ends the process.
+    last_word: Arc<Mutex<()>>,
+    /// Whether a signal ends the process at once.
+    over: Arc<AtomicBool>,
+}
+
+impl Job {
+    /// Does a job. A signal's error goes to `complain` instead of coming back.
+    pub(crate) fn watched(complain: impl FnOnce(&Error) + Send + 'static, work: impl FnOnce(&Job) -> Result<()>) -> Result<()> {
+        let job = Job::default();
+        job.watch(complain)?;
+        let done = work(&job);
+        std::mem::forget(job.last_word());
+        job.over.store(true, Ordering::Release);
+        done
+    }
+
+    /// Does what a signal must find done or not begun.
+    pub(crate) fn undisturbed<T>(&self, work: impl FnOnce() -> T) -> T {
+        let _held = self.last_word();
+        work()
+    }
+
+    /// Waits for a signal to do its work, if there was one: then for ever.
+    fn last_word(&self) -> MutexGuard<'_, ()> {
+        self.last_word.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    #[cfg(not(unix))]
+    fn watch(&self, _: impl FnOnce(&Error) + Send + 'static) -> Result<()> {
+        Ok(())
+    }
+
+    #[cfg(unix)]
+    fn watch(&self, complain: impl FnOnce(&Error) + Send + 'static) -> Result<()> {
+        use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+        let fail = |e| Error::internal("cannot wait for signals").cause(e);
+        let ignored = unix::ignored();
+        let wanted: Vec<i32> = [SIGHUP, SIGINT, SIGTERM].into_iter().filter(|signal| ignored & 1 << (signal - 1) == 0).collect();
+        for &signal in &wanted {
+            signal_hook::flag::register_conditional_default(signal, self.over.clone()).map_err(fail)?;
+        }
+        let mut signals = signal_hook::iterator::Signals::new(&wanted).map_err(fail)?;
+        let job = self.clone();
+        unix::start(move || {
+            if let Some(signal) = signals.forever().next() {
+                job.end(signal, complain);
+            }
+        })
+        .map_err(fail)
+    }
+
+    /// Ends the process.
+    #[cfg(unix)]
+    fn end(&self, signal: i32, complain: impl FnOnce(&Error)) {
+        use signal_hook::low_level::{emulate_default_handler, signal_name};
+        let over = self.over.clone();
+        let soon = unix::start(move || {
+            std::thread::sleep(unix::TOGETHER);
+            over.store(true, Ordering::Release);
+        });
+        if soon.is_err() {
+            self.over.store(true, Ordering::Release);
+        }
+        let _held = self.last_word();
+        self.cancel.cancel();
+        crate::progress::clear();
+        let name = signal_name(signal).unwrap_or("a signal");
+        complain(&Error::new(lensflow::error::Kind::Cancelled, format!("interrupted by {name}")));
+        // Does not return: all three signals are known.
+        let _ = emulate_default_handler(signal);
+    }
+}
+
+#[cfg(unix)]
+mod unix {
+    use std::time::Duration;
+
+    /// Signals within this time are one: long for a program that sends two, short for a person.
+    pub(super) const TOGETHER: Duration = Duration::from_millis(200);
+
+    pub(super) fn start(work: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
+        std::thread::Builder::new().name("signals".to_owned()).spawn(work).map(drop)
+    }
+
+    /// The signals that this process was told to ignore, a bit each.
+    pub(super) fn ignored() -> u64 {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+        mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
+    }
+}
