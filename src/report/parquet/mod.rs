@@ -1,0 +1,168 @@
+//! Columns of a Parquet row group, encoded straight into pages: what [`table`](super::table) writes rows with that have no nulls.
+//!
+//! A column begins with a dictionary, and leaves it for good once it has too many values: integers go on as differences, texts as
+//! what they do not share with the text before. Values of a dictionary are numbered as they come, and pages end after so many rows or
+//! bytes, so a column's bytes depend on its values alone: not on the batches they came in, nor on whether these were dictionaries
+//! themselves. Nothing is compressed on top: these encodings leave little to gain, and that little costs more than they.
+//!
+//! ```text
+//!  Column ──rows of an array──▶ Pages ──values──▶ Integers, Texts ──bytes──▶ Pages ──Chunk──▶ a row group
+//! ```
+//!
+//! | file | owns | hands on |
+//! |---|---|---|
+//! | here | [`Column`]: Arrow arrays of all types as integers or texts | how to find and to add rows |
+//! | [`pages`] | where pages end, and when the dictionary is left | a [`Chunk`] |
+//! | [`integers`], [`texts`] | a [`Store`](pages::Store) each: the dictionary's values, and those of the page after it | the bytes of a page |
+//! | [`bits`] | integers in few bits | bytes |
+//! | [`chunk`] | an encoded column, and how it gets into a file | room for the next one |
+
+mod bits;
+mod chunk;
+mod integers;
+mod pages;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;
+mod texts;
+
+pub(super) use chunk::Chunk;
+
+use arrow::array::{Array, ArrayRef, AsArray};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Decimal128Type, Int32Type, Int64Type, TimeUnit, TimestampMicrosecondType, UInt8Type, UInt16Type};
+use integers::Integers;
+use pages::Pages;
+use parquet::basic::Type;
+use parquet::errors::{ParquetError, Result};
+use parquet::schema::types::ColumnDescPtr;
+use std::ops::Range;
+use texts::Texts;
+
+/// Runs an expression with the values of an array of integers and what makes each 64 bits wide.
+macro_rules! with_integers {
+    ($array:expr, $data_type:expr, |$values:ident, $wide:ident| $run:expr) => {
+        match $data_type {
+            DataType::Int32 => {
+                let ($values, $wide) = (&**$array.as_primitive::<Int32Type>().values(), |value: i32| i64::from(value));
+                $run
+            }
+            DataType::Int64 => {
+                let ($values, $wide) = (&**$array.as_primitive::<Int64Type>().values(), |value: i64| value);
+                $run
+            }
+            DataType::UInt8 => {
+                let ($values, $wide) = (&**$array.as_primitive::<UInt8Type>().values(), |value: u8| i64::from(value));
+                $run
+            }
+            DataType::Timestamp(..) => {
+                let ($values, $wide) = (&**$array.as_primitive::<TimestampMicrosecondType>().values(), |value: i64| value);
+                $run
+            }
+            _ => {
+                let ($values, $wide) = (narrowed($array.as_primitive::<Decimal128Type>().values())?, |value: i128| value as i64);
+                $run
+            }
+        }
+    };
+}
+
+/// Decimals that 64 bits hold.
+fn narrowed(values: &[i128]) -> Result<&[i128]> {
+    match values.iter().fold(0, |lost, value| lost | (value ^ i128::from(*value as i64))) {
+        0 => Ok(values),
+        _ => Err(ParquetError::General("a decimal of more digits than its type has".to_owned())),
+    }
+}
+
+/// A column of a row group on its way.
+pub(super) struct Column {
+    data_type: DataType,
+    values: Values,
+}
+
+enum Values {
+    Integers(Pages<Integers>),
+    Texts(Pages<Texts>),
+}
+
+impl Column {
+    /// Whether values are encoded here.
+    pub(super) fn takes(column: &ColumnDescPtr, data_type: &DataType) -> bool {
+        use DataType::{Decimal128, Int32, Int64, Timestamp, UInt8, Utf8View};
+        let required = column.max_def_level() == 0 && column.max_rep_level() == 0;
+        // Decimals of other precisions are not 64 bits wide.
+        required && matches!(data_type, Utf8View | Int32 | Int64 | UInt8 | Timestamp(TimeUnit::Microsecond, _) | Decimal128(10..=18, _))
+    }
+
+    /// An empty column, of a type that [`Column::takes`].
+    pub(super) fn new(column: &ColumnDescPtr, data_type: &DataType) -> Self {
+        let values = match column.physical_type() {
+            Type::BYTE_ARRAY => Values::Texts(Pages::new(column, Texts::default())),
+            physical => Values::Integers(Pages::new(column, Integers::new(physical == Type::INT32))),
+        };
+        Column { data_type: data_type.clone(), values }
+    }
+
+    /// Appends values of the column's type, or a dictionary of them.
+    pub(super) fn push(&mut self, array: &ArrayRef) -> Result<()> {
+        if array.logical_null_count() > 0 {
+            return Err(ParquetError::General("a null in a column without nulls".to_owned()));
+        }
+        let known = array.as_dictionary_opt::<UInt16Type>().filter(|known| *known.values().data_type() == self.data_type);
+        if known.is_none() && *array.data_type() != self.data_type {
+            return self.push(&cast(array, &self.data_type)?);
+        }
+        match (&mut self.values, known) {
+            (Values::Texts(pages), Some(known)) => {
+                let texts = known.values().as_string_view();
+                pages.push_known(
+                    known.keys().values(),
+                    texts.len(),
+                    |own, at| own.index(texts.value(at).as_bytes()),
+                    |own, at| own.add(texts.value(at).as_bytes()),
+                )
+            }
+            (Values::Texts(pages), None) => {
+                let texts = array.as_string_view();
+                let views = texts.views();
+                let mut last = None;
+                let index = |own: &mut Texts, row: usize| match last {
+                    Some((view, index)) if view == views[row] => Some(index),
+                    _ => {
+                        let index = own.index(texts.value(row).as_bytes())?;
+                        last = Some((views[row], index));
+                        Some(index)
+                    }
+                };
+                pages.push(texts.len(), |_, _, _| 0, index, |own, rows| own.add_rows(texts, rows))
+            }
+            (Values::Integers(pages), Some(known)) => {
+                let values: Vec<i64> =
+                    with_integers!(known.values(), &self.data_type, |values, wide| values.iter().map(|value| wide(*value)).collect());
+                pages.push_known(known.keys().values(), values.len(), |own, at| own.index(values[at]), |own, at| own.add(values[at]))
+            }
+            (Values::Integers(pages), None) => with_integers!(array, &self.data_type, |values, wide| {
+                let indices = |own: &Integers, row: usize, indices: &mut [u16]| own.indices(&values[row..], wide, indices);
+                let add = |own: &mut Integers, rows: Range<usize>| rows.start + own.add_all(&values[rows], wide);
+                pages.push(values.len(), indices, |own, row| own.index(wide(values[row])), add)
+            }),
+        }
+    }
+
+    /// Ends the column, which is empty then.
+    pub(super) fn close(&mut self) -> Result<Chunk> {
+        match &mut self.values {
+            Values::Integers(pages) => pages.close(),
+            Values::Texts(pages) => pages.close(),
+        }
+    }
+
+    /// What an empty column is encoded into from now on: the room that another one left.
+    pub(super) fn set_room(&mut self, room: Vec<u8>) {
+        match &mut self.values {
+            Values::Integers(pages) => pages.set_room(room),
+            Values::Texts(pages) => pages.set_room(room),
+        }
+    }
+}

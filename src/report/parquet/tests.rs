@@ -1,0 +1,224 @@
+//! Tables of all types and shapes of values, through [`TableWriter`] and back through the parquet crate.
+
+use crate::report::rows::rfm_schema;
+use crate::report::table::{GROUP, TableWriter};
+use arrow::array::{
+    Array, ArrayRef, AsArray, Decimal128Array, DictionaryArray, Int32Array, Int64Array, RecordBatch, StringViewArray,
+    TimestampMicrosecondArray, UInt8Array, UInt16Array,
+};
+use arrow::compute::{cast, concat_batches, take};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit, UInt16Type};
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use proptest::prelude::*;
+use rand_core::{Rng, SeedableRng};
+use rand_xoshiro::Xoshiro256PlusPlus as Random;
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+/// What values of a column are like.
+#[derive(Debug, Clone, Copy)]
+enum Shape {
+    Constant,
+    Runs,
+    Few,
+    /// More and more as the column goes on: a dictionary is begun and left.
+    Growing,
+    Many,
+    Extreme,
+}
+
+const SHAPES: [Shape; 6] = [Shape::Constant, Shape::Runs, Shape::Few, Shape::Growing, Shape::Many, Shape::Extreme];
+
+fn numbers(shape: Shape, rows: usize, random: &mut Random) -> Vec<i64> {
+    let first = random.next_u64() as i64;
+    let mut number = |row: usize| match shape {
+        Shape::Constant => first,
+        Shape::Runs => first.wrapping_add((row / (1 + random.next_u64() as usize % 40)) as i64),
+        Shape::Few => (random.next_u64() % 5) as i64 - 2,
+        Shape::Growing => (random.next_u64() % (1 + row as u64 * row as u64 / 1000)) as i64,
+        Shape::Many => random.next_u64() as i64 >> (random.next_u64() % 64),
+        Shape::Extreme => [i64::MIN, i64::MAX, 0, -1, 1][random.next_u64() as usize % 5],
+    };
+    (0..rows).map(&mut number).collect()
+}
+
+/// A text for a number: short, long, empty and not of ASCII, but for extremes with beginnings in common.
+fn text(shape: Shape, number: i64) -> String {
+    match shape {
+        Shape::Extreme => {
+            ["", "\0", "客户", "0123456789ab", "0123456789abc"][number.rem_euclid(5) as usize].repeat(1 + (number & 3) as usize)
+        }
+        // Long enough for pages to end before they have all the rows they may.
+        _ if number % 3 == 0 => format!("customer-é客-{number:020}").repeat(1 + (number & 15) as usize),
+        _ => format!("C-{number}"),
+    }
+}
+
+fn column(data_type: &DataType, shape: Shape, rows: usize, random: &mut Random) -> ArrayRef {
+    let numbers = numbers(shape, rows, random).into_iter();
+    match data_type {
+        DataType::Int32 => Arc::new(Int32Array::from_iter_values(numbers.map(|n| n as i32))),
+        DataType::Int64 => Arc::new(Int64Array::from_iter_values(numbers)),
+        DataType::UInt8 => Arc::new(UInt8Array::from_iter_values(numbers.map(|n| n as u8))),
+        DataType::Timestamp(..) => Arc::new(TimestampMicrosecondArray::from_iter_values(numbers)),
+        DataType::Decimal128(..) => {
+            Arc::new(Decimal128Array::from_iter_values(numbers.map(i128::from)).with_precision_and_scale(18, 2).unwrap())
+        }
+        _ => Arc::new(StringViewArray::from_iter_values(numbers.map(|n| text(shape, n)))),
+    }
+}
+
+/// The same values as keys of a dictionary, which has them in another order and one of them twice.
+fn known(array: &ArrayRef) -> ArrayRef {
+    let key = Box::new(DataType::UInt16);
+    let known = cast(array, &DataType::Dictionary(key, Box::new(array.data_type().clone()))).unwrap();
+    let known = known.as_dictionary::<UInt16Type>();
+    let last = known.values().len() as u16 - 1;
+    let keys: UInt16Array = known.keys().values().iter().map(|key| Some(last - key)).collect();
+    let values = take(known.values(), &UInt16Array::from_iter_values((0..=last).rev().chain([0])), None).unwrap();
+    Arc::new(DictionaryArray::new(keys, values))
+}
+
+fn batch(columns: Vec<ArrayRef>) -> RecordBatch {
+    let fields = (0..).zip(&columns).map(|(at, c): (usize, _)| Field::new(at.to_string(), c.data_type().clone(), false));
+    RecordBatch::try_new(Arc::new(Schema::new(fields.collect::<Vec<_>>())), columns).unwrap()
+}
+
+/// Writes a table in batches of so many rows; its bytes.
+fn written(folder: &Path, name: &str, schema: &SchemaRef, batch: &RecordBatch, rows: usize) -> Vec<u8> {
+    let path = folder.join(name);
+    let mut table = TableWriter::create(&path, None, schema).unwrap();
+    let parts = (0..batch.num_rows()).step_by(rows).map(|at| batch.slice(at, rows.min(batch.num_rows() - at)));
+    parts.for_each(|part| table.write(&part).unwrap());
+    table.finish().unwrap().commit().unwrap();
+    fs::read(path).unwrap()
+}
+
+fn read(bytes: Vec<u8>) -> (RecordBatch, Vec<i64>) {
+    let reader = ParquetRecordBatchReaderBuilder::try_new(bytes::Bytes::from(bytes)).unwrap();
+    let groups = reader.metadata().row_groups().iter().map(|group| group.num_rows()).collect();
+    let schema = reader.schema().clone();
+    let batches: Vec<_> = reader.build().unwrap().collect::<Result<_, _>>().unwrap();
+    (concat_batches(&Arc::new(schema.as_ref().clone().with_metadata(Default::default())), &batches).unwrap(), groups)
+}
+
+const TYPES: [DataType; 6] = [
+    DataType::Int32,
+    DataType::Int64,
+    DataType::UInt8,
+    DataType::Timestamp(TimeUnit::Microsecond, None),
+    DataType::Decimal128(18, 2),
+    DataType::Utf8View,
+];
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn what_is_written_is_read(
+        seed in any::<u64>(),
+        rows in prop_oneof![1..20_usize, 120..140_usize, 16_380..16_390_usize, 30_000..40_000_usize],
+        size in 1..9_000_usize,
+    ) {
+        let mut random = Random::seed_from_u64(seed);
+        let shape = |random: &mut Random| SHAPES[random.next_u64() as usize % SHAPES.len()];
+        let columns = TYPES.iter().map(|data_type| {
+            let shape = shape(&mut random);
+            column(data_type, shape, rows, &mut random)
+        });
+        let plain = batch(columns.collect());
+        let folder = tempfile::tempdir().unwrap();
+        let schema = plain.schema();
+        let bytes = written(folder.path(), "plain.parquet", &schema, &plain, size.max(rows / 50));
+        prop_assert!(bytes == written(folder.path(), "whole.parquet", &schema, &plain, rows));
+        prop_assert_eq!(&read(bytes.clone()).0, &plain);
+    }
+
+    #[test]
+    fn dictionaries_are_written_as_their_values(seed in any::<u64>(), rows in 1..3_000_usize, size in 1..3_000_usize) {
+        let mut random = Random::seed_from_u64(seed);
+        let shape = |random: &mut Random| SHAPES[random.next_u64() as usize % SHAPES.len()];
+        let plain = batch(TYPES.iter().map(|data_type| {
+            let shape = shape(&mut random);
+            column(data_type, shape, rows, &mut random)
+        }).collect());
+        let others = batch(plain.columns().iter().map(known).collect());
+        let folder = tempfile::tempdir().unwrap();
+        let schema = plain.schema();
+        for name in ["t.parquet", "t.csv", "t.jsonl"] {
+            // Not all times have a text.
+            let columns: &[usize] = if name == "t.parquet" { &[0, 1, 2, 3, 4, 5] } else { &[0, 1, 2, 4, 5] };
+            let [plain, others] = [&plain, &others].map(|batch| batch.project(columns).unwrap());
+            let expected = written(folder.path(), name, &plain.schema(), &plain, size);
+            prop_assert!(expected == written(folder.path(), name, &plain.schema(), &others, size), "{name}");
+        }
+        let bytes = std::io::Cursor::new(written(folder.path(), "t.arrow", &schema, &others, size));
+        let batches = arrow::ipc::reader::FileReader::try_new(bytes, None).unwrap().collect::<Result<Vec<_>, _>>().unwrap();
+        prop_assert_eq!(concat_batches(&schema, &batches).unwrap(), plain);
+    }
+}
+
+#[test]
+fn row_groups_are_full_but_for_the_last() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut random = Random::seed_from_u64(1);
+    let rows = GROUP + 1;
+    let columns = [(DataType::Utf8View, Shape::Many), (DataType::Int64, Shape::Constant), (DataType::Decimal128(18, 2), Shape::Growing)];
+    let plain = batch(columns.iter().map(|(data_type, shape)| column(data_type, *shape, rows, &mut random)).collect());
+    let bytes = written(folder.path(), "t.parquet", &plain.schema(), &plain, 100_000);
+    let (back, groups) = read(bytes.clone());
+    assert_eq!(groups, [GROUP as i64, 1]);
+    assert_eq!(back, plain);
+
+    // Row groups encoded apart are the same ones.
+    let path = folder.path().join("apart.parquet");
+    let mut table = TableWriter::create(&path, None, &plain.schema()).unwrap();
+    let groups = table.parquet().unwrap().clone();
+    let last = groups.encode_group(|sink| sink(plain.slice(GROUP, 1))).unwrap();
+    let parts = [plain.slice(0, 1000), plain.slice(1000, GROUP - 1000)];
+    table.append(groups.encode_group(|sink| parts.into_iter().try_for_each(sink)).unwrap()).unwrap();
+    table.append(groups.encode_group(|_| Ok(())).unwrap()).unwrap();
+    table.append(last).unwrap();
+    table.finish().unwrap().commit().unwrap();
+    assert!(bytes == fs::read(path).unwrap());
+}
+
+#[test]
+fn a_constant_costs_nothing_and_its_bounds_are_known() {
+    let folder = tempfile::tempdir().unwrap();
+    let constant: ArrayRef = Arc::new(Int64Array::from(vec![-7; 200_000]));
+    let plain = batch(vec![constant.clone(), cast(&constant, &DataType::Utf8View).unwrap()]);
+    let bytes = written(folder.path(), "t.parquet", &plain.schema(), &plain, 8192);
+    assert!(bytes.len() < 3_000, "{}", bytes.len());
+    let reader = ParquetRecordBatchReaderBuilder::try_new(bytes::Bytes::from(bytes)).unwrap();
+    for (column, bound) in reader.metadata().row_group(0).columns().iter().zip([(-7_i64).to_le_bytes().to_vec(), b"-7".to_vec()]) {
+        let statistics = column.statistics().unwrap();
+        assert_eq!(statistics.min_bytes_opt(), Some(&bound[..]));
+        assert_eq!(statistics.max_bytes_opt(), Some(&bound[..]));
+        assert_eq!(statistics.null_count_opt(), Some(0));
+    }
+}
+
+#[test]
+fn what_does_not_fit_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let schema = Arc::new(Schema::new(vec![Field::new("0", DataType::Decimal128(18, 2), false)]));
+    let mut table = TableWriter::create(&folder.path().join("t.parquet"), None, &schema).unwrap();
+    let decimal =
+        |values: Vec<Option<i128>>| -> ArrayRef { Arc::new(Decimal128Array::from(values).with_precision_and_scale(18, 2).unwrap()) };
+    for values in [vec![Some(1), None], vec![Some(1 << 64)]] {
+        let array = decimal(values);
+        let field = Field::new("0", array.data_type().clone(), true);
+        assert!(table.write(&RecordBatch::try_new(Arc::new(Schema::new(vec![field])), vec![array]).unwrap()).is_err());
+    }
+}
+
+#[test]
+fn tables_of_rfm_rows_are_encoded_here() {
+    let folder = tempfile::tempdir().unwrap();
+    let empty = RecordBatch::new_empty(rfm_schema());
+    let bytes = written(folder.path(), "t.parquet", &rfm_schema(), &empty, 1);
+    let (back, groups) = read(bytes);
+    assert_eq!((back.schema(), groups), (rfm_schema(), Vec::new()));
+}
