@@ -48,6 +48,7 @@ fn inputs(customers: u64) -> Vec<(&'static str, &'static str, Synthetic)> {
         ("all unique", "parquet", Synthetic { to: base.from.clone(), ..base.clone() }),
         ("uuid", "parquet", Synthetic { ids: IdStyle::Uuid, ..base.clone() }),
         ("email", "parquet", Synthetic { ids: IdStyle::Email, ..base.clone() }),
+        ("unicode", "parquet", Synthetic { ids: IdStyle::Unicode, ..base.clone() }),
         ("30 % null timestamps", "parquet", Synthetic { null_timestamps: 0.3, ..base }),
     ]
 }

@@ -24,6 +24,9 @@ const SLOTS: u64 = 1 << 16;
 const MARGIN: i64 = 30;
 /// An average order of this much or more, in cents, is cut: the tail of the log-normal has no end.
 const MAX_PRICE: f64 = 1e9;
+/// What stands before and after a customer's number in [`IdStyle::Unicode`]. Without digits, so no two customers have the same id.
+const SCRIPTS: [(&str, &str); 6] =
+    [("é-", ""), ("клиент-", ""), ("πελάτης-", "-Ω"), ("고객🛒", ""), ("ग्राहक-", "-お客様番号"), ("客户-", "-é")];
 
 /// What ids look like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,6 +38,8 @@ pub enum IdStyle {
     Uuid,
     /// `user42@example2.com`
     Email,
+    /// `客户-185-é`, `é-42`, `клиент-43`: six scripts in turn, some inside 12 bytes, most beyond.
+    Unicode,
 }
 
 /// How rows fall on customers.
@@ -273,6 +278,10 @@ impl Generator {
         let _ = match self.spec.ids {
             IdStyle::Sequential => write!(id, "C-{customer:09}"),
             IdStyle::Email => write!(id, "user{customer}@example{}.com", customer % 10),
+            IdStyle::Unicode => {
+                let (before, after) = SCRIPTS[(customer % SCRIPTS.len() as u64) as usize];
+                write!(id, "{before}{customer}{after}")
+            }
             IdStyle::Uuid => {
                 let mut rng = stream(self.spec.seed, customer, u64::MAX - 1);
                 let (a, b) = (rng.next_u64(), rng.next_u64());
@@ -413,6 +422,21 @@ mod tests {
         assert!((2.8..3.2).contains(&mean), "{mean}");
         assert_eq!(rows(&spec), batch);
         assert_ne!(rows(&Synthetic { seed: 43, ..spec }), batch);
+    }
+
+    #[test]
+    fn unicode_ids_are_distinct_and_of_all_lengths() {
+        let spec = Synthetic { customers: 70_000, ids: IdStyle::Unicode, ..Synthetic::default() };
+        let counts = per_customer(&rows(&spec));
+        assert_eq!(counts.len(), 70_000);
+        assert!(["客户-185-é", "é-42", "клиент-43"].iter().all(|id| counts.contains_key(*id)));
+        let inside = counts.keys().filter(|id| id.len() <= 12).count();
+        assert!((10_000..30_000).contains(&inside), "{inside} are inside 12 bytes");
+        let mut lengths: Vec<usize> = counts.keys().map(String::len).collect();
+        lengths.sort_unstable();
+        lengths.dedup();
+        assert!(lengths[0] <= 5 && lengths.len() > 20, "{lengths:?}");
+        assert_eq!(per_customer(&rows(&spec)), counts);
     }
 
     #[test]

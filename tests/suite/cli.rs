@@ -373,7 +373,7 @@ fn generated_rows_depend_on_the_options_alone() {
     let folder = tempfile::tempdir().unwrap();
     let read = |name: &str| fs::read(folder.path().join(name)).unwrap();
     let generate = |name: &str, workers: &str, more: &[&str]| {
-        let rows = ["generate", "--customers", "12K", "--ids", "uuid", "--null-timestamps", "0.1", "--workers", workers, "-o", name];
+        let rows = ["generate", "--customers", "12K", "--ids", "unicode", "--null-timestamps", "0.1", "--workers", workers, "-o", name];
         lensflow(folder.path(), &[&rows[..], more].concat()).expect(0)
     };
     let names = ["rows.csv", "rows.jsonl", "rows.parquet", "rows.arrow", "rows.csv.gz", "rows.jsonl.zst"];

@@ -348,7 +348,9 @@ fn lens_2_needs_each_customer_once_and_all_of_period_1() {
 /// Generated rows are the same rows whether a source makes them or a caller pushes them.
 #[test]
 fn generated_rows_pushed_or_read() {
-    for (skew, ids) in [(Skew::Uniform, IdStyle::Sequential), (Skew::Zipf, IdStyle::Uuid), (Skew::Hot, IdStyle::Email)] {
+    for (skew, ids) in
+        [(Skew::Uniform, IdStyle::Sequential), (Skew::Zipf, IdStyle::Uuid), (Skew::Hot, IdStyle::Email), (Skew::Uniform, IdStyle::Unicode)]
+    {
         let generator =
             || Synthetic { customers: 3_000, skew, ids, null_timestamps: 0.1, ..Synthetic::default() }.generator().expect("valid");
         let builder = || Pipeline::builder().windows(Windows::Every(Granularity::Quarter)).workers(2);

@@ -288,9 +288,14 @@ enum SkewArg {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum IdsArg {
+    /// C-000000042
     Sequential,
+    /// 67b4ec1f-cb69-4545-ad7f-049a5e3defad
     Uuid,
+    /// user42@example2.com
     Email,
+    /// 客户-185-é, é-42, клиент-43: six scripts, some short, most long
+    Unicode,
 }
 
 impl Generate {
@@ -310,6 +315,7 @@ impl Generate {
                 IdsArg::Sequential => IdStyle::Sequential,
                 IdsArg::Uuid => IdStyle::Uuid,
                 IdsArg::Email => IdStyle::Email,
+                IdsArg::Unicode => IdStyle::Unicode,
             },
             null_timestamps: self.null_timestamps,
         })

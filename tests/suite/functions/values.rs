@@ -250,7 +250,12 @@ fn options_read_back() {
     [OnBadRow::Fail, OnBadRow::Reject].iter().for_each(round_trip);
     for scenario in Scenario::NAMES {
         let scenario: Scenario = scenario.parse().expect("a known name");
-        for (skew, ids) in [(Skew::Uniform, IdStyle::Sequential), (Skew::Zipf, IdStyle::Uuid), (Skew::Hot, IdStyle::Email)] {
+        for (skew, ids) in [
+            (Skew::Uniform, IdStyle::Sequential),
+            (Skew::Zipf, IdStyle::Uuid),
+            (Skew::Hot, IdStyle::Email),
+            (Skew::Uniform, IdStyle::Unicode),
+        ] {
             round_trip(&Synthetic { scenario: scenario.clone(), skew, ids, null_timestamps: 0.25, customers: 7, ..Synthetic::default() });
         }
     }
