@@ -2,7 +2,7 @@
 
 use crate::accumulate::{Buffers, Partition, States};
 use crate::calendar::{Window, Windows};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::finalize::{Block, Finalizer};
 use crate::lens::Lens;
 use crate::lens::comparison::Comparison;
@@ -10,10 +10,12 @@ use crate::lens::single_period::SinglePeriod;
 use crate::route::lane::{Delivery, Outlet};
 use crate::route::rows::Rows;
 use crate::route::{Ledger, PARTITIONS, PARTITIONS_PER_SECTION, Router, partition_in_section};
-use crate::source::{PeriodBatch, Source};
+use crate::source::parquet::Opened;
+use crate::source::{Origin, PeriodBatch, Source};
 use crate::spec::Spec;
 use crate::spill::FRAME_CUSTOMERS;
 use crate::stats::Stats;
+use std::fs::File;
 use std::sync::Arc;
 
 /// Rows in a buffer, as where memory is not short.
@@ -24,6 +26,39 @@ pub struct Routed(Vec<Delivery>);
 
 /// Accumulated partitions.
 pub struct Accumulated(Vec<Vec<States>>);
+
+/// A Parquet file to decode and do nothing with: what an audit of it takes at the least.
+pub struct BareFile(Opened);
+
+impl BareFile {
+    /// Opens it with the reader that an audit has: the same columns, batches of the same size, texts as views.
+    ///
+    /// # Errors
+    /// When it cannot be opened, or is no Parquet file of period aggregations.
+    pub fn open(path: &str) -> Result<Self> {
+        let file = File::open(path).map_err(|e| Error::io("cannot open", e).input(path))?;
+        let spec = Spec::default();
+        Opened::new(file, Arc::new(Origin { name: path.to_owned() }), &spec.columns, spec.batch_rows).map(BareFile)
+    }
+
+    /// The number of row groups.
+    pub fn groups(&self) -> usize {
+        self.0.groups().len()
+    }
+
+    /// Decodes a row group, and counts the rows of its batches.
+    ///
+    /// # Errors
+    /// When it is damaged.
+    pub fn decode(&self, group: usize) -> Result<usize> {
+        let mut rows = 0;
+        self.0.decode(group, &mut |batch| {
+            rows += batch.num_rows();
+            Ok(())
+        })?;
+        Ok(rows)
+    }
+}
 
 /// Source: decodes everything.
 ///
@@ -81,7 +116,7 @@ pub fn accumulate(Routed(deliveries): Routed) -> Accumulated {
 pub fn finalize_all(spec: &Spec, Accumulated(partitions): &Accumulated) -> Result<(Vec<Window>, Vec<Block>)> {
     let windows = match &spec.windows {
         Windows::List(list) => list.clone(),
-        Windows::Every(_) => return Err(crate::Error::usage("give a list of windows")),
+        Windows::Every(_) => return Err(Error::usage("give a list of windows")),
     };
     let finalizer = Finalizer { windows, first_key: 0 };
     let block = |states| {

@@ -10,7 +10,7 @@ pub mod files;
 mod ipc;
 mod jsonl;
 mod lines;
-mod parquet;
+pub(crate) mod parquet;
 mod scenario;
 pub mod synthetic;
 mod text;

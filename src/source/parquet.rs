@@ -3,11 +3,13 @@
 use super::columns::Columns;
 use super::{Chunk, ColumnMap, Origin, Sink, Source, guarded};
 use crate::error::{Error, Result, Stage};
+use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, Field, Schema};
 use bytes::Bytes;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
 use parquet::errors::ParquetError;
+use parquet::file::metadata::RowGroupMetaData;
 use parquet::file::reader::{ChunkReader, Length};
 use std::fs::File;
 use std::io::{self, BufReader, Read};
@@ -19,7 +21,8 @@ pub(super) struct ParquetSource {
     next_row: u64,
 }
 
-struct Opened {
+/// A file whose columns have been found.
+pub(crate) struct Opened {
     origin: Arc<Origin>,
     file: SharedFile,
     metadata: ArrowReaderMetadata,
@@ -29,8 +32,8 @@ struct Opened {
     batch_rows: usize,
 }
 
-impl ParquetSource {
-    pub(super) fn open(file: File, origin: Arc<Origin>, map: &ColumnMap, batch_rows: usize) -> Result<Self> {
+impl Opened {
+    pub(crate) fn new(file: File, origin: Arc<Origin>, map: &ColumnMap, batch_rows: usize) -> Result<Self> {
         let file = SharedFile(Arc::new(file));
         let load = |options| guarded(&origin, "it is not a Parquet file, or it is damaged", || ArrowReaderMetadata::load(&file, options));
         let plain = load(ArrowReaderOptions::new())?;
@@ -41,7 +44,31 @@ impl ParquetSource {
         let mask = ProjectionMask::roots(metadata.parquet_schema(), projection.iter().copied());
         let projected = metadata.schema().project(&projection).map_err(|e| damaged(&origin, e))?;
         let columns = Columns::resolve(&projected, map, &origin)?;
-        Ok(ParquetSource { file: Arc::new(Opened { origin, file, metadata, mask, columns, batch_rows }), next_group: 0, next_row: 1 })
+        Ok(Opened { origin, file, metadata, mask, columns, batch_rows })
+    }
+
+    pub(crate) fn groups(&self) -> &[RowGroupMetaData] {
+        self.metadata.metadata().row_groups()
+    }
+
+    /// Decodes the needed columns of a row group, and gives `take` the reader's batches as they are.
+    pub(crate) fn decode(&self, group: usize, take: &mut dyn FnMut(RecordBatch) -> Result<()>) -> Result<()> {
+        let what = format!("row group {group} is damaged");
+        let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(self.file.clone(), self.metadata.clone())
+            .with_row_groups(vec![group])
+            .with_projection(self.mask.clone())
+            .with_batch_size(self.batch_rows);
+        let mut reader = guarded(&self.origin, &what, || builder.build())?;
+        while let Some(batch) = guarded(&self.origin, &what, || reader.next().transpose().map_err(ParquetError::from))? {
+            take(batch)?;
+        }
+        Ok(())
+    }
+}
+
+impl ParquetSource {
+    pub(super) fn open(file: File, origin: Arc<Origin>, map: &ColumnMap, batch_rows: usize) -> Result<Self> {
+        Ok(ParquetSource { file: Arc::new(Opened::new(file, origin, map, batch_rows)?), next_group: 0, next_row: 1 })
     }
 }
 
@@ -114,8 +141,7 @@ impl Source for ParquetSource {
     }
 
     fn next_chunk(&mut self) -> Result<Option<Box<dyn Chunk>>> {
-        let groups = self.file.metadata.metadata().row_groups();
-        let Some(group) = groups.get(self.next_group) else { return Ok(None) };
+        let Some(group) = self.file.groups().get(self.next_group) else { return Ok(None) };
         let chunk = RowGroup { file: self.file.clone(), group: self.next_group, first_row: self.next_row };
         self.next_group += 1;
         self.next_row += u64::try_from(group.num_rows()).map_err(|e| damaged(&self.file.origin, e))?;
@@ -132,25 +158,15 @@ struct RowGroup {
 impl Chunk for RowGroup {
     /// The whole group's share of the file, columns that are skipped included: progress is measured against the file's size.
     fn bytes(&self) -> u64 {
-        let size = self.file.metadata.metadata().row_group(self.group).compressed_size();
-        u64::try_from(size).unwrap_or(0)
+        self.file.groups().get(self.group).map_or(0, |group| u64::try_from(group.compressed_size()).unwrap_or(0))
     }
 
     fn decode(self: Box<Self>, sink: &mut Sink<'_>) -> Result<()> {
-        let Opened { origin, file, metadata, mask, columns, batch_rows } = &*self.file;
-        let what = format!("row group {} is damaged", self.group);
-        let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file.clone(), metadata.clone())
-            .with_row_groups(vec![self.group])
-            .with_projection(mask.clone())
-            .with_batch_size(*batch_rows);
-        let mut reader = guarded(origin, &what, || builder.build())?;
         let mut row = self.first_row;
-        loop {
-            let next = guarded(origin, &what, || reader.next().transpose().map_err(ParquetError::from))?;
-            let Some(batch) = next else { return Ok(()) };
-            let rows = batch.num_rows() as u64;
-            sink(columns.batch(&batch, row)?)?;
-            row += rows;
-        }
+        self.file.decode(self.group, &mut |batch| {
+            sink(self.file.columns.batch(&batch, row)?)?;
+            row += batch.num_rows() as u64;
+            Ok(())
+        })
     }
 }
