@@ -21,6 +21,7 @@ use lensflow::source::Source;
 use lensflow::source::files::Files;
 use lensflow::source::synthetic::{self, Generator};
 use lensflow::spec::validate_workers;
+use lensflow::stats::Snapshot;
 use lensflow::{Pipeline, Result};
 use progress::Progress;
 use signals::Job;
@@ -148,8 +149,9 @@ fn run_audit(args: &Audit, talk: &Talk, job: &Job) -> Result<()> {
     if args.report.is_empty() && !writes_to_stdout(args) {
         print(render(&audit.report, Style::Text).as_bytes())?;
     }
-    let (counts, seconds) = (stats.snapshot(), began.elapsed().as_secs_f64());
-    tracing::info!(rows = counts.rows_read, customers = counts.customers, seconds, "done");
+    let seconds = began.elapsed().as_secs_f64();
+    let Snapshot { rows_read: rows, customers, bytes_spilled, runs, peak_reserved, peak_rss, .. } = stats.snapshot();
+    tracing::info!(rows, customers, seconds, bytes_spilled, runs, peak_reserved, peak_rss, "done");
     Ok(())
 }
 

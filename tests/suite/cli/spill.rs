@@ -55,6 +55,32 @@ fn limits_that_cannot_be_kept_are_refused() {
     assert_eq!(listing(folder.path()), ["periods.csv".to_owned()].into(), "nothing was spilled, so there is no folder");
 }
 
+/// The last line of a run that talks says what memory and disk it took.
+#[test]
+fn the_end_says_what_it_took() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("long.csv"), long_rows(TOO_MANY)).unwrap();
+    fs::write(folder.path().join("short.csv"), long_rows(1)).unwrap();
+    let run = |input: &str, more: &[&str]| {
+        let ran = lensflow(folder.path(), &[&["audit", input, "--every", "month", "-v", "--spill-dir", "."], more].concat()).expect(0);
+        ran.stderr.lines().last().unwrap().to_owned()
+    };
+    let number = |line: &Value, field: &str| line["fields"][field].as_u64().unwrap_or_else(|| panic!("no {field} in {line}"));
+
+    let line: Value = serde_json::from_str(&run("long.csv", &[&["--log-format", "json"], &LITTLE[..]].concat())).unwrap();
+    assert_eq!((line["level"].as_str(), line["fields"]["message"].as_str()), (Some("INFO"), Some("done")));
+    assert_eq!((number(&line, "rows"), number(&line, "customers")), (TOO_MANY as u64, TOO_MANY as u64));
+    assert!(line["fields"]["seconds"].as_f64().is_some_and(|seconds| seconds > 0.0), "{line}");
+    assert!(number(&line, "runs") > 0 && number(&line, "bytes_spilled") > number(&line, "runs"), "{line}");
+    assert!(number(&line, "peak_reserved") > 1 << 20, "{line}");
+    assert_eq!(number(&line, "peak_rss") > 1 << 20, cfg!(target_os = "linux"), "{line}");
+
+    let line = run("short.csv", &[]);
+    for field in [" done ", " rows=1 ", " customers=1 ", " seconds=", " bytes_spilled=0 ", " runs=0 ", " peak_reserved=", " peak_rss="] {
+        assert!(line.contains(field), "no {field:?} in {line:?}");
+    }
+}
+
 /// A disk of its own, of one megabyte.
 #[cfg(target_os = "linux")]
 struct SmallDisk<'a>(&'a Path);
