@@ -2,15 +2,23 @@
 //!
 //! Nothing is made before the first frame comes. A frame is one write at its own place in a file, so threads do not wait for each other,
 //! and one read. Limits: space is not given back before the end.
+//!
+//! What killed processes left is swept away when a process first gets a disk below a folder, whether it is ever written to or not: the
+//! next run of the command gives the space back, however small it is. Once is enough. A program that builds pipeline after pipeline need
+//! not list a folder for each that never spills, and those who die meanwhile are for the next process.
 
-use super::folder::{FILES, Folder, sweep};
+use super::folder::{FILES, Folder, probe, sweep};
 use super::store::{Counters, Place, RunStore};
 use crate::error::{Error, Result};
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, OnceLock, PoisonError};
+
+/// The folders that this process has swept.
+static SWEPT: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
 
 /// Frames in files.
 #[derive(Debug)]
@@ -29,10 +37,7 @@ pub struct Disk {
 impl Disk {
     /// Frames below the system's folder for temporary files. Whether it can be written to shows when something is spilled.
     pub fn temporary() -> Self {
-        let parent = std::env::temp_dir();
-        // Leftovers harm nobody, so if they cannot be swept, they stay.
-        let _ = sweep(&parent);
-        Self::below(parent)
+        Self::below(std::env::temp_dir())
     }
 
     /// Frames below a folder, which must exist.
@@ -40,11 +45,13 @@ impl Disk {
     /// # Errors
     /// When the folder cannot be written to.
     pub fn new(parent: &Path) -> Result<Self> {
-        sweep(parent).map_err(|e| failed("write to", parent, e))?;
+        probe(parent).map_err(|e| failed("write to", parent, e))?;
         Ok(Self::below(parent.to_owned()))
     }
 
     fn below(parent: PathBuf) -> Self {
+        // Leftovers harm nobody, so if they cannot be swept, they stay.
+        let _ = sweep_once(&parent);
         Disk {
             parent,
             folder: OnceLock::new(),
@@ -107,6 +114,16 @@ impl RunStore for Disk {
     }
 }
 
+fn sweep_once(parent: &Path) -> io::Result<()> {
+    let folder = parent.canonicalize()?;
+    let mut swept = SWEPT.lock().unwrap_or_else(PoisonError::into_inner);
+    if !swept.contains(&folder) {
+        sweep(&folder)?;
+        swept.insert(folder);
+    }
+    Ok(())
+}
+
 fn failed(doing: &str, parent: &Path, cause: io::Error) -> Error {
     Error::io(format!("cannot {doing} the spill folder {}", parent.display()), cause)
         .help("give another folder with --spill-dir or more memory with --memory-limit")
@@ -147,7 +164,7 @@ fn read_at(mut file: &File, bytes: &mut [u8], at: u64) -> io::Result<()> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::spill::folder::tests::names;
+    use crate::spill::folder::tests::{abandoned, names};
 
     #[test]
     fn frames_come_back_from_many_threads() {
@@ -171,6 +188,17 @@ mod tests {
         assert_eq!(names(parent.path()).len(), 1);
         drop(disk);
         assert!(names(parent.path()).is_empty(), "the folder was left behind");
+    }
+
+    #[test]
+    fn a_folder_is_swept_once() {
+        let parent = tempfile::tempdir().unwrap();
+        let dead = abandoned(parent.path());
+        Disk::new(parent.path()).unwrap();
+        assert!(!dead.exists(), "nothing was written, but the dead are gone");
+        let later = abandoned(parent.path());
+        Disk::new(&parent.path().join(".")).unwrap();
+        assert!(later.exists(), "swept again");
     }
 
     #[test]

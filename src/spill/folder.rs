@@ -1,8 +1,8 @@
 //! The private folder of a run's data files: made, locked, removed, and swept away where its owner was killed.
 //!
 //! The folder `lensflow-spill-XXXXXX` holds a lock file, locked for as long as its owner lives: a killed process leaves the folder but not
-//! the lock, and the next one that spills to the same place takes the lock and sweeps the folder away. Process numbers, which come round
-//! again, are not asked.
+//! the lock, and the next one with a run that may spill to the same place takes the lock and sweeps the folder away. Process numbers,
+//! which come round again, are not asked.
 //!
 //! Sweeping may meet a folder in the making. Whoever makes one locks first and then makes sure that the lock file is still the one in the
 //! folder; if a sweeper was faster, another folder is made. A sweeper makes sure of the same, and that the folder is private and its own
@@ -93,10 +93,14 @@ fn remove(path: &Path) -> io::Result<()> {
     std::fs::remove_dir(path)
 }
 
+/// A file without a name tells whether files can be made in a folder, and whose they are.
+pub(super) fn probe(parent: &Path) -> io::Result<Metadata> {
+    tempfile::tempfile_in(parent).map_err(|e| e.kind())?.metadata()
+}
+
 /// Removes the folders of owners that died. Fails when the parent cannot be written to; folders that cannot be removed stay.
 pub(super) fn sweep(parent: &Path) -> io::Result<()> {
-    // A file without a name tells whether files can be made here, and whose they are.
-    let own = tempfile::tempfile_in(parent).map_err(|e| e.kind())?.metadata()?;
+    let own = probe(parent)?;
     for entry in std::fs::read_dir(parent)?.flatten() {
         let named = entry.file_name().to_string_lossy().starts_with(PREFIX);
         if named && let Ok(true) = sweep_one(&entry.path(), &own) {
@@ -170,7 +174,7 @@ pub(super) mod tests {
     }
 
     /// What a killed process leaves behind: the folder, with the lock given back by the system.
-    fn abandoned(parent: &Path) -> PathBuf {
+    pub(in crate::spill) fn abandoned(parent: &Path) -> PathBuf {
         let mut folder = Folder::make(parent).unwrap();
         io::Write::write_all(&mut folder.files[0], b"lost").unwrap();
         drop(folder.lock.take());

@@ -20,7 +20,7 @@
 //! When to spill, and what, is for the accumulator. Errors carry no stage: whoever spills or reads knows which one it is.
 //!
 //! Invariants: a run ascends by hash and id; what is read back is what was written, or an error; a run that ends, however it ends, leaves
-//! nothing on the disk, but for a killed one, whose folder the next run sweeps away.
+//! nothing on the disk, but for a killed one, whose folder the next process with a run sweeps away.
 
 mod budget;
 mod disk;

@@ -168,7 +168,7 @@ impl Drop for Waiting {
     }
 }
 
-/// What a killed run has spilled is removed by the next run that spills to the same folder, and nothing else is.
+/// What a killed run has spilled is removed by the next run with the same spill folder, which need not spill, and nothing else is.
 #[cfg(unix)]
 #[test]
 fn what_a_killed_run_has_spilled_is_swept_away() {
