@@ -197,7 +197,9 @@ fn gather<T: Copy>(sources: &[&States], places: &[(u32, u32)], column: impl Fn(&
     out.extend(places.iter().map(|&(source, at)| columns[source as usize][at as usize]));
 }
 
-/// What an entry's cents lack, if anything.
+/// What an entry's cents lack, if anything. Searched for: the cursor of [`States::total`] wants every entry of the states in turn, while
+/// here customers of other streams come between, those with nothing to add up are passed over, and streams end where they will. That
+/// would be a cursor for each stream and for each of the two ways through it, which outlive a call and skip; and few entries have a rest.
 fn rest(states: &States, entry: u32) -> Option<Rest> {
     let at = states.rests.binary_search_by_key(&entry, |rest| rest.entry).ok()?;
     Some(states.rests[at])
