@@ -492,7 +492,8 @@ pub(crate) fn with_threads<T: Send>(threads: usize, work: impl FnOnce(bool) -> R
     if threads < 2 { work(false) } else { with_pool(threads, || work(true)) }
 }
 
-/// Runs `work` in a pool of so many threads.
+/// Runs `work` in a pool of so many threads, also of one: the stages within ask the current pool for its threads, and sort and encode on
+/// them. Outside of every pool they would get the one that rayon keeps for everybody, with a thread per core.
 pub(crate) fn with_pool<T: Send>(threads: usize, work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).thread_name(|i| format!("finalize-{i}")).build();
     pool.map_err(|e| Error::internal("cannot start threads").cause(e))?.install(work)
