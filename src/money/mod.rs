@@ -1,0 +1,202 @@
+//! Exact amounts: parse, add, divide, round half away from zero. No float ever holds money here.
+//!
+//! Three types, one per place: an [`Amount`] is what one row says (up to 18 fractional digits); a [`Total`] is an exact sum of
+//! amounts that cannot overflow; a [`Fixed2`] is a finished number with two decimals, which is what outputs hold.
+//!
+//! An amount is kept as whole cents rounded down plus the fraction of a cent in units of 10⁻¹⁸, because real files hold cents: the
+//! fraction is nearly always zero and the sum is then one 64-bit addition.
+
+mod amount;
+
+pub use amount::{Amount, AmountError, UNITS_PER_CENT};
+
+use crate::merge::Merge;
+use arrow::datatypes::i256;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::str::FromStr;
+
+/// An exact sum of amounts. 2⁶⁰ amounts of the largest size still fit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+pub struct Total {
+    cents: i128,
+    fraction: u64,
+}
+
+impl Total {
+    /// A sum from its parts; the fraction may exceed a cent.
+    pub(crate) fn new(cents: i128, fraction: u64) -> Self {
+        Total { cents: cents + i128::from(fraction / UNITS_PER_CENT), fraction: fraction % UNITS_PER_CENT }
+    }
+
+    /// Adds one amount.
+    pub fn add(&mut self, amount: Amount) {
+        self.merge(Total { cents: i128::from(amount.cents), fraction: amount.fraction });
+    }
+
+    /// What does not fit 64 bits of cents, the cents that do, and the fraction.
+    pub(crate) fn split(self) -> (i128, i64, u64) {
+        match i64::try_from(self.cents) {
+            Ok(cents) => (0, cents, self.fraction),
+            Err(_) => (self.cents, 0, self.fraction),
+        }
+    }
+
+    /// The sum in cents, rounded half away from zero.
+    pub fn rounded(self) -> Fixed2 {
+        let half = UNITS_PER_CENT / 2;
+        // The fraction counts upwards from the floor, so exactly half goes up for positive sums and down, away from zero, for negative ones.
+        let up = self.fraction > half || self.fraction == half && self.cents >= 0;
+        Fixed2(self.cents + i128::from(up))
+    }
+}
+
+impl Merge for Total {
+    fn merge(&mut self, other: Total) {
+        *self = Total::new(self.cents + other.cents, self.fraction + other.fraction);
+    }
+}
+
+/// A number with exactly two decimals: money, a percentage, an average. Serialized as text, `"12.50"`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Fixed2(i128);
+
+/// A finished amount of money, in cents.
+pub type Money = Fixed2;
+/// A finished percentage, to two decimals.
+pub type Percent = Fixed2;
+
+impl Fixed2 {
+    /// Zero.
+    pub const ZERO: Fixed2 = Fixed2(0);
+
+    /// From hundredths: cents of money, hundredths of a percent.
+    pub const fn from_hundredths(hundredths: i128) -> Self {
+        Fixed2(hundredths)
+    }
+
+    /// In hundredths.
+    pub const fn hundredths(self) -> i128 {
+        self.0
+    }
+
+    /// `numerator / denominator` (both in the same unit), rounded to two decimals half away from zero; zero when the denominator is.
+    pub fn quotient(numerator: i128, denominator: i128) -> Self {
+        Self::wide_quotient(i256::from_i128(numerator), i256::from_i128(denominator), 100)
+    }
+
+    /// `part / whole` × 100, rounded to two decimals half away from zero; zero when `whole` is.
+    pub fn percent(part: i128, whole: i128) -> Self {
+        Self::wide_quotient(i256::from_i128(part), i256::from_i128(whole), 10_000)
+    }
+
+    /// The change from `old = a/b` to `new = c/d` in percent; 100.00 from nothing to something, 0.00 from nothing to nothing.
+    /// All four are at least 0, `b` and `d` at least 1. Computed in 256 bits: a product of two sums may exceed 128.
+    pub(crate) fn change_of_ratios((a, b): (i128, i128), (c, d): (i128, i128)) -> Self {
+        let wide = i256::from_i128;
+        let (old, new) = (wide(a).wrapping_mul(wide(d)), wide(c).wrapping_mul(wide(b)));
+        if old == i256::ZERO {
+            return Fixed2(if new > i256::ZERO { 10_000 } else { 0 });
+        }
+        Self::wide_quotient(new.wrapping_sub(old), old, 10_000)
+    }
+
+    fn wide_quotient(numerator: i256, denominator: i256, scale: i128) -> Self {
+        if denominator == i256::ZERO {
+            return Fixed2::ZERO;
+        }
+        // |numerator| < 2¹²⁷·2¹²⁷ and the scale is 10⁴ at most; callers multiply sums far below 2¹²⁰, so 256 bits hold every product.
+        let scaled = numerator.wrapping_mul(i256::from_i128(scale));
+        let negative = (scaled < i256::ZERO) != (denominator < i256::ZERO);
+        let (n, d) = (scaled.wrapping_abs(), denominator.wrapping_abs());
+        let (quotient, rest) = (n.wrapping_div(d), n.wrapping_rem(d));
+        let up = rest >= d.wrapping_sub(rest);
+        let rounded = quotient.to_i128().map_or(i128::MAX, |q| q.saturating_add(i128::from(up)));
+        Fixed2(if negative { -rounded } else { rounded })
+    }
+
+    /// The double nearest to it.
+    pub fn to_f64(self) -> f64 {
+        // Below 2⁵³ hundredths, an IEEE division of two exact doubles is the correctly rounded quotient; above, the text is.
+        if self.0.unsigned_abs() < 1 << 53 { self.0 as f64 / 100.0 } else { self.to_string().parse().unwrap_or(f64::NAN) }
+    }
+}
+
+impl fmt::Display for Fixed2 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let n = self.0.unsigned_abs();
+        write!(f, "{}{}.{:02}", if self.0 < 0 { "-" } else { "" }, n / 100, n % 100)
+    }
+}
+
+impl FromStr for Fixed2 {
+    type Err = AmountError;
+
+    /// A decimal text with at most two decimals that are not zero.
+    fn from_str(text: &str) -> Result<Self, AmountError> {
+        let text = text.trim();
+        let (whole, decimals) = text.split_once('.').unwrap_or((text, ""));
+        let decimals = decimals.trim_end_matches('0');
+        let digits = whole.strip_prefix('-').unwrap_or(whole);
+        if digits.is_empty() || decimals.len() > 2 || !digits.bytes().chain(decimals.bytes()).all(|b| b.is_ascii_digit()) {
+            return Err(AmountError::NotANumber);
+        }
+        format!("{whole}{decimals:0<2}").parse().map(Fixed2).map_err(|_| AmountError::OutOfRange)
+    }
+}
+
+impl Serialize for Fixed2 {
+    fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Fixed2 {
+    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<str>::deserialize(d)?;
+        text.parse().map_err(|e| serde::de::Error::custom(format!("{text:?} is {e}")))
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn sum(texts: &[&str]) -> String {
+        let mut total = Total::default();
+        texts.iter().for_each(|t| total.add(t.parse().unwrap()));
+        total.rounded().to_string()
+    }
+
+    #[test]
+    fn sums_round_once_half_away_from_zero() {
+        assert_eq!(sum(&["0.001"; 5]), "0.01");
+        assert_eq!(sum(&["0.001"; 4]), "0.00");
+        assert_eq!(sum(&["0.1", "0.2"]), "0.30");
+        assert_eq!(sum(&["-0.005"]), "-0.01");
+        assert_eq!(sum(&["-0.0049"]), "0.00");
+        assert_eq!(sum(&["-1.005", "0.000000000000000001"]), "-1.00");
+        assert_eq!(sum(&["999999999999999.99"; 1000]), "999999999999999990.00");
+    }
+
+    #[test]
+    fn quotients_round_half_away_from_zero() {
+        assert_eq!(Fixed2::quotient(1, 3).to_string(), "0.33");
+        assert_eq!(Fixed2::quotient(1, 200).to_string(), "0.01");
+        assert_eq!(Fixed2::quotient(-1, 200).to_string(), "-0.01");
+        assert_eq!(Fixed2::percent(2, 3).to_string(), "66.67");
+        assert_eq!(Fixed2::percent(1, 0), Fixed2::ZERO);
+        assert_eq!(Fixed2::change_of_ratios((0, 1), (5, 1)).to_string(), "100.00");
+        assert_eq!(Fixed2::change_of_ratios((0, 1), (0, 1)), Fixed2::ZERO);
+        assert_eq!(Fixed2::change_of_ratios((200, 2), (300, 2)).to_string(), "50.00");
+        assert_eq!(Fixed2::change_of_ratios((i128::MAX >> 20, 1 << 60), (i128::MAX >> 21, 1 << 60)).to_string(), "-50.00");
+    }
+
+    #[test]
+    fn nearest_double() {
+        for text in ["0.00", "0.07", "12.34", "90071992547409.93", "9007199254740993.01", "12345678901234567.89"] {
+            assert_eq!(text.parse::<Fixed2>().unwrap().to_f64(), text.parse::<f64>().unwrap());
+        }
+    }
+}
