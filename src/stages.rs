@@ -1,6 +1,6 @@
 //! The stages one at a time, for benches and profilers: what [`pipeline`](crate::pipeline) runs all at once. Not part of the API.
 
-use crate::accumulate::{Buffers, Partition, States};
+use crate::accumulate::{Partition, States};
 use crate::calendar::{Window, Windows};
 use crate::error::{Error, Result};
 use crate::finalize::{Block, Finalizer};
@@ -9,7 +9,7 @@ use crate::lens::comparison::Comparison;
 use crate::lens::single_period::SinglePeriod;
 use crate::route::lane::{Delivery, Outlet};
 use crate::route::rows::Rows;
-use crate::route::{Ledger, PARTITIONS, PARTITIONS_PER_SECTION, Router, partition_in_section};
+use crate::route::{Ledger, PARTITIONS, Router};
 use crate::source::parquet::Opened;
 use crate::source::{Origin, PeriodBatch, Source};
 use crate::spec::Spec;
@@ -17,9 +17,6 @@ use crate::spill::FRAME_CUSTOMERS;
 use crate::stats::Stats;
 use std::fs::File;
 use std::sync::Arc;
-
-/// Rows in a buffer, as where memory is not short.
-const ROWS_PER_BUFFER: usize = 256;
 
 /// Buffers of routed rows.
 pub struct Routed(Vec<Delivery>);
@@ -80,7 +77,7 @@ pub fn decode(source: &mut dyn Source) -> Result<Vec<PeriodBatch>> {
 /// # Errors
 /// A bad row.
 pub fn route(spec: &Spec, batches: &[PeriodBatch]) -> Result<Routed> {
-    let mut router = Router::new(spec, ROWS_PER_BUFFER, Arc::new(Stats::default()), Arc::new(Ledger::default()));
+    let mut router = Router::new(spec, Arc::new(Stats::default()), Arc::new(Ledger::default()));
     let mut routed = Routed(Vec::new());
     for batch in batches {
         router.route(batch, &mut routed)?;
@@ -90,9 +87,12 @@ pub fn route(spec: &Spec, batches: &[PeriodBatch]) -> Result<Routed> {
 }
 
 impl Outlet for Routed {
-    fn take(&mut self, section: usize, rows: &mut Rows) -> Result<()> {
-        let rows = std::mem::replace(rows, Rows::with_capacity(ROWS_PER_BUFFER));
-        self.0.push(Delivery { section, rows });
+    fn empty(&mut self) -> Rows {
+        Rows::with_capacity(128)
+    }
+
+    fn take(&mut self, partition: usize, rows: Rows) -> Result<()> {
+        self.0.push(Delivery { partition, rows });
         Ok(())
     }
 }
@@ -100,11 +100,8 @@ impl Outlet for Routed {
 /// Accumulate: folds rows into states.
 pub fn accumulate(Routed(deliveries): Routed) -> Accumulated {
     let mut partitions: Vec<Partition> = (0..PARTITIONS).map(|number| Partition::new(number, 4_096)).collect();
-    let mut buffers = Buffers::new(ROWS_PER_BUFFER / 2, 1_000);
-    for Delivery { section, rows } in deliveries {
-        for row in &rows.rows {
-            partitions[section * PARTITIONS_PER_SECTION + partition_in_section(row.hash)].take(&rows, row, &mut buffers);
-        }
+    for Delivery { partition, rows } in deliveries {
+        partitions[partition].take(rows, drop);
     }
     Accumulated(partitions.into_iter().map(|partition| partition.into_states(FRAME_CUSTOMERS).0).collect())
 }

@@ -1,4 +1,4 @@
-//! A worker: one of the engine's threads. It owns every n-th section and folds what is routed to it, and while there is a source it
+//! A worker: one of the engine's threads. It owns every n-th partition and folds what is routed to it, and while there is a source it
 //! takes chunks in turn with the other workers, decodes and routes them. So n workers keep n cores busy, whatever costs more.
 //!
 //! Workers send to each other over [`lane`](crate::route::lane)s. One that finds another's lane full folds what is in its own until
@@ -128,15 +128,16 @@ impl Worker {
 }
 
 impl Desk {
-    fn fold(&mut self, Delivery { section, mut rows }: Delivery) -> Result<()> {
-        self.accumulator.take(section, &rows)?;
-        rows.clear();
-        if self.empty.len() < self.lanes.spare_buffers {
-            self.empty.push(rows);
-        } else {
-            self.lanes.recycle(rows);
-        }
-        Ok(())
+    fn fold(&mut self, Delivery { partition, rows }: Delivery) -> Result<()> {
+        let Desk { accumulator, lanes, empty, .. } = self;
+        accumulator.take(partition, rows, |mut rows| {
+            if empty.len() < lanes.spare_buffers {
+                rows.clear();
+                empty.push(rows);
+            } else {
+                lanes.recycle(rows);
+            }
+        })
     }
 
     /// Folds what others have sent.
@@ -149,16 +150,17 @@ impl Desk {
 }
 
 impl Outlet for Desk {
-    fn take(&mut self, section: usize, rows: &mut Rows) -> Result<()> {
-        if self.accumulator.owns(section) {
-            self.accumulator.take(section, rows)?;
-            rows.clear();
-            return Ok(());
+    fn empty(&mut self) -> Rows {
+        self.empty.pop().unwrap_or_else(|| self.lanes.empty_rows())
+    }
+
+    fn take(&mut self, partition: usize, rows: Rows) -> Result<()> {
+        let mut delivery = Delivery { partition, rows };
+        if self.accumulator.owns(partition) {
+            return self.fold(delivery);
         }
-        let empty = self.empty.pop().unwrap_or_else(|| self.lanes.empty_rows());
-        let mut delivery = Delivery { section, rows: std::mem::replace(rows, empty) };
         let ended = || Error::ended(Stage::Route);
-        let lane = self.lanes.to(section).clone();
+        let lane = self.lanes.to(partition).clone();
         loop {
             match lane.try_send(delivery) {
                 Ok(()) => return Ok(()),

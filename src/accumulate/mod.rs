@@ -16,9 +16,9 @@ pub(crate) use states::{Rest, States};
 
 use crate::error::{Result, Stage};
 use crate::merge::Merge;
+use crate::route::PARTITIONS;
 use crate::route::lane::Lanes;
-use crate::route::rows::{Row, Rows};
-use crate::route::{PARTITIONS, PARTITIONS_PER_SECTION, SECTIONS, partition_in_section};
+use crate::route::rows::Rows;
 use crate::spill::{Budget, FRAME_CUSTOMERS, Plan, Reservation, Run, RunStore, RunWriter};
 use std::sync::Arc;
 
@@ -31,44 +31,16 @@ const RUNS_TO_WAIT: usize = 4;
 /// Fewer rows than one for so many customers are folded without reading all of the state.
 const CUSTOMERS_PER_ROW: usize = 8;
 
-/// Empty buffers for rows that wait, the last used on top: it is the one that is still in the cache.
-#[derive(Debug)]
-pub(crate) struct Buffers {
-    empty: Vec<Rows>,
-    /// How many are kept.
-    most: usize,
-    rows_per_buffer: usize,
-}
-
-impl Buffers {
-    pub(crate) fn new(rows_per_buffer: usize, most: usize) -> Self {
-        Buffers { empty: Vec::new(), most, rows_per_buffer }
-    }
-
-    fn get(&mut self) -> Rows {
-        self.empty.pop().unwrap_or_else(|| Rows::with_capacity(self.rows_per_buffer))
-    }
-
-    fn put(&mut self, mut rows: Rows) {
-        if self.empty.len() < self.most {
-            rows.clear();
-            self.empty.push(rows);
-        }
-    }
-}
-
 /// The customers of one partition.
 #[derive(Debug, Default)]
 pub(crate) struct Partition {
     state: State,
-    /// Rows that wait, in buffers that are full but for the last.
     waiting: Vec<Rows>,
     waiting_rows: usize,
     /// How many rows wait before they are folded.
     patience: usize,
     /// What has been spilled.
     runs: Vec<Run>,
-    /// Of the state and the full buffers.
     memory: usize,
 }
 
@@ -79,32 +51,20 @@ impl Partition {
         Partition { patience: plan_rows / 2 + plan_rows * number / PARTITIONS, ..Partition::default() }
     }
 
-    /// Takes a row in, to be folded later, when there are enough of them.
-    #[inline]
-    pub(crate) fn take(&mut self, from: &Rows, row: &Row, buffers: &mut Buffers) {
-        if self.waiting.last().is_none_or(Rows::is_full) {
-            self.make_room(buffers);
-        }
-        if let Some(last) = self.waiting.last_mut() {
-            last.push_from(from, row);
-        }
-    }
-
-    fn make_room(&mut self, buffers: &mut Buffers) {
-        if let Some(full) = self.waiting.last() {
-            self.waiting_rows += full.rows.len();
-            self.memory += full.memory();
-        }
+    /// Takes rows in; folds them now, or later when there are enough of them.
+    pub(crate) fn take(&mut self, rows: Rows, recycle: impl FnMut(Rows)) {
+        self.waiting_rows += rows.rows.len();
+        self.memory += rows.memory();
+        self.waiting.push(rows);
         if self.waiting_rows >= self.patience {
-            self.fold(buffers);
+            self.fold(recycle);
             self.patience = self.patience.max(self.state.len());
         }
-        self.waiting.push(buffers.get());
     }
 
     /// Folds all rows that wait.
-    pub(crate) fn fold(&mut self, buffers: &mut Buffers) {
-        if self.rows_waiting() > self.state.len() / CUSTOMERS_PER_ROW {
+    pub(crate) fn fold(&mut self, mut recycle: impl FnMut(Rows)) {
+        if self.waiting_rows > self.state.len() / CUSTOMERS_PER_ROW {
             self.state.warm();
         }
         let mut customers = [0; ROWS_AT_ONCE];
@@ -117,32 +77,28 @@ impl Partition {
                     self.state.add(customer, &buffer, row);
                 }
             }
-            buffers.put(buffer);
+            recycle(buffer);
         }
         self.waiting_rows = 0;
         self.memory = self.state.memory();
     }
 
-    fn rows_waiting(&self) -> usize {
-        self.waiting_rows + self.waiting.last().map_or(0, |last| last.rows.len())
-    }
-
     /// The memory it takes up.
     pub(crate) fn memory(&self) -> usize {
-        self.memory + self.waiting.last().map_or(0, Rows::memory)
+        self.memory
     }
 
     /// Lets its customers leave as a run. Where memory is short of customers, folding more rows will not make it longer: they wait to be
     /// sorted when the next run leaves.
-    fn spill(&mut self, writer: &mut RunWriter<'_>, buffers: &mut Buffers) -> Result<()> {
-        self.patience = self.patience.max(RUNS_TO_WAIT * (self.rows_waiting() + self.state.len()));
+    fn spill(&mut self, writer: &mut RunWriter<'_>, mut recycle: impl FnMut(Rows)) -> Result<()> {
+        self.patience = self.patience.max(RUNS_TO_WAIT * (self.waiting_rows + self.state.len()));
         let states = if self.state.len() == 0 {
             let states = sorted_states(&self.waiting, FRAME_CUSTOMERS);
-            self.waiting.drain(..).for_each(|rows| buffers.put(rows));
+            self.waiting.drain(..).for_each(&mut recycle);
             self.waiting_rows = 0;
             states
         } else {
-            self.fold(buffers);
+            self.fold(recycle);
             std::mem::take(&mut self.state).into_states(FRAME_CUSTOMERS)
         };
         // Whether it can be written or not, it is gone.
@@ -159,16 +115,15 @@ impl Partition {
         if self.state.len() == 0 {
             return (sorted_states(&self.waiting, most), self.runs);
         }
-        self.fold(&mut Buffers::new(0, 0));
+        self.fold(drop);
         (self.state.into_states(most), self.runs)
     }
 }
 
 impl Merge for Partition {
     fn merge(&mut self, mut other: Partition) {
-        let mut buffers = Buffers::new(0, 0);
-        self.fold(&mut buffers);
-        other.fold(&mut buffers);
+        self.fold(drop);
+        other.fold(drop);
         self.state.merge(other.state);
         self.runs.append(&mut other.runs);
         self.memory = self.state.memory();
@@ -178,13 +133,11 @@ impl Merge for Partition {
 /// A partition that takes no more rows, with its number and the memory it stands for.
 pub(crate) type Closed = (usize, Partition, Reservation);
 
-/// Owns every `count`-th section, beginning with number `index`.
+/// Owns every `count`-th partition, beginning with number `index`.
 pub(crate) struct Accumulator {
     index: usize,
     count: usize,
-    /// Section by section.
     partitions: Vec<Partition>,
-    buffers: Buffers,
     /// The memory of all partitions.
     memory: usize,
     budget: Budget,
@@ -197,39 +150,33 @@ const STEP: usize = 1 << 18;
 
 impl Accumulator {
     pub(crate) fn new(index: usize, count: usize, plan: &Plan, store: Arc<dyn RunStore>) -> Self {
-        let owned = (0..SECTIONS).filter(|section| Lanes::owner(*section, count) == index);
-        let numbers = owned.flat_map(|section| (0..PARTITIONS_PER_SECTION).map(move |at| section * PARTITIONS_PER_SECTION + at));
-        let partitions = numbers.map(|number| Partition::new(number, plan.waiting_rows)).collect();
-        let buffers = Buffers::new(plan.rows_per_waiting_buffer, plan.spare_buffers);
+        let owned = (0..PARTITIONS).filter(|p| Lanes::owner(*p, count) == index);
+        let partitions = owned.map(|number| Partition::new(number, plan.waiting_rows)).collect();
         let budget = plan.budget.clone();
-        Accumulator { index, count, partitions, buffers, memory: 0, reserved: budget.hold(0), budget, store }
+        Accumulator { index, count, partitions, memory: 0, reserved: budget.hold(0), budget, store }
     }
 
-    /// Whether a section is one of its own.
+    /// Whether a partition is one of its own.
     #[inline]
-    pub(crate) fn owns(&self, section: usize) -> bool {
-        Lanes::owner(section, self.count) == self.index
+    pub(crate) fn owns(&self, partition: usize) -> bool {
+        Lanes::owner(partition, self.count) == self.index
     }
 
-    /// Takes rows of one of its sections. When the budget is used up, partitions leave as runs.
-    pub(crate) fn take(&mut self, section: usize, rows: &Rows) -> Result<()> {
-        let first = section / self.count * PARTITIONS_PER_SECTION;
-        let partitions = &mut self.partitions[first..first + PARTITIONS_PER_SECTION];
-        let memory = |partitions: &[Partition]| partitions.iter().map(Partition::memory).sum::<usize>();
-        let before = memory(partitions);
-        for row in &rows.rows {
-            partitions[partition_in_section(row.hash)].take(rows, row, &mut self.buffers);
-        }
-        self.memory = self.memory + memory(partitions) - before;
+    /// Takes rows of one of its partitions. When the budget is used up, partitions leave as runs.
+    pub(crate) fn take(&mut self, partition: usize, rows: Rows, mut recycle: impl FnMut(Rows)) -> Result<()> {
+        let partition = &mut self.partitions[partition / self.count];
+        let before = partition.memory();
+        partition.take(rows, &mut recycle);
+        self.memory = self.memory + partition.memory() - before;
         if self.memory as u64 > self.reserved.bytes() && !self.reserved.resize((self.memory + STEP) as u64) {
-            self.relieve()?;
+            self.relieve(recycle)?;
         }
         Ok(())
     }
 
     /// Lets the largest partitions leave, until half of the memory is free: few large runs are better than many small ones.
     #[cold]
-    fn relieve(&mut self) -> Result<()> {
+    fn relieve(&mut self, mut recycle: impl FnMut(Rows)) -> Result<()> {
         let mut order: Vec<usize> = (0..self.partitions.len()).collect();
         order.sort_by_key(|&at| std::cmp::Reverse(self.partitions[at].memory()));
         let goal = self.memory / 2;
@@ -239,7 +186,7 @@ impl Accumulator {
                 break;
             }
             self.memory -= self.partitions[at].memory();
-            self.partitions[at].spill(&mut writer, &mut self.buffers).map_err(|e| e.stage(Stage::Accumulate))?;
+            self.partitions[at].spill(&mut writer, &mut recycle).map_err(|e| e.stage(Stage::Accumulate))?;
         }
         tracing::debug!(worker = self.index, memory = self.memory, "spilled");
         self.reserved.hold(self.memory as u64);
@@ -252,8 +199,7 @@ impl Accumulator {
         drop(reserved);
         let closed = |(i, partition): (usize, Partition)| {
             let reserved = budget.hold(partition.memory() as u64);
-            let (section, at) = (i / PARTITIONS_PER_SECTION, i % PARTITIONS_PER_SECTION);
-            ((section * count + index) * PARTITIONS_PER_SECTION + at, partition, reserved)
+            (i * count + index, partition, reserved)
         };
         partitions.into_iter().enumerate().map(closed).collect()
     }
@@ -264,7 +210,7 @@ mod tests {
     use super::*;
     use crate::money::{Total, UNITS_PER_CENT};
     use crate::route::amounts::Amounts;
-    use crate::route::rows::{Addend, HISTORY, ROW, View, split_view};
+    use crate::route::rows::{Addend, HISTORY, View, split_view};
     use crate::route::{hash_id, hash_in_section};
     use arrow::array::builder::make_view;
     use proptest::prelude::*;
@@ -411,13 +357,13 @@ mod tests {
                 let hash = hash_in_section(hash_id(id));
                 buffer.push(id, make_view(id, 0, 0), hash, Addend { start, ..addend.unwrap_or(history) });
             }
-            buffer.rows.iter().for_each(|row| partition.take(&buffer, row, &mut Buffers::new(per_buffer.div_ceil(2), 1)));
+            partition.take(buffer, drop);
         }
         partition
     }
 
     fn folded(mut partition: Partition) -> BTreeMap<String, (i64, BTreeMap<u32, Held>)> {
-        partition.fold(&mut Buffers::new(0, 0));
+        partition.fold(drop);
         view(partition.state)
     }
 
@@ -429,7 +375,7 @@ mod tests {
             let part = |i: usize| {
                 let mut partition = partition(&rows[i], per_buffer);
                 if early[i] {
-                    partition.fold(&mut Buffers::new(0, 0));
+                    partition.fold(drop);
                 }
                 partition
             };
@@ -445,19 +391,18 @@ mod tests {
         }
     }
 
-    /// Every buffer comes back once, full or not, and nothing of it is lost, however many rows wait.
+    /// Every buffer comes back once, and nothing of it is lost, however many rows wait.
     #[test]
     fn buffers_come_back() {
-        let rows: Vec<Seen> = (0..5_000).map(|i| (i % 3, 0, None)).collect();
-        let (mut partition, mut buffers) = (Partition::new(PARTITIONS / 2, 4_096), Buffers::new(100, 1_000));
-        for rows in rows.chunks(70) {
-            for from in self::partition(rows, 70).waiting {
-                from.rows.iter().for_each(|row| partition.take(&from, row, &mut buffers));
-            }
+        let rows: Vec<Seen> = (0..5_000).map(|i| (i % IDS.len(), 0, None)).collect();
+        let mut partition = Partition::new(PARTITIONS / 2, 4_096);
+        let mut back = 0;
+        for rows in rows.chunks(100) {
+            let mut buffers = self::partition(rows, 100).waiting;
+            assert_eq!(buffers.len(), 1);
+            buffers.drain(..).for_each(|buffer| partition.take(buffer, |_| back += 1));
         }
-        assert!(partition.memory() > 8 * 100 * ROW, "what waits is counted");
-        partition.fold(&mut buffers);
-        assert_eq!((buffers.empty.len(), partition.rows_waiting(), partition.state.len()), (41, 0, 3));
-        assert_eq!(partition.memory(), partition.state.memory());
+        partition.fold(|_| back += 1);
+        assert_eq!((back, partition.waiting_rows, partition.state.len()), (50, 0, IDS.len()));
     }
 }

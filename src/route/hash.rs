@@ -1,8 +1,8 @@
 //! The hash of a customer's id: seeded, and the same on every machine and in every version.
 //!
 //! Saved states and the order of output rows depend on it, so it must never change; the test below holds golden values. The top ten
-//! bits name the partition, so that partitions in order are hashes in order, and the top six the section, some partitions that rows
-//! travel to together. A hash table inside a partition must use other bits: hashbrown probes with the low bits and tags with the top
+//! bits name the partition, so that partitions in order are hashes in order, and the top six the section, some partitions whose rows a
+//! router stages together. A hash table inside a partition must use other bits: hashbrown probes with the low bits and tags with the top
 //! seven, so it is given the bits below the section's, mixed.
 
 use rapidhash::v3::{RapidSecrets, rapidhash_v3_seeded};
@@ -11,8 +11,7 @@ use rapidhash::v3::{RapidSecrets, rapidhash_v3_seeded};
 pub const PARTITIONS: usize = 1 << PARTITION_BITS;
 const PARTITION_BITS: u32 = 10;
 
-/// Partitions next to each other, to which rows travel together. Scattering rows over all partitions at once, every row would miss the
-/// cache and the processor's table of pages; over so many places, none does, and neither does the second step inside a section.
+/// Partitions next to each other, whose rows are staged together.
 pub(crate) const SECTIONS: usize = 1 << SECTION_BITS;
 const SECTION_BITS: u32 = 6;
 pub(crate) const PARTITIONS_PER_SECTION: usize = PARTITIONS / SECTIONS;

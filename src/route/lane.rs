@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// Buffers that may wait in a lane.
-const BUFFERS_PER_LANE: usize = 128;
+const BUFFERS_PER_LANE: usize = 256;
 
 /// The first fault of a run.
 ///
@@ -81,10 +81,10 @@ impl Poison {
     }
 }
 
-/// Rows of one section.
+/// Rows of one partition.
 #[derive(Debug)]
 pub(crate) struct Delivery {
-    pub(crate) section: usize,
+    pub(crate) partition: usize,
     pub(crate) rows: Rows,
 }
 
@@ -107,15 +107,15 @@ pub(crate) fn lanes(n: usize, plan: &Plan) -> (Lanes, Vec<Receiver<Delivery>>) {
 }
 
 impl Lanes {
-    /// The worker that owns a section.
+    /// The worker that owns a partition.
     #[inline]
-    pub(crate) fn owner(section: usize, workers: usize) -> usize {
-        section % workers
+    pub(crate) fn owner(partition: usize, workers: usize) -> usize {
+        partition % workers
     }
 
-    /// The lane to the owner of a section.
-    pub(crate) fn to(&self, section: usize) -> &Sender<Delivery> {
-        &self.senders[Self::owner(section, self.senders.len())]
+    /// The lane to the owner of a partition.
+    pub(crate) fn to(&self, partition: usize) -> &Sender<Delivery> {
+        &self.senders[Self::owner(partition, self.senders.len())]
     }
 
     /// An empty buffer, used before if there is one.
@@ -133,14 +133,20 @@ impl Lanes {
 
 /// Where a router's full buffers go.
 pub(crate) trait Outlet {
-    /// Takes rows of a section out of a buffer, and leaves it, or another, empty.
-    fn take(&mut self, section: usize, rows: &mut Rows) -> Result<()>;
+    /// An empty buffer.
+    fn empty(&mut self) -> Rows;
+
+    /// Takes rows of a partition.
+    fn take(&mut self, partition: usize, rows: Rows) -> Result<()>;
 }
 
 /// For a thread that is not a worker itself: it waits while a lane is full.
 impl Outlet for Lanes {
-    fn take(&mut self, section: usize, rows: &mut Rows) -> Result<()> {
-        let rows = std::mem::replace(rows, self.empty_rows());
-        self.to(section).send(Delivery { section, rows }).map_err(|_| Error::ended(Stage::Route))
+    fn empty(&mut self) -> Rows {
+        self.empty_rows()
+    }
+
+    fn take(&mut self, partition: usize, rows: Rows) -> Result<()> {
+        self.to(partition).send(Delivery { partition, rows }).map_err(|_| Error::ended(Stage::Route))
     }
 }

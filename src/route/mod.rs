@@ -1,7 +1,10 @@
-//! Route: takes decoded batches, decides about every row, and scatters what counts into a buffer for each section.
+//! Route: takes decoded batches, decides about every row, and scatters what counts into per-partition buffers.
 //!
 //! A [`Router`] belongs to one thread. It takes [`PeriodBatch`]es from [`source`](crate::source) and hands [`Rows`] to an [`Outlet`],
 //! which brings them over [`lane`]s to [`accumulate`](crate::accumulate). Ids are hashed here, once; the hash travels with the row.
+//!
+//! Scattering happens in two steps. Over all partitions at once, every row would miss the cache and the processor's table of pages; so rows
+//! are staged in the few buffers of the sections, which stay in the cache, and from a full one go to its partitions a run at a time.
 
 pub(crate) mod amounts;
 mod hash;
@@ -9,7 +12,8 @@ pub(crate) mod lane;
 pub(crate) mod rows;
 
 pub use hash::{PARTITIONS, hash_id, partition_of};
-pub(crate) use hash::{PARTITIONS_PER_SECTION, SECTIONS, hash_in_section, partition_in_section, section_of, slot_hash};
+use hash::{PARTITIONS_PER_SECTION, SECTIONS, partition_in_section, section_of};
+pub(crate) use hash::{hash_in_section, slot_hash};
 
 use crate::calendar::{Classifier, Place};
 use crate::error::{Result, Stage};
@@ -42,8 +46,14 @@ struct Fault {
     at: Option<i64>,
 }
 
+/// Rows of a section that are staged: with those of all sections a part of the cache that leaves room for what is being decoded.
+const STAGED_ROWS: usize = 128;
+
 /// Scatters the batches of one thread.
 pub(crate) struct Router {
+    /// One for each section.
+    staged: Vec<Rows>,
+    /// One for each partition.
     buffers: Vec<Rows>,
     classifier: Classifier,
     policy: OnBadRow,
@@ -53,9 +63,10 @@ pub(crate) struct Router {
 }
 
 impl Router {
-    pub(crate) fn new(spec: &Spec, rows_per_buffer: usize, stats: Arc<Stats>, ledger: Arc<Ledger>) -> Self {
-        let buffers = std::iter::repeat_with(|| Rows::with_capacity(rows_per_buffer)).take(SECTIONS).collect();
-        Router { buffers, classifier: Classifier::new(&spec.windows), policy: spec.on_bad_row, stats, ledger, keys: None }
+    pub(crate) fn new(spec: &Spec, stats: Arc<Stats>, ledger: Arc<Ledger>) -> Self {
+        let staged = std::iter::repeat_with(|| Rows::with_capacity(STAGED_ROWS)).take(SECTIONS).collect();
+        let buffers = std::iter::repeat_with(Rows::default).take(PARTITIONS).collect();
+        Router { staged, buffers, classifier: Classifier::new(&spec.windows), policy: spec.on_bad_row, stats, ledger, keys: None }
     }
 
     /// Takes a batch; buffers that are full go to the outlet.
@@ -81,10 +92,10 @@ impl Router {
                     let (orders, cents) = (batch.orders[i], batch.cents[i]);
                     let amounts = Amounts { orders, cents, fraction: batch.fractions.get(i).copied().unwrap_or(0) };
                     let section = section_of(hash);
-                    let buffer = &mut self.buffers[section];
-                    buffer.push(id, view, hash_in_section(hash), Addend { window: key, start: batch.starts[i], reference, amounts });
-                    if buffer.is_full() {
-                        outlet.take(section, buffer)?;
+                    let staged = &mut self.staged[section];
+                    staged.push(id, view, hash_in_section(hash), Addend { window: key, start: batch.starts[i], reference, amounts });
+                    if staged.is_full() {
+                        self.scatter(section, outlet)?;
                     }
                 }
                 Err(Fault { reason, column, at }) => {
@@ -94,6 +105,26 @@ impl Router {
             }
         }
         self.stats.count_rows(n as u64, accepted);
+        Ok(())
+    }
+
+    /// Takes a section's staged rows to their partitions.
+    fn scatter(&mut self, section: usize, outlet: &mut impl Outlet) -> Result<()> {
+        let staged = &mut self.staged[section];
+        let first = section * PARTITIONS_PER_SECTION;
+        let buffers = &mut self.buffers[first..first + PARTITIONS_PER_SECTION];
+        for row in &staged.rows {
+            let at = partition_in_section(row.hash);
+            let buffer = &mut buffers[at];
+            if buffer.rows.capacity() == 0 {
+                *buffer = outlet.empty();
+            }
+            buffer.push_from(staged, row);
+            if buffer.is_full() {
+                outlet.take(first + at, std::mem::take(buffer))?;
+            }
+        }
+        staged.clear();
         Ok(())
     }
 
@@ -163,9 +194,10 @@ impl Router {
 
     /// Hands over what is left. Rows routed later come with the next flush.
     pub(crate) fn flush(&mut self, outlet: &mut impl Outlet) -> Result<()> {
-        for (section, buffer) in self.buffers.iter_mut().enumerate() {
+        (0..SECTIONS).try_for_each(|section| self.scatter(section, outlet))?;
+        for (partition, buffer) in self.buffers.iter_mut().enumerate() {
             if !buffer.rows.is_empty() {
-                outlet.take(section, buffer)?;
+                outlet.take(partition, std::mem::take(buffer))?;
             }
         }
         if let (Ok(mut keys), Some((least, greatest))) = (self.ledger.keys.lock(), self.keys) {

@@ -1,5 +1,4 @@
-//! The message from route to accumulate: some rows of one section, 48 bytes each, in a buffer that goes round and round. Rows that wait
-//! to be folded lie in such buffers too, those of one partition in each.
+//! The message from route to accumulate: some rows of one partition, 48 bytes each, in a buffer that goes round and round.
 
 use super::amounts::{Amounts, Packed};
 use crate::source::NO_TIMESTAMP;
@@ -28,7 +27,7 @@ pub(crate) fn reference_time(reference: i64) -> (i64, bool) {
 /// The window key of rows in no window.
 pub(crate) const HISTORY: u32 = u32::MAX;
 
-/// A row on its way to its customer: 48 bytes.
+/// A row on its way to its partition: 48 bytes.
 #[derive(Debug, Clone, Copy)]
 #[repr(C)]
 pub(crate) struct Row {

@@ -298,6 +298,9 @@ type Amounts = (ScalarBuffer<i64>, ScalarBuffer<u64>);
 
 fn amounts(array: &ArrayRef, bad: &mut Vec<Bad>) -> Result<Amounts, ArrowError> {
     let column = Column::TotalSpend;
+    if let Some(cents) = whole_cents(array) {
+        return Ok((cents.into(), Vec::new().into()));
+    }
     nulls(array, column, bad);
     let mut cents = vec![0; array.len()];
     let mut fractions = Vec::new();
@@ -315,6 +318,14 @@ fn amounts(array: &ArrayRef, bad: &mut Vec<Bad>) -> Result<Amounts, ArrowError> 
         Err(AmountError::OutOfRange) => push_bad(array, row, column, Reason::AmountOutOfRange, bad),
     })?;
     Ok((cents.into(), fractions.into()))
+}
+
+/// The cents of a column with two decimals in which nothing is missing or too large: nearly every file's.
+fn whole_cents(array: &ArrayRef) -> Option<Vec<i64>> {
+    let values = array.as_primitive_opt::<Decimal128Type>().filter(|a| a.scale() == 2 && a.null_count() == 0)?.values();
+    let cents: Vec<i64> = values.iter().map(|&value| value as i64).collect();
+    let fits = |(&value, &cents): (&i128, &i64)| i128::from(cents) == value && Amount::from_cents(cents).is_ok();
+    values.iter().zip(&cents).all(fits).then_some(cents)
 }
 
 /// Calls `take` with every value that is not null, read as an amount.

@@ -7,8 +7,8 @@
 use super::budget::Budget;
 use super::memory::default_limit;
 use crate::error::{Error, Result};
+use crate::route::PARTITIONS;
 use crate::route::rows::ROW;
-use crate::route::{PARTITIONS, SECTIONS};
 
 const MIB: u64 = 1 << 20;
 /// What a run takes whatever it does, and what each worker adds.
@@ -28,9 +28,7 @@ pub(crate) struct Plan {
     pub(crate) budget: Budget,
     /// Rows in a buffer between router and accumulator.
     pub(crate) rows_per_buffer: usize,
-    /// Rows in a buffer of those that wait in a partition.
-    pub(crate) rows_per_waiting_buffer: usize,
-    /// Empty buffers of either kind that each worker keeps for later, and all of them together once more.
+    /// Empty buffers that each worker keeps for later, and all of them together once more.
     pub(crate) spare_buffers: usize,
     /// Rows of a partition that wait at least before they are folded.
     pub(crate) waiting_rows: usize,
@@ -61,13 +59,11 @@ impl Plan {
         let limit = given.map_or(u64::MAX, |given| given.max(least));
         let at_most = |part: u64, least: u64, most: usize| (limit / part).clamp(least, most as u64) as usize;
         let row = ROW as u64;
-        // Buffers that rows wait in take a sixteenth while each partition has one, those that are being filled on the way there less.
-        let rows_per_waiting_buffer = at_most(16 * PARTITIONS as u64 * row, 8, 128);
-        let rows_per_buffer = at_most(16 * count * SECTIONS as u64 * row, 8, 256);
+        // Buffers under way take a sixteenth: of each worker one a partition.
+        let rows_per_buffer = at_most(16 * count * PARTITIONS as u64 * row, 8, 128);
         Ok(Plan {
             budget: if limit == u64::MAX { Budget::unlimited() } else { Budget::new((limit - limit / 10 * 3).saturating_sub(FIXED)) },
             rows_per_buffer,
-            rows_per_waiting_buffer,
             spare_buffers: at_most(64 * rows_per_buffer as u64 * row, 16, 4_096),
             // Waiting rows of all partitions take at most an eighth before any is folded.
             waiting_rows: at_most(8 * PARTITIONS as u64 * row, 64, 4_096),
@@ -79,9 +75,8 @@ impl Plan {
 
     /// The same with so many bytes for states, and no more than that for a buffer or a merge.
     pub(crate) fn with_state_budget(self, bytes: u64) -> Self {
-        let rows = |most: usize| (bytes / ROW as u64).clamp(1, most as u64) as usize;
-        let (rows_per_buffer, rows_per_waiting_buffer) = (rows(self.rows_per_buffer), rows(self.rows_per_waiting_buffer));
-        Plan { budget: Budget::new(bytes), rows_per_buffer, rows_per_waiting_buffer, merge_memory: self.merge_memory.min(bytes), ..self }
+        let rows = (bytes / ROW as u64).clamp(1, self.rows_per_buffer as u64);
+        Plan { budget: Budget::new(bytes), rows_per_buffer: rows as usize, merge_memory: self.merge_memory.min(bytes), ..self }
     }
 }
 
@@ -108,6 +103,6 @@ mod tests {
             assert!(plan.waiting_rows >= last.waiting_rows && plan.groups >= last.groups);
             last = plan;
         }
-        assert!(last.groups == 2 && last.rows_per_buffer == 256 && last.rows_per_waiting_buffer == 128 && last.waiting_rows == 4_096);
+        assert!(last.groups == 2 && last.rows_per_buffer == 128 && last.waiting_rows == 4_096);
     }
 }
