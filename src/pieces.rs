@@ -4,12 +4,13 @@
 //! A pass turns a piece into a [`Block`], uses it, and forgets it: blocks are cheap to make, and many times as large as what they are
 //! made of when that is packed. Rows are numbered through all pieces, so that any thread can make any [`Span`] of them.
 
-use crate::accumulate::States;
+use crate::accumulate::{Folded, States};
 use crate::cancel::Cancel;
 use crate::error::Result;
 use crate::finalize::{Block, Finalizer};
 use crate::score::Scorer;
 use crate::spill::{Place, Reservation, RunStore, decode};
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -24,10 +25,17 @@ pub(crate) struct Piece {
 /// Where a piece's states are.
 #[derive(Debug)]
 pub(crate) enum Held {
-    /// Here; they have their part of the budget.
-    States { states: Box<States>, _reserved: Reservation },
+    /// Some customers of a partition that is here.
+    Folded { partition: Arc<Resident>, customers: Range<u32> },
     /// A frame of the store.
     Frame(Place),
+}
+
+/// A partition in memory, with its part of the budget.
+#[derive(Debug)]
+pub(crate) struct Resident {
+    pub(crate) folded: Folded,
+    pub(crate) _reserved: Reservation,
 }
 
 /// All customers. Dropped, they take with them what was spilled.
@@ -90,13 +98,10 @@ impl Pieces {
     fn fill<'a>(&self, piece: usize, workspace: &'a mut Workspace, more: impl Fn(&mut Block, &States)) -> Result<&'a mut Block> {
         self.cancel.check()?;
         let Workspace { block, states, frame } = workspace;
-        let states = match &self.pieces[piece].held {
-            Held::States { states, .. } => &**states,
-            Held::Frame(place) => {
-                decode(self.store.get(place, frame)?, states)?;
-                states
-            }
-        };
+        match &self.pieces[piece].held {
+            Held::Folded { partition, customers } => partition.folded.fill(customers.clone(), states),
+            Held::Frame(place) => decode(self.store.get(place, frame)?, states)?,
+        }
         self.finalizer.fill(states, block, None);
         more(block, states);
         Ok(block)
@@ -147,7 +152,7 @@ impl Span {
         &self,
         pieces: &Pieces,
         workspace: &mut Workspace,
-        mut take: impl FnMut(&Block, std::ops::Range<usize>, bool) -> Result<()>,
+        mut take: impl FnMut(&Block, Range<usize>, bool) -> Result<()>,
     ) -> Result<()> {
         for &Part { piece, from, to } in &self.0 {
             take(pieces.scored(piece, workspace)?, from..to, from == 0)?;

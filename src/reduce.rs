@@ -3,7 +3,7 @@
 //! Two passes, both in parallel and both insensitive to order: the first finishes each partition, cuts it into [`Pieces`] and counts what
 //! the scores depend on; the second scores each block, lets the remaining lenses observe it, and writes its rows where that is wanted.
 
-use crate::accumulate::{Closed, States};
+use crate::accumulate::{Closed, Room, States};
 use crate::cancel::Cancel;
 use crate::error::{Result, Stage};
 use crate::finalize::{Block, Finalizer};
@@ -12,7 +12,7 @@ use crate::lens::comparison::{Change, Comparison};
 use crate::lens::refining::{Refinements, Refining};
 use crate::lens::single_period::{Distribution, Lens1Metrics, SinglePeriod, SortedMeasures};
 use crate::merge::Merge;
-use crate::pieces::{Held, Piece, Pieces, Span, Workspace, share_out};
+use crate::pieces::{Held, Piece, Pieces, Resident, Span, Workspace, share_out};
 use crate::reject::{OnBadRow, REJECT_HELP, Reject};
 use crate::report::rows::Rfm;
 use crate::report::stream::Stream;
@@ -111,11 +111,11 @@ fn finish_partitions<L: Lens>(
     let mut partitions = partitions;
     partitions.sort_by_key(|(number, ..)| *number);
     let places: Vec<Mutex<(Option<Closed>, Vec<Piece>)>> = partitions.into_iter().map(|p| Mutex::new((Some(p), Vec::new()))).collect();
-    let start = || (Block::default(), lens.empty(windows), Vec::new());
-    let finish = |(block, partial, rejects): &mut (Block, L::Partial, Vec<Reject>), at: usize| {
+    let start = || (Room::default(), States::default(), Block::default(), lens.empty(windows), Vec::new());
+    let finish = |(room, states, block, partial, rejects): &mut (Room, States, Block, L::Partial, Vec<Reject>), at: usize| {
         memory.cancel.check()?;
         let Ok(mut place) = places[at].lock() else { return Ok(()) };
-        let Some((_, partition, reserved)) = place.0.take() else { return Ok(()) };
+        let Some((_, partition, mut reserved)) = place.0.take() else { return Ok(()) };
         let pieces = &mut place.1;
         let mut observe = |states: &States| {
             finalizer.fill(states, block, Some(&mut |reject| rejects.push(reject)));
@@ -123,26 +123,33 @@ fn finish_partitions<L: Lens>(
             stats.count_customers(states.len() as u64);
             block.len()
         };
-        let (states, runs) = partition.into_states(most);
-        drop(reserved);
-        if runs.is_empty() {
-            for states in states {
-                let rows = observe(&states);
-                pieces.push(Piece { rows, held: memory.hold(states)? });
+        match partition.close(most, room) {
+            Ok(folded) => {
+                // It stays as it is, unless it no longer fits.
+                let fits = reserved.resize(folded.memory() as u64);
+                let partition = Arc::new(Resident { folded, _reserved: reserved });
+                for customers in partition.folded.pieces(most) {
+                    partition.folded.fill(customers.clone(), states);
+                    let held =
+                        if fits { Held::Folded { partition: partition.clone(), customers } } else { Held::Frame(memory.frame(states)?) };
+                    pieces.push(Piece { rows: observe(states), held });
+                }
             }
-        } else {
-            memory.merge(states, runs, most, |states| {
-                let rows = observe(states);
-                pieces.push(Piece { rows, held: Held::Frame(memory.frame(states)?) });
-                Ok(())
-            })?;
+            Err((states, runs)) => {
+                drop(reserved);
+                memory.merge(states, runs, most, |states| {
+                    let rows = observe(states);
+                    pieces.push(Piece { rows, held: Held::Frame(memory.frame(states)?) });
+                    Ok(())
+                })?;
+            }
         }
         stats.partition_finished();
         Ok(())
     };
     let done = share_out(places.len(), start, finish).map_err(|e| e.stage(Stage::Finalize))?;
     let (mut all, mut rejects) = (lens.empty(windows), Vec::new());
-    for (_, partial, refused) in done {
+    for (.., partial, refused) in done {
         all.merge(partial);
         rejects.extend(refused);
     }
@@ -160,14 +167,6 @@ pub(crate) struct Resources {
 }
 
 impl Resources {
-    /// Keeps states: as they are, or packed when memory is short.
-    fn hold(&self, states: States) -> Result<Held> {
-        match self.plan.budget.reserve(states.memory() as u64) {
-            Some(reserved) => Ok(Held::States { states: Box::new(states), _reserved: reserved }),
-            None => self.frame(&states).map(Held::Frame),
-        }
-    }
-
     fn frame(&self, states: &States) -> Result<Place> {
         self.cancel.check()?;
         let mut bytes = Vec::new();

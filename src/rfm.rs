@@ -3,7 +3,7 @@
 //! [`finish`] is the arithmetic of one customer, used by the pipeline and by [`calculate_rfm`]; the functions on slices are for callers
 //! who hold everything in memory, with the parameters and defaults of the Python library's.
 
-use crate::accumulate::State;
+use crate::accumulate::{Folded, Room, State, States};
 use crate::calendar::{self, DAY, Window};
 use crate::error::{Error, Result};
 use crate::finalize::{Block, Finalizer};
@@ -416,7 +416,9 @@ pub fn calculate_rfm(periods: &[PeriodAggregation], observation_end: NaiveDateTi
     let finalizer = Finalizer { windows: vec![window], first_key: 0 };
     let finish = |state: State| {
         let (mut block, mut metrics, mut least) = (Block::default(), Vec::new(), None::<Reject>);
-        for states in state.into_states(FRAME_CUSTOMERS) {
+        let (folded, mut states) = (Folded::new(state, &mut Room::default()), States::default());
+        for customers in folded.pieces(FRAME_CUSTOMERS) {
+            folded.fill(customers, &mut states);
             finalizer.fill(&states, &mut block, Some(&mut |reject| least = least.take().into_iter().chain([reject]).min()));
             block.set_ids(&states);
             metrics.extend(metrics_of(&block, observation_end));

@@ -1,6 +1,6 @@
 //! The stages one at a time, for benches and profilers: what [`pipeline`](crate::pipeline) runs all at once. Not part of the API.
 
-use crate::accumulate::{Partition, States};
+use crate::accumulate::{Folded, Partition, Room, States};
 use crate::calendar::{Window, Windows};
 use crate::error::{Error, Result};
 use crate::finalize::{Block, Finalizer};
@@ -22,7 +22,7 @@ use std::sync::Arc;
 pub struct Routed(Vec<Delivery>);
 
 /// Accumulated partitions.
-pub struct Accumulated(Vec<Vec<States>>);
+pub struct Accumulated(Vec<Folded>);
 
 /// A Parquet file to decode and do nothing with: what an audit of it takes at the least.
 pub struct BareFile(Opened);
@@ -103,7 +103,8 @@ pub fn accumulate(Routed(deliveries): Routed) -> Accumulated {
     for Delivery { partition, rows } in deliveries {
         partitions[partition].take(rows, drop);
     }
-    Accumulated(partitions.into_iter().map(|partition| partition.into_states(FRAME_CUSTOMERS).0).collect())
+    let mut room = Room::default();
+    Accumulated(partitions.into_iter().filter_map(|partition| partition.close(FRAME_CUSTOMERS, &mut room).ok()).collect())
 }
 
 /// Finalize: states to blocks.
@@ -116,12 +117,15 @@ pub fn finalize_all(spec: &Spec, Accumulated(partitions): &Accumulated) -> Resul
         Windows::Every(_) => return Err(Error::usage("give a list of windows")),
     };
     let finalizer = Finalizer { windows, first_key: 0 };
-    let block = |states| {
-        let mut block = Block::default();
-        finalizer.fill(states, &mut block, None);
-        block
-    };
-    let blocks = partitions.iter().flatten().map(block).collect();
+    let mut states = States::default();
+    let mut blocks = Vec::new();
+    for folded in partitions {
+        for customers in folded.pieces(FRAME_CUSTOMERS) {
+            folded.fill(customers, &mut states);
+            blocks.push(Block::default());
+            blocks.iter_mut().last().into_iter().for_each(|block| finalizer.fill(&states, block, None));
+        }
+    }
     Ok((finalizer.windows, blocks))
 }
 

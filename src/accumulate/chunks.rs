@@ -44,6 +44,14 @@ impl<T> Chunks<T> {
         (before << CHUNK_BITS | (last.len() - 1)) as u32
     }
 
+    /// Puts other values in the place of the same number of these.
+    pub(super) fn replace(&mut self, values: &[T])
+    where
+        T: Copy,
+    {
+        self.chunks.iter_mut().zip(values.chunks(CHUNK)).for_each(|(chunk, values)| chunk.copy_from_slice(values));
+    }
+
     pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
         self.chunks.iter().flatten()
     }
@@ -83,6 +91,9 @@ mod tests {
             assert_eq!(*chunks.get(700), 2_101 + round);
             assert_eq!(chunks.slices().map(<[u32]>::len).collect::<Vec<_>>(), [CHUNK, CHUNK, CHUNK, 1_000 - 3 * CHUNK]);
             assert!(chunks.memory() >= 4 * CHUNK * 4);
+            let reversed: Vec<u32> = (0..1_000).rev().collect();
+            chunks.replace(&reversed);
+            assert!(chunks.iter().eq(&reversed));
             chunks.clear();
             assert_eq!(chunks.len(), 0);
         }

@@ -2,61 +2,61 @@
 //!
 //! Entries of a customer form a chain, newest window first met last, so a customer pays for the windows with rows only; rows outside every
 //! window have an entry of their own. They are rows of a struct and not columns because folding touches one entry at a time and all of
-//! it: one cache line instead of five. Sums that do not fit a word are rare; they lie beside. Once no more rows come,
-//! [`into_states`](State::into_states) turns all of it into sorted columns.
+//! it: one cache line instead of five. Sums that do not fit a word are rare; they lie beside. What is made of
+//! them once no more rows come is a [`Folded`](super::folded::Folded).
 
 use super::chunks::Chunks;
-use super::ids::{LongIds, id_bytes};
-use super::sort::sort_by_hash;
-use super::states::{Rest, States};
+use super::ids::LongIds;
+use super::states::States;
 use crate::merge::Merge;
 use crate::money::Total;
 use crate::route::amounts::{Amounts, Packed};
-use crate::route::rows::{Addend, HISTORY, Row, Rows, View, joined_view};
-use crate::route::{hash_id, slot_hash};
+use crate::route::rows::{Addend, HISTORY, Row, Rows, View};
+use crate::route::slot_hash;
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry as Slot;
 
 /// Bytes that come into the cache together.
 const CACHE_LINE: usize = 64;
 /// The end of a chain.
-const NONE: u32 = u32::MAX;
+pub(super) const NONE: u32 = u32::MAX;
 
-#[derive(Debug, Clone)]
-struct Customer {
-    view: View,
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Customer {
+    pub(super) view: View,
     /// See [`hash_in_section`](crate::route::hash_in_section).
-    hash: u32,
-    head: u32,
+    pub(super) hash: u32,
+    /// The first of the chain of entries.
+    pub(super) head: u32,
 }
 
 /// What a customer did in a window.
-#[derive(Debug, Clone)]
-struct Entry {
-    start: i64,
-    reference: i64,
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Entry {
+    pub(super) start: i64,
+    pub(super) reference: i64,
     /// Those beside are [`State::sums`].
-    amounts: Packed,
-    window: u32,
-    next: u32,
+    pub(super) amounts: Packed,
+    pub(super) window: u32,
+    pub(super) next: u32,
 }
 
 /// Sums that do not fit an entry.
 #[derive(Debug, Clone, Copy)]
-struct Sum {
+pub(super) struct Sum {
     /// Saturating.
-    orders: i64,
-    total: Total,
+    pub(super) orders: i64,
+    pub(super) total: Total,
 }
 
 /// The states of a partition's customers.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct State {
-    table: HashTable<u32>,
-    customers: Chunks<Customer>,
-    long: LongIds,
-    entries: Chunks<Entry>,
-    sums: Vec<Sum>,
+    pub(super) table: HashTable<u32>,
+    pub(super) customers: Chunks<Customer>,
+    pub(super) long: LongIds,
+    pub(super) entries: Chunks<Entry>,
+    pub(super) sums: Vec<Sum>,
 }
 
 impl State {
@@ -132,89 +132,13 @@ impl State {
         *head = entries.push(Entry { start, reference, amounts, window, next: *head });
     }
 
-    /// Sorted columns, in pieces of at most `most` customers.
-    pub(crate) fn into_states(mut self, most: usize) -> Vec<States> {
-        self.table = HashTable::new();
-        self.warm();
-        let order = self.order();
-        let mut all: Vec<States> = Vec::new();
-        let mut chain = Vec::new();
-        for (done, &customer) in order.iter().enumerate() {
-            if all.last().is_none_or(|last| !last.has_room(most)) {
-                let room = most.min(order.len() - done);
-                let entries = room * self.entries.len() / self.customers.len().max(1);
-                all.push(States::with_capacity(room, entries + entries / 16));
-            }
-            if let Some(states) = all.last_mut() {
-                self.copy(customer, &mut chain, states);
-            }
-        }
-        all
-    }
-
-    /// Appends all customers to columns and forgets them.
-    pub(super) fn move_into(&mut self, states: &mut States) {
-        let mut chain = Vec::new();
-        self.order().into_iter().for_each(|customer| self.copy(customer, &mut chain, states));
+    /// Forgets the customers and keeps some of the memory.
+    pub(super) fn clear(&mut self) {
         self.table.clear();
         self.customers.clear();
         self.long = LongIds::default();
         self.entries.clear();
         self.sums.clear();
-    }
-
-    /// Customers by hash, then id.
-    fn order(&self) -> Vec<u32> {
-        let mut keys: Vec<u64> = (0u64..).zip(self.customers.iter()).map(|(i, c)| u64::from(c.hash) << 32 | i).collect();
-        sort_by_hash(&mut keys);
-        let mut order: Vec<u32> = keys.into_iter().map(|key| key as u32).collect();
-        // Equal bits of the hash are rare: the rest of the hash and the id decide.
-        for same in order.chunk_by_mut(|&a, &b| self.customers.get(a).hash == self.customers.get(b).hash) {
-            if same.len() > 1 {
-                let id = |i: u32| {
-                    let view = self.customers.get(i).view;
-                    let id = id_bytes(view, self.long.get(view), &mut [0; 16]).to_vec();
-                    (hash_id(&id), id)
-                };
-                same.sort_by_cached_key(|&i| id(i));
-            }
-        }
-        order
-    }
-
-    /// Appends a customer and their entries by window to columns. `chain` is memory to work in.
-    #[inline]
-    fn copy(&self, customer: u32, chain: &mut Vec<(u32, u32)>, states: &mut States) {
-        let &Customer { view, mut head, .. } = self.customers.get(customer);
-        let mut first_seen = i64::MAX;
-        chain.clear();
-        while head != NONE {
-            let &Entry { start, window, next, .. } = self.entries.get(head);
-            first_seen = first_seen.min(start);
-            if window != HISTORY {
-                chain.push((window, head));
-            }
-            head = next;
-        }
-        if chain.len() > 1 {
-            chain.sort_unstable();
-        }
-        for &(window, at) in chain.iter() {
-            let &Entry { start, reference, amounts, .. } = self.entries.get(at);
-            let (orders, cents) = match amounts.get() {
-                Ok(Amounts { orders, cents, .. }) => (orders, cents),
-                Err(at) => {
-                    let Sum { orders, total } = self.sums[at];
-                    let (carry, cents, fraction) = total.split();
-                    if (carry, fraction) != (0, 0) {
-                        states.rests.push(Rest { entry: states.windows.len() as u32, fraction, carry });
-                    }
-                    (orders, cents)
-                }
-            };
-            states.push_entry(window, start, reference, orders, cents);
-        }
-        states.push(joined_view(view), self.long.get(view), first_seen);
     }
 
     /// What an entry sums up to.

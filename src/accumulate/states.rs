@@ -30,7 +30,7 @@ pub(crate) struct States {
 }
 
 /// Bytes of long ids in a piece, about.
-const LONG_PER_PIECE: usize = 1 << 20;
+pub(super) const LONG_PER_PIECE: usize = 1 << 20;
 
 /// What an entry's cents lack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,16 +113,6 @@ impl States {
         self.references.push(reference);
         self.orders.push(orders);
         self.cents.push(cents);
-    }
-
-    /// The memory it takes up.
-    pub(crate) fn memory(&self) -> usize {
-        self.views.capacity() * 16
-            + self.long.capacity()
-            + (self.first_seen.capacity() + self.starts.capacity() + self.references.capacity() + self.orders.capacity()) * 8
-            + (self.ends.capacity() + self.windows.capacity()) * 4
-            + self.cents.capacity() * 8
-            + self.rests.capacity() * size_of::<Rest>()
     }
 
     /// Forgets the customers and keeps the memory.
