@@ -1,7 +1,7 @@
 //! The outcome of a run: the report, the rows behind it as a stream of Arrow batches, and what was left out.
 
 use crate::calendar::Window;
-use crate::error::Result;
+use crate::error::{Error, Result, Stage};
 use crate::pieces::{Pieces, Span, Workspace, share_out};
 use crate::reject::Reject;
 use crate::report::Report;
@@ -9,8 +9,10 @@ use crate::report::rows::{Migrations, Rfm, Rows, reject_rows};
 use crate::report::stream::{Batches, Ordered, Sorted, Stream};
 use crate::report::table::TableWriter;
 use crate::rfm::with_pool;
+use crate::spill::Records;
 use arrow::array::RecordBatch;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// The order of rows.
@@ -32,7 +34,8 @@ pub struct Audit<A = ()> {
     /// The answer of the caller's own lens.
     pub custom: A,
     pieces: Pieces,
-    rejects: Vec<Reject>,
+    /// Sorted, where they were kept.
+    rejects: Option<Arc<Records>>,
     threads: usize,
 }
 
@@ -43,7 +46,7 @@ const MIGRATION_ID: usize = 2;
 const ROWS_AT_ONCE: usize = 1 << 16;
 
 impl<A> Audit<A> {
-    pub(crate) fn new(report: Report, pieces: Pieces, rejects: Vec<Reject>, custom: A, threads: usize) -> Self {
+    pub(crate) fn new(report: Report, pieces: Pieces, rejects: Option<Arc<Records>>, custom: A, threads: usize) -> Self {
         Audit { report, custom, pieces, rejects, threads }
     }
 
@@ -52,9 +55,14 @@ impl<A> Audit<A> {
         &self.pieces.finalizer().windows
     }
 
-    /// Rows and customers left out, rows first, sorted.
-    pub fn rejects(&self) -> &[Reject] {
-        &self.rejects
+    /// Rows and customers left out, rows first, sorted; nothing of them where they were only counted. After an error there are no more.
+    pub fn rejects(&self) -> impl Iterator<Item = Result<Reject>> {
+        let mut rejects = self.rejects.as_ref().map(Records::read);
+        std::iter::from_fn(move || {
+            let read = |record| Reject::read(record).ok_or_else(|| Error::internal("a reject cannot be read back"));
+            let next = rejects.as_mut()?.next();
+            next.and_then(|record| record.map(read).transpose()).map_err(|e| e.stage(Stage::Report)).transpose()
+        })
     }
 
     /// A row per customer and window, with [`rfm_schema`](crate::report::rows::rfm_schema).
@@ -106,7 +114,7 @@ impl<A> Audit<A> {
 
     /// The rows and customers left out, with [`reject_schema`](crate::report::rows::reject_schema).
     pub fn reject_rows(&self) -> impl Iterator<Item = Result<RecordBatch>> {
-        reject_rows(&self.rejects)
+        reject_rows(self.rejects())
     }
 }
 

@@ -104,8 +104,9 @@ pub(crate) struct Finalizer {
 }
 
 impl Finalizer {
-    /// Fills a block from states. Customers who are not valid in a window have no row for it, and `refused`, if any, is told.
-    pub(crate) fn fill(&self, states: &States, block: &mut Block, mut refused: Option<&mut dyn FnMut(Reject)>) {
+    /// Fills a block from states. Customers who are not valid in a window have no row for it, and `refused`, if any, is told, with the
+    /// window's place.
+    pub(crate) fn fill(&self, states: &States, block: &mut Block, mut refused: Option<&mut dyn FnMut(u32, Reject)>) {
         block.clear();
         block.first_seen.extend_from_slice(&states.first_seen);
         let (mut from, mut rest) = (0, 0);
@@ -136,7 +137,7 @@ impl Finalizer {
                             _ if orders == i64::MAX => (Column::TotalOrders, "more than 9223372036854775806".to_owned()),
                             _ => (Column::TotalSpend, total.rounded().to_string()),
                         };
-                        refused(Reject::customer(window, states.text(customer as usize), reason, column, value));
+                        refused(at, Reject::customer(window, states.text(customer as usize), reason, column, value));
                     }
                 }
             }

@@ -26,7 +26,7 @@ use crate::source::columns::Columns;
 use crate::source::files::Files;
 use crate::source::{ColumnMap, Origin, Source};
 use crate::spec::{Parallel, Spec};
-use crate::spill::{Disk, Plan, RunStore, Tiered};
+use crate::spill::{Budget, Disk, Plan, RunStore, Sorter, Sorting, Tiered};
 use crate::stats::Stats;
 use crate::worker::{Decoding, Job, Worker};
 use arrow::array::RecordBatch;
@@ -184,7 +184,9 @@ impl<L: Lens> Builder<L> {
         let (done, results) = bounded(count);
         let stats = Arc::new(Stats::default());
         stats.enter(Stage::Accumulate);
-        let ledger = Arc::new(Ledger { forget_rejects: self.forget_rejects, ..Ledger::default() });
+        let keep_rejects = self.spec.on_bad_row == OnBadRow::Reject && !self.forget_rejects;
+        let rejects = keep_rejects.then(|| Arc::new(Sorter::new(sorting_of_rejects(&plan, count, store.clone(), self.cancel.clone()))));
+        let ledger = Arc::new(Ledger { rejects: rejects.clone(), ..Ledger::default() });
         let mut jobs = Vec::with_capacity(count);
         for (index, lane) in lane_ends.into_iter().enumerate() {
             let (job, taken) = unbounded();
@@ -203,11 +205,19 @@ impl<L: Lens> Builder<L> {
         let router = Router::new(&self.spec, stats.clone(), ledger.clone());
         let pushed = Arc::new(Origin { name: "pushed".to_owned() });
         stats.share(plan.budget.clone(), store.clone());
-        let resources = Resources { store: Arc::new(Tiered::new(plan.budget.clone(), store)), plan, cancel: self.cancel };
+        let resources = Resources { store: Arc::new(Tiered::new(plan.budget.clone(), store)), plan, rejects, cancel: self.cancel };
         let unfinished = Unfinished(Some(resources.store.clone()));
         let state = Running { lanes, router, jobs, results, resources, unfinished };
         Ok(Pipeline { spec: self.spec, lens: self.lens, state, stats, ledger, poison, pushed, pushed_rows: 0, inputs: Vec::new() })
     }
+}
+
+/// How rejects are sorted while rows come in: beside everything else that the run does then, and so in memory of their own.
+fn sorting_of_rejects(plan: &Plan, workers: usize, store: Arc<dyn RunStore>, cancel: Cancel) -> Sorting {
+    let memory = plan.reject_memory;
+    // Those who push rows route them, too.
+    let heap = memory / (workers as u64 + 1);
+    Sorting { store: Arc::new(Tiered::new(Budget::new(memory), store)), heap, merge: plan.merge_memory * workers as u64, cancel }
 }
 
 fn start(name: String, work: impl FnOnce() + Send + 'static) -> Result<()> {
@@ -373,15 +383,17 @@ impl<L: Lens> Pipeline<L> {
         let finalizer = Finalizer { windows, first_key };
         // Each row has at most one customer of its own.
         let threads = if spec.finishes_in_parallel(stats.snapshot().rows_accepted) { spec.worker_count() } else { 1 };
-        let reduced =
-            catch_unwind(AssertUnwindSafe(|| with_pool(threads, || reduce(&spec, partitions, &resources, finalizer, &lens, &stats, rfm))));
-        let reduced = reduced.unwrap_or_else(|panic| Err(Error::panicked(Stage::Lens, panic)));
+        let answer = || {
+            let reduced = reduce(&spec, partitions, &resources, finalizer, &lens, &stats, rfm)?;
+            let rejects = resources.rejects.as_ref().map(|rejects| rejects.finish().map_err(|e| e.stage(Stage::Reduce)));
+            Ok((reduced, rejects.transpose()?))
+        };
+        let answered = catch_unwind(AssertUnwindSafe(|| with_pool(threads, answer)));
+        let answered = answered.unwrap_or_else(|panic| Err(Error::panicked(Stage::Lens, panic)));
         // Whatever else went wrong then is only what came of it.
         poison.cancel.check()?;
-        let reduced = reduced?;
+        let (reduced, rejects) = answered?;
 
-        let mut rejects = ledger.rejects.lock().map(|mut rejects| std::mem::take(&mut *rejects)).unwrap_or_default();
-        rejects.sort_unstable();
         inputs.sort();
         let snapshot = stats.snapshot();
         let input = InputSummary {
@@ -392,10 +404,7 @@ impl<L: Lens> Pipeline<L> {
             customers: snapshot.customers,
         };
         let windows = &reduced.pieces.finalizer().windows;
-        let report = Report::new(input, windows, reduced.lens1, reduced.lens2, reduced.warnings, &reduced.left_out);
-        if !ledger.forget_rejects {
-            rejects.extend(reduced.left_out);
-        }
+        let report = Report::new(input, windows, reduced.lens1, reduced.lens2, reduced.warnings, reduced.left_out);
         stats.enter(Stage::Report);
         unfinished.0 = None;
         Ok(Audit::new(report, reduced.pieces, rejects, reduced.custom, threads))

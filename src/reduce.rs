@@ -14,11 +14,12 @@ use crate::lens::single_period::{Distribution, Lens1Metrics, SinglePeriod, Sorte
 use crate::merge::Merge;
 use crate::pieces::{Held, Piece, Pieces, Resident, Span, Workspace, share_out};
 use crate::reject::{OnBadRow, REJECT_HELP, Reject};
+use crate::report::LeftOut;
 use crate::report::rows::Rfm;
 use crate::report::stream::Stream;
 use crate::report::table::TableWriter;
 use crate::spec::Spec;
-use crate::spill::{FRAME_CUSTOMERS, Held as InMemory, Place, Plan, Run, RunStore, RunWriter, Sorted, encode, merge};
+use crate::spill::{FRAME_CUSTOMERS, Held as InMemory, Place, Plan, Run, RunStore, RunWriter, Sorted, Sorter, encode, merge};
 use crate::stats::Stats;
 use std::sync::{Arc, Mutex};
 
@@ -32,8 +33,8 @@ pub(crate) struct Reduced<A> {
     pub(crate) lens1: Vec<Lens1Metrics>,
     pub(crate) lens2: Vec<Change>,
     pub(crate) warnings: Vec<String>,
-    /// Customers left out of a window, sorted.
-    pub(crate) left_out: Vec<Reject>,
+    /// Customers left out of a window.
+    pub(crate) left_out: LeftOut,
     pub(crate) custom: A,
 }
 
@@ -51,9 +52,9 @@ pub(crate) fn reduce<L: Lens>(
     let windows = finalizer.windows.clone();
     let threads = rayon::current_num_threads();
     let first = (SinglePeriod::sharing(memory.plan.histogram_values, windows.len(), threads), Comparison::new(&windows));
-    let (mut pieces, partial, left_out) = finish_partitions(partitions, memory, finalizer, &first, stats)?;
-    if let (OnBadRow::Fail, Some(first)) = (spec.on_bad_row, left_out.first()) {
-        return Err(first.clone().into_error().help(REJECT_HELP).stage(Stage::Finalize));
+    let (mut pieces, partial, refused) = finish_partitions(partitions, memory, finalizer, &first, stats)?;
+    if let (OnBadRow::Fail, Some(first)) = (spec.on_bad_row, refused.first) {
+        return Err(first.into_error().help(REJECT_HELP).stage(Stage::Finalize));
     }
     stats.enter(Stage::Lens);
     let (measures, migrations) = first.finish(&windows, partial);
@@ -94,34 +95,73 @@ pub(crate) fn reduce<L: Lens>(
         warnings.extend(change.warnings(&windows[at].name, &windows[at + 1].name, sales[at]));
         lens2.push(change);
     }
-    Ok(Reduced { pieces, lens1, lens2, warnings, left_out, custom })
+    Ok(Reduced { pieces, lens1, lens2, warnings, left_out: refused.counts, custom })
 }
 
-/// The first pass. Rejected customers come sorted.
+/// Customers left out while partitions are finished.
+#[derive(Default)]
+struct Refused {
+    counts: LeftOut,
+    /// The least, where they are not kept.
+    first: Option<Reject>,
+}
+
+impl Refused {
+    /// Counts a reject; keeps it where that is wanted.
+    fn take(&mut self, window: u32, reject: Reject, kept: Option<&Sorter>) -> Result<()> {
+        *self.counts.entry(window).or_default().entry(reject.reason).or_default() += 1;
+        match kept {
+            Some(kept) => kept.desk().push(|out| reject.write(out)),
+            None => {
+                self.first = self.first.take().into_iter().chain([reject]).min();
+                Ok(())
+            }
+        }
+    }
+}
+
+impl Merge for Refused {
+    fn merge(&mut self, other: Refused) {
+        for (window, counts) in other.counts {
+            let own = self.counts.entry(window).or_default();
+            counts.into_iter().for_each(|(reason, count)| *own.entry(reason).or_default() += count);
+        }
+        self.first = self.first.take().into_iter().chain(other.first).min();
+    }
+}
+
+/// The first pass.
 fn finish_partitions<L: Lens>(
     partitions: Vec<Closed>,
     memory: &Resources,
     finalizer: Finalizer,
     lens: &L,
     stats: &Stats,
-) -> Result<(Pieces, L::Partial, Vec<Reject>)> {
+) -> Result<(Pieces, L::Partial, Refused)> {
     let windows = &finalizer.windows;
     // A piece is one frame, whatever its customers did.
     let most = FRAME_CUSTOMERS.min(ENTRIES_PER_PIECE / windows.len().max(1));
     let mut partitions = partitions;
     partitions.sort_by_key(|(number, ..)| *number);
     let places: Vec<Mutex<(Option<Closed>, Vec<Piece>)>> = partitions.into_iter().map(|p| Mutex::new((Some(p), Vec::new()))).collect();
-    let start = || (Room::default(), States::default(), Block::default(), lens.empty(windows), Vec::new());
-    let finish = |(room, states, block, partial, rejects): &mut (Room, States, Block, L::Partial, Vec<Reject>), at: usize| {
+    let start = || (Room::default(), States::default(), Block::default(), lens.empty(windows), Refused::default());
+    let finish = |(room, states, block, partial, refused): &mut (Room, States, Block, L::Partial, Refused), at: usize| {
         memory.cancel.check()?;
         let Ok(mut place) = places[at].lock() else { return Ok(()) };
         let Some((_, partition, mut reserved)) = place.0.take() else { return Ok(()) };
         let pieces = &mut place.1;
         let mut observe = |states: &States| {
-            finalizer.fill(states, block, Some(&mut |reject| rejects.push(reject)));
+            let mut taken = Ok(());
+            let mut take = |window, reject| {
+                if taken.is_ok() {
+                    taken = refused.take(window, reject, memory.rejects.as_deref());
+                }
+            };
+            finalizer.fill(states, block, Some(&mut take));
+            taken?;
             lens.observe(partial, block);
             stats.count_customers(states.len() as u64);
-            block.len()
+            Ok(block.len())
         };
         match partition.close(most, room) {
             Ok(folded) => {
@@ -132,13 +172,13 @@ fn finish_partitions<L: Lens>(
                     partition.folded.fill(customers.clone(), states);
                     let held =
                         if fits { Held::Folded { partition: partition.clone(), customers } } else { Held::Frame(memory.frame(states)?) };
-                    pieces.push(Piece { rows: observe(states), held });
+                    pieces.push(Piece { rows: observe(states)?, held });
                 }
             }
             Err((states, runs)) => {
                 drop(reserved);
                 memory.merge(states, runs, most, |states| {
-                    let rows = observe(states);
+                    let rows = observe(states)?;
                     pieces.push(Piece { rows, held: Held::Frame(memory.frame(states)?) });
                     Ok(())
                 })?;
@@ -148,14 +188,13 @@ fn finish_partitions<L: Lens>(
         Ok(())
     };
     let done = share_out(places.len(), start, finish).map_err(|e| e.stage(Stage::Finalize))?;
-    let (mut all, mut rejects) = (lens.empty(windows), Vec::new());
+    let (mut all, mut left_out) = (lens.empty(windows), Refused::default());
     for (.., partial, refused) in done {
         all.merge(partial);
-        rejects.extend(refused);
+        left_out.merge(refused);
     }
-    rejects.sort_unstable();
     let pieces = places.into_iter().filter_map(|place| place.into_inner().ok()).flat_map(|(_, pieces)| pieces).collect();
-    Ok((Pieces::new(pieces, finalizer, memory.store.clone(), memory.cancel.clone()), all, rejects))
+    Ok((Pieces::new(pieces, finalizer, memory.store.clone(), memory.cancel.clone()), all, left_out))
 }
 
 /// What finishing has to work with.
@@ -163,6 +202,8 @@ pub(crate) struct Resources {
     pub(crate) plan: Plan,
     /// Takes what does not fit as it is: packed, three times as much stays in memory.
     pub(crate) store: Arc<dyn RunStore>,
+    /// Takes the customers left out, where they are not only counted.
+    pub(crate) rejects: Option<Arc<Sorter>>,
     pub(crate) cancel: Cancel,
 }
 

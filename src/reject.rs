@@ -2,11 +2,12 @@
 //!
 //! A bad row is found while decoding (a value that cannot be read) or while routing (a value that makes no sense); a customer that is
 //! not valid in a window is found while finishing. All three end as a [`Reject`]; the policy [`OnBadRow`] decides whether the first
-//! one ends the run.
+//! one ends the run. Where rejects are kept, a [`Sorter`](crate::spill::Sorter) keeps them, as records that sort as they do.
 
 use crate::calendar::{Window, format_timestamp};
 use crate::error::Error;
 use crate::source::Column;
+use crate::spill::record::{put_text, take_bytes, take_text};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -38,6 +39,20 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// All of them, in order.
+    const ALL: [Reason; 10] = [
+        Reason::MissingValue,
+        Reason::BadNumber,
+        Reason::BadTimestamp,
+        Reason::PeriodReversed,
+        Reason::NegativeOrders,
+        Reason::AmountOutOfRange,
+        Reason::StraddlesWindow,
+        Reason::AfterObservationEnd,
+        Reason::NoOrders,
+        Reason::NegativeSpend,
+    ];
+
     /// The name in reports and rejects files.
     pub const fn name(self) -> &'static str {
         match self {
@@ -122,6 +137,42 @@ impl Reject {
         Reject { window, source: String::new(), row: 0, line: None, customer_id, reason, column, value, fields: Vec::new(), at }
     }
 
+    /// Appends it as a record: field by field, so that records are in the order of their rejects.
+    pub(crate) fn write(&self, out: &mut Vec<u8>) {
+        let Reject { window, source, row, line, customer_id, reason, column, value, fields, at } = self;
+        put_texts(window, out);
+        put_text(source.as_bytes(), out);
+        out.extend_from_slice(&row.to_be_bytes());
+        out.push(line.is_some().into());
+        line.iter().for_each(|line| out.extend_from_slice(&line.to_be_bytes()));
+        put_text(customer_id.as_bytes(), out);
+        out.push(*reason as u8);
+        put_text(column.as_bytes(), out);
+        put_text(value.as_bytes(), out);
+        put_texts(fields, out);
+        put_texts(at, out);
+    }
+
+    /// What a record says; nothing when it is no reject's.
+    pub(crate) fn read(mut record: &[u8]) -> Option<Self> {
+        let bytes = &mut record;
+        Some(Reject {
+            window: take_texts(bytes)?.pop(),
+            source: take_string(bytes)?,
+            row: u64::from_be_bytes(take_bytes(bytes)?),
+            line: match take_bytes(bytes)? {
+                [0] => None,
+                _ => Some(u64::from_be_bytes(take_bytes(bytes)?)),
+            },
+            customer_id: take_string(bytes)?,
+            reason: *Reason::ALL.get(usize::from(take_bytes::<1>(bytes)?[0]))?,
+            column: take_string(bytes)?,
+            value: take_string(bytes)?,
+            fields: take_texts(bytes)?,
+            at: take_texts(bytes)?.pop(),
+        })
+    }
+
     /// The error that ends a run under [`OnBadRow::Fail`].
     pub(crate) fn into_error(self) -> Error {
         let Reject { window, source, row, line, customer_id, reason, column, value, at, .. } = self;
@@ -136,6 +187,27 @@ impl Reject {
         let error = Error::data(what);
         if window.is_some() { error } else { error.input(source).row(row).line(line) }
     }
+}
+
+/// Any number of texts: each after a one, and a zero at the end.
+fn put_texts<'a>(texts: impl IntoIterator<Item = &'a String>, out: &mut Vec<u8>) {
+    for text in texts {
+        out.push(1);
+        put_text(text.as_bytes(), out);
+    }
+    out.push(0);
+}
+
+fn take_texts(bytes: &mut &[u8]) -> Option<Vec<String>> {
+    let mut texts = Vec::new();
+    while take_bytes(bytes)? != [0] {
+        texts.push(take_string(bytes)?);
+    }
+    Some(texts)
+}
+
+fn take_string(bytes: &mut &[u8]) -> Option<String> {
+    String::from_utf8(take_text(bytes)?.into_owned()).ok()
 }
 
 /// What a user of a run can do about a bad row.
@@ -153,4 +225,81 @@ fn shortened(value: &str) -> String {
 /// How a timestamp at fault is shown.
 pub(crate) fn shown_timestamp(timestamp: i64) -> String {
     if timestamp == i64::MIN { String::new() } else { format_timestamp(timestamp) }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn text() -> impl Strategy<Value = String> {
+        prop_oneof!["[ab\0\u{1}]{0,3}", "[é客\u{10ffff}]{0,2}"]
+    }
+
+    fn reject() -> impl Strategy<Value = Reject> {
+        let number = || prop_oneof![0..3u64, any::<u64>()];
+        let place = (prop::option::of(text()), text(), number(), prop::option::of(number()), text());
+        let why =
+            (prop::sample::select(Reason::ALL.to_vec()), text(), text(), prop::collection::vec(text(), 0..3), prop::option::of(text()));
+        (place, why).prop_map(|((window, source, row, line, customer_id), (reason, column, value, fields, at))| Reject {
+            window,
+            source,
+            row,
+            line,
+            customer_id,
+            reason,
+            column,
+            value,
+            fields,
+            at,
+        })
+    }
+
+    fn record(reject: &Reject) -> Vec<u8> {
+        let mut out = Vec::new();
+        reject.write(&mut out);
+        out
+    }
+
+    proptest! {
+        #[test]
+        fn records_sort_and_come_back(a in reject(), b in reject()) {
+            prop_assert_eq!(record(&a).cmp(&record(&b)), a.cmp(&b));
+            prop_assert_eq!(Reject::read(&record(&a)), Some(a));
+        }
+
+        /// Rejects that differ in one field only.
+        #[test]
+        fn every_field_counts(a in reject(), b in reject(), field in 0..10usize) {
+            let mut c = a.clone();
+            match field {
+                0 => c.window = b.window,
+                1 => c.source = b.source,
+                2 => c.row = b.row,
+                3 => c.line = b.line,
+                4 => c.customer_id = b.customer_id,
+                5 => c.reason = b.reason,
+                6 => c.column = b.column,
+                7 => c.value = b.value,
+                8 => c.fields = b.fields,
+                _ => c.at = b.at,
+            }
+            prop_assert_eq!(record(&a).cmp(&record(&c)), a.cmp(&c));
+        }
+
+        #[test]
+        fn foreign_bytes_are_an_answer(reject in reject(), at in any::<prop::sample::Index>(), to in any::<u8>()) {
+            let mut record = record(&reject);
+            let at = at.index(record.len());
+            let _ = Reject::read(&record[..at]);
+            record[at] = to;
+            let _ = Reject::read(&record);
+        }
+    }
+
+    #[test]
+    fn reasons_are_in_order() {
+        assert!(Reason::ALL.iter().zip(0..).all(|(&reason, at)| reason as usize == at));
+    }
 }

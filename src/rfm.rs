@@ -419,7 +419,7 @@ pub fn calculate_rfm(periods: &[PeriodAggregation], observation_end: NaiveDateTi
         let (folded, mut states) = (Folded::new(state, &mut Room::default()), States::default());
         for customers in folded.pieces(FRAME_CUSTOMERS) {
             folded.fill(customers, &mut states);
-            finalizer.fill(&states, &mut block, Some(&mut |reject| least = least.take().into_iter().chain([reject]).min()));
+            finalizer.fill(&states, &mut block, Some(&mut |_, reject| least = least.take().into_iter().chain([reject]).min()));
             block.set_ids(&states);
             metrics.extend(metrics_of(&block, observation_end));
         }

@@ -12,7 +12,7 @@ use crate::calendar::{Window, iso};
 use crate::error::{Error, Result};
 use crate::lens::comparison::Change;
 use crate::lens::single_period::Lens1Metrics;
-use crate::reject::{Reason, Reject};
+use crate::reject::Reason;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -77,6 +77,9 @@ pub struct ComparisonReport {
     pub lens2: Change,
 }
 
+/// How many customers were left out, by the window's place, then by reason.
+pub(crate) type LeftOut = BTreeMap<u32, BTreeMap<Reason, u64>>;
+
 impl Report {
     pub(crate) fn new(
         input: InputSummary,
@@ -84,26 +87,21 @@ impl Report {
         lens1: Vec<Lens1Metrics>,
         lens2: Vec<Change>,
         warnings: Vec<String>,
-        left_out: &[Reject],
+        mut left_out: LeftOut,
     ) -> Self {
-        let mut customers_rejected: BTreeMap<&str, BTreeMap<Reason, u64>> = BTreeMap::new();
-        for reject in left_out {
-            let window = reject.window.as_deref().unwrap_or_default();
-            *customers_rejected.entry(window).or_default().entry(reject.reason).or_default() += 1;
-        }
-        let mut window = |(w, lens1): (&Window, Lens1Metrics)| WindowReport {
+        let mut window = |((at, w), lens1): ((u32, &Window), Lens1Metrics)| WindowReport {
             name: w.name.clone(),
             start: w.start,
             end: w.end,
             observation_end: w.observation_end,
             lens1,
-            customers_rejected: customers_rejected.remove(w.name.as_str()).unwrap_or_default(),
+            customers_rejected: left_out.remove(&at).unwrap_or_default(),
         };
         let pair = |(pair, lens2): (&[Window], Change)| ComparisonReport { from: pair[0].name.clone(), to: pair[1].name.clone(), lens2 };
         Report {
             lensflow: env!("CARGO_PKG_VERSION").to_owned(),
             input,
-            windows: windows.iter().zip(lens1).map(&mut window).collect(),
+            windows: (0..).zip(windows).zip(lens1).map(&mut window).collect(),
             comparisons: windows.windows(2).zip(lens2).map(pair).collect(),
             warnings,
         }

@@ -3,6 +3,7 @@
 //! What repeats (a window's name and end, a score) is built as a dictionary, which Parquet takes as it is; [`plain`] turns such a batch
 //! into one of the declared schema. Which rows go into which batch is [`stream`](super::stream)'s business.
 
+use super::stream::BATCH;
 use crate::calendar::Window;
 use crate::error::{Error, Result};
 use crate::finalize::Block;
@@ -10,9 +11,10 @@ use crate::lens::comparison::{Status, migrations};
 use crate::reject::Reject;
 use crate::route::rows::{INLINE, long_view, parts};
 use crate::source::Column;
+use arrow::array::builder::{StringBuilder, UInt64Builder};
 use arrow::array::{
-    Array, ArrayRef, Decimal128Array, DictionaryArray, Int32Array, Int64Array, RecordBatch, StringArray, StringViewArray,
-    TimestampMicrosecondArray, UInt8Array, UInt16Array, UInt64Array,
+    Array, ArrayRef, Decimal128Array, DictionaryArray, Int32Array, Int64Array, RecordBatch, StringViewArray, TimestampMicrosecondArray,
+    UInt8Array, UInt16Array,
 };
 use arrow::buffer::Buffer;
 use arrow::compute::cast;
@@ -21,8 +23,6 @@ use arrow::error::ArrowError;
 use std::ops::Range;
 use std::sync::Arc;
 
-/// Rejects in a batch.
-const BATCH: usize = 8_192;
 /// Amounts fit 18 digits, which Parquet keeps in 64 bits.
 const MONEY: DataType = DataType::Decimal128(18, 2);
 const TIME: DataType = DataType::Timestamp(TimeUnit::Microsecond, None);
@@ -294,25 +294,34 @@ impl Rows for Migrations {
     }
 }
 
-/// Rejects, some at a time.
-pub(crate) fn reject_rows(rejects: &[Reject]) -> impl Iterator<Item = Result<RecordBatch>> {
-    rejects.chunks(BATCH).map(reject_batch)
+/// Rejects, a batch at a time.
+pub(crate) fn reject_rows(mut rejects: impl Iterator<Item = Result<Reject>>) -> impl Iterator<Item = Result<RecordBatch>> {
+    std::iter::from_fn(move || reject_batch(&mut rejects.by_ref().take(BATCH)).transpose())
 }
 
-fn reject_batch(rejects: &[Reject]) -> Result<RecordBatch> {
-    let text = |of: &dyn Fn(&Reject) -> Option<String>| -> ArrayRef {
-        Arc::new(StringArray::from_iter(rejects.iter().map(|r| of(r).filter(|t| !t.is_empty()))))
-    };
-    let mut columns: Vec<ArrayRef> = vec![
-        text(&|r| Some(r.source.clone())),
-        Arc::new(UInt64Array::from_iter(rejects.iter().map(|r| (r.row > 0).then_some(r.row)))),
-        Arc::new(UInt64Array::from_iter(rejects.iter().map(|r| r.line))),
-        text(&|r| r.window.clone()),
-        text(&|r| Some(r.reason.name().to_owned())),
-        text(&|r| Some(r.column.clone())),
-        text(&|r| Some(r.value.clone())),
-        text(&|r| Some(r.customer_id.clone())),
-    ];
-    columns.extend((1..Column::ALL.len()).map(|at| text(&|r| r.fields.get(at).cloned())));
-    as_batch(reject_schema(), columns)
+/// A batch of all of these; none of none.
+fn reject_batch(rejects: &mut dyn Iterator<Item = Result<Reject>>) -> Result<Option<RecordBatch>> {
+    let (mut row, mut line) = (UInt64Builder::new(), UInt64Builder::new());
+    // By their place among the columns; those of the numbers stay empty.
+    let mut texts: Vec<StringBuilder> = reject_schema().fields().iter().map(|_| StringBuilder::new()).collect();
+    let mut filled = false;
+    for reject in rejects {
+        let Reject { window, source, row: number, line: at, customer_id, reason, column, value, fields, .. } = reject?;
+        filled = true;
+        row.append_option((number > 0).then_some(number));
+        line.append_option(at);
+        let before =
+            [(0, &*source), (3, window.as_deref().unwrap_or_default()), (4, reason.name()), (5, &column), (6, &value), (7, &customer_id)];
+        let fields = (1..Column::ALL.len()).map(|at| (7 + at, fields.get(at).map_or("", |field| field)));
+        for (at, text) in before.into_iter().chain(fields) {
+            texts[at].append_option((!text.is_empty()).then_some(text));
+        }
+    }
+    if !filled {
+        return Ok(None);
+    }
+    let mut columns: Vec<ArrayRef> = texts.iter_mut().map(|text| Arc::new(text.finish()) as _).collect();
+    columns[1] = Arc::new(row.finish());
+    columns[2] = Arc::new(line.finish());
+    as_batch(reject_schema(), columns).map(Some)
 }

@@ -21,6 +21,7 @@ use crate::money::Amount;
 use crate::reject::{OnBadRow, REJECT_HELP, Reason, Reject, shown_timestamp};
 use crate::source::{Bad, Column, NO_TIMESTAMP, PeriodBatch};
 use crate::spec::Spec;
+use crate::spill::Sorter;
 use crate::stats::Stats;
 use amounts::Amounts;
 use arrow::array::Array;
@@ -31,10 +32,8 @@ use std::sync::{Arc, Mutex};
 /// What the routers of a run share.
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
-    /// Whether rejects are only counted.
-    pub(crate) forget_rejects: bool,
-    /// Rows left out so far.
-    pub(crate) rejects: Mutex<Vec<Reject>>,
+    /// Takes the rows left out, where they are not only counted.
+    pub(crate) rejects: Option<Arc<Sorter>>,
     /// The least and the greatest window key of the rows accepted so far.
     pub(crate) keys: Mutex<Option<(u32, u32)>>,
 }
@@ -184,12 +183,8 @@ impl Router {
             return Err(reject.into_error().help(REJECT_HELP).stage(Stage::Route));
         }
         self.stats.count_reject(reject.reason);
-        if !self.ledger.forget_rejects
-            && let Ok(mut rejects) = self.ledger.rejects.lock()
-        {
-            rejects.push(reject);
-        }
-        Ok(())
+        let kept = self.ledger.rejects.as_ref().map(|rejects| rejects.desk().push(|out| reject.write(out)));
+        kept.unwrap_or(Ok(())).map_err(|e| e.stage(Stage::Route))
     }
 
     /// Hands over what is left. Rows routed later come with the next flush.

@@ -22,7 +22,7 @@ const FRAME_ENTRIES: usize = 1 << 22;
 const MAGIC: [u8; 4] = *b"LFRN";
 const VERSION: u16 = 1;
 const HEADER: usize = 24;
-const CHECKSUM: usize = 8;
+pub(super) const CHECKSUM: usize = 8;
 /// Short ids are copied this many bytes at a time, whatever their length.
 const WINDOW: usize = 16;
 const SECRETS: RapidSecrets = RapidSecrets::seed_cpp(0x4c46_524e);
@@ -88,9 +88,26 @@ pub(crate) fn encode(states: &States, customers: Range<usize>, out: &mut Vec<u8>
         return Err(Error::internal("a customer is too large to be spilled"));
     };
     out[at + HEADER - 4..at + HEADER].copy_from_slice(&payload.to_le_bytes());
+    seal(out, at);
+    Ok(())
+}
+
+/// Appends the checksum of a frame that begins at a place and ends here.
+pub(super) fn seal(out: &mut Vec<u8>, at: usize) {
     let checksum = rapidhash_v3_seeded(&out[at..], &SECRETS);
     out.extend_from_slice(&checksum.to_le_bytes());
-    Ok(())
+}
+
+/// A frame without its checksum; nothing when that does not fit.
+pub(super) fn unsealed(frame: &[u8]) -> Option<&[u8]> {
+    let (body, checksum) = frame.split_at_checked(frame.len().checked_sub(CHECKSUM)?)?;
+    (rapidhash_v3_seeded(body, &SECRETS).to_le_bytes() == checksum).then_some(body)
+}
+
+/// What was read back is not a frame, or not the one that was written.
+pub(super) fn damaged() -> Error {
+    Error::data("a spilled run is damaged: what was read back is not what was written")
+        .help("look for faults of the disk or the memory, or give another folder with --spill-dir")
 }
 
 fn encode_ids(states: &States, customers: Range<usize>, out: &mut Vec<u8>) {
@@ -122,17 +139,12 @@ pub(crate) fn decode(frame: &[u8], states: &mut States) -> Result<()> {
     states.clear();
     read(frame, states).ok_or_else(|| {
         states.clear();
-        Error::data("a spilled run is damaged: what was read back is not what was written")
-            .help("look for faults of the disk or the memory, or give another folder with --spill-dir")
+        damaged()
     })
 }
 
 fn read(frame: &[u8], states: &mut States) -> Option<()> {
-    let (body, checksum) = frame.split_at_checked(frame.len().checked_sub(CHECKSUM)?)?;
-    if rapidhash_v3_seeded(body, &SECRETS).to_le_bytes() != checksum {
-        return None;
-    }
-    let mut bytes = body;
+    let mut bytes = unsealed(frame)?;
     if take(&mut bytes, 4)? != MAGIC || take(&mut bytes, 2)? != VERSION.to_le_bytes() || take(&mut bytes, 2)? != [0; 2] {
         return None;
     }
@@ -250,7 +262,9 @@ mod tests {
 
     /// The bytes with a checksum that fits them.
     fn sealed(body: &[u8]) -> Vec<u8> {
-        [body, &rapidhash_v3_seeded(body, &SECRETS).to_le_bytes()].concat()
+        let mut frame = body.to_vec();
+        seal(&mut frame, 0);
+        frame
     }
 
     proptest! {

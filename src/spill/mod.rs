@@ -16,11 +16,12 @@
 //! | `pack`, `frame` | what their bytes are; `FORMAT.md` draws them |
 //! | `run` | a partition's frames in order, written once and read once |
 //! | `merge`, `gather` | many sorted streams → one |
+//! | `sorter`, `sorted`, `record` | rejects, which are wanted sorted: the same store, frames of their own |
 //!
-//! When to spill, and what, is for the accumulator. Errors carry no stage: whoever spills or reads knows which one it is.
+//! When to spill states, and which, is for the accumulator. Errors carry no stage: whoever spills or reads knows which one it is.
 //!
-//! Invariants: a run ascends by hash and id; what is read back is what was written, or an error; a run that ends, however it ends, leaves
-//! nothing on the disk, but for a killed one, whose folder the next process with a run sweeps away.
+//! Invariants: a run ascends, of states by hash and id; what is read back is what was written, or an error; a run that ends, however it
+//! ends, leaves nothing on the disk, but for a killed one, whose folder the next process with a run sweeps away.
 
 mod budget;
 mod disk;
@@ -31,7 +32,10 @@ mod memory;
 mod merge;
 mod pack;
 mod plan;
+pub(crate) mod record;
 mod run;
+mod sorted;
+mod sorter;
 mod store;
 
 pub use budget::{Budget, Reservation};
@@ -41,6 +45,8 @@ pub use memory::{available, default_limit, parse_size, peak_rss, rss};
 pub(crate) use merge::{Held, Sorted, merge};
 pub(crate) use plan::Plan;
 pub(crate) use run::{Run, RunWriter};
+pub(crate) use sorted::Records;
+pub(crate) use sorter::{Sorter, Sorting};
 pub use store::{Counters, Faulty, Memory, Place, RunStore, Tiered};
 
 #[cfg(test)]

@@ -36,6 +36,8 @@ pub(crate) struct Plan {
     pub(crate) histogram_values: usize,
     /// Memory for the frames that one merge reads at a time.
     pub(crate) merge_memory: u64,
+    /// Memory for rejects that are to be sorted, and once more for those that were.
+    pub(crate) reject_memory: u64,
     /// Row groups that are encoded at the same time.
     pub(crate) groups: usize,
 }
@@ -69,14 +71,16 @@ impl Plan {
             waiting_rows: at_most(8 * PARTITIONS as u64 * row, 64, 4_096),
             histogram_values: at_most(16 * BYTES_PER_VALUE, 1 << 12, 1 << 22),
             merge_memory: (limit / 32 / count).clamp(MIB, 64 * MIB),
+            reject_memory: (limit / 64).clamp(MIB, 64 * MIB),
             groups: at_most(4 * BYTES_PER_GROUP, 1, workers),
         })
     }
 
-    /// The same with so many bytes for states, and no more than that for a buffer or a merge.
+    /// The same with so many bytes for states, and no more than that for a buffer, a merge or rejects.
     pub(crate) fn with_state_budget(self, bytes: u64) -> Self {
         let rows = (bytes / ROW as u64).clamp(1, self.rows_per_buffer as u64);
-        Plan { budget: Budget::new(bytes), rows_per_buffer: rows as usize, merge_memory: self.merge_memory.min(bytes), ..self }
+        let (merge_memory, reject_memory) = (self.merge_memory.min(bytes), self.reject_memory.min(bytes));
+        Plan { budget: Budget::new(bytes), rows_per_buffer: rows as usize, merge_memory, reject_memory, ..self }
     }
 }
 
@@ -101,6 +105,7 @@ mod tests {
             assert!(plan.budget.limit() >= last.budget.limit() && plan.budget.limit() < mib * MIB);
             assert!(plan.rows_per_buffer >= last.rows_per_buffer && plan.spare_buffers + 1 >= last.spare_buffers / 16);
             assert!(plan.waiting_rows >= last.waiting_rows && plan.groups >= last.groups);
+            assert!(plan.merge_memory >= last.merge_memory && plan.reject_memory >= last.reject_memory);
             last = plan;
         }
         assert!(last.groups == 2 && last.rows_per_buffer == 128 && last.waiting_rows == 4_096);
