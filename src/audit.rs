@@ -2,18 +2,18 @@
 
 use crate::calendar::Window;
 use crate::error::{Error, Result, Stage};
-use crate::pieces::{Pieces, Span, Workspace, share_out};
+use crate::pieces::{Pieces, Span};
+use crate::reduce::Resources;
 use crate::reject::Reject;
 use crate::report::Report;
 use crate::report::rows::{Migrations, Rfm, Rows, reject_rows};
 use crate::report::stream::{Batches, Ordered, Sorted, Stream};
 use crate::report::table::TableWriter;
 use crate::rfm::with_pool;
-use crate::spill::Records;
+use crate::spill::{Records, Sorting};
 use arrow::array::RecordBatch;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// The order of rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -22,7 +22,8 @@ pub enum Order {
     /// By the hash of the id, then id, then window: fixed by the rows alone, and free.
     #[default]
     Engine,
-    /// By window, then by `customer_id` as bytes.
+    /// By window, then by `customer_id` as bytes. All rows are sorted before the first comes, in the memory of the run; those that do
+    /// not fit go to its spill folder.
     Sorted,
 }
 
@@ -33,26 +34,24 @@ pub struct Audit<A = ()> {
     pub report: Report,
     /// The answer of the caller's own lens.
     pub custom: A,
-    pieces: Pieces,
+    making: Making,
     /// Sorted, where they were kept.
     rejects: Option<Arc<Records>>,
-    threads: usize,
 }
 
-/// Where the id is among the columns of RFM rows, and of migration rows.
-const RFM_ID: usize = 1;
-const MIGRATION_ID: usize = 2;
 /// Rows that an iterator builds at a time.
 const ROWS_AT_ONCE: usize = 1 << 16;
 
 impl<A> Audit<A> {
-    pub(crate) fn new(report: Report, pieces: Pieces, rejects: Option<Arc<Records>>, custom: A, threads: usize) -> Self {
-        Audit { report, custom, pieces, rejects, threads }
+    pub(crate) fn new(report: Report, pieces: Pieces, rejects: Option<Arc<Records>>, custom: A, memory: Resources, threads: usize) -> Self {
+        let Resources { plan, store, cancel, .. } = memory;
+        let sorting = Sorting { store, heap: plan.merge_memory, merge: plan.merge_memory * threads as u64, cancel };
+        Audit { report, custom, making: Making { pieces, sorting, threads, groups: plan.groups.min(threads) }, rejects }
     }
 
     /// The windows of the run.
     pub fn windows(&self) -> &[Window] {
-        &self.pieces.finalizer().windows
+        &self.making.pieces.finalizer().windows
     }
 
     /// Rows and customers left out, rows first, sorted; nothing of them where they were only counted. After an error there are no more.
@@ -70,10 +69,7 @@ impl<A> Audit<A> {
     /// # Errors
     /// When the rows cannot be read or sorted.
     pub fn rfm(&self, order: Order) -> Result<impl Iterator<Item = Result<RecordBatch>>> {
-        let (pieces, rows) = (&self.pieces, Rfm::new(self.windows()));
-        let declared = rows.schema();
-        let stream = with_pool(self.threads, || ordered(pieces, rows, &pieces.rows(), ROWS_AT_ONCE, order, RFM_ID))?;
-        Ok(Batches::new(stream, declared))
+        self.making.read(Rfm::new(self.windows()), order)
     }
 
     /// A row per pair of adjacent windows and customer active in either, with
@@ -82,13 +78,7 @@ impl<A> Audit<A> {
     /// # Errors
     /// When the rows cannot be read or sorted.
     pub fn migrations(&self, order: Order) -> Result<impl Iterator<Item = Result<RecordBatch>>> {
-        let (pieces, rows) = (&self.pieces, Migrations::new(self.windows()));
-        let declared = rows.schema();
-        let stream = with_pool(self.threads, || {
-            let counts = count(pieces, &rows)?;
-            ordered(pieces, rows, &counts, ROWS_AT_ONCE, order, MIGRATION_ID)
-        })?;
-        Ok(Batches::new(stream, declared))
+        self.making.read(Migrations::new(self.windows()), order)
     }
 
     /// Writes [`rfm`](Audit::rfm) to a table, with as many threads as the run had.
@@ -96,8 +86,7 @@ impl<A> Audit<A> {
     /// # Errors
     /// When the rows cannot be written.
     pub fn write_rfm(&self, table: &mut TableWriter, order: Order) -> Result<()> {
-        let (pieces, rows) = (&self.pieces, Rfm::new(self.windows()));
-        with_pool(self.threads, || table.write_stream(&mut ordered(pieces, rows, &pieces.rows(), table.rows_per_part(), order, RFM_ID)?))
+        self.making.write(Rfm::new(self.windows()), table, order)
     }
 
     /// Writes [`migrations`](Audit::migrations) to a table, likewise.
@@ -105,11 +94,7 @@ impl<A> Audit<A> {
     /// # Errors
     /// When the rows cannot be written.
     pub fn write_migrations(&self, table: &mut TableWriter, order: Order) -> Result<()> {
-        let (pieces, rows) = (&self.pieces, Migrations::new(self.windows()));
-        with_pool(self.threads, || {
-            let counts = count(pieces, &rows)?;
-            table.write_stream(&mut ordered(pieces, rows, &counts, table.rows_per_part(), order, MIGRATION_ID)?)
-        })
+        self.making.write(Migrations::new(self.windows()), table, order)
     }
 
     /// The rows and customers left out, with [`reject_schema`](crate::report::rows::reject_schema).
@@ -118,21 +103,38 @@ impl<A> Audit<A> {
     }
 }
 
-/// A stream of rows, given how many each piece has. Sorting takes the column number `id` for the id.
-fn ordered<'a, R: Rows>(pieces: &'a Pieces, rows: R, counts: &[usize], per_part: usize, order: Order, id: usize) -> Result<Ordered<'a, R>> {
-    let stream = Stream::new(pieces, rows, (), Span::cut(counts, per_part));
-    match order {
-        Order::Engine => Ok(Ordered::Engine(stream)),
-        Order::Sorted => Sorted::new(stream, id).map(Ordered::Sorted),
-    }
+/// What rows are made of, and with.
+#[derive(Debug)]
+struct Making {
+    pieces: Pieces,
+    sorting: Sorting,
+    threads: usize,
+    /// Row groups that are encoded at the same time.
+    groups: usize,
 }
 
-/// How many rows of a kind each piece has: a pass of its own.
-fn count(pieces: &Pieces, rows: &impl Rows) -> Result<Vec<usize>> {
-    let counts: Vec<AtomicUsize> = (0..pieces.len()).map(|_| AtomicUsize::new(0)).collect();
-    share_out(counts.len(), Workspace::default, |workspace, at| {
-        counts[at].store(rows.count(pieces.block(at, workspace)?), Ordering::Relaxed);
-        Ok(())
-    })?;
-    Ok(counts.into_iter().map(AtomicUsize::into_inner).collect())
+impl Making {
+    fn read<R: Rows + Send>(&self, rows: R, order: Order) -> Result<impl Iterator<Item = Result<RecordBatch>>> {
+        let (declared, at_stage) = (rows.schema(), |e: Error| e.stage(Stage::Report));
+        let stream = with_pool(self.threads, || self.stream(rows, ROWS_AT_ONCE, order)).map_err(at_stage)?;
+        Ok(Batches::new(stream, declared).map(move |batch| batch.map_err(at_stage)))
+    }
+
+    fn write<R: Rows + Send>(&self, rows: R, table: &mut TableWriter, order: Order) -> Result<()> {
+        let written = with_pool(self.threads, || {
+            let mut stream = self.stream(rows, table.rows_per_part(), order)?;
+            table.write_stream_with(&mut stream, self.groups)
+        });
+        written.map_err(|e| e.stage(Stage::Report))
+    }
+
+    fn stream<R: Rows>(&self, rows: R, per_part: usize, order: Order) -> Result<Ordered<'_, R>> {
+        Ok(match order {
+            Order::Engine => {
+                let spans = Span::cut(&rows.counts(&self.pieces)?, per_part);
+                Ordered::Engine(Stream::new(&self.pieces, rows, (), spans))
+            }
+            Order::Sorted => Ordered::Sorted(Box::new(Sorted::new(&self.pieces, rows, self.sorting.clone())?)),
+        })
+    }
 }

@@ -111,6 +111,16 @@ impl Pieces {
     pub(crate) fn rows(&self) -> Vec<usize> {
         self.pieces.iter().map(|piece| piece.rows).collect()
     }
+
+    /// Something else of each piece that its block tells: a pass of its own.
+    pub(crate) fn count(&self, of: impl Fn(&Block) -> usize + Sync) -> Result<Vec<usize>> {
+        let counts: Vec<AtomicUsize> = (0..self.len()).map(|_| AtomicUsize::new(0)).collect();
+        share_out(counts.len(), Workspace::default, |workspace, at| {
+            counts[at].store(of(self.block(at, workspace)?), Ordering::Relaxed);
+            Ok(())
+        })?;
+        Ok(counts.into_iter().map(AtomicUsize::into_inner).collect())
+    }
 }
 
 impl Drop for Pieces {

@@ -407,6 +407,6 @@ impl<L: Lens> Pipeline<L> {
         let report = Report::new(input, windows, reduced.lens1, reduced.lens2, reduced.warnings, reduced.left_out);
         stats.enter(Stage::Report);
         unfinished.0 = None;
-        Ok(Audit::new(report, reduced.pieces, rejects, reduced.custom, threads))
+        Ok(Audit::new(report, reduced.pieces, rejects, reduced.custom, resources, threads))
     }
 }

@@ -42,7 +42,7 @@ pub struct Snapshot {
     pub partitions_finished: u64,
     /// Bytes written to the spill folder.
     pub bytes_spilled: u64,
-    /// Runs spilled: sorted states of one partition, or sorted rejects.
+    /// Runs spilled: sorted states of one partition, sorted rows, or sorted rejects.
     pub runs: u64,
     /// The most bytes that states took up at once, by the run's own account.
     pub peak_reserved: u64,

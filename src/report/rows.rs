@@ -2,16 +2,21 @@
 //!
 //! What repeats (a window's name and end, a score) is built as a dictionary, which Parquet takes as it is; [`plain`] turns such a batch
 //! into one of the declared schema. Which rows go into which batch is [`stream`](super::stream)'s business.
+//!
+//! To be sorted, rows become records (`spill/FORMAT.md` draws them), and these become batches.
 
 use super::stream::BATCH;
 use crate::calendar::Window;
 use crate::error::{Error, Result};
 use crate::finalize::Block;
 use crate::lens::comparison::{Status, migrations};
+use crate::pieces::Pieces;
 use crate::reject::Reject;
 use crate::route::rows::{INLINE, long_view, parts};
 use crate::source::Column;
-use arrow::array::builder::{StringBuilder, UInt64Builder};
+use crate::spill::Desk;
+use crate::spill::record::{put_number, put_signed, put_text, take_bytes, take_number, take_signed, take_text};
+use arrow::array::builder::{StringBuilder, UInt64Builder, make_view};
 use arrow::array::{
     Array, ArrayRef, Decimal128Array, DictionaryArray, Int32Array, Int64Array, RecordBatch, StringViewArray, TimestampMicrosecondArray,
     UInt8Array, UInt16Array,
@@ -120,6 +125,13 @@ impl Ids {
         }
     }
 
+    fn push_bytes(&mut self, id: &[u8]) {
+        self.views.push(make_view(id, 0, self.long.len() as u32));
+        if id.len() > INLINE {
+            self.long.extend_from_slice(id);
+        }
+    }
+
     fn take(&mut self) -> Result<ArrayRef> {
         let blocks = if self.long.is_empty() { Vec::new() } else { vec![Buffer::from_vec(std::mem::take(&mut self.long))] };
         let array = StringViewArray::try_new(std::mem::take(&mut self.views).into(), blocks, None);
@@ -135,11 +147,17 @@ pub(crate) trait Rows: Sync {
     /// The declared schema.
     fn schema(&self) -> SchemaRef;
 
-    /// How many rows a block has.
-    fn count(&self, block: &Block) -> usize;
+    /// How many rows each piece has.
+    fn counts(&self, pieces: &Pieces) -> Result<Vec<usize>>;
 
     /// Appends some of the block's rows.
     fn append(&self, block: &Block, rows: Range<usize>, columns: &mut Self::Columns);
+
+    /// Puts all of the block's rows in to be sorted: by window or pair, then by id as bytes.
+    fn sort(&self, block: &Block, desk: &mut Desk<'_>) -> Result<()>;
+
+    /// Appends the row of a record; nothing when it is none of these.
+    fn read(&self, record: &[u8], columns: &mut Self::Columns) -> Option<()>;
 
     /// The batch; the columns are empty again. What repeats may be in dictionaries.
     fn take(&self, columns: &mut Self::Columns) -> Result<RecordBatch>;
@@ -156,9 +174,24 @@ pub(crate) struct Rfm {
 /// A score has one digit, not 0.
 const DIGITS: u16 = 9;
 
+/// Three scores as one number, by which they are in the dictionary.
+fn joined(&[r, f, m]: &[u8; 3]) -> u16 {
+    (u16::from(r - 1) * DIGITS + u16::from(f - 1)) * DIGITS + u16::from(m - 1)
+}
+
+/// One of them: recency is at power 2, frequency at 1.
+fn digit(score: u16, power: u32) -> u16 {
+    score / DIGITS.pow(power) % DIGITS + 1
+}
+
+/// What a record of a customer's row begins with, and is sorted by.
+fn put_key(window: u16, block: &Block, customer: u32, out: &mut Vec<u8>) {
+    out.extend_from_slice(&window.to_be_bytes());
+    put_text(block.ids().id(customer as usize, &mut [0; 16]), out);
+}
+
 impl Rfm {
     pub(crate) fn new(windows: &[Window]) -> Self {
-        let digit = |score: u16, power: u32| score / DIGITS.pow(power) % DIGITS + 1;
         let score = |score| format!("{}{}{}", digit(score, 2), digit(score, 1), digit(score, 0));
         Rfm {
             names: texts(windows.iter().map(|w| w.name.clone())),
@@ -188,8 +221,8 @@ impl Rows for Rfm {
         rfm_schema()
     }
 
-    fn count(&self, block: &Block) -> usize {
-        block.len()
+    fn counts(&self, pieces: &Pieces) -> Result<Vec<usize>> {
+        Ok(pieces.rows())
     }
 
     fn append(&self, block: &Block, rows: Range<usize>, columns: &mut RfmColumns) {
@@ -204,8 +237,36 @@ impl Rows for Rfm {
         for (at, column) in columns.scores.iter_mut().enumerate() {
             column.extend(scores.iter().map(|score| score[at]));
         }
-        let joined = |&[r, f, m]: &[u8; 3]| (u16::from(r - 1) * DIGITS + u16::from(f - 1)) * DIGITS + u16::from(m - 1);
         columns.score.extend(scores.iter().map(joined));
+    }
+
+    fn sort(&self, block: &Block, desk: &mut Desk<'_>) -> Result<()> {
+        (0..block.len()).try_for_each(|row| {
+            desk.push(|out| {
+                put_key(block.window[row] as u16, block, block.customer[row], out);
+                put_signed(block.recency_days[row].into(), out);
+                put_signed(block.frequency[row], out);
+                put_signed(block.monetary[row], out);
+                put_signed(block.total_spend[row], out);
+                put_signed(block.observation_start[row], out);
+                put_number(joined(&block.scores[row]).into(), out);
+            })
+        })
+    }
+
+    fn read(&self, mut record: &[u8], columns: &mut RfmColumns) -> Option<()> {
+        let bytes = &mut record;
+        columns.windows.push(u16::from_be_bytes(take_bytes(bytes)?));
+        columns.ids.push_bytes(&take_text(bytes)?);
+        columns.recency.push(take_signed(bytes)?.try_into().ok()?);
+        columns.frequency.push(take_signed(bytes)?);
+        columns.monetary.push(take_signed(bytes)?);
+        columns.spend.push(take_signed(bytes)?);
+        columns.starts.push(take_signed(bytes)?);
+        let score = take_number(bytes)? as u16;
+        columns.score.push(score);
+        columns.scores.iter_mut().zip([2, 1, 0]).for_each(|(column, power)| column.push(digit(score, power) as u8));
+        Some(())
     }
 
     fn take(&self, columns: &mut RfmColumns) -> Result<RecordBatch> {
@@ -264,10 +325,12 @@ impl Rows for Migrations {
         migration_schema()
     }
 
-    fn count(&self, block: &Block) -> usize {
-        let mut count = 0;
-        migrations(block, &self.starts, |_, _, _| count += 1);
-        count
+    fn counts(&self, pieces: &Pieces) -> Result<Vec<usize>> {
+        pieces.count(|block| {
+            let mut count = 0;
+            migrations(block, &self.starts, |_, _, _| count += 1);
+            count
+        })
     }
 
     fn append(&self, block: &Block, rows: Range<usize>, columns: &mut MigrationColumns) {
@@ -280,6 +343,28 @@ impl Rows for Migrations {
             }
             row += 1;
         });
+    }
+
+    fn sort(&self, block: &Block, desk: &mut Desk<'_>) -> Result<()> {
+        let mut taken = Ok(());
+        migrations(block, &self.starts, |customer, first, status| {
+            if taken.is_ok() {
+                taken = desk.push(|out| {
+                    put_key(first as u16, block, customer, out);
+                    out.push(status as u8);
+                });
+            }
+        });
+        taken
+    }
+
+    fn read(&self, mut record: &[u8], columns: &mut MigrationColumns) -> Option<()> {
+        let bytes = &mut record;
+        columns.from.push(u16::from_be_bytes(take_bytes(bytes)?));
+        columns.ids.push_bytes(&take_text(bytes)?);
+        let [status] = take_bytes(bytes)?;
+        columns.statuses.push(status.into());
+        Some(())
     }
 
     fn take(&self, columns: &mut MigrationColumns) -> Result<RecordBatch> {

@@ -1,17 +1,17 @@
 //! Streams of rows: which rows of which blocks go into which batch. Batches begin and end where the rows alone say.
 //!
 //! A stream makes a pass over the [`Pieces`]: blocks are made, scored, turned into batches and forgotten, on any thread, in parts that
-//! come in order. Who wants to see the blocks on the way gives a lens; whoever wants the rows sorted pays with memory for all of them.
+//! come in order. Who wants to see the blocks on the way gives a lens. Whoever wants the rows [`Sorted`] has them all sorted before the
+//! first comes.
 
 use super::rows::{Rows, plain};
 use super::table::RowStream;
 use crate::error::{Error, Result};
 use crate::lens::Lens;
 use crate::merge::Merge;
-use crate::pieces::{Pieces, Span, Workspace};
-use arrow::array::{AsArray, RecordBatch, StringViewArray};
-use arrow::compute::interleave_record_batch;
-use rayon::prelude::*;
+use crate::pieces::{Pieces, Span, Workspace, share_out};
+use crate::spill::{Merged, Sorter, Sorting};
+use arrow::array::RecordBatch;
 use std::collections::VecDeque;
 use std::sync::Mutex;
 
@@ -63,8 +63,8 @@ impl<'a, R: Rows, L: Lens> Stream<'a, R, L> {
 impl<R: Rows, L: Lens> RowStream for Stream<'_, R, L> {
     type Part = Span;
 
-    fn next_part(&mut self) -> Option<Span> {
-        self.spans.next()
+    fn next_part(&mut self) -> Result<Option<Span>> {
+        Ok(self.spans.next())
     }
 
     fn build(&self, span: &Span, sink: &mut dyn FnMut(RecordBatch) -> Result<()>) -> Result<()> {
@@ -97,67 +97,72 @@ impl<R: Rows, L: Lens> RowStream for Stream<'_, R, L> {
 }
 
 /// Rows of one kind by window (of migrations, by pair), then by id as bytes.
-pub(crate) struct Sorted {
-    batches: Vec<RecordBatch>,
-    /// Batch and row.
-    order: Vec<(u32, u32)>,
-    next: usize,
+///
+/// Every thread puts the rows of its blocks into a [`Sorter`]; what comes out of it is merged by whoever asks for the next part, and
+/// turned into batches on any thread.
+///
+/// Memory: the pieces stay where they are, and may hold all of the budget. While rows are sorted nothing else goes on, so each thread
+/// sorts in what it merged partitions with, which the budget does not count; then one merge reads in what all threads had for theirs,
+/// beside the row groups that are encoded. Sorted rows stay in memory as far as the pieces have left room in the budget. Several streams
+/// at the same time share that room, but each sorts and merges in memory of its own.
+pub(crate) struct Sorted<R: Rows> {
+    rows: R,
+    merged: Merged,
+    /// Bytes of the last part.
+    expected: usize,
+    /// Columns that nobody is filling.
+    idle: Mutex<Vec<R::Columns>>,
 }
 
-/// Rows of a part of [`Sorted`].
-const SORTED_PART: usize = 8 * BATCH;
+/// The rows of a batch as records, one after the other.
+pub(crate) struct SortedPart {
+    bytes: Vec<u8>,
+    ends: Vec<usize>,
+}
 
-impl Sorted {
-    /// Takes all rows of a stream, whose first column is the window and whose column number `id` is the id, and sorts them.
-    pub(crate) fn new<S: RowStream>(mut stream: S, id: usize) -> Result<Self> {
-        let parts: Vec<S::Part> = std::iter::from_fn(|| stream.next_part()).collect();
-        let built = &stream;
-        let batches: Vec<Vec<RecordBatch>> = parts.par_iter().map(|part| built.batches(part)).collect::<Result<_>>()?;
-        let batches: Vec<RecordBatch> = batches.into_iter().flatten().collect();
-        let columns = |batch: &RecordBatch| {
-            let windows = batch.column(0).as_any_dictionary_opt()?.normalized_keys();
-            Some((windows, batch.column(id).as_string_view_opt()?.clone()))
-        };
-        let columns: Option<Vec<(Vec<usize>, StringViewArray)>> = batches.iter().map(columns).collect();
-        let columns = columns.ok_or_else(|| Error::internal("rows without window or id"))?;
-        // The window and the first eight bytes decide most comparisons.
-        let keys = |(b, (windows, ids)): (usize, &(Vec<usize>, StringViewArray))| {
-            let key = |row: usize| {
-                let id = ids.value(row).as_bytes();
-                let mut prefix = [0; 8];
-                let n = id.len().min(8);
-                prefix[..n].copy_from_slice(&id[..n]);
-                (windows[row] as u32, u64::from_be_bytes(prefix), (b as u32, row as u32))
-            };
-            (0..windows.len()).map(key).collect::<Vec<_>>()
-        };
-        let mut keys: Vec<(u32, u64, (u32, u32))> = columns.par_iter().enumerate().flat_map_iter(keys).collect();
-        let id = |(b, row): (u32, u32)| columns[b as usize].1.value(row as usize);
-        keys.par_sort_unstable_by(|a, b| (a.0, a.1).cmp(&(b.0, b.1)).then_with(|| id(a.2).cmp(id(b.2))));
-        let order = keys.into_iter().map(|(_, _, at)| at).collect();
-        Ok(Sorted { batches, order, next: 0 })
+impl<R: Rows> Sorted<R> {
+    /// Sorts all rows of the pieces, on the threads of the current pool.
+    pub(crate) fn new(pieces: &Pieces, rows: R, sorting: Sorting) -> Result<Self> {
+        let sorter = Sorter::new(sorting);
+        let start = || (Workspace::default(), sorter.desk());
+        share_out(pieces.len(), start, |(workspace, desk), at| rows.sort(pieces.scored(at, workspace)?, desk))?;
+        let merged = sorter.finish()?.read();
+        Ok(Sorted { rows, merged, expected: 0, idle: Mutex::default() })
     }
 }
 
-impl RowStream for Sorted {
-    type Part = std::ops::Range<usize>;
+impl<R: Rows> RowStream for Sorted<R> {
+    type Part = SortedPart;
 
-    fn next_part(&mut self) -> Option<Self::Part> {
-        let from = self.next;
-        self.next = (from + SORTED_PART).min(self.order.len());
-        (from < self.next).then_some(from..self.next)
+    fn next_part(&mut self) -> Result<Option<SortedPart>> {
+        // A little more than last time: having to grow would take twice of it.
+        let bytes = Vec::with_capacity(self.expected + self.expected / 8);
+        let mut part = SortedPart { bytes, ends: Vec::with_capacity(BATCH) };
+        while part.ends.len() < BATCH
+            && let Some(record) = self.merged.next()?
+        {
+            part.bytes.extend_from_slice(record);
+            part.ends.push(part.bytes.len());
+        }
+        self.expected = part.bytes.len();
+        Ok((!part.ends.is_empty()).then_some(part))
     }
 
     fn parts_per_group(&self) -> usize {
-        super::table::GROUP / SORTED_PART
+        super::table::GROUP / BATCH
     }
 
-    fn build(&self, part: &Self::Part, sink: &mut dyn FnMut(RecordBatch) -> Result<()>) -> Result<()> {
-        let batches: Vec<&RecordBatch> = self.batches.iter().collect();
-        for rows in self.order[part.clone()].chunks(BATCH) {
-            let at: Vec<(usize, usize)> = rows.iter().map(|&(batch, row)| (batch as usize, row as usize)).collect();
-            let batch = interleave_record_batch(&batches, &at);
-            sink(batch.map_err(|e| Error::internal("rows cannot be put into a batch").cause(e))?)?;
+    fn build(&self, part: &SortedPart, sink: &mut dyn FnMut(RecordBatch) -> Result<()>) -> Result<()> {
+        let idle = self.idle.lock().ok().and_then(|mut idle| idle.pop());
+        let (mut columns, mut begin) = (idle.unwrap_or_default(), 0);
+        for &end in &part.ends {
+            let read = self.rows.read(&part.bytes[begin..end], &mut columns);
+            read.ok_or_else(|| Error::internal("a sorted row cannot be read back"))?;
+            begin = end;
+        }
+        sink(self.rows.take(&mut columns)?)?;
+        if let Ok(mut idle) = self.idle.lock() {
+            idle.push(columns);
         }
         Ok(())
     }
@@ -184,8 +189,8 @@ impl<S: RowStream> Iterator for Batches<S> {
             if let Some(batch) = self.waiting.pop_front() {
                 return Some(plain(&batch, &self.declared).map_err(|e| Error::internal("rows cannot be put into a batch").cause(e)));
             }
-            let part = self.stream.next_part()?;
-            match self.stream.batches(&part) {
+            let built = self.stream.next_part().transpose()?.and_then(|part| self.stream.batches(&part));
+            match built {
                 Ok(batches) => self.waiting.extend(batches),
                 Err(error) => return Some(Err(error)),
             }
@@ -196,23 +201,23 @@ impl<S: RowStream> Iterator for Batches<S> {
 /// A stream in either order.
 pub(crate) enum Ordered<'a, R: Rows> {
     Engine(Stream<'a, R>),
-    Sorted(Sorted),
+    Sorted(Box<Sorted<R>>),
 }
 
 /// A part of [`Ordered`].
 pub(crate) enum OrderedPart {
     Engine(Span),
-    Sorted(std::ops::Range<usize>),
+    Sorted(SortedPart),
 }
 
 impl<R: Rows> RowStream for Ordered<'_, R> {
     type Part = OrderedPart;
 
-    fn next_part(&mut self) -> Option<OrderedPart> {
-        match self {
-            Ordered::Engine(stream) => stream.next_part().map(OrderedPart::Engine),
-            Ordered::Sorted(sorted) => sorted.next_part().map(OrderedPart::Sorted),
-        }
+    fn next_part(&mut self) -> Result<Option<OrderedPart>> {
+        Ok(match self {
+            Ordered::Engine(stream) => stream.next_part()?.map(OrderedPart::Engine),
+            Ordered::Sorted(sorted) => sorted.next_part()?.map(OrderedPart::Sorted),
+        })
     }
 
     fn parts_per_group(&self) -> usize {
@@ -225,7 +230,7 @@ impl<R: Rows> RowStream for Ordered<'_, R> {
     fn build(&self, part: &OrderedPart, sink: &mut dyn FnMut(RecordBatch) -> Result<()>) -> Result<()> {
         match (self, part) {
             (Ordered::Engine(stream), OrderedPart::Engine(span)) => stream.build(span, sink),
-            (Ordered::Sorted(sorted), OrderedPart::Sorted(rows)) => sorted.build(rows, sink),
+            (Ordered::Sorted(sorted), OrderedPart::Sorted(part)) => sorted.build(part, sink),
             _ => Err(Error::internal("a part of another stream")),
         }
     }

@@ -37,7 +37,10 @@ pub trait RowStream: Sync {
     type Part: Send + Sync;
 
     /// The next part, or none at the end.
-    fn next_part(&mut self) -> Option<Self::Part>;
+    ///
+    /// # Errors
+    /// When it cannot be found out.
+    fn next_part(&mut self) -> Result<Option<Self::Part>>;
 
     /// How many parts a Parquet row group is made of.
     fn parts_per_group(&self) -> usize {
@@ -181,33 +184,41 @@ impl TableWriter {
         self.write_stream_with(stream, rayon::current_num_threads())
     }
 
-    /// The same on so many threads at most: each has a row group in memory.
+    /// The same on so many threads at most: each has a row group in memory, or the batches of a part.
     pub(crate) fn write_stream_with<S: RowStream>(&mut self, stream: &mut S, threads: usize) -> Result<()> {
+        if threads == 1 {
+            // A batch at a time: nobody waits for the next, and it may be that there is no memory for more.
+            while let Some(part) = stream.next_part()? {
+                self.cancel.check()?;
+                stream.build(&part, &mut |batch| self.write(&batch))?;
+            }
+            return Ok(());
+        }
+        let groups = self.parquet().cloned();
         loop {
             self.cancel.check()?;
-            match self.parquet().cloned() {
+            match &groups {
                 Some(groups) => {
                     let per_group = stream.parts_per_group();
-                    let parts: Vec<Vec<S::Part>> = (0..threads)
-                        .map(|_| std::iter::from_fn(|| stream.next_part()).take(per_group).collect::<Vec<_>>())
-                        .take_while(|parts| !parts.is_empty())
-                        .collect();
+                    let mut parts = Vec::new();
+                    while parts.len() < threads
+                        && let Some(parts_of_group) = next_parts(stream, per_group)?
+                    {
+                        parts.push(parts_of_group);
+                    }
                     if parts.is_empty() {
                         return Ok(());
                     }
                     let built = &*stream;
                     let encode =
-                        |parts: Vec<S::Part>| groups.encode_group(|sink| parts.iter().try_for_each(|part| built.build(part, sink)));
+                        |parts: Vec<S::Part>| groups.encode_group(|sink| parts.into_iter().try_for_each(|part| built.build(&part, sink)));
                     let encoded = parts.into_par_iter().map(encode).collect::<Result<Vec<_>>>()?;
                     encoded.into_iter().try_for_each(|group| self.append(group))?;
                 }
                 None => {
-                    let parts: Vec<S::Part> = std::iter::from_fn(|| stream.next_part()).take(threads).collect();
-                    if parts.is_empty() {
-                        return Ok(());
-                    }
+                    let Some(parts) = next_parts(stream, threads)? else { return Ok(()) };
                     let built = &*stream;
-                    let batches = parts.par_iter().map(|part| built.batches(part)).collect::<Result<Vec<_>>>()?;
+                    let batches = parts.into_par_iter().map(|part| built.batches(&part)).collect::<Result<Vec<_>>>()?;
                     batches.iter().flatten().try_for_each(|batch| self.write(batch))?;
                 }
             }
@@ -238,6 +249,17 @@ impl TableWriter {
             Encoder::Arrow(writer) => writer.into_inner().map_err(fail),
         }
     }
+}
+
+/// The next parts, up to so many; nothing at the end.
+fn next_parts<S: RowStream>(stream: &mut S, most: usize) -> Result<Option<Vec<S::Part>>> {
+    let mut parts = Vec::new();
+    while parts.len() < most
+        && let Some(part) = stream.next_part()?
+    {
+        parts.push(part);
+    }
+    Ok((!parts.is_empty()).then_some(parts))
 }
 
 /// A Parquet file whose row groups are encoded apart from being written.

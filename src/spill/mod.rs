@@ -16,7 +16,7 @@
 //! | `pack`, `frame` | what their bytes are; `FORMAT.md` draws them |
 //! | `run` | a partition's frames in order, written once and read once |
 //! | `merge`, `gather` | many sorted streams → one |
-//! | `sorter`, `sorted`, `record` | rejects, which are wanted sorted: the same store, frames of their own |
+//! | `sorter`, `sorted`, `record` | rows that are wanted sorted, and rejects: the same store, frames of their own |
 //!
 //! When to spill states, and which, is for the accumulator. Errors carry no stage: whoever spills or reads knows which one it is.
 //!
@@ -45,8 +45,8 @@ pub use memory::{available, default_limit, parse_size, peak_rss, rss};
 pub(crate) use merge::{Held, Sorted, merge};
 pub(crate) use plan::Plan;
 pub(crate) use run::{Run, RunWriter};
-pub(crate) use sorted::Records;
-pub(crate) use sorter::{Sorter, Sorting};
+pub(crate) use sorted::{Merged, Records};
+pub(crate) use sorter::{Desk, Sorter, Sorting};
 pub use store::{Counters, Faulty, Memory, Place, RunStore, Tiered};
 
 #[cfg(test)]

@@ -34,7 +34,7 @@ pub(crate) struct Plan {
     pub(crate) waiting_rows: usize,
     /// Distinct values that all histograms of a run count one by one.
     pub(crate) histogram_values: usize,
-    /// Memory for the frames that one merge reads at a time.
+    /// Memory for the frames that one merge reads at a time. Once partitions are merged, it is what each thread sorts rows in.
     pub(crate) merge_memory: u64,
     /// Memory for rejects that are to be sorted, and once more for those that were.
     pub(crate) reject_memory: u64,

@@ -76,6 +76,17 @@ pub(crate) fn take_number(bytes: &mut &[u8]) -> Option<u64> {
     None
 }
 
+/// Appends a number with a sign, whose order does not count either.
+pub(crate) fn put_signed(number: i64, out: &mut Vec<u8>) {
+    put_number((number << 1 ^ number >> 63) as u64, out);
+}
+
+/// The number with a sign at the front.
+pub(crate) fn take_signed(bytes: &mut &[u8]) -> Option<i64> {
+    let number = take_number(bytes)?;
+    Some((number >> 1) as i64 ^ -((number & 1) as i64))
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
@@ -103,9 +114,13 @@ mod tests {
         fn numbers_come_back(number in any::<u64>(), shift in 0..64u32, more in texts()) {
             let (number, mut out) = (number >> shift, Vec::new());
             put_number(number, &mut out);
+            put_signed(number as i64, &mut out);
+            put_signed(-(number as i64 >> 1), &mut out);
             out.extend(&more);
             let mut bytes = &out[..];
             prop_assert_eq!(take_number(&mut bytes), Some(number));
+            prop_assert_eq!(take_signed(&mut bytes), Some(number as i64));
+            prop_assert_eq!(take_signed(&mut bytes), Some(-(number as i64 >> 1)));
             prop_assert_eq!(bytes, &more[..]);
         }
 

@@ -1,5 +1,5 @@
-//! The sorter: records in any order in, the same records in order out, in the memory that it is given. What is wanted sorted goes
-//! through it: what was left out of a run, whose order must not depend on which thread found it first.
+//! The sorter: records in any order in, the same records in order out, in the memory that it is given. Rows that are wanted sorted go
+//! through it (RFM rows, migration rows), and what was left out of a run, whose order must not depend on which thread found it first.
 //!
 //! ```text
 //!  record ──▶ Desk ──heap──▶ sort ──run──▶ RunStore ──runs──▶ merge in rounds ──▶ Records ──▶ Merged ──▶ record
@@ -207,7 +207,7 @@ mod tests {
             }
         }
         let found = sorter.finish()?;
-        let read = |mut merged: crate::spill::sorted::Merged| {
+        let read = |mut merged: crate::spill::Merged| {
             let mut records = Vec::new();
             while let Some(record) = merged.next()? {
                 records.push(record.to_vec());

@@ -104,7 +104,7 @@ fn everything(audit: &Audit, folder: &Path) -> Vec<Vec<u8>> {
     let rejects = audit.rejects().map(|reject| format!("{:?}\n", reject.unwrap())).collect::<String>();
     let on_the_way = fs::read(folder.join("on_the_way.csv")).unwrap();
     let [engine, sorted] = [Order::Engine, Order::Sorted].map(|order| {
-        let rows = ["rfm.csv", "rfm.parquet", "migrations.csv"].map(|name| written(folder, name, order, audit));
+        let rows = ["rfm.csv", "rfm.parquet", "rfm.arrow", "migrations.csv", "migrations.arrow"].map(|name| written(folder, name, order, audit));
         rows.concat()
     });
     vec![without_sources(&audit.report).into_bytes(), rejects.into_bytes(), on_the_way, engine, sorted]
@@ -170,8 +170,8 @@ fn few() -> Vec<RecordBatch> {
     all.iter().flat_map(|batch| [batch.slice(0, 8), batch.slice(8, 8), batch.slice(16, 8)]).collect()
 }
 
-/// Whichever write or read fails, in routing bad rows, accumulating, finishing or writing rows: a clear error, and nothing left of
-/// anything.
+/// Whichever write or read fails, in routing bad rows, accumulating, finishing, sorting or writing rows: a clear error, and nothing left
+/// of anything.
 #[test]
 fn a_store_that_fails() {
     // Most of the time goes by in waiting.
@@ -180,8 +180,8 @@ fn a_store_that_fails() {
         &one.join().unwrap() | &three.join().unwrap()
     });
     let has = |stage: Stage, doing: &str| seen.contains(&(format!("{:?}", Some(stage)), doing.to_owned()));
-    // Rejects are merged in the end of finishing.
-    let writes = [Stage::Route, Stage::Accumulate, Stage::Finalize, Stage::Reduce];
+    // Rejects are merged in the end of finishing, and rows are sorted after it.
+    let writes = [Stage::Route, Stage::Accumulate, Stage::Finalize, Stage::Reduce, Stage::Report];
     let reads = [Stage::Finalize, Stage::Reduce, Stage::Report];
     assert!(writes.iter().all(|stage| has(*stage, "cannot wri")) && reads.iter().all(|stage| has(*stage, "cannot rea")), "{seen:?}");
 }

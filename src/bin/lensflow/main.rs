@@ -217,10 +217,10 @@ struct Chunks {
 impl RowStream for Chunks {
     type Part = u64;
 
-    fn next_part(&mut self) -> Option<u64> {
-        let part = (self.next < self.generator.chunks()).then_some(self.next)?;
+    fn next_part(&mut self) -> Result<Option<u64>> {
+        let part = self.next;
         self.next += 1;
-        Some(part)
+        Ok((part < self.generator.chunks()).then_some(part))
     }
 
     fn parts_per_group(&self) -> usize {
