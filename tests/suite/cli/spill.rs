@@ -15,6 +15,13 @@ pub(super) fn long_rows(n: usize) -> String {
     [format!("{HEADER}\n")].into_iter().chain(rows).collect()
 }
 
+/// Rows of as many customers, of which one in ten is good.
+fn bad_rows(n: usize) -> String {
+    let end = |i: usize| if i.is_multiple_of(10) { "2023-02-01" } else { "2022-12-01" };
+    let rows = (0..n).map(|i| format!("customer-{i:07},2023-01-01,{},1,{i}.5,\n", end(i)));
+    [format!("{HEADER}\n")].into_iter().chain(rows).collect()
+}
+
 /// More of them than fit: twice as many as wait on their way to the partitions, and more.
 pub(super) const TOO_MANY: usize = 75_000;
 
@@ -122,6 +129,16 @@ fn a_full_spill_folder_is_a_fault() {
     );
     assert_eq!(listing(folder.path()), before);
     assert_eq!(listing(&small), BTreeSet::new(), "the folder is left behind");
+    // Rejects that are kept go there, too.
+    fs::write(folder.path().join("bad.csv"), bad_rows(50_000)).unwrap();
+    let before = listing(folder.path());
+    let outputs = ["--spill-dir", "small", "--report", "r.json", "--on-bad-row", "reject", "--rejects", "rejects.csv"];
+    let run = |more: &[&str]| lensflow(folder.path(), &[&["audit", "bad.csv", "--every", "month"], &LITTLE[..], more].concat());
+    assert_eq!(error(run(&outputs), 1), message);
+    assert_eq!((listing(folder.path()), listing(&small)), (before, BTreeSet::new()));
+    // Who only counts them needs no room.
+    run(&outputs[..6]).expect(0);
+    fs::remove_file(folder.path().join("r.json")).unwrap();
     // There is room again for the next.
     fs::write(folder.path().join("short.csv"), long_rows(1)).unwrap();
     lensflow(folder.path(), &["audit", "short.csv", "--every", "month", "--spill-dir", "small"]).expect(0);
@@ -241,4 +258,30 @@ fn the_process_keeps_to_its_limit() {
     let peak =
         peak(folder.path(), &["audit", "long.csv", "--every", "month", "--report", "r.json", "--memory-limit", "64MiB", "--workers", "2"]);
     assert!(peak <= LIMIT / 100 * 105, "long ids: {} MiB of {} MiB", peak >> 20, LIMIT >> 20);
+}
+
+/// Rows to be sorted, and rows left out, in numbers that memory has no room for: outside it they are the same.
+#[cfg(target_os = "linux")]
+#[test]
+fn sorted_rows_and_rejects_keep_to_the_limit() {
+    const LIMIT: u64 = 64 << 20;
+    let folder = tempfile::tempdir().unwrap();
+    let read = |name: &str| fs::read(folder.path().join(name)).unwrap();
+    let keeps = |what: &str, arguments: &[&str], outputs: [&str; 2]| {
+        let run = |limits: &[&str]| peak(folder.path(), &[arguments, limits, &["--workers", "1", "--spill-dir", "."]].concat());
+        let much = run(&[]);
+        let expected = outputs.map(read);
+        let little = run(&["--memory-limit", "64MiB"]);
+        assert!(little <= LIMIT / 100 * 105, "{what}: {} MiB of {} MiB", little >> 20, LIMIT >> 20);
+        assert!(much > LIMIT, "{what}: {} MiB are no test of {} MiB", much >> 20, LIMIT >> 20);
+        assert!(outputs.map(read) == expected, "{what}: other bytes");
+    };
+    lensflow(folder.path(), &["generate", "--customers", "100K", "--ids", "uuid", "-o", "periods.parquet"]).expect(0);
+    let sorted = "audit periods.parquet --every quarter --sorted --rfm-out rfm.parquet --migration-out moves.csv --report r.json";
+    let sorted: Vec<&str> = sorted.split(' ').collect();
+    keeps("sorted rows", &sorted, ["rfm.parquet", "moves.csv"]);
+    fs::write(folder.path().join("bad.csv"), bad_rows(150_000)).unwrap();
+    let reject = "audit bad.csv --every month --on-bad-row reject --rejects rejects.csv --report r.json";
+    let reject: Vec<&str> = reject.split(' ').collect();
+    keeps("rejects", &reject, ["rejects.csv", "r.json"]);
 }
