@@ -122,8 +122,8 @@ impl Making {
 
     fn write<R: Rows + Send>(&self, rows: R, table: &mut TableWriter, order: Order) -> Result<()> {
         let written = with_pool(self.threads, || {
-            let mut stream = self.stream(rows, table.rows_per_part(), order)?;
-            table.write_stream_with(&mut stream, self.groups)
+            let stream = self.stream(rows, table.rows_per_part(), order)?;
+            table.write_stream_with(&stream, self.groups)
         });
         written.map_err(|e| e.stage(Stage::Report))
     }

@@ -75,8 +75,8 @@ pub(crate) fn reduce<L: Lens>(
         None => observe(&pieces, &second, stats)?,
         Some(table) => {
             let spans = Span::cut(&pieces.rows(), table.rows_per_part());
-            let mut stream = Stream::new(&pieces, Rfm::new(&windows), &second, spans);
-            match table.write_stream_with(&mut stream, memory.plan.groups) {
+            let stream = Stream::new(&pieces, Rfm::new(&windows), &second, spans);
+            match table.write_stream_with(&stream, memory.plan.groups) {
                 Ok(()) => stream.into_partial(),
                 // Whoever reads the rows has had enough of them; the answers are for somebody else. The table says so at its end.
                 Err(error) if error.is_broken_pipe() => observe(&pieces, &second, stats)?,

@@ -1,6 +1,7 @@
 //! Report: the answers as data ([`Report`]), as JSON, as tables for people ([`text`]), and the rows behind them ([`rows`]), written
 //! whole or not at all ([`output`], [`table`]).
 
+mod in_order;
 pub mod output;
 mod parquet;
 pub mod rows;

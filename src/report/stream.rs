@@ -13,7 +13,7 @@ use crate::pieces::{Pieces, Span, Workspace, share_out};
 use crate::spill::{Merged, Sorter, Sorting};
 use arrow::array::RecordBatch;
 use std::collections::VecDeque;
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Rows in a batch.
 pub(super) const BATCH: usize = 8_192;
@@ -23,7 +23,7 @@ pub(crate) struct Stream<'a, R: Rows, L: Lens = ()> {
     pieces: &'a Pieces,
     rows: R,
     lens: L,
-    spans: std::vec::IntoIter<Span>,
+    spans: Mutex<std::vec::IntoIter<Span>>,
     /// What each thread works with: taken while a part is built, then put back.
     desks: Mutex<Vec<Desk<R, L>>>,
 }
@@ -37,7 +37,7 @@ struct Desk<R: Rows, L: Lens> {
 impl<'a, R: Rows, L: Lens> Stream<'a, R, L> {
     /// In parts of so many rows, a multiple of [`BATCH`]; the lens observes every block once.
     pub(crate) fn new(pieces: &'a Pieces, rows: R, lens: L, spans: Vec<Span>) -> Self {
-        Stream { pieces, rows, lens, spans: spans.into_iter(), desks: Mutex::new(Vec::new()) }
+        Stream { pieces, rows, lens, spans: Mutex::new(spans.into_iter()), desks: Mutex::new(Vec::new()) }
     }
 
     /// The lens's partial of all blocks of the parts that were built.
@@ -63,8 +63,8 @@ impl<'a, R: Rows, L: Lens> Stream<'a, R, L> {
 impl<R: Rows, L: Lens> RowStream for Stream<'_, R, L> {
     type Part = Span;
 
-    fn next_part(&mut self) -> Result<Option<Span>> {
-        Ok(self.spans.next())
+    fn next_part(&self) -> Result<Option<Span>> {
+        Ok(lock(&self.spans).next())
     }
 
     fn build(&self, span: &Span, sink: &mut dyn FnMut(RecordBatch) -> Result<()>) -> Result<()> {
@@ -96,6 +96,10 @@ impl<R: Rows, L: Lens> RowStream for Stream<'_, R, L> {
     }
 }
 
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// Rows of one kind by window (of migrations, by pair), then by id as bytes.
 ///
 /// Every thread puts the rows of its blocks into a [`Sorter`]; what comes out of it is merged by whoever asks for the next part, and
@@ -107,9 +111,8 @@ impl<R: Rows, L: Lens> RowStream for Stream<'_, R, L> {
 /// at the same time share that room, but each sorts and merges in memory of its own.
 pub(crate) struct Sorted<R: Rows> {
     rows: R,
-    merged: Merged,
-    /// Bytes of the last part.
-    expected: usize,
+    /// What is to come, and the bytes of the last part.
+    rest: Mutex<(Merged, usize)>,
     /// Columns that nobody is filling.
     idle: Mutex<Vec<R::Columns>>,
 }
@@ -127,24 +130,26 @@ impl<R: Rows> Sorted<R> {
         let start = || (Workspace::default(), sorter.desk());
         share_out(pieces.len(), start, |(workspace, desk), at| rows.sort(pieces.scored(at, workspace)?, desk))?;
         let merged = sorter.finish()?.read();
-        Ok(Sorted { rows, merged, expected: 0, idle: Mutex::default() })
+        Ok(Sorted { rows, rest: Mutex::new((merged, 0)), idle: Mutex::default() })
     }
 }
 
 impl<R: Rows> RowStream for Sorted<R> {
     type Part = SortedPart;
 
-    fn next_part(&mut self) -> Result<Option<SortedPart>> {
+    fn next_part(&self) -> Result<Option<SortedPart>> {
+        let mut rest = lock(&self.rest);
+        let (merged, expected) = &mut *rest;
         // A little more than last time: having to grow would take twice of it.
-        let bytes = Vec::with_capacity(self.expected + self.expected / 8);
+        let bytes = Vec::with_capacity(*expected + *expected / 8);
         let mut part = SortedPart { bytes, ends: Vec::with_capacity(BATCH) };
         while part.ends.len() < BATCH
-            && let Some(record) = self.merged.next()?
+            && let Some(record) = merged.next()?
         {
             part.bytes.extend_from_slice(record);
             part.ends.push(part.bytes.len());
         }
-        self.expected = part.bytes.len();
+        *expected = part.bytes.len();
         Ok((!part.ends.is_empty()).then_some(part))
     }
 
@@ -213,7 +218,7 @@ pub(crate) enum OrderedPart {
 impl<R: Rows> RowStream for Ordered<'_, R> {
     type Part = OrderedPart;
 
-    fn next_part(&mut self) -> Result<Option<OrderedPart>> {
+    fn next_part(&self) -> Result<Option<OrderedPart>> {
         Ok(match self {
             Ordered::Engine(stream) => stream.next_part()?.map(OrderedPart::Engine),
             Ordered::Sorted(sorted) => sorted.next_part()?.map(OrderedPart::Sorted),

@@ -4,6 +4,7 @@
 //! dictionaries of what the schema says; what is written is what the schema says. Parquet row groups are built and encoded side by
 //! side ([`Groups`]) and appended in order, so the file's bytes do not depend on the number of threads.
 
+use super::in_order::in_order;
 use super::output::{Faults, Output};
 use super::parquet::{Chunk, Column};
 use super::rows::plain;
@@ -22,7 +23,6 @@ use parquet::errors::ParquetError;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::{ColumnDescPtr, ColumnPath};
-use rayon::prelude::*;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -40,7 +40,7 @@ pub trait RowStream: Sync {
     ///
     /// # Errors
     /// When it cannot be found out.
-    fn next_part(&mut self) -> Result<Option<Self::Part>>;
+    fn next_part(&self) -> Result<Option<Self::Part>>;
 
     /// How many parts a Parquet row group is made of.
     fn parts_per_group(&self) -> usize {
@@ -180,12 +180,12 @@ impl TableWriter {
     ///
     /// # Errors
     /// When they cannot be built, encoded or written.
-    pub fn write_stream<S: RowStream>(&mut self, stream: &mut S) -> Result<()> {
+    pub fn write_stream<S: RowStream>(&mut self, stream: &S) -> Result<()> {
         self.write_stream_with(stream, rayon::current_num_threads())
     }
 
     /// The same on so many threads at most: each has a row group in memory, or the batches of a part.
-    pub(crate) fn write_stream_with<S: RowStream>(&mut self, stream: &mut S, threads: usize) -> Result<()> {
+    pub(crate) fn write_stream_with<S: RowStream>(&mut self, stream: &S, threads: usize) -> Result<()> {
         if threads == 1 {
             // A batch at a time: nobody waits for the next, and it may be that there is no memory for more.
             while let Some(part) = stream.next_part()? {
@@ -194,33 +194,20 @@ impl TableWriter {
             }
             return Ok(());
         }
-        let groups = self.parquet().cloned();
-        loop {
-            self.cancel.check()?;
-            match &groups {
-                Some(groups) => {
-                    let per_group = stream.parts_per_group();
-                    let mut parts = Vec::new();
-                    while parts.len() < threads
-                        && let Some(parts_of_group) = next_parts(stream, per_group)?
-                    {
-                        parts.push(parts_of_group);
-                    }
-                    if parts.is_empty() {
-                        return Ok(());
-                    }
-                    let built = &*stream;
-                    let encode =
-                        |parts: Vec<S::Part>| groups.encode_group(|sink| parts.into_iter().try_for_each(|part| built.build(&part, sink)));
-                    let encoded = parts.into_par_iter().map(encode).collect::<Result<Vec<_>>>()?;
-                    encoded.into_iter().try_for_each(|group| self.append(group))?;
-                }
-                None => {
-                    let Some(parts) = next_parts(stream, threads)? else { return Ok(()) };
-                    let built = &*stream;
-                    let batches = parts.into_par_iter().map(|part| built.batches(&part)).collect::<Result<Vec<_>>>()?;
-                    batches.iter().flatten().try_for_each(|batch| self.write(batch))?;
-                }
+        let cancel = self.cancel.clone();
+        let next = |most| {
+            cancel.check()?;
+            next_parts(stream, most)
+        };
+        match self.parquet().cloned() {
+            Some(groups) => {
+                let encode =
+                    |parts: Vec<S::Part>| groups.encode_group(|sink| parts.into_iter().try_for_each(|part| stream.build(&part, sink)));
+                in_order(threads, || next(stream.parts_per_group()), encode, |group| self.append(group))
+            }
+            None => {
+                let build = |parts: Vec<S::Part>| parts.iter().map(|part| stream.batches(part)).collect::<Result<Vec<_>>>();
+                in_order(threads, || next(1), build, |batches| batches.iter().flatten().try_for_each(|batch| self.write(batch)))
             }
         }
     }
@@ -252,7 +239,7 @@ impl TableWriter {
 }
 
 /// The next parts, up to so many; nothing at the end.
-fn next_parts<S: RowStream>(stream: &mut S, most: usize) -> Result<Option<Vec<S::Part>>> {
+fn next_parts<S: RowStream>(stream: &S, most: usize) -> Result<Option<Vec<S::Part>>> {
     let mut parts = Vec::new();
     while parts.len() < most
         && let Some(part) = stream.next_part()?

@@ -104,7 +104,8 @@ fn everything(audit: &Audit, folder: &Path) -> Vec<Vec<u8>> {
     let rejects = audit.rejects().map(|reject| format!("{:?}\n", reject.unwrap())).collect::<String>();
     let on_the_way = fs::read(folder.join("on_the_way.csv")).unwrap();
     let [engine, sorted] = [Order::Engine, Order::Sorted].map(|order| {
-        let rows = ["rfm.csv", "rfm.parquet", "rfm.arrow", "migrations.csv", "migrations.arrow"].map(|name| written(folder, name, order, audit));
+        let rows =
+            ["rfm.csv", "rfm.parquet", "rfm.arrow", "migrations.csv", "migrations.arrow"].map(|name| written(folder, name, order, audit));
         rows.concat()
     });
     vec![without_sources(&audit.report).into_bytes(), rejects.into_bytes(), on_the_way, engine, sorted]

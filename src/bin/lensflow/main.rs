@@ -28,6 +28,7 @@ use signals::Job;
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 fn main() -> ExitCode {
@@ -202,7 +203,7 @@ fn run_generate(args: &Generate, job: &Job) -> Result<()> {
     args.workers.map_or(Ok(()), validate_workers)?;
     let pool = rayon::ThreadPoolBuilder::new().num_threads(args.workers.unwrap_or(0)).build();
     let pool = pool.map_err(|e| Error::internal("cannot start threads").cause(e))?;
-    pool.install(|| table.write_stream(&mut Chunks { generator, next: 0 }))?;
+    pool.install(|| table.write_stream(&Chunks { generator, next: AtomicU64::new(0) }))?;
     let mut output = table.finish()?;
     output.complete()?;
     job.undisturbed(|| output.commit())
@@ -211,15 +212,14 @@ fn run_generate(args: &Generate, job: &Job) -> Result<()> {
 /// The chunks of a generator in order, made on any thread.
 struct Chunks {
     generator: Generator,
-    next: u64,
+    next: AtomicU64,
 }
 
 impl RowStream for Chunks {
     type Part = u64;
 
-    fn next_part(&mut self) -> Result<Option<u64>> {
-        let part = self.next;
-        self.next += 1;
+    fn next_part(&self) -> Result<Option<u64>> {
+        let part = self.next.fetch_add(1, Ordering::Relaxed);
         Ok((part < self.generator.chunks()).then_some(part))
     }
 
