@@ -46,7 +46,8 @@ impl<A> Audit<A> {
     pub(crate) fn new(report: Report, pieces: Pieces, rejects: Option<Arc<Records>>, custom: A, memory: Resources, threads: usize) -> Self {
         let Resources { plan, store, cancel, .. } = memory;
         let sorting = Sorting { store, heap: plan.merge_memory, merge: plan.merge_memory * threads as u64, cancel };
-        Audit { report, custom, making: Making { pieces, sorting, threads, groups: plan.groups.min(threads) }, rejects }
+        let making = Making { pieces, sorting, threads, groups: plan.groups.min(threads), sorted_groups: plan.sorted_groups.min(threads) };
+        Audit { report, custom, making, rejects }
     }
 
     /// The windows of the run.
@@ -109,8 +110,9 @@ struct Making {
     pieces: Pieces,
     sorting: Sorting,
     threads: usize,
-    /// Row groups that are encoded at the same time.
+    /// Row groups that are encoded at the same time, in either order.
     groups: usize,
+    sorted_groups: usize,
 }
 
 impl Making {
@@ -123,7 +125,8 @@ impl Making {
     fn write<R: Rows + Send>(&self, rows: R, table: &mut TableWriter, order: Order) -> Result<()> {
         let written = with_pool(self.threads, || {
             let stream = self.stream(rows, table.rows_per_part(), order)?;
-            table.write_stream_with(&stream, self.groups)
+            let groups = if order == Order::Sorted { self.sorted_groups } else { self.groups };
+            table.write_stream_with(&stream, groups)
         });
         written.map_err(|e| e.stage(Stage::Report))
     }

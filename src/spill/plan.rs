@@ -40,6 +40,8 @@ pub(crate) struct Plan {
     pub(crate) reject_memory: u64,
     /// Row groups that are encoded at the same time.
     pub(crate) groups: usize,
+    /// The same of sorted rows: one thread merges them, so that all of a row group are there before another begins to encode them.
+    pub(crate) sorted_groups: usize,
 }
 
 impl Plan {
@@ -73,6 +75,7 @@ impl Plan {
             merge_memory: (limit / 32 / count).clamp(MIB, 64 * MIB),
             reject_memory: (limit / 64).clamp(MIB, 64 * MIB),
             groups: at_most(4 * BYTES_PER_GROUP, 1, workers),
+            sorted_groups: at_most(12 * BYTES_PER_GROUP, 1, workers),
         })
     }
 

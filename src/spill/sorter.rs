@@ -289,6 +289,19 @@ mod tests {
         }
     }
 
+    /// Neither rounds of merging nor the last one go on when it is over.
+    #[test]
+    fn merging_is_cancelled() {
+        for merge in [0, 1 << 20] {
+            let cancel = Cancel::default();
+            let sorter = Sorter::new(Sorting { store: Arc::new(Memory::default()), heap: 60, merge, cancel: cancel.clone() });
+            many(40).iter().for_each(|record| sorter.desk().push(|out| out.extend_from_slice(record)).unwrap());
+            cancel.cancel();
+            let error = sorter.finish().and_then(|records| records.read().next().map(drop)).unwrap_err();
+            assert_eq!(error.kind(), Kind::Cancelled, "{merge}");
+        }
+    }
+
     /// Many threads, each at its desk.
     #[test]
     fn threads_share() {

@@ -155,9 +155,11 @@ fn rows_that_are_written_are_cancelled() {
         let mut completed = table("completed.csv.gz").finish().expect("an empty table");
         completed.complete().expect("a write");
         let mut begun = table("begun.parquet");
+        let reading = audit.rfm(order).expect("rows");
         assert_eq!((names(folder.path()).len(), names(spill.path()).len()), (3, 1));
         cancel.cancel();
         assert_eq!((names(folder.path()), names(spill.path())), (Vec::new(), Vec::new()));
+        is_cancelled(reading.collect::<Result<Vec<_>>>());
         is_cancelled(audit.write_rfm(&mut begun, order));
         is_cancelled(audit.rfm(order).and_then(|rows| rows.collect::<Result<Vec<_>>>()));
         is_cancelled(whole.finish().and_then(Output::commit));
