@@ -191,7 +191,7 @@ impl<L: Lens> Builder<L> {
         for (index, lane) in lane_ends.into_iter().enumerate() {
             let (job, taken) = unbounded();
             jobs.push(job);
-            let router = Router::new(&self.spec, stats.clone(), ledger.clone());
+            let router = Router::new(&self.spec, plan.rows_per_buffer, stats.clone(), ledger.clone());
             let accumulator = Accumulator::new(index, count, &plan, store.clone());
             let worker = Worker::new(router, accumulator, lane, lanes.clone());
             let (done, poison) = (done.clone(), poison.clone());
@@ -202,7 +202,7 @@ impl<L: Lens> Builder<L> {
                 Err(panic) => poison.set(Error::panicked(Stage::Accumulate, panic)),
             })?;
         }
-        let router = Router::new(&self.spec, stats.clone(), ledger.clone());
+        let router = Router::new(&self.spec, plan.rows_per_buffer, stats.clone(), ledger.clone());
         let pushed = Arc::new(Origin { name: "pushed".to_owned() });
         stats.share(plan.budget.clone(), store.clone());
         let resources = Resources { store: Arc::new(Tiered::new(plan.budget.clone(), store)), plan, rejects, cancel: self.cancel };

@@ -77,7 +77,7 @@ pub fn decode(source: &mut dyn Source) -> Result<Vec<PeriodBatch>> {
 /// # Errors
 /// A bad row.
 pub fn route(spec: &Spec, batches: &[PeriodBatch]) -> Result<Routed> {
-    let mut router = Router::new(spec, Arc::new(Stats::default()), Arc::new(Ledger::default()));
+    let mut router = Router::new(spec, 128, Arc::new(Stats::default()), Arc::new(Ledger::default()));
     let mut routed = Routed(Vec::new());
     for batch in batches {
         router.route(batch, &mut routed)?;

@@ -28,7 +28,8 @@ impl Folded {
         state.table = HashTable::new();
         state.warm();
         let Room { customers, entries } = room;
-        (customers.clear(), entries.clear());
+        customers.clear();
+        entries.clear();
         for at in order(&state) {
             let mut customer = *state.customers.get(at);
             let mut at = std::mem::replace(&mut customer.head, entries.len() as u32);

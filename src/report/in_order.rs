@@ -129,7 +129,7 @@ mod tests {
         let under_way = AtomicUsize::new(0);
         let slow = |number: usize| {
             let ahead = under_way.fetch_max(number, Ordering::Relaxed);
-            if number % 7 == 0 {
+            if number.is_multiple_of(7) {
                 std::thread::sleep(Duration::from_millis(3));
                 assert!(number == 0 || ahead < number + 3 * THREADS, "nobody runs away");
             }

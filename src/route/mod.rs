@@ -45,7 +45,7 @@ struct Fault {
     at: Option<i64>,
 }
 
-/// Rows of a section that are staged: with those of all sections a part of the cache that leaves room for what is being decoded.
+/// Rows of a section that are staged, at most: with those of all sections a part of the cache that leaves room for what is being decoded.
 const STAGED_ROWS: usize = 128;
 
 /// Scatters the batches of one thread.
@@ -62,8 +62,9 @@ pub(crate) struct Router {
 }
 
 impl Router {
-    pub(crate) fn new(spec: &Spec, stats: Arc<Stats>, ledger: Arc<Ledger>) -> Self {
-        let staged = std::iter::repeat_with(|| Rows::with_capacity(STAGED_ROWS)).take(SECTIONS).collect();
+    /// No more rows are staged than go into a buffer.
+    pub(crate) fn new(spec: &Spec, rows_per_buffer: usize, stats: Arc<Stats>, ledger: Arc<Ledger>) -> Self {
+        let staged = std::iter::repeat_with(|| Rows::with_capacity(STAGED_ROWS.min(rows_per_buffer))).take(SECTIONS).collect();
         let buffers = std::iter::repeat_with(Rows::default).take(PARTITIONS).collect();
         Router { staged, buffers, classifier: Classifier::new(&spec.windows), policy: spec.on_bad_row, stats, ledger, keys: None }
     }
