@@ -276,7 +276,7 @@ fn sorted_rows_and_rejects_keep_to_the_limit() {
         assert!(much > LIMIT, "{what}: {} MiB are no test of {} MiB", much >> 20, LIMIT >> 20);
         assert!(outputs.map(read) == expected, "{what}: other bytes");
     };
-    lensflow(folder.path(), &["generate", "--customers", "100K", "--ids", "uuid", "-o", "periods.parquet"]).expect(0);
+    lensflow(folder.path(), &["generate", "--customers", "150K", "--ids", "uuid", "-o", "periods.parquet"]).expect(0);
     let sorted = "audit periods.parquet --every quarter --sorted --rfm-out rfm.parquet --migration-out moves.csv --report r.json";
     let sorted: Vec<&str> = sorted.split(' ').collect();
     keeps("sorted rows", &sorted, ["rfm.parquet", "moves.csv"]);
