@@ -48,7 +48,8 @@ def measure(argv, out, env, cores, kill_above, seconds):
     code = os.waitstatus_to_exitcode(status)
     if code and not why:
         said = Path(out, "stderr").read_text(errors="replace").replace(f"{Path(out).parent}/", "").strip().splitlines() or [""]
-        error = said[-1] if said[0].startswith("Traceback") else said[0]
+        raised = [line for line in said if line.split(":")[0].endswith(("Error", "Exception"))]
+        error = (raised or said)[-1] if said[0].startswith("Traceback") else said[0]
         why = f"exit code {code}: {error[:160]}" if code > 0 else f"ended by signal {-code}"
     others = max(0.0, (busy_seconds() - busy - cpu) / wall)
     return {"wall": round(wall, 3), "cpu": round(cpu, 3), "peak": usage.ru_maxrss * 1024, "others": round(others, 2), "failure": why}
