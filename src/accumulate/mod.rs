@@ -60,7 +60,7 @@ impl Partition {
         self.waiting.push(rows);
         if self.waiting_rows >= self.patience {
             self.fold(recycle);
-            self.patience = self.patience.max(self.state.len());
+            self.patience = self.patience.max(self.state.len() / 2);
         }
     }
 
