@@ -11,10 +11,11 @@
 
 use crate::error::{Error, Result};
 use crate::spill::RunStore;
+use crate::sync::lock;
 use std::fs::File;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use tempfile::{NamedTempFile, TempPath};
 
 /// Ends a run, from any thread. Clones end the same.
@@ -90,7 +91,7 @@ impl Cancel {
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {
-        self.0.known.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0.known)
     }
 }
 
@@ -129,6 +130,6 @@ impl Name {
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<TempPath>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 }

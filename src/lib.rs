@@ -49,6 +49,7 @@ pub mod spill;
 #[doc(hidden)]
 pub mod stages;
 pub mod stats;
+mod sync;
 mod worker;
 
 pub use audit::Audit;

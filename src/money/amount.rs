@@ -257,8 +257,7 @@ impl Serialize for Amount {
 
 impl<'de> Deserialize<'de> for Amount {
     fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<str>::deserialize(d)?;
-        text.parse().map_err(|e| serde::de::Error::custom(format!("{text:?} is {e}")))
+        super::from_text(d)
     }
 }
 

@@ -153,9 +153,14 @@ impl Serialize for Fixed2 {
 
 impl<'de> Deserialize<'de> for Fixed2 {
     fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<str>::deserialize(d)?;
-        text.parse().map_err(|e| serde::de::Error::custom(format!("{text:?} is {e}")))
+        from_text(d)
     }
+}
+
+/// A number that is serialized as its text.
+fn from_text<'de, D: serde::Deserializer<'de>, T: FromStr<Err = AmountError>>(d: D) -> Result<T, D::Error> {
+    let text = std::borrow::Cow::<str>::deserialize(d)?;
+    text.parse().map_err(|e| serde::de::Error::custom(format!("{text:?} is {e}")))
 }
 
 #[cfg(test)]

@@ -2,9 +2,10 @@
 //! the others go on with theirs.
 
 use crate::error::{Error, Result};
+use crate::sync::lock;
 use rayon::prelude::*;
 use std::collections::BTreeMap;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, PoisonError};
 
 /// What is done and waits for what comes before it.
 struct Done<T, H> {
@@ -80,10 +81,6 @@ pub(super) fn in_order<P, T: Send>(
     (0..threads).into_par_iter().for_each(one);
     let done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
     done.first_error.map_or(Ok(()), |(_, error)| Err(error))
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Lets nobody wait for somebody who panicked.

@@ -11,9 +11,10 @@ use crate::lens::Lens;
 use crate::merge::Merge;
 use crate::pieces::{Pieces, Span, Workspace, share_out};
 use crate::spill::{Merged, Sorter, Sorting};
+use crate::sync::lock;
 use arrow::array::RecordBatch;
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 
 /// Rows in a batch.
 pub(super) const BATCH: usize = 8_192;
@@ -94,10 +95,6 @@ impl<R: Rows, L: Lens> RowStream for Stream<'_, R, L> {
         }
         Ok(())
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Rows of one kind by window (of migrations, by pair), then by id as bytes.

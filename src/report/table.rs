@@ -12,6 +12,7 @@ use super::stream::BATCH;
 use crate::cancel::Cancel;
 use crate::error::{Error, Result, Stage};
 use crate::source::files::Format;
+use crate::sync::lock;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
@@ -24,7 +25,7 @@ use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::{ColumnDescPtr, ColumnPath};
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 /// Rows in a Parquet row group; the last one may have fewer.
 pub(crate) const GROUP: usize = 1 << 18;
@@ -313,7 +314,7 @@ impl OpenGroup {
         Ok(Group(Some(match self.columns {
             Columns::Own(mut columns) => {
                 let chunks = columns.iter_mut().map(Column::close).collect::<Result<_, _>>()?;
-                groups.idle.lock().unwrap_or_else(PoisonError::into_inner).push(columns);
+                lock(&groups.idle).push(columns);
                 Chunks::Own(chunks)
             }
             Columns::Arrow(columns) => Chunks::Arrow(columns.into_iter().map(ArrowColumnWriter::close).collect::<Result<_, _>>()?),
@@ -335,11 +336,11 @@ impl Groups {
     fn open(&self) -> Result<OpenGroup> {
         let columns = match &self.own {
             Some(columns) => {
-                let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+                let idle = lock(&self.idle).pop();
                 let columns = columns.iter().zip(self.schema.fields());
                 let new = || columns.map(|(column, field)| Column::new(column, field.data_type())).collect();
                 let mut columns: Vec<Column> = idle.unwrap_or_else(new);
-                let rooms = self.rooms.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default();
+                let rooms = lock(&self.rooms).pop().unwrap_or_default();
                 columns.iter_mut().zip(rooms).for_each(|(column, room)| column.set_room(room));
                 Columns::Own(columns)
             }
@@ -395,7 +396,7 @@ impl ParquetTable {
             match chunks {
                 Chunks::Own(chunks) => {
                     let rooms = chunks.into_iter().map(|chunk| chunk.append_to(&mut writer)).collect::<Result<_, _>>()?;
-                    self.groups.rooms.lock().unwrap_or_else(PoisonError::into_inner).push(rooms);
+                    lock(&self.groups.rooms).push(rooms);
                 }
                 Chunks::Arrow(chunks) => chunks.into_iter().try_for_each(|chunk| chunk.append_to_row_group(&mut writer))?,
             }

@@ -10,7 +10,7 @@ pub(crate) struct Amounts {
     pub(crate) fraction: u64,
 }
 
-/// 16 bits of orders above 48 bits of cents; or, where the orders are [`BESIDE`], a place in a list above which the user decides.
+/// 16 bits of orders above 48 bits of cents; or, where the orders are [`BESIDE`], a place in a list of the user's.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Packed(u64);
 

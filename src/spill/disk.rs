@@ -10,12 +10,13 @@
 use super::folder::{FILES, Folder, probe, sweep};
 use super::store::{Counters, Place, RunStore};
 use crate::error::{Error, Result};
+use crate::sync::lock;
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, OnceLock};
 
 /// The folders that this process has swept.
 static SWEPT: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
@@ -66,7 +67,7 @@ impl Disk {
         if let Some(folder) = self.folder.get() {
             return Ok(folder);
         }
-        let discarded = self.discarded.lock().unwrap_or_else(PoisonError::into_inner);
+        let discarded = lock(&self.discarded);
         match self.folder.get() {
             Some(folder) => Ok(folder),
             None if *discarded => Err(io::Error::other("the run has ended")),
@@ -108,7 +109,7 @@ impl RunStore for Disk {
 
     fn discard(&self) {
         // Held to the end: whoever else discards it returns when it is gone.
-        let mut discarded = self.discarded.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut discarded = lock(&self.discarded);
         *discarded = true;
         self.folder.get().into_iter().for_each(Folder::remove);
     }
@@ -116,7 +117,7 @@ impl RunStore for Disk {
 
 fn sweep_once(parent: &Path) -> io::Result<()> {
     let folder = parent.canonicalize()?;
-    let mut swept = SWEPT.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut swept = lock(&SWEPT);
     if !swept.contains(&folder) {
         sweep(&folder)?;
         swept.insert(folder);
@@ -148,14 +149,14 @@ static POSITION: Mutex<()> = Mutex::new(());
 
 #[cfg(not(unix))]
 fn write_at(mut file: &File, bytes: &[u8], at: u64) -> io::Result<()> {
-    let _guard = POSITION.lock().unwrap_or_else(PoisonError::into_inner);
+    let _guard = lock(&POSITION);
     io::Seek::seek(&mut file, io::SeekFrom::Start(at))?;
     io::Write::write_all(&mut file, bytes)
 }
 
 #[cfg(not(unix))]
 fn read_at(mut file: &File, bytes: &mut [u8], at: u64) -> io::Result<()> {
-    let _guard = POSITION.lock().unwrap_or_else(PoisonError::into_inner);
+    let _guard = lock(&POSITION);
     io::Seek::seek(&mut file, io::SeekFrom::Start(at))?;
     io::Read::read_exact(&mut file, bytes)
 }

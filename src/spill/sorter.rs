@@ -18,9 +18,10 @@ use super::sorted::{FRAME, Records, Run, Writer, prefix};
 use super::store::RunStore;
 use crate::cancel::Cancel;
 use crate::error::{Error, Result};
+use crate::sync::lock;
 use rayon::prelude::*;
 use std::mem::take;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 /// Where records are sorted, and in how much memory.
 #[derive(Debug, Clone)]
@@ -181,10 +182,6 @@ impl Drop for Desk<'_> {
 }
 
 /// A thread that panics ends the run; what it leaves locked is whole.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
