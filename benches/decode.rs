@@ -4,6 +4,7 @@
 //! without a number, a thread per core. Threads take row groups in turn; reader and allocator are those of the command.
 
 #[cfg(target_os = "linux")]
+#[allow(dead_code)] // There is no limit to keep to.
 #[path = "../src/bin/lensflow/allocator.rs"]
 mod allocator;
 

@@ -19,7 +19,7 @@ use crate::report::rows::Rfm;
 use crate::report::stream::Stream;
 use crate::report::table::TableWriter;
 use crate::spec::Spec;
-use crate::spill::{FRAME_CUSTOMERS, Held as InMemory, Place, Plan, Run, RunStore, RunWriter, Sorted, Sorter, encode, merge};
+use crate::spill::{FRAME_CUSTOMERS, Place, Plan, RunStore, Sorter, encode};
 use crate::stats::Stats;
 use std::sync::{Arc, Mutex};
 
@@ -177,7 +177,8 @@ fn finish_partitions<L: Lens>(
             }
             Err((states, runs)) => {
                 drop(reserved);
-                memory.merge(states, runs, most, |states| {
+                runs.merge(states, &*memory.store, memory.plan.merge_memory, most, |states| {
+                    memory.cancel.check()?;
                     let rows = observe(states)?;
                     pieces.push(Piece { rows, held: Held::Frame(memory.frame(states)?) });
                     Ok(())
@@ -213,29 +214,6 @@ impl Resources {
         let mut bytes = Vec::new();
         encode(states, 0..states.len(), &mut bytes)?;
         self.store.put(&bytes)
-    }
-
-    /// Merges what a partition has in memory with its runs; where they are too many to read at once, some of them first.
-    fn merge(&self, states: Vec<States>, mut runs: Vec<Run>, most: usize, emit: impl FnMut(&States) -> Result<()>) -> Result<()> {
-        let store = &*self.store;
-        loop {
-            let mut memory = 0;
-            let fit = runs.iter().take_while(|run| {
-                memory += run.memory();
-                memory <= self.plan.merge_memory
-            });
-            let fit = fit.count().max(2);
-            if fit >= runs.len() {
-                break;
-            }
-            let some: Vec<_> = runs.drain(..fit).map(|run| Box::new(run.read(store)) as _).collect();
-            let mut writer = RunWriter::new(store);
-            merge(some, FRAME_CUSTOMERS, |states| self.cancel.check().and_then(|()| writer.write(states)))?;
-            runs.push(writer.finish());
-        }
-        let mut streams: Vec<Box<dyn Sorted + '_>> = vec![Box::new(InMemory(states.into_iter()))];
-        streams.extend(runs.into_iter().map(|run| Box::new(run.read(store)) as _));
-        merge(streams, most, emit)
     }
 }
 

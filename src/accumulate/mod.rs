@@ -21,7 +21,7 @@ use crate::merge::Merge;
 use crate::route::PARTITIONS;
 use crate::route::lane::Lanes;
 use crate::route::rows::Rows;
-use crate::spill::{Budget, FRAME_CUSTOMERS, Plan, Reservation, Run, RunStore, RunWriter};
+use crate::spill::{Budget, FRAME_CUSTOMERS, Plan, Reservation, RunStore, RunWriter, Runs};
 use std::sync::Arc;
 
 /// Rows whose customers are looked up before any of them is folded: the misses of one lookup overlap with the next.
@@ -42,7 +42,7 @@ pub(crate) struct Partition {
     /// How many rows wait before they are folded.
     patience: usize,
     /// What has been spilled.
-    runs: Vec<Run>,
+    runs: Runs,
     memory: usize,
 }
 
@@ -87,12 +87,12 @@ impl Partition {
 
     /// The memory it takes up.
     pub(crate) fn memory(&self) -> usize {
-        self.memory
+        self.memory + self.runs.memory()
     }
 
     /// Lets its customers leave as a run. Where memory is short of customers, folding more rows will not make it longer: they wait to be
     /// sorted when the next run leaves.
-    fn spill(&mut self, writer: &mut RunWriter<'_>, mut recycle: impl FnMut(Rows)) -> Result<()> {
+    fn spill(&mut self, store: &dyn RunStore, writer: &mut RunWriter<'_>, mut recycle: impl FnMut(Rows)) -> Result<()> {
         self.patience = self.patience.max(RUNS_TO_WAIT * (self.waiting_rows + self.state.len()));
         let states = if self.state.len() == 0 {
             let states = sorted_states(&self.waiting, FRAME_CUSTOMERS);
@@ -107,13 +107,13 @@ impl Partition {
         self.memory = 0;
         if !states.is_empty() {
             states.iter().try_for_each(|states| writer.write(states))?;
-            self.runs.push(writer.finish());
+            self.runs.push(writer.finish(), store)?;
         }
         Ok(())
     }
 
     /// The customers, when none have been spilled; otherwise, their states in pieces of at most `most` customers, and the runs.
-    pub(crate) fn close(mut self, most: usize, room: &mut Room) -> Result<Folded, (Vec<States>, Vec<Run>)> {
+    pub(crate) fn close(mut self, most: usize, room: &mut Room) -> Result<Folded, (Vec<States>, Runs)> {
         if self.runs.is_empty() {
             self.fold(drop);
             return Ok(Folded::new(self.state, room));
@@ -131,7 +131,7 @@ impl Merge for Partition {
         self.fold(drop);
         other.fold(drop);
         self.state.merge(other.state);
-        self.runs.append(&mut other.runs);
+        self.runs.append(other.runs);
         self.memory = self.state.memory();
     }
 }
@@ -191,8 +191,10 @@ impl Accumulator {
             if self.memory <= goal {
                 break;
             }
-            self.memory -= self.partitions[at].memory();
-            self.partitions[at].spill(&mut writer, &mut recycle).map_err(|e| e.stage(Stage::Accumulate))?;
+            let partition = &mut self.partitions[at];
+            self.memory -= partition.memory();
+            partition.spill(&*self.store, &mut writer, &mut recycle).map_err(|e| e.stage(Stage::Accumulate))?;
+            self.memory += partition.memory();
         }
         tracing::debug!(worker = self.index, memory = self.memory, "spilled");
         self.reserved.hold(self.memory as u64);

@@ -15,6 +15,7 @@
 //! | `store`, `disk`, `folder` | where frames lie |
 //! | `pack`, `frame` | what their bytes are; `FORMAT.md` draws them |
 //! | `run` | a partition's frames in order, written once and read once |
+//! | `runs` | all runs of a partition, and how many there may be |
 //! | `merge`, `gather` | many sorted streams → one |
 //! | `sorter`, `sorted`, `record` | rows that are wanted sorted, and rejects: the same store, frames of their own |
 //!
@@ -34,6 +35,7 @@ mod pack;
 mod plan;
 pub(crate) mod record;
 mod run;
+mod runs;
 mod sorted;
 mod sorter;
 mod store;
@@ -42,9 +44,9 @@ pub use budget::{Budget, Reservation};
 pub use disk::Disk;
 pub(crate) use frame::{FRAME_CUSTOMERS, decode, encode};
 pub use memory::{available, default_limit, parse_size, peak_rss, rss};
-pub(crate) use merge::{Held, Sorted, merge};
 pub(crate) use plan::Plan;
-pub(crate) use run::{Run, RunWriter};
+pub(crate) use run::RunWriter;
+pub(crate) use runs::Runs;
 pub(crate) use sorted::{Merged, Records};
 pub(crate) use sorter::{Desk, Sorter, Sorting};
 pub use store::{Counters, Faulty, Memory, Place, RunStore, Tiered};

@@ -15,7 +15,7 @@ const MIB: u64 = 1 << 20;
 const LEAST: u64 = 48 * MIB;
 const LEAST_PER_WORKER: u64 = 8 * MIB;
 /// The part of the limit that is not for states: a fixed amount, and three tenths.
-const FIXED: u64 = 28 * MIB;
+const FIXED: u64 = 34 * MIB;
 /// Memory of a value that a histogram counts, at most.
 const BYTES_PER_VALUE: u64 = 80;
 /// Memory of a row group that is being encoded, its rows and what is made of them.

@@ -16,13 +16,20 @@ pub(crate) struct Run {
     frames: Vec<Place>,
     customers: u64,
     entries: u64,
+    /// Bytes of long ids.
+    long: u64,
 }
 
 impl Run {
     /// The memory that reading it takes, about: that of one frame.
     pub(crate) fn memory(&self) -> u64 {
         let frames = self.frames.len().max(1) as u64;
-        (self.customers * 44 + self.entries * 36) / frames
+        (self.customers * 44 + self.entries * 36 + self.long) / frames
+    }
+
+    /// The memory that knowing it takes.
+    pub(crate) fn own_memory(&self) -> usize {
+        size_of::<Run>() + self.frames.capacity() * size_of::<Place>()
     }
 
     /// Reads it, frame by frame.
@@ -62,12 +69,14 @@ impl<'a> RunWriter<'a> {
         }
         self.run.customers += states.len() as u64;
         self.run.entries += states.windows.len() as u64;
+        self.run.long += states.long.len() as u64;
         Ok(())
     }
 
     /// The run of all that was written since the last one.
     pub(crate) fn finish(&mut self) -> Run {
         self.store.counters().runs.fetch_add(1, Relaxed);
+        self.run.frames.shrink_to_fit();
         std::mem::take(&mut self.run)
     }
 }

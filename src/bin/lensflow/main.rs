@@ -98,6 +98,8 @@ fn log(talk: &Talk) -> anyhow::Result<()> {
 fn run_audit(args: &Audit, talk: &Talk, job: &Job) -> Result<()> {
     let began = Instant::now();
     let spec = args.spec()?;
+    #[cfg(target_os = "linux")]
+    spec.memory_limit.into_iter().for_each(allocator::keep_to);
     let inputs = if args.input.is_empty() && !std::io::stdin().is_terminal() { vec!["-".to_owned()] } else { args.input.clone() };
     if inputs.is_empty() {
         return Err(Error::usage("no input is given").help("name files, folders or globs, or pipe rows into lensflow audit -"));

@@ -242,7 +242,6 @@ fn peak(folder: &Path, arguments: &[&str]) -> u64 {
 /// All of the process keeps to the limit, not only what it counts.
 #[cfg(target_os = "linux")]
 #[test]
-#[ignore = "takes half a minute, and the smallest limits are exceeded as yet"]
 fn the_process_keeps_to_its_limit() {
     const LIMIT: u64 = 64 << 20;
     let folder = tempfile::tempdir().unwrap();
