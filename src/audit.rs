@@ -123,6 +123,7 @@ impl Making {
     }
 
     fn write<R: Rows + Send>(&self, rows: R, table: &mut TableWriter, order: Order) -> Result<()> {
+        table.fit_groups(self.pieces.id_bytes());
         let written = with_pool(self.threads, || {
             let stream = self.stream(rows, table.rows_per_part(), order)?;
             let groups = if order == Order::Sorted { self.sorted_groups } else { self.groups };

@@ -43,6 +43,7 @@ pub(crate) struct Resident {
 pub(crate) struct Pieces {
     pieces: Vec<Piece>,
     finalizer: Finalizer,
+    id_bytes: u64,
     store: Arc<dyn RunStore>,
     cancel: Cancel,
     /// Of each window; empty until they are known.
@@ -70,12 +71,17 @@ pub(crate) struct Workspace {
 }
 
 impl Pieces {
-    pub(crate) fn new(pieces: Vec<Piece>, finalizer: Finalizer, store: Arc<dyn RunStore>, cancel: Cancel) -> Self {
-        Pieces { pieces, finalizer, store, cancel, scorers: Vec::new() }
+    pub(crate) fn new(pieces: Vec<Piece>, finalizer: Finalizer, id_bytes: u64, store: Arc<dyn RunStore>, cancel: Cancel) -> Self {
+        Pieces { pieces, finalizer, id_bytes, store, cancel, scorers: Vec::new() }
     }
 
     pub(crate) fn len(&self) -> usize {
         self.pieces.len()
+    }
+
+    /// Bytes of ids that do not fit their view, per customer on average.
+    pub(crate) fn id_bytes(&self) -> u64 {
+        self.id_bytes
     }
 
     pub(crate) fn finalizer(&self) -> &Finalizer {

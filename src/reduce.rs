@@ -21,6 +21,7 @@ use crate::report::table::TableWriter;
 use crate::spec::Spec;
 use crate::spill::{FRAME_CUSTOMERS, Place, Plan, RunStore, Sorter, encode};
 use crate::stats::Stats;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 
 /// The most entries of a piece: far more than its customers have, but for very many windows.
@@ -74,6 +75,7 @@ pub(crate) fn reduce<L: Lens>(
     let partial = match rfm {
         None => observe(&pieces, &second, stats)?,
         Some(table) => {
+            table.fit_groups(pieces.id_bytes());
             let spans = Span::cut(&pieces.rows(), table.rows_per_part());
             let stream = Stream::new(&pieces, Rfm::new(&windows), &second, spans);
             match table.write_stream_with(&stream, memory.plan.groups) {
@@ -143,6 +145,7 @@ fn finish_partitions<L: Lens>(
     let most = FRAME_CUSTOMERS.min(ENTRIES_PER_PIECE / windows.len().max(1));
     let mut partitions = partitions;
     partitions.sort_by_key(|(number, ..)| *number);
+    let (customers, long) = (AtomicU64::new(0), AtomicU64::new(0));
     let places: Vec<Mutex<(Option<Closed>, Vec<Piece>)>> = partitions.into_iter().map(|p| Mutex::new((Some(p), Vec::new()))).collect();
     let start = || (Room::default(), States::default(), Block::default(), lens.empty(windows), Refused::default());
     let finish = |(room, states, block, partial, refused): &mut (Room, States, Block, L::Partial, Refused), at: usize| {
@@ -161,6 +164,8 @@ fn finish_partitions<L: Lens>(
             taken?;
             lens.observe(partial, block);
             stats.count_customers(states.len() as u64);
+            customers.fetch_add(states.len() as u64, Relaxed);
+            long.fetch_add(states.long.len() as u64, Relaxed);
             Ok(block.len())
         };
         match partition.close(most, room) {
@@ -195,7 +200,8 @@ fn finish_partitions<L: Lens>(
         left_out.merge(refused);
     }
     let pieces = places.into_iter().filter_map(|place| place.into_inner().ok()).flat_map(|(_, pieces)| pieces).collect();
-    Ok((Pieces::new(pieces, finalizer, memory.store.clone(), memory.cancel.clone()), all, left_out))
+    let id_bytes = long.into_inner() / customers.into_inner().max(1);
+    Ok((Pieces::new(pieces, finalizer, id_bytes, memory.store.clone(), memory.cancel.clone()), all, left_out))
 }
 
 /// What finishing has to work with.

@@ -150,8 +150,8 @@ impl<R: Rows> RowStream for Sorted<R> {
         Ok((!part.ends.is_empty()).then_some(part))
     }
 
-    fn parts_per_group(&self) -> usize {
-        super::table::GROUP / BATCH
+    fn parts_per_group(&self, rows: usize) -> usize {
+        rows / BATCH
     }
 
     fn build(&self, part: &SortedPart, sink: &mut dyn FnMut(RecordBatch) -> Result<()>) -> Result<()> {
@@ -222,10 +222,10 @@ impl<R: Rows> RowStream for Ordered<'_, R> {
         })
     }
 
-    fn parts_per_group(&self) -> usize {
+    fn parts_per_group(&self, rows: usize) -> usize {
         match self {
-            Ordered::Engine(stream) => stream.parts_per_group(),
-            Ordered::Sorted(sorted) => sorted.parts_per_group(),
+            Ordered::Engine(stream) => stream.parts_per_group(rows),
+            Ordered::Sorted(sorted) => sorted.parts_per_group(rows),
         }
     }
 

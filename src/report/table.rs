@@ -27,8 +27,10 @@ use parquet::schema::types::{ColumnDescPtr, ColumnPath};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-/// Rows in a Parquet row group; the last one may have fewer.
+/// Rows in a Parquet row group; the last one may have fewer, and all where their ids are long.
 pub(crate) const GROUP: usize = 1 << 18;
+/// What a row of a group takes up on its way, about, without a long id.
+const BYTES_PER_ROW: u64 = 64;
 /// Columns with few distinct values, which Arrow's writers are to give a dictionary. For the others it only costs them time.
 const REPETITIVE: [&str; 6] = ["window", "reason", "period_start", "period_end", "total_orders", "total_quantity"];
 
@@ -43,8 +45,8 @@ pub trait RowStream: Sync {
     /// When it cannot be found out.
     fn next_part(&self) -> Result<Option<Self::Part>>;
 
-    /// How many parts a Parquet row group is made of.
-    fn parts_per_group(&self) -> usize {
+    /// How many parts a Parquet row group of so many rows is made of.
+    fn parts_per_group(&self, _rows: usize) -> usize {
         1
     }
 
@@ -172,9 +174,22 @@ impl TableWriter {
         }
     }
 
+    /// Cuts the row groups to come so that they take no more memory than with short ids, given the mean length of long ones: by rows and
+    /// not by bytes, so that any part of the table knows where its groups end.
+    pub(crate) fn fit_groups(&mut self, id_bytes: u64) {
+        if let Encoder::Parquet(table) = &mut self.encoder {
+            // A long id is there twice: as it came, and encoded.
+            let rows = GROUP as u64 * BYTES_PER_ROW / BYTES_PER_ROW.saturating_add(id_bytes.saturating_mul(2));
+            table.group_rows = (rows as usize / BATCH * BATCH).max(BATCH);
+        }
+    }
+
     /// The rows that a part of a stream should have.
     pub(crate) fn rows_per_part(&self) -> usize {
-        if self.parquet().is_some() { GROUP } else { 8 * BATCH }
+        match &self.encoder {
+            Encoder::Parquet(table) => table.group_rows,
+            _ => 8 * BATCH,
+        }
     }
 
     /// Appends all rows of a stream, on the threads of the current pool.
@@ -202,9 +217,10 @@ impl TableWriter {
         };
         match self.parquet().cloned() {
             Some(groups) => {
+                let parts = stream.parts_per_group(self.rows_per_part());
                 let encode =
                     |parts: Vec<S::Part>| groups.encode_group(|sink| parts.into_iter().try_for_each(|part| stream.build(&part, sink)));
-                in_order(threads, || next(stream.parts_per_group()), encode, |group| self.append(group))
+                in_order(threads, || next(parts), encode, |group| self.append(group))
             }
             None => {
                 let build = |parts: Vec<S::Part>| parts.iter().map(|part| stream.batches(part)).collect::<Result<Vec<_>>>();
@@ -255,6 +271,8 @@ struct ParquetTable {
     writer: SerializedFileWriter<Output>,
     groups: Arc<Groups>,
     /// The row group that [`TableWriter::write`] is at.
+    /// Rows in a group.
+    group_rows: usize,
     open: Option<OpenGroup>,
 }
 
@@ -323,7 +341,7 @@ impl OpenGroup {
 }
 
 impl Groups {
-    /// Encodes the batches that `fill` gives as one row group. They must hold [`GROUP`] rows, unless it is the table's last.
+    /// Encodes the batches that `fill` gives as one row group. They must hold as many rows as others, unless it is the table's last.
     ///
     /// # Errors
     /// When `fill` fails, or a batch cannot be encoded.
@@ -364,7 +382,7 @@ impl ParquetTable {
         let own = own.then(|| columns.to_vec());
         let groups =
             Groups { name: name.to_owned(), faults, schema: schema.clone(), own, arrow, idle: Mutex::default(), rooms: Mutex::default() };
-        Ok(ParquetTable { writer, groups: Arc::new(groups), open: None })
+        Ok(ParquetTable { writer, groups: Arc::new(groups), group_rows: GROUP, open: None })
     }
 
     fn writers(output: Output, schema: &SchemaRef) -> Result<(SerializedFileWriter<Output>, ArrowRowGroupWriterFactory), ParquetError> {
@@ -412,10 +430,10 @@ impl ParquetTable {
                 Some(group) => group,
                 None => self.groups.open()?,
             };
-            let rows = (GROUP - group.rows).min(batch.num_rows() - from);
+            let rows = (self.group_rows - group.rows).min(batch.num_rows() - from);
             group.push(&self.groups.schema, &batch.slice(from, rows)).map_err(|e| self.groups.failed(e))?;
             from += rows;
-            let is_full = group.rows == GROUP;
+            let is_full = group.rows == self.group_rows;
             self.open = Some(group);
             if is_full {
                 self.flush()?;

@@ -225,7 +225,7 @@ impl RowStream for Chunks {
         Ok((part < self.generator.chunks()).then_some(part))
     }
 
-    fn parts_per_group(&self) -> usize {
+    fn parts_per_group(&self, _rows: usize) -> usize {
         32
     }
 

@@ -184,6 +184,26 @@ fn row_groups_are_full_but_for_the_last() {
     assert!(bytes == fs::read(path).unwrap());
 }
 
+/// The longer ids are, the fewer rows are in a group, in whatever batches they come.
+#[test]
+fn long_ids_make_small_row_groups() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut random = Random::seed_from_u64(1);
+    let plain = batch(vec![column(&DataType::Int64, Shape::Many, GROUP, &mut random)]);
+    for (id_bytes, rows) in [(0, GROUP), (32, GROUP / 2), (900, 8_192), (u64::MAX, 8_192)] {
+        for size in [1_000, 100_000] {
+            let path = folder.path().join("t.parquet");
+            let mut table = TableWriter::create(&path, None, &plain.schema()).unwrap();
+            table.fit_groups(id_bytes);
+            (0..GROUP).step_by(size).for_each(|at| table.write(&plain.slice(at, size.min(GROUP - at))).unwrap());
+            table.finish().unwrap().commit().unwrap();
+            let (back, groups) = read(fs::read(path).unwrap());
+            assert_eq!(back, plain);
+            assert_eq!(groups, vec![rows as i64; GROUP / rows], "{id_bytes}");
+        }
+    }
+}
+
 #[test]
 fn a_constant_costs_nothing_and_its_bounds_are_known() {
     let folder = tempfile::tempdir().unwrap();

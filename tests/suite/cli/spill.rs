@@ -254,8 +254,8 @@ fn the_process_keeps_to_its_limit() {
     }
     // Ids that are long by themselves are in buffers on their way, too.
     fs::write(folder.path().join("long.csv"), long_rows(TOO_MANY)).unwrap();
-    let peak =
-        peak(folder.path(), &["audit", "long.csv", "--every", "month", "--report", "r.json", "--memory-limit", "64MiB", "--workers", "2"]);
+    let audit = "audit long.csv --every month --report r.json --rfm-out long.parquet --memory-limit 64MiB --workers 2";
+    let peak = peak(folder.path(), &audit.split(' ').collect::<Vec<_>>());
     assert!(peak <= LIMIT / 100 * 105, "long ids: {} MiB of {} MiB", peak >> 20, LIMIT >> 20);
 }
 
