@@ -48,6 +48,7 @@ pub mod spec;
 pub mod spill;
 #[doc(hidden)]
 pub mod stages;
+pub mod state;
 pub mod stats;
 mod sync;
 mod worker;

@@ -10,6 +10,7 @@ use crate::error::Result;
 use crate::finalize::{Block, Finalizer};
 use crate::score::Scorer;
 use crate::spill::{Place, Reservation, RunStore, decode};
+use crate::state::{Remap, RunFile};
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -29,6 +30,15 @@ pub(crate) enum Held {
     Folded { partition: Arc<Resident>, customers: Range<u32> },
     /// A frame of the store.
     Frame(Place),
+    /// A frame of a saved state.
+    Saved { run: Arc<SavedRun>, partition: usize, frame: usize },
+}
+
+/// A run file of a saved state, with the windows of the audit.
+#[derive(Debug)]
+pub(crate) struct SavedRun {
+    pub(crate) file: Arc<RunFile>,
+    pub(crate) remap: Remap,
 }
 
 /// A partition in memory, with its part of the budget.
@@ -107,6 +117,10 @@ impl Pieces {
         match &self.pieces[piece].held {
             Held::Folded { partition, customers } => partition.folded.fill(customers.clone(), states),
             Held::Frame(place) => decode(self.store.get(place, frame)?, states)?,
+            Held::Saved { run, partition, frame: at } => {
+                run.file.read(*partition, *at, frame, states)?;
+                run.remap.apply(states);
+            }
         }
         self.finalizer.fill(states, block, None);
         more(block, states);

@@ -15,6 +15,7 @@ use crate::cancel::Cancel;
 use crate::error::{Error, Result, Stage};
 use crate::finalize::Finalizer;
 use crate::lens::Lens;
+use crate::pieces::SavedRun;
 use crate::reduce::{Resources, reduce};
 use crate::reject::OnBadRow;
 use crate::report::table::TableWriter;
@@ -27,7 +28,9 @@ use crate::source::files::Files;
 use crate::source::{ColumnMap, Origin, Source};
 use crate::spec::{Parallel, Spec};
 use crate::spill::{Budget, Disk, Plan, RunStore, Sorter, Sorting, Tiered};
+use crate::state::{self, OpenRows, Saved, Section, State};
 use crate::stats::Stats;
+use crate::sync::lock;
 use crate::worker::{Decoding, Job, Worker};
 use arrow::array::RecordBatch;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
@@ -48,6 +51,7 @@ pub struct Builder<L = ()> {
     spec: Spec,
     lens: L,
     forget_rejects: bool,
+    saving: bool,
     cancel: Cancel,
     store: Option<Arc<dyn RunStore>>,
     state_budget: Option<u64>,
@@ -147,6 +151,12 @@ impl<L: Lens> Builder<L> {
         self
     }
 
+    /// Ends in a saved state instead of answers: rows that other windows may hold are left open.
+    pub(crate) fn saving(mut self) -> Self {
+        self.saving = true;
+        self
+    }
+
     /// What ends the run from outside.
     #[must_use]
     pub fn cancel(mut self, cancel: Cancel) -> Self {
@@ -157,8 +167,8 @@ impl<L: Lens> Builder<L> {
     /// A lens of the caller's own beside Lens 1 and Lens 2; it observes blocks with scores. Again for a second: a pair of lenses is one.
     #[must_use]
     pub fn lens<M: Lens>(self, lens: M) -> Builder<(L, M)> {
-        let Builder { spec, lens: own, forget_rejects, cancel, store, state_budget } = self;
-        Builder { spec, lens: (own, lens), forget_rejects, cancel, store, state_budget }
+        let Builder { spec, lens: own, forget_rejects, saving, cancel, store, state_budget } = self;
+        Builder { spec, lens: (own, lens), forget_rejects, saving, cancel, store, state_budget }
     }
 
     /// Checks the options and starts the accumulators.
@@ -185,8 +195,9 @@ impl<L: Lens> Builder<L> {
         let stats = Arc::new(Stats::default());
         stats.enter(Stage::Accumulate);
         let keep_rejects = self.spec.on_bad_row == OnBadRow::Reject && !self.forget_rejects;
-        let rejects = keep_rejects.then(|| Arc::new(Sorter::new(sorting_of_rejects(&plan, count, store.clone(), self.cancel.clone()))));
-        let ledger = Arc::new(Ledger { rejects: rejects.clone(), ..Ledger::default() });
+        let sorter = || Arc::new(Sorter::new(sorting_of_rejects(&plan, count, store.clone(), self.cancel.clone())));
+        let rejects = keep_rejects.then(sorter);
+        let ledger = Arc::new(Ledger { rejects: rejects.clone(), open: self.saving.then(sorter), ..Ledger::default() });
         let mut jobs = Vec::with_capacity(count);
         for (index, lane) in lane_ends.into_iter().enumerate() {
             let (job, taken) = unbounded();
@@ -205,7 +216,8 @@ impl<L: Lens> Builder<L> {
         let router = Router::new(&self.spec, plan.rows_per_buffer, stats.clone(), ledger.clone());
         let pushed = Arc::new(Origin { name: "pushed".to_owned() });
         stats.share(plan.budget.clone(), store.clone());
-        let resources = Resources { store: Arc::new(Tiered::new(plan.budget.clone(), store)), plan, rejects, cancel: self.cancel };
+        let resources =
+            Resources { store: Arc::new(Tiered::new(plan.budget.clone(), store)), plan, rejects, cancel: self.cancel, saved: Vec::new() };
         let unfinished = Unfinished(Some(resources.store.clone()));
         let state = Running { lanes, router, jobs, results, resources, unfinished };
         Ok(Pipeline { spec: self.spec, lens: self.lens, state, stats, ledger, poison, pushed, pushed_rows: 0, inputs: Vec::new() })
@@ -329,6 +341,37 @@ impl<L: Lens> Pipeline<L> {
         Ok(())
     }
 
+    /// Takes a saved state in, as if all its inputs were read again.
+    ///
+    /// # Errors
+    /// When it was made with another policy about bad rows, or by windows of which this run's are no unions; when it cannot be read; a row
+    /// that is bad for this run's windows, under [`OnBadRow::Fail`].
+    pub fn run_state(&mut self, state: &State) -> Result<()> {
+        let manifest = state.manifest();
+        if manifest.on_bad_row != self.spec.on_bad_row {
+            let was = manifest.on_bad_row.name();
+            let error = Error::usage(format!("the state was made with --on-bad-row {was}")).input(state.path().to_string_lossy());
+            return Err(error.help(format!("audit it with --on-bad-row {was}, or make another state")));
+        }
+        let remap = state.remap(&self.spec.windows)?;
+        self.inputs.extend(manifest.inputs.iter().map(|input| input.name.clone()));
+        self.stats.count_rows(manifest.rows_read - manifest.rows_open(), manifest.rows_accepted);
+        manifest.rows_rejected.iter().for_each(|(&reason, &count)| self.stats.count_rejects(reason, count));
+        self.ledger.cover(state.keys(&remap));
+        let cancel = &self.poison.cancel;
+        for file in state.runs() {
+            if let Some(kept) = &self.ledger.rejects {
+                let (mut records, mut desk) = (file.records(Section::Rejects, cancel.clone()).read(), kept.desk());
+                while let Some(record) = records.next().map_err(|e| e.input(file.name()))? {
+                    desk.push(|out| out.extend_from_slice(record))?;
+                }
+            }
+            self.state.resources.saved.push(Arc::new(SavedRun { file: file.clone(), remap: remap.clone() }));
+        }
+        let open = OpenRows::new(state.runs().to_vec(), cancel.clone());
+        self.run(open)
+    }
+
     /// Keeps the first cause and closes nothing: the caller holds the pipeline and decides.
     fn fail(&self, error: Error) -> Error {
         if error.is_echo() {
@@ -360,25 +403,8 @@ impl<L: Lens> Pipeline<L> {
         L::Answer: Send,
     {
         let Pipeline { spec, lens, state, stats, ledger, poison, mut inputs, .. } = self;
-        let Running { mut lanes, mut router, jobs, results, resources, mut unfinished } = state;
-        if poison.is_set() || router.flush(&mut lanes).is_err() {
-            return Err(poison.take());
-        }
-        jobs.iter().for_each(|jobs| drop(jobs.send(Job::Finish)));
-        drop((router, lanes));
-        let mut partitions = Vec::with_capacity(PARTITIONS);
-        let mut waiting = jobs.len();
-        while waiting > 0 {
-            match results.recv_timeout(POISON_POLL) {
-                Ok(closed) => {
-                    partitions.extend(closed);
-                    waiting -= 1;
-                }
-                Err(RecvTimeoutError::Timeout) if !poison.is_set() => {}
-                Err(_) => return Err(poison.take()),
-            }
-        }
-        let keys = ledger.keys.lock().map_or(None, |keys| *keys);
+        let (partitions, resources, mut unfinished) = state.close(&poison)?;
+        let keys = *lock(&ledger.keys);
         let (windows, first_key) = spec.windows.resolve(keys)?;
         let finalizer = Finalizer { windows, first_key };
         // Each row has at most one customer of its own.
@@ -408,5 +434,44 @@ impl<L: Lens> Pipeline<L> {
         stats.enter(Stage::Report);
         unfinished.0 = None;
         Ok(Audit::new(report, reduced.pieces, rejects, reduced.custom, resources, threads))
+    }
+    /// Ends the input and writes what is known of every customer to a run file.
+    pub(crate) fn save(self, to: &state::Writer) -> Result<Saved> {
+        let Pipeline { spec, state, stats, ledger, poison, .. } = self;
+        let (partitions, resources, _unfinished) = state.close(&poison)?;
+        let snapshot = stats.snapshot();
+        let threads = if spec.finishes_in_parallel(snapshot.rows_accepted) { spec.worker_count() } else { 1 };
+        let open = ledger.open.as_ref().ok_or_else(|| Error::internal("a pipeline that was not to be saved"))?;
+        let write = || state::save(partitions, &resources, open, to, &stats);
+        let written = catch_unwind(AssertUnwindSafe(|| with_pool(threads, write)));
+        let written = written.unwrap_or_else(|panic| Err(Error::panicked(Stage::Finalize, panic)));
+        poison.cancel.check()?;
+        written?;
+        Ok(Saved { keys: *lock(&ledger.keys), any: snapshot.rows_read > 0 })
+    }
+}
+
+impl Running {
+    /// Ends the input: the partitions, what finishing has to work with, and what must not be dropped before that is done.
+    fn close(self, poison: &Poison) -> Result<(Vec<Closed>, Resources, Unfinished)> {
+        let Running { mut lanes, mut router, jobs, results, resources, unfinished } = self;
+        if poison.is_set() || router.flush(&mut lanes).is_err() {
+            return Err(poison.take());
+        }
+        jobs.iter().for_each(|jobs| drop(jobs.send(Job::Finish)));
+        drop((router, lanes));
+        let mut partitions = Vec::with_capacity(PARTITIONS);
+        let mut waiting = jobs.len();
+        while waiting > 0 {
+            match results.recv_timeout(POISON_POLL) {
+                Ok(closed) => {
+                    partitions.extend(closed);
+                    waiting -= 1;
+                }
+                Err(RecvTimeoutError::Timeout) if !poison.is_set() => {}
+                Err(_) => return Err(poison.take()),
+            }
+        }
+        Ok((partitions, resources, unfinished))
     }
 }

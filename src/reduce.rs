@@ -3,7 +3,7 @@
 //! Two passes, both in parallel and both insensitive to order: the first finishes each partition, cuts it into [`Pieces`] and counts what
 //! the scores depend on; the second scores each block, lets the remaining lenses observe it, and writes its rows where that is wanted.
 
-use crate::accumulate::{Closed, Room, States};
+use crate::accumulate::{Closed, Folded, Room, States};
 use crate::cancel::Cancel;
 use crate::error::{Result, Stage};
 use crate::finalize::{Block, Finalizer};
@@ -12,14 +12,14 @@ use crate::lens::comparison::{Change, Comparison};
 use crate::lens::refining::{Refinements, Refining};
 use crate::lens::single_period::{Distribution, Lens1Metrics, SinglePeriod, SortedMeasures};
 use crate::merge::Merge;
-use crate::pieces::{Held, Piece, Pieces, Resident, Span, Workspace, share_out};
+use crate::pieces::{Held, Piece, Pieces, Resident, SavedRun, Span, Workspace, share_out};
 use crate::reject::{OnBadRow, REJECT_HELP, Reject};
 use crate::report::LeftOut;
 use crate::report::rows::Rfm;
 use crate::report::stream::Stream;
 use crate::report::table::TableWriter;
 use crate::spec::Spec;
-use crate::spill::{FRAME_CUSTOMERS, Place, Plan, RunStore, Sorter, encode};
+use crate::spill::{FRAME_CUSTOMERS, Held as InMemory, Place, Plan, RunStore, Runs, Sorted, Sorter, encode};
 use crate::stats::Stats;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
@@ -151,7 +151,7 @@ fn finish_partitions<L: Lens>(
     let finish = |(room, states, block, partial, refused): &mut (Room, States, Block, L::Partial, Refused), at: usize| {
         memory.cancel.check()?;
         let Ok(mut place) = places[at].lock() else { return Ok(()) };
-        let Some((_, partition, mut reserved)) = place.0.take() else { return Ok(()) };
+        let Some((number, partition, mut reserved)) = place.0.take() else { return Ok(()) };
         let pieces = &mut place.1;
         let mut observe = |states: &States| {
             let mut taken = Ok(());
@@ -168,7 +168,31 @@ fn finish_partitions<L: Lens>(
             long.fetch_add(states.long.len() as u64, Relaxed);
             Ok(block.len())
         };
+        let saved: Vec<_> = memory.saved.iter().filter(|run| run.file.frames_of(number) > 0).collect();
+        let mut streams: Vec<Box<dyn Sorted + '_>> = saved.iter().map(|run| Box::new(run.file.stream(number, &run.remap)) as _).collect();
+        let mut merge = |streams, runs: Runs, observe: &mut dyn FnMut(&States) -> Result<usize>| {
+            runs.merge(streams, &*memory.store, memory.plan.merge_memory, most, |states| {
+                memory.cancel.check()?;
+                pieces.push(Piece { rows: observe(states)?, held: Held::Frame(memory.frame(states)?) });
+                Ok(())
+            })
+        };
         match partition.close(most, room) {
+            // What was saved stays where it is.
+            Ok(folded) if folded.len() == 0 && saved.len() == 1 => {
+                let mut bytes = Vec::new();
+                for frame in 0..saved[0].file.frames_of(number) {
+                    saved[0].file.read(number, frame, &mut bytes, states)?;
+                    saved[0].remap.apply(states);
+                    let held = Held::Saved { run: saved[0].clone(), partition: number, frame };
+                    pieces.push(Piece { rows: observe(states)?, held });
+                }
+            }
+            Ok(folded) if !saved.is_empty() => {
+                let ranges = folded.pieces(most).into_iter();
+                streams.push(Box::new(FoldedStream { folded, ranges }));
+                merge(streams, Runs::default(), &mut observe)?;
+            }
             Ok(folded) => {
                 // It stays as it is, unless it no longer fits.
                 let fits = reserved.resize(folded.memory() as u64);
@@ -182,12 +206,8 @@ fn finish_partitions<L: Lens>(
             }
             Err((states, runs)) => {
                 drop(reserved);
-                runs.merge(states, &*memory.store, memory.plan.merge_memory, most, |states| {
-                    memory.cancel.check()?;
-                    let rows = observe(states)?;
-                    pieces.push(Piece { rows, held: Held::Frame(memory.frame(states)?) });
-                    Ok(())
-                })?;
+                streams.push(Box::new(InMemory(states.into_iter())));
+                merge(streams, runs, &mut observe)?;
             }
         }
         stats.partition_finished();
@@ -204,6 +224,21 @@ fn finish_partitions<L: Lens>(
     Ok((Pieces::new(pieces, finalizer, id_bytes, memory.store.clone(), memory.cancel.clone()), all, left_out))
 }
 
+/// A partition's customers as a stream.
+struct FoldedStream {
+    folded: Folded,
+    ranges: std::vec::IntoIter<std::ops::Range<u32>>,
+}
+
+impl Sorted for FoldedStream {
+    fn next(&mut self, states: &mut States) -> Result<bool> {
+        Ok(self.ranges.next().is_some_and(|range| {
+            self.folded.fill(range, states);
+            true
+        }))
+    }
+}
+
 /// What finishing has to work with.
 pub(crate) struct Resources {
     pub(crate) plan: Plan,
@@ -212,6 +247,8 @@ pub(crate) struct Resources {
     /// Takes the customers left out, where they are not only counted.
     pub(crate) rejects: Option<Arc<Sorter>>,
     pub(crate) cancel: Cancel,
+    /// Saved states that the run took in.
+    pub(crate) saved: Vec<Arc<SavedRun>>,
 }
 
 impl Resources {

@@ -104,6 +104,16 @@ pub enum OnBadRow {
     Reject,
 }
 
+impl OnBadRow {
+    /// What the command line calls it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            OnBadRow::Fail => "fail",
+            OnBadRow::Reject => "reject",
+        }
+    }
+}
+
 /// A bad row, or a customer left out of a window: what, where, why. Rows sort by input and row, customers after them by window and id.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Reject {

@@ -93,9 +93,9 @@ impl Stats {
         self.rows_accepted.fetch_add(accepted, Ordering::Relaxed);
     }
 
-    pub(crate) fn count_reject(&self, reason: Reason) {
+    pub(crate) fn count_rejects(&self, reason: Reason, count: u64) {
         if let Ok(mut map) = self.rejected.lock() {
-            *map.entry(reason).or_default() += 1;
+            *map.entry(reason).or_default() += count;
         }
     }
 

@@ -45,6 +45,11 @@ impl Folded {
         Folded(state)
     }
 
+    /// The number of customers.
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// The memory it takes up.
     pub(crate) fn memory(&self) -> usize {
         self.0.memory()

@@ -34,7 +34,7 @@ pub enum Granularity {
 }
 
 impl Granularity {
-    const fn months(self) -> u32 {
+    pub(crate) const fn months(self) -> u32 {
         match self {
             Granularity::Month => 1,
             Granularity::Quarter => 3,
@@ -50,14 +50,14 @@ impl Granularity {
     }
 
     /// The first microsecond of a calendar period.
-    fn start(self, index: u32) -> i64 {
+    pub(crate) fn start(self, index: u32) -> i64 {
         let month = index * self.months();
         let date = NaiveDate::from_ymd_opt((month / 12) as i32, month % 12 + 1, 1);
         // The year 9999 ends with the last timestamp there is.
         date.map_or(MAX_TIMESTAMP, |d| (i64::from(d.num_days_from_ce() - EPOCH_DAY) * DAY).min(MAX_TIMESTAMP))
     }
 
-    fn name(self, index: u32) -> String {
+    pub(crate) fn name(self, index: u32) -> String {
         let per_year = 12 / self.months();
         let (year, part) = (index / per_year, index % per_year + 1);
         match self {
@@ -90,6 +90,17 @@ impl Granularity {
         }
         let number = digits.parse::<u32>().ok().filter(|n| (1..=per_year).contains(n))?;
         Some(granularity.window(year * per_year + number - 1))
+    }
+}
+
+impl fmt::Display for Granularity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Granularity::Month => "month",
+            Granularity::Quarter => "quarter",
+            Granularity::Half => "half",
+            Granularity::Year => "year",
+        })
     }
 }
 

@@ -254,7 +254,7 @@ fn day(timestamp: i64) -> String {
 }
 
 /// A whole number with its thousands apart.
-fn grouped(number: impl Display) -> String {
+pub fn grouped(number: impl Display) -> String {
     let text = number.to_string();
     let (sign, digits) = text.strip_prefix('-').map_or(("", text.as_str()), |d| ("-", d));
     let mut out = String::from(sign);

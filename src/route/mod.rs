@@ -23,6 +23,7 @@ use crate::source::{Bad, Column, NO_TIMESTAMP, PeriodBatch};
 use crate::spec::Spec;
 use crate::spill::Sorter;
 use crate::stats::Stats;
+use crate::sync::lock;
 use amounts::Amounts;
 use arrow::array::Array;
 use lane::Outlet;
@@ -34,8 +35,20 @@ use std::sync::{Arc, Mutex};
 pub(crate) struct Ledger {
     /// Takes the rows left out, where they are not only counted.
     pub(crate) rejects: Option<Arc<Sorter>>,
+    /// Takes rows that are bad only for the windows of this run, where others are still to judge them.
+    pub(crate) open: Option<Arc<Sorter>>,
     /// The least and the greatest window key of the rows accepted so far.
     pub(crate) keys: Mutex<Option<(u32, u32)>>,
+}
+
+impl Ledger {
+    /// Says that there are rows in windows from the first of these keys to the last.
+    pub(crate) fn cover(&self, keys: Option<(u32, u32)>) {
+        let Some((least, greatest)) = keys else { return };
+        let mut all = lock(&self.keys);
+        let (a, b) = all.unwrap_or((least, greatest));
+        *all = Some((a.min(least), b.max(greatest)));
+    }
 }
 
 /// What is wrong with a row, and the time that it is at odds with: a window's boundary, an observation end, the period's start.
@@ -180,10 +193,14 @@ impl Router {
             fields,
             at: at.map(shown_timestamp),
         };
+        let is_open = matches!(reject.reason, Reason::StraddlesWindow | Reason::AfterObservationEnd);
+        if let Some(open) = self.ledger.open.as_ref().filter(|_| is_open) {
+            return open.desk().push(|out| reject.write(out)).map_err(|e| e.stage(Stage::Route));
+        }
         if self.policy == OnBadRow::Fail {
             return Err(reject.into_error().help(REJECT_HELP).stage(Stage::Route));
         }
-        self.stats.count_reject(reject.reason);
+        self.stats.count_rejects(reject.reason, 1);
         let kept = self.ledger.rejects.as_ref().map(|rejects| rejects.desk().push(|out| reject.write(out)));
         kept.unwrap_or(Ok(())).map_err(|e| e.stage(Stage::Route))
     }
@@ -196,10 +213,7 @@ impl Router {
                 outlet.take(partition, std::mem::take(buffer))?;
             }
         }
-        if let (Ok(mut keys), Some((least, greatest))) = (self.ledger.keys.lock(), self.keys) {
-            let (a, b) = keys.unwrap_or((least, greatest));
-            *keys = Some((a.min(least), b.max(greatest)));
-        }
+        self.ledger.cover(self.keys);
         Ok(())
     }
 }

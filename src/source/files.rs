@@ -6,16 +6,18 @@ use super::jsonl::JsonlSource;
 use super::parquet::ParquetSource;
 use super::{Chunk, ColumnMap, Origin, Sink, Source};
 use crate::error::{Error, Result, Stage};
+use crate::sync::lock;
 use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::io::{Cursor, Read, Seek};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use xxhash_rust::xxh3::Xxh3;
 
 /// How standard input is called, on the command line and in reports.
-const STDIN: &str = "-";
+pub(crate) const STDIN: &str = "-";
 
 /// A file format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -94,6 +96,59 @@ impl<R: Read> Read for Counted<R> {
     }
 }
 
+/// What was read of the inputs that can be read only once: their names, lengths and fingerprints.
+#[derive(Clone, Default)]
+pub(crate) struct Streamed(Arc<Mutex<Vec<(String, u64, Xxh3)>>>);
+
+impl Streamed {
+    /// What was read so far.
+    pub(crate) fn take(&self) -> Vec<(String, u64, String)> {
+        let all = std::mem::take(&mut *lock(&self.0));
+        all.into_iter().map(|(name, bytes, hash)| (name, bytes, hexadecimal(&hash))).collect()
+    }
+}
+
+/// A reader whose bytes are fingerprinted as they go by.
+struct Fingerprinted<R> {
+    reader: R,
+    streamed: Streamed,
+    at: usize,
+}
+
+impl<R: Read> Read for Fingerprinted<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let n = self.reader.read(buffer)?;
+        if let Some((_, bytes, hash)) = lock(&self.streamed.0).get_mut(self.at) {
+            *bytes += n as u64;
+            hash.update(&buffer[..n]);
+        }
+        Ok(n)
+    }
+}
+
+/// A file's length, and a hash of its bytes that other bytes do not have.
+///
+/// # Errors
+/// When it cannot be read.
+pub(crate) fn fingerprint(path: &str) -> Result<(u64, String)> {
+    let fail = |e| Error::io("cannot read", e).input(path).stage(Stage::Source);
+    let mut file = File::open(path).map_err(fail)?;
+    let (mut hash, mut bytes, mut room) = (Xxh3::new(), 0, vec![0; 1 << 18]);
+    loop {
+        match file.read(&mut room).map_err(fail)? {
+            0 => return Ok((bytes, hexadecimal(&hash))),
+            n => {
+                bytes += n as u64;
+                hash.update(&room[..n]);
+            }
+        }
+    }
+}
+
+fn hexadecimal(hash: &Xxh3) -> String {
+    format!("{:032x}", hash.digest128())
+}
+
 /// A chunk and the bytes that were read for it: of a compressed input, fewer than it has.
 struct Weighed {
     chunk: Box<dyn Chunk>,
@@ -118,6 +173,7 @@ pub struct Files {
     current: Option<Box<dyn Source>>,
     /// Bytes read since the last chunk, from inputs that are read from beginning to end.
     bytes: Arc<AtomicU64>,
+    streamed: Streamed,
     map: ColumnMap,
     format: Option<Format>,
     batch_rows: usize,
@@ -169,24 +225,53 @@ impl Files {
         }
         let sizes = inputs.iter().map(|name| std::fs::metadata(name).ok().filter(|m| m.is_file()).map(|m| m.len()));
         let size = sizes.sum::<Option<u64>>();
-        Ok(Files { inputs, size, next: 0, current: None, bytes: Arc::default(), map, format, batch_rows: batch_rows.max(1) })
+        Ok(Files {
+            inputs,
+            size,
+            next: 0,
+            current: None,
+            bytes: Arc::default(),
+            streamed: Streamed::default(),
+            map,
+            format,
+            batch_rows: batch_rows.max(1),
+        })
+    }
+
+    /// What is read, in order, as it would be named again.
+    pub(crate) fn paths(&self) -> Vec<String> {
+        self.inputs.clone()
+    }
+
+    /// What will have been read of inputs that can be read only once.
+    pub(crate) fn streamed(&self) -> Streamed {
+        self.streamed.clone()
+    }
+
+    /// Counts and fingerprints what is read of an input that can be read only once.
+    fn once(&self, origin: &Origin, reader: impl Read + Send + 'static) -> Box<dyn Read + Send> {
+        let mut all = lock(&self.streamed.0);
+        all.push((origin.name.clone(), 0, Xxh3::new()));
+        self.counted(Fingerprinted { reader, streamed: self.streamed.clone(), at: all.len() - 1 })
     }
 
     fn open(&self, name: &str) -> Result<Box<dyn Source>> {
         let origin = Arc::new(Origin { name: if name == STDIN { "stdin".to_owned() } else { name.to_owned() } });
         let fail = |e| Error::io("cannot open", e).input(&origin.name).stage(Stage::Source);
         if name == STDIN {
-            let mut reader = self.counted(std::io::stdin());
+            let mut reader = self.once(&origin, std::io::stdin());
             let head = read_head(&mut reader).map_err(fail)?;
             return self.open_stream(origin, Box::new(Cursor::new(head.clone()).chain(reader)), &head, None);
         }
         let mut file = File::open(name).map_err(fail)?;
-        let head = read_head(&mut file).map_err(fail)?;
         let named = Format::of_path(Path::new(name));
         if !file.metadata().map_err(fail)?.is_file() {
             // A named pipe cannot go back to its beginning.
-            return self.open_stream(origin, Box::new(Cursor::new(head.clone()).chain(self.counted(file))), &head, named);
+            let mut reader = self.once(&origin, file);
+            let head = read_head(&mut reader).map_err(fail)?;
+            return self.open_stream(origin, Box::new(Cursor::new(head.clone()).chain(reader)), &head, named);
         }
+        let head = read_head(&mut file).map_err(fail)?;
         file.rewind().map_err(fail)?;
         if compression(&head).is_some() {
             return self.open_stream(origin, self.counted(file), &head, named);

@@ -13,7 +13,7 @@ mod lines;
 pub(crate) mod parquet;
 mod scenario;
 pub mod synthetic;
-mod text;
+pub(crate) mod text;
 
 use crate::error::{Error, Result, Stage};
 use crate::reject::Reason;

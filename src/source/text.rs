@@ -8,11 +8,11 @@ use arrow::array::StringViewBuilder;
 use std::sync::Arc;
 
 /// The fields of a row in the order of [`Column::ALL`]; none where the field is null, empty or absent.
-pub(super) type Fields<'a> = [Option<&'a str>; 6];
+pub(crate) type Fields<'a> = [Option<&'a str>; 6];
 
 /// Collects rows into a batch.
 #[derive(Default)]
-pub(super) struct TextRows {
+pub(crate) struct TextRows {
     ids: StringViewBuilder,
     starts: Vec<i64>,
     ends: Vec<i64>,
@@ -28,7 +28,7 @@ pub(super) struct TextRows {
 
 impl TextRows {
     /// Room for a number of rows.
-    pub(super) fn with_capacity(rows: usize) -> Self {
+    pub(crate) fn with_capacity(rows: usize) -> Self {
         let column = || Vec::with_capacity(rows);
         TextRows {
             ids: StringViewBuilder::with_capacity(rows),
@@ -45,7 +45,7 @@ impl TextRows {
         self.starts.len()
     }
 
-    pub(super) fn push(&mut self, fields: Fields<'_>) {
+    pub(crate) fn push(&mut self, fields: Fields<'_>) {
         let [id, start, end, orders, spend, last] = fields.map(Option::unwrap_or_default);
         self.push_texts(id, [start, end, orders, spend, last].map(str::as_bytes));
     }
@@ -108,7 +108,7 @@ impl TextRows {
     }
 
     /// Takes the rows so far as a batch.
-    pub(super) fn take(&mut self, origin: &Arc<Origin>, first_row: u64, first_line: Option<u64>) -> PeriodBatch {
+    pub(crate) fn take(&mut self, origin: &Arc<Origin>, first_row: u64, first_line: Option<u64>) -> PeriodBatch {
         let mut rows = std::mem::take(self);
         if !rows.fractions.is_empty() {
             rows.fractions.resize(rows.cents.len(), 0);

@@ -134,12 +134,12 @@ fn failed(doing: &str, parent: &Path, cause: io::Error) -> Error {
 use std::os::unix::fs::FileExt;
 
 #[cfg(unix)]
-fn write_at(file: &File, bytes: &[u8], at: u64) -> io::Result<()> {
+pub(crate) fn write_at(file: &File, bytes: &[u8], at: u64) -> io::Result<()> {
     file.write_all_at(bytes, at)
 }
 
 #[cfg(unix)]
-fn read_at(file: &File, bytes: &mut [u8], at: u64) -> io::Result<()> {
+pub(crate) fn read_at(file: &File, bytes: &mut [u8], at: u64) -> io::Result<()> {
     file.read_exact_at(bytes, at)
 }
 
@@ -148,14 +148,14 @@ fn read_at(file: &File, bytes: &mut [u8], at: u64) -> io::Result<()> {
 static POSITION: Mutex<()> = Mutex::new(());
 
 #[cfg(not(unix))]
-fn write_at(mut file: &File, bytes: &[u8], at: u64) -> io::Result<()> {
+pub(crate) fn write_at(mut file: &File, bytes: &[u8], at: u64) -> io::Result<()> {
     let _guard = lock(&POSITION);
     io::Seek::seek(&mut file, io::SeekFrom::Start(at))?;
     io::Write::write_all(&mut file, bytes)
 }
 
 #[cfg(not(unix))]
-fn read_at(mut file: &File, bytes: &mut [u8], at: u64) -> io::Result<()> {
+pub(crate) fn read_at(mut file: &File, bytes: &mut [u8], at: u64) -> io::Result<()> {
     let _guard = lock(&POSITION);
     io::Seek::seek(&mut file, io::SeekFrom::Start(at))?;
     io::Read::read_exact(&mut file, bytes)

@@ -42,15 +42,18 @@ mod store;
 
 pub use budget::{Budget, Reservation};
 pub use disk::Disk;
+pub(crate) use disk::{read_at, write_at};
 pub(crate) use frame::{FRAME_CUSTOMERS, decode, encode};
 pub use memory::{available, default_limit, parse_size, peak_rss, rss};
+pub(crate) use merge::{Held, Sorted, merge};
+pub(crate) use pack::{pack, take, unpack};
 pub(crate) use plan::Plan;
-pub(crate) use run::RunWriter;
+pub(crate) use run::{Run, RunWriter};
 pub(crate) use runs::Runs;
-pub(crate) use sorted::{Merged, Records};
+pub(crate) use sorted::{Merged, Records, copy};
 pub(crate) use sorter::{Desk, Sorter, Sorting};
-pub use store::{Counters, Faulty, Memory, Place, RunStore, Tiered};
+pub use store::{Counters, Faults, Faulty, Memory, Place, RunStore, Tiered};
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
-mod tests;
+pub(crate) mod tests;

@@ -14,7 +14,7 @@
 //! Exact for any values: differences wrap. The number of values is not in the bytes; whoever unpacks knows it and has checked it.
 
 /// A value that fits 64 bits.
-pub(super) trait Word: Copy + Ord + Default {
+pub(crate) trait Word: Copy + Ord + Default {
     /// The value modulo 2⁶⁴, so that the difference of two is that of their bits.
     fn bits(self) -> u64;
     /// The value of these bits.
@@ -92,7 +92,7 @@ macro_rules! by_width {
 }
 
 /// Appends the packed values.
-pub(super) fn pack<T: Word>(values: &[T], out: &mut Vec<u8>) {
+pub(crate) fn pack<T: Word>(values: &[T], out: &mut Vec<u8>) {
     let first = values.first().copied().unwrap_or_default();
     let (low, high) = values.iter().fold((first, first), |(low, high), &v| (low.min(v), high.max(v)));
     let (base, spread) = (low.bits(), high.bits().wrapping_sub(low.bits()));
@@ -112,7 +112,7 @@ pub(super) fn pack<T: Word>(values: &[T], out: &mut Vec<u8>) {
 }
 
 /// Reads `count` values from the front of `bytes` and appends them; nothing when the bytes cannot be what [`pack`] wrote.
-pub(super) fn unpack<T: Word>(bytes: &mut &[u8], count: usize, out: &mut Vec<T>) -> Option<()> {
+pub(crate) fn unpack<T: Word>(bytes: &mut &[u8], count: usize, out: &mut Vec<T>) -> Option<()> {
     let width = usize::from(take(bytes, 1)?[0]);
     let base = u64::from_le_bytes(take(bytes, 8)?.try_into().ok()?);
     let step = u64::from_le_bytes(take(bytes, 8)?.try_into().ok()?);
@@ -124,7 +124,7 @@ pub(super) fn unpack<T: Word>(bytes: &mut &[u8], count: usize, out: &mut Vec<T>)
 }
 
 /// The next bytes, where there are as many.
-pub(super) fn take<'a>(bytes: &mut &'a [u8], count: usize) -> Option<&'a [u8]> {
+pub(crate) fn take<'a>(bytes: &mut &'a [u8], count: usize) -> Option<&'a [u8]> {
     let (taken, rest) = bytes.split_at_checked(count)?;
     *bytes = rest;
     Some(taken)

@@ -32,6 +32,11 @@ impl Run {
         size_of::<Run>() + self.frames.capacity() * size_of::<Place>()
     }
 
+    /// Its frames, customers and entries.
+    pub(crate) fn into_parts(self) -> (Vec<Place>, u64, u64) {
+        (self.frames, self.customers, self.entries)
+    }
+
     /// Reads it, frame by frame.
     pub(crate) fn read(self, store: &dyn RunStore) -> RunReader<'_> {
         RunReader { store, frames: self.frames.into_iter(), bytes: Vec::new() }

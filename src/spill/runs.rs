@@ -2,7 +2,7 @@
 //! store does, so that knowing them and reading them back takes little memory too.
 
 use super::frame::FRAME_CUSTOMERS;
-use super::merge::{Held, Sorted, merge};
+use super::merge::{Sorted, merge};
 use super::run::{Run, RunWriter};
 use super::store::RunStore;
 use crate::accumulate::States;
@@ -59,14 +59,14 @@ impl Runs {
         self.memory = self.runs.iter().map(Run::own_memory).sum();
     }
 
-    /// Merges the runs, and states that are in memory, and hands on what comes out, at most `most` customers at a time. Where the frames
+    /// Merges the runs and other streams of the partition, and hands on what comes out, at most `most` customers at a time. Where the frames
     /// of all runs take more than `memory` bytes, some runs are merged first.
     ///
     /// # Errors
     /// When runs cannot be read or written; what `emit` fails with.
     pub(crate) fn merge(
         self,
-        states: Vec<States>,
+        others: Vec<Box<dyn Sorted + '_>>,
         store: &dyn RunStore,
         memory: u64,
         most: usize,
@@ -87,7 +87,7 @@ impl Runs {
             let merged = merge_runs(runs.drain(runs.len() - fit..), store)?;
             runs.insert(0, merged);
         }
-        let mut streams: Vec<Box<dyn Sorted + '_>> = vec![Box::new(Held(states.into_iter()))];
+        let mut streams = others;
         streams.extend(runs.into_iter().map(|run| Box::new(run.read(store)) as _));
         merge(streams, most, emit)
     }
@@ -106,6 +106,7 @@ mod tests {
     use super::*;
     use crate::merge::Merge;
     use crate::money::Total;
+    use crate::spill::merge::Held;
     use crate::spill::store::Memory;
     use crate::spill::tests::{Model, model_of, states};
     use proptest::prelude::*;
@@ -143,7 +144,7 @@ mod tests {
             }
             runs.append(other);
             let (mut merged, here) = (Model::new(), vec![few[0].clone()]);
-            runs.merge(here.clone(), &store, memory, 3, |states| {
+            runs.merge(vec![Box::new(Held(here.clone().into_iter()))], &store, memory, 3, |states| {
                 merged.extend(model_of(states));
                 Ok(())
             }).unwrap();

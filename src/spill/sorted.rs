@@ -122,6 +122,11 @@ impl Records {
         Records { store, runs, cancel }
     }
 
+    /// Of one run with these frames.
+    pub(crate) fn of_frames(store: Arc<dyn RunStore>, frames: Vec<Place>, cancel: Cancel) -> Self {
+        Self::new(store, vec![Run { frames, room: FRAME as u64 }], cancel)
+    }
+
     #[cfg(test)]
     pub(super) fn rooms(&self) -> Vec<u64> {
         self.runs.iter().map(|run| run.room).collect()
@@ -131,6 +136,15 @@ impl Records {
     pub(crate) fn read(self: &Arc<Self>) -> Merged {
         Merged { records: self.clone(), heads: Vec::new(), order: Vec::new(), begun: false }
     }
+}
+
+/// Writes all records to a store, and gives their frames.
+pub(crate) fn copy(records: &Arc<Records>, to: &dyn RunStore) -> Result<Vec<Place>> {
+    let (mut merged, mut writer) = (records.read(), Writer::new(to, FRAME));
+    while let Some(record) = merged.next()? {
+        writer.put(record)?;
+    }
+    Ok(writer.finish()?.frames)
 }
 
 /// Records on their way back.

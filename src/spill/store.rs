@@ -119,18 +119,17 @@ impl RunStore for Tiered {
     }
 }
 
-/// A store whose n-th operation fails, as if the disk had.
+/// Counts operations on a disk, and lets one of them fail.
 #[derive(Debug)]
-pub struct Faulty<S> {
-    next: S,
+pub struct Faults {
     fails: u64,
     operations: AtomicU64,
 }
 
-impl<S: RunStore> Faulty<S> {
-    /// Lets the operation number `fails` fail, counted from 0, be it a put or a get; the others go to `next`.
-    pub fn new(next: S, fails: u64) -> Self {
-        Faulty { next, fails, operations: AtomicU64::new(0) }
+impl Faults {
+    /// Lets the operation number `fails` fail, counted from 0.
+    pub fn new(fails: u64) -> Self {
+        Faults { fails, operations: AtomicU64::new(0) }
     }
 
     /// The number of operations so far.
@@ -138,9 +137,36 @@ impl<S: RunStore> Faulty<S> {
         self.operations.load(Relaxed)
     }
 
-    fn operate(&self, doing: &str) -> Result<()> {
+    /// Counts an operation.
+    ///
+    /// # Errors
+    /// When it is the one that fails.
+    pub fn operate(&self) -> std::io::Result<()> {
         let fails = self.operations.fetch_add(1, Relaxed) == self.fails;
-        if fails { Err(Error::io(doing, std::io::Error::other("a fault was wanted here"))) } else { Ok(()) }
+        if fails { Err(std::io::Error::other("a fault was wanted here")) } else { Ok(()) }
+    }
+}
+
+/// A store whose n-th operation fails, as if the disk had.
+#[derive(Debug)]
+pub struct Faulty<S> {
+    next: S,
+    faults: Faults,
+}
+
+impl<S: RunStore> Faulty<S> {
+    /// Lets the operation number `fails` fail, counted from 0, be it a put or a get; the others go to `next`.
+    pub fn new(next: S, fails: u64) -> Self {
+        Faulty { next, faults: Faults::new(fails) }
+    }
+
+    /// The number of operations so far.
+    pub fn operations(&self) -> u64 {
+        self.faults.operations()
+    }
+
+    fn operate(&self, doing: &str) -> Result<()> {
+        self.faults.operate().map_err(|e| Error::io(doing, e))
     }
 }
 

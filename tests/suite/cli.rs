@@ -57,11 +57,6 @@ fn error(ran: Ran, code: i32) -> String {
     ran.stderr
 }
 
-/// The names of everything in a folder.
-fn listing(folder: &Path) -> BTreeSet<String> {
-    fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect()
-}
-
 #[test]
 fn answers_go_to_stdout_and_talk_to_stderr() {
     let folder = tempfile::tempdir().unwrap();

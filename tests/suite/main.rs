@@ -9,4 +9,5 @@ mod golden;
 mod laws;
 mod memory;
 mod model;
+mod state;
 mod support;

@@ -2,7 +2,7 @@
 
 use crate::functions::faults::soon;
 use crate::model::engine::Spill;
-use crate::support::{Dice, without_sources, written};
+use crate::support::{Dice, listing, without_sources, written};
 use arrow::array::{Decimal128Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
 use lensflow::audit::{Audit, Order};
 use lensflow::calendar::{DAY, Windows, parse_timestamp};
@@ -109,11 +109,6 @@ fn everything(audit: &Audit, folder: &Path) -> Vec<Vec<u8>> {
         rows.concat()
     });
     vec![without_sources(&audit.report).into_bytes(), rejects.into_bytes(), on_the_way, engine, sorted]
-}
-
-/// The names of everything in a folder.
-fn listing(folder: &Path) -> BTreeSet<String> {
-    fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect()
 }
 
 /// Threads that a failed run has left behind may still be on their way out.

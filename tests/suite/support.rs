@@ -42,6 +42,11 @@ pub(crate) struct Case {
     pub(crate) expected_rfm: String,
 }
 
+/// What is in a folder.
+pub(crate) fn listing(folder: &Path) -> std::collections::BTreeSet<String> {
+    fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect()
+}
+
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }

@@ -457,3 +457,12 @@ pub(crate) fn cases() -> impl Strategy<Value = Case> {
         },
     )
 }
+
+/// Rows in and around five months in a row.
+pub(crate) fn monthly_rows() -> impl Strategy<Value = Vec<Row>> {
+    let bases = prop::sample::select(vec!["2023-01-01", "2022-11-10", "1969-12-10", "0002-01-01"]);
+    (bases, any::<bool>(), prop::collection::vec(drafts(), 0..50)).prop_map(|(base, tame, drafts)| {
+        let stretches = stretches(&Windows::Every(Granularity::Month), time(base));
+        drafts.into_iter().map(|draft| draft.row(&stretches, tame)).collect()
+    })
+}

@@ -1,0 +1,117 @@
+//! What can be said to `lensflow audit`, and how it becomes a spec.
+
+use super::{Machine, Reading, policy};
+use clap::Args;
+use lensflow::calendar::{Granularity, Window, Windows};
+use lensflow::error::{Error, Result};
+use lensflow::reject::OnBadRow;
+use lensflow::spec::Spec;
+use lensflow::state::State;
+use std::path::{Path, PathBuf};
+
+const EXAMPLES: &str = "\
+Examples:
+  lensflow audit orders.parquet --every quarter
+  lensflow audit 'data/*.csv' --window h1=2023-01-01..2023-07-01 --window h2=2023-07-01..2024-01-01 --report audit.json
+  zcat periods.csv.gz | lensflow audit - --every month --rfm-out rfm.parquet --report audit.md
+  lensflow audit state/ today.csv --every quarter
+
+The input has a row per customer and period, with the columns customer_id, period_start, period_end (exclusive),
+total_orders, total_spend and, optionally, last_transaction_ts. A state that lensflow update made stands for everything
+it has taken in. Data goes to stdout, everything else to stderr.
+Exit codes: 0 done, 1 bad data or a failed read or write, 2 wrong usage. Interrupted by Ctrl-C, SIGTERM or SIGHUP, it
+writes no output file, removes what it has spilled, and dies of the signal: 128 and its number to a shell.";
+
+#[derive(Debug, Args)]
+#[command(after_long_help = EXAMPLES, after_help = "More with --help.")]
+pub(crate) struct Audit {
+    /// Files, folders, globs, or - for stdin: Parquet, CSV, JSONL or Arrow IPC; CSV and JSONL may be .gz or .zst. Or states
+    pub(crate) input: Vec<String>,
+
+    /// A window to audit, [NAME=]START..END[@OBSERVATION_END] or a calendar period such as 2023-Q3; repeat in time order
+    #[arg(long, value_name = "WINDOW", conflicts_with = "every")]
+    window: Vec<String>,
+
+    /// Audit the calendar windows that the rows fall in: month, quarter, half or year
+    #[arg(long, value_name = "PERIOD")]
+    every: Option<String>,
+
+    /// Write the answers to a file, .json, .md or .txt by extension; - is JSON on stdout; repeat for several
+    #[arg(long, value_name = "PATH")]
+    pub(crate) report: Vec<PathBuf>,
+
+    /// Write a row per customer and window with RFM metrics and scores, .parquet, .csv, .jsonl or .arrow
+    #[arg(long, value_name = "PATH")]
+    pub(crate) rfm_out: Option<PathBuf>,
+
+    /// Write a row per pair of windows and customer: retained, churned, new or reactivated
+    #[arg(long, value_name = "PATH")]
+    pub(crate) migration_out: Option<PathBuf>,
+
+    /// Report the share of revenue of the top p % of customers, for each p
+    #[arg(long, value_name = "P,P", value_delimiter = ',', default_values_t = [10, 20])]
+    percentiles: Vec<u32>,
+
+    /// Score bins per dimension, 1 to 9
+    #[arg(long, default_value_t = 5)]
+    bins: u32,
+
+    /// Sort rows by window and customer_id, instead of the engine's own order
+    #[arg(long)]
+    pub(crate) sorted: bool,
+
+    /// Write what was left out, with reasons; needs --on-bad-row reject
+    #[arg(long, value_name = "PATH")]
+    pub(crate) rejects: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) reading: Reading,
+
+    #[command(flatten)]
+    machine: Machine,
+}
+
+impl Audit {
+    /// The spec, checked. What is done about bad rows is what was done by the states, if nothing is said.
+    pub(crate) fn spec(&self, states: &[State]) -> Result<Spec> {
+        let windows = match &self.every {
+            Some(every) => Windows::Every(every.parse::<Granularity>()?),
+            None => Windows::List(self.window.iter().map(|w| w.parse::<Window>()).collect::<Result<_>>()?),
+        };
+        let on_bad_row = policy(self.reading.on_bad_row, states.first());
+        if self.rejects.is_some() && on_bad_row == OnBadRow::Fail {
+            return Err(Error::usage("--rejects has nothing to write while bad rows end the run").help("add --on-bad-row reject"));
+        }
+        let spec = Spec {
+            windows,
+            columns: self.reading.columns()?,
+            percentiles: self.percentiles.clone(),
+            bins: self.bins,
+            on_bad_row,
+            ..self.machine.spec()?
+        };
+        spec.validate()?;
+        Ok(spec)
+    }
+
+    /// Every path that will be written, checked against each other and the inputs that were found.
+    pub(crate) fn check_outputs(&self, inputs: &[String]) -> Result<()> {
+        let outputs = || self.report.iter().chain(&self.rfm_out).chain(&self.migration_out).chain(&self.rejects);
+        for (i, path) in outputs().enumerate() {
+            if outputs().skip(i + 1).any(|other| real(other) == real(path)) {
+                return Err(Error::usage(format!("{} would be written twice", path.display())));
+            }
+            if path != Path::new("-") && inputs.iter().any(|input| real(Path::new(input)) == real(path)) {
+                return Err(Error::usage(format!("{} is an input: it would be overwritten", path.display())));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A path however it is spelled: links followed as far as the file or its folder exists.
+fn real(path: &Path) -> PathBuf {
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let beside = || Some(std::fs::canonicalize(folder).ok()?.join(path.file_name()?));
+    std::fs::canonicalize(path).ok().or_else(beside).unwrap_or_else(|| path.to_owned())
+}

@@ -1,0 +1,130 @@
+//! The job of `lensflow audit`.
+
+#[cfg(target_os = "linux")]
+use crate::allocator;
+use crate::args::{Audit, Talk};
+use crate::print;
+use crate::progress::Progress;
+use crate::signals::Job;
+use lensflow::audit::Order;
+use lensflow::error::Error;
+use lensflow::report::output::Output;
+use lensflow::report::table::TableWriter;
+use lensflow::report::text::{Style, render};
+use lensflow::report::{Report, rows};
+use lensflow::source::Source;
+use lensflow::source::files::Files;
+use lensflow::state::{State, is_state};
+use lensflow::stats::Snapshot;
+use lensflow::{Pipeline, Result};
+use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+/// Does it.
+pub(crate) fn run(args: &Audit, talk: &Talk, job: &Job) -> Result<()> {
+    let began = Instant::now();
+    let inputs = if args.input.is_empty() && !std::io::stdin().is_terminal() { vec!["-".to_owned()] } else { args.input.clone() };
+    if inputs.is_empty() {
+        return Err(Error::usage("no input is given").help("name files, folders or globs, or pipe rows into lensflow audit -"));
+    }
+    let (states, inputs): (Vec<_>, Vec<_>) = inputs.into_iter().partition(|input| is_state(Path::new(input)));
+    let states = states.iter().map(|path| State::open(Path::new(path))).collect::<Result<Vec<_>>>()?;
+    let spec = args.spec(&states)?;
+    #[cfg(target_os = "linux")]
+    spec.memory_limit.into_iter().for_each(allocator::keep_to);
+    let files = Files::find(&inputs, args.reading.format()?, spec.columns.clone(), spec.batch_rows)?;
+    args.check_outputs(&files.inputs())?;
+    // Outputs are opened before the work and put in place after it: a folder that cannot be written to is found out at once.
+    let order = if args.sorted { Order::Sorted } else { Order::Engine };
+    let cancel = &job.cancel;
+    let table =
+        |path: &Option<PathBuf>, schema| path.as_ref().map(|path| TableWriter::create_with(path, None, &schema, cancel)).transpose();
+    let rfm_out = table(&args.rfm_out, rows::rfm_schema())?;
+    let migration_out = table(&args.migration_out, rows::migration_schema())?;
+    let rejects_out = table(&args.rejects, rows::reject_schema())?;
+    let report = |path: &PathBuf| Ok((ReportFormat::of(path)?, Output::create_with(path, cancel)?));
+    let reports = args.report.iter().map(report).collect::<Result<Vec<_>>>()?;
+
+    let mut pipeline = Pipeline::builder().spec(spec).cancel(cancel.clone()).keep_rejects(args.rejects.is_some()).build()?;
+    let stats = pipeline.stats();
+    let bar = (std::io::stderr().is_terminal() && !talk.quiet).then(|| Progress::watch(stats.clone()));
+    states.iter().try_for_each(|state| pipeline.run_state(state))?;
+    pipeline.run(files)?;
+    // Rows in the engine's order are written while the answers are computed.
+    let (mut on_the_way, rfm_sorted) = if order == Order::Engine { (rfm_out, None) } else { (None, rfm_out) };
+    let audit = pipeline.finish_into(on_the_way.as_mut())?;
+
+    let mut outputs = Vec::new();
+    if let Some(table) = on_the_way {
+        outputs.extend(written(table, |_| Ok(()))?);
+    }
+    if let Some(table) = rfm_sorted {
+        outputs.extend(written(table, |table| audit.write_rfm(table, order))?);
+    }
+    if let Some(table) = migration_out {
+        outputs.extend(written(table, |table| audit.write_migrations(table, order))?);
+    }
+    if let Some(table) = rejects_out {
+        outputs.extend(written(table, |table| audit.reject_rows().try_for_each(|batch| table.write(&batch?)))?);
+    }
+    for (format, mut output) in reports {
+        let text = format.render(&audit.report)?;
+        output.write_all(text.as_bytes()).map_err(|e| Error::io("cannot write the report", e))?;
+        outputs.push(output);
+    }
+    drop(bar);
+    if !args.report.is_empty() {
+        audit.report.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+    }
+    outputs.iter_mut().try_for_each(|output| output.complete().or_else(unless_broken_pipe))?;
+    job.undisturbed(|| outputs.into_iter().try_for_each(|output| output.commit().or_else(unless_broken_pipe)))?;
+    if args.report.is_empty() && !writes_to_stdout(args) {
+        print(render(&audit.report, Style::Text).as_bytes())?;
+    }
+    let seconds = began.elapsed().as_secs_f64();
+    let Snapshot { rows_read: rows, customers, bytes_spilled, runs, peak_reserved, peak_rss, .. } = stats.snapshot();
+    tracing::info!(rows, customers, seconds, bytes_spilled, runs, peak_reserved, peak_rss, "done");
+    Ok(())
+}
+
+/// Fills a table and ends it; none when its reader went away, which is no reason to withhold the other outputs.
+fn written(mut table: TableWriter, fill: impl FnOnce(&mut TableWriter) -> Result<()>) -> Result<Option<Output>> {
+    let output = fill(&mut table).and_then(|()| table.finish()).map(Some);
+    output.or_else(|error| unless_broken_pipe(error).map(|()| None))
+}
+
+fn unless_broken_pipe(error: Error) -> Result<()> {
+    if error.is_broken_pipe() { Ok(()) } else { Err(error) }
+}
+
+fn writes_to_stdout(args: &Audit) -> bool {
+    [&args.rfm_out, &args.migration_out, &args.rejects].into_iter().flatten().any(|path| path == Path::new("-"))
+}
+
+#[derive(Clone, Copy)]
+enum ReportFormat {
+    Json,
+    Text(Style),
+}
+
+impl ReportFormat {
+    fn of(path: &Path) -> Result<Self> {
+        match path.extension().and_then(|e| e.to_str()) {
+            Some("json") => Ok(ReportFormat::Json),
+            Some("md") => Ok(ReportFormat::Text(Style::Markdown)),
+            Some("txt") => Ok(ReportFormat::Text(Style::Text)),
+            _ if path == Path::new("-") => Ok(ReportFormat::Json),
+            _ => {
+                Err(Error::usage(format!("--report {}: the extension says no format", path.display())).help("end it in .json, .md or .txt"))
+            }
+        }
+    }
+
+    fn render(self, report: &Report) -> Result<String> {
+        match self {
+            ReportFormat::Json => report.to_json(),
+            ReportFormat::Text(style) => Ok(render(report, style)),
+        }
+    }
+}

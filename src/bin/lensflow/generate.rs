@@ -1,0 +1,47 @@
+//! The job of `lensflow generate`.
+
+use crate::args::Generate;
+use crate::signals::Job;
+use arrow::array::RecordBatch;
+use lensflow::Result;
+use lensflow::error::Error;
+use lensflow::report::table::{RowStream, TableWriter};
+use lensflow::source::synthetic::{self, Generator};
+use lensflow::spec::validate_workers;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Does it.
+pub(crate) fn run(args: &Generate, job: &Job) -> Result<()> {
+    let generator = args.synthetic()?.generator()?;
+    let mut table = TableWriter::create_with(&args.output, args.format()?, &synthetic::schema(), &job.cancel)?;
+    args.workers.map_or(Ok(()), validate_workers)?;
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(args.workers.unwrap_or(0)).build();
+    let pool = pool.map_err(|e| Error::internal("cannot start threads").cause(e))?;
+    pool.install(|| table.write_stream(&Chunks { generator, next: AtomicU64::new(0) }))?;
+    let mut output = table.finish()?;
+    output.complete()?;
+    job.undisturbed(|| output.commit())
+}
+
+/// The chunks of a generator in order, made on any thread.
+struct Chunks {
+    generator: Generator,
+    next: AtomicU64,
+}
+
+impl RowStream for Chunks {
+    type Part = u64;
+
+    fn next_part(&self) -> Result<Option<u64>> {
+        let part = self.next.fetch_add(1, Ordering::Relaxed);
+        Ok((part < self.generator.chunks()).then_some(part))
+    }
+
+    fn parts_per_group(&self, _rows: usize) -> usize {
+        32
+    }
+
+    fn build(&self, part: &u64, sink: &mut dyn FnMut(RecordBatch) -> Result<()>) -> Result<()> {
+        sink(self.generator.record_batch(*part)?)
+    }
+}

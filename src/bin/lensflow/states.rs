@@ -1,0 +1,81 @@
+//! The jobs of `lensflow update`, `merge` and `inspect`.
+
+#[cfg(target_os = "linux")]
+use crate::allocator;
+use crate::args::{Inspect, Merge, Talk, Update};
+use crate::progress::Progress;
+use crate::signals::Job;
+use crate::{print, say};
+use lensflow::Result;
+use lensflow::calendar::Granularity;
+use lensflow::error::Error;
+use lensflow::report::text::grouped;
+use lensflow::state::{self, Io, State, is_state};
+use std::io::IsTerminal;
+use std::time::Instant;
+
+/// Takes inputs into a state.
+pub(crate) fn update(args: &Update, talk: &Talk, job: &Job) -> Result<()> {
+    let began = Instant::now();
+    let inputs = if args.input.is_empty() && !std::io::stdin().is_terminal() { vec!["-".to_owned()] } else { args.input.clone() };
+    if inputs.is_empty() {
+        return Err(Error::usage("no input is given").help("name files, folders or globs, or pipe rows into lensflow update STATE_DIR -"));
+    }
+    let before = is_state(&args.state).then(|| State::open(&args.state)).transpose()?;
+    let spec = args.spec(before.as_ref())?;
+    #[cfg(target_os = "linux")]
+    spec.memory_limit.into_iter().for_each(allocator::keep_to);
+    let update = state::Update {
+        every: args.every.as_deref().map(str::parse::<Granularity>).transpose()?,
+        spec,
+        format: args.reading.format()?,
+        allow_duplicate: args.allow_duplicate,
+        cancel: job.cancel.clone(),
+        io: Io::default(),
+    };
+    let mut bar = None;
+    let updated = update.run(&args.state, &inputs, |stats| {
+        bar = (std::io::stderr().is_terminal() && !talk.quiet).then(|| Progress::watch(stats));
+    })?;
+    drop(bar);
+    if !talk.quiet {
+        for known in &updated.known {
+            let before = if known.before == known.name { String::new() } else { format!(", as {}", known.before) };
+            say(&format!("{}: taken in before{before}; it changes nothing (--allow-duplicate takes it in again)", known.name));
+        }
+        let generation = updated.manifest.generation;
+        let what = match updated.taken.len() {
+            0 => "unchanged".to_owned(),
+            n => {
+                let (inputs, rows) = (counted(n as u64, "input", "inputs"), counted(updated.rows, "row", "rows"));
+                format!("{inputs} taken in: {rows} of {}", counted(updated.customers, "customer", "customers"))
+            }
+        };
+        say(&format!("{}: generation {generation}, {what}", args.state.display()));
+    }
+    let seconds = began.elapsed().as_secs_f64();
+    tracing::info!(rows = updated.rows, customers = updated.customers, compacted = updated.compacted, seconds, "done");
+    Ok(())
+}
+
+fn counted(number: u64, one: &str, many: &str) -> String {
+    format!("{} {}", grouped(number), if number == 1 { one } else { many })
+}
+
+/// Merges states.
+pub(crate) fn merge(args: &Merge, talk: &Talk, job: &Job) -> Result<()> {
+    let states = args.states.iter().map(|path| State::open(path)).collect::<Result<Vec<_>>>()?;
+    let merged = state::merge(&args.out, &states, args.allow_duplicate, &job.cancel, &Io::default())?;
+    if !talk.quiet {
+        merged.duplicates.iter().for_each(|name| say(&format!("{name}: several states had it; its rows count several times")));
+        let (states, inputs) = (counted(states.len() as u64, "state", "states"), merged.manifest.inputs.len() as u64);
+        say(&format!("{}: {states} merged, {}", args.out.display(), counted(inputs, "input", "inputs")));
+    }
+    Ok(())
+}
+
+/// Says what a state holds.
+pub(crate) fn inspect(args: &Inspect) -> Result<()> {
+    let state = State::open(&args.path)?;
+    print(format!("{}: {}", args.path.display(), state.manifest()).as_bytes())
+}

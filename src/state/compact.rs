@@ -1,0 +1,176 @@
+//! Several run files → one: what keeps the number of run files small, and what merges states of several machines.
+//!
+//! Updates add small files. When [`FAN`] files of about one size are there, they become one file; so a state has few files, and each row is
+//! written again once for every power of [`FAN`] that the state outgrows it by.
+
+use super::folder::Folder;
+use super::manifest::{Manifest, RunEntry};
+use super::{Io, Remap, RunFile, Section, State, Writer};
+use crate::cancel::Cancel;
+use crate::error::{Error, Result};
+use crate::pieces::share_out;
+use crate::route::PARTITIONS;
+use crate::spill::{FRAME_CUSTOMERS, RunWriter, Sorted};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+/// So many run files of a size are one; a size is a power of this.
+const FAN: usize = 8;
+
+/// How many of the newest runs should become one, given their customers, oldest first; 0 for none.
+pub(super) fn due(customers: &[u64]) -> usize {
+    let size = |customers: u64| customers.max(1).ilog(FAN as u64);
+    let Some(newest) = customers.last().map(|&newest| size(newest)) else { return 0 };
+    let same = customers.iter().rev().take_while(|&&customers| size(customers) <= newest).count();
+    if same >= FAN { same } else { 0 }
+}
+
+/// Writes what some run files hold as one, on the threads of the current pool.
+pub(super) fn compact(files: &[Arc<RunFile>], to: &Writer, cancel: &Cancel) -> Result<()> {
+    share_out(
+        PARTITIONS,
+        || (),
+        |(), partition| {
+            cancel.check()?;
+            let streams: Vec<Box<dyn Sorted + '_>> = files.iter().map(|file| Box::new(file.stream(partition, &Remap::Same)) as _).collect();
+            let mut writer = RunWriter::new(to.frames());
+            crate::spill::merge(streams, FRAME_CUSTOMERS, |states| writer.write(states))?;
+            to.add(partition, writer.finish());
+            Ok(())
+        },
+    )?;
+    for section in Section::ALL {
+        files.iter().try_for_each(|file| file.copy_records(section, to))?;
+    }
+    Ok(())
+}
+
+/// Compacts a state while that is due, each time as a generation of its own. Gives the manifest in the end, and how many files became fewer.
+pub(super) fn compact_while_due(folder: &Folder, mut manifest: Manifest, cancel: &Cancel) -> Result<(Manifest, usize)> {
+    let mut compacted = 0;
+    loop {
+        let customers: Vec<u64> = manifest.runs.iter().map(|run| run.customers).collect();
+        let count = due(&customers);
+        if count == 0 {
+            return Ok((manifest, compacted));
+        }
+        let mut next = manifest.clone();
+        next.generation += 1;
+        let some = next.runs.split_off(next.runs.len() - count);
+        let files = some.iter().map(|run| RunFile::open(&folder.path().join(&run.file), folder.io()).map(Arc::new));
+        let files: Vec<_> = files.collect::<Result<_>>()?;
+        let name = Manifest::run_name(next.generation);
+        let writer = Writer::create(&folder.path().join(&name), folder.io())?;
+        compact(&files, &writer, cancel)?;
+        next.runs.push(RunEntry::new(name, writer.finish()?));
+        cancel.check()?;
+        folder.commit(&next)?;
+        compacted += count;
+        manifest = next;
+    }
+}
+
+/// What merging states made.
+#[derive(Debug, Clone)]
+pub struct Merged {
+    /// The new state.
+    pub manifest: Manifest,
+    /// Inputs that several of the states had taken in.
+    pub duplicates: Vec<String>,
+}
+
+/// Merges states into a new one: exact, whether they share customers or not.
+///
+/// # Errors
+/// When they were made with other windows or another policy about bad rows; when two of them took in the same input, unless
+/// `allow_duplicate`; when the folder holds something already; when anything cannot be read or written.
+pub fn merge(out: &Path, states: &[State], allow_duplicate: bool, cancel: &Cancel, io: &Io) -> Result<Merged> {
+    let [first, others @ ..] = states else {
+        return Err(Error::usage("no state is given").help("name the states to merge"));
+    };
+    let (every, on_bad_row) = (first.manifest().every, first.manifest().on_bad_row);
+    for state in others {
+        let name = state.path().to_string_lossy();
+        let own = state.manifest();
+        if own.every != every {
+            let what = format!("the state is kept by {}, and {} by {every}", own.every, first.path().display());
+            return Err(Error::usage(what).input(name).help("make one of them anew with the other's --every"));
+        }
+        if own.on_bad_row != on_bad_row {
+            let what = format!("the state was made with another --on-bad-row than {}", first.path().display());
+            return Err(Error::usage(what).input(name).help("make one of them anew with the other's"));
+        }
+    }
+    let mut manifest = Manifest::new(every, on_bad_row);
+    manifest.generation = 1;
+    let mut taken: BTreeMap<(&str, u64), &Path> = BTreeMap::new();
+    let mut duplicates = Vec::new();
+    for state in states {
+        let own = state.manifest();
+        for input in &own.inputs {
+            let before = taken.insert((&input.fingerprint, input.bytes), state.path());
+            if let Some(before) = before.filter(|before| *before != state.path()) {
+                if !allow_duplicate {
+                    let what = format!("{} was taken in by {} already: its rows would count twice", input.name, before.display());
+                    let help = "leave one of the states out, or say --allow-duplicate if the rows are not the same";
+                    return Err(Error::usage(what).input(state.path().to_string_lossy()).help(help));
+                }
+                duplicates.push(input.name.clone());
+            }
+        }
+        manifest.inputs.extend(own.inputs.iter().cloned().map(|input| super::Input { generation: 1, ..input }));
+        manifest.rows_read += own.rows_read;
+        manifest.rows_accepted += own.rows_accepted;
+        own.rows_rejected.iter().for_each(|(&reason, count)| *manifest.rows_rejected.entry(reason).or_default() += count);
+        manifest.windows = union(manifest.windows, own.windows);
+    }
+    let (folder, there) = Folder::lock(out, io)?;
+    if there.is_some() {
+        let error = Error::usage("there is a state already").input(out.to_string_lossy());
+        return Err(error.help("name a new folder, and put it in the other's place afterwards"));
+    }
+    let files: Vec<Arc<RunFile>> = states.iter().flat_map(|state| state.runs().iter().cloned()).collect();
+    if !files.is_empty() {
+        let name = Manifest::run_name(1);
+        let writer = Writer::create(&folder.path().join(&name), io)?;
+        compact(&files, &writer, cancel)?;
+        manifest.runs.push(RunEntry::new(name, writer.finish()?));
+    }
+    cancel.check()?;
+    folder.commit(&manifest)?;
+    Ok(Merged { manifest, duplicates })
+}
+
+/// From the first of two ranges to the last.
+pub(super) fn union(a: Option<(u32, u32)>, b: Option<(u32, u32)>) -> Option<(u32, u32)> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some((a.0.min(b.0), a.1.max(b.1))),
+        (a, b) => a.or(b),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// However long a state goes on, it has few files, and rows are not written again often.
+    #[test]
+    fn runs_stay_few() {
+        for (first, each) in [(1, 1), (10_000_000, 100_000), (100_000, 100_000), (0, 0)] {
+            let (mut runs, mut rewritten, mut most) = (vec![first], 0, 0);
+            for _ in 0..1_000 {
+                runs.push(each);
+                while let count @ 1.. = due(&runs) {
+                    let sum = runs.drain(runs.len() - count..).sum();
+                    rewritten += sum;
+                    runs.push(sum);
+                }
+                most = most.max(runs.len());
+            }
+            let all: u64 = runs.iter().sum();
+            assert!(most <= 4 * FAN, "{most} run files");
+            assert!(rewritten <= 5 * all, "{rewritten} customers written again, of {all}");
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! The manifest: what a state holds, in one small file of JSON that is replaced as a whole. Whichever manifest is in place names all the
+//! files of its generation; files it does not name mean nothing.
+
+use crate::calendar::Granularity;
+use crate::error::{Error, Result};
+use crate::reject::{OnBadRow, Reason};
+use crate::route::PARTITIONS;
+use rapidhash::v3::{RapidSecrets, rapidhash_v3_seeded};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// The version of the format, of the manifest and all that it names.
+pub(crate) const FORMAT: u32 = 1;
+/// The hash that names partitions and sorts customers, with its seed.
+const HASH: &str = "rapidhash-v3 6c656e73666c6f77";
+const SECRETS: RapidSecrets = RapidSecrets::seed_cpp(0x4c46_4d46);
+const SEAL: &str = "checksum ";
+
+/// What a state holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// The version of the format.
+    pub format: u32,
+    /// The version of lensflow that wrote it.
+    pub lensflow: String,
+    /// How often the state was changed.
+    pub generation: u64,
+    /// The calendar windows it is kept by.
+    pub every: Granularity,
+    /// What was done about bad rows.
+    pub on_bad_row: OnBadRow,
+    /// The hash of ids.
+    pub hash: String,
+    /// The number of partitions.
+    pub partitions: usize,
+    /// Everything taken in, in the order in which it was.
+    pub inputs: Vec<Input>,
+    /// Rows in all.
+    pub rows_read: u64,
+    /// Rows that count in any audit.
+    pub rows_accepted: u64,
+    /// Rows that count in none, by reason. The others are open: each audit judges them.
+    pub rows_rejected: BTreeMap<Reason, u64>,
+    /// The first and the last calendar window with a row, counted from the year 0.
+    pub windows: Option<(u32, u32)>,
+    /// The run files, the oldest first.
+    pub runs: Vec<RunEntry>,
+}
+
+/// An input that was taken in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Input {
+    /// What it was called.
+    pub name: String,
+    /// Its length in bytes.
+    pub bytes: u64,
+    /// XXH3 of its bytes, 128 bits in hexadecimal.
+    pub fingerprint: String,
+    /// The generation that took it in.
+    pub generation: u64,
+}
+
+/// A run file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunEntry {
+    /// Its name in the state's folder.
+    pub file: String,
+    /// Its length in bytes.
+    pub bytes: u64,
+    /// The checksum of its index.
+    pub checksum: String,
+    /// Customers in it; one who is in several counts in each.
+    pub customers: u64,
+    /// Customers times the windows they bought in.
+    pub entries: u64,
+}
+
+impl Manifest {
+    /// That of a state in which nothing is yet.
+    pub(crate) fn new(every: Granularity, on_bad_row: OnBadRow) -> Self {
+        Manifest {
+            format: FORMAT,
+            lensflow: env!("CARGO_PKG_VERSION").to_owned(),
+            generation: 0,
+            every,
+            on_bad_row,
+            hash: HASH.to_owned(),
+            partitions: PARTITIONS,
+            inputs: Vec::new(),
+            rows_read: 0,
+            rows_accepted: 0,
+            rows_rejected: BTreeMap::new(),
+            windows: None,
+            runs: Vec::new(),
+        }
+    }
+
+    /// Rows that each audit judges by its own windows.
+    pub fn rows_open(&self) -> u64 {
+        self.rows_read - self.rows_accepted - self.rows_rejected.values().sum::<u64>()
+    }
+
+    /// The manifest as a file: JSON, and a line with its checksum.
+    pub(crate) fn encode(&self) -> Result<String> {
+        let mut text = serde_json::to_string_pretty(self).map_err(|e| Error::internal("the manifest has no JSON form").cause(e))?;
+        text.push('\n');
+        let checksum = rapidhash_v3_seeded(text.as_bytes(), &SECRETS);
+        text += &format!("{SEAL}{checksum:016x}\n");
+        Ok(text)
+    }
+
+    /// Reads a manifest.
+    pub(crate) fn decode(text: &str, path: &Path) -> Result<Self> {
+        let damaged = || Error::data("the manifest is damaged").input(path.to_string_lossy()).help(super::DAMAGED_HELP);
+        let (json, checksum) = text.trim_end_matches('\n').rsplit_once('\n').ok_or_else(damaged)?;
+        let json = &text[..json.len() + 1];
+        let sum = format!("{:016x}", rapidhash_v3_seeded(json.as_bytes(), &SECRETS));
+        if checksum.strip_prefix(SEAL) != Some(&sum) {
+            return Err(damaged());
+        }
+        #[derive(Deserialize)]
+        struct Version {
+            format: u32,
+        }
+        // A later version may have other fields.
+        let Version { format } = serde_json::from_str(json).map_err(|e| damaged().cause(e))?;
+        if format != FORMAT {
+            let what = format!("a state of format {format}, and this lensflow reads format {FORMAT}");
+            return Err(Error::data(what).input(path.to_string_lossy()).help("use the lensflow that wrote it, or a newer one"));
+        }
+        let manifest: Manifest = serde_json::from_str(json).map_err(|e| damaged().cause(e))?;
+        let known = manifest.rows_accepted.checked_add(manifest.rows_rejected.values().sum::<u64>());
+        if manifest.hash != HASH || manifest.partitions != PARTITIONS || known.is_none_or(|known| known > manifest.rows_read) {
+            return Err(damaged());
+        }
+        Ok(manifest)
+    }
+
+    /// The name of a generation's run file.
+    pub(crate) fn run_name(generation: u64) -> String {
+        format!("run-{generation:08}.lfst")
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn sample() -> Manifest {
+        let mut manifest = Manifest::new(Granularity::Month, OnBadRow::Reject);
+        manifest.generation = 3;
+        manifest.inputs.push(Input { name: "a\"b.csv".to_owned(), bytes: 5, fingerprint: "00ff".to_owned(), generation: 3 });
+        (manifest.rows_read, manifest.rows_accepted) = (10, 7);
+        manifest.rows_rejected.insert(Reason::BadNumber, 2);
+        manifest.windows = Some((24_276, 24_280));
+        manifest
+    }
+
+    #[test]
+    fn manifests_come_back() {
+        let text = sample().encode().unwrap();
+        assert_eq!(Manifest::decode(&text, Path::new("m")).unwrap(), sample());
+        assert_eq!(sample().rows_open(), 1);
+    }
+
+    #[test]
+    fn no_byte_may_change() {
+        let text = sample().encode().unwrap();
+        for at in 0..text.len() - 1 {
+            let mut bytes = text.clone().into_bytes();
+            bytes[at] ^= 1;
+            let changed = String::from_utf8(bytes).unwrap();
+            assert!(Manifest::decode(&changed, Path::new("m")).is_err(), "byte {at}");
+            assert!(Manifest::decode(&text[..at], Path::new("m")).is_err(), "cut at {at}");
+        }
+    }
+
+    #[test]
+    fn a_later_format_is_named() {
+        let mut manifest = sample();
+        manifest.format = 7;
+        let error = Manifest::decode(&manifest.encode().unwrap(), Path::new("m")).unwrap_err();
+        assert_eq!(error.to_string(), "m: a state of format 7, and this lensflow reads format 1");
+    }
+}

@@ -1,0 +1,181 @@
+//! Saved state: what all inputs so far say of every customer, on the disk, so that tomorrow's audit reads tomorrow's rows only.
+//!
+//! ```text
+//!  inputs ──▶ pipeline ──partitions──▶ save ──frames──▶ run file ──named by──▶ MANIFEST
+//!  not yet    windows: the state's     sorted            one an update,        replaced as a whole:
+//!  taken in   calendar                                   never changed         the new generation
+//!
+//!  MANIFEST ──▶ run files ──frames──▶ remap ──▶ merge ──▶ finalize, as after any run
+//!                                     months to the audit's windows
+//! ```
+//!
+//! | file | owns |
+//! |---|---|
+//! | here | [`State`]: a generation, open to be read |
+//! | [`manifest`](Manifest) | what a generation holds |
+//! | `folder` | the folder: lock, commit, what killed writers left |
+//! | `run_file` | frames and their index; `FORMAT.md` draws them |
+//! | `save` | partitions → a run file |
+//! | `update` | inputs → the next generation |
+//! | `compact` | several run files → one, of one state or of several |
+//! | `remap` | the state's windows → an audit's |
+//! | `inspect` | a manifest for people |
+//! | `open_rows` | rows that each audit judges for itself |
+//!
+//! A state has one record per customer and calendar window. That is all an audit needs whose windows are unions of the state's, but for
+//! rows that cross a boundary of the state's windows, or whose last transaction lies after their window's end: another audit's windows may
+//! hold them. Such rows are *open*: kept as they were read, and judged by every audit as if they came from their file.
+//!
+//! Invariants: an audit of a state is the audit of all inputs ever taken in, to the byte. Run files never change. A folder holds the
+//! generation before or the one after whatever was done, whenever that was interrupted.
+
+mod compact;
+mod folder;
+mod inspect;
+mod manifest;
+mod open_rows;
+mod remap;
+mod run_file;
+mod save;
+mod update;
+
+pub use compact::{Merged, merge};
+pub use folder::{Io, is_state};
+pub use manifest::{Input, Manifest, RunEntry};
+pub(crate) use open_rows::OpenRows;
+pub(crate) use remap::Remap;
+pub(crate) use run_file::{RunFile, Section, Writer};
+pub(crate) use save::{Saved, save};
+pub use update::{Known, Update, Updated};
+
+use crate::calendar::{Granularity, Window, Windows};
+use crate::error::{Error, Kind, Result};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// What can be done about a state that cannot be read.
+const DAMAGED_HELP: &str = "restore the state from a copy, or make it anew from its inputs";
+
+/// A generation of a state, open to be read. Later updates do not touch it.
+#[derive(Debug, Clone)]
+pub struct State {
+    path: PathBuf,
+    manifest: Manifest,
+    runs: Vec<Arc<RunFile>>,
+}
+
+impl State {
+    /// Opens the state in a folder.
+    ///
+    /// # Errors
+    /// When there is none, it cannot be read, or it is damaged.
+    pub fn open(path: &Path) -> Result<Self> {
+        Self::open_with(path, &Io::default())
+    }
+
+    /// The same on a disk that may have faults.
+    #[doc(hidden)]
+    pub fn open_with(path: &Path, io: &Io) -> Result<Self> {
+        loop {
+            let Some(manifest) = folder::read_manifest(path, io)? else {
+                let error = Error::new(Kind::Io, "there is no state").input(path.to_string_lossy());
+                return Err(error.help("make one with lensflow update STATE_DIR INPUT..."));
+            };
+            match Self::of(path, manifest, io) {
+                Ok(state) => return Ok(state),
+                // An update that was committed meanwhile may have removed what the generation before it was made of.
+                Err((generation, error)) => {
+                    let later = folder::read_manifest(path, io)?;
+                    if later.is_none_or(|later| later.generation == generation) {
+                        return Err(error);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Opens all that a manifest names; with an error comes the generation.
+    fn of(path: &Path, manifest: Manifest, io: &Io) -> Result<Self, (u64, Error)> {
+        let open = |entry: &RunEntry| {
+            let file = path.join(&entry.file);
+            let run = RunFile::open(&file, io)?;
+            if RunEntry::new(entry.file.clone(), run.written()) != *entry {
+                let what = "the run file is damaged: it is not the one that the manifest names";
+                return Err(Error::data(what).input(file.to_string_lossy()).help(DAMAGED_HELP));
+            }
+            Ok(Arc::new(run))
+        };
+        let runs = manifest.runs.iter().map(open).collect::<Result<_>>().map_err(|error| (manifest.generation, error))?;
+        Ok(State { path: path.to_owned(), manifest, runs })
+    }
+
+    /// What it holds.
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// Its folder.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(crate) fn runs(&self) -> &[Arc<RunFile>] {
+        &self.runs
+    }
+
+    /// Which of an audit's windows the state's belong to.
+    pub(crate) fn remap(&self, windows: &Windows) -> Result<Remap> {
+        let every = self.manifest.every;
+        let refuse = |what: String| {
+            let help = format!("choose windows that begin and end where a {every} does, or make a state by shorter windows");
+            Error::usage(what).input(self.path.to_string_lossy()).help(help)
+        };
+        match windows {
+            Windows::Every(wanted) if *wanted == every => Ok(Remap::Same),
+            Windows::Every(wanted) => match wanted.months() / every.months() {
+                0 => Err(refuse(format!("the state is kept by {every}, which says nothing of a single {wanted}"))),
+                several => Ok(Remap::Coarser(several)),
+            },
+            Windows::List(list) => {
+                let Some((first, last)) = self.manifest.windows else { return Ok(Remap::Listed { first: 0, keys: Vec::new() }) };
+                list.iter().try_for_each(|window| fits(window, every).map_err(&refuse))?;
+                let inside = |index: u32| (0u32..).zip(list).find(|(_, window)| holds(window, every, index)).map(|(key, _)| key);
+                Ok(Remap::Listed { first, keys: (first..=last).map(inside).collect() })
+            }
+        }
+    }
+
+    /// The first and the last of an audit's calendar windows with a row of the state.
+    pub(crate) fn keys(&self, remap: &Remap) -> Option<(u32, u32)> {
+        let (first, last) = self.manifest.windows?;
+        match remap {
+            Remap::Same => Some((first, last)),
+            Remap::Coarser(windows) => Some((first / windows, last / windows)),
+            Remap::Listed { .. } => None,
+        }
+    }
+}
+
+impl RunEntry {
+    fn new(file: String, run_file::Written { bytes, checksum, customers, entries }: run_file::Written) -> Self {
+        RunEntry { file, bytes, checksum: format!("{checksum:016x}"), customers, entries }
+    }
+}
+
+/// Whether a state by calendar windows can tell what lies in a window.
+fn fits(window: &Window, every: Granularity) -> Result<(), String> {
+    for (boundary, what) in [(window.start, "starts"), (window.end, "ends")] {
+        if every.start(every.index(boundary)) != boundary && boundary != crate::calendar::MAX_TIMESTAMP {
+            return Err(format!("window {window} {what} inside a {every}, and the state is kept by {every}"));
+        }
+    }
+    if window.observation_end < window.end {
+        return Err(format!("window {window} is observed from before its end, and the state cannot leave out single rows"));
+    }
+    Ok(())
+}
+
+/// Whether a calendar window lies in another.
+fn holds(window: &Window, every: Granularity, index: u32) -> bool {
+    window.start <= every.start(index) && every.start(index + 1) <= window.end
+}

@@ -1,0 +1,129 @@
+//! From the windows that a state was kept by to those of an audit: months become quarters, or windows of the caller's own.
+//!
+//! Every window of an audit is a union of the state's, so a customer's entries need only be added up; entries outside every window are
+//! history, of which `first_seen` says all there is to know.
+
+use crate::accumulate::{Rest, States};
+use crate::merge::Merge;
+use crate::money::Total;
+
+/// Which window of an audit each window of a state belongs to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Remap {
+    /// Each is one of its own, by the same key.
+    Same,
+    /// So many calendar windows in a row are one, whose key counts these.
+    Coarser(u32),
+    /// By the state's key, counted from the first; ascending.
+    Listed {
+        /// The key of the first window.
+        first: u32,
+        /// The key of the audit's window, where there is one.
+        keys: Vec<Option<u32>>,
+    },
+}
+
+impl Remap {
+    fn key(&self, window: u32) -> Option<u32> {
+        match self {
+            Remap::Same => Some(window),
+            Remap::Coarser(windows) => Some(window / windows),
+            Remap::Listed { first, keys } => keys.get(window.checked_sub(*first)? as usize).copied().flatten(),
+        }
+    }
+
+    /// Adds up the entries of every customer that belong to one window.
+    pub(crate) fn apply(&self, states: &mut States) {
+        if *self == Remap::Same {
+            return;
+        }
+        let rests = std::mem::take(&mut states.rests);
+        let mut rests = rests.iter().peekable();
+        let (mut from, mut kept) = (0, 0);
+        for customer in 0..states.ends.len() {
+            let begin = kept;
+            let end = states.ends[customer] as usize;
+            for entry in from..end {
+                let rest = rests.next_if(|rest| rest.entry as usize == entry);
+                let (carry, fraction) = rest.map_or((0, 0), |rest| (rest.carry, rest.fraction));
+                let Some(key) = self.key(states.windows[entry]) else { continue };
+                if kept > begin && states.windows[kept - 1] == key {
+                    add(states, kept - 1, entry, carry, fraction);
+                    continue;
+                }
+                states.windows[kept] = key;
+                states.starts[kept] = states.starts[entry];
+                states.references[kept] = states.references[entry];
+                states.orders[kept] = states.orders[entry];
+                states.cents[kept] = states.cents[entry];
+                if rest.is_some() {
+                    states.rests.push(Rest { entry: kept as u32, fraction, carry });
+                }
+                kept += 1;
+            }
+            states.ends[customer] = kept as u32;
+            from = end;
+        }
+        states.windows.truncate(kept);
+        for column in [&mut states.starts, &mut states.references, &mut states.orders, &mut states.cents] {
+            column.truncate(kept);
+        }
+    }
+}
+
+/// Adds an entry to one before it, the last so far.
+fn add(states: &mut States, own: usize, entry: usize, carry: i128, fraction: u64) {
+    states.starts[own] = states.starts[own].min(states.starts[entry]);
+    states.references[own] = states.references[own].max(states.references[entry]);
+    states.orders[own] = states.orders[own].saturating_add(states.orders[entry]);
+    let rest = states.rests.pop_if(|rest| rest.entry as usize == own);
+    if let (None, 0, 0, Some(cents)) = (&rest, carry, fraction, states.cents[own].checked_add(states.cents[entry])) {
+        states.cents[own] = cents;
+        return;
+    }
+    let (own_carry, own_fraction) = rest.map_or((0, 0), |rest| (rest.carry, rest.fraction));
+    let mut sum = Total::new(i128::from(states.cents[own]) + own_carry, own_fraction);
+    sum.merge(Total::new(i128::from(states.cents[entry]) + carry, fraction));
+    let (carry, cents, fraction) = sum.split();
+    states.cents[own] = cents;
+    if (carry, fraction) != (0, 0) {
+        states.rests.push(Rest { entry: own as u32, fraction, carry });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spill::tests::{Model, model, model_of, states_of};
+    use proptest::prelude::*;
+
+    /// The same by maps.
+    fn expected(model: &Model, remap: &Remap) -> Model {
+        let mut expected = Model::new();
+        for (id, (first_seen, entries)) in model {
+            let own = &mut expected.entry(id.clone()).or_insert((*first_seen, Default::default())).1;
+            for (&window, &(start, reference, orders, total)) in entries {
+                let Some(key) = remap.key(window) else { continue };
+                let sum = own.entry(key).or_insert((start, reference, 0, Total::default()));
+                (sum.0, sum.1, sum.2) = (sum.0.min(start), sum.1.max(reference), sum.2.saturating_add(orders));
+                sum.3.merge(total);
+            }
+        }
+        expected
+    }
+
+    proptest! {
+        #[test]
+        fn windows_add_up(model in model(0..9), keys in prop::collection::vec(prop::option::of(0..9u32), 0..4), first in 0..2u32, coarser in 1..4u32) {
+            let mut keys = keys;
+            let mut sorted: Vec<u32> = keys.iter().copied().flatten().collect();
+            sorted.sort_unstable();
+            keys.iter_mut().flatten().zip(sorted).for_each(|(key, ascending)| *key = ascending);
+            for remap in [Remap::Same, Remap::Coarser(coarser), Remap::Listed { first, keys: keys.clone() }] {
+                let mut states = states_of(&model);
+                remap.apply(&mut states);
+                prop_assert_eq!(model_of(&states), expected(&model, &remap), "{:?}", remap);
+            }
+        }
+    }
+}

@@ -1,0 +1,333 @@
+//! A run file: what one update added to a state, or what compacting several of them left. A run for every partition, and the records
+//! that are not of any customer: rows left out, and rows that every audit judges for itself. `FORMAT.md` draws the bytes.
+//!
+//! A [`Writer`] is a store for frames that any number of threads append to; what belongs together is said in the index at the end. A
+//! [`RunFile`] is opened by its index, which is held in memory; frames are read one at a time. Files never change once they are written.
+
+use super::folder::Io;
+use super::remap::Remap;
+use crate::accumulate::States;
+use crate::cancel::Cancel;
+use crate::error::{Error, Result};
+use crate::route::PARTITIONS;
+use crate::spill::{Counters, Place, Records, Run, RunStore, Sorted, decode, pack, read_at, take, unpack, write_at};
+use crate::sync::lock;
+use rapidhash::v3::{RapidSecrets, rapidhash_v3_seeded};
+use std::fs::File;
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
+
+const MAGIC: [u8; 4] = *b"LFST";
+const VERSION: u16 = 1;
+/// Magic, version, two zeros.
+const HEADER: u64 = 8;
+/// Magic, version, two zeros, the number of frames, the length of the index, where it begins, the checksum.
+const FOOTER: usize = 32;
+const SECRETS: RapidSecrets = RapidSecrets::seed_cpp(0x4c46_5354);
+/// Partitions, rows left out, open rows.
+const SECTIONS: usize = PARTITIONS + 2;
+
+/// Records of a run file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Section {
+    /// Rows that were left out.
+    Rejects,
+    /// Rows for audits to judge.
+    Open,
+}
+
+impl Section {
+    pub(crate) const ALL: [Section; 2] = [Section::Rejects, Section::Open];
+}
+
+/// Frames in a file.
+#[derive(Debug)]
+pub(crate) struct Frames {
+    file: File,
+    name: String,
+    end: AtomicU64,
+    io: Io,
+    counters: Counters,
+}
+
+impl Frames {
+    fn failed(&self, doing: &str, cause: std::io::Error) -> Error {
+        Error::io(doing, cause).input(&self.name)
+    }
+}
+
+impl RunStore for Frames {
+    fn put(&self, frame: &[u8]) -> Result<Place> {
+        let at = self.end.fetch_add(frame.len() as u64, Relaxed);
+        self.io.step().and_then(|()| write_at(&self.file, frame, at)).map_err(|e| self.failed("cannot write", e))?;
+        self.counters.written.fetch_add(frame.len() as u64, Relaxed);
+        Ok(Place::Disk { file: 0, at, length: frame.len() })
+    }
+
+    fn get<'a>(&self, place: &'a Place, room: &'a mut Vec<u8>) -> Result<&'a [u8]> {
+        let &Place::Disk { at, length, .. } = place else {
+            return Err(Error::internal("a frame was looked for in the wrong store"));
+        };
+        room.resize(length, 0);
+        self.io.step().and_then(|()| read_at(&self.file, room, at)).map_err(|e| self.failed("cannot read", e))?;
+        Ok(room)
+    }
+
+    fn counters(&self) -> &Counters {
+        &self.counters
+    }
+}
+
+/// Where everything is in a run file.
+#[derive(Debug)]
+struct Index {
+    /// The frames of each partition's run, of rows left out, of open rows.
+    sections: Vec<Vec<(u64, u32)>>,
+    customers: Vec<u64>,
+    entries: Vec<u64>,
+}
+
+impl Default for Index {
+    fn default() -> Self {
+        Index { sections: vec![Vec::new(); SECTIONS], customers: vec![0; PARTITIONS], entries: vec![0; PARTITIONS] }
+    }
+}
+
+impl Index {
+    fn frames(&self) -> usize {
+        self.sections.iter().map(Vec::len).sum()
+    }
+
+    fn encode(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        pack(&self.sections.iter().map(|frames| frames.len() as u32).collect::<Vec<_>>(), &mut out);
+        pack(&self.sections.iter().flatten().map(|&(at, _)| at).collect::<Vec<_>>(), &mut out);
+        pack(&self.sections.iter().flatten().map(|&(_, length)| length).collect::<Vec<_>>(), &mut out);
+        pack(&self.customers, &mut out);
+        pack(&self.entries, &mut out);
+        out
+    }
+
+    /// The index of a file whose frames lie before `end`.
+    fn decode(mut bytes: &[u8], frames: usize, end: u64) -> Option<Self> {
+        let bytes = &mut bytes;
+        let (mut counts, mut ats, mut lengths) = (Vec::<u32>::new(), Vec::<u64>::new(), Vec::<u32>::new());
+        unpack(bytes, SECTIONS, &mut counts)?;
+        if counts.iter().map(|&count| count as usize).sum::<usize>() != frames {
+            return None;
+        }
+        unpack(bytes, frames, &mut ats)?;
+        unpack(bytes, frames, &mut lengths)?;
+        let mut index = Index::default();
+        unpack(bytes, PARTITIONS, &mut index.customers)?;
+        unpack(bytes, PARTITIONS, &mut index.entries)?;
+        let inside = |&(at, length): &(u64, u32)| at >= HEADER && at.checked_add(length.into()).is_some_and(|to| to <= end);
+        let mut all = ats.into_iter().zip(lengths);
+        for (section, count) in index.sections.iter_mut().zip(counts) {
+            section.extend(all.by_ref().take(count as usize));
+        }
+        (bytes.is_empty() && index.sections.iter().flatten().all(inside)).then_some(index)
+    }
+}
+
+/// A run file that is being written.
+#[derive(Debug)]
+pub(crate) struct Writer {
+    frames: Frames,
+    index: Mutex<Index>,
+}
+
+/// What a manifest says of a run file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Written {
+    pub(crate) bytes: u64,
+    pub(crate) checksum: u64,
+    pub(crate) customers: u64,
+    pub(crate) entries: u64,
+}
+
+impl Writer {
+    /// A new file, which must not be there.
+    pub(crate) fn create(path: &Path, io: &Io) -> Result<Self> {
+        let name = path.to_string_lossy().into_owned();
+        let failed = |e| Error::io("cannot create", e).input(&name);
+        let file = io.step().and_then(|()| File::options().read(true).write(true).create_new(true).open(path)).map_err(failed)?;
+        let mut head = MAGIC.to_vec();
+        head.extend_from_slice(&VERSION.to_le_bytes());
+        head.extend_from_slice(&[0; 2]);
+        io.step().and_then(|()| write_at(&file, &head, 0)).map_err(failed)?;
+        let frames = Frames { file, name, end: AtomicU64::new(HEADER), io: io.clone(), counters: Counters::default() };
+        Ok(Writer { frames, index: Mutex::default() })
+    }
+
+    /// Where frames go.
+    pub(crate) fn frames(&self) -> &Frames {
+        &self.frames
+    }
+
+    /// Says that a run of this store is a partition's. A partition has one.
+    pub(crate) fn add(&self, partition: usize, run: Run) {
+        let (frames, customers, entries) = run.into_parts();
+        let mut index = lock(&self.index);
+        index.sections[partition].extend(frames.iter().filter_map(place));
+        index.customers[partition] += customers;
+        index.entries[partition] += entries;
+    }
+
+    /// Says that frames of this store hold records.
+    pub(crate) fn add_records(&self, section: Section, frames: &[Place]) {
+        lock(&self.index).sections[PARTITIONS + section as usize].extend(frames.iter().filter_map(place));
+    }
+
+    /// Writes the index, and waits until all of it is on the disk.
+    pub(crate) fn finish(self) -> Result<Written> {
+        let Writer { frames, index } = self;
+        let index = index.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let at = frames.end.into_inner();
+        let mut bytes = index.encode();
+        let length = bytes.len() as u32;
+        bytes.extend_from_slice(&MAGIC);
+        bytes.extend_from_slice(&VERSION.to_le_bytes());
+        bytes.extend_from_slice(&[0; 2]);
+        bytes.extend_from_slice(&(index.frames() as u32).to_le_bytes());
+        bytes.extend_from_slice(&length.to_le_bytes());
+        bytes.extend_from_slice(&at.to_le_bytes());
+        let checksum = rapidhash_v3_seeded(&bytes, &SECRETS);
+        bytes.extend_from_slice(&checksum.to_le_bytes());
+        let written = frames.io.step().and_then(|()| write_at(&frames.file, &bytes, at));
+        let synced = written.and_then(|()| frames.io.step()).and_then(|()| frames.file.sync_all());
+        synced.map_err(|e| Error::io("cannot write", e).input(&frames.name))?;
+        let (customers, entries) = (index.customers.iter().sum(), index.entries.iter().sum());
+        Ok(Written { bytes: at + bytes.len() as u64, checksum, customers, entries })
+    }
+}
+
+fn place(place: &Place) -> Option<(u64, u32)> {
+    match *place {
+        Place::Disk { at, length, .. } => Some((at, length as u32)),
+        Place::Memory(..) => None,
+    }
+}
+
+/// A run file, open to be read.
+#[derive(Debug)]
+pub(crate) struct RunFile {
+    frames: Arc<Frames>,
+    index: Index,
+    checksum: u64,
+    bytes: u64,
+}
+
+impl RunFile {
+    /// Opens a file and reads its index.
+    ///
+    /// # Errors
+    /// When it cannot be read, or is not a whole run file of this version.
+    pub(crate) fn open(path: &Path, io: &Io) -> Result<Self> {
+        let name = path.to_string_lossy().into_owned();
+        let failed = |e| Error::io("cannot read", e).input(&name);
+        let damaged = |what: &str| Error::data(format!("the run file is damaged: {what}")).input(&name).help(super::DAMAGED_HELP);
+        let file = io.step().and_then(|()| File::open(path)).map_err(failed)?;
+        let bytes = file.metadata().map_err(failed)?.len();
+        let Some(footer_at) = bytes.checked_sub(FOOTER as u64).filter(|&at| at >= HEADER) else {
+            return Err(damaged("it is too short"));
+        };
+        let mut footer = [0; FOOTER];
+        io.step().and_then(|()| read_at(&file, &mut footer, footer_at)).map_err(failed)?;
+        let mut rest = &footer[..];
+        let mut number = |size| take(&mut rest, size).map(|bytes| bytes.iter().rev().fold(0u64, |n, &byte| n << 8 | u64::from(byte)));
+        let (magic, version, _) = (number(4), number(2), number(2));
+        if magic != Some(u32::from_le_bytes(MAGIC).into()) {
+            return Err(damaged("it does not end as one"));
+        }
+        if version != Some(VERSION.into()) {
+            let what = format!("a run file of version {}, and this lensflow reads version {VERSION}", version.unwrap_or(0));
+            return Err(Error::data(what).input(&name).help("use the lensflow that wrote it, or a newer one"));
+        }
+        let (frames, length, at) = (number(4).unwrap_or(0), number(4).unwrap_or(0), number(8).unwrap_or(0));
+        if at < HEADER || at.checked_add(length) != Some(footer_at) {
+            return Err(damaged("its index is not where it says"));
+        }
+        let mut index = vec![0; length as usize];
+        io.step().and_then(|()| read_at(&file, &mut index, at)).map_err(failed)?;
+        index.extend_from_slice(&footer);
+        let (sealed, checksum) = index.split_at(index.len() - 8);
+        let sum = rapidhash_v3_seeded(sealed, &SECRETS);
+        if sum.to_le_bytes() != checksum {
+            return Err(damaged("its checksum is not that of its index"));
+        }
+        let index = Index::decode(&index[..length as usize], frames as usize, at).ok_or_else(|| damaged("its index makes no sense"))?;
+        let frames = Frames { file, name, end: AtomicU64::new(at), io: io.clone(), counters: Counters::default() };
+        Ok(RunFile { frames: Arc::new(frames), index, checksum: sum, bytes })
+    }
+
+    pub(crate) fn written(&self) -> Written {
+        let (customers, entries) = (self.index.customers.iter().sum(), self.index.entries.iter().sum());
+        Written { bytes: self.bytes, checksum: self.checksum, customers, entries }
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.frames.name
+    }
+
+    /// The number of frames of a partition.
+    pub(crate) fn frames_of(&self, partition: usize) -> usize {
+        self.index.sections[partition].len()
+    }
+
+    /// Reads a frame of a partition, by its number.
+    pub(crate) fn read(&self, partition: usize, frame: usize, room: &mut Vec<u8>, states: &mut States) -> Result<()> {
+        let (at, length) = self.index.sections[partition][frame];
+        let place = Place::Disk { file: 0, at, length: length as usize };
+        let bytes = self.frames.get(&place, room)?;
+        decode(bytes, states).map_err(|_| {
+            let what = format!("the run file is damaged: what lies at byte {at} is not what was written");
+            Error::data(what).input(self.name()).help(super::DAMAGED_HELP)
+        })
+    }
+
+    /// A partition's customers, with the windows of an audit.
+    pub(crate) fn stream<'a>(&'a self, partition: usize, remap: &'a Remap) -> impl Sorted + 'a {
+        Stream { file: self, remap, partition, next: 0, room: Vec::new() }
+    }
+
+    /// All records of a kind, as they were written.
+    pub(crate) fn records(&self, section: Section, cancel: Cancel) -> Arc<Records> {
+        let frames = self.index.sections[PARTITIONS + section as usize].iter();
+        let frames = frames.map(|&(at, length)| Place::Disk { file: 0, at, length: length as usize }).collect();
+        Arc::new(Records::of_frames(self.frames.clone(), frames, cancel))
+    }
+
+    /// Appends its records of a kind to another file.
+    pub(crate) fn copy_records(&self, section: Section, to: &Writer) -> Result<()> {
+        let mut room = Vec::new();
+        let mut copied = Vec::new();
+        for &(at, length) in &self.index.sections[PARTITIONS + section as usize] {
+            let place = Place::Disk { file: 0, at, length: length as usize };
+            copied.push(to.frames.put(self.frames.get(&place, &mut room)?)?);
+        }
+        to.add_records(section, &copied);
+        Ok(())
+    }
+}
+
+struct Stream<'a> {
+    file: &'a RunFile,
+    remap: &'a Remap,
+    partition: usize,
+    next: usize,
+    room: Vec<u8>,
+}
+
+impl Sorted for Stream<'_> {
+    fn next(&mut self, states: &mut States) -> Result<bool> {
+        if self.next == self.file.frames_of(self.partition) {
+            return Ok(false);
+        }
+        self.file.read(self.partition, self.next, &mut self.room, states)?;
+        self.remap.apply(states);
+        self.next += 1;
+        Ok(true)
+    }
+}

@@ -1,0 +1,180 @@
+//! An update: inputs that a state has not taken in yet → its next generation.
+
+use super::compact::{compact_while_due, union};
+use super::folder::Folder;
+use super::manifest::{Input, Manifest, RunEntry};
+use super::{Io, Writer};
+use crate::calendar::{Granularity, Windows};
+use crate::cancel::Cancel;
+use crate::error::{Error, Result, Stage};
+use crate::pipeline::Pipeline;
+use crate::rfm::with_pool;
+use crate::source::files::{Files, Format, STDIN, fingerprint};
+use crate::spec::Spec;
+use crate::stats::Stats;
+use std::path::Path;
+use std::sync::Arc;
+
+/// How a state is updated.
+#[derive(Debug, Clone, Default)]
+pub struct Update {
+    /// The calendar windows of a new state, a month if nothing is said; of an old one only what it has anyway.
+    pub every: Option<Granularity>,
+    /// Columns, policy, threads and memory; the windows are not looked at.
+    pub spec: Spec,
+    /// The inputs' format, where they do not tell.
+    pub format: Option<Format>,
+    /// Takes in again what was taken in before.
+    pub allow_duplicate: bool,
+    /// What ends the update from outside.
+    pub cancel: Cancel,
+    /// The disk.
+    #[doc(hidden)]
+    pub io: Io,
+}
+
+/// An input that changes nothing: the state has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Known {
+    /// What it is called now.
+    pub name: String,
+    /// What it was called when it was taken in.
+    pub before: String,
+}
+
+/// What an update did.
+#[derive(Debug, Clone)]
+pub struct Updated {
+    /// The state as it is now.
+    pub manifest: Manifest,
+    /// Inputs taken in.
+    pub taken: Vec<Input>,
+    /// Inputs left out, because the state has them.
+    pub known: Vec<Known>,
+    /// Rows read from the inputs taken in.
+    pub rows: u64,
+    /// Distinct customers in them.
+    pub customers: u64,
+    /// Run files that became fewer.
+    pub compacted: usize,
+}
+
+impl Update {
+    /// Takes in files, folders, globs or `-`; makes the state at first. `watch` gets the counters before rows are read.
+    ///
+    /// # Errors
+    /// When the state was made with other windows or another policy; when another process writes to it; a bad row under
+    /// [`OnBadRow::Fail`](crate::reject::OnBadRow::Fail); when anything cannot be read or written. The state is then what it was, unless
+    /// all rows were taken in and only compacting failed.
+    pub fn run<S: AsRef<str>>(&self, folder: &Path, inputs: &[S], watch: impl FnOnce(Arc<Stats>)) -> Result<Updated> {
+        let (folder, there) = Folder::lock(folder, &self.io)?;
+        let manifest = match there {
+            None => Manifest::new(self.every.unwrap_or(Granularity::Month), self.spec.on_bad_row),
+            Some(manifest) => self.same_policies(manifest, &folder)?,
+        };
+        let find = |names: &[String]| Files::find(names, self.format, self.spec.columns.clone(), self.spec.batch_rows);
+        let names: Vec<String> = inputs.iter().map(|name| name.as_ref().to_owned()).collect();
+        let generation = manifest.generation + 1;
+        let (mut taken, mut known, mut paths) = (Vec::new(), Vec::new(), Vec::new());
+        for path in find(&names)?.paths() {
+            // What can be read only once tells what it was when it has been read.
+            if path == STDIN || !Path::new(&path).is_file() {
+                paths.push(path);
+                continue;
+            }
+            self.cancel.check()?;
+            let (bytes, fingerprint) = fingerprint(&path)?;
+            let input = Input { name: path.clone(), bytes, fingerprint, generation };
+            match self.find_known(&manifest, &taken, &input) {
+                Some(before) => known.push(Known { name: path, before }),
+                None => {
+                    taken.push(input);
+                    paths.push(path);
+                }
+            }
+        }
+        let unchanged = |manifest, known| Updated { manifest, taken: Vec::new(), known, rows: 0, customers: 0, compacted: 0 };
+        if paths.is_empty() {
+            return Ok(unchanged(manifest, known));
+        }
+
+        let mut next = manifest.clone();
+        next.generation = generation;
+        next.lensflow = env!("CARGO_PKG_VERSION").to_owned();
+        let spec = Spec { windows: Windows::Every(next.every), ..self.spec.clone() };
+        let mut pipeline = Pipeline::builder().spec(spec).cancel(self.cancel.clone()).saving().build()?;
+        let stats = pipeline.stats();
+        watch(stats.clone());
+        let files = find(&paths)?;
+        let streamed = files.streamed();
+        pipeline.run(files)?;
+        self.unchanged(&taken)?;
+        for (name, bytes, fingerprint) in streamed.take() {
+            let input = Input { name, bytes, fingerprint, generation };
+            match self.find_known(&manifest, &taken, &input) {
+                Some(before) if paths.len() == 1 => {
+                    known.push(Known { name: input.name, before });
+                    return Ok(unchanged(manifest, known));
+                }
+                Some(before) => {
+                    let what = format!("its rows were taken in before, from {before}, and cannot be told from the other inputs' any more");
+                    return Err(Error::data(what).input(input.name).help("leave it out, or say --allow-duplicate"));
+                }
+                None => taken.push(input),
+            }
+        }
+        let name = Manifest::run_name(generation);
+        let writer = Writer::create(&folder.path().join(&name), &self.io)?;
+        let saved = pipeline.save(&writer)?;
+        let snapshot = stats.snapshot();
+        next.inputs.extend(taken.iter().cloned());
+        next.rows_read += snapshot.rows_read;
+        next.rows_accepted += snapshot.rows_accepted;
+        snapshot.rows_rejected.iter().for_each(|(&reason, count)| *next.rows_rejected.entry(reason).or_default() += count);
+        next.windows = union(next.windows, saved.keys);
+        if saved.any {
+            next.runs.push(RunEntry::new(name, writer.finish()?));
+        }
+        self.cancel.check()?;
+        folder.commit(&next)?;
+        let threads = self.spec.worker_count();
+        let (manifest, compacted) = with_pool(threads, || compact_while_due(&folder, next, &self.cancel))?;
+        Ok(Updated { manifest, taken, known, rows: snapshot.rows_read, customers: snapshot.customers, compacted })
+    }
+
+    /// What the input was called when it was taken in.
+    fn find_known(&self, manifest: &Manifest, taken: &[Input], input: &Input) -> Option<String> {
+        let same = |other: &&Input| (other.bytes, &other.fingerprint) == (input.bytes, &input.fingerprint);
+        let found = manifest.inputs.iter().chain(taken).find(same);
+        found.filter(|_| !self.allow_duplicate).map(|before| before.name.clone())
+    }
+
+    /// The manifest of a state that was made as this update wants it.
+    fn same_policies(&self, manifest: Manifest, folder: &Folder) -> Result<Manifest> {
+        let refuse = |what: String, help: String| Err(Error::usage(what).input(folder.path().to_string_lossy()).help(help));
+        if let Some(every) = self.every.filter(|&every| every != manifest.every) {
+            let what = format!("the state is kept by {}, not by {every}", manifest.every);
+            return refuse(what, format!("leave --every {every} out, or make another state"));
+        }
+        if self.spec.on_bad_row != manifest.on_bad_row {
+            let (was, is) = (manifest.on_bad_row.name(), self.spec.on_bad_row.name());
+            return refuse(
+                format!("the state was made with --on-bad-row {was}, not {is}"),
+                format!("say --on-bad-row {was}, or make another state"),
+            );
+        }
+        Ok(manifest)
+    }
+
+    /// Files must be the same when they have been read as when their fingerprints were taken.
+    fn unchanged(&self, taken: &[Input]) -> Result<()> {
+        let changed = taken.iter().find(|input| std::fs::metadata(&input.name).map(|file| file.len()).ok() != Some(input.bytes));
+        match changed {
+            Some(input) => {
+                let error = Error::data("the file changed while it was read").input(&input.name).stage(Stage::Source);
+                Err(error.help("take it in when whoever writes it is done"))
+            }
+            None => Ok(()),
+        }
+    }
+}
