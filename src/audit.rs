@@ -123,7 +123,8 @@ impl Making {
     }
 
     fn write<R: Rows + Send>(&self, rows: R, table: &mut TableWriter, order: Order) -> Result<()> {
-        table.fit_groups(self.pieces.id_bytes());
+        let ids = self.pieces.ids();
+        table.fit_groups(if order == Order::Sorted { ids.together() } else { ids.mean() });
         let written = with_pool(self.threads, || {
             let stream = self.stream(rows, table.rows_per_part(), order)?;
             let groups = if order == Order::Sorted { self.sorted_groups } else { self.groups };

@@ -8,6 +8,8 @@ use crate::accumulate::{Folded, States};
 use crate::cancel::Cancel;
 use crate::error::Result;
 use crate::finalize::{Block, Finalizer};
+use crate::merge::Merge;
+use crate::route::rows::parts;
 use crate::score::Scorer;
 use crate::spill::{Place, Reservation, RunStore, decode};
 use crate::state::{Remap, RunFile};
@@ -53,11 +55,48 @@ pub(crate) struct Resident {
 pub(crate) struct Pieces {
     pieces: Vec<Piece>,
     finalizer: Finalizer,
-    id_bytes: u64,
+    ids: IdBytes,
     store: Arc<dyn RunStore>,
     cancel: Cancel,
     /// Of each window; empty until they are known.
     pub(crate) scorers: Vec<Scorer>,
+}
+
+/// How long ids are that do not fit their view.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct IdBytes {
+    pub(crate) customers: u64,
+    pub(crate) sum: u64,
+    pub(crate) longest: u64,
+}
+
+impl IdBytes {
+    /// Counts some customers.
+    pub(crate) fn add(&mut self, states: &States) {
+        self.customers += states.len() as u64;
+        if !states.long.is_empty() {
+            self.sum += states.long.len() as u64;
+            self.longest = states.views.iter().map(|&view| parts(view).0 as u64).fold(self.longest, u64::max);
+        }
+    }
+
+    /// Per customer, in the engine's order: nobody is beside somebody else for a reason.
+    pub(crate) fn mean(&self) -> u64 {
+        self.sum / self.customers.max(1)
+    }
+
+    /// Per customer where they are sorted, and all long ids may be together; few do no harm even then.
+    pub(crate) fn together(&self) -> u64 {
+        if self.sum < 1 << 22 { self.mean() } else { self.longest }
+    }
+}
+
+impl Merge for IdBytes {
+    fn merge(&mut self, other: IdBytes) {
+        self.customers += other.customers;
+        self.sum += other.sum;
+        self.longest = self.longest.max(other.longest);
+    }
 }
 
 /// Consecutive rows.
@@ -81,17 +120,17 @@ pub(crate) struct Workspace {
 }
 
 impl Pieces {
-    pub(crate) fn new(pieces: Vec<Piece>, finalizer: Finalizer, id_bytes: u64, store: Arc<dyn RunStore>, cancel: Cancel) -> Self {
-        Pieces { pieces, finalizer, id_bytes, store, cancel, scorers: Vec::new() }
+    pub(crate) fn new(pieces: Vec<Piece>, finalizer: Finalizer, ids: IdBytes, store: Arc<dyn RunStore>, cancel: Cancel) -> Self {
+        Pieces { pieces, finalizer, ids, store, cancel, scorers: Vec::new() }
     }
 
     pub(crate) fn len(&self) -> usize {
         self.pieces.len()
     }
 
-    /// Bytes of ids that do not fit their view, per customer on average.
-    pub(crate) fn id_bytes(&self) -> u64 {
-        self.id_bytes
+    /// Bytes of ids that do not fit their view.
+    pub(crate) fn ids(&self) -> &IdBytes {
+        &self.ids
     }
 
     pub(crate) fn finalizer(&self) -> &Finalizer {

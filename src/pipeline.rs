@@ -179,7 +179,7 @@ impl<L: Lens> Builder<L> {
         self.spec.validate()?;
         let poison = Arc::new(Poison::new(self.cancel.clone()));
         let count = self.spec.worker_count();
-        let plan = Plan::new(self.spec.memory_limit, count)?;
+        let plan = Plan::new(self.spec.memory_limit, count, self.spec.windows.listed())?;
         let plan = match self.state_budget {
             Some(bytes) => plan.with_state_budget(bytes),
             None => plan,
@@ -305,7 +305,8 @@ impl<L: Lens> Pipeline<L> {
     /// # Errors
     /// When something named is not there, or what [`run`](Pipeline::run) fails with.
     pub fn run_files<S: AsRef<str>>(&mut self, named: &[S]) -> Result<()> {
-        self.run(Files::find(named, None, self.spec.columns.clone(), self.spec.batch_rows)?)
+        let files = Files::find(named, None, self.spec.columns.clone(), self.spec.batch_rows)?;
+        self.run(files.spool_in(self.spec.spill_dir.clone()))
     }
 
     /// Reads a source to its end, with as many decoding threads as there are workers.

@@ -12,7 +12,7 @@ use crate::lens::comparison::{Change, Comparison};
 use crate::lens::refining::{Refinements, Refining};
 use crate::lens::single_period::{Distribution, Lens1Metrics, SinglePeriod, SortedMeasures};
 use crate::merge::Merge;
-use crate::pieces::{Held, Piece, Pieces, Resident, SavedRun, Span, Workspace, share_out};
+use crate::pieces::{Held, IdBytes, Piece, Pieces, Resident, SavedRun, Span, Workspace, share_out};
 use crate::reject::{OnBadRow, REJECT_HELP, Reject};
 use crate::report::LeftOut;
 use crate::report::rows::Rfm;
@@ -21,7 +21,6 @@ use crate::report::table::TableWriter;
 use crate::spec::Spec;
 use crate::spill::{FRAME_CUSTOMERS, Held as InMemory, Place, Plan, RunStore, Runs, Sorted, Sorter, encode};
 use crate::stats::Stats;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 
 /// The most entries of a piece: far more than its customers have, but for very many windows.
@@ -75,7 +74,7 @@ pub(crate) fn reduce<L: Lens>(
     let partial = match rfm {
         None => observe(&pieces, &second, stats)?,
         Some(table) => {
-            table.fit_groups(pieces.id_bytes());
+            table.fit_groups(pieces.ids().mean());
             let spans = Span::cut(&pieces.rows(), table.rows_per_part());
             let stream = Stream::new(&pieces, Rfm::new(&windows), &second, spans);
             match table.write_stream_with(&stream, memory.plan.groups) {
@@ -145,10 +144,9 @@ fn finish_partitions<L: Lens>(
     let most = FRAME_CUSTOMERS.min(ENTRIES_PER_PIECE / windows.len().max(1));
     let mut partitions = partitions;
     partitions.sort_by_key(|(number, ..)| *number);
-    let (customers, long) = (AtomicU64::new(0), AtomicU64::new(0));
     let places: Vec<Mutex<(Option<Closed>, Vec<Piece>)>> = partitions.into_iter().map(|p| Mutex::new((Some(p), Vec::new()))).collect();
-    let start = || (Room::default(), States::default(), Block::default(), lens.empty(windows), Refused::default());
-    let finish = |(room, states, block, partial, refused): &mut (Room, States, Block, L::Partial, Refused), at: usize| {
+    let start = || (Room::default(), States::default(), Block::default(), lens.empty(windows), Refused::default(), IdBytes::default());
+    let finish = |(room, states, block, partial, refused, ids): &mut (Room, States, Block, L::Partial, Refused, IdBytes), at: usize| {
         memory.cancel.check()?;
         let Ok(mut place) = places[at].lock() else { return Ok(()) };
         let Some((number, partition, mut reserved)) = place.0.take() else { return Ok(()) };
@@ -164,8 +162,7 @@ fn finish_partitions<L: Lens>(
             taken?;
             lens.observe(partial, block);
             stats.count_customers(states.len() as u64);
-            customers.fetch_add(states.len() as u64, Relaxed);
-            long.fetch_add(states.long.len() as u64, Relaxed);
+            ids.add(states);
             Ok(block.len())
         };
         let saved: Vec<_> = memory.saved.iter().filter(|run| run.file.frames_of(number) > 0).collect();
@@ -214,14 +211,14 @@ fn finish_partitions<L: Lens>(
         Ok(())
     };
     let done = share_out(places.len(), start, finish).map_err(|e| e.stage(Stage::Finalize))?;
-    let (mut all, mut left_out) = (lens.empty(windows), Refused::default());
-    for (.., partial, refused) in done {
+    let (mut all, mut left_out, mut ids) = (lens.empty(windows), Refused::default(), IdBytes::default());
+    for (.., partial, refused, own_ids) in done {
         all.merge(partial);
         left_out.merge(refused);
+        ids.merge(own_ids);
     }
     let pieces = places.into_iter().filter_map(|place| place.into_inner().ok()).flat_map(|(_, pieces)| pieces).collect();
-    let id_bytes = long.into_inner() / customers.into_inner().max(1);
-    Ok((Pieces::new(pieces, finalizer, id_bytes, memory.store.clone(), memory.cancel.clone()), all, left_out))
+    Ok((Pieces::new(pieces, finalizer, ids, memory.store.clone(), memory.cancel.clone()), all, left_out))
 }
 
 /// A partition's customers as a stream.

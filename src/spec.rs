@@ -4,6 +4,7 @@ use crate::calendar::{Granularity, Windows};
 use crate::error::{Error, Result};
 use crate::reject::OnBadRow;
 use crate::source::ColumnMap;
+use crate::spill::Plan;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -24,7 +25,7 @@ pub struct Spec {
     pub bins: u32,
     /// What to do about bad rows.
     pub on_bad_row: OnBadRow,
-    /// Threads that decode and accumulate; `None` is one per core.
+    /// Threads that decode and accumulate; `None` is one per core, or fewer where memory is short.
     pub workers: Option<usize>,
     /// When the stages after accumulation use more than one thread.
     pub parallel: Parallel,
@@ -69,11 +70,11 @@ impl Spec {
         Ok(())
     }
 
-    /// The number of threads that decode and accumulate.
+    /// The number of threads that decode and accumulate: by default, one per core, or as many as the memory is enough for.
     pub(crate) fn worker_count(&self) -> usize {
         match self.parallel {
             Parallel::Off => 1,
-            _ => self.workers.unwrap_or_else(cores),
+            _ => self.workers.unwrap_or_else(|| self.memory_limit.map_or(usize::MAX, Plan::most_workers).min(cores())),
         }
     }
 

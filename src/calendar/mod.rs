@@ -18,6 +18,8 @@ use timestamp::EPOCH_DAY;
 
 /// More windows than this from `--every` are a mistake in the data, not a wish.
 const MAX_CALENDAR_WINDOWS: u32 = 1_200;
+/// The most windows of a list: rows that are sorted number them in 16 bits.
+const MAX_WINDOWS: usize = 1 << 16;
 
 /// The length of a calendar window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -194,6 +196,10 @@ impl Windows {
                 Error::usage("no window is given").help("give --window START..END at least once, or --every month|quarter|half|year")
             );
         }
+        if list.len() > MAX_WINDOWS {
+            let what = format!("{} windows are too many", list.len());
+            return Err(Error::usage(what).help(format!("give at most {MAX_WINDOWS}")));
+        }
         for window in list {
             if window.end <= window.start {
                 return Err(Error::usage(format!("window {window} ends before it starts")));
@@ -214,6 +220,14 @@ impl Windows {
         match names.windows(2).find(|pair| pair[0] == pair[1]) {
             Some(pair) => Err(Error::usage(format!("two windows are named {:?}", pair[0])).help("name them: NAME=START..END")),
             None => Ok(()),
+        }
+    }
+
+    /// How many windows a list has.
+    pub(crate) fn listed(&self) -> usize {
+        match self {
+            Windows::List(list) => list.len(),
+            Windows::Every(_) => 0,
         }
     }
 

@@ -14,7 +14,7 @@ use crate::error::{Error, Result, Stage};
 use crate::source::files::Format;
 use crate::sync::lock;
 use arrow::array::RecordBatch;
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{DataType, FieldRef, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use parquet::arrow::ArrowSchemaConverter;
 use parquet::arrow::add_encoded_arrow_schema_to_metadata;
@@ -174,7 +174,7 @@ impl TableWriter {
         }
     }
 
-    /// Cuts the row groups to come so that they take no more memory than with short ids, given the mean length of long ones: by rows and
+    /// Cuts the row groups to come so that they take no more memory than with short ids, given the length of long ones: by rows and
     /// not by bytes, so that any part of the table knows where its groups end.
     pub(crate) fn fit_groups(&mut self, id_bytes: u64) {
         if let Encoder::Parquet(table) = &mut self.encoder {
@@ -394,7 +394,7 @@ impl ParquetTable {
             properties = properties.set_column_dictionary_enabled(ColumnPath::from(name), true);
         }
         let mut properties = properties.build();
-        add_encoded_arrow_schema_to_metadata(schema, &mut properties);
+        add_encoded_arrow_schema_to_metadata(&with_plain_texts(schema), &mut properties);
         let parquet_schema = ArrowSchemaConverter::new().with_coerce_types(properties.coerce_types()).convert(schema)?;
         let writer = SerializedFileWriter::new(output, parquet_schema.root_schema_ptr(), Arc::new(properties))?;
         let groups = ArrowRowGroupWriterFactory::new(&writer, schema.clone());
@@ -457,6 +457,15 @@ impl ParquetTable {
         let groups = self.groups;
         self.writer.into_inner().map_err(|e| groups.failed(e))
     }
+}
+
+/// The schema with texts as all readers of Arrow know them: not all can filter or sort views. The file's bytes are the same for both.
+fn with_plain_texts(schema: &Schema) -> Schema {
+    let plain = |field: &FieldRef| match field.data_type() {
+        DataType::Utf8View => Arc::new(field.as_ref().clone().with_data_type(DataType::Utf8)),
+        _ => field.clone(),
+    };
+    Schema::new_with_metadata(schema.fields().iter().map(plain).collect::<Vec<_>>(), schema.metadata().clone())
 }
 
 /// A write that the system refused is its fault, whatever the encoder made of it.

@@ -142,11 +142,14 @@ impl Rows {
         row.amounts.get().unwrap_or_else(|at| self.wide[at])
     }
 
-    /// Forgets the rows and keeps the memory.
+    /// Forgets the rows and keeps the memory, but for what few long ids or large amounts have taken.
     pub(crate) fn clear(&mut self) {
         self.rows.clear();
         self.bytes.clear();
         self.wide.clear();
+        let rows = self.rows.capacity();
+        self.bytes.shrink_to(2 * rows * LONG_PER_ROW);
+        self.wide.shrink_to(rows);
     }
 }
 

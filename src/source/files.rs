@@ -177,6 +177,7 @@ pub struct Files {
     map: ColumnMap,
     format: Option<Format>,
     batch_rows: usize,
+    spool: Option<PathBuf>,
 }
 
 impl Files {
@@ -235,7 +236,15 @@ impl Files {
             map,
             format,
             batch_rows: batch_rows.max(1),
+            spool: None,
         })
+    }
+
+    /// Keeps what has to lie in a file, and comes through a pipe, in a folder instead of the system's for temporary files.
+    #[must_use]
+    pub fn spool_in(mut self, folder: Option<PathBuf>) -> Self {
+        self.spool = folder;
+        self
     }
 
     /// What is read, in order, as it would be named again.
@@ -321,8 +330,11 @@ impl Files {
             return self.open_text(origin, reader, format);
         }
         // These formats begin at their end, so they have to lie in a file.
-        let fail = |e| Error::io("cannot be kept in a temporary file", e).input(&origin.name).stage(Stage::Source);
-        let mut file = tempfile::tempfile().map_err(fail)?;
+        let fail = |e| {
+            let error = Error::io("cannot be kept in a temporary file", e).input(&origin.name).stage(Stage::Source);
+            error.help("give another folder with --spill-dir, or name the file instead of piping it in")
+        };
+        let mut file = self.spool.as_ref().map_or_else(tempfile::tempfile, tempfile::tempfile_in).map_err(fail)?;
         let bytes = std::io::copy(&mut reader, &mut file).map_err(fail)?;
         tracing::debug!(input = origin.name, bytes, "spooled to a temporary file");
         file.rewind().map_err(fail)?;

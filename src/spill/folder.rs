@@ -95,7 +95,8 @@ fn remove(path: &Path) -> io::Result<()> {
 
 /// A file without a name tells whether files can be made in a folder, and whose they are.
 pub(super) fn probe(parent: &Path) -> io::Result<Metadata> {
-    tempfile::tempfile_in(parent).map_err(|e| e.kind())?.metadata()
+    // The error's own text would name a file that nobody has heard of.
+    tempfile::tempfile_in(parent).map_err(|e| e.raw_os_error().map_or_else(|| e.kind().into(), io::Error::from_raw_os_error))?.metadata()
 }
 
 /// Removes the folders of owners that died. Fails when the parent cannot be written to; folders that cannot be removed stay.

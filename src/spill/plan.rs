@@ -14,6 +14,8 @@ const MIB: u64 = 1 << 20;
 /// What a run takes whatever it does, and what each worker adds.
 const LEAST: u64 = 48 * MIB;
 const LEAST_PER_WORKER: u64 = 8 * MIB;
+/// What each worker's histograms of a window take up at the least.
+const LEAST_PER_WINDOW: u64 = 24 << 10;
 /// The part of the limit that is not for states: a fixed amount, and three tenths.
 const FIXED: u64 = 34 * MIB;
 /// Memory of a value that a histogram counts, at most.
@@ -45,18 +47,26 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    /// For a limit in bytes, or the default.
+    /// The most workers that a limit in bytes is enough for, and at least one.
+    pub(crate) fn most_workers(limit: u64) -> usize {
+        (limit.saturating_sub(LEAST) / LEAST_PER_WORKER).max(1) as usize
+    }
+
+    /// For a limit in bytes, or the default, and so many windows as are known beforehand.
     ///
     /// # Errors
     /// When the limit is less than so many workers need.
-    pub(crate) fn new(limit: Option<u64>, workers: usize) -> Result<Self> {
+    pub(crate) fn new(limit: Option<u64>, workers: usize, windows: usize) -> Result<Self> {
         let given = limit.or_else(default_limit);
         let count = workers as u64;
-        let least = LEAST + LEAST_PER_WORKER * count;
+        let histograms = LEAST_PER_WINDOW * count * windows as u64;
+        let least = LEAST + LEAST_PER_WORKER * count + histograms.saturating_sub(LEAST_PER_WORKER * count);
         if let Some(short) = limit.filter(|&limit| limit < least) {
             let mib = |bytes: u64| bytes.div_ceil(MIB);
-            let what = format!("a memory limit of {} MiB is too small: {workers} workers need at least {} MiB", short / MIB, mib(least));
-            let fewer = if workers > 1 { ", or fewer workers" } else { "" };
+            let workers = if workers == 1 { "1 worker needs".to_owned() } else { format!("{workers} workers need") };
+            let whose = if histograms > LEAST_PER_WORKER * count { format!(" for {windows} windows") } else { String::new() };
+            let what = format!("a memory limit of {} MiB is too small: {workers} at least {} MiB{whose}", short / MIB, mib(least));
+            let fewer = if count > 1 { ", or fewer workers" } else { "" };
             return Err(Error::usage(what).help(format!("give --memory-limit {}MiB or more{fewer}", mib(least))));
         }
         // A machine with less than that is too small for the default, but it may get by.
@@ -66,7 +76,11 @@ impl Plan {
         // Buffers under way take a sixteenth: of each worker one a partition.
         let rows_per_buffer = at_most(16 * count * PARTITIONS as u64 * row, 8, 128);
         Ok(Plan {
-            budget: if limit == u64::MAX { Budget::unlimited() } else { Budget::new((limit - limit / 10 * 3).saturating_sub(FIXED)) },
+            budget: if limit == u64::MAX {
+                Budget::unlimited()
+            } else {
+                Budget::new((limit - limit / 10 * 3).saturating_sub(FIXED + histograms))
+            },
             rows_per_buffer,
             spare_buffers: at_most(64 * rows_per_buffer as u64 * row, 16, 4_096),
             // Waiting rows of all partitions take at most an eighth before any is folded.
@@ -94,17 +108,20 @@ mod tests {
 
     #[test]
     fn the_least_limit_is_said() {
-        let error = Plan::new(Some(63 * MIB), 2).unwrap_err();
+        let error = Plan::new(Some(63 * MIB), 2, 2).unwrap_err();
         assert_eq!(error.to_string(), "a memory limit of 63 MiB is too small: 2 workers need at least 64 MiB");
-        assert!(Plan::new(Some(64 * MIB), 2).is_ok());
-        assert!(Plan::new(Some(64 * MIB), 3).is_err());
+        assert!(Plan::new(Some(64 * MIB), 2, 2).is_ok());
+        assert!(Plan::new(Some(64 * MIB), 3, 2).is_err());
+        assert_eq!([0, 63, 64, 71, 72].map(|mib| Plan::most_workers(mib * MIB)), [1, 1, 2, 2, 3]);
+        let error = Plan::new(Some(64 * MIB), 1, 1_200).unwrap_err();
+        assert_eq!(error.to_string(), "a memory limit of 64 MiB is too small: 1 worker needs at least 77 MiB for 1200 windows");
     }
 
     #[test]
     fn more_memory_is_never_less_of_anything() {
-        let mut last = Plan::new(Some(64 * MIB), 2).unwrap();
+        let mut last = Plan::new(Some(64 * MIB), 2, 2).unwrap();
         for mib in [65, 100, 128, 1_000, 2_048, 100_000, u64::MAX / MIB] {
-            let plan = Plan::new(Some(mib * MIB), 2).unwrap();
+            let plan = Plan::new(Some(mib * MIB), 2, 2).unwrap();
             assert!(plan.budget.limit() >= last.budget.limit() && plan.budget.limit() < mib * MIB);
             assert!(plan.rows_per_buffer >= last.rows_per_buffer && plan.spare_buffers + 1 >= last.spare_buffers / 16);
             assert!(plan.waiting_rows >= last.waiting_rows && plan.groups >= last.groups);

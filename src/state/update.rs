@@ -105,7 +105,7 @@ impl Update {
         let mut pipeline = Pipeline::builder().spec(spec).cancel(self.cancel.clone()).saving().build()?;
         let stats = pipeline.stats();
         watch(stats.clone());
-        let files = find(&paths)?;
+        let files = find(&paths)?.spool_in(self.spec.spill_dir.clone());
         let streamed = files.streamed();
         pipeline.run(files)?;
         self.unchanged(&taken)?;

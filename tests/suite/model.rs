@@ -401,3 +401,13 @@ fn calendars_that_are_too_long_are_an_error() {
     let error = run(&case, &PLAIN).expect_err("12,000 windows");
     assert_eq!(error.kind(), Kind::Data, "{error}");
 }
+
+/// Rows number windows in 16 bits.
+#[test]
+fn too_many_windows_are_refused() {
+    let window = |i: i64| Window { name: i.to_string(), start: i * DAY, end: (i + 1) * DAY, observation_end: (i + 1) * DAY };
+    let windows = |n: i64| Windows::List((0..n).map(window).collect());
+    windows(1 << 16).validate().unwrap();
+    let error = windows((1 << 16) + 1).validate().unwrap_err();
+    assert_eq!((error.kind(), error.to_string().as_str()), (Kind::Usage, "65537 windows are too many"));
+}

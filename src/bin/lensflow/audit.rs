@@ -33,7 +33,7 @@ pub(crate) fn run(args: &Audit, talk: &Talk, job: &Job) -> Result<()> {
     let spec = args.spec(&states)?;
     #[cfg(target_os = "linux")]
     spec.memory_limit.into_iter().for_each(allocator::keep_to);
-    let files = Files::find(&inputs, args.reading.format()?, spec.columns.clone(), spec.batch_rows)?;
+    let files = Files::find(&inputs, args.reading.format()?, spec.columns.clone(), spec.batch_rows)?.spool_in(spec.spill_dir.clone());
     args.check_outputs(&files.inputs())?;
     // Outputs are opened before the work and put in place after it: a folder that cannot be written to is found out at once.
     let order = if args.sorted { Order::Sorted } else { Order::Engine };
