@@ -10,7 +10,7 @@
 
 use crate::accumulate::{Accumulator, Closed};
 use crate::audit::Audit;
-use crate::calendar::Windows;
+use crate::calendar::{Window, Windows};
 use crate::cancel::Cancel;
 use crate::error::{Error, Result, Stage};
 use crate::finalize::Finalizer;
@@ -403,10 +403,26 @@ impl<L: Lens> Pipeline<L> {
     where
         L::Answer: Send,
     {
+        let windows = self.spec.windows.clone();
+        self.answer(windows, rfm)
+    }
+
+    /// The same for other windows than rows were judged by, which may be in any order.
+    pub(crate) fn finish_with(self, windows: Vec<Window>) -> Result<Audit<L::Answer>>
+    where
+        L::Answer: Send,
+    {
+        self.answer(Windows::List(windows), None)
+    }
+
+    fn answer(self, windows: Windows, rfm: Option<&mut TableWriter>) -> Result<Audit<L::Answer>>
+    where
+        L::Answer: Send,
+    {
         let Pipeline { spec, lens, state, stats, ledger, poison, mut inputs, .. } = self;
         let (partitions, resources, mut unfinished) = state.close(&poison)?;
         let keys = *lock(&ledger.keys);
-        let (windows, first_key) = spec.windows.resolve(keys)?;
+        let (windows, first_key) = windows.resolve(keys)?;
         let finalizer = Finalizer { windows, first_key };
         // Each row has at most one customer of its own.
         let threads = if spec.finishes_in_parallel(stats.snapshot().rows_accepted) { spec.worker_count() } else { 1 };
@@ -436,6 +452,20 @@ impl<L: Lens> Pipeline<L> {
         unfinished.0 = None;
         Ok(Audit::new(report, reduced.pieces, rejects, reduced.custom, resources, threads))
     }
+    /// Takes in the customers of one window of a state, as the run's window with a place in its list.
+    pub(crate) fn run_window(&mut self, state: &State, window: &Window, place: u32) -> Result<()> {
+        let remap = state.remap(&Windows::List(vec![window.clone()]))?.moved_to(place);
+        if state.manifest().rows_open() > 0 {
+            let what = "the state has rows that belong to no single window of its own, and only an audit can judge them";
+            return Err(Error::data(what)
+                .input(state.path().to_string_lossy())
+                .help("compare sketches, which lensflow sketch makes of audits"));
+        }
+        let saved = state.runs().iter().map(|file| Arc::new(SavedRun { file: file.clone(), remap: remap.clone() }));
+        self.state.resources.saved.extend(saved);
+        Ok(())
+    }
+
     /// Ends the input and writes what is known of every customer to a run file.
     pub(crate) fn save(self, to: &state::Writer) -> Result<Saved> {
         let Pipeline { spec, state, stats, ledger, poison, .. } = self;

@@ -9,6 +9,7 @@ mod histogram;
 pub mod order_stats;
 pub(crate) mod refining;
 pub mod single_period;
+pub mod sketch;
 
 use crate::calendar::Window;
 use crate::error::Result;

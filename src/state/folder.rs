@@ -54,7 +54,14 @@ pub(crate) fn read_manifest(folder: &Path, io: &Io) -> Result<Option<Manifest>> 
 pub(crate) struct Folder {
     path: PathBuf,
     io: Io,
-    _lock: File,
+    lock: File,
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // Closing it would do, if no thread were starting a process just now: until that has become another program, it holds the file, too.
+        let _ = self.lock.unlock();
+    }
 }
 
 impl Folder {
@@ -90,7 +97,7 @@ impl Folder {
         // For whoever finds it locked; it is only a courtesy.
         let _ = lock.set_len(0).and_then(|()| writeln!(lock, "{}", std::process::id()));
         let manifest = read_manifest(path, io)?;
-        let folder = Folder { path: path.to_owned(), io: io.clone(), _lock: lock };
+        let folder = Folder { path: path.to_owned(), io: io.clone(), lock };
         folder.sweep(manifest.as_ref());
         Ok((folder, manifest))
     }

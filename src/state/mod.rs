@@ -18,6 +18,7 @@
 //! | `save` | partitions → a run file |
 //! | `update` | inputs → the next generation |
 //! | `compact` | several run files → one, of one state or of several |
+//! | `compare` | two windows of any two states, against each other |
 //! | `remap` | the state's windows → an audit's |
 //! | `inspect` | a manifest for people |
 //! | `open_rows` | rows that each audit judges for itself |
@@ -30,6 +31,7 @@
 //! generation before or the one after whatever was done, whenever that was interrupted.
 
 mod compact;
+mod compare;
 mod folder;
 mod inspect;
 mod manifest;
@@ -40,6 +42,7 @@ mod save;
 mod update;
 
 pub use compact::{Merged, merge};
+pub use compare::{Side, compare};
 pub use folder::{Io, is_state};
 pub use manifest::{Input, Manifest, RunEntry};
 pub(crate) use open_rows::OpenRows;

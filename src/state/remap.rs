@@ -32,6 +32,14 @@ impl Remap {
         }
     }
 
+    /// The same with the one window of its list at another place.
+    pub(crate) fn moved_to(mut self, place: u32) -> Self {
+        if let Remap::Listed { keys, .. } = &mut self {
+            keys.iter_mut().flatten().for_each(|key| *key = place);
+        }
+        self
+    }
+
     /// Adds up the entries of every customer that belong to one window.
     pub(crate) fn apply(&self, states: &mut States) {
         if *self == Remap::Same {

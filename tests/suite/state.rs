@@ -227,3 +227,43 @@ fn a_year_of_updates_on_the_command_line() {
     run(&["inspect", "nowhere"]).run().expect(1);
     run(&["update", "state"]).stdin(Vec::new()).run().expect(1);
 }
+
+/// Comparing two windows is Lens 2 of the files: exact from states, whichever they are, and bounded from sketches.
+#[test]
+fn windows_of_states_and_sketches_compare() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = |arguments: &str| Lensflow::new(folder.path(), &arguments.split(' ').collect::<Vec<_>>()).run();
+    let json = |arguments: &str| serde_json::from_slice::<serde_json::Value>(&run(arguments).expect(0).stdout).unwrap();
+    run("generate --customers 4K --from 2023-01 --to 2023-06 -o all.csv").expect(0);
+    run("generate --customers 3K --seed 5 --from 2023-04 --to 2023-06 -o other.csv").expect(0);
+    run("update one all.csv -q").expect(0);
+    run("update two other.csv -q").expect(0);
+    run("audit all.csv --window 2023-Q1 --window 2023-Q2 --report lens2.json").expect(0);
+    let audit: serde_json::Value = serde_json::from_slice(&std::fs::read(folder.path().join("lens2.json")).unwrap()).unwrap();
+    let within = json("compare one@2023-Q1 one@2023-Q2 --json");
+    assert_eq!(within["comparisons"][0]["lens2"], audit["comparisons"][0]["lens2"]);
+    assert_eq!(within["windows"][1]["lens1"], audit["windows"][1]["lens1"]);
+
+    // Two states, and one window; backwards, too.
+    let across = json("compare one@2023-Q2 two@2023-Q2 --json");
+    let back = json("compare two@2023-Q2 one@2023-Q2 --json");
+    let lens2 = |report: &serde_json::Value, what: &str| report["comparisons"][0]["lens2"][what].as_u64().unwrap();
+    assert!(lens2(&across, "retained") > 1_000);
+    assert_eq!(lens2(&across, "retained"), lens2(&back, "retained"));
+    assert_eq!((lens2(&across, "churned"), lens2(&across, "new")), (lens2(&back, "new"), lens2(&back, "churned")));
+
+    // Sketches are exact while they hold everybody; smaller ones keep to their bounds.
+    run("sketch one --window 2023-Q2 -o one.theta").expect(0);
+    run("sketch other.csv --window 2023-Q2 --lg-k 8 -o two.theta").expect(0);
+    let exact = json("compare one.theta two@2023-Q2 --json");
+    assert_eq!(exact["retained"]["low"], exact["retained"]["high"]);
+    assert_eq!(exact["retained"]["estimate"].as_u64(), Some(lens2(&across, "retained")));
+    let bounded = json("compare one.theta two.theta --json");
+    let truth = lens2(&across, "retained");
+    let bound = |key: &str| bounded["retained"][key].as_u64().unwrap();
+    assert!(bound("low") < truth && truth < bound("high") && bound("low") < bound("high"), "{bounded}");
+    assert!(run("compare one.theta two.theta").expect(0).out().contains("retained: in both"));
+    assert!(run("compare one two.theta").expect(2).stderr.contains("which window"));
+    run("compare nowhere two.theta").expect(1);
+    run("compare all.csv two.theta").expect(1);
+}

@@ -6,7 +6,7 @@ mod state;
 
 pub(crate) use audit::Audit;
 pub(crate) use generate::Generate;
-pub(crate) use state::{Inspect, Merge, Update};
+pub(crate) use state::{Compare, Inspect, Merge, Sketch, Update};
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use lensflow::error::{Error, Result};
@@ -58,6 +58,10 @@ pub(crate) enum Command {
     Update(Box<Update>),
     /// Merge saved states into a new one, exactly
     Merge(Merge),
+    /// Write a sketch of a window's customers: small, without names, and comparable anywhere
+    Sketch(Box<Sketch>),
+    /// Compare the customers of two windows, of states or sketches: exactly where states are at hand, else with bounds
+    Compare(Box<Compare>),
     /// Say what a saved state holds
     Inspect(Inspect),
     /// Generate period aggregations of a made-up customer base

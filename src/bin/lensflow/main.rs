@@ -1,5 +1,5 @@
 //! The command line `lensflow`: a thin layer over the library. Arguments in [`args`], the bar in [`progress`], Ctrl-C in [`signals`], the
-//! jobs in [`audit`], [`states`] and [`generate`].
+//! jobs in [`audit`], [`states`], [`sketches`] and [`generate`].
 
 #[cfg(target_os = "linux")]
 mod allocator;
@@ -8,6 +8,7 @@ mod audit;
 mod generate;
 mod progress;
 mod signals;
+mod sketches;
 mod states;
 
 use anyhow::Context;
@@ -31,6 +32,8 @@ fn main() -> ExitCode {
         Command::Audit(audit) => Job::watched(interrupted, |job| audit::run(audit, &cli.talk, job)),
         Command::Update(update) => Job::watched(interrupted, |job| states::update(update, &cli.talk, job)),
         Command::Merge(merge) => Job::watched(interrupted, |job| states::merge(merge, &cli.talk, job)),
+        Command::Sketch(sketch) => Job::watched(interrupted, |job| sketches::sketch(sketch, job)),
+        Command::Compare(compare) => Job::watched(interrupted, |job| sketches::compare(compare, job)),
         Command::Inspect(inspect) => states::inspect(inspect),
         Command::Generate(generate) => Job::watched(interrupted, |job| generate::run(generate, job)),
         Command::Completions { shell } => {
@@ -95,6 +98,8 @@ fn man() -> Result<()> {
         ("audit", "lensflow-audit"),
         ("update", "lensflow-update"),
         ("merge", "lensflow-merge"),
+        ("sketch", "lensflow-sketch"),
+        ("compare", "lensflow-compare"),
         ("inspect", "lensflow-inspect"),
         ("generate", "lensflow-generate"),
     ] {

@@ -2,6 +2,7 @@
 
 use super::{Machine, Reading, policy};
 use clap::Args;
+use lensflow::calendar::{Window, Windows};
 use lensflow::error::Result;
 use lensflow::spec::Spec;
 use lensflow::state::State;
@@ -70,4 +71,79 @@ pub(crate) struct Merge {
 pub(crate) struct Inspect {
     /// A state's folder
     pub(crate) path: PathBuf,
+}
+
+const SKETCH_EXAMPLES: &str = "\
+Examples:
+  lensflow sketch state/ --window 2023-Q3 -o 2023-q3.theta
+  lensflow compare 2023-q3.theta elsewhere-2023-q4.theta
+
+The file is the compact form of an Apache DataSketches Theta sketch, which that project's Java, C++, Python and Rust
+libraries read. It names no customer.";
+
+#[derive(Debug, Args)]
+#[command(after_long_help = SKETCH_EXAMPLES, after_help = "More with --help.")]
+pub(crate) struct Sketch {
+    /// States, files, folders, globs, or - for stdin, as for audit
+    #[arg(required = true)]
+    pub(crate) input: Vec<String>,
+
+    /// The window whose customers to sketch
+    #[arg(long, value_name = "WINDOW")]
+    pub(crate) window: String,
+
+    /// Keep up to 2^K hashes of 8 bytes: estimates are off by 2/sqrt(2^K) in 95 of 100 cases at most, 0.8 % for 16
+    #[arg(long, value_name = "K", default_value_t = lensflow::lens::sketch::DEFAULT_LG_K)]
+    pub(crate) lg_k: u8,
+
+    /// The file to write
+    #[arg(long, short, value_name = "PATH")]
+    pub(crate) output: PathBuf,
+
+    #[command(flatten)]
+    pub(crate) reading: Reading,
+
+    #[command(flatten)]
+    machine: Machine,
+}
+
+impl Sketch {
+    pub(crate) fn spec(&self, states: &[State]) -> Result<Spec> {
+        let windows = Windows::List(vec![self.window.parse::<Window>()?]);
+        let on_bad_row = policy(self.reading.on_bad_row, states.first());
+        let spec = Spec { windows, columns: self.reading.columns()?, on_bad_row, ..self.machine.spec()? };
+        spec.validate()?;
+        Ok(spec)
+    }
+}
+
+const COMPARE_EXAMPLES: &str = "\
+Examples:
+  lensflow compare state@2023-Q3 state@2023-Q4            exact: both states are at hand
+  lensflow compare ours@2023-Q3 theirs@2023-Q3            two states, one window
+  lensflow compare 2023-q3.theta state@2023-Q4            an estimate, with 95 % bounds
+
+A and B are a state with the window that is meant, or a file that lensflow sketch or any DataSketches library wrote.";
+
+#[derive(Debug, Args)]
+#[command(after_long_help = COMPARE_EXAMPLES, after_help = "More with --help.")]
+pub(crate) struct Compare {
+    /// STATE@WINDOW, or a sketch's file
+    pub(crate) a: String,
+
+    /// What to compare it with, likewise
+    pub(crate) b: String,
+
+    /// Print JSON instead of a table
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    #[command(flatten)]
+    machine: Machine,
+}
+
+impl Compare {
+    pub(crate) fn spec(&self) -> Result<Spec> {
+        self.machine.spec()
+    }
 }

@@ -1,0 +1,117 @@
+//! The jobs of `lensflow sketch` and `compare`.
+
+use crate::args::{Compare, Sketch};
+use crate::print;
+use crate::signals::Job;
+use lensflow::calendar::Window;
+use lensflow::error::Error;
+use lensflow::lens::sketch::{CustomerSketch, Estimate, Overlap, Share, Sketches};
+use lensflow::report::output::Output;
+use lensflow::report::text::{Style, grouped, render};
+use lensflow::source::files::Files;
+use lensflow::spec::Spec;
+use lensflow::state::{self, Side, State, is_state};
+use lensflow::{Pipeline, Result};
+use std::io::Write;
+use std::path::Path;
+
+/// Writes a sketch.
+pub(crate) fn sketch(args: &Sketch, job: &Job) -> Result<()> {
+    let (states, inputs): (Vec<_>, Vec<_>) = args.input.iter().partition(|input| is_state(Path::new(input)));
+    let states = states.into_iter().map(|path| State::open(Path::new(path))).collect::<Result<Vec<_>>>()?;
+    let spec = args.spec(&states)?;
+    let files = Files::find(&inputs, args.reading.format()?, spec.columns.clone(), spec.batch_rows)?.spool_in(spec.spill_dir.clone());
+    let mut output = Output::create_with(&args.output, &job.cancel)?;
+    let [sketch] = &sketches(spec, Sketches::new(args.lg_k)?, &states, Some(files), job)?[..] else {
+        return Err(Error::internal("a sketch for each window"));
+    };
+    output.write_all(&sketch.to_bytes()).map_err(|e| Error::io("cannot write the sketch", e))?;
+    output.complete()?;
+    job.undisturbed(|| output.commit())
+}
+
+fn sketches(spec: Spec, lens: Sketches, states: &[State], files: Option<Files>, job: &Job) -> Result<Vec<CustomerSketch>> {
+    let mut pipeline = Pipeline::builder().spec(spec).lens(lens).cancel(job.cancel.clone()).keep_rejects(false).build()?;
+    states.iter().try_for_each(|state| pipeline.run_state(state))?;
+    files.map_or(Ok(()), |files| pipeline.run(files))?;
+    let ((), sketches) = pipeline.finish()?.custom;
+    Ok(sketches)
+}
+
+/// What is compared.
+enum Operand {
+    State(Box<State>, Window),
+    Sketch(CustomerSketch),
+}
+
+impl Operand {
+    fn parse(text: &str) -> Result<Self> {
+        let state = text.rsplit_once('@').filter(|(path, _)| is_state(Path::new(path)));
+        if let Some((path, window)) = state {
+            return Ok(Operand::State(Box::new(State::open(Path::new(path))?), window.parse()?));
+        }
+        if is_state(Path::new(text)) {
+            return Err(Error::usage("which window of the state is meant?").input(text).help(format!("say {text}@2023-Q3, for example")));
+        }
+        let bytes =
+            std::fs::read(text).map_err(|e| Error::io("cannot read", e).input(text).help("name STATE@WINDOW, or a sketch's file"))?;
+        CustomerSketch::from_bytes(&bytes).map(Operand::Sketch).map_err(|e| e.input(text))
+    }
+
+    fn sketch(self, spec: &Spec, job: &Job) -> Result<CustomerSketch> {
+        let (state, window) = match self {
+            Operand::Sketch(sketch) => return Ok(sketch),
+            Operand::State(state, window) => (state, window),
+        };
+        let on_bad_row = state.manifest().on_bad_row;
+        let spec = Spec { windows: lensflow::calendar::Windows::List(vec![window]), on_bad_row, ..spec.clone() };
+        let mut all = sketches(spec, Sketches::default(), &[*state], None, job)?;
+        all.pop().ok_or_else(|| Error::internal("a sketch for each window"))
+    }
+}
+
+/// Compares two windows.
+pub(crate) fn compare(args: &Compare, job: &Job) -> Result<()> {
+    let spec = args.spec()?;
+    let text = match (Operand::parse(&args.a)?, Operand::parse(&args.b)?) {
+        (Operand::State(first, from), Operand::State(second, to)) => {
+            let side = |state, window| Side { state, window };
+            let report = state::compare(side(&first, &from), side(&second, &to), spec, &job.cancel)?;
+            if args.json { report.to_json()? } else { render(&report, Style::Text) }
+        }
+        (a, b) => {
+            let overlap = a.sketch(&spec, job)?.overlap(&b.sketch(&spec, job)?)?;
+            if args.json { json(&overlap)? } else { table(&args.a, &args.b, &overlap) }
+        }
+    };
+    print(text.as_bytes())
+}
+
+fn json(overlap: &Overlap) -> Result<String> {
+    let json = serde_json::to_string_pretty(overlap).map_err(|e| Error::internal("the comparison has no JSON form").cause(e))?;
+    Ok(json + "\n")
+}
+
+fn table(a: &str, b: &str, overlap: &Overlap) -> String {
+    let count = |Estimate { estimate, low, high }: Estimate| match low == high {
+        true => format!("{} exactly", grouped(estimate)),
+        false => format!("{} ({} to {})", grouped(estimate), grouped(low), grouped(high)),
+    };
+    let share = |Share { estimate, low, high }: Share| match low == high {
+        true => format!("{estimate:.2} % exactly"),
+        false => format!("{estimate:.2} % ({low:.2} to {high:.2})"),
+    };
+    let unsaid = || "too small to say".to_owned();
+    let rows = [
+        (format!("customers of {a}"), count(overlap.first)),
+        (format!("customers of {b}"), count(overlap.second)),
+        ("retained: in both".to_owned(), overlap.retained.map_or_else(unsaid, count)),
+        ("churned: in the first only".to_owned(), count(overlap.churned)),
+        ("new: in the second only".to_owned(), count(overlap.new)),
+        ("retention rate".to_owned(), overlap.retention_rate.map_or_else(unsaid, share)),
+        ("churn rate".to_owned(), overlap.churn_rate.map_or_else(unsaid, share)),
+    ];
+    let width = rows.iter().map(|(label, _)| label.chars().count()).max().unwrap_or(0);
+    let lines = rows.iter().map(|(label, value)| format!("{label:<width$}  {value}\n"));
+    lines.chain(["Estimates from sketches: the truth lies in the bounds in 95 of 100 cases.\n".to_owned()]).collect()
+}
