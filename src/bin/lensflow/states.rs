@@ -53,6 +53,10 @@ pub(crate) fn update(args: &Update, talk: &Talk, job: &Job) -> Result<()> {
         };
         say(&format!("{}: generation {generation}, {what}", args.state.display()));
     }
+    if !updated.taken.is_empty() && updated.manifest.rows_open() > 0 {
+        let (open, every) = (counted(updated.manifest.rows_open(), "row", "rows"), updated.manifest.every);
+        tracing::warn!("{open} of the state cross from one {every} to another, or end after theirs: each audit reads them again");
+    }
     let seconds = began.elapsed().as_secs_f64();
     tracing::info!(rows = updated.rows, customers = updated.customers, compacted = updated.compacted, seconds, "done");
     Ok(())
