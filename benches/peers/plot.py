@@ -83,17 +83,19 @@ def panel(left, heading, unit, lines, value):
         out.append(f'<line class="grid" x1="{at_x(x):.1f}" x2="{at_x(x):.1f}" y1="{TOP}" y2="{TOP + HEIGHT}"/>')
         out.append(f'<text x="{at_x(x):.1f}" y="{TOP + HEIGHT + 20}" text-anchor="middle">{short(x)}</text>')
     out.append(f'<text x="{left + WIDTH / 2}" y="{TOP + HEIGHT + 42}" text-anchor="middle">customers</text>')
-    ends = []
+    ends, early = [], []
     for (engine, limit), line in lines.items():
         path = [(at_x(p[0]), at_y(p[value])) for p in line]
         out.append(f'<polyline class="line {engine}{"" if limit == "none" else " limited"}" points="{" ".join(f"{x:.1f},{y:.1f}" for x, y in path)}"/>')
         out += [f'<circle class="dot {engine}" cx="{x:.1f}" cy="{y:.1f}" r="4"/>' for x, y in path]
         (x, y), label = path[-1], escape(ENGINES[engine] + ("" if limit == "none" else f", {limit}"))
-        if line[-1][0] < xs[-1]:  # the engine went no further
-            out.append(f'<text class="label {engine}" x="{x:.1f}" y="{y - 11:.1f}" text-anchor="middle">{label}</text>')
-        else:
-            ends.append((y, x, engine, label))
+        (ends if line[-1][0] == xs[-1] else early).append((y, x, engine, label))
     ends.sort()
+    for x in {x for _, x, *_ in early}:  # those that went no further: labels above the points, none over another
+        above = math.inf
+        for y, _, engine, label in sorted((end for end in early if end[1] == x), reverse=True):
+            above = min(y - 11, above - 17)
+            out.append(f'<text class="label {engine}" x="{x - 8:.1f}" y="{above:.1f}" text-anchor="end">{label}</text>')
     for (y, x, engine, label), place in zip(ends, spread([end[0] for end in ends])):
         out.append(f'<line class="lead {engine}" x1="{x + 6:.1f}" y1="{y:.1f}" x2="{left + WIDTH + 8}" y2="{place:.1f}"/>')
         out.append(f'<text class="label {engine}" x="{left + WIDTH + 12}" y="{place + 4:.1f}">{label}</text>')

@@ -104,15 +104,17 @@ pub fn merge(out: &Path, states: &[State], allow_duplicate: bool, cancel: &Cance
     }
     let mut manifest = Manifest::new(every, on_bad_row);
     manifest.generation = 1;
-    let mut taken: BTreeMap<(&str, u64), &Path> = BTreeMap::new();
+    // By fingerprint and length, which of the states has an input.
+    let mut taken: BTreeMap<(&str, u64), usize> = BTreeMap::new();
     let mut duplicates = Vec::new();
-    for state in states {
+    for (at, state) in states.iter().enumerate() {
         let own = state.manifest();
         for input in &own.inputs {
-            let before = taken.insert((&input.fingerprint, input.bytes), state.path());
-            if let Some(before) = before.filter(|before| *before != state.path()) {
+            let before = taken.insert((&input.fingerprint, input.bytes), at);
+            if let Some(before) = before.filter(|before| *before != at) {
                 if !allow_duplicate {
-                    let what = format!("{} was taken in by {} already: its rows would count twice", input.name, before.display());
+                    let before = states[before].path().display();
+                    let what = format!("{} was taken in by {before} already: its rows would count twice", input.name);
                     let help = "leave one of the states out, or say --allow-duplicate if the rows are not the same";
                     return Err(Error::usage(what).input(state.path().to_string_lossy()).help(help));
                 }

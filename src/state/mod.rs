@@ -76,6 +76,19 @@ impl State {
         Self::open_with(path, &Io::default())
     }
 
+    /// Opens several states, which must differ.
+    ///
+    /// # Errors
+    /// Those of [`open`](State::open), or when one is there twice.
+    pub fn open_all<S: AsRef<str>>(paths: &[S]) -> Result<Vec<Self>> {
+        let real = |path: &str| std::fs::canonicalize(path).unwrap_or_else(|_| path.into());
+        let mut seen = std::collections::BTreeSet::new();
+        if let Some(twice) = paths.iter().find(|path| !seen.insert(real(path.as_ref()))) {
+            return Err(Error::usage(format!("the state {} is given twice: its rows would count twice", twice.as_ref())));
+        }
+        paths.iter().map(|path| Self::open(Path::new(path.as_ref()))).collect()
+    }
+
     /// The same on a disk that may have faults.
     #[doc(hidden)]
     pub fn open_with(path: &Path, io: &Io) -> Result<Self> {

@@ -225,6 +225,8 @@ fn a_year_of_updates_on_the_command_line() {
     let parts = ["kept by month, 2023-01 to 2023-12", "12 inputs", "2023-07.csv", ".lfst"];
     assert!(parts.iter().all(|part| said.out().contains(part)), "{}", said.out());
     run(&["inspect", "nowhere"]).run().expect(1);
+    let twice = run(&["audit", "state", "./state", "--every", "year"]).run().expect(2).stderr;
+    assert!(twice.contains("./state is given twice"), "{twice}");
     run(&["update", "state"]).stdin(Vec::new()).run().expect(1);
 }
 

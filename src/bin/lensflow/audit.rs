@@ -29,7 +29,7 @@ pub(crate) fn run(args: &Audit, talk: &Talk, job: &Job) -> Result<()> {
         return Err(Error::usage("no input is given").help("name files, folders or globs, or pipe rows into lensflow audit -"));
     }
     let (states, inputs): (Vec<_>, Vec<_>) = inputs.into_iter().partition(|input| is_state(Path::new(input)));
-    let states = states.iter().map(|path| State::open(Path::new(path))).collect::<Result<Vec<_>>>()?;
+    let states = State::open_all(&states)?;
     let spec = args.spec(&states)?;
     #[cfg(target_os = "linux")]
     spec.memory_limit.into_iter().for_each(allocator::keep_to);

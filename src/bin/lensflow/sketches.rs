@@ -18,7 +18,7 @@ use std::path::Path;
 /// Writes a sketch.
 pub(crate) fn sketch(args: &Sketch, job: &Job) -> Result<()> {
     let (states, inputs): (Vec<_>, Vec<_>) = args.input.iter().partition(|input| is_state(Path::new(input)));
-    let states = states.into_iter().map(|path| State::open(Path::new(path))).collect::<Result<Vec<_>>>()?;
+    let states = State::open_all(&states)?;
     let spec = args.spec(&states)?;
     let files = Files::find(&inputs, args.reading.format()?, spec.columns.clone(), spec.batch_rows)?.spool_in(spec.spill_dir.clone());
     let mut output = Output::create_with(&args.output, &job.cancel)?;

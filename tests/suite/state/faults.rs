@@ -167,6 +167,7 @@ fn other_policies_are_refused() {
     take_in(&update(Granularity::Quarter, OnBadRow::Reject), &folder.path().join("same"), &files[..1]).unwrap();
     let same = [State::open(&path).unwrap(), State::open(&folder.path().join("same")).unwrap()];
     refused(merged(&same).unwrap_err(), "its rows would count twice");
+    refused(merged(&[same[0].clone(), same[0].clone()]).unwrap_err(), "its rows would count twice");
     refused(take_in(&update(Granularity::Quarter, OnBadRow::Reject), folder.path(), &files[..1]).unwrap_err(), "other files and no state");
     assert_eq!(copy(&path), before);
 }
