@@ -59,6 +59,10 @@ pub(crate) struct Folder {
 
 impl Drop for Folder {
     fn drop(&mut self) {
+        // What a writer that failed has left.
+        if let Ok(manifest) = read_manifest(&self.path, &Io::default()) {
+            self.sweep(manifest.as_ref());
+        }
         // Closing it would do, if no thread were starting a process just now: until that has become another program, it holds the file, too.
         let _ = self.lock.unlock();
     }
