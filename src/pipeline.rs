@@ -8,6 +8,8 @@
 //! panics, the first cause goes into the poison, the lanes close, and the caller gets that cause; a [`Cancel`] stops everybody likewise.
 //! Threads that are stuck in a read (of standard input, say) are left behind rather than waited for.
 
+mod saved;
+
 use crate::accumulate::{Accumulator, Closed};
 use crate::audit::Audit;
 use crate::calendar::{Window, Windows};
@@ -15,7 +17,6 @@ use crate::cancel::Cancel;
 use crate::error::{Error, Result, Stage};
 use crate::finalize::Finalizer;
 use crate::lens::Lens;
-use crate::pieces::SavedRun;
 use crate::reduce::{Resources, reduce};
 use crate::reject::OnBadRow;
 use crate::report::table::TableWriter;
@@ -28,7 +29,6 @@ use crate::source::files::Files;
 use crate::source::{ColumnMap, Origin, Source};
 use crate::spec::{Parallel, Spec};
 use crate::spill::{Budget, Disk, Plan, RunStore, Sorter, Sorting, Tiered};
-use crate::state::{self, OpenRows, Saved, Section, State};
 use crate::stats::Stats;
 use crate::sync::lock;
 use crate::worker::{Decoding, Job, Worker};
@@ -342,37 +342,6 @@ impl<L: Lens> Pipeline<L> {
         Ok(())
     }
 
-    /// Takes a saved state in, as if all its inputs were read again.
-    ///
-    /// # Errors
-    /// When it was made with another policy about bad rows, or by windows of which this run's are no unions; when it cannot be read; a row
-    /// that is bad for this run's windows, under [`OnBadRow::Fail`].
-    pub fn run_state(&mut self, state: &State) -> Result<()> {
-        let manifest = state.manifest();
-        if manifest.on_bad_row != self.spec.on_bad_row {
-            let was = manifest.on_bad_row.name();
-            let error = Error::usage(format!("the state was made with --on-bad-row {was}")).input(state.path().to_string_lossy());
-            return Err(error.help(format!("audit it with --on-bad-row {was}, or make another state")));
-        }
-        let remap = state.remap(&self.spec.windows)?;
-        self.inputs.extend(manifest.inputs.iter().map(|input| input.name.clone()));
-        self.stats.count_rows(manifest.rows_read - manifest.rows_open(), manifest.rows_accepted);
-        manifest.rows_rejected.iter().for_each(|(&reason, &count)| self.stats.count_rejects(reason, count));
-        self.ledger.cover(state.keys(&remap));
-        let cancel = &self.poison.cancel;
-        for file in state.runs() {
-            if let Some(kept) = &self.ledger.rejects {
-                let (mut records, mut desk) = (file.records(Section::Rejects, cancel.clone()).read(), kept.desk());
-                while let Some(record) = records.next().map_err(|e| e.input(file.name()))? {
-                    desk.push(|out| out.extend_from_slice(record))?;
-                }
-            }
-            self.state.resources.saved.push(Arc::new(SavedRun { file: file.clone(), remap: remap.clone() }));
-        }
-        let open = OpenRows::new(state.runs().to_vec(), cancel.clone());
-        self.run(open)
-    }
-
     /// Keeps the first cause and closes nothing: the caller holds the pipeline and decides.
     fn fail(&self, error: Error) -> Error {
         if error.is_echo() {
@@ -451,34 +420,6 @@ impl<L: Lens> Pipeline<L> {
         stats.enter(Stage::Report);
         unfinished.0 = None;
         Ok(Audit::new(report, reduced.pieces, rejects, reduced.custom, resources, threads))
-    }
-    /// Takes in the customers of one window of a state, as the run's window with a place in its list.
-    pub(crate) fn run_window(&mut self, state: &State, window: &Window, place: u32) -> Result<()> {
-        let remap = state.remap(&Windows::List(vec![window.clone()]))?.moved_to(place);
-        if state.manifest().rows_open() > 0 {
-            let what = "the state has rows that belong to no single window of its own, and only an audit can judge them";
-            return Err(Error::data(what)
-                .input(state.path().to_string_lossy())
-                .help("compare sketches, which lensflow sketch makes of audits"));
-        }
-        let saved = state.runs().iter().map(|file| Arc::new(SavedRun { file: file.clone(), remap: remap.clone() }));
-        self.state.resources.saved.extend(saved);
-        Ok(())
-    }
-
-    /// Ends the input and writes what is known of every customer to a run file.
-    pub(crate) fn save(self, to: &state::Writer) -> Result<Saved> {
-        let Pipeline { spec, state, stats, ledger, poison, .. } = self;
-        let (partitions, resources, _unfinished) = state.close(&poison)?;
-        let snapshot = stats.snapshot();
-        let threads = if spec.finishes_in_parallel(snapshot.rows_accepted) { spec.worker_count() } else { 1 };
-        let open = ledger.open.as_ref().ok_or_else(|| Error::internal("a pipeline that was not to be saved"))?;
-        let write = || state::save(partitions, &resources, open, to, &stats);
-        let written = catch_unwind(AssertUnwindSafe(|| with_pool(threads, write)));
-        let written = written.unwrap_or_else(|panic| Err(Error::panicked(Stage::Finalize, panic)));
-        poison.cancel.check()?;
-        written?;
-        Ok(Saved { keys: *lock(&ledger.keys), any: snapshot.rows_read > 0 })
     }
 }
 

@@ -123,10 +123,7 @@ impl Refused {
 
 impl Merge for Refused {
     fn merge(&mut self, other: Refused) {
-        for (window, counts) in other.counts {
-            let own = self.counts.entry(window).or_default();
-            counts.into_iter().for_each(|(reason, count)| *own.entry(reason).or_default() += count);
-        }
+        Merge::merge(&mut self.counts, other.counts);
         self.first = self.first.take().into_iter().chain(other.first).min();
     }
 }

@@ -31,8 +31,22 @@ const Z: f64 = 1.959_963_984_540_054;
 
 /// Sketches the customers of every window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "RawSketches")]
 pub struct Sketches {
     lg_k: u8,
+}
+
+#[derive(Deserialize)]
+struct RawSketches {
+    lg_k: u8,
+}
+
+impl TryFrom<RawSketches> for Sketches {
+    type Error = Error;
+
+    fn try_from(raw: RawSketches) -> Result<Self> {
+        Sketches::new(raw.lg_k)
+    }
 }
 
 impl Default for Sketches {

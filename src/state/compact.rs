@@ -8,6 +8,7 @@ use super::manifest::{Manifest, RunEntry};
 use super::{Io, Remap, RunFile, Section, State, Writer};
 use crate::cancel::Cancel;
 use crate::error::{Error, Result};
+use crate::merge::Merge;
 use crate::pieces::share_out;
 use crate::route::PARTITIONS;
 use crate::spill::{FRAME_CUSTOMERS, RunWriter, Sorted};
@@ -124,7 +125,7 @@ pub fn merge(out: &Path, states: &[State], allow_duplicate: bool, cancel: &Cance
         manifest.inputs.extend(own.inputs.iter().cloned().map(|input| super::Input { generation: 1, ..input }));
         manifest.rows_read += own.rows_read;
         manifest.rows_accepted += own.rows_accepted;
-        own.rows_rejected.iter().for_each(|(&reason, count)| *manifest.rows_rejected.entry(reason).or_default() += count);
+        Merge::merge(&mut manifest.rows_rejected, own.rows_rejected.clone());
         manifest.windows = union(manifest.windows, own.windows);
     }
     let (folder, there) = Folder::lock(out, io)?;

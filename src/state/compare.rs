@@ -4,6 +4,7 @@ use super::State;
 use crate::calendar::{Window, Windows};
 use crate::cancel::Cancel;
 use crate::error::Result;
+use crate::merge::Merge;
 use crate::pipeline::Pipeline;
 use crate::reject::OnBadRow;
 use crate::report::Report;
@@ -41,7 +42,7 @@ pub fn compare(a: Side<'_>, b: Side<'_>, spec: Spec, cancel: &Cancel) -> Result<
         report.input.sources.push(state.path().to_string_lossy().into_owned());
         report.input.rows_read += state.manifest().rows_read;
         report.input.rows_accepted += state.manifest().rows_accepted;
-        state.manifest().rows_rejected.iter().for_each(|(&reason, n)| *report.input.rows_rejected.entry(reason).or_default() += n);
+        Merge::merge(&mut report.input.rows_rejected, state.manifest().rows_rejected.clone());
     }
     Ok(report)
 }

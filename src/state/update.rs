@@ -7,6 +7,7 @@ use super::{Io, Writer};
 use crate::calendar::{Granularity, Windows};
 use crate::cancel::Cancel;
 use crate::error::{Error, Result, Stage};
+use crate::merge::Merge;
 use crate::pipeline::Pipeline;
 use crate::rfm::with_pool;
 use crate::source::files::{Files, Format, STDIN, fingerprint};
@@ -130,7 +131,7 @@ impl Update {
         next.inputs.extend(taken.iter().cloned());
         next.rows_read += snapshot.rows_read;
         next.rows_accepted += snapshot.rows_accepted;
-        snapshot.rows_rejected.iter().for_each(|(&reason, count)| *next.rows_rejected.entry(reason).or_default() += count);
+        Merge::merge(&mut next.rows_rejected, snapshot.rows_rejected);
         next.windows = union(next.windows, saved.keys);
         if saved.any {
             next.runs.push(RunEntry::new(name, writer.finish()?));

@@ -1,8 +1,7 @@
 //! The job of `lensflow audit`.
 
-#[cfg(target_os = "linux")]
-use crate::allocator;
 use crate::args::{Audit, Talk};
+use crate::inputs::{keep_to_limit, named, with_states};
 use crate::print;
 use crate::progress::Progress;
 use crate::signals::Job;
@@ -14,7 +13,6 @@ use lensflow::report::text::{Style, render};
 use lensflow::report::{Report, rows};
 use lensflow::source::Source;
 use lensflow::source::files::Files;
-use lensflow::state::{State, is_state};
 use lensflow::stats::Snapshot;
 use lensflow::{Pipeline, Result};
 use std::io::{IsTerminal, Write};
@@ -24,15 +22,9 @@ use std::time::Instant;
 /// Does it.
 pub(crate) fn run(args: &Audit, talk: &Talk, job: &Job) -> Result<()> {
     let began = Instant::now();
-    let inputs = if args.input.is_empty() && !std::io::stdin().is_terminal() { vec!["-".to_owned()] } else { args.input.clone() };
-    if inputs.is_empty() {
-        return Err(Error::usage("no input is given").help("name files, folders or globs, or pipe rows into lensflow audit -"));
-    }
-    let (states, inputs): (Vec<_>, Vec<_>) = inputs.into_iter().partition(|input| is_state(Path::new(input)));
-    let states = State::open_all(&states)?;
+    let (states, inputs) = with_states(named(&args.input, "audit")?)?;
     let spec = args.spec(&states)?;
-    #[cfg(target_os = "linux")]
-    spec.memory_limit.into_iter().for_each(allocator::keep_to);
+    keep_to_limit(&spec);
     let files = Files::find(&inputs, args.reading.format()?, spec.columns.clone(), spec.batch_rows)?.spool_in(spec.spill_dir.clone());
     args.check_outputs(&files.inputs())?;
     // Outputs are opened before the work and put in place after it: a folder that cannot be written to is found out at once.

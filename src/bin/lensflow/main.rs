@@ -6,6 +6,7 @@ mod allocator;
 mod args;
 mod audit;
 mod generate;
+mod inputs;
 mod progress;
 mod signals;
 mod sketches;

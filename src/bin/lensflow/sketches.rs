@@ -1,6 +1,7 @@
 //! The jobs of `lensflow sketch` and `compare`.
 
 use crate::args::{Compare, Sketch};
+use crate::inputs::{keep_to_limit, with_states};
 use crate::print;
 use crate::signals::Job;
 use lensflow::calendar::Window;
@@ -17,9 +18,9 @@ use std::path::Path;
 
 /// Writes a sketch.
 pub(crate) fn sketch(args: &Sketch, job: &Job) -> Result<()> {
-    let (states, inputs): (Vec<_>, Vec<_>) = args.input.iter().partition(|input| is_state(Path::new(input)));
-    let states = State::open_all(&states)?;
+    let (states, inputs) = with_states(args.input.clone())?;
     let spec = args.spec(&states)?;
+    keep_to_limit(&spec);
     let files = Files::find(&inputs, args.reading.format()?, spec.columns.clone(), spec.batch_rows)?.spool_in(spec.spill_dir.clone());
     let mut output = Output::create_with(&args.output, &job.cancel)?;
     let [sketch] = &sketches(spec, Sketches::new(args.lg_k)?, &states, Some(files), job)?[..] else {
@@ -73,6 +74,7 @@ impl Operand {
 /// Compares two windows.
 pub(crate) fn compare(args: &Compare, job: &Job) -> Result<()> {
     let spec = args.spec()?;
+    keep_to_limit(&spec);
     let text = match (Operand::parse(&args.a)?, Operand::parse(&args.b)?) {
         (Operand::State(first, from), Operand::State(second, to)) => {
             let side = |state, window| Side { state, window };

@@ -1,14 +1,12 @@
 //! The jobs of `lensflow update`, `merge` and `inspect`.
 
-#[cfg(target_os = "linux")]
-use crate::allocator;
 use crate::args::{Inspect, Merge, Talk, Update};
+use crate::inputs::{keep_to_limit, named};
 use crate::progress::Progress;
 use crate::signals::Job;
 use crate::{print, say};
 use lensflow::Result;
 use lensflow::calendar::Granularity;
-use lensflow::error::Error;
 use lensflow::report::text::grouped;
 use lensflow::state::{self, Io, State, is_state};
 use std::io::IsTerminal;
@@ -17,14 +15,10 @@ use std::time::Instant;
 /// Takes inputs into a state.
 pub(crate) fn update(args: &Update, talk: &Talk, job: &Job) -> Result<()> {
     let began = Instant::now();
-    let inputs = if args.input.is_empty() && !std::io::stdin().is_terminal() { vec!["-".to_owned()] } else { args.input.clone() };
-    if inputs.is_empty() {
-        return Err(Error::usage("no input is given").help("name files, folders or globs, or pipe rows into lensflow update STATE_DIR -"));
-    }
+    let inputs = named(&args.input, "update STATE_DIR")?;
     let before = is_state(&args.state).then(|| State::open(&args.state)).transpose()?;
     let spec = args.spec(before.as_ref())?;
-    #[cfg(target_os = "linux")]
-    spec.memory_limit.into_iter().for_each(allocator::keep_to);
+    keep_to_limit(&spec);
     let update = state::Update {
         every: args.every.as_deref().map(str::parse::<Granularity>).transpose()?,
         spec,
