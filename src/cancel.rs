@@ -1,4 +1,4 @@
-//! Ending work from outside: for a button that says stop, a limit of time, a signal.
+//! Ending work from outside: for a button that says stop, a limit of time, a signal. At once with [`Cancel`], in order with [`Stop`].
 //!
 //! A [`Cancel`] is given to a pipeline ([`Builder::cancel`](crate::pipeline::Builder::cancel)) and to its outputs
 //! ([`TableWriter::create_with`](crate::report::table::TableWriter::create_with),
@@ -15,7 +15,8 @@ use crate::sync::lock;
 use std::fs::File;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, Weak};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant};
 use tempfile::{NamedTempFile, TempPath};
 
 /// Ends a run, from any thread. Clones end the same.
@@ -92,6 +93,38 @@ impl Cancel {
 
     fn known(&self) -> MutexGuard<'_, Known> {
         lock(&self.0.known)
+    }
+}
+
+/// Asks work that goes on for long to come to an end in order: a run with a checkpoint writes one, following commits what it has. Clones
+/// ask the same. Whoever cannot wait for it has [`Cancel`].
+#[derive(Debug, Clone, Default)]
+pub struct Stop(Arc<(Mutex<bool>, Condvar)>);
+
+impl Stop {
+    /// Asks, for good.
+    pub fn stop(&self) {
+        *lock(&self.0.0) = true;
+        self.0.1.notify_all();
+    }
+
+    /// Whether somebody asked.
+    pub fn is_stopped(&self) -> bool {
+        *lock(&self.0.0)
+    }
+
+    /// Sleeps, but not longer than until somebody asks. Says whether somebody did.
+    pub fn wait(&self, time: Duration) -> bool {
+        let until = Instant::now() + time;
+        let mut stopped = lock(&self.0.0);
+        while !*stopped {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            stopped = self.0.1.wait_timeout(stopped, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        *stopped
     }
 }
 

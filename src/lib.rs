@@ -54,7 +54,7 @@ mod sync;
 mod worker;
 
 pub use audit::Audit;
-pub use cancel::Cancel;
+pub use cancel::{Cancel, Stop};
 pub use error::{Error, Result};
 pub use lens::Lens;
 pub use lens::comparison::{CustomerMigration, Lens2Metrics, analyze_period_comparison};

@@ -151,6 +151,11 @@ impl<L: Lens> Builder<L> {
         self
     }
 
+    /// What decides what is kept of rows: the spec, and whether rejects are.
+    pub(crate) fn options(&self) -> (&Spec, bool) {
+        (&self.spec, !self.forget_rejects)
+    }
+
     /// Ends in a saved state instead of answers: rows that other windows may hold are left open.
     pub(crate) fn saving(mut self) -> Self {
         self.saving = true;
@@ -239,7 +244,7 @@ fn start(name: String, work: impl FnOnce() + Send + 'static) -> Result<()> {
 
 /// A running audit.
 pub struct Pipeline<L = ()> {
-    spec: Spec,
+    pub(crate) spec: Spec,
     lens: L,
     state: Running,
     stats: Arc<Stats>,

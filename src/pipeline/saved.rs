@@ -5,11 +5,20 @@ use crate::calendar::{Window, Windows};
 use crate::error::{Error, Result, Stage};
 use crate::lens::Lens;
 use crate::pieces::SavedRun;
+use crate::reject::Reason;
 use crate::rfm::with_pool;
-use crate::state::{self, OpenRows, Saved, Section, State};
+use crate::state::{self, Checkpoint, OpenRows, Remap, RunFile, Saved, Section, State};
 use crate::sync::lock;
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+
+/// What was counted when saved rows were read.
+struct Rows<'a> {
+    read: u64,
+    accepted: u64,
+    rejected: &'a BTreeMap<Reason, u64>,
+}
 
 impl<L: Lens> Pipeline<L> {
     /// Takes a saved state in, as if all its inputs were read again.
@@ -26,21 +35,35 @@ impl<L: Lens> Pipeline<L> {
         }
         let remap = state.remap(&self.spec.windows)?;
         self.inputs.extend(manifest.inputs.iter().map(|input| input.name.clone()));
-        self.stats.count_rows(manifest.rows_read - manifest.rows_open(), manifest.rows_accepted);
-        manifest.rows_rejected.iter().for_each(|(&reason, &count)| self.stats.count_rejects(reason, count));
-        self.ledger.cover(state.keys(&remap));
+        let rows =
+            Rows { read: manifest.rows_read - manifest.rows_open(), accepted: manifest.rows_accepted, rejected: &manifest.rows_rejected };
+        self.take_in(state.runs(), rows, state.keys(&remap), remap)?;
         let cancel = &self.poison.cancel;
-        for file in state.runs() {
+        let open = OpenRows::new(state.runs().to_vec(), cancel.clone());
+        self.run(open)
+    }
+
+    /// Takes in what a checkpoint of this same run holds.
+    pub(crate) fn run_checkpoint(&mut self, checkpoint: &Checkpoint, runs: &[Arc<RunFile>]) -> Result<()> {
+        self.inputs.extend(checkpoint.files());
+        let Checkpoint { rows_read: read, rows_accepted: accepted, rows_rejected: rejected, .. } = checkpoint;
+        self.take_in(runs, Rows { read: *read, accepted: *accepted, rejected }, checkpoint.windows, Remap::Same)
+    }
+
+    fn take_in(&mut self, runs: &[Arc<RunFile>], rows: Rows<'_>, keys: Option<(u32, u32)>, remap: Remap) -> Result<()> {
+        self.stats.count_rows(rows.read, rows.accepted);
+        rows.rejected.iter().for_each(|(&reason, &count)| self.stats.count_rejects(reason, count));
+        self.ledger.cover(keys);
+        for file in runs {
             if let Some(kept) = &self.ledger.rejects {
-                let (mut records, mut desk) = (file.records(Section::Rejects, cancel.clone()).read(), kept.desk());
+                let (mut records, mut desk) = (file.records(Section::Rejects, self.poison.cancel.clone()).read(), kept.desk());
                 while let Some(record) = records.next().map_err(|e| e.input(file.name()))? {
                     desk.push(|out| out.extend_from_slice(record))?;
                 }
             }
             self.state.resources.saved.push(Arc::new(SavedRun { file: file.clone(), remap: remap.clone() }));
         }
-        let open = OpenRows::new(state.runs().to_vec(), cancel.clone());
-        self.run(open)
+        Ok(())
     }
 
     /// Takes in the customers of one window of a state, as the run's window with a place in its list.
@@ -63,12 +86,11 @@ impl<L: Lens> Pipeline<L> {
         let (partitions, resources, _unfinished) = state.close(&poison)?;
         let snapshot = stats.snapshot();
         let threads = if spec.finishes_in_parallel(snapshot.rows_accepted) { spec.worker_count() } else { 1 };
-        let open = ledger.open.as_ref().ok_or_else(|| Error::internal("a pipeline that was not to be saved"))?;
-        let write = || state::save(partitions, &resources, open, to, &stats);
+        let write = || state::save(partitions, &resources, ledger.open.as_deref(), to, &stats);
         let written = catch_unwind(AssertUnwindSafe(|| with_pool(threads, write)));
         let written = written.unwrap_or_else(|panic| Err(Error::panicked(Stage::Finalize, panic)));
         poison.cancel.check()?;
         written?;
-        Ok(Saved { keys: *lock(&ledger.keys), any: snapshot.rows_read > 0 })
+        Ok(Saved { keys: *lock(&ledger.keys), rows: snapshot })
     }
 }

@@ -10,6 +10,7 @@ pub mod files;
 mod ipc;
 mod jsonl;
 mod lines;
+pub(crate) mod paced;
 pub(crate) mod parquet;
 mod scenario;
 pub mod synthetic;

@@ -4,7 +4,8 @@
 //! written again once for every power of [`FAN`] that the state outgrows it by.
 
 use super::folder::Folder;
-use super::manifest::{Manifest, RunEntry};
+use super::manifest::{Manifest, RunEntry, run_name};
+use super::sealed::Record;
 use super::{Io, Remap, RunFile, Section, State, Writer};
 use crate::cancel::Cancel;
 use crate::error::{Error, Result};
@@ -47,28 +48,29 @@ pub(super) fn compact(files: &[Arc<RunFile>], to: &Writer, cancel: &Cancel) -> R
     Ok(())
 }
 
-/// Compacts a state while that is due, each time as a generation of its own. Gives the manifest in the end, and how many files became fewer.
-pub(super) fn compact_while_due(folder: &Folder, mut manifest: Manifest, cancel: &Cancel) -> Result<(Manifest, usize)> {
+/// Compacts a folder while that is due, each time as a generation of its own. Gives the record in the end, and how many files became fewer.
+pub(super) fn compact_while_due<R: Record>(folder: &Folder<R>, mut record: R, cancel: &Cancel) -> Result<(R, usize)> {
     let mut compacted = 0;
     loop {
-        let customers: Vec<u64> = manifest.runs.iter().map(|run| run.customers).collect();
+        let customers: Vec<u64> = record.runs().1.iter().map(|run| run.customers).collect();
         let count = due(&customers);
         if count == 0 {
-            return Ok((manifest, compacted));
+            return Ok((record, compacted));
         }
-        let mut next = manifest.clone();
-        next.generation += 1;
-        let some = next.runs.split_off(next.runs.len() - count);
+        let mut next = record.clone();
+        let (generation, runs) = next.runs_mut();
+        *generation += 1;
+        let some = runs.split_off(runs.len() - count);
         let files = some.iter().map(|run| RunFile::open(&folder.path().join(&run.file), folder.io()).map(Arc::new));
         let files: Vec<_> = files.collect::<Result<_>>()?;
-        let name = Manifest::run_name(next.generation);
+        let name = run_name(*generation);
         let writer = Writer::create(&folder.path().join(&name), folder.io())?;
         compact(&files, &writer, cancel)?;
-        next.runs.push(RunEntry::new(name, writer.finish()?));
+        runs.push(RunEntry::new(name, writer.finish()?));
         cancel.check()?;
         folder.commit(&next)?;
         compacted += count;
-        manifest = next;
+        record = next;
     }
 }
 
@@ -128,14 +130,14 @@ pub fn merge(out: &Path, states: &[State], allow_duplicate: bool, cancel: &Cance
         Merge::merge(&mut manifest.rows_rejected, own.rows_rejected.clone());
         manifest.windows = union(manifest.windows, own.windows);
     }
-    let (folder, there) = Folder::lock(out, io)?;
+    let (folder, there) = Folder::<Manifest>::lock(out, io)?;
     if there.is_some() {
         let error = Error::usage("there is a state already").input(out.to_string_lossy());
         return Err(error.help("name a new folder, and put it in the other's place afterwards"));
     }
     let files: Vec<Arc<RunFile>> = states.iter().flat_map(|state| state.runs().iter().cloned()).collect();
     if !files.is_empty() {
-        let name = Manifest::run_name(1);
+        let name = run_name(1);
         let writer = Writer::create(&folder.path().join(&name), io)?;
         compact(&files, &writer, cancel)?;
         manifest.runs.push(RunEntry::new(name, writer.finish()?));

@@ -1,21 +1,12 @@
 //! The manifest: what a state holds, in one small file of JSON that is replaced as a whole. Whichever manifest is in place names all the
 //! files of its generation; files it does not name mean nothing.
 
+use super::sealed::{FORMAT, HASH, Record};
 use crate::calendar::Granularity;
-use crate::error::{Error, Result};
 use crate::reject::{OnBadRow, Reason};
 use crate::route::PARTITIONS;
-use rapidhash::v3::{RapidSecrets, rapidhash_v3_seeded};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::path::Path;
-
-/// The version of the format, of the manifest and all that it names.
-pub(crate) const FORMAT: u32 = 1;
-/// The hash that names partitions and sorts customers, with its seed.
-const HASH: &str = "rapidhash-v3 6c656e73666c6f77";
-const SECRETS: RapidSecrets = RapidSecrets::seed_cpp(0x4c46_4d46);
-const SEAL: &str = "checksum ";
 
 /// What a state holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -103,53 +94,38 @@ impl Manifest {
     pub fn rows_open(&self) -> u64 {
         self.rows_read - self.rows_accepted - self.rows_rejected.values().sum::<u64>()
     }
+}
 
-    /// The manifest as a file: JSON, and a line with its checksum.
-    pub(crate) fn encode(&self) -> Result<String> {
-        let mut text = serde_json::to_string_pretty(self).map_err(|e| Error::internal("the manifest has no JSON form").cause(e))?;
-        text.push('\n');
-        let checksum = rapidhash_v3_seeded(text.as_bytes(), &SECRETS);
-        text += &format!("{SEAL}{checksum:016x}\n");
-        Ok(text)
+impl Record for Manifest {
+    const FILE: &'static str = "MANIFEST";
+    const WHAT: &'static str = "state";
+    const DAMAGED_HELP: &'static str = super::DAMAGED_HELP;
+
+    fn runs(&self) -> (u64, &[RunEntry]) {
+        (self.generation, &self.runs)
     }
 
-    /// Reads a manifest.
-    pub(crate) fn decode(text: &str, path: &Path) -> Result<Self> {
-        let damaged = || Error::data("the manifest is damaged").input(path.to_string_lossy()).help(super::DAMAGED_HELP);
-        let (json, checksum) = text.trim_end_matches('\n').rsplit_once('\n').ok_or_else(damaged)?;
-        let json = &text[..json.len() + 1];
-        let sum = format!("{:016x}", rapidhash_v3_seeded(json.as_bytes(), &SECRETS));
-        if checksum.strip_prefix(SEAL) != Some(&sum) {
-            return Err(damaged());
-        }
-        #[derive(Deserialize)]
-        struct Version {
-            format: u32,
-        }
-        // A later version may have other fields.
-        let Version { format } = serde_json::from_str(json).map_err(|e| damaged().cause(e))?;
-        if format != FORMAT {
-            let what = format!("a state of format {format}, and this lensflow reads format {FORMAT}");
-            return Err(Error::data(what).input(path.to_string_lossy()).help("use the lensflow that wrote it, or a newer one"));
-        }
-        let manifest: Manifest = serde_json::from_str(json).map_err(|e| damaged().cause(e))?;
-        let known = manifest.rows_accepted.checked_add(manifest.rows_rejected.values().sum::<u64>());
-        if manifest.hash != HASH || manifest.partitions != PARTITIONS || known.is_none_or(|known| known > manifest.rows_read) {
-            return Err(damaged());
-        }
-        Ok(manifest)
+    fn runs_mut(&mut self) -> (&mut u64, &mut Vec<RunEntry>) {
+        (&mut self.generation, &mut self.runs)
     }
 
-    /// The name of a generation's run file.
-    pub(crate) fn run_name(generation: u64) -> String {
-        format!("run-{generation:08}.lfst")
+    fn is_sound(&self) -> bool {
+        let known = self.rows_accepted.checked_add(self.rows_rejected.values().sum::<u64>());
+        self.hash == HASH && self.partitions == PARTITIONS && known.is_some_and(|known| known <= self.rows_read)
     }
+}
+
+/// The name of a generation's run file.
+pub(crate) fn run_name(generation: u64) -> String {
+    format!("run-{generation:08}.lfst")
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use super::super::sealed::{decode, encode};
     use super::*;
+    use std::path::Path;
 
     fn sample() -> Manifest {
         let mut manifest = Manifest::new(Granularity::Month, OnBadRow::Reject);
@@ -163,20 +139,20 @@ mod tests {
 
     #[test]
     fn manifests_come_back() {
-        let text = sample().encode().unwrap();
-        assert_eq!(Manifest::decode(&text, Path::new("m")).unwrap(), sample());
+        let text = encode(&sample()).unwrap();
+        assert_eq!(decode::<Manifest>(&text, Path::new("m")).unwrap(), sample());
         assert_eq!(sample().rows_open(), 1);
     }
 
     #[test]
     fn no_byte_may_change() {
-        let text = sample().encode().unwrap();
+        let text = encode(&sample()).unwrap();
         for at in 0..text.len() - 1 {
             let mut bytes = text.clone().into_bytes();
             bytes[at] ^= 1;
             let changed = String::from_utf8(bytes).unwrap();
-            assert!(Manifest::decode(&changed, Path::new("m")).is_err(), "byte {at}");
-            assert!(Manifest::decode(&text[..at], Path::new("m")).is_err(), "cut at {at}");
+            assert!(decode::<Manifest>(&changed, Path::new("m")).is_err(), "byte {at}");
+            assert!(decode::<Manifest>(&text[..at], Path::new("m")).is_err(), "cut at {at}");
         }
     }
 
@@ -184,7 +160,7 @@ mod tests {
     fn a_later_format_is_named() {
         let mut manifest = sample();
         manifest.format = 7;
-        let error = Manifest::decode(&manifest.encode().unwrap(), Path::new("m")).unwrap_err();
+        let error = decode::<Manifest>(&encode(&manifest).unwrap(), Path::new("m")).unwrap_err();
         assert_eq!(error.to_string(), "m: a state of format 7, and this lensflow reads format 1");
     }
 }

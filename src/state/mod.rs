@@ -13,10 +13,12 @@
 //! |---|---|
 //! | here | [`State`]: a generation, open to be read |
 //! | [`manifest`](Manifest) | what a generation holds |
+//! | `sealed` | a record with its checksum, such as a manifest |
 //! | `folder` | the folder: lock, commit, what killed writers left |
 //! | `run_file` | frames and their index; `FORMAT.md` draws them |
 //! | `save` | partitions → a run file |
 //! | `update` | inputs → the next generation |
+//! | `checkpoint` | how far one long run has come: a state by its own windows, and a place in its inputs |
 //! | `compact` | several run files → one, of one state or of several |
 //! | `compare` | two windows of any two states, against each other |
 //! | `remap` | the state's windows → an audit's |
@@ -30,6 +32,7 @@
 //! Invariants: an audit of a state is the audit of all inputs ever taken in, to the byte. Run files never change. A folder holds the
 //! generation before or the one after whatever was done, whenever that was interrupted.
 
+mod checkpoint;
 mod compact;
 mod compare;
 mod folder;
@@ -39,8 +42,11 @@ mod open_rows;
 mod remap;
 mod run_file;
 mod save;
+mod sealed;
 mod update;
 
+pub(crate) use checkpoint::Checkpoint;
+pub use checkpoint::{Checkpointed, Checkpoints};
 pub use compact::{Merged, merge};
 pub use compare::{Side, compare};
 pub use folder::{Io, is_state};
@@ -93,7 +99,7 @@ impl State {
     #[doc(hidden)]
     pub fn open_with(path: &Path, io: &Io) -> Result<Self> {
         loop {
-            let Some(manifest) = folder::read_manifest(path, io)? else {
+            let Some(manifest) = folder::read_record::<Manifest>(path, io)? else {
                 let error = Error::new(Kind::Io, "there is no state").input(path.to_string_lossy());
                 return Err(error.help("make one with lensflow update STATE_DIR INPUT..."));
             };
@@ -101,7 +107,7 @@ impl State {
                 Ok(state) => return Ok(state),
                 // An update that was committed meanwhile may have removed what the generation before it was made of.
                 Err((generation, error)) => {
-                    let later = folder::read_manifest(path, io)?;
+                    let later = folder::read_record::<Manifest>(path, io)?;
                     if later.is_none_or(|later| later.generation == generation) {
                         return Err(error);
                     }

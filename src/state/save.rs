@@ -6,21 +6,21 @@ use crate::error::{Result, Stage};
 use crate::pieces::share_out;
 use crate::reduce::Resources;
 use crate::spill::{FRAME_CUSTOMERS, Held, RunWriter, Sorter, copy};
-use crate::stats::Stats;
+use crate::stats::{Snapshot, Stats};
 use crate::sync::lock;
 use std::sync::Mutex;
 
 /// What was saved.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Saved {
     /// The first and the last window with a row.
     pub(crate) keys: Option<(u32, u32)>,
-    /// Whether there is anything in the file.
-    pub(crate) any: bool,
+    /// What was counted.
+    pub(crate) rows: Snapshot,
 }
 
 /// Writes the customers of all partitions, rows left out, and open rows, on the threads of the current pool.
-pub(crate) fn save(partitions: Vec<Closed>, memory: &Resources, open: &Sorter, to: &Writer, stats: &Stats) -> Result<()> {
+pub(crate) fn save(partitions: Vec<Closed>, memory: &Resources, open: Option<&Sorter>, to: &Writer, stats: &Stats) -> Result<()> {
     stats.enter(Stage::Finalize);
     let places: Vec<Mutex<Option<Closed>>> = partitions.into_iter().map(|partition| Mutex::new(Some(partition))).collect();
     let start = || (Room::default(), States::default());
@@ -49,7 +49,7 @@ pub(crate) fn save(partitions: Vec<Closed>, memory: &Resources, open: &Sorter, t
         stats.partition_finished();
         Ok(())
     })?;
-    for (section, sorter) in [(Section::Rejects, memory.rejects.as_deref()), (Section::Open, Some(open))] {
+    for (section, sorter) in [(Section::Rejects, memory.rejects.as_deref()), (Section::Open, open)] {
         let Some(sorter) = sorter else { continue };
         to.add_records(section, &copy(&sorter.finish()?, to.frames())?);
     }

@@ -2,7 +2,7 @@
 
 use super::compact::{compact_while_due, union};
 use super::folder::Folder;
-use super::manifest::{Input, Manifest, RunEntry};
+use super::manifest::{Input, Manifest, RunEntry, run_name};
 use super::{Io, Writer};
 use crate::calendar::{Granularity, Windows};
 use crate::cancel::Cancel;
@@ -68,7 +68,7 @@ impl Update {
     /// [`OnBadRow::Fail`](crate::reject::OnBadRow::Fail); when anything cannot be read or written. The state is then what it was, unless
     /// all rows were taken in and only compacting failed.
     pub fn run<S: AsRef<str>>(&self, folder: &Path, inputs: &[S], watch: impl FnOnce(Arc<Stats>)) -> Result<Updated> {
-        let (folder, there) = Folder::lock(folder, &self.io)?;
+        let (folder, there) = Folder::<Manifest>::lock(folder, &self.io)?;
         let manifest = match there {
             None => Manifest::new(self.every.unwrap_or(Granularity::Month), self.spec.on_bad_row),
             Some(manifest) => self.same_policies(manifest, &folder)?,
@@ -124,23 +124,23 @@ impl Update {
                 None => taken.push(input),
             }
         }
-        let name = Manifest::run_name(generation);
+        let name = run_name(generation);
         let writer = Writer::create(&folder.path().join(&name), &self.io)?;
         let saved = pipeline.save(&writer)?;
-        let snapshot = stats.snapshot();
+        let (snapshot, customers) = (saved.rows, stats.snapshot().customers);
         next.inputs.extend(taken.iter().cloned());
         next.rows_read += snapshot.rows_read;
         next.rows_accepted += snapshot.rows_accepted;
         Merge::merge(&mut next.rows_rejected, snapshot.rows_rejected);
         next.windows = union(next.windows, saved.keys);
-        if saved.any {
+        if snapshot.rows_read > 0 {
             next.runs.push(RunEntry::new(name, writer.finish()?));
         }
         self.cancel.check()?;
         folder.commit(&next)?;
         let threads = self.spec.worker_count();
         let (manifest, compacted) = with_pool(threads, || compact_while_due(&folder, next, &self.cancel))?;
-        Ok(Updated { manifest, taken, known, rows: snapshot.rows_read, customers: snapshot.customers, compacted })
+        Ok(Updated { manifest, taken, known, rows: snapshot.rows_read, customers, compacted })
     }
 
     /// What the input was called when it was taken in.
@@ -151,7 +151,7 @@ impl Update {
     }
 
     /// The manifest of a state that was made as this update wants it.
-    fn same_policies(&self, manifest: Manifest, folder: &Folder) -> Result<Manifest> {
+    fn same_policies(&self, manifest: Manifest, folder: &Folder<Manifest>) -> Result<Manifest> {
         let refuse = |what: String, help: String| Err(Error::usage(what).input(folder.path().to_string_lossy()).help(help));
         if let Some(every) = self.every.filter(|&every| every != manifest.every) {
             let what = format!("the state is kept by {}, not by {every}", manifest.every);

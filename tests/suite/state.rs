@@ -1,6 +1,7 @@
 //! Saved states: an audit of a state is the audit of all inputs that it ever took in, to the byte, however they were taken in, and
 //! whatever went wrong meanwhile.
 
+mod checkpoint;
 mod faults;
 
 use crate::model::config;
@@ -28,15 +29,15 @@ struct Said {
     rejects: Vec<Reject>,
 }
 
-fn said(audit: &Audit) -> Said {
-    let rfm: Vec<_> = audit.rfm(Order::Engine).unwrap().collect::<Result<_>>().unwrap();
-    let moved: Vec<_> = audit.migrations(Order::Engine).unwrap().collect::<Result<_>>().unwrap();
-    Said {
-        report: audit.report.to_json().unwrap(),
+fn said(audit: &Audit) -> Result<Said> {
+    let rfm: Vec<_> = audit.rfm(Order::Engine)?.collect::<Result<_>>()?;
+    let moved: Vec<_> = audit.migrations(Order::Engine)?.collect::<Result<_>>()?;
+    Ok(Said {
+        report: audit.report.to_json()?,
         rfm: concat_batches(&rfm_schema(), &rfm).unwrap(),
         moved: concat_batches(&migration_schema(), &moved).unwrap(),
-        rejects: audit.rejects().collect::<Result<_>>().unwrap(),
-    }
+        rejects: audit.rejects().collect::<Result<_>>()?,
+    })
 }
 
 fn spec(windows: Windows, policy: OnBadRow) -> Spec {
@@ -55,7 +56,7 @@ fn audit_within(windows: &Windows, policy: OnBadRow, states: &[State], files: &[
     if !files.is_empty() {
         pipeline.run_files(files)?;
     }
-    Ok(said(&pipeline.finish()?))
+    said(&pipeline.finish()?)
 }
 
 fn update(every: Granularity, policy: OnBadRow) -> Update {

@@ -13,10 +13,12 @@ use lensflow::report::text::{Style, render};
 use lensflow::report::{Report, rows};
 use lensflow::source::Source;
 use lensflow::source::files::Files;
-use lensflow::stats::Snapshot;
+use lensflow::state::{Checkpointed, Checkpoints, Io};
+use lensflow::stats::{Snapshot, Stats};
 use lensflow::{Pipeline, Result};
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Instant;
 
 /// Does it.
@@ -38,11 +40,31 @@ pub(crate) fn run(args: &Audit, talk: &Talk, job: &Job) -> Result<()> {
     let report = |path: &PathBuf| Ok((ReportFormat::of(path)?, Output::create_with(path, cancel)?));
     let reports = args.report.iter().map(report).collect::<Result<Vec<_>>>()?;
 
-    let mut pipeline = Pipeline::builder().spec(spec).cancel(cancel.clone()).keep_rejects(args.rejects.is_some()).build()?;
-    let stats = pipeline.stats();
-    let bar = (std::io::stderr().is_terminal() && !talk.quiet).then(|| Progress::watch(stats.clone()));
-    states.iter().try_for_each(|state| pipeline.run_state(state))?;
-    pipeline.run(files)?;
+    let builder = Pipeline::builder().spec(spec).cancel(cancel.clone()).keep_rejects(args.rejects.is_some());
+    let shows = std::io::stderr().is_terminal() && !talk.quiet;
+    let (mut bar, mut stats) = (None::<Progress>, Arc::default());
+    let mut watch = |latest: Arc<Stats>| {
+        stats = latest.clone();
+        match &bar {
+            Some(bar) => bar.turn_to(latest),
+            None => bar = shows.then(|| Progress::watch(latest)),
+        }
+    };
+    let (pipeline, checkpointed) = match &args.checkpoint {
+        None => {
+            let mut pipeline = builder.build()?;
+            watch(pipeline.stats());
+            states.iter().try_for_each(|state| pipeline.run_state(state))?;
+            pipeline.run(files)?;
+            (pipeline, None)
+        }
+        Some(folder) => {
+            let (folder, every, stop) = (folder.clone(), args.checkpoint_every, job.stop.clone());
+            let checkpoints = Checkpoints { folder, every, stop, cancel: cancel.clone(), io: Io::default() };
+            let (pipeline, checkpointed) = job.in_order(|| checkpoints.read(&builder, &states, files, watch))?;
+            (pipeline, Some(checkpointed))
+        }
+    };
     // Rows in the engine's order are written while the answers are computed.
     let (mut on_the_way, rfm_sorted) = if order == Order::Engine { (rfm_out, None) } else { (None, rfm_out) };
     let audit = pipeline.finish_into(on_the_way.as_mut())?;
@@ -74,6 +96,7 @@ pub(crate) fn run(args: &Audit, talk: &Talk, job: &Job) -> Result<()> {
     if args.report.is_empty() && !writes_to_stdout(args) {
         print(render(&audit.report, Style::Text).as_bytes())?;
     }
+    checkpointed.map_or(Ok(()), Checkpointed::remove)?;
     let seconds = began.elapsed().as_secs_f64();
     let Snapshot { rows_read: rows, customers, bytes_spilled, runs, peak_reserved, peak_rss, .. } = stats.snapshot();
     tracing::info!(rows, customers, seconds, bytes_spilled, runs, peak_reserved, peak_rss, "done");

@@ -45,11 +45,15 @@ fn main() -> ExitCode {
         Command::Man => man(),
     };
     match done {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) => signals::exit_code().map_or(ExitCode::SUCCESS, ExitCode::from),
         Err(error) if error.is_broken_pipe() => ExitCode::SUCCESS,
         Err(error) => {
             complain(&error, log_format);
-            ExitCode::from(if error.kind() == Kind::Usage { 2 } else { 1 })
+            ExitCode::from(match error.kind() {
+                Kind::Usage => 2,
+                Kind::Cancelled => signals::exit_code().unwrap_or(1),
+                _ => 1,
+            })
         }
     }
 }

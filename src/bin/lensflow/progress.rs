@@ -5,7 +5,7 @@ use lensflow::error::Stage;
 use lensflow::route::PARTITIONS;
 use lensflow::stats::Stats;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -21,25 +21,33 @@ pub(crate) fn clear() {
 
 /// Draws until it is dropped.
 pub(crate) struct Progress {
+    stats: Arc<Mutex<Arc<Stats>>>,
     over: Arc<AtomicBool>,
     drawing: Option<JoinHandle<()>>,
 }
 
 impl Progress {
     pub(crate) fn watch(stats: Arc<Stats>) -> Self {
+        let stats = Arc::new(Mutex::new(stats));
         let over = Arc::new(AtomicBool::new(false));
-        let seen = over.clone();
+        let (seen, watched) = (over.clone(), stats.clone());
         let drawing = std::thread::Builder::new().name("progress".to_owned()).spawn(move || {
             let bar = BAR.get_or_init(|| ProgressBar::new(0));
             let began = Instant::now();
             while !seen.load(Ordering::Relaxed) {
+                let stats = watched.lock().unwrap_or_else(PoisonError::into_inner).clone();
                 draw(bar, &stats, began);
                 std::thread::sleep(REDRAW);
             }
             clear();
         });
         // Without a thread there is no bar, and nothing else is lost.
-        Progress { over, drawing: drawing.ok() }
+        Progress { stats, over, drawing: drawing.ok() }
+    }
+
+    /// The run goes on with other counters.
+    pub(crate) fn turn_to(&self, stats: Arc<Stats>) {
+        *self.stats.lock().unwrap_or_else(PoisonError::into_inner) = stats;
     }
 }
 

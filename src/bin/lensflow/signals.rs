@@ -5,21 +5,40 @@
 //! be it a write that nobody reads, is of no more account. Only while it puts outputs in their places, all or none, it is waited for; and
 //! when its job is done, signals are what they were before.
 //!
+//! A job that goes on for long may end in order instead: it is asked to by its [`Stop`], and has [`PATIENCE`] to write what it has. Then the
+//! process ends with the code that a shell would show, 128 and the signal's number.
+//!
 //! A second signal ends the process at once, but not if it comes together with the first: `timeout` sends its signal to the process and
 //! to its group, and a terminal that closes hangs up twice.
 //!
 //! Limits: a signal that is to be ignored, as `nohup` has it, is left alone where the system tells without being asked in C, which is
 //! Linux. What is not Unix has no signals, and an interrupted job leaves there what a killed one does.
 
-use lensflow::Cancel;
 use lensflow::error::{Error, Result};
-use std::sync::atomic::{AtomicBool, Ordering};
+use lensflow::{Cancel, Stop};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// How long a job may take to end in order: with what follows, less than the ten seconds that whoever stops services waits.
+const PATIENCE: Duration = Duration::from_secs(8);
+
+/// The first signal.
+static SIGNAL: AtomicI32 = AtomicI32::new(0);
+
+/// The exit code of a job that was asked to end in order, and did.
+pub(crate) fn exit_code() -> Option<u8> {
+    let signal = SIGNAL.load(Ordering::Acquire);
+    (signal > 0).then(|| 128 + signal as u8)
+}
 
 /// A job that signals may end.
 #[derive(Clone, Default)]
 pub(crate) struct Job {
     pub(crate) cancel: Cancel,
+    /// Asks for an end in order, where that is heeded.
+    pub(crate) stop: Stop,
+    heeds: Arc<AtomicBool>,
     /// Held by whoever must not be interrupted, and for good by whoever ends the process.
     last_word: Arc<Mutex<()>>,
     /// Whether a signal ends the process at once.
@@ -41,6 +60,14 @@ impl Job {
     pub(crate) fn undisturbed<T>(&self, work: impl FnOnce() -> T) -> T {
         let _held = self.last_word();
         work()
+    }
+
+    /// Does what heeds [`Job::stop`]. If it fails because of that, the process is about to end.
+    pub(crate) fn in_order<T>(&self, work: impl FnOnce() -> Result<T>) -> Result<T> {
+        self.heeds.store(true, Ordering::Release);
+        let done = work()?;
+        self.heeds.store(false, Ordering::Release);
+        Ok(done)
     }
 
     /// Waits for a signal to do its work, if there was one: then for ever.
@@ -83,6 +110,12 @@ impl Job {
         });
         if soon.is_err() {
             self.over.store(true, Ordering::Release);
+        }
+        SIGNAL.store(signal, Ordering::Release);
+        self.stop.stop();
+        let asked = std::time::Instant::now();
+        while self.heeds.load(Ordering::Acquire) && asked.elapsed() < PATIENCE {
+            std::thread::sleep(Duration::from_millis(20));
         }
         let _held = self.last_word();
         self.cancel.cancel();

@@ -230,3 +230,31 @@ fn a_signal_that_is_to_be_ignored_is_ignored() {
     send(&run.0, "SIGTERM");
     assert_eq!((run.end().signal(), run.stderr()), (Some(15), "lensflow: interrupted by SIGTERM\n".to_owned()));
 }
+
+/// With a checkpoint, a run writes what it has read and ends with the signal's code; started again, it says what it would have said.
+#[test]
+fn a_run_with_a_checkpoint_ends_in_order() {
+    let folder = tempfile::tempdir().unwrap();
+    for seed in ["1", "2", "3", "4"] {
+        let name = format!("{seed}.csv");
+        Lensflow::new(folder.path(), &["generate", "--customers", "20K", "--seed", seed, "-o", &name]).run().expect(0);
+    }
+    let audit = ["audit", "*.csv", "--every", "quarter", "--report", "r.json", "--rfm-out", "rfm.csv"];
+    Lensflow::new(folder.path(), &audit).run().expect(0);
+    let results = || ["r.json", "rfm.csv"].map(|name| fs::read(folder.path().join(name)).unwrap());
+    let expected = results();
+    let keep = [&audit[..], &["--checkpoint", "kept", "--checkpoint-every", "1h"]].concat();
+    for (name, number) in signals().filter(|(name, _)| *name != "SIGHUP") {
+        ["r.json", "rfm.csv"].iter().for_each(|name| fs::remove_file(folder.path().join(name)).unwrap());
+        let mut run = Running::begin(folder.path(), &keep, Stdio::piped());
+        until("it has begun", || folder.path().join("kept/LOCK").exists());
+        send(&run.0, name);
+        assert_eq!(run.end().code(), Some(128 + number));
+        let said = run.stderr();
+        assert!(said.starts_with("lensflow: kept: interrupted after ") && said.contains("the same command goes on"), "{said}");
+        assert_eq!((parts(folder.path()), folder.path().join("kept/CHECKPOINT").exists()), (0, true));
+        Lensflow::new(folder.path(), &keep).run().expect(0);
+        assert_eq!(results(), expected);
+        assert!(!folder.path().join("kept").exists());
+    }
+}

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 const WINDOWS: Windows = Windows::Every(Granularity::Quarter);
 
-fn row(id: &str, start: &str, end: &str, last: Option<&str>) -> Row {
+pub(super) fn row(id: &str, start: &str, end: &str, last: Option<&str>) -> Row {
     Row {
         id: Some(id.to_owned()),
         start: Some(time(start)),
@@ -82,12 +82,12 @@ fn failing_disks_leave_the_state_before_or_after() {
     }
 }
 
-fn copy(path: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+pub(super) fn copy(path: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     let file = |entry: std::io::Result<fs::DirEntry>| entry.map(|e| (e.file_name().into(), fs::read(e.path()).unwrap())).unwrap();
     fs::read_dir(path).unwrap().map(file).collect()
 }
 
-fn restore(files: &[(PathBuf, Vec<u8>)], path: &Path) {
+pub(super) fn restore(files: &[(PathBuf, Vec<u8>)], path: &Path) {
     fs::create_dir_all(path).unwrap();
     files.iter().for_each(|(name, bytes)| fs::write(path.join(name), bytes).unwrap());
 }

@@ -8,6 +8,7 @@ use lensflow::reject::OnBadRow;
 use lensflow::spec::Spec;
 use lensflow::state::State;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -20,7 +21,8 @@ The input has a row per customer and period, with the columns customer_id, perio
 total_orders, total_spend and, optionally, last_transaction_ts. A state that lensflow update made stands for everything
 it has taken in. Data goes to stdout, everything else to stderr.
 Exit codes: 0 done, 1 bad data or a failed read or write, 2 wrong usage. Interrupted by Ctrl-C, SIGTERM or SIGHUP, it
-writes no output file, removes what it has spilled, and dies of the signal: 128 and its number to a shell.";
+writes no output file, removes what it has spilled, and dies of the signal: 128 and its number to a shell. With
+--checkpoint it first writes what it has read, which takes up to ten seconds; a second signal ends it at once.";
 
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES, after_help = "More with --help.")]
@@ -63,6 +65,14 @@ pub(crate) struct Audit {
     /// Write what was left out, with reasons; needs --on-bad-row reject
     #[arg(long, value_name = "PATH")]
     pub(crate) rejects: Option<PathBuf>,
+
+    /// Keep a checkpoint in a folder: interrupted and started again with the same arguments, the run goes on from there
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) checkpoint: Option<PathBuf>,
+
+    /// The time between two checkpoints, such as 2m or 90s
+    #[arg(long, value_name = "TIME", default_value = "2m", value_parser = humantime::parse_duration, requires = "checkpoint")]
+    pub(crate) checkpoint_every: Duration,
 
     #[command(flatten)]
     pub(crate) reading: Reading,
