@@ -20,6 +20,8 @@
 //! | [`lens`] | questions as mergeable partials | partials |
 //! | [`reduce`](pipeline) | merging, scoring, finishing | answers |
 //! | [`audit`], [`report`] | answers and rows, and how they are shown | files |
+//! | [`state`] | what was learnt so far, on the disk | the next run |
+//! | [`follow`] | a state that takes in whatever comes | refreshed answers |
 //! | [`pipeline`] | threads and the order of things | [`audit::Audit`] |
 //!
 //! Begin with [`Pipeline::builder`], or with [`calculate_rfm`] for slices in memory. A [`Cancel`] ends a run from outside.
@@ -32,6 +34,7 @@ pub mod calendar;
 pub mod cancel;
 pub mod error;
 pub mod finalize;
+pub mod follow;
 pub mod lens;
 pub mod merge;
 pub mod money;

@@ -220,7 +220,7 @@ impl<L: Lens> Builder<L> {
         }
         let router = Router::new(&self.spec, plan.rows_per_buffer, stats.clone(), ledger.clone());
         let pushed = Arc::new(Origin { name: "pushed".to_owned() });
-        stats.share(plan.budget.clone(), store.clone());
+        stats.share(plan.budget.clone(), store.clone(), lanes.depths());
         let resources =
             Resources { store: Arc::new(Tiered::new(plan.budget.clone(), store)), plan, rejects, cancel: self.cancel, saved: Vec::new() };
         let unfinished = Unfinished(Some(resources.store.clone()));

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
 use crate::error::Stage;
+use crate::route::lane::Depths;
 use crate::spill::{Budget, RunStore, peak_rss};
 
 /// Counters of a run, shared by its threads. Reading them costs nothing to the run.
@@ -21,6 +22,7 @@ pub struct Stats {
     stage: AtomicU8,
     rejected: Mutex<BTreeMap<Reason, u64>>,
     memory: OnceLock<(Budget, Arc<dyn RunStore>)>,
+    lanes: OnceLock<Depths>,
 }
 
 /// The counters at one moment.
@@ -44,6 +46,8 @@ pub struct Snapshot {
     pub bytes_spilled: u64,
     /// Runs spilled: sorted states of one partition, sorted rows, or sorted rejects.
     pub runs: u64,
+    /// Buffers of rows that wait for each worker, of at most 256.
+    pub queue_depths: Vec<usize>,
     /// The most bytes that states took up at once, by the run's own account.
     pub peak_reserved: u64,
     /// The most bytes of memory that the process ever took up; 0 where the system does not tell.
@@ -66,6 +70,7 @@ impl Stats {
             partitions_finished: load(&self.partitions_finished),
             bytes_spilled: self.memory.get().map_or(0, |(_, store)| load(&store.counters().written)),
             runs: self.memory.get().map_or(0, |(_, store)| load(&store.counters().runs)),
+            queue_depths: self.lanes.get().map_or_else(Vec::new, Depths::now),
             peak_reserved: self.memory.get().map_or(0, |(budget, _)| budget.peak()),
             peak_rss: peak_rss().unwrap_or(0),
         }
@@ -82,10 +87,10 @@ impl Stats {
         self.partitions_finished.store(0, Ordering::Relaxed);
     }
 
-    /// Watches a run's memory, too.
-    pub(crate) fn share(&self, budget: Budget, store: Arc<dyn RunStore>) {
-        // A run has one budget and one store.
-        let _ = self.memory.set((budget, store));
+    /// Watches a run's memory and lanes, too.
+    pub(crate) fn share(&self, budget: Budget, store: Arc<dyn RunStore>, lanes: Depths) {
+        // A run has one budget, one store and one set of lanes.
+        let _ = (self.memory.set((budget, store)), self.lanes.set(lanes));
     }
 
     pub(crate) fn count_rows(&self, read: u64, accepted: u64) {

@@ -106,7 +106,21 @@ pub(crate) fn lanes(n: usize, plan: &Plan) -> (Lanes, Vec<Receiver<Delivery>>) {
     (Lanes { senders, used, spare, rows_per_buffer: plan.rows_per_buffer, spare_buffers: plan.spare_buffers }, receivers)
 }
 
+/// How many buffers wait in each lane, for whoever watches.
+#[derive(Debug)]
+pub(crate) struct Depths(Vec<Sender<Delivery>>);
+
+impl Depths {
+    pub(crate) fn now(&self) -> Vec<usize> {
+        self.0.iter().map(Sender::len).collect()
+    }
+}
+
 impl Lanes {
+    pub(crate) fn depths(&self) -> Depths {
+        Depths(self.senders.clone())
+    }
+
     /// The worker that owns a partition.
     #[inline]
     pub(crate) fn owner(partition: usize, workers: usize) -> usize {

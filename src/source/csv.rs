@@ -29,11 +29,7 @@ struct Layout {
 impl CsvSource {
     pub(super) fn open(reader: Box<dyn Read + Send>, origin: Arc<Origin>, map: &ColumnMap, batch_rows: usize) -> Result<Self> {
         let mut lines = Lines::new(reader, origin.clone());
-        let delimiter = {
-            let header = lines.peek_line()?;
-            let delimiters = [b',', b'\t', b';', b'|'];
-            delimiters.into_iter().find(|d| header.contains(d)).unwrap_or(b',')
-        };
+        let delimiter = delimiter(lines.peek_line()?);
         lines.quoted_fields(delimiter);
         let empty = || Error::data("the file is empty: a CSV begins with a header").input(&origin.name).stage(Stage::Source);
         let header = lines.first_record()?.ok_or_else(empty)?;
@@ -56,6 +52,12 @@ impl CsvSource {
         let layout = Layout { at: find(&names, map, &origin)?, fields: names.len(), delimiter, origin, batch_rows };
         Ok(CsvSource { lines, layout: Arc::new(layout) })
     }
+}
+
+/// What a header has between its names.
+pub(super) fn delimiter(header: &[u8]) -> u8 {
+    let delimiters = [b',', b'\t', b';', b'|'];
+    delimiters.into_iter().find(|d| header.contains(d)).unwrap_or(b',')
 }
 
 /// Records end at `\n` and nowhere else, as for [`Lines`]; the `\r` before it is left to [`trimmed`].

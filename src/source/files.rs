@@ -359,6 +359,23 @@ impl Files {
     }
 }
 
+/// A reader of what an input that can be read only once holds, uncompressed, and its format.
+pub(super) fn open_once(
+    mut reader: Box<dyn Read + Send>,
+    format: Option<Format>,
+) -> std::io::Result<(Box<dyn Read + Send>, Option<Format>)> {
+    let mut head = read_head(&mut reader)?;
+    let mut whole: Box<dyn Read + Send> = Box::new(Cursor::new(head.clone()).chain(reader));
+    if let Some(compression) = compression(&head) {
+        let mut plain = compression.reader(whole)?;
+        head = read_head(&mut plain)?;
+        whole = Box::new(Cursor::new(head.clone()).chain(plain));
+    }
+    // An Arrow file has as little before its end as Parquet has.
+    let found = if is_arrow_file(&head) { Some(Format::Parquet) } else { Format::of_first_bytes(&head) };
+    Ok((whole, found.filter(|found| *found == Format::Parquet).or(format).or(found).filter(|_| !head.is_empty())))
+}
+
 fn collect(folder: &Path, any: bool, inputs: &mut Vec<String>) -> Result<()> {
     let fail = |e| Error::io("cannot list the folder", e).input(folder.to_string_lossy()).stage(Stage::Source);
     for entry in std::fs::read_dir(folder).map_err(fail)? {

@@ -13,8 +13,8 @@ use std::fs::File;
 use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::sync::Arc;
 
-/// Bytes of a stream that are read at a time.
-const BLOCK: u64 = 1 << 20;
+/// Bytes of a stream that are read at a time, at most.
+const BLOCK: usize = 1 << 20;
 
 const DAMAGED: &str = "it is not Arrow IPC, or it is damaged";
 
@@ -41,17 +41,35 @@ impl IpcSource {
     }
 
     pub(super) fn open_stream(reader: Box<dyn Read + Send>, origin: Arc<Origin>, map: &ColumnMap) -> Result<Self> {
-        let mut reader = Stream { reader, decoder: StreamDecoder::new(), block: Buffer::from_vec(Vec::<u8>::new()) };
-        // The schema is known once the first batch is, or the end.
-        let first = guarded(&origin, DAMAGED, || reader.next().transpose())?;
-        let schema = reader.decoder.schema().ok_or_else(|| Error::data(DAMAGED).input(&origin.name).stage(Stage::Source))?;
-        Self::new(origin, &schema, map, Box::new(first.map(Ok).into_iter().chain(reader)))
+        let (schema, batches) = begun(reader, &origin)?;
+        Self::new(origin, &schema, map, Box::new(batches))
     }
 
     fn new(origin: Arc<Origin>, schema: &SchemaRef, map: &ColumnMap, reader: Reader) -> Result<Self> {
         let columns = Columns::resolve(schema, map, &origin)?;
         Ok(IpcSource { origin, reader, columns, next_row: 1 })
     }
+}
+
+/// The batches of a stream, and their schema, which is known once the first batch is, or the end.
+fn begun(
+    reader: Box<dyn Read + Send>,
+    origin: &Origin,
+) -> Result<(SchemaRef, impl Iterator<Item = Result<RecordBatch, ArrowError>> + Send + use<>)> {
+    let mut reader = Stream { reader, decoder: StreamDecoder::new(), block: Buffer::from_vec(Vec::<u8>::new()) };
+    let first = guarded(origin, DAMAGED, || reader.next().transpose())?;
+    let schema = reader.decoder.schema().ok_or_else(|| Error::data(DAMAGED).input(&origin.name).stage(Stage::Source))?;
+    Ok((schema, first.map(Ok).into_iter().chain(reader)))
+}
+
+/// The same for whoever wants all columns, batch by batch, as they come.
+pub(super) fn stream(
+    reader: Box<dyn Read + Send>,
+    origin: &Arc<Origin>,
+) -> Result<(SchemaRef, impl Iterator<Item = Result<RecordBatch>> + Send + use<>)> {
+    let (schema, mut batches) = begun(reader, origin)?;
+    let origin = origin.clone();
+    Ok((schema, std::iter::from_fn(move || guarded(&origin, DAMAGED, || batches.next().transpose()).transpose())))
 }
 
 /// The reader takes as much memory as a footer asks for: refuse blocks that reach beyond the file before it does.
@@ -100,10 +118,16 @@ impl Iterator for Stream {
                 Ok(Some(batch)) => return Some(Ok(batch)),
                 Err(e) => return Some(Err(e)),
             }
-            let mut bytes = Vec::with_capacity(BLOCK as usize);
-            match (&mut self.reader).take(BLOCK).read_to_end(&mut bytes) {
+            // What a pipe has, and no more: its batches come as they are sent.
+            let mut bytes = vec![0; BLOCK];
+            match self.reader.read(&mut bytes) {
                 Ok(0) => return self.decoder.finish().err().map(Err),
-                Ok(_) => self.block = Buffer::from_vec(bytes),
+                Ok(n) => {
+                    bytes.truncate(n);
+                    bytes.shrink_to(n);
+                    self.block = Buffer::from_vec(bytes);
+                }
+                Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
                 Err(e) => return Some(Err(e.into())),
             }
         }

@@ -6,6 +6,7 @@
 
 pub mod columns;
 mod csv;
+pub(crate) mod endless;
 pub mod files;
 mod ipc;
 mod jsonl;

@@ -48,7 +48,7 @@ pub struct Input {
     pub name: String,
     /// Its length in bytes.
     pub bytes: u64,
-    /// XXH3 of its bytes, 128 bits in hexadecimal.
+    /// XXH3 of its bytes, 128 bits in hexadecimal. Of a stream that never ends, the last segment that was taken in.
     pub fingerprint: String,
     /// The generation that took it in.
     pub generation: u64,

@@ -55,6 +55,7 @@ pub(crate) use open_rows::OpenRows;
 pub(crate) use remap::Remap;
 pub(crate) use run_file::{RunFile, Section, Writer};
 pub(crate) use save::{Saved, save};
+pub(crate) use update::last_segment;
 pub use update::{Known, Update, Updated};
 
 use crate::calendar::{Granularity, Window, Windows};

@@ -9,10 +9,12 @@ use crate::cancel::Cancel;
 use crate::error::{Error, Result, Stage};
 use crate::merge::Merge;
 use crate::pipeline::Pipeline;
+use crate::reject::Reason;
 use crate::rfm::with_pool;
 use crate::source::files::{Files, Format, STDIN, fingerprint};
 use crate::spec::Spec;
 use crate::stats::Stats;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -27,6 +29,9 @@ pub struct Update {
     pub format: Option<Format>,
     /// Takes in again what was taken in before.
     pub allow_duplicate: bool,
+    /// The inputs are segments of one endless stream, whose names rise: of them all, the state remembers the last. Whoever cuts the stream
+    /// sees to it that none is given twice.
+    pub endless: bool,
     /// What ends the update from outside.
     pub cancel: Cancel,
     /// The disk.
@@ -54,6 +59,8 @@ pub struct Updated {
     pub known: Vec<Known>,
     /// Rows read from the inputs taken in.
     pub rows: u64,
+    /// Those of them that were left out, by reason.
+    pub rows_rejected: BTreeMap<Reason, u64>,
     /// Distinct customers in them.
     pub customers: u64,
     /// Run files that became fewer.
@@ -94,7 +101,15 @@ impl Update {
                 }
             }
         }
-        let unchanged = |manifest, known| Updated { manifest, taken: Vec::new(), known, rows: 0, customers: 0, compacted: 0 };
+        let unchanged = |manifest, known| Updated {
+            manifest,
+            taken: Vec::new(),
+            known,
+            rows: 0,
+            rows_rejected: BTreeMap::new(),
+            customers: 0,
+            compacted: 0,
+        };
         if paths.is_empty() {
             return Ok(unchanged(manifest, known));
         }
@@ -128,10 +143,14 @@ impl Update {
         let writer = Writer::create(&folder.path().join(&name), &self.io)?;
         let saved = pipeline.save(&writer)?;
         let (snapshot, customers) = (saved.rows, stats.snapshot().customers);
-        next.inputs.extend(taken.iter().cloned());
+        if self.endless {
+            remember_segments(&mut next.inputs, &taken);
+        } else {
+            next.inputs.extend(taken.iter().cloned());
+        }
         next.rows_read += snapshot.rows_read;
         next.rows_accepted += snapshot.rows_accepted;
-        Merge::merge(&mut next.rows_rejected, snapshot.rows_rejected);
+        Merge::merge(&mut next.rows_rejected, snapshot.rows_rejected.clone());
         next.windows = union(next.windows, saved.keys);
         if snapshot.rows_read > 0 {
             next.runs.push(RunEntry::new(name, writer.finish()?));
@@ -140,14 +159,15 @@ impl Update {
         folder.commit(&next)?;
         let threads = self.spec.worker_count();
         let (manifest, compacted) = with_pool(threads, || compact_while_due(&folder, next, &self.cancel))?;
-        Ok(Updated { manifest, taken, known, rows: snapshot.rows_read, customers, compacted })
+        let (rows, rows_rejected) = (snapshot.rows_read, snapshot.rows_rejected);
+        Ok(Updated { manifest, taken, known, rows, rows_rejected, customers, compacted })
     }
 
     /// What the input was called when it was taken in.
     fn find_known(&self, manifest: &Manifest, taken: &[Input], input: &Input) -> Option<String> {
         let same = |other: &&Input| (other.bytes, &other.fingerprint) == (input.bytes, &input.fingerprint);
         let found = manifest.inputs.iter().chain(taken).find(same);
-        found.filter(|_| !self.allow_duplicate).map(|before| before.name.clone())
+        found.filter(|_| !self.allow_duplicate && !self.endless).map(|before| before.name.clone())
     }
 
     /// The manifest of a state that was made as this update wants it.
@@ -177,5 +197,28 @@ impl Update {
             }
             None => Ok(()),
         }
+    }
+}
+
+/// How the stream is called in a state.
+const STREAM: &str = "stdin";
+/// Before the name of a stream's last segment, where another input has its fingerprint.
+const SEGMENT: &str = "segment ";
+
+/// The last segment of a stream that a state has taken in: the name of its file, without extensions.
+pub(crate) fn last_segment(manifest: &Manifest) -> Option<String> {
+    manifest.inputs.iter().filter_map(|input| input.fingerprint.strip_prefix(SEGMENT)).max().map(str::to_owned)
+}
+
+/// Makes segments part of what is said of their stream.
+fn remember_segments(inputs: &mut Vec<Input>, taken: &[Input]) {
+    let stem = |name: &str| Path::new(name).file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let Some(last) = taken.iter().map(|input| stem(&input.name)).max() else { return };
+    let (bytes, generation) = (taken.iter().map(|input| input.bytes).sum::<u64>(), taken[0].generation);
+    let streams = inputs.iter_mut().filter(|input| input.fingerprint.starts_with(SEGMENT));
+    let fingerprint = format!("{SEGMENT}{last}");
+    match streams.max_by(|a, b| a.fingerprint.cmp(&b.fingerprint)) {
+        Some(stream) => *stream = Input { name: STREAM.to_owned(), bytes: stream.bytes + bytes, fingerprint, generation },
+        None => inputs.push(Input { name: STREAM.to_owned(), bytes, fingerprint, generation }),
     }
 }

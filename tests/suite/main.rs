@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod cli;
+mod follow;
 mod functions;
 mod golden;
 mod laws;

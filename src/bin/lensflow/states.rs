@@ -25,7 +25,7 @@ pub(crate) fn update(args: &Update, talk: &Talk, job: &Job) -> Result<()> {
         format: args.reading.format()?,
         allow_duplicate: args.allow_duplicate,
         cancel: job.cancel.clone(),
-        io: Io::default(),
+        ..state::Update::default()
     };
     let mut bar = None;
     let updated = update.run(&args.state, &inputs, |stats| {

@@ -1,0 +1,173 @@
+//! An inbox: a folder where others put files. A file is complete when it was the same at two looks: of the same length, and changed at the
+//! same time. Who cannot write a file in one go writes it under another name (hidden, or without a format's extension) and renames it.
+
+use super::quarantine::move_into;
+use super::{Waiting, has_format};
+use crate::error::{Error, Result, Stage};
+use crate::source::files::Format;
+use crate::state::{Io, State, is_state};
+use std::collections::HashMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant, SystemTime};
+
+/// What becomes of a file that was taken in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Finished {
+    /// It stays where it is.
+    Keep,
+    /// It is moved into this folder.
+    Move(PathBuf),
+    /// It is removed.
+    Delete,
+}
+
+/// What a file was like at the last look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Looks {
+    bytes: u64,
+    changed: Option<SystemTime>,
+}
+
+/// How far a file has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Progress {
+    /// It may still be written to.
+    Arriving,
+    /// It can be taken in.
+    Complete,
+    /// It was.
+    Done,
+    /// It was, and has changed since. It may still be written to.
+    Changing,
+    /// The same, and it is complete again.
+    Changed,
+}
+
+pub(super) struct Inbox {
+    folder: PathBuf,
+    glob: Option<glob::Pattern>,
+    format: Option<Format>,
+    poll: Duration,
+    looked: Option<Instant>,
+    finished: Finished,
+    /// Files that are there now.
+    files: HashMap<PathBuf, (Looks, Progress)>,
+}
+
+impl Inbox {
+    /// Looks at a folder. Files that stay in it after they were taken in are known from the state by their names and lengths.
+    pub(super) fn new(
+        folder: &Path,
+        glob: Option<&str>,
+        poll: Duration,
+        finished: Finished,
+        format: Option<Format>,
+        state: &Path,
+        io: &Io,
+    ) -> Result<Self> {
+        if !folder.is_dir() {
+            let error = Error::usage("there is no such folder to follow").input(folder.to_string_lossy());
+            return Err(error.help("make it, or name another one"));
+        }
+        let pattern = |glob: &str| glob::Pattern::new(glob).map_err(|e| Error::usage(format!("{glob:?} is not a glob")).cause(e));
+        let glob = glob.map(pattern).transpose()?;
+        let mut inbox = Inbox { folder: folder.to_owned(), glob, format, poll, looked: None, finished, files: HashMap::new() };
+        if inbox.finished == Finished::Keep && is_state(state) {
+            inbox.recognize(&State::open_with(state, io)?);
+        }
+        Ok(inbox)
+    }
+
+    /// Spares files that the state has the trouble of being read again to be found out, and finds those that have changed since.
+    fn recognize(&mut self, state: &State) {
+        let known: HashMap<&str, u64> = state.manifest().inputs.iter().map(|input| (input.name.as_str(), input.bytes)).collect();
+        for (path, looks) in self.listing().unwrap_or_default() {
+            if let Some(&bytes) = known.get(&*path.to_string_lossy()) {
+                self.files.insert(path, (looks, if bytes == looks.bytes { Progress::Done } else { Progress::Changing }));
+            }
+        }
+    }
+
+    fn listing(&self) -> Result<Vec<(PathBuf, Looks)>> {
+        let fail = |e| Error::io("cannot list the folder", e).input(self.folder.to_string_lossy()).stage(Stage::Source);
+        let mut files = Vec::new();
+        for entry in fs::read_dir(&self.folder).map_err(fail)? {
+            let entry = entry.map_err(fail)?;
+            let (name, path) = (entry.file_name(), entry.path());
+            let name = name.to_string_lossy();
+            let wanted = match &self.glob {
+                Some(glob) => glob.matches(&name),
+                None => has_format(&path, self.format),
+            };
+            if name.starts_with(['.', '_']) || !wanted {
+                continue;
+            }
+            // One that is gone again, or of which nothing can be told, is not there yet. Links are somebody else's files.
+            let Ok(about) = entry.metadata() else { continue };
+            if about.is_file() {
+                files.push((path, Looks { bytes: about.len(), changed: about.modified().ok() }));
+            }
+        }
+        Ok(files)
+    }
+}
+
+impl Waiting for Inbox {
+    fn look(&mut self, _: bool) -> Result<Vec<PathBuf>> {
+        if self.looked.is_none_or(|last| last.elapsed() >= self.poll) {
+            let now = self.listing()?;
+            let mut before = std::mem::take(&mut self.files);
+            for (path, looks) in now {
+                let progress = match before.remove(&path) {
+                    Some((same, Progress::Arriving)) if same == looks => Progress::Complete,
+                    Some((same, Progress::Changing)) if same == looks => Progress::Changed,
+                    Some((same, progress)) if same == looks => progress,
+                    Some((_, Progress::Done | Progress::Changing | Progress::Changed)) => Progress::Changing,
+                    _ => Progress::Arriving,
+                };
+                self.files.insert(path, (looks, progress));
+            }
+            self.looked = Some(Instant::now());
+        }
+        let complete = self.files.iter().filter(|(_, (_, progress))| matches!(progress, Progress::Complete | Progress::Changed));
+        let mut files: Vec<PathBuf> = complete.map(|(path, _)| path.clone()).collect();
+        files.sort_unstable();
+        Ok(files)
+    }
+
+    fn has_ended(&self) -> bool {
+        false
+    }
+
+    fn done(&mut self, file: &Path) -> Result<()> {
+        let gone = match &self.finished {
+            Finished::Keep => {
+                self.files.entry(file.to_owned()).and_modify(|(_, progress)| *progress = Progress::Done);
+                return Ok(());
+            }
+            Finished::Move(folder) => move_into(file, folder),
+            Finished::Delete => fs::remove_file(file).map_err(|e| Error::io("cannot be removed", e).input(file.to_string_lossy())),
+        };
+        // Whether or not: it is in the state, which knows it when it is tried again.
+        if gone.is_ok() {
+            self.files.remove(file);
+        }
+        gone
+    }
+
+    fn is_complete(&mut self, file: &Path) -> bool {
+        let now = fs::metadata(file).ok().map(|about| Looks { bytes: about.len(), changed: about.modified().ok() });
+        self.files.get(file).is_some_and(|(looks, _)| Some(*looks) == now)
+    }
+
+    fn gone(&mut self, file: &Path) {
+        self.files.remove(file);
+    }
+
+    fn objection(&self, file: &Path) -> Option<Error> {
+        self.files.get(file).filter(|(_, progress)| *progress == Progress::Changed)?;
+        let what = "it was taken in before, and has changed since: rows that are still in it would count twice";
+        Some(Error::data(what).input(file.to_string_lossy()).help("put new rows into a file with a name of its own"))
+    }
+}

@@ -1,0 +1,317 @@
+//! Following: a state that takes in whatever comes, for as long as the process lives, and the answers that are made anew after it.
+//!
+//! ```text
+//!  inbox/ ──files that are complete──┐                        ┌─▶ report and rows, anew
+//!                                    ├──▶ update ──▶ state ───┤
+//!  stdin ──▶ spool/ ──segments───────┘      │                 └─▶ finished files: kept, moved, deleted
+//!                                           └──bad files──▶ quarantine/, each with its reason
+//! ```
+//!
+//! | file | owns |
+//! |---|---|
+//! | here | [`Follow`], the loop: when to commit, when to refresh, what to do about a file that is bad |
+//! | `inbox` | which files of a folder are complete, and where they go |
+//! | `spool` | an endless stream → segments, which are files like any other |
+//! | `quarantine` | files that are put aside, with their reasons |
+//!
+//! What flows is files: a stream is cut into segments on the disk first, so that it can be quarantined, tried again, and gone on with after
+//! a crash like files of an inbox. One commit is one [`Update`] of all files that wait. If one is bad, it is put aside and the others are
+//! tried again; what is nobody's fault (a full disk, somebody else writing to the state) is tried again later.
+//!
+//! Invariants: a file is in the state, in the quarantine, or still where it was; never in two of these, and never counted twice: whatever a
+//! killed process had committed is known by fingerprint, or by its number in the stream. Memory does not grow with the number of commits,
+//! but for what the state's manifest says of every input.
+
+mod inbox;
+mod quarantine;
+mod spool;
+
+pub use inbox::Finished;
+
+use crate::cancel::Stop;
+use crate::error::{Error, Kind, Result};
+use crate::source::files::Format;
+use crate::state::{Update, Updated};
+use crate::stats::Stats;
+use inbox::Inbox;
+use spool::Spool;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// How often the loop looks around. Nothing is done more often than that.
+const TICK: Duration = Duration::from_millis(50);
+
+/// Bytes that a row of an input takes up at the least, more or less: what is known of rows before they are read.
+const BYTES_PER_ROW: u64 = 32;
+
+/// What is followed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Feed {
+    /// Files that appear in a folder.
+    Inbox {
+        /// The folder, without those below it.
+        folder: PathBuf,
+        /// Names that are meant, as a glob; none is every name with the extension of a format.
+        glob: Option<String>,
+        /// How often the folder is looked at. A file is complete when it was the same at two looks.
+        poll: Duration,
+        /// What becomes of a file that was taken in.
+        finished: Finished,
+    },
+    /// Standard input, which need never end: CSV, JSONL or an Arrow stream.
+    Stdin {
+        /// The folder where what was read lies until it is committed.
+        spool: PathBuf,
+    },
+}
+
+/// How a state follows a feed.
+#[derive(Debug, Clone)]
+pub struct Follow {
+    /// What is followed.
+    pub feed: Feed,
+    /// The state's folder.
+    pub state: PathBuf,
+    /// How files are taken in. Its [`Cancel`](crate::Cancel) ends everything at once.
+    pub update: Update,
+    /// The longest that what is complete waits to be committed.
+    pub commit: Duration,
+    /// About how many rows wait at most, before they are committed earlier.
+    pub commit_rows: u64,
+    /// The shortest time between two refreshes; zero refreshes after every commit.
+    pub refresh: Duration,
+    /// The folder for bad files.
+    pub quarantine: PathBuf,
+    /// What ends following in order: what was read of a stream is committed, the answers are refreshed.
+    pub stop: Stop,
+}
+
+/// What happened.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Event<'a> {
+    /// An update begins, with these counters.
+    Began(Arc<Stats>),
+    /// Files were taken in, or were known already.
+    Committed {
+        /// What the update did.
+        updated: &'a Updated,
+        /// How long it took.
+        time: Duration,
+    },
+    /// A file was put aside.
+    Quarantined {
+        /// Where it is now.
+        file: &'a Path,
+        /// What is wrong with it.
+        reason: &'a Error,
+    },
+    /// The answers are those of the state as it is.
+    Refreshed {
+        /// How long it took.
+        time: Duration,
+    },
+    /// Something failed that will be tried again.
+    Failed(&'a Error),
+    /// So many files are complete and wait. Said at every look.
+    Waiting(usize),
+}
+
+/// Who follows: makes the answers, and is told what happens.
+pub trait Follower {
+    /// Makes the answers of the state anew.
+    ///
+    /// # Errors
+    /// When they cannot be made or written; it is then asked again later.
+    fn refresh(&mut self) -> Result<()>;
+
+    /// Something happened.
+    fn notice(&mut self, event: Event<'_>);
+}
+
+/// Where files come from.
+trait Waiting {
+    /// Files that are complete and were not yet told to be done or bad. `last` asks for all that there will be.
+    fn look(&mut self, last: bool) -> Result<Vec<PathBuf>>;
+
+    /// Whether no more will come.
+    fn has_ended(&self) -> bool;
+
+    /// A file is in the state.
+    fn done(&mut self, file: &Path) -> Result<()>;
+
+    /// Whether a file is what it was when it was complete; if not, it is waited for again.
+    fn is_complete(&mut self, file: &Path) -> bool;
+
+    /// A file was put aside, or is gone.
+    fn gone(&mut self, file: &Path);
+
+    /// Why a file is not to be taken in although it is complete.
+    fn objection(&self, _: &Path) -> Option<Error> {
+        None
+    }
+
+    /// Why no more will come, if that should not be so.
+    fn fault(&mut self) -> Option<Error> {
+        None
+    }
+}
+
+impl Follow {
+    /// Follows until it is stopped, cancelled, or the stream ends.
+    ///
+    /// # Errors
+    /// What cannot become right by itself: options that contradict the state, a stream that cannot be read on, being cancelled.
+    pub fn run(&self, follower: &mut dyn Follower) -> Result<()> {
+        match &self.feed {
+            Feed::Inbox { folder, glob, poll, finished } => {
+                let format = self.update.format;
+                let inbox = Inbox::new(folder, glob.as_deref(), *poll, finished.clone(), format, &self.state, &self.update.io)?;
+                self.follow(inbox, follower)
+            }
+            Feed::Stdin { spool } => {
+                let limits = spool::Limits { time: self.commit, rows: self.commit_rows };
+                let update = Update { endless: true, ..self.update.clone() };
+                let follow = Follow { update, ..self.clone() };
+                follow.follow(Spool::open(spool, limits, self, Box::new(std::io::stdin()))?, follower)
+            }
+        }
+    }
+
+    fn follow(&self, mut feed: impl Waiting, follower: &mut dyn Follower) -> Result<()> {
+        let is_stream = matches!(self.feed, Feed::Stdin { .. });
+        // The answers may be those of a generation before the one that a killed process has committed.
+        let mut stale = crate::state::is_state(&self.state);
+        let (mut committed, mut refreshed): (Option<Instant>, Option<Instant>) = (None, None);
+        loop {
+            let stopped = self.stop.is_stopped();
+            // A file that is complete is as good tomorrow; what was read of a stream is nowhere else.
+            let over = feed.has_ended() || stopped;
+            let files = match feed.look(over) {
+                Ok(files) => files,
+                Err(error) => self.later(error, follower)?,
+            };
+            follower.notice(Event::Waiting(files.len()));
+            let is_due = committed.is_none_or(|last| last.elapsed() >= self.commit) || rows_of(&files) >= self.commit_rows;
+            let commits = !files.is_empty() && (is_stream || is_due && !stopped);
+            if commits {
+                match self.commit(&mut feed, files, follower) {
+                    Ok(changed) => stale |= changed,
+                    Err(error) => self.later(error, follower)?,
+                }
+                committed = Some(Instant::now());
+            }
+            if stale && (over || refreshed.is_none_or(|last| last.elapsed() >= self.refresh)) {
+                let began = Instant::now();
+                match follower.refresh() {
+                    Ok(()) => {
+                        stale = false;
+                        follower.notice(Event::Refreshed { time: began.elapsed() });
+                    }
+                    Err(error) if over => return Err(error),
+                    Err(error) => self.later(error, follower)?,
+                }
+                refreshed = Some(Instant::now());
+            }
+            if over {
+                return feed.fault().map_or(Ok(()), Err);
+            }
+            // Whoever has just committed has let others wait already.
+            if !commits {
+                self.stop.wait(TICK);
+            }
+        }
+    }
+
+    /// What failed is tried again later, unless it cannot become right by itself.
+    fn later<T: Default>(&self, error: Error, follower: &mut dyn Follower) -> Result<T> {
+        if self.update.cancel.is_cancelled() || matches!(error.kind(), Kind::Usage | Kind::Internal) {
+            return Err(error);
+        }
+        follower.notice(Event::Failed(&error));
+        // Not as fast as it can fail.
+        self.stop.wait(Duration::from_secs(1));
+        Ok(T::default())
+    }
+
+    /// Takes in files, but for those that are bad. Says whether the state has changed.
+    fn commit(&self, feed: &mut impl Waiting, mut files: Vec<PathBuf>, follower: &mut dyn Follower) -> Result<bool> {
+        let mut changed = false;
+        for file in files.clone() {
+            if let Some(reason) = feed.objection(&file) {
+                files.retain(|other| *other != file);
+                self.put_aside(feed, &file, &reason, follower)?;
+            }
+        }
+        let mut groups = self.groups(files);
+        while let Some(mut files) = groups.pop() {
+            let began = Instant::now();
+            let names: Vec<_> = files.iter().map(|file| file.to_string_lossy()).collect();
+            let done = self.update.run(&self.state, &names, |stats| follower.notice(Event::Began(stats)));
+            let error = match done {
+                Ok(updated) => {
+                    changed |= !updated.taken.is_empty();
+                    follower.notice(Event::Committed { updated: &updated, time: began.elapsed() });
+                    files.iter().try_for_each(|file| feed.done(file))?;
+                    continue;
+                }
+                Err(error) => error,
+            };
+            let at = error.at_input().and_then(|input| names.iter().position(|name| name == input));
+            match at.map(|at| files.remove(at)) {
+                Some(file) if !file.exists() || !feed.is_complete(&file) => feed.gone(&file),
+                Some(file) if matches!(error.kind(), Kind::Data | Kind::Io) => {
+                    self.put_aside(feed, &file, &error, follower)?;
+                }
+                // Somebody's data are bad, and nobody says whose: each has to show it alone.
+                None if error.kind() == Kind::Data && files.len() > 1 => {
+                    groups.extend(files.into_iter().map(|file| vec![file]));
+                    continue;
+                }
+                _ => return Err(error),
+            }
+            if !files.is_empty() {
+                groups.push(files);
+            }
+        }
+        Ok(changed)
+    }
+
+    fn put_aside(&self, feed: &mut impl Waiting, file: &Path, reason: &Error, follower: &mut dyn Follower) -> Result<()> {
+        let place = quarantine::put(file, &self.quarantine, reason)?;
+        feed.gone(file);
+        follower.notice(Event::Quarantined { file: &place, reason });
+        Ok(())
+    }
+
+    /// Files that are committed together, the last first.
+    fn groups(&self, files: Vec<PathBuf>) -> Vec<Vec<PathBuf>> {
+        let mut groups: Vec<Vec<PathBuf>> = Vec::new();
+        let mut rows = u64::MAX;
+        for file in files {
+            let more = rows_of(std::slice::from_ref(&file));
+            rows = rows.saturating_add(more);
+            match groups.last_mut().filter(|_| rows <= self.commit_rows) {
+                Some(group) => group.push(file),
+                None => {
+                    groups.push(vec![file]);
+                    rows = more;
+                }
+            }
+        }
+        groups.reverse();
+        groups
+    }
+}
+
+/// About how many rows files hold.
+fn rows_of(files: &[PathBuf]) -> u64 {
+    let bytes = |file: &PathBuf| std::fs::metadata(file).map_or(0, |about| about.len());
+    files.iter().map(bytes).sum::<u64>() / BYTES_PER_ROW
+}
+
+/// The format of a file that has a name for one.
+fn has_format(path: &Path, format: Option<Format>) -> bool {
+    format.is_some() || Format::of_path(path).is_some()
+}

@@ -1,0 +1,95 @@
+//! An endless stream cut into pieces of whole rows as they come, undecoded, so that each part of it can be a file of its own:
+//! [`follow`](crate::follow) spools them. CSV, JSONL and Arrow streams can be cut; other formats begin at their end.
+
+use super::columns::Columns;
+use super::csv::CsvSource;
+use super::files::{Format, open_once};
+use super::ipc;
+use super::lines::Lines;
+use super::{ColumnMap, Origin};
+use crate::error::{Error, Result, Stage};
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use std::io::{Cursor, Read};
+use std::sync::Arc;
+
+/// Some rows.
+pub(crate) enum Piece {
+    /// Records of a text, whole.
+    Text { bytes: Vec<u8>, rows: u64 },
+    /// Of an Arrow stream.
+    Batch(RecordBatch),
+}
+
+impl Piece {
+    pub(crate) fn rows(&self) -> u64 {
+        match self {
+            Piece::Text { rows, .. } => *rows,
+            Piece::Batch(batch) => batch.num_rows() as u64,
+        }
+    }
+}
+
+/// What every part of a stream begins with.
+#[derive(Clone)]
+pub(crate) enum Head {
+    /// The header of a CSV, or nothing.
+    Text(Vec<u8>),
+    /// The schema of an Arrow stream.
+    Arrow(SchemaRef),
+}
+
+/// A stream that is being cut.
+pub(crate) struct Endless {
+    pub(crate) head: Head,
+    /// For the names of files that parts of it become.
+    pub(crate) extension: &'static str,
+    pieces: Pieces,
+}
+
+enum Pieces {
+    Text(Box<Lines>),
+    Arrow(Box<dyn Iterator<Item = Result<RecordBatch>> + Send>),
+}
+
+impl Endless {
+    /// Begins to read, up to the header or the schema, which must have the columns.
+    pub(crate) fn open(reader: Box<dyn Read + Send>, name: &str, format: Option<Format>, map: &ColumnMap) -> Result<Self> {
+        let origin = Arc::new(Origin { name: name.to_owned() });
+        let fail = |e| Error::io("cannot read", e).input(name).stage(Stage::Source);
+        let (reader, found) = open_once(reader, format).map_err(fail)?;
+        let lines = |reader| Box::new(Lines::new(reader, origin.clone()));
+        match found {
+            Some(Format::Csv) => {
+                let mut lines = lines(reader);
+                let delimiter = super::csv::delimiter(lines.peek_line()?);
+                lines.quoted_fields(delimiter);
+                let mut header = lines.first_record()?.map(|header| header.bytes).unwrap_or_default();
+                CsvSource::open(Box::new(Cursor::new(header.clone())), origin, map, 1)?;
+                if header.last() != Some(&b'\n') {
+                    header.push(b'\n');
+                }
+                Ok(Endless { head: Head::Text(header), extension: "csv", pieces: Pieces::Text(lines) })
+            }
+            Some(Format::Jsonl) => Ok(Endless { head: Head::Text(Vec::new()), extension: "jsonl", pieces: Pieces::Text(lines(reader)) }),
+            Some(Format::Arrow) => {
+                let (schema, batches) = ipc::stream(reader, &origin)?;
+                Columns::resolve(&schema, map, &origin)?;
+                Ok(Endless { head: Head::Arrow(schema), extension: "arrows", pieces: Pieces::Arrow(Box::new(batches)) })
+            }
+            Some(Format::Parquet) => {
+                let error = Error::usage("Parquet cannot be followed: it has no rows before its end").input(name);
+                Err(error.help("send CSV, JSONL or an Arrow stream, or put files into a folder that is followed"))
+            }
+            None => Err(Error::data("the stream has ended before it began").input(name).stage(Stage::Source)),
+        }
+    }
+
+    /// Waits for more rows; none at the end.
+    pub(crate) fn next_piece(&mut self) -> Result<Option<Piece>> {
+        match &mut self.pieces {
+            Pieces::Text(lines) => Ok(lines.next_chunk()?.map(|chunk| Piece::Text { bytes: chunk.bytes, rows: chunk.records })),
+            Pieces::Arrow(batches) => Ok(batches.next().transpose()?.map(Piece::Batch)),
+        }
+    }
+}

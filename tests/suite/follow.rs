@@ -1,0 +1,214 @@
+//! Following a folder: every file that is complete is in the state once, or in the quarantine, whatever becomes of it and whenever the
+//! process ends.
+
+use crate::support::listing;
+use lensflow::calendar::{Granularity, Windows};
+use lensflow::follow::{Event, Feed, Finished, Follow, Follower};
+use lensflow::spill::Faults;
+use lensflow::state::{Io, State, Update};
+use lensflow::{Error, Pipeline, Result, Stop};
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+const HEADER: &str = "customer_id,period_start,period_end,total_orders,total_spend\n";
+
+fn rows(ids: std::ops::Range<usize>) -> String {
+    HEADER.to_owned() + &ids.map(|i| format!("c{i},2023-01-01,2023-02-01,1,10.01\n")).collect::<String>()
+}
+
+/// What a state has: rows and revenue in cents, of which every row has 1,001.
+fn total(state: &Path) -> (u64, i128) {
+    let mut pipeline = Pipeline::builder().windows(Windows::Every(Granularity::Year)).workers(1).build().unwrap();
+    pipeline.run_state(&State::open(state).unwrap()).unwrap();
+    let report = pipeline.finish().unwrap().report;
+    (report.input.rows_accepted, report.windows.iter().map(|window| window.lens1.total_revenue.hundredths()).sum())
+}
+
+/// Notes what happens, and stops after some commits.
+#[derive(Default)]
+struct Notes {
+    committed: usize,
+    refreshed: usize,
+    failed: Vec<String>,
+    quarantined: BTreeMap<PathBuf, String>,
+    stop: Stop,
+    /// Stops when this many files are committed or put aside, counting from here.
+    until: usize,
+    /// Does something after each look.
+    look: Option<Box<dyn FnMut(usize)>>,
+    looks: usize,
+}
+
+impl Follower for Notes {
+    fn refresh(&mut self) -> Result<()> {
+        self.refreshed += 1;
+        Ok(())
+    }
+
+    fn notice(&mut self, event: Event<'_>) {
+        match event {
+            Event::Committed { updated, .. } => self.committed += updated.taken.len() + updated.known.len(),
+            Event::Quarantined { file, reason } => drop(self.quarantined.insert(file.to_owned(), reason.to_string())),
+            Event::Failed(error) => self.failed.push(error.to_string()),
+            Event::Waiting(_) => {
+                self.looks += 1;
+                if let Some(look) = &mut self.look {
+                    look(self.looks);
+                }
+            }
+            _ => {}
+        }
+        if self.committed + self.quarantined.len() >= self.until || self.looks > 400 {
+            self.stop.stop();
+        }
+    }
+}
+
+fn follow(folder: &Path, finished: Finished) -> Follow {
+    fs::create_dir_all(folder.join("inbox")).unwrap();
+    Follow {
+        feed: Feed::Inbox { folder: folder.join("inbox"), glob: None, poll: Duration::from_millis(1), finished },
+        state: folder.join("state"),
+        update: Update::default(),
+        commit: Duration::ZERO,
+        commit_rows: 1_000,
+        refresh: Duration::ZERO,
+        quarantine: folder.join("inbox/_quarantine"),
+        stop: Stop::default(),
+    }
+}
+
+fn run(follow: &Follow, until: usize, look: Option<Box<dyn FnMut(usize)>>) -> (Notes, Result<(), Error>) {
+    let stop = Stop::default();
+    let mut notes = Notes { until, stop: stop.clone(), look, ..Notes::default() };
+    let done = Follow { stop, ..follow.clone() }.run(&mut notes);
+    (notes, done)
+}
+
+#[test]
+fn files_are_kept_moved_or_deleted() {
+    for finished in ["keep", "move", "delete"] {
+        let folder = tempfile::tempdir().unwrap();
+        let done = folder.path().join("inbox/_done");
+        let follow = follow(
+            folder.path(),
+            match finished {
+                "keep" => Finished::Keep,
+                "move" => Finished::Move(done.clone()),
+                _ => Finished::Delete,
+            },
+        );
+        let inbox = folder.path().join("inbox");
+        fs::write(inbox.join("a.csv"), rows(0..10)).unwrap();
+        fs::write(inbox.join("bad.csv"), "no header of ours\n1\n").unwrap();
+        fs::write(inbox.join("b.csv"), rows(10..20) + "c,2023-01-01,2023-02-01,one,1\n").unwrap();
+        fs::write(inbox.join("c.csv"), rows(20..50)).unwrap();
+        for not_meant in [".hidden.csv", "_x.csv", "d.csv.part", "notes.txt"] {
+            fs::write(inbox.join(not_meant), rows(0..1)).unwrap();
+        }
+        let (notes, ended) = run(&follow, 4, None);
+        ended.unwrap();
+        assert_eq!((notes.committed, notes.failed.len()), (2, 0), "{:?}", notes.failed);
+        assert!(notes.refreshed > 0);
+        assert_eq!(total(&follow.state), (40, 40 * 1_001));
+        let aside = listing(&follow.quarantine);
+        assert_eq!(aside.into_iter().collect::<Vec<_>>(), ["b.csv", "b.csv.reason.txt", "bad.csv", "bad.csv.reason.txt"]);
+        let reason = fs::read_to_string(follow.quarantine.join("b.csv.reason.txt")).unwrap();
+        assert!(reason.contains("row 11") && reason.contains("one"), "{reason}");
+        let left: Vec<_> = listing(&inbox).into_iter().filter(|name| name.ends_with(".csv") && !name.starts_with(['.', '_'])).collect();
+        assert_eq!(left, if finished == "keep" { vec!["a.csv", "c.csv"] } else { vec![] });
+        assert_eq!(done.exists() && listing(&done).len() == 2, finished == "move");
+
+        // Again: nothing is counted twice, and what comes meanwhile is taken in.
+        let more = inbox.join("more.csv");
+        let look = move |looks| {
+            if looks == 3 {
+                fs::write(&more, rows(50..60)).unwrap()
+            }
+        };
+        let (notes, ended) = run(&follow, 1, Some(Box::new(look)));
+        ended.unwrap();
+        assert_eq!((notes.committed, notes.quarantined.len()), (1, 0), "{:?}", notes.failed);
+        assert_eq!(total(&follow.state), (50, 50 * 1_001));
+    }
+}
+
+/// A file is not taken in while it is written to, and one that was taken in is not taken in again when it has changed.
+#[test]
+fn files_that_change_are_not_taken_in_halfway() {
+    let folder = tempfile::tempdir().unwrap();
+    let follow = follow(folder.path(), Finished::Keep);
+    let file = folder.path().join("inbox/slow.csv");
+    let whole = rows(0..200);
+    let grows = file.clone();
+    let look = move |looks: usize| {
+        let end = (whole.len() * looks / 20).min(whole.len());
+        if looks <= 20 {
+            fs::write(&grows, &whole[..end]).unwrap();
+        }
+    };
+    let (notes, ended) = run(&follow, 1, Some(Box::new(look)));
+    ended.unwrap();
+    assert_eq!((notes.committed, notes.quarantined.len()), (1, 0));
+    assert_eq!(total(&follow.state), (200, 200 * 1_001));
+    // Changed while nobody looks, and changed while somebody does.
+    for seen in [false, true] {
+        let change = rows(0..if seen { 202 } else { 201 });
+        fs::write(&file, if seen { rows(0..200) } else { change.clone() }).unwrap();
+        let (changed, path) = (change, file.clone());
+        let look = move |looks| {
+            if seen && looks == 3 {
+                fs::write(&path, &changed).unwrap()
+            }
+        };
+        let (notes, ended) = run(&follow, 1, Some(Box::new(look)));
+        ended.unwrap();
+        let reasons: Vec<_> = notes.quarantined.values().collect();
+        assert!(notes.committed == 0 && reasons.len() == 1 && reasons[0].contains("has changed since"), "{reasons:?}");
+        assert_eq!(total(&follow.state), (200, 200 * 1_001));
+    }
+}
+
+/// A disk that fails once, at any operation, makes it later and nothing else.
+#[test]
+fn failing_disks_only_delay() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut operation = 3;
+    loop {
+        let _ = fs::remove_dir_all(folder.path().join("inbox"));
+        let _ = fs::remove_dir_all(folder.path().join("state"));
+        let faults = Arc::new(Faults::new(operation));
+        let mut follow = follow(folder.path(), Finished::Delete);
+        follow.update.io = Io::faulty(faults.clone());
+        fs::write(folder.path().join("inbox/a.csv"), rows(0..10)).unwrap();
+        fs::write(folder.path().join("inbox/b.csv"), rows(10..20)).unwrap();
+        let (notes, ended) = run(&follow, 2, None);
+        ended.unwrap();
+        assert_eq!(total(&follow.state), (20, 20 * 1_001), "operation {operation}");
+        assert!(notes.quarantined.is_empty() && listing(&folder.path().join("inbox")).is_empty(), "operation {operation}");
+        if faults.operations() <= operation {
+            break;
+        }
+        // Some of them, as each failure waits a second.
+        operation += 4;
+    }
+    assert!(operation > 10, "{operation}");
+}
+
+#[test]
+fn what_cannot_become_right_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let follow = follow(folder.path(), Finished::Keep);
+    fs::write(folder.path().join("inbox/a.csv"), rows(0..10)).unwrap();
+    run(&follow, 1, None).1.unwrap();
+    fs::write(folder.path().join("inbox/b.csv"), rows(10..20)).unwrap();
+    let every = Some(Granularity::Quarter);
+    let other = Follow { update: Update { every, ..Update::default() }, ..follow.clone() };
+    assert!(run(&other, 1, None).1.unwrap_err().to_string().contains("kept by month"));
+    let feed = Feed::Inbox { folder: folder.path().join("none"), glob: None, poll: Duration::ZERO, finished: Finished::Keep };
+    let error = run(&Follow { feed, ..follow }, 1, None).1.unwrap_err();
+    assert!(error.to_string().contains("no such folder"), "{error}");
+}
