@@ -1,4 +1,4 @@
-//! The command line: what can be said, and how it becomes a spec. Nothing here reads or writes data.
+//! The command line: what can be said, and how it becomes a job. Nothing here reads or writes data.
 
 mod audit;
 mod generate;
@@ -128,13 +128,9 @@ enum When {
     Off,
 }
 
-/// What is done about bad rows.
-fn policy(said: Option<Policy>, state: Option<&State>) -> OnBadRow {
-    match said {
-        Some(Policy::Fail) => OnBadRow::Fail,
-        Some(Policy::Reject) => OnBadRow::Reject,
-        None => state.map_or(OnBadRow::Fail, |state| state.manifest().on_bad_row),
-    }
+/// What is done about bad rows: what was said, or what was done by a state.
+pub(crate) fn policy(said: Option<OnBadRow>, state: Option<&State>) -> OnBadRow {
+    said.or(state.map(|state| state.manifest().on_bad_row)).unwrap_or_default()
 }
 
 impl Machine {
@@ -155,6 +151,13 @@ impl Machine {
 }
 
 impl Reading {
+    fn on_bad_row(&self) -> Option<OnBadRow> {
+        self.on_bad_row.map(|policy| match policy {
+            Policy::Fail => OnBadRow::Fail,
+            Policy::Reject => OnBadRow::Reject,
+        })
+    }
+
     pub(crate) fn format(&self) -> Result<Option<Format>> {
         self.format.as_deref().map(str::parse).transpose()
     }

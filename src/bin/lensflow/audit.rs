@@ -1,46 +1,92 @@
 //! The job of `lensflow audit`.
 
-use crate::args::{Audit, Talk};
-use crate::inputs::{keep_to_limit, named, with_states};
+use crate::args::{Talk, policy};
+use crate::inputs::{keep_to_limit, with_states};
+use crate::outputs::Outputs;
 use crate::print;
 use crate::progress::Progress;
 use crate::signals::Job;
 use lensflow::audit::Order;
 use lensflow::error::Error;
+use lensflow::reject::OnBadRow;
 use lensflow::report::output::Output;
 use lensflow::report::table::TableWriter;
 use lensflow::report::text::{Style, render};
 use lensflow::report::{Report, rows};
 use lensflow::source::Source;
-use lensflow::source::files::Files;
-use lensflow::state::{Checkpointed, Checkpoints, Io};
+use lensflow::source::files::{Files, Format};
+use lensflow::source::synthetic::Synthetic;
+use lensflow::spec::Spec;
+use lensflow::state::{Checkpointed, Checkpoints, Io, State};
 use lensflow::stats::{Snapshot, Stats};
 use lensflow::{Pipeline, Result};
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+/// An audit, as flags or a spec ask for it.
+#[derive(Debug, Clone)]
+pub(crate) struct AuditJob {
+    pub(crate) input: Input,
+    pub(crate) format: Option<Format>,
+    /// What is done about bad rows is what was done by the states, if nothing is said.
+    pub(crate) on_bad_row: Option<OnBadRow>,
+    pub(crate) spec: Spec,
+    pub(crate) out: Outputs,
+    /// Where to write what this part of the input says, instead of answers.
+    pub(crate) partial_out: Option<PathBuf>,
+    /// The folder that keeps what was read, and how often it is brought up to date. Only of what can be read again: files and states.
+    pub(crate) checkpoint: Option<(PathBuf, Duration)>,
+}
+
+/// Where an audit's rows come from.
+#[derive(Debug, Clone)]
+pub(crate) enum Input {
+    /// Files, folders, globs, `-` and states.
+    Named(Vec<String>),
+    Synthetic(Synthetic),
+}
+
+impl AuditJob {
+    /// The spec, once it is known what the states did about bad rows; checked.
+    pub(crate) fn spec(&self, states: &[State]) -> Result<Spec> {
+        let spec = Spec { on_bad_row: policy(self.on_bad_row, states.first()), ..self.spec.clone() };
+        if self.out.rejects.is_some() && spec.on_bad_row == OnBadRow::Fail {
+            return Err(Error::usage("--rejects has nothing to write while bad rows end the run").help("add --on-bad-row reject"));
+        }
+        spec.validate()?;
+        Ok(spec)
+    }
+}
 
 /// Does it.
-pub(crate) fn run(args: &Audit, talk: &Talk, job: &Job) -> Result<()> {
+pub(crate) fn run(args: &AuditJob, talk: &Talk, job: &Job) -> Result<()> {
     let began = Instant::now();
-    let (states, inputs) = with_states(named(&args.input, "audit")?)?;
+    if args.partial_out.is_some() {
+        return Err(Error::usage("partial audits are not here yet").help("leave partial_out out"));
+    }
+    let (named, synthetic) = match &args.input {
+        Input::Named(named) => (named.clone(), None),
+        Input::Synthetic(synthetic) => (Vec::new(), Some(synthetic.generator()?)),
+    };
+    let (states, inputs) = with_states(named)?;
     let spec = args.spec(&states)?;
     keep_to_limit(&spec);
-    let files = Files::find(&inputs, args.reading.format()?, spec.columns.clone(), spec.batch_rows)?.spool_in(spec.spill_dir.clone());
-    args.check_outputs(&files.inputs())?;
+    let files = Files::find(&inputs, args.format, spec.columns.clone(), spec.batch_rows)?.spool_in(spec.spill_dir.clone());
+    args.out.check(&files.inputs())?;
     // Outputs are opened before the work and put in place after it: a folder that cannot be written to is found out at once.
-    let order = if args.sorted { Order::Sorted } else { Order::Engine };
+    let order = if args.out.sorted { Order::Sorted } else { Order::Engine };
     let cancel = &job.cancel;
     let table =
         |path: &Option<PathBuf>, schema| path.as_ref().map(|path| TableWriter::create_with(path, None, &schema, cancel)).transpose();
-    let rfm_out = table(&args.rfm_out, rows::rfm_schema())?;
-    let migration_out = table(&args.migration_out, rows::migration_schema())?;
-    let rejects_out = table(&args.rejects, rows::reject_schema())?;
+    let rfm_out = table(&args.out.rfm, rows::rfm_schema())?;
+    let migration_out = table(&args.out.migration, rows::migration_schema())?;
+    let rejects_out = table(&args.out.rejects, rows::reject_schema())?;
     let report = |path: &PathBuf| Ok((ReportFormat::of(path)?, Output::create_with(path, cancel)?));
-    let reports = args.report.iter().map(report).collect::<Result<Vec<_>>>()?;
+    let reports = args.out.report.iter().map(report).collect::<Result<Vec<_>>>()?;
 
-    let builder = Pipeline::builder().spec(spec).cancel(cancel.clone()).keep_rejects(args.rejects.is_some());
+    let builder = Pipeline::builder().spec(spec).cancel(cancel.clone()).keep_rejects(args.out.rejects.is_some());
     let shows = std::io::stderr().is_terminal() && !talk.quiet;
     let (mut bar, mut stats) = (None::<Progress>, Arc::default());
     let mut watch = |latest: Arc<Stats>| {
@@ -55,11 +101,12 @@ pub(crate) fn run(args: &Audit, talk: &Talk, job: &Job) -> Result<()> {
             let mut pipeline = builder.build()?;
             watch(pipeline.stats());
             states.iter().try_for_each(|state| pipeline.run_state(state))?;
+            synthetic.map_or(Ok(()), |generator| pipeline.run(generator.source()))?;
             pipeline.run(files)?;
             (pipeline, None)
         }
-        Some(folder) => {
-            let (folder, every, stop) = (folder.clone(), args.checkpoint_every, job.stop.clone());
+        Some((folder, every)) => {
+            let (folder, every, stop) = (folder.clone(), *every, job.stop.clone());
             let checkpoints = Checkpoints { folder, every, stop, cancel: cancel.clone(), io: Io::default() };
             let (pipeline, checkpointed) = job.in_order(|| checkpoints.read(&builder, &states, files, watch))?;
             (pipeline, Some(checkpointed))
@@ -88,12 +135,12 @@ pub(crate) fn run(args: &Audit, talk: &Talk, job: &Job) -> Result<()> {
         outputs.push(output);
     }
     drop(bar);
-    if !args.report.is_empty() {
+    if !args.out.report.is_empty() {
         audit.report.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
     }
     outputs.iter_mut().try_for_each(|output| output.complete().or_else(unless_broken_pipe))?;
     job.undisturbed(|| outputs.into_iter().try_for_each(|output| output.commit().or_else(unless_broken_pipe)))?;
-    if args.report.is_empty() && !writes_to_stdout(args) {
+    if args.out.report.is_empty() && !args.out.rows_on_stdout() {
         print(render(&audit.report, Style::Text).as_bytes())?;
     }
     checkpointed.map_or(Ok(()), Checkpointed::remove)?;
@@ -111,10 +158,6 @@ fn written(mut table: TableWriter, fill: impl FnOnce(&mut TableWriter) -> Result
 
 fn unless_broken_pipe(error: Error) -> Result<()> {
     if error.is_broken_pipe() { Ok(()) } else { Err(error) }
-}
-
-fn writes_to_stdout(args: &Audit) -> bool {
-    [&args.rfm_out, &args.migration_out, &args.rejects].into_iter().flatten().any(|path| path == Path::new("-"))
 }
 
 #[derive(Clone, Copy)]

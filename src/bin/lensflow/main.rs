@@ -7,6 +7,7 @@ mod args;
 mod audit;
 mod generate;
 mod inputs;
+mod outputs;
 mod progress;
 mod signals;
 mod sketches;
@@ -30,9 +31,9 @@ fn main() -> ExitCode {
     let log_format = cli.talk.log_format;
     let interrupted = move |error: &Error| complain(error, log_format);
     let done = match &cli.command {
-        Command::Audit(audit) => Job::watched(interrupted, |job| audit::run(audit, &cli.talk, job)),
-        Command::Update(update) => Job::watched(interrupted, |job| states::update(update, &cli.talk, job)),
-        Command::Merge(merge) => Job::watched(interrupted, |job| states::merge(merge, &cli.talk, job)),
+        Command::Audit(audit) => Job::watched(interrupted, |job| audit::run(&audit.job()?, &cli.talk, job)),
+        Command::Update(update) => Job::watched(interrupted, |job| states::update(&update.job()?, &cli.talk, job)),
+        Command::Merge(merge) => Job::watched(interrupted, |job| states::merge(&merge.job(), &cli.talk, job)),
         Command::Sketch(sketch) => Job::watched(interrupted, |job| sketches::sketch(sketch, job)),
         Command::Compare(compare) => Job::watched(interrupted, |job| sketches::compare(compare, job)),
         Command::Inspect(inspect) => states::inspect(inspect),

@@ -1,34 +1,59 @@
 //! The jobs of `lensflow update`, `merge` and `inspect`.
 
-use crate::args::{Inspect, Merge, Talk, Update};
-use crate::inputs::{keep_to_limit, named};
+use crate::args::{Inspect, Talk, policy};
+use crate::inputs::keep_to_limit;
 use crate::progress::Progress;
 use crate::signals::Job;
 use crate::{print, say};
 use lensflow::Result;
 use lensflow::calendar::Granularity;
+use lensflow::reject::OnBadRow;
 use lensflow::report::text::grouped;
+use lensflow::source::files::Format;
+use lensflow::spec::Spec;
 use lensflow::state::{self, Io, State, is_state};
 use std::io::IsTerminal;
+use std::path::PathBuf;
 use std::time::Instant;
 
+/// An update of a state.
+#[derive(Debug, Clone)]
+pub(crate) struct UpdateJob {
+    pub(crate) state: PathBuf,
+    pub(crate) inputs: Vec<String>,
+    pub(crate) every: Option<Granularity>,
+    pub(crate) format: Option<Format>,
+    /// What is done about bad rows is what was done before, if nothing is said.
+    pub(crate) on_bad_row: Option<OnBadRow>,
+    pub(crate) spec: Spec,
+    pub(crate) allow_duplicate: bool,
+}
+
+/// A merge of states into a new one.
+#[derive(Debug, Clone)]
+pub(crate) struct MergeJob {
+    pub(crate) out: PathBuf,
+    pub(crate) states: Vec<PathBuf>,
+    pub(crate) allow_duplicate: bool,
+}
+
 /// Takes inputs into a state.
-pub(crate) fn update(args: &Update, talk: &Talk, job: &Job) -> Result<()> {
+pub(crate) fn update(args: &UpdateJob, talk: &Talk, job: &Job) -> Result<()> {
     let began = Instant::now();
-    let inputs = named(&args.input, "update STATE_DIR")?;
     let before = is_state(&args.state).then(|| State::open(&args.state)).transpose()?;
-    let spec = args.spec(before.as_ref())?;
+    let spec = Spec { on_bad_row: policy(args.on_bad_row, before.as_ref()), ..args.spec.clone() };
+    spec.validate()?;
     keep_to_limit(&spec);
     let update = state::Update {
-        every: args.every.as_deref().map(str::parse::<Granularity>).transpose()?,
+        every: args.every,
         spec,
-        format: args.reading.format()?,
+        format: args.format,
         allow_duplicate: args.allow_duplicate,
         cancel: job.cancel.clone(),
         ..state::Update::default()
     };
     let mut bar = None;
-    let updated = update.run(&args.state, &inputs, |stats| {
+    let updated = update.run(&args.state, &args.inputs, |stats| {
         bar = (std::io::stderr().is_terminal() && !talk.quiet).then(|| Progress::watch(stats));
     })?;
     drop(bar);
@@ -61,7 +86,7 @@ fn counted(number: u64, one: &str, many: &str) -> String {
 }
 
 /// Merges states.
-pub(crate) fn merge(args: &Merge, talk: &Talk, job: &Job) -> Result<()> {
+pub(crate) fn merge(args: &MergeJob, talk: &Talk, job: &Job) -> Result<()> {
     let states = args.states.iter().map(|path| State::open(path)).collect::<Result<Vec<_>>>()?;
     let merged = state::merge(&args.out, &states, args.allow_duplicate, &job.cancel, &Io::default())?;
     if !talk.quiet {

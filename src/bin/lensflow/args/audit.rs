@@ -1,13 +1,14 @@
-//! What can be said to `lensflow audit`, and how it becomes a spec.
+//! What can be said to `lensflow audit`, and how it becomes a job.
 
-use super::{Machine, Reading, policy};
+use super::{Machine, Reading};
+use crate::audit::{AuditJob, Input};
+use crate::inputs::named;
+use crate::outputs::Outputs;
 use clap::Args;
 use lensflow::calendar::{Granularity, Window, Windows};
-use lensflow::error::{Error, Result};
-use lensflow::reject::OnBadRow;
+use lensflow::error::Result;
 use lensflow::spec::Spec;
-use lensflow::state::State;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 const EXAMPLES: &str = "\
@@ -28,7 +29,7 @@ writes no output file, removes what it has spilled, and dies of the signal: 128 
 #[command(after_long_help = EXAMPLES, after_help = "More with --help.")]
 pub(crate) struct Audit {
     /// Files, folders, globs, or - for stdin: Parquet, CSV, JSONL or Arrow IPC; CSV and JSONL may be .gz or .zst. Or states
-    pub(crate) input: Vec<String>,
+    input: Vec<String>,
 
     /// A window to audit, [NAME=]START..END[@OBSERVATION_END] or a calendar period such as 2023-Q3; repeat in time order
     #[arg(long, value_name = "WINDOW", conflicts_with = "every")]
@@ -40,15 +41,15 @@ pub(crate) struct Audit {
 
     /// Write the answers to a file, .json, .md or .txt by extension; - is JSON on stdout; repeat for several
     #[arg(long, value_name = "PATH")]
-    pub(crate) report: Vec<PathBuf>,
+    report: Vec<PathBuf>,
 
     /// Write a row per customer and window with RFM metrics and scores, .parquet, .csv, .jsonl or .arrow
     #[arg(long, value_name = "PATH")]
-    pub(crate) rfm_out: Option<PathBuf>,
+    rfm_out: Option<PathBuf>,
 
     /// Write a row per pair of windows and customer: retained, churned, new or reactivated
     #[arg(long, value_name = "PATH")]
-    pub(crate) migration_out: Option<PathBuf>,
+    migration_out: Option<PathBuf>,
 
     /// Report the share of revenue of the top p % of customers, for each p
     #[arg(long, value_name = "P,P", value_delimiter = ',', default_values_t = [10, 20])]
@@ -60,68 +61,50 @@ pub(crate) struct Audit {
 
     /// Sort rows by window and customer_id, instead of the engine's own order
     #[arg(long)]
-    pub(crate) sorted: bool,
+    sorted: bool,
 
     /// Write what was left out, with reasons; needs --on-bad-row reject
     #[arg(long, value_name = "PATH")]
-    pub(crate) rejects: Option<PathBuf>,
+    rejects: Option<PathBuf>,
 
     /// Keep a checkpoint in a folder: interrupted and started again with the same arguments, the run goes on from there
     #[arg(long, value_name = "FOLDER")]
-    pub(crate) checkpoint: Option<PathBuf>,
+    checkpoint: Option<PathBuf>,
 
     /// The time between two checkpoints, such as 2m or 90s
     #[arg(long, value_name = "TIME", default_value = "2m", value_parser = humantime::parse_duration, requires = "checkpoint")]
-    pub(crate) checkpoint_every: Duration,
+    checkpoint_every: Duration,
 
     #[command(flatten)]
-    pub(crate) reading: Reading,
+    reading: Reading,
 
     #[command(flatten)]
     machine: Machine,
 }
 
 impl Audit {
-    /// The spec, checked. What is done about bad rows is what was done by the states, if nothing is said.
-    pub(crate) fn spec(&self, states: &[State]) -> Result<Spec> {
+    /// What is to be done, checked as far as it can be without looking at the inputs.
+    pub(crate) fn job(&self) -> Result<AuditJob> {
         let windows = match &self.every {
             Some(every) => Windows::Every(every.parse::<Granularity>()?),
             None => Windows::List(self.window.iter().map(|w| w.parse::<Window>()).collect::<Result<_>>()?),
         };
-        let on_bad_row = policy(self.reading.on_bad_row, states.first());
-        if self.rejects.is_some() && on_bad_row == OnBadRow::Fail {
-            return Err(Error::usage("--rejects has nothing to write while bad rows end the run").help("add --on-bad-row reject"));
-        }
-        let spec = Spec {
-            windows,
-            columns: self.reading.columns()?,
-            percentiles: self.percentiles.clone(),
-            bins: self.bins,
-            on_bad_row,
-            ..self.machine.spec()?
-        };
-        spec.validate()?;
-        Ok(spec)
+        let columns = self.reading.columns()?;
+        let spec = Spec { windows, columns, percentiles: self.percentiles.clone(), bins: self.bins, ..self.machine.spec()? };
+        Ok(AuditJob {
+            input: Input::Named(named(&self.input, "audit")?),
+            format: self.reading.format()?,
+            on_bad_row: self.reading.on_bad_row(),
+            spec,
+            out: Outputs {
+                report: self.report.clone(),
+                rfm: self.rfm_out.clone(),
+                migration: self.migration_out.clone(),
+                rejects: self.rejects.clone(),
+                sorted: self.sorted,
+            },
+            partial_out: None,
+            checkpoint: self.checkpoint.clone().map(|folder| (folder, self.checkpoint_every)),
+        })
     }
-
-    /// Every path that will be written, checked against each other and the inputs that were found.
-    pub(crate) fn check_outputs(&self, inputs: &[String]) -> Result<()> {
-        let outputs = || self.report.iter().chain(&self.rfm_out).chain(&self.migration_out).chain(&self.rejects);
-        for (i, path) in outputs().enumerate() {
-            if outputs().skip(i + 1).any(|other| real(other) == real(path)) {
-                return Err(Error::usage(format!("{} would be written twice", path.display())));
-            }
-            if path != Path::new("-") && inputs.iter().any(|input| real(Path::new(input)) == real(path)) {
-                return Err(Error::usage(format!("{} is an input: it would be overwritten", path.display())));
-            }
-        }
-        Ok(())
-    }
-}
-
-/// A path however it is spelled: links followed as far as the file or its folder exists.
-fn real(path: &Path) -> PathBuf {
-    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let beside = || Some(std::fs::canonicalize(folder).ok()?.join(path.file_name()?));
-    std::fs::canonicalize(path).ok().or_else(beside).unwrap_or_else(|| path.to_owned())
 }

@@ -1,8 +1,10 @@
 //! What can be said to the commands about saved states.
 
 use super::{Machine, Reading, policy};
+use crate::inputs::named;
+use crate::states::{MergeJob, UpdateJob};
 use clap::Args;
-use lensflow::calendar::{Window, Windows};
+use lensflow::calendar::{Granularity, Window, Windows};
 use lensflow::error::Result;
 use lensflow::spec::Spec;
 use lensflow::state::State;
@@ -22,33 +24,38 @@ read it meanwhile.";
 #[command(after_long_help = UPDATE_EXAMPLES, after_help = "More with --help.")]
 pub(crate) struct Update {
     /// The state's folder, which is made at first
-    pub(crate) state: PathBuf,
+    state: PathBuf,
 
     /// Files, folders, globs, or - for stdin, as for audit
-    pub(crate) input: Vec<String>,
+    input: Vec<String>,
 
     /// The calendar windows of a new state: month, quarter, half or year; audits may use these and unions of them [default: month]
     #[arg(long, value_name = "PERIOD")]
-    pub(crate) every: Option<String>,
+    every: Option<String>,
 
     /// Take in again what was taken in before
     #[arg(long)]
-    pub(crate) allow_duplicate: bool,
+    allow_duplicate: bool,
 
     #[command(flatten)]
-    pub(crate) reading: Reading,
+    reading: Reading,
 
     #[command(flatten)]
     machine: Machine,
 }
 
 impl Update {
-    /// The spec, checked. What is done about bad rows is what was done before, if nothing is said.
-    pub(crate) fn spec(&self, before: Option<&State>) -> Result<Spec> {
-        let on_bad_row = policy(self.reading.on_bad_row, before);
-        let spec = Spec { columns: self.reading.columns()?, on_bad_row, ..self.machine.spec()? };
-        spec.validate()?;
-        Ok(spec)
+    /// What is to be done.
+    pub(crate) fn job(&self) -> Result<UpdateJob> {
+        Ok(UpdateJob {
+            state: self.state.clone(),
+            inputs: named(&self.input, "update STATE_DIR")?,
+            every: self.every.as_deref().map(str::parse::<Granularity>).transpose()?,
+            format: self.reading.format()?,
+            on_bad_row: self.reading.on_bad_row(),
+            spec: Spec { columns: self.reading.columns()?, ..self.machine.spec()? },
+            allow_duplicate: self.allow_duplicate,
+        })
     }
 }
 
@@ -56,15 +63,22 @@ impl Update {
 #[command(after_help = "The states may share customers. They must have been made with the same --every and --on-bad-row.")]
 pub(crate) struct Merge {
     /// The folder of the new state
-    pub(crate) out: PathBuf,
+    out: PathBuf,
 
     /// The states to merge; they stay as they are
     #[arg(required = true, value_name = "STATE")]
-    pub(crate) states: Vec<PathBuf>,
+    states: Vec<PathBuf>,
 
     /// Merge also states that have taken in the same input
     #[arg(long)]
-    pub(crate) allow_duplicate: bool,
+    allow_duplicate: bool,
+}
+
+impl Merge {
+    /// What is to be done.
+    pub(crate) fn job(&self) -> MergeJob {
+        MergeJob { out: self.out.clone(), states: self.states.clone(), allow_duplicate: self.allow_duplicate }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -110,7 +124,7 @@ pub(crate) struct Sketch {
 impl Sketch {
     pub(crate) fn spec(&self, states: &[State]) -> Result<Spec> {
         let windows = Windows::List(vec![self.window.parse::<Window>()?]);
-        let on_bad_row = policy(self.reading.on_bad_row, states.first());
+        let on_bad_row = policy(self.reading.on_bad_row(), states.first());
         let spec = Spec { windows, columns: self.reading.columns()?, on_bad_row, ..self.machine.spec()? };
         spec.validate()?;
         Ok(spec)
