@@ -4,7 +4,7 @@ use crate::calendar::{Granularity, Windows};
 use crate::error::{Error, Result};
 use crate::reject::OnBadRow;
 use crate::source::ColumnMap;
-use crate::spill::Plan;
+use crate::spill::{MemorySplit, Plan};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -68,6 +68,15 @@ impl Spec {
             return Err(Error::usage("a batch of 0 rows holds nothing").help("give at least 1"));
         }
         Ok(())
+    }
+
+    /// What a run with these options does with its memory.
+    ///
+    /// # Errors
+    /// When the limit is less than so many workers need.
+    pub fn memory_split(&self) -> Result<MemorySplit> {
+        let workers = self.worker_count();
+        Ok(Plan::new(self.memory_limit, workers, self.windows.listed())?.split(self.memory_limit, workers))
     }
 
     /// The number of threads that decode and accumulate: by default, one per core, or as many as the memory is enough for.

@@ -27,12 +27,8 @@ impl<L: Lens> Pipeline<L> {
     /// When it was made with another policy about bad rows, or by windows of which this run's are no unions; when it cannot be read; a row
     /// that is bad for this run's windows, under [`OnBadRow::Fail`](crate::reject::OnBadRow::Fail).
     pub fn run_state(&mut self, state: &State) -> Result<()> {
+        state.fits(&self.spec)?;
         let manifest = state.manifest();
-        if manifest.on_bad_row != self.spec.on_bad_row {
-            let was = manifest.on_bad_row.name();
-            let error = Error::usage(format!("the state was made with --on-bad-row {was}")).input(state.path().to_string_lossy());
-            return Err(error.help(format!("audit it with --on-bad-row {was}, or make another state")));
-        }
         let remap = state.remap(&self.spec.windows)?;
         self.inputs.extend(manifest.inputs.iter().map(|input| input.name.clone()));
         let rows =

@@ -247,6 +247,15 @@ impl Files {
         self
     }
 
+    /// Opens each input that can be opened again, and looks for its columns; no rows are read.
+    ///
+    /// # Errors
+    /// When one cannot be opened, is not in its format, or lacks a column.
+    pub fn check(&self) -> Result<()> {
+        let files = self.inputs.iter().filter(|name| *name != STDIN && Path::new(name).is_file());
+        files.map(|name| self.open(name).map(drop)).collect()
+    }
+
     /// What is read, in order, as it would be named again.
     pub(crate) fn paths(&self) -> Vec<String> {
         self.inputs.clone()

@@ -47,6 +47,7 @@ pub(crate) use frame::{FRAME_CUSTOMERS, decode, encode};
 pub use memory::{available, default_limit, parse_size, peak_rss, rss};
 pub(crate) use merge::{Held, Sorted, merge};
 pub(crate) use pack::{pack, take, unpack};
+pub use plan::MemorySplit;
 pub(crate) use plan::Plan;
 pub(crate) use run::{Run, RunWriter};
 pub(crate) use runs::Runs;

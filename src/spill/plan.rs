@@ -23,6 +23,29 @@ const BYTES_PER_VALUE: u64 = 80;
 /// Memory of a row group that is being encoded, its rows and what is made of them.
 const BYTES_PER_GROUP: u64 = 16 * MIB;
 
+/// What a run does with its memory, in bytes, for people. The rest of the limit is for the program, for batches being decoded, and for
+/// what the allocator cannot use again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct MemorySplit {
+    /// The limit, given or found; `None` is no limit.
+    pub limit: Option<u64>,
+    /// Threads that share it.
+    pub workers: usize,
+    /// For customers' states before they spill; `None` is no limit.
+    pub states: Option<u64>,
+    /// In buffers on their way to the accumulators.
+    pub buffers: u64,
+    /// For the values that histograms count, at most.
+    pub histograms: u64,
+    /// For what was spilled and is on its way back, in all.
+    pub merging: u64,
+    /// Row groups that are encoded at the same time.
+    pub row_groups: usize,
+    /// For these.
+    pub encoding: u64,
+}
+
 /// The parts of a memory limit.
 #[derive(Debug, Clone)]
 pub(crate) struct Plan {
@@ -93,6 +116,21 @@ impl Plan {
         })
     }
 
+    /// The plan for people, given the limit and the workers it was made for.
+    pub(crate) fn split(&self, limit: Option<u64>, workers: usize) -> MemorySplit {
+        let count = workers as u64;
+        MemorySplit {
+            limit: limit.or_else(default_limit),
+            workers,
+            states: Some(self.budget.limit()).filter(|&limit| limit < u64::MAX),
+            buffers: self.rows_per_buffer as u64 * count * PARTITIONS as u64 * ROW as u64,
+            histograms: self.histogram_values as u64 * BYTES_PER_VALUE,
+            merging: self.merge_memory * count,
+            row_groups: self.groups,
+            encoding: self.groups as u64 * BYTES_PER_GROUP,
+        }
+    }
+
     /// The same with so many bytes for states, and no more than that for a buffer, a merge or rejects.
     pub(crate) fn with_state_budget(self, bytes: u64) -> Self {
         let rows = (bytes / ROW as u64).clamp(1, self.rows_per_buffer as u64);
@@ -115,6 +153,17 @@ mod tests {
         assert_eq!([0, 63, 64, 71, 72].map(|mib| Plan::most_workers(mib * MIB)), [1, 1, 2, 2, 3]);
         let error = Plan::new(Some(64 * MIB), 1, 1_200).unwrap_err();
         assert_eq!(error.to_string(), "a memory limit of 64 MiB is too small: 1 worker needs at least 77 MiB for 1200 windows");
+    }
+
+    #[test]
+    fn the_parts_are_less_than_the_whole() {
+        for (mib, workers) in [(64, 1), (64, 2), (100, 2), (2_048, 4), (100_000, 64)] {
+            let limit = Some(mib * MIB);
+            let split = Plan::new(limit, workers, 2).unwrap().split(limit, workers);
+            let MemorySplit { buffers, histograms, merging, encoding, .. } = split;
+            let most = split.states.unwrap() + (buffers + histograms).max(merging + histograms).max(encoding);
+            assert!(most < mib * MIB || mib == 64, "{split:?}");
+        }
     }
 
     #[test]

@@ -60,6 +60,7 @@ pub use update::{Known, Update, Updated};
 
 use crate::calendar::{Granularity, Window, Windows};
 use crate::error::{Error, Kind, Result};
+use crate::spec::Spec;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -146,22 +147,32 @@ impl State {
         &self.runs
     }
 
+    /// Checks that an audit with these options can take the state in.
+    ///
+    /// # Errors
+    /// When it was made with another policy about bad rows, or by windows of which the audit's are no unions.
+    pub fn fits(&self, spec: &Spec) -> Result<()> {
+        let manifest = &self.manifest;
+        if manifest.on_bad_row != spec.on_bad_row {
+            let was = manifest.on_bad_row.name();
+            let error = Error::usage(format!("the state was made with --on-bad-row {was}")).input(self.path.to_string_lossy());
+            return Err(error.help(format!("audit it with --on-bad-row {was}, or make another state")));
+        }
+        self.remap(&spec.windows).map(drop)
+    }
+
     /// Which of an audit's windows the state's belong to.
     pub(crate) fn remap(&self, windows: &Windows) -> Result<Remap> {
         let every = self.manifest.every;
-        let refuse = |what: String| {
-            let help = format!("choose windows that begin and end where a {every} does, or make a state by shorter windows");
-            Error::usage(what).input(self.path.to_string_lossy()).help(help)
-        };
+        let nothing = matches!(windows, Windows::List(_)) && self.manifest.windows.is_none();
+        if !nothing {
+            windows_fit(windows, every, &self.path)?;
+        }
         match windows {
             Windows::Every(wanted) if *wanted == every => Ok(Remap::Same),
-            Windows::Every(wanted) => match wanted.months() / every.months() {
-                0 => Err(refuse(format!("the state is kept by {every}, which says nothing of a single {wanted}"))),
-                several => Ok(Remap::Coarser(several)),
-            },
+            Windows::Every(wanted) => Ok(Remap::Coarser(wanted.months() / every.months())),
             Windows::List(list) => {
                 let Some((first, last)) = self.manifest.windows else { return Ok(Remap::Listed { first: 0, keys: Vec::new() }) };
-                list.iter().try_for_each(|window| fits(window, every).map_err(&refuse))?;
                 let inside = |index: u32| (0u32..).zip(list).find(|(_, window)| holds(window, every, index)).map(|(key, _)| key);
                 Ok(Remap::Listed { first, keys: (first..=last).map(inside).collect() })
             }
@@ -182,6 +193,24 @@ impl State {
 impl RunEntry {
     fn new(file: String, run_file::Written { bytes, checksum, customers, entries }: run_file::Written) -> Self {
         RunEntry { file, bytes, checksum: format!("{checksum:016x}"), customers, entries }
+    }
+}
+
+/// Checks that a state by calendar windows, which need not be there yet, can answer for an audit's.
+///
+/// # Errors
+/// [`Kind::Usage`], naming the state's folder and the window that is no union of its windows.
+pub fn windows_fit(windows: &Windows, every: Granularity, path: &Path) -> Result<()> {
+    let refuse = |what: String| {
+        let help = format!("choose windows that begin and end where a {every} does, or make a state by shorter windows");
+        Error::usage(what).input(path.to_string_lossy()).help(help)
+    };
+    match windows {
+        Windows::Every(wanted) if wanted.months() < every.months() => {
+            Err(refuse(format!("the state is kept by {every}, which says nothing of a single {wanted}")))
+        }
+        Windows::Every(_) => Ok(()),
+        Windows::List(list) => list.iter().try_for_each(|window| fits(window, every).map_err(refuse)),
     }
 }
 
