@@ -89,6 +89,25 @@ enum Encoder {
 }
 
 impl TableWriter {
+    /// The format of a table at a path: what `format` or the path's extension says; CSV for standard output.
+    ///
+    /// # Errors
+    /// When neither says a format, or the format is not compressed as a whole.
+    pub fn format_of(path: &Path, format: Option<Format>) -> Result<Format> {
+        let name = path.to_string_lossy();
+        let format = format.or_else(|| Format::of_path(path)).or((name == "-").then_some(Format::Csv));
+        let Some(format) = format else {
+            return Err(Error::usage(format!("{name}: the extension says no format")).help("end it in .parquet, .csv, .jsonl or .arrow"));
+        };
+        let packed = path.extension().is_some_and(|e| e == "gz" || e == "zst");
+        if packed && matches!(format, Format::Parquet | Format::Arrow) {
+            return Err(
+                Error::usage(format!("{name}: only CSV and JSONL are compressed as a whole")).help("Parquet compresses its own pages")
+            );
+        }
+        Ok(format)
+    }
+
     /// A table for a path, in the format that `format` or the path's extension says; CSV for standard output.
     ///
     /// # Errors
@@ -103,16 +122,7 @@ impl TableWriter {
     /// Those of [`create`](TableWriter::create), or when it was cancelled already.
     pub fn create_with(path: &Path, format: Option<Format>, schema: &SchemaRef, cancel: &Cancel) -> Result<Self> {
         let name = path.to_string_lossy().into_owned();
-        let format = format.or_else(|| Format::of_path(path)).or((name == "-").then_some(Format::Csv));
-        let Some(format) = format else {
-            return Err(Error::usage(format!("{name}: the extension says no format")).help("end it in .parquet, .csv, .jsonl or .arrow"));
-        };
-        let packed = path.extension().is_some_and(|e| e == "gz" || e == "zst");
-        if packed && matches!(format, Format::Parquet | Format::Arrow) {
-            return Err(
-                Error::usage(format!("{name}: only CSV and JSONL are compressed as a whole")).help("Parquet compresses its own pages")
-            );
-        }
+        let format = Self::format_of(path, format)?;
         let output = Output::create_with(path, cancel)?;
         let faults = output.faults();
         let time = || "%Y-%m-%dT%H:%M:%S%.f".to_owned();

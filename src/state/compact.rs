@@ -3,7 +3,7 @@
 //! Updates add small files. When [`FAN`] files of about one size are there, they become one file; so a state has few files, and each row is
 //! written again once for every power of [`FAN`] that the state outgrows it by.
 
-use super::folder::Folder;
+use super::folder::{Folder, is_state, vacant};
 use super::manifest::{Manifest, RunEntry, run_name};
 use super::sealed::Record;
 use super::{Io, Remap, RunFile, Section, State, Writer};
@@ -83,12 +83,27 @@ pub struct Merged {
     pub duplicates: Vec<String>,
 }
 
-/// Merges states into a new one: exact, whether they share customers or not.
+/// What merging states would make, but for its run files: the states are not read, and nothing is written.
 ///
 /// # Errors
 /// When they were made with other windows or another policy about bad rows; when two of them took in the same input, unless
-/// `allow_duplicate`; when the folder holds something already; when anything cannot be read or written.
-pub fn merge(out: &Path, states: &[State], allow_duplicate: bool, cancel: &Cancel, io: &Io) -> Result<Merged> {
+/// `allow_duplicate`; when the folder holds something already.
+pub fn check_merge(out: &Path, states: &[State], allow_duplicate: bool) -> Result<Merged> {
+    let merged = added_up(states, allow_duplicate)?;
+    if is_state(out) {
+        return Err(there_already(out));
+    }
+    vacant::<Manifest>(out)?;
+    Ok(merged)
+}
+
+fn there_already(out: &Path) -> Error {
+    let error = Error::usage("there is a state already").input(out.to_string_lossy());
+    error.help("name a new folder, and put it in the other's place afterwards")
+}
+
+/// The manifests of states as one, without run files.
+fn added_up(states: &[State], allow_duplicate: bool) -> Result<Merged> {
     let [first, others @ ..] = states else {
         return Err(Error::usage("no state is given").help("name the states to merge"));
     };
@@ -130,10 +145,18 @@ pub fn merge(out: &Path, states: &[State], allow_duplicate: bool, cancel: &Cance
         Merge::merge(&mut manifest.rows_rejected, own.rows_rejected.clone());
         manifest.windows = union(manifest.windows, own.windows);
     }
+    Ok(Merged { manifest, duplicates })
+}
+
+/// Merges states into a new one: exact, whether they share customers or not.
+///
+/// # Errors
+/// Those of [`check_merge`], or when anything cannot be read or written.
+pub fn merge(out: &Path, states: &[State], allow_duplicate: bool, cancel: &Cancel, io: &Io) -> Result<Merged> {
+    let Merged { mut manifest, duplicates } = added_up(states, allow_duplicate)?;
     let (folder, there) = Folder::<Manifest>::lock(out, io)?;
     if there.is_some() {
-        let error = Error::usage("there is a state already").input(out.to_string_lossy());
-        return Err(error.help("name a new folder, and put it in the other's place afterwards"));
+        return Err(there_already(out));
     }
     let files: Vec<Arc<RunFile>> = states.iter().flat_map(|state| state.runs().iter().cloned()).collect();
     if !files.is_empty() {

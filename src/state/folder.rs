@@ -36,6 +36,25 @@ pub fn is_state(path: &Path) -> bool {
     path.join(super::Manifest::FILE).is_file()
 }
 
+/// Checks that a record may be kept in a folder: it is there already, or the folder is not there yet, empty, or holds only what an
+/// interrupted writer left.
+///
+/// # Errors
+/// When the folder holds anything else, is none, or cannot be listed.
+pub(crate) fn vacant<R: Record>(path: &Path) -> Result<()> {
+    if !path.exists() || path.join(R::FILE).is_file() {
+        return Ok(());
+    }
+    let (name, what) = (path.to_string_lossy(), R::WHAT);
+    let entries = std::fs::read_dir(path).map_err(|e| Error::io(format!("cannot list the {what}'s folder"), e).input(&*name))?;
+    let mut others = entries.filter_map(|entry| entry.ok().map(|entry| entry.file_name()));
+    if others.any(|other| other != LOCK && *other != *part::<R>() && !other.to_string_lossy().ends_with(RUNS)) {
+        let what = format!("the folder holds other files and no {what}");
+        return Err(Error::usage(what).input(&*name).help("name a folder that is empty or not there yet"));
+    }
+    Ok(())
+}
+
 /// Reads the record of a folder, if it has one.
 pub(crate) fn read_record<R: Record>(folder: &Path, io: &Io) -> Result<Option<R>> {
     let path = folder.join(R::FILE);
@@ -78,14 +97,7 @@ impl<R: Record> Folder<R> {
         let (name, what) = (path.to_string_lossy(), R::WHAT);
         let failed = |doing: &str, e| Error::io(format!("cannot {doing} the {what}'s folder"), e).input(&*name);
         io.step().and_then(|()| std::fs::create_dir_all(path)).map_err(|e| failed("make", e))?;
-        let foreign = || -> io::Result<bool> {
-            let mut others = std::fs::read_dir(path)?.filter_map(|entry| entry.ok().map(|entry| entry.file_name()));
-            Ok(others.any(|other| other != LOCK && *other != *part::<R>() && !other.to_string_lossy().ends_with(RUNS)))
-        };
-        if !path.join(R::FILE).is_file() && foreign().map_err(|e| failed("list", e))? {
-            let what = format!("the folder holds other files and no {what}");
-            return Err(Error::usage(what).input(&*name).help("name a folder that is empty or not there yet"));
-        }
+        vacant::<R>(path)?;
         let locked = io.step().and_then(|()| File::options().create(true).read(true).append(true).open(path.join(LOCK)));
         let mut lock = locked.map_err(|e| failed("lock", e))?;
         match lock.try_lock() {

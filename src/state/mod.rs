@@ -47,7 +47,7 @@ mod update;
 
 pub(crate) use checkpoint::Checkpoint;
 pub use checkpoint::{Checkpointed, Checkpoints};
-pub use compact::{Merged, merge};
+pub use compact::{Merged, check_merge, merge};
 pub use compare::{Side, compare};
 pub use folder::{Io, is_state};
 pub use manifest::{Input, Manifest, RunEntry};

@@ -1,9 +1,9 @@
 //! An update: inputs that a state has not taken in yet → its next generation.
 
 use super::compact::{compact_while_due, union};
-use super::folder::Folder;
+use super::folder::{Folder, is_state, vacant};
 use super::manifest::{Input, Manifest, RunEntry, run_name};
-use super::{Io, Writer};
+use super::{Io, State, Writer};
 use crate::calendar::{Granularity, Windows};
 use crate::cancel::Cancel;
 use crate::error::{Error, Result, Stage};
@@ -68,6 +68,19 @@ pub struct Updated {
 }
 
 impl Update {
+    /// Checks that a folder's state, which need not be there yet, can be updated so. Gives the windows it is or will be kept by.
+    ///
+    /// # Errors
+    /// When the state was made with other windows or another policy, or is damaged; when the folder holds something else.
+    pub fn check(&self, folder: &Path) -> Result<Granularity> {
+        if is_state(folder) {
+            let state = State::open_with(folder, &self.io)?;
+            return Ok(self.same_policies(state.manifest().clone(), folder)?.every);
+        }
+        vacant::<Manifest>(folder)?;
+        Ok(self.every.unwrap_or(Granularity::Month))
+    }
+
     /// Takes in files, folders, globs or `-`; makes the state at first. `watch` gets the counters before rows are read.
     ///
     /// # Errors
@@ -78,7 +91,7 @@ impl Update {
         let (folder, there) = Folder::<Manifest>::lock(folder, &self.io)?;
         let manifest = match there {
             None => Manifest::new(self.every.unwrap_or(Granularity::Month), self.spec.on_bad_row),
-            Some(manifest) => self.same_policies(manifest, &folder)?,
+            Some(manifest) => self.same_policies(manifest, folder.path())?,
         };
         let find = |names: &[String]| Files::find(names, self.format, self.spec.columns.clone(), self.spec.batch_rows);
         let names: Vec<String> = inputs.iter().map(|name| name.as_ref().to_owned()).collect();
@@ -171,8 +184,8 @@ impl Update {
     }
 
     /// The manifest of a state that was made as this update wants it.
-    fn same_policies(&self, manifest: Manifest, folder: &Folder<Manifest>) -> Result<Manifest> {
-        let refuse = |what: String, help: String| Err(Error::usage(what).input(folder.path().to_string_lossy()).help(help));
+    fn same_policies(&self, manifest: Manifest, folder: &Path) -> Result<Manifest> {
+        let refuse = |what: String, help: String| Err(Error::usage(what).input(folder.to_string_lossy()).help(help));
         if let Some(every) = self.every.filter(|&every| every != manifest.every) {
             let what = format!("the state is kept by {}, not by {every}", manifest.every);
             return refuse(what, format!("leave --every {every} out, or make another state"));
