@@ -2,10 +2,12 @@
 
 mod audit;
 mod generate;
+mod spec;
 mod state;
 
 pub(crate) use audit::Audit;
-pub(crate) use generate::Generate;
+pub(crate) use generate::{Generate, count};
+pub(crate) use spec::FromSpec;
 pub(crate) use state::{Compare, Inspect, Merge, Sketch, Update};
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
@@ -58,6 +60,12 @@ pub(crate) enum Command {
     Update(Box<Update>),
     /// Merge saved states into a new one, exactly
     Merge(Merge),
+    /// Do what a spec says: an audit, an update, a merge, or following what comes
+    Run(Box<FromSpec>),
+    /// Check a spec as far as that can be done without reading rows; nothing is written
+    Check(Box<FromSpec>),
+    /// Say what a spec would do: stages, workers, memory, files, windows, outputs
+    Explain(Box<FromSpec>),
     /// Write a sketch of a window's customers: small, without names, and comparable anywhere
     Sketch(Box<Sketch>),
     /// Compare the customers of two windows, of states or sketches: exactly where states are at hand, else with bounds

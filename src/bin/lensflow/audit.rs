@@ -161,13 +161,13 @@ fn unless_broken_pipe(error: Error) -> Result<()> {
 }
 
 #[derive(Clone, Copy)]
-enum ReportFormat {
+pub(crate) enum ReportFormat {
     Json,
     Text(Style),
 }
 
 impl ReportFormat {
-    fn of(path: &Path) -> Result<Self> {
+    pub(crate) fn of(path: &Path) -> Result<Self> {
         match path.extension().and_then(|e| e.to_str()) {
             Some("json") => Ok(ReportFormat::Json),
             Some("md") => Ok(ReportFormat::Text(Style::Markdown)),

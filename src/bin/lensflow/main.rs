@@ -1,5 +1,5 @@
 //! The command line `lensflow`: a thin layer over the library. Arguments in [`args`], the bar in [`progress`], Ctrl-C in [`signals`], the
-//! jobs in [`audit`], [`states`], [`sketches`] and [`generate`].
+//! jobs in [`audit`], [`states`], [`sketches`] and [`generate`]; [`spec_file`] has them done as a file says.
 
 #[cfg(target_os = "linux")]
 mod allocator;
@@ -11,6 +11,7 @@ mod outputs;
 mod progress;
 mod signals;
 mod sketches;
+mod spec_file;
 mod states;
 
 use anyhow::Context;
@@ -34,6 +35,9 @@ fn main() -> ExitCode {
         Command::Audit(audit) => Job::watched(interrupted, |job| audit::run(&audit.job()?, &cli.talk, job)),
         Command::Update(update) => Job::watched(interrupted, |job| states::update(&update.job()?, &cli.talk, job)),
         Command::Merge(merge) => Job::watched(interrupted, |job| states::merge(&merge.job(), &cli.talk, job)),
+        Command::Run(spec) => Job::watched(interrupted, |job| spec_file::run(spec, &cli.talk, job)),
+        Command::Check(spec) => spec_file::check(spec),
+        Command::Explain(spec) => spec_file::explain(spec),
         Command::Sketch(sketch) => Job::watched(interrupted, |job| sketches::sketch(sketch, job)),
         Command::Compare(compare) => Job::watched(interrupted, |job| sketches::compare(compare, job)),
         Command::Inspect(inspect) => states::inspect(inspect),
@@ -104,6 +108,9 @@ fn man() -> Result<()> {
         ("audit", "lensflow-audit"),
         ("update", "lensflow-update"),
         ("merge", "lensflow-merge"),
+        ("run", "lensflow-run"),
+        ("check", "lensflow-check"),
+        ("explain", "lensflow-explain"),
         ("sketch", "lensflow-sketch"),
         ("compare", "lensflow-compare"),
         ("inspect", "lensflow-inspect"),

@@ -101,7 +101,7 @@ impl Generate {
 }
 
 /// Reads `1500`, `1_500`, `10K`, `10M`, `1G`.
-fn count(text: &str) -> Result<u64, String> {
+pub(crate) fn count(text: &str) -> Result<u64, String> {
     let plain: String = text.chars().filter(|c| !matches!(c, '_' | ',')).collect();
     let (digits, factor) = match plain.char_indices().next_back() {
         Some((at, 'k' | 'K')) => (&plain[..at], 1_000),

@@ -1,0 +1,317 @@
+//! The plan, for people: what is done, the stages in order with what each was told, and what did not come from the file. An input that is
+//! not there is no fault here; it is said so in its place.
+
+use super::job::{Finished, Follow, From, Job};
+use super::layers::{Entry, Layers, Value};
+use crate::args::policy;
+use crate::audit::{AuditJob, Input};
+use crate::outputs::Outputs;
+use crate::states::UpdateJob;
+use humantime::format_duration;
+use indicatif::BinaryBytes;
+use lensflow::calendar::{Window, Windows, format_timestamp};
+use lensflow::reject::OnBadRow;
+use lensflow::report::text::grouped;
+use lensflow::route::PARTITIONS;
+use lensflow::source::Source;
+use lensflow::source::files::{Files, Format};
+use lensflow::source::synthetic::Synthetic;
+use lensflow::spec::{Parallel, Spec};
+use lensflow::state::{State, is_state};
+use std::fmt::Display;
+use std::path::{Path, PathBuf};
+
+/// So many files are named.
+const NAMED: usize = 10;
+
+/// What a spec would do.
+pub(crate) fn explain(layers: &Layers, job: &Job) -> String {
+    let mut page = Page::default();
+    let (mut files, mut states) = (0, 0);
+    match job {
+        Job::Audit(audit) => match &audit.input {
+            Input::Named(named) => {
+                let (found, others): (Vec<_>, Vec<_>) = named.iter().cloned().partition(|name| is_state(Path::new(name)));
+                found.iter().for_each(|state| page.state(Path::new(state), "state"));
+                states = found.len();
+                files = page.files(&others, audit.format, &audit.spec);
+                let first = found.first().and_then(|path| State::open(Path::new(path)).ok());
+                page.bad_rows(policy(audit.on_bad_row, first.as_ref()), first.is_some() && audit.on_bad_row.is_none());
+            }
+            Input::Synthetic(synthetic) => page.synthetic(synthetic, audit.on_bad_row),
+        },
+        Job::Update { update, .. } => files = page.update(update),
+        Job::Merge { merge, .. } => {
+            merge.states.iter().for_each(|path| page.state(path, "states"));
+            states = merge.states.len();
+            page.say("source", "into", merge.out.display());
+            page.say("source", "inputs twice", if merge.allow_duplicate { "count twice" } else { "are refused" });
+        }
+        Job::Follow(follow) => page.follow(follow),
+    }
+    if let Some(spec) = job.spec() {
+        let audited = job.audit().is_some() || matches!(job, Job::Follow(_));
+        page.stages(spec, audited);
+    }
+    match job {
+        Job::Follow(follow) => page.outputs(&follow.out, None),
+        other => other.audit().into_iter().for_each(|audit| page.audit(audit)),
+    }
+    if let Job::Follow(follow) = job {
+        page.say(
+            "report",
+            "refresh",
+            if follow.refresh.is_zero() { "at each commit".to_owned() } else { format!("every {}", format_duration(follow.refresh)) },
+        );
+        page.say("serve", "metrics", follow.metrics.map_or("none".to_owned(), |at| format!("http://{at}/metrics")));
+    }
+    for entry in layers.elsewhere() {
+        page.say("elsewhere", &format!("{}.{}", entry.section, entry.key), format!("{} from {}", shown(entry), entry.origin));
+    }
+    format!("{}: {}\n\n{}", layers.name, job.summary(files, states), page.render())
+}
+
+/// An override as it was written.
+fn shown(entry: &Entry) -> String {
+    match (&entry.written, &entry.value) {
+        (Some(written), _) => written.clone(),
+        (None, Value::Text(text)) => text.clone(),
+        (None, _) => "set".to_owned(),
+    }
+}
+
+/// Lines of a stage, a topic and what there is to say.
+#[derive(Default)]
+struct Page(Vec<(&'static str, String, String)>);
+
+impl Page {
+    fn say(&mut self, stage: &'static str, topic: &str, what: impl Display) {
+        self.0.push((stage, topic.to_owned(), what.to_string()));
+    }
+
+    fn state(&mut self, path: &Path, topic: &str) {
+        let what = match State::open(path) {
+            Ok(state) => {
+                let manifest = state.manifest();
+                let bytes: u64 = manifest.runs.iter().map(|run| run.bytes).sum();
+                let rows = grouped(manifest.rows_read);
+                format!("{}  {}, {rows} rows taken in, kept by {}", path.display(), BinaryBytes(bytes), manifest.every)
+            }
+            Err(error) => error.to_string(),
+        };
+        self.say("source", topic, what);
+    }
+
+    /// Says which files there are, and gives their number.
+    fn files(&mut self, named: &[String], format: Option<Format>, spec: &Spec) -> usize {
+        if named.is_empty() {
+            return 0;
+        }
+        let found = Files::find(named, format, spec.columns.clone(), spec.batch_rows).map(|files| files.inputs());
+        let number = match found {
+            Ok(files) => {
+                let width = files.iter().take(NAMED).map(|name| name.chars().count()).max().unwrap_or(0);
+                for name in files.iter().take(NAMED) {
+                    let size = std::fs::metadata(name).ok().filter(|file| file.is_file());
+                    let size = size.map_or(String::new(), |file| format!("  {:>11}", BinaryBytes(file.len()).to_string()));
+                    self.say("source", "inputs", format!("{name:<width$}{size}"));
+                }
+                if files.len() > NAMED {
+                    self.say("source", "inputs", format!("and {} more", grouped(files.len() - NAMED)));
+                }
+                files.len()
+            }
+            Err(error) => {
+                self.say("source", "inputs", error);
+                0
+            }
+        };
+        self.format(format, spec);
+        number
+    }
+
+    fn format(&mut self, format: Option<Format>, spec: &Spec) {
+        self.say(
+            "source",
+            "format",
+            format.map_or("as names and first bytes tell".to_owned(), |format| format!("{format:?}").to_lowercase()),
+        );
+        for (column, name) in &spec.columns.0 {
+            self.say("source", "columns", format!("{} is {name:?}", column.name()));
+        }
+    }
+
+    fn bad_rows(&mut self, policy: OnBadRow, inherited: bool) {
+        let what = match policy {
+            OnBadRow::Fail => "the first one ends the run",
+            OnBadRow::Reject => "are left out and counted",
+        };
+        self.say("source", "bad rows", format!("{what}{}", if inherited { ", as when the state was made" } else { "" }));
+    }
+
+    fn synthetic(&mut self, synthetic: &Synthetic, on_bad_row: Option<OnBadRow>) {
+        let Synthetic { customers, seed, from, to, skew, ids, null_timestamps, .. } = synthetic;
+        self.say("source", "made up", format!("{} customers, {from} to {to}, seed {seed}", grouped(customers)));
+        let (skew, ids) = (format!("{skew:?}").to_lowercase(), format!("{ids:?}").to_lowercase());
+        self.say("source", "ids", format!("{ids}, rows on them: {skew}, without a timestamp: {null_timestamps}"));
+        self.bad_rows(on_bad_row.unwrap_or_default(), false);
+    }
+
+    fn update(&mut self, update: &UpdateJob) -> usize {
+        let files = self.files(&update.inputs, update.format, &update.spec);
+        let there = is_state(&update.state).then(|| State::open(&update.state));
+        let there = self.kept(&update.state, there, update.every);
+        self.bad_rows(policy(update.on_bad_row, there.as_ref()), there.is_some() && update.on_bad_row.is_none());
+        self.say("source", "inputs twice", if update.allow_duplicate { "count twice" } else { "change nothing" });
+        files
+    }
+
+    /// Says what state is written to.
+    fn kept(
+        &mut self,
+        path: &Path,
+        there: Option<lensflow::Result<State>>,
+        every: Option<lensflow::calendar::Granularity>,
+    ) -> Option<State> {
+        let every = every.unwrap_or(lensflow::calendar::Granularity::Month);
+        match there {
+            None => {
+                self.say("source", "into", format!("{}, a new state by {every}", path.display()));
+                None
+            }
+            Some(Ok(state)) => {
+                self.state(path, "into");
+                Some(state)
+            }
+            Some(Err(error)) => {
+                self.say("source", "into", error);
+                None
+            }
+        }
+    }
+
+    fn follow(&mut self, follow: &Follow) {
+        match &follow.from {
+            From::Stdin => self.say("source", "follow", "stdin"),
+            From::Inbox { folder, glob, poll, finished } => {
+                let what = glob.as_ref().map_or("files of a known extension".to_owned(), |glob| format!("files like {glob}"));
+                self.say("source", "follow", format!("{}: {what}, looked for every {}", folder.display(), format_duration(*poll)));
+                self.say(
+                    "source",
+                    "finished",
+                    match finished {
+                        Finished::Keep => "files stay".to_owned(),
+                        Finished::Move(to) => format!("files move to {}", to.display()),
+                        Finished::Delete => "files are deleted".to_owned(),
+                    },
+                );
+            }
+        }
+        self.say("source", "quarantine", format!("{}, for what cannot be taken in", follow.quarantine.display()));
+        self.format(follow.format, &follow.spec);
+        let there = is_state(&follow.state).then(|| State::open(&follow.state));
+        let there = self.kept(&follow.state, there, follow.every);
+        self.bad_rows(policy(follow.on_bad_row, there.as_ref()), there.is_some() && follow.on_bad_row.is_none());
+        let (time, rows) = (format_duration(follow.commit), grouped(follow.commit_rows));
+        self.say("source", "commit", format!("every {time} or {rows} rows"));
+    }
+
+    /// Says what the stages between were told.
+    fn stages(&mut self, spec: &Spec, audited: bool) {
+        self.say("route", "partitions", format!("{}, by a hash of the id", grouped(PARTITIONS)));
+        match spec.memory_split() {
+            Ok(split) => {
+                let whose = if spec.workers.is_some() || spec.parallel == Parallel::Off {
+                    ""
+                } else {
+                    ", one per core, or fewer where memory is short"
+                };
+                self.say("accumulate", "workers", format!("{}{whose}", split.workers));
+                self.say("accumulate", "batches", format!("{} rows", grouped(spec.batch_rows)));
+                let limit = split.limit.map_or("none".to_owned(), |limit| BinaryBytes(limit).to_string());
+                let whose = if spec.memory_limit.is_none() && split.limit.is_some() { ", 70 % of what there is" } else { "" };
+                self.say("accumulate", "memory limit", format!("{limit}{whose}"));
+                let mut part = |topic: &str, bytes: u64, what: &str| {
+                    self.say("accumulate", &format!("  {topic}"), format!("{:>11}{what}", BinaryBytes(bytes).to_string()));
+                };
+                let folder = spec.spill_dir.as_deref().map_or("the system's folder".to_owned(), |folder| folder.display().to_string());
+                split.states.into_iter().for_each(|bytes| part("states", bytes, &format!("  and what is more spills to {folder}")));
+                part("buffers", split.buffers, "  between route and accumulate");
+                part("histograms", split.histograms, "  at most");
+                part("merging", split.merging, "  of what has spilled");
+                part("row groups", split.encoding, &format!("  {} at a time", split.row_groups));
+                self.say("accumulate", "  the rest", "for the program, for what is being decoded, and for the allocator");
+            }
+            Err(error) => self.say("accumulate", "memory limit", error),
+        }
+        let parallel = match spec.parallel {
+            Parallel::Auto { threshold } => format!("from {} customers on", grouped(threshold)),
+            Parallel::On => "always".to_owned(),
+            Parallel::Off => "never".to_owned(),
+        };
+        self.say("finalize", "in parallel", parallel);
+        if !audited {
+            return;
+        }
+        match &spec.windows {
+            Windows::Every(every) => self.say("finalize", "windows", format!("each {every} that rows fall in")),
+            Windows::List(list) => {
+                let width = list.iter().map(|window| window.name.chars().count()).max().unwrap_or(0);
+                list.iter().for_each(|window| self.say("finalize", "windows", span(window, width)));
+            }
+        }
+        let shares = spec.percentiles.iter().map(|p| format!("{p} %")).collect::<Vec<_>>();
+        let shares = if shares.is_empty() { "none".to_owned() } else { shares.join(", ") };
+        self.say("lens", "Lens 1", format!("each window; revenue of the top {shares}"));
+        self.say("lens", "Lens 2", "each pair of neighbours");
+        self.say("reduce", "scores", format!("1 to {}", spec.bins));
+    }
+
+    fn audit(&mut self, audit: &AuditJob) {
+        self.outputs(&audit.out, audit.partial_out.as_ref());
+        if let Some((folder, time)) = &audit.checkpoint {
+            self.say("report", "checkpoint", format!("{} every {}", folder.display(), format_duration(*time)));
+        }
+    }
+
+    fn outputs(&mut self, out: &Outputs, partial: Option<&PathBuf>) {
+        if out.report.is_empty() && !out.rows_on_stdout() {
+            self.say("report", "answers", "on stdout");
+        }
+        out.report.iter().for_each(|path| self.say("report", "answers", named(path)));
+        let order = if out.sorted { "by window and id" } else { "in the engine's order" };
+        let rows = [("RFM rows", &out.rfm), ("migrations", &out.migration)];
+        for (topic, path) in rows.into_iter().filter_map(|(topic, path)| Some((topic, path.as_ref()?))) {
+            self.say("report", topic, format!("{}, {order}", named(path)));
+        }
+        out.rejects.iter().for_each(|path| self.say("report", "rejects", named(path)));
+        partial.into_iter().for_each(|path| self.say("report", "partial", named(path)));
+    }
+
+    fn render(&self) -> String {
+        let width = |texts: &mut dyn Iterator<Item = &str>| texts.map(|text| text.chars().count()).max().unwrap_or(0);
+        let stages = width(&mut self.0.iter().map(|(stage, ..)| *stage));
+        let topics = width(&mut self.0.iter().map(|(_, topic, _)| topic.as_str()));
+        let mut before = ("", "");
+        let mut lines = String::new();
+        for (stage, topic, what) in &self.0 {
+            let (shown, again) = (if before.0 == *stage { "" } else { stage }, before == (stage, topic.as_str()));
+            let topic_shown = if again { "" } else { topic };
+            lines += format!("{shown:<stages$}  {topic_shown:<topics$}  {what}").trim_end();
+            lines.push('\n');
+            before = (stage, topic);
+        }
+        lines
+    }
+}
+
+fn named(path: &Path) -> String {
+    if path == Path::new("-") { "stdout".to_owned() } else { path.display().to_string() }
+}
+
+fn span(window: &Window, width: usize) -> String {
+    let time = |at: i64| format_timestamp(at).trim_end_matches("T00:00:00").to_owned();
+    let observed =
+        if window.observation_end == window.end { String::new() } else { format!(", seen from {}", time(window.observation_end)) };
+    format!("{:<width$}  {} to {}{observed}", window.name, time(window.start), time(window.end))
+}

@@ -1,0 +1,158 @@
+//! What a spec asks for, once everything in it is understood, and how that is done.
+
+use super::check;
+use crate::args::Talk;
+use crate::audit::{self, AuditJob, Input};
+use crate::outputs::Outputs;
+use crate::signals;
+use crate::states::{self, MergeJob, UpdateJob};
+use lensflow::Result;
+use lensflow::calendar::{Granularity, Windows};
+use lensflow::error::Error;
+use lensflow::reject::OnBadRow;
+use lensflow::report::text::grouped;
+use lensflow::source::files::Format;
+use lensflow::spec::Spec;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// All that a spec can ask for.
+#[derive(Debug, Clone)]
+pub(crate) enum Job {
+    Audit(Box<AuditJob>),
+    Update { update: Box<UpdateJob>, audit: Option<Box<AuditJob>> },
+    Merge { merge: MergeJob, audit: Option<Box<AuditJob>> },
+    Follow(Box<Follow>),
+}
+
+/// Rows are taken in as they come, for as long as the process runs.
+#[derive(Debug, Clone)]
+#[allow(dead_code)] // Read by the engine of following, which is not here yet.
+pub(crate) struct Follow {
+    pub(crate) from: From,
+    /// Where inputs go that cannot be taken in.
+    pub(crate) quarantine: PathBuf,
+    pub(crate) state: PathBuf,
+    pub(crate) every: Option<Granularity>,
+    /// How long rows wait at most until the state has them.
+    pub(crate) commit: Duration,
+    /// How many of them wait at most.
+    pub(crate) commit_rows: u64,
+    pub(crate) format: Option<Format>,
+    /// What is done about bad rows is what was done before, if nothing is said.
+    pub(crate) on_bad_row: Option<OnBadRow>,
+    pub(crate) spec: Spec,
+    pub(crate) out: Outputs,
+    /// How old outputs may become; with zero, each commit makes them anew.
+    pub(crate) refresh: Duration,
+    pub(crate) metrics: Option<SocketAddr>,
+}
+
+/// What is followed.
+#[derive(Debug, Clone)]
+pub(crate) enum From {
+    Stdin,
+    Inbox { folder: PathBuf, glob: Option<String>, poll: Duration, finished: Finished },
+}
+
+/// What becomes of a file that was taken in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Finished {
+    Keep,
+    Move(PathBuf),
+    Delete,
+}
+
+impl Job {
+    /// Does it.
+    pub(crate) fn run(&self, talk: &Talk, job: &signals::Job) -> Result<()> {
+        // An audit that cannot write is found out before the state is changed.
+        let possible = |audit: &Option<Box<AuditJob>>| audit.iter().try_for_each(|audit| check::possible(audit));
+        let then = |audit: &Option<Box<AuditJob>>| audit.iter().try_for_each(|audit| audit::run(audit, talk, job));
+        match self {
+            Job::Audit(audit) => audit::run(audit, talk, job),
+            Job::Update { update, audit } => {
+                possible(audit)?;
+                states::update(update, talk, job)?;
+                then(audit)
+            }
+            Job::Merge { merge, audit } => {
+                possible(audit)?;
+                states::merge(merge, talk, job)?;
+                then(audit)
+            }
+            Job::Follow(wanted) => follow(wanted),
+        }
+    }
+
+    /// The audit in it, if there is one.
+    pub(crate) fn audit(&self) -> Option<&AuditJob> {
+        match self {
+            Job::Audit(audit) => Some(audit),
+            Job::Update { audit, .. } | Job::Merge { audit, .. } => audit.as_deref(),
+            Job::Follow(_) => None,
+        }
+    }
+
+    /// The options of its stages. A merge has none but its audit's.
+    pub(crate) fn spec(&self) -> Option<&Spec> {
+        match self {
+            Job::Update { update, audit: None } => Some(&update.spec),
+            Job::Follow(follow) => Some(&follow.spec),
+            other => other.audit().map(|audit| &audit.spec),
+        }
+    }
+
+    /// What it does, in a line; so many files were found.
+    pub(crate) fn summary(&self, files: usize, states: usize) -> String {
+        let files = || if files == 0 { "no files yet".to_owned() } else { counted(files, "file", "files") };
+        let then = |audit: &Option<Box<AuditJob>>| {
+            audit.as_ref().map_or(String::new(), |audit| format!(", then an audit {}", windows(&audit.spec.windows)))
+        };
+        match self {
+            Job::Audit(audit) => {
+                let what = match &audit.input {
+                    Input::Synthetic(synthetic) => format!("{} made-up customers", grouped(synthetic.customers)),
+                    Input::Named(named) if *named == ["-"] => "stdin".to_owned(),
+                    Input::Named(_) if states == 0 => files(),
+                    Input::Named(named) if named.len() == states => counted(states, "state", "states"),
+                    Input::Named(_) => format!("{} and {}", counted(states, "state", "states"), files()),
+                };
+                format!("audit of {what} {}", windows(&audit.spec.windows))
+            }
+            Job::Update { update, audit } => {
+                let from = if update.inputs == ["-"] { "stdin".to_owned() } else { files() };
+                format!("update of {} from {from}{}", update.state.display(), then(audit))
+            }
+            Job::Merge { merge, audit } => {
+                let states = merge.states.iter().map(|path| path.display().to_string()).collect::<Vec<_>>();
+                format!("merge of {} into {}{}", states.join(" and "), merge.out.display(), then(audit))
+            }
+            Job::Follow(follow) => {
+                let from = match &follow.from {
+                    From::Stdin => "stdin".to_owned(),
+                    From::Inbox { folder, .. } => folder.display().to_string(),
+                };
+                format!("following {from} into {}, audited {}", follow.state.display(), windows(&follow.spec.windows))
+            }
+        }
+    }
+}
+
+/// Follows an inbox or stdin.
+fn follow(_: &Follow) -> Result<()> {
+    Err(Error::usage("following is not here yet").help("take in what is there: lensflow update STATE_DIR INPUT..."))
+}
+
+/// How windows are called in a sentence.
+pub(crate) fn windows(windows: &Windows) -> String {
+    match windows {
+        Windows::Every(every) => format!("by {every}"),
+        Windows::List(list) => format!("in {}", counted(list.len(), "window", "windows")),
+    }
+}
+
+pub(crate) fn counted(number: usize, one: &str, many: &str) -> String {
+    format!("{} {}", grouped(number), if number == 1 { one } else { many })
+}
