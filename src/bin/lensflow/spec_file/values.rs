@@ -6,7 +6,6 @@ use super::layers::{Entry, Layers, Value};
 use crate::args::count;
 use lensflow::Result;
 use lensflow::error::Error;
-use std::fmt::Display;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -89,7 +88,7 @@ impl Layers {
             Value::List(list) => {
                 let text = |(value, line): &(Value, usize)| match value {
                     Value::Text(text) => Ok((text.clone(), Some(*line))),
-                    _ => Err(entry.expected_at(Some(*line), "a list of texts in quotes")),
+                    other => Err(entry.unlike(other, Some(*line), "a text in quotes")),
                 };
                 list.iter().map(text).collect()
             }
@@ -119,26 +118,27 @@ impl Entry {
     }
 
     fn whole<T: TryFrom<i128>>(&self, value: &Value, line: Option<usize>) -> Result<T> {
-        let Value::Whole(number) = value else { return Err(self.expected_at(line, "a whole number")) };
+        let Value::Whole(number) = value else { return Err(self.unlike(value, line, "a whole number")) };
         T::try_from(*number).map_err(|_| {
             let what = if *number < 0 { "a number from 0 on" } else { "a smaller number" };
-            self.expected_at(line, what)
+            self.unlike(value, line, what)
         })
     }
 
     /// Says what is expected in its place.
-    pub(crate) fn expected(&self, what: impl Display) -> Error {
-        self.expected_at(None, what)
+    fn expected(&self, what: &str) -> Error {
+        self.unlike(&self.value, None, what)
     }
 
-    fn expected_at(&self, line: Option<usize>, what: impl Display) -> Error {
-        let found = match &self.value {
+    /// Says what is expected in the place of a value, which is its own or one of its list's.
+    fn unlike(&self, value: &Value, line: Option<usize>, what: &str) -> Error {
+        let found = match value {
             Value::Text(text) => format!("{text:?}"),
             Value::Whole(number) => number.to_string(),
             Value::Real(number) => number.to_string(),
             Value::Bool(is) => is.to_string(),
             Value::Time(time) => time.clone(),
-            Value::List(_) => "this list".to_owned(),
+            Value::List(_) => "a list".to_owned(),
             Value::Table(_) => "a table".to_owned(),
         };
         Error::usage(format!("{}: {what} is expected, not {found}", self.place(line)))
