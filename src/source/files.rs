@@ -252,8 +252,8 @@ impl Files {
     /// # Errors
     /// When one cannot be opened, is not in its format, or lacks a column.
     pub fn check(&self) -> Result<()> {
-        let files = self.inputs.iter().filter(|name| *name != STDIN && Path::new(name).is_file());
-        files.map(|name| self.open(name).map(drop)).collect()
+        let mut files = self.inputs.iter().filter(|name| *name != STDIN && Path::new(name).is_file());
+        files.try_for_each(|name| self.open(name).map(drop))
     }
 
     /// What is read, in order, as it would be named again.

@@ -5,6 +5,7 @@ mod bad_rows;
 mod damage;
 #[cfg(unix)]
 mod signals;
+mod specs;
 mod spill;
 
 use super::support::*;

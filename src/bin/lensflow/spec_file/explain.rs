@@ -3,23 +3,22 @@
 
 use super::job::{Finished, Follow, From, Job};
 use super::layers::{Entry, Layers, Value};
+use super::page::Page;
 use crate::args::policy;
 use crate::audit::{AuditJob, Input};
-use crate::outputs::Outputs;
 use crate::states::UpdateJob;
 use humantime::format_duration;
 use indicatif::BinaryBytes;
-use lensflow::calendar::{Window, Windows, format_timestamp};
+use lensflow::Result;
+use lensflow::calendar::Granularity;
 use lensflow::reject::OnBadRow;
 use lensflow::report::text::grouped;
-use lensflow::route::PARTITIONS;
 use lensflow::source::Source;
 use lensflow::source::files::{Files, Format};
 use lensflow::source::synthetic::Synthetic;
-use lensflow::spec::{Parallel, Spec};
+use lensflow::spec::Spec;
 use lensflow::state::{State, is_state};
-use std::fmt::Display;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// So many files are named.
 const NAMED: usize = 10;
@@ -80,15 +79,7 @@ fn shown(entry: &Entry) -> String {
     }
 }
 
-/// Lines of a stage, a topic and what there is to say.
-#[derive(Default)]
-struct Page(Vec<(&'static str, String, String)>);
-
 impl Page {
-    fn say(&mut self, stage: &'static str, topic: &str, what: impl Display) {
-        self.0.push((stage, topic.to_owned(), what.to_string()));
-    }
-
     fn state(&mut self, path: &Path, topic: &str) {
         let what = match State::open(path) {
             Ok(state) => {
@@ -167,13 +158,8 @@ impl Page {
     }
 
     /// Says what state is written to.
-    fn kept(
-        &mut self,
-        path: &Path,
-        there: Option<lensflow::Result<State>>,
-        every: Option<lensflow::calendar::Granularity>,
-    ) -> Option<State> {
-        let every = every.unwrap_or(lensflow::calendar::Granularity::Month);
+    fn kept(&mut self, path: &Path, there: Option<Result<State>>, every: Option<Granularity>) -> Option<State> {
+        let every = every.unwrap_or(Granularity::Month);
         match there {
             None => {
                 self.say("source", "into", format!("{}, a new state by {every}", path.display()));
@@ -216,102 +202,10 @@ impl Page {
         self.say("source", "commit", format!("every {time} or {rows} rows"));
     }
 
-    /// Says what the stages between were told.
-    fn stages(&mut self, spec: &Spec, audited: bool) {
-        self.say("route", "partitions", format!("{}, by a hash of the id", grouped(PARTITIONS)));
-        match spec.memory_split() {
-            Ok(split) => {
-                let whose = if spec.workers.is_some() || spec.parallel == Parallel::Off {
-                    ""
-                } else {
-                    ", one per core, or fewer where memory is short"
-                };
-                self.say("accumulate", "workers", format!("{}{whose}", split.workers));
-                self.say("accumulate", "batches", format!("{} rows", grouped(spec.batch_rows)));
-                let limit = split.limit.map_or("none".to_owned(), |limit| BinaryBytes(limit).to_string());
-                let whose = if spec.memory_limit.is_none() && split.limit.is_some() { ", 70 % of what there is" } else { "" };
-                self.say("accumulate", "memory limit", format!("{limit}{whose}"));
-                let mut part = |topic: &str, bytes: u64, what: &str| {
-                    self.say("accumulate", &format!("  {topic}"), format!("{:>11}{what}", BinaryBytes(bytes).to_string()));
-                };
-                let folder = spec.spill_dir.as_deref().map_or("the system's folder".to_owned(), |folder| folder.display().to_string());
-                split.states.into_iter().for_each(|bytes| part("states", bytes, &format!("  and what is more spills to {folder}")));
-                part("buffers", split.buffers, "  between route and accumulate");
-                part("histograms", split.histograms, "  at most");
-                part("merging", split.merging, "  of what has spilled");
-                part("row groups", split.encoding, &format!("  {} at a time", split.row_groups));
-                self.say("accumulate", "  the rest", "for the program, for what is being decoded, and for the allocator");
-            }
-            Err(error) => self.say("accumulate", "memory limit", error),
-        }
-        let parallel = match spec.parallel {
-            Parallel::Auto { threshold } => format!("from {} customers on", grouped(threshold)),
-            Parallel::On => "always".to_owned(),
-            Parallel::Off => "never".to_owned(),
-        };
-        self.say("finalize", "in parallel", parallel);
-        if !audited {
-            return;
-        }
-        match &spec.windows {
-            Windows::Every(every) => self.say("finalize", "windows", format!("each {every} that rows fall in")),
-            Windows::List(list) => {
-                let width = list.iter().map(|window| window.name.chars().count()).max().unwrap_or(0);
-                list.iter().for_each(|window| self.say("finalize", "windows", span(window, width)));
-            }
-        }
-        let shares = spec.percentiles.iter().map(|p| format!("{p} %")).collect::<Vec<_>>();
-        let shares = if shares.is_empty() { "none".to_owned() } else { shares.join(", ") };
-        self.say("lens", "Lens 1", format!("each window; revenue of the top {shares}"));
-        self.say("lens", "Lens 2", "each pair of neighbours");
-        self.say("reduce", "scores", format!("1 to {}", spec.bins));
-    }
-
     fn audit(&mut self, audit: &AuditJob) {
         self.outputs(&audit.out, audit.partial_out.as_ref());
         if let Some((folder, time)) = &audit.checkpoint {
             self.say("report", "checkpoint", format!("{} every {}", folder.display(), format_duration(*time)));
         }
     }
-
-    fn outputs(&mut self, out: &Outputs, partial: Option<&PathBuf>) {
-        if out.report.is_empty() && !out.rows_on_stdout() {
-            self.say("report", "answers", "on stdout");
-        }
-        out.report.iter().for_each(|path| self.say("report", "answers", named(path)));
-        let order = if out.sorted { "by window and id" } else { "in the engine's order" };
-        let rows = [("RFM rows", &out.rfm), ("migrations", &out.migration)];
-        for (topic, path) in rows.into_iter().filter_map(|(topic, path)| Some((topic, path.as_ref()?))) {
-            self.say("report", topic, format!("{}, {order}", named(path)));
-        }
-        out.rejects.iter().for_each(|path| self.say("report", "rejects", named(path)));
-        partial.into_iter().for_each(|path| self.say("report", "partial", named(path)));
-    }
-
-    fn render(&self) -> String {
-        let width = |texts: &mut dyn Iterator<Item = &str>| texts.map(|text| text.chars().count()).max().unwrap_or(0);
-        let stages = width(&mut self.0.iter().map(|(stage, ..)| *stage));
-        let topics = width(&mut self.0.iter().map(|(_, topic, _)| topic.as_str()));
-        let mut before = ("", "");
-        let mut lines = String::new();
-        for (stage, topic, what) in &self.0 {
-            let (shown, again) = (if before.0 == *stage { "" } else { stage }, before == (stage, topic.as_str()));
-            let topic_shown = if again { "" } else { topic };
-            lines += format!("{shown:<stages$}  {topic_shown:<topics$}  {what}").trim_end();
-            lines.push('\n');
-            before = (stage, topic);
-        }
-        lines
-    }
-}
-
-fn named(path: &Path) -> String {
-    if path == Path::new("-") { "stdout".to_owned() } else { path.display().to_string() }
-}
-
-fn span(window: &Window, width: usize) -> String {
-    let time = |at: i64| format_timestamp(at).trim_end_matches("T00:00:00").to_owned();
-    let observed =
-        if window.observation_end == window.end { String::new() } else { format!(", seen from {}", time(window.observation_end)) };
-    format!("{:<width$}  {} to {}{observed}", window.name, time(window.start), time(window.end))
 }

@@ -15,6 +15,7 @@
 //! | `resolve` | which job that is, and what contradicts itself |
 //! | `job` | the four jobs, and how they are run |
 //! | `check`, `explain` | the other two commands |
+//! | `page` | how a plan is laid out |
 //!
 //! Invariant: a spec is done by the same functions as flags, so that the answers are the same bytes. Sections and keys are named as the
 //! flags are. Limits: no expressions, no file that includes another.
@@ -24,8 +25,12 @@ mod explain;
 mod job;
 mod keys;
 mod layers;
+mod page;
 mod read;
 mod resolve;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;
 mod values;
 
 use crate::args::{FromSpec, Talk};

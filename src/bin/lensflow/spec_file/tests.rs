@@ -1,0 +1,127 @@
+//! Every key is taken by some job, and jobs have what was said.
+
+use super::job::{Finished, From, Job};
+use super::keys::SECTIONS;
+use super::layers::Layers;
+use super::resolve::resolve;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+fn layers(text: &str) -> Layers {
+    Layers::read("spec.toml", text, std::iter::empty(), &[], Vec::new()).unwrap()
+}
+
+/// Each of these is a job, and all of them together say every key.
+const JOBS: [&str; 5] = [
+    r#"
+    [source]
+    inputs = ["a.csv"]
+    format = "csv"
+    on_bad_row = "reject"
+    [columns]
+    customer_id = "a"
+    period_start = "b"
+    period_end = "c"
+    total_orders = "d"
+    total_spend = "e"
+    last_transaction_ts = "f"
+    [state]
+    checkpoint = "kept"
+    checkpoint_every = "5m"
+    [windows]
+    list = ["2023-Q1"]
+    [limits]
+    workers = 2
+    memory_limit = "1GiB"
+    spill_dir = "spill"
+    parallel = "auto"
+    parallel_threshold = 10
+    batch_rows = 100
+    [report]
+    out = "r.json"
+    percentiles = 10
+    migration_out = "m.csv"
+    rejects = "bad.csv"
+    partial_out = "part"
+    [rfm]
+    out = "rfm.csv"
+    bins = 3
+    sorted = true
+    "#,
+    r#"
+    [source.synthetic]
+    customers = "10K"
+    scenario = "stable"
+    seed = 18_446_744_073_709_551_615
+    from = "2023-02"
+    to = "2023-03"
+    skew = "hot"
+    ids = "email"
+    null_timestamps = 1
+    "#,
+    r#"
+    [source]
+    inputs = ["a.csv"]
+    [state]
+    path = "state"
+    every = "quarter"
+    allow_duplicate = true
+    "#,
+    r#"
+    [state]
+    path = "state"
+    merge = ["a", "b"]
+    allow_duplicate = true
+    [windows]
+    every = "year"
+    "#,
+    r#"
+    [source]
+    follow = "inbox"
+    glob = "*.csv"
+    poll = "1s"
+    finished = "move"
+    done = "done"
+    quarantine = "bad"
+    [state]
+    path = "state"
+    commit = "1m"
+    commit_rows = 5
+    [report]
+    refresh = 0
+    [serve]
+    metrics = "0.0.0.0:80"
+    "#,
+];
+
+#[test]
+fn every_key_is_taken_somewhere() {
+    let mut said = BTreeSet::new();
+    for text in JOBS {
+        let layers = layers(text);
+        resolve(&layers).unwrap_or_else(|error| panic!("{text}: {error}"));
+        let entries = SECTIONS.iter().flat_map(|section| layers.section(section.name));
+        said.extend(entries.map(|entry| (entry.section, entry.key)));
+    }
+    let all: BTreeSet<_> = SECTIONS.iter().flat_map(|section| section.keys.iter().map(|key| (section.name, *key))).collect();
+    assert_eq!(said, all);
+}
+
+#[test]
+fn jobs_have_what_was_said() {
+    let job = |at: usize| resolve(&layers(JOBS[at])).unwrap();
+    let Job::Audit(audit) = job(0) else { panic!("an audit") };
+    assert_eq!(audit.checkpoint, Some((PathBuf::from("kept"), Duration::from_secs(300))));
+    assert_eq!((audit.partial_out.as_deref(), audit.out.sorted), (Some(Path::new("part")), true));
+    assert_eq!((audit.spec.percentiles.as_slice(), audit.spec.columns.0.len()), (&[10][..], 6));
+    let Job::Update { update, audit: None } = job(2) else { panic!("an update alone") };
+    assert!(update.allow_duplicate && update.on_bad_row.is_none());
+    let Job::Merge { merge, audit: Some(_) } = job(3) else { panic!("a merge and an audit") };
+    assert_eq!(merge.states.len(), 2);
+    let Job::Follow(follow) = job(4) else { panic!("following") };
+    let From::Inbox { finished, poll, .. } = &follow.from else { panic!("an inbox") };
+    assert_eq!((finished, poll), (&Finished::Move(PathBuf::from("done")), &Duration::from_secs(1)));
+    assert_eq!((follow.commit, follow.commit_rows, follow.refresh), (Duration::from_secs(60), 5, Duration::ZERO));
+    assert_eq!(follow.metrics.unwrap().to_string(), "0.0.0.0:80");
+}
