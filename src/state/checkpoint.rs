@@ -16,7 +16,7 @@
 //! Known limits: what comes through a pipe cannot be skipped and is refused. Finishing is not interrupted in order: it is begun again.
 
 use super::compact::compact_while_due;
-use super::folder::Folder;
+use super::folder::{Folder, vacant};
 use super::manifest::{RunEntry, run_name};
 use super::sealed::{FORMAT, HASH, Record};
 use super::{Io, RunFile, State, Writer};
@@ -60,6 +60,16 @@ pub struct Checkpoints {
     /// The disk.
     #[doc(hidden)]
     pub io: Io,
+}
+
+impl Checkpoints {
+    /// Checks that a folder may keep checkpoints: it is not there yet, empty, or keeps one.
+    ///
+    /// # Errors
+    /// When it holds anything else, is no folder, or cannot be listed.
+    pub fn check(folder: &Path) -> Result<()> {
+        vacant::<Checkpoint>(folder)
+    }
 }
 
 /// The checkpoint of a run that has read everything.

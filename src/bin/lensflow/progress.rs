@@ -33,6 +33,8 @@ impl Progress {
         let (seen, watched) = (over.clone(), stats.clone());
         let drawing = std::thread::Builder::new().name("progress".to_owned()).spawn(move || {
             let bar = BAR.get_or_init(|| ProgressBar::new(0));
+            // An update's may be over, and its audit's begins.
+            bar.reset();
             let began = Instant::now();
             while !seen.load(Ordering::Relaxed) {
                 let stats = watched.lock().unwrap_or_else(PoisonError::into_inner).clone();

@@ -277,6 +277,8 @@ fn what_is_wrong_is_named_with_its_place() {
         (rows, "[state]\nallow_duplicate = true", "[state] allow_duplicate: it does nothing without path"),
         (rows, "[state]\ncheckpoint_every = '2m'", "[state] checkpoint_every: it does nothing without checkpoint"),
         (rows, "[state]\npath = 'x'\ncheckpoint = 'c'", "[state] checkpoint: only an audit that changes no state"),
+        ("[source]\nsynthetic = {}\n", "[state]\ncheckpoint = 'c'", "[state] checkpoint: rows that are made up"),
+        ("[source]\ninputs = '-'\n", "[state]\ncheckpoint = 'c'", "[state] checkpoint: what comes through a pipe"),
         (rows, "[state]\npath = 'x'\nmerge = ['state']", "[source] inputs: a merge takes in states alone"),
         (rows, "[report]\nrejects = 'r.csv'", "[report] rejects: there is nothing to write while bad rows end the run"),
         (rows, "[rfm]\nsorted = true", "[rfm] sorted: there are no rows to sort"),

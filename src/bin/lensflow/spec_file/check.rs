@@ -16,7 +16,7 @@ use lensflow::report::table::TableWriter;
 use lensflow::source::Source;
 use lensflow::source::files::Files;
 use lensflow::spec::Spec;
-use lensflow::state::{self, State, is_state, windows_fit};
+use lensflow::state::{self, Checkpoints, State, is_state, windows_fit};
 use std::path::{Path, PathBuf};
 
 /// Checks a job, and gives the files and the number of states that it would read.
@@ -74,7 +74,7 @@ pub(crate) fn possible(audit: &AuditJob) -> Result<()> {
         in_a_folder(partial)?;
     }
     no_input_is_written(&audit.out, audit.partial_out.as_ref(), &[])?;
-    audit.checkpoint.as_ref().map_or(Ok(()), |(folder, _)| may_be_folder(folder))
+    audit.checkpoint.as_ref().map_or(Ok(()), |(folder, _)| may_be_folder(folder).and_then(|()| Checkpoints::check(folder)))
 }
 
 fn no_input_is_written(out: &Outputs, partial: Option<&PathBuf>, inputs: &[String]) -> Result<()> {

@@ -18,7 +18,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 /// How standard input is called.
-const STDIN: &str = "-";
+pub(super) const STDIN: &str = "-";
 /// How often an audit is kept when nothing is said.
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(120);
 

@@ -3,7 +3,7 @@
 
 use super::job::{Follow, From, Job};
 use super::layers::Layers;
-use super::read::{Following, Values, following, refuse, values};
+use super::read::{Following, STDIN, Values, following, refuse, values};
 use crate::audit::{AuditJob, Input};
 use crate::states::{MergeJob, UpdateJob};
 use lensflow::Result;
@@ -47,9 +47,17 @@ impl Values<'_> {
                 let why = "made-up rows have a form of their own";
                 self.refuse(&[("source", "format")], why, "leave it out")?;
                 self.refuse(&Column::ALL.map(|column| ("columns", column.name())), why, "leave it out")?;
+                self.refuse(&[("state", "checkpoint")], "rows that are made up are made up again", "leave it out")?;
                 Input::Synthetic(synthetic)
             }
         };
+        if matches!(&input, Input::Named(named) if named.iter().any(|name| name == STDIN)) {
+            self.refuse(
+                &[("state", "checkpoint")],
+                "what comes through a pipe cannot be read again",
+                "name a file, or leave checkpoint out",
+            )?;
+        }
         let states = match &input {
             Input::Named(named) => named.iter().any(|name| is_state(Path::new(name))),
             Input::Synthetic(_) => false,

@@ -93,6 +93,7 @@ fn check_finds_what_can_be_known_and_writes_nothing() {
         (rows("[report]\nout = ['r.json', './r.json']"), 2, "r.json would be written twice"),
         (rows("[rfm]\nout = './a.csv'"), 2, "is an input: it would be overwritten"),
         (rows("[rfm]\nout = 'same.csv'\n[report]\npartial_out = 'same.csv'"), 2, "same.csv would be written twice"),
+        (rows("[state]\ncheckpoint = 'full'"), 2, "full: the folder holds other files and no checkpoint"),
         (rows("[state]\ncheckpoint = 'a.csv/here'"), 1, "a.csv: a folder is wanted here, and it is a file"),
         (into("state") + "every = 'year'", 2, "state: the state is kept by quarter, not by year"),
         (into("rejecting") + "[source.synthetic]", 2, "[source] synthetic: a state takes in files"),
@@ -184,6 +185,18 @@ fn explain_tells_the_plan_of_each_example() {
         assert!(at.is_sorted(), "{}", ran.out());
         assert!(ran.out().lines().all(|line| line.trim_end() == line), "{}", ran.out());
     }
+}
+
+#[test]
+fn a_checkpointed_spec_says_what_it_says_without() {
+    let desk = Desk::new();
+    desk.write(&format!("{ROWS}[report]\nout = 'r.json'"));
+    desk.run(&["run", "spec.toml"]).expect(0);
+    let expected = desk.read("r.json");
+    let flags = ["--set", "state.checkpoint=kept", "--set", "state.checkpoint_every=1ms", "--set", "report.out=kept.json"];
+    assert!(desk.explain(&flags).contains("kept every 1ms"));
+    desk.run(&[&["run", "spec.toml"], &flags[..]].concat()).expect(0);
+    assert!(desk.read("kept.json") == expected && !desk.path().join("kept").exists());
 }
 
 /// Defaults of following, and all that is still to come is refused in one sentence.
