@@ -3,7 +3,7 @@
 
 use super::job::{Finished, Follow, From, Job};
 use super::layers::{Entry, Layers, Value};
-use super::page::Page;
+use super::page::{ELSEWHERE, Page};
 use crate::args::policy;
 use crate::audit::{AuditJob, Input};
 use crate::states::UpdateJob;
@@ -65,7 +65,7 @@ pub(crate) fn explain(layers: &Layers, job: &Job) -> String {
         page.say("serve", "metrics", follow.metrics.map_or("none".to_owned(), |at| format!("http://{at}/metrics")));
     }
     for entry in layers.elsewhere() {
-        page.say("elsewhere", &format!("{}.{}", entry.section, entry.key), format!("{} from {}", shown(entry), entry.origin));
+        page.say(ELSEWHERE, &format!("{}.{}", entry.section, entry.key), format!("{} from {}", shown(entry), entry.origin));
     }
     format!("{}: {}\n\n{}", layers.name, job.summary(files, states), page.render())
 }

@@ -9,6 +9,9 @@ use lensflow::spec::{Parallel, Spec};
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
+/// Where values come from that the file does not say.
+pub(super) const ELSEWHERE: &str = "elsewhere";
+
 /// Lines of a stage, a topic and what there is to say.
 #[derive(Default)]
 pub(super) struct Page(Vec<(&'static str, String, String)>);
@@ -86,11 +89,14 @@ impl Page {
     pub(super) fn render(&self) -> String {
         let width = |texts: &mut dyn Iterator<Item = &str>| texts.map(|text| text.chars().count()).max().unwrap_or(0);
         let stages = width(&mut self.0.iter().map(|(stage, ..)| *stage));
-        let topics = width(&mut self.0.iter().map(|(_, topic, _)| topic.as_str()));
+        // Keys with their sections are longer than topics.
+        let of = |last: bool| self.0.iter().filter(move |(stage, ..)| (*stage == ELSEWHERE) == last).map(|(_, topic, _)| topic.as_str());
+        let (topics, keys) = (width(&mut of(false)), width(&mut of(true)));
         let mut before = ("", "");
         let mut lines = String::new();
         for (stage, topic, what) in &self.0 {
             let (shown, again) = (if before.0 == *stage { "" } else { stage }, before == (stage, topic.as_str()));
+            let topics = if *stage == ELSEWHERE { keys } else { topics };
             let topic_shown = if again { "" } else { topic };
             lines += format!("{shown:<stages$}  {topic_shown:<topics$}  {what}").trim_end();
             lines.push('\n');
