@@ -42,6 +42,9 @@ use std::time::{Duration, Instant};
 /// How often the loop looks around. Nothing is done more often than that.
 const TICK: Duration = Duration::from_millis(50);
 
+/// Answers that could not be made are not tried again sooner than this: a state may be large, and wrong until somebody mends it.
+const RETRY: Duration = Duration::from_secs(10);
+
 /// Bytes that a row of an input takes up at the least, more or less: what is known of rows before they are read.
 const BYTES_PER_ROW: u64 = 32;
 
@@ -184,6 +187,7 @@ impl Follow {
         // The answers may be those of a generation before the one that a killed process has committed.
         let mut stale = crate::state::is_state(&self.state);
         let (mut committed, mut refreshed): (Option<Instant>, Option<Instant>) = (None, None);
+        let mut pause = self.refresh;
         loop {
             let stopped = self.stop.is_stopped();
             // A file that is complete is as good tomorrow; what was read of a stream is nowhere else.
@@ -202,15 +206,18 @@ impl Follow {
                 }
                 committed = Some(Instant::now());
             }
-            if stale && (over || refreshed.is_none_or(|last| last.elapsed() >= self.refresh)) {
+            if stale && (over || refreshed.is_none_or(|last| last.elapsed() >= pause)) {
                 let began = Instant::now();
                 match follower.refresh() {
                     Ok(()) => {
-                        stale = false;
+                        (stale, pause) = (false, self.refresh);
                         follower.notice(Event::Refreshed { time: began.elapsed() });
                     }
                     Err(error) if over => return Err(error),
-                    Err(error) => self.later(error, follower)?,
+                    Err(error) => {
+                        pause = self.refresh.max(RETRY);
+                        self.later(error, follower)?
+                    }
                 }
                 refreshed = Some(Instant::now());
             }

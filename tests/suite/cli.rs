@@ -4,6 +4,8 @@
 mod bad_rows;
 mod damage;
 #[cfg(unix)]
+mod follow;
+#[cfg(unix)]
 mod signals;
 mod specs;
 mod spill;

@@ -31,7 +31,7 @@ pub(crate) struct Cli {
     pub(crate) talk: Talk,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct Talk {
     /// Say nothing on stderr but errors
     #[arg(long, short, global = true, conflicts_with = "verbose", help_heading = "Messages")]

@@ -60,8 +60,8 @@ impl AuditJob {
     }
 }
 
-/// Does it.
-pub(crate) fn run(args: &AuditJob, talk: &Talk, job: &Job) -> Result<()> {
+/// Does it, and says what was counted.
+pub(crate) fn run(args: &AuditJob, talk: &Talk, job: &Job) -> Result<Snapshot> {
     let began = Instant::now();
     if args.partial_out.is_some() {
         return Err(Error::usage("partial audits are not here yet").help("leave partial_out out"));
@@ -145,9 +145,10 @@ pub(crate) fn run(args: &AuditJob, talk: &Talk, job: &Job) -> Result<()> {
     }
     checkpointed.map_or(Ok(()), Checkpointed::remove)?;
     let seconds = began.elapsed().as_secs_f64();
-    let Snapshot { rows_read: rows, customers, bytes_spilled, runs, peak_reserved, peak_rss, .. } = stats.snapshot();
+    let counted = stats.snapshot();
+    let &Snapshot { rows_read: rows, customers, bytes_spilled, runs, peak_reserved, peak_rss, .. } = &counted;
     tracing::info!(rows, customers, seconds, bytes_spilled, runs, peak_reserved, peak_rss, "done");
-    Ok(())
+    Ok(counted)
 }
 
 /// Fills a table and ends it; none when its reader went away, which is no reason to withhold the other outputs.

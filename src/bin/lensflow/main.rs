@@ -5,10 +5,13 @@
 mod allocator;
 mod args;
 mod audit;
+mod follow;
 mod generate;
 mod inputs;
+mod metrics;
 mod outputs;
 mod progress;
+mod serve;
 mod signals;
 mod sketches;
 mod spec_file;
@@ -32,7 +35,7 @@ fn main() -> ExitCode {
     let log_format = cli.talk.log_format;
     let interrupted = move |error: &Error| complain(error, log_format);
     let done = match &cli.command {
-        Command::Audit(audit) => Job::watched(interrupted, |job| audit::run(&audit.job()?, &cli.talk, job)),
+        Command::Audit(audit) => Job::watched(interrupted, |job| audit::run(&audit.job()?, &cli.talk, job).map(drop)),
         Command::Update(update) => Job::watched(interrupted, |job| states::update(&update.job()?, &cli.talk, job)),
         Command::Merge(merge) => Job::watched(interrupted, |job| states::merge(&merge.job(), &cli.talk, job)),
         Command::Run(spec) => Job::watched(interrupted, |job| spec_file::run(spec, &cli.talk, job)),

@@ -1,7 +1,7 @@
 //! What can be known before rows are read: that inputs are there and have their columns, that states fit the windows, that the memory
 //! limit is enough, and that outputs can be written and write over nothing. Nothing is written.
 
-use super::job::{Finished, Follow, From, Job};
+use super::job::{Follow, From, Job};
 use super::layers::Layers;
 use crate::args::policy;
 use crate::audit::{AuditJob, Input, ReportFormat};
@@ -11,6 +11,7 @@ use crate::states::UpdateJob;
 use lensflow::Result;
 use lensflow::calendar::Granularity;
 use lensflow::error::{Error, Kind};
+use lensflow::follow::Finished;
 use lensflow::reject::OnBadRow;
 use lensflow::report::table::TableWriter;
 use lensflow::source::Source;

@@ -1,7 +1,7 @@
 //! The plan, for people: what is done, the stages in order with what each was told, and what did not come from the file. An input that is
 //! not there is no fault here; it is said so in its place.
 
-use super::job::{Finished, Follow, From, Job};
+use super::job::{Follow, From, Job};
 use super::layers::{Entry, Layers, Value};
 use super::page::{ELSEWHERE, Page};
 use crate::args::policy;
@@ -11,6 +11,7 @@ use humantime::format_duration;
 use indicatif::BinaryBytes;
 use lensflow::Result;
 use lensflow::calendar::Granularity;
+use lensflow::follow::Finished;
 use lensflow::reject::OnBadRow;
 use lensflow::report::text::grouped;
 use lensflow::source::Source;

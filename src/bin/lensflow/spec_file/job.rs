@@ -3,12 +3,13 @@
 use super::check;
 use crate::args::Talk;
 use crate::audit::{self, AuditJob, Input};
+use crate::follow;
 use crate::outputs::Outputs;
 use crate::signals;
 use crate::states::{self, MergeJob, UpdateJob};
 use lensflow::Result;
 use lensflow::calendar::{Granularity, Windows};
-use lensflow::error::Error;
+use lensflow::follow::Finished;
 use lensflow::reject::OnBadRow;
 use lensflow::report::text::grouped;
 use lensflow::source::files::Format;
@@ -28,7 +29,6 @@ pub(crate) enum Job {
 
 /// Rows are taken in as they come, for as long as the process runs.
 #[derive(Debug, Clone)]
-#[allow(dead_code)] // Read by the engine of following, which is not here yet.
 pub(crate) struct Follow {
     pub(crate) from: From,
     /// Where inputs go that cannot be taken in.
@@ -56,22 +56,14 @@ pub(crate) enum From {
     Inbox { folder: PathBuf, glob: Option<String>, poll: Duration, finished: Finished },
 }
 
-/// What becomes of a file that was taken in.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Finished {
-    Keep,
-    Move(PathBuf),
-    Delete,
-}
-
 impl Job {
     /// Does it.
     pub(crate) fn run(&self, talk: &Talk, job: &signals::Job) -> Result<()> {
         // An audit that cannot write is found out before the state is changed.
         let possible = |audit: &Option<Box<AuditJob>>| audit.iter().try_for_each(|audit| check::possible(audit));
-        let then = |audit: &Option<Box<AuditJob>>| audit.iter().try_for_each(|audit| audit::run(audit, talk, job));
+        let then = |audit: &Option<Box<AuditJob>>| audit.iter().try_for_each(|audit| audit::run(audit, talk, job).map(drop));
         match self {
-            Job::Audit(audit) => audit::run(audit, talk, job),
+            Job::Audit(audit) => audit::run(audit, talk, job).map(drop),
             Job::Update { update, audit } => {
                 possible(audit)?;
                 states::update(update, talk, job)?;
@@ -82,7 +74,7 @@ impl Job {
                 states::merge(merge, talk, job)?;
                 then(audit)
             }
-            Job::Follow(wanted) => follow(wanted),
+            Job::Follow(wanted) => follow::run(wanted, talk, job),
         }
     }
 
@@ -138,11 +130,6 @@ impl Job {
             }
         }
     }
-}
-
-/// Follows an inbox or stdin.
-fn follow(_: &Follow) -> Result<()> {
-    Err(Error::usage("following is not here yet").help("take in what is there: lensflow update STATE_DIR INPUT..."))
 }
 
 /// How windows are called in a sentence.

@@ -22,7 +22,7 @@
 
 mod check;
 mod explain;
-mod job;
+pub(crate) mod job;
 mod keys;
 mod layers;
 mod page;

@@ -1,12 +1,13 @@
 //! From entries to values: each key is read as what it takes, with its default, whether or not the job will want it.
 
-use super::job::{Finished, From};
+use super::job::From;
 use super::layers::{Layers, Value};
 use super::values::customers;
 use crate::outputs::Outputs;
 use lensflow::Result;
 use lensflow::calendar::{Granularity, Window, Windows};
 use lensflow::error::Error;
+use lensflow::follow::Finished;
 use lensflow::reject::OnBadRow;
 use lensflow::source::files::Format;
 use lensflow::source::synthetic::{IdStyle, Scenario, Skew, Synthetic};

@@ -1,9 +1,10 @@
 //! Every key is taken by some job, and jobs have what was said.
 
-use super::job::{Finished, From, Job};
+use super::job::{From, Job};
 use super::keys::SECTIONS;
 use super::layers::Layers;
 use super::resolve::resolve;
+use lensflow::follow::Finished;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;

@@ -1,0 +1,109 @@
+//! The job of a spec that follows: the library's loop with this command's answers, messages and metrics.
+
+use crate::args::{Talk, policy};
+use crate::audit::{self, AuditJob, Input};
+use crate::inputs::keep_to_limit;
+use crate::metrics::Metrics;
+use crate::say;
+use crate::serve::serve;
+use crate::signals::Job;
+use crate::spec_file::job::{Follow, From};
+use lensflow::Result;
+use lensflow::follow::{self, Event, Feed, Follower};
+use lensflow::report::text::grouped;
+use lensflow::spec::Spec;
+use lensflow::state::{State, Update, is_state};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Does it, until a signal comes or the stream ends.
+pub(crate) fn run(wanted: &Follow, talk: &Talk, job: &Job) -> Result<()> {
+    let before = is_state(&wanted.state).then(|| State::open(&wanted.state)).transpose()?;
+    let spec = Spec { on_bad_row: policy(wanted.on_bad_row, before.as_ref()), ..wanted.spec.clone() };
+    spec.validate()?;
+    keep_to_limit(&spec);
+    let metrics = Arc::new(Metrics::new(spec.memory_limit));
+    let served = wanted.metrics.map(|address| serve(address, metrics.clone())).transpose()?;
+    if !talk.quiet {
+        let from = match &wanted.from {
+            From::Stdin => "stdin".to_owned(),
+            From::Inbox { folder, .. } => folder.display().to_string(),
+        };
+        let at = served.map_or(String::new(), |address| format!(", metrics at http://{address}/metrics"));
+        say(&format!("following {from} into {}{at}", wanted.state.display()));
+    }
+    let (update, stop) = (update(wanted, spec, job), job.stop.clone());
+    let follow = follow::Follow {
+        feed: feed(wanted),
+        state: wanted.state.clone(),
+        update,
+        commit: wanted.commit,
+        commit_rows: wanted.commit_rows,
+        refresh: wanted.refresh,
+        quarantine: wanted.quarantine.clone(),
+        stop,
+    };
+    let quiet = Talk { quiet: true, ..talk.clone() };
+    let mut follower = Command { audit: answers(wanted), metrics, quiet, job };
+    job.in_order(|| follow.run(&mut follower))
+}
+
+fn update(wanted: &Follow, spec: Spec, job: &Job) -> Update {
+    Update { every: wanted.every, spec, format: wanted.format, cancel: job.cancel.clone(), ..Update::default() }
+}
+
+fn feed(wanted: &Follow) -> Feed {
+    match &wanted.from {
+        From::Stdin => Feed::Stdin { spool: spool(&wanted.state) },
+        From::Inbox { folder, glob, poll, finished } => {
+            Feed::Inbox { folder: folder.clone(), glob: glob.clone(), poll: *poll, finished: finished.clone() }
+        }
+    }
+}
+
+/// Where a stream lies until it is committed: beside the state, whose folder is its own.
+fn spool(state: &Path) -> PathBuf {
+    PathBuf::from(format!("{}.spool", state.to_string_lossy().trim_end_matches('/')))
+}
+
+/// The audit that makes the answers, if they go anywhere.
+fn answers(wanted: &Follow) -> Option<AuditJob> {
+    wanted.out.paths().next()?;
+    let input = Input::Named(vec![wanted.state.to_string_lossy().into_owned()]);
+    let spec = Spec { columns: Default::default(), ..wanted.spec.clone() };
+    let out = wanted.out.clone();
+    Some(AuditJob { input, format: None, on_bad_row: None, spec, out, partial_out: None, checkpoint: None })
+}
+
+/// This command as it follows.
+struct Command<'a> {
+    audit: Option<AuditJob>,
+    metrics: Arc<Metrics>,
+    quiet: Talk,
+    job: &'a Job,
+}
+
+impl Follower for Command<'_> {
+    fn refresh(&mut self) -> Result<()> {
+        let Some(audit) = &self.audit else { return Ok(()) };
+        let counted = audit::run(audit, &self.quiet, self.job)?;
+        self.metrics.set_customers(counted.customers);
+        Ok(())
+    }
+
+    fn notice(&mut self, event: Event<'_>) {
+        self.metrics.notice(&event);
+        match event {
+            Event::Committed { updated, time } => {
+                for known in &updated.known {
+                    tracing::info!("{}: taken in before, as {}; it changes nothing", known.name, known.before);
+                }
+                let (inputs, rows, seconds) = (updated.taken.len(), grouped(updated.rows), time.as_secs_f64());
+                tracing::info!("generation {}: {inputs} inputs, {rows} rows in {seconds:.2} s", updated.manifest.generation);
+            }
+            Event::Quarantined { file, reason } => tracing::warn!("put aside as {}: {reason}", file.display()),
+            Event::Failed(error) => tracing::warn!("tried again: {error}"),
+            _ => {}
+        }
+    }
+}

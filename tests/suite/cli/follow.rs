@@ -1,0 +1,341 @@
+//! The command that follows: files that arrive, an endless stream, signals, kills, and what it tells of itself. No row is lost and none is
+//! counted twice.
+
+use super::*;
+use arrow::ipc::writer::StreamWriter;
+use lensflow::report::table::TableWriter;
+use lensflow::source::files::Format;
+use lensflow::source::synthetic::{Synthetic, schema};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::PathBuf;
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+const HEADER: &str = "customer_id,period_start,period_end,total_orders,total_spend\n";
+const EVER: Duration = Duration::from_secs(60);
+
+fn row(i: usize) -> String {
+    format!("c{},2023-0{m}-01,2023-0{m}-15,{},{}.{:02}\n", i % 97, i % 5 + 1, i % 50, i % 100, m = i % 6 + 1)
+}
+
+fn rows(range: std::ops::Range<usize>) -> String {
+    HEADER.to_owned() + &range.map(row).collect::<String>()
+}
+
+/// A process that follows.
+struct Following {
+    child: Child,
+    address: String,
+    lines: Receiver<String>,
+    folder: PathBuf,
+}
+
+impl Following {
+    fn begin(folder: &Path, more: &[&str]) -> Following {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_lensflow"));
+        command.args(["run", "follow.toml", "--set", "serve.metrics=127.0.0.1:0"]).args(more).current_dir(folder);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let (send, lines) = channel();
+        let stderr = BufReader::new(child.stderr.take().unwrap());
+        thread::spawn(move || stderr.lines().map_while(std::result::Result::ok).try_for_each(|line| send.send(line)));
+        let begun = lines.recv_timeout(EVER).unwrap();
+        let address = begun.split("http://").nth(1).unwrap_or_else(|| panic!("{begun}")).trim_end_matches("/metrics").to_owned();
+        Following { child, address, lines, folder: folder.to_owned() }
+    }
+
+    fn stdin(&mut self) -> ChildStdin {
+        self.child.stdin.take().unwrap()
+    }
+
+    fn get(&self, path: &str) -> String {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: here\r\n\r\n").unwrap();
+        let mut page = String::new();
+        stream.read_to_string(&mut page).unwrap();
+        page
+    }
+
+    fn metric(&self, name: &str) -> f64 {
+        let page = self.get("/metrics");
+        let line = page.lines().find_map(|line| line.strip_prefix(&format!("lensflow_{name} ")));
+        line.unwrap_or_else(|| panic!("no {name} in {page}")).parse().unwrap()
+    }
+
+    #[track_caller]
+    fn until(&self, what: &str, is_so: impl Fn(&Following) -> bool) {
+        let begun = Instant::now();
+        while !is_so(self) {
+            let said: Vec<_> = self.lines.try_iter().collect();
+            assert!(begun.elapsed() < EVER, "it never happens: {what}; {said:?}\n{}", self.get("/metrics"));
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    fn signal(&self, signal: &str) {
+        assert!(Command::new("kill").args(["-s", signal, &self.child.id().to_string()]).status().unwrap().success());
+    }
+
+    /// Its exit code; it takes ten seconds at most.
+    fn end(mut self) -> Option<i32> {
+        let begun = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                let said: Vec<_> = self.lines.iter().collect();
+                assert!(status.code() != Some(1), "{said:?}");
+                return status.code();
+            }
+            assert!(begun.elapsed() < Duration::from_secs(10), "it goes on");
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    fn arrive(&self, name: &str, bytes: &[u8]) {
+        let part = self.folder.join(format!("inbox/.{name}.part"));
+        fs::write(&part, bytes).unwrap();
+        fs::rename(part, self.folder.join("inbox").join(name)).unwrap();
+    }
+}
+
+impl Drop for Following {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+const SPEC: &str = r#"
+[source]
+follow = "inbox/"
+poll = "20ms"
+finished = "move"
+
+[state]
+path = "state"
+commit = "20ms"
+
+[windows]
+every = "quarter"
+
+[report]
+out = ["audit.json"]
+
+[rfm]
+out = "rfm.csv"
+"#;
+
+fn desk(spec: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("inbox")).unwrap();
+    fs::write(folder.path().join("follow.toml"), spec).unwrap();
+    folder
+}
+
+/// What was made of everything that was taken in, but for what inputs are called.
+fn answers(folder: &Path) -> (serde_json::Value, String) {
+    let mut report: serde_json::Value = serde_json::from_slice(&fs::read(folder.join("audit.json")).unwrap()).unwrap();
+    report["input"]["sources"] = serde_json::Value::Null;
+    (report, fs::read_to_string(folder.join("rfm.csv")).unwrap())
+}
+
+fn audited(folder: &Path, inputs: &str) -> (serde_json::Value, String) {
+    lensflow(folder, &["audit", inputs, "--every", "quarter", "--report", "audit.json", "--rfm-out", "rfm.csv"]).expect(0);
+    answers(folder)
+}
+
+fn files(folder: &Path) -> Vec<String> {
+    listing(folder).into_iter().filter(|name| !name.starts_with(['.', '_'])).collect()
+}
+
+/// Fifty files arrive, three of them bad, and the process is stopped and started again between.
+#[test]
+fn an_inbox_is_followed() {
+    let (desk, good) = (desk(SPEC), tempfile::tempdir().unwrap());
+    let mut bytes = Vec::new();
+    let mut table = TableWriter::create(&good.path().join("x.parquet"), None, &schema()).unwrap();
+    let synthetic = Synthetic { customers: 30, to: "2023-06".to_owned(), ..Synthetic::default() };
+    table.write(&synthetic.generator().unwrap().record_batch(0).unwrap()).unwrap();
+    table.finish().unwrap().commit().unwrap();
+    bytes.extend(fs::read(good.path().join("x.parquet")).unwrap());
+    let file = |i: usize| match i {
+        7 => ("07.csv".to_owned(), rows(0..50) + "c,2023-01-01,2023-02-01,many,1\n", false),
+        23 => ("23.csv".to_owned(), "customer,spend\nana,1\n".to_owned(), false),
+        _ => (format!("{i:02}.csv"), rows(i * 40..i * 40 + 40), true),
+    };
+    let mut following = Following::begin(desk.path(), &[]);
+    for i in 0..50 {
+        if i == 20 {
+            following.until("some are committed", |f| f.metric("inputs_total") > 3.0);
+            assert!(following.get("/healthz").starts_with("HTTP/1.1 200"));
+            following.signal("TERM");
+            assert_eq!(following.end(), Some(143));
+            following = Following::begin(desk.path(), &[]);
+        }
+        if i == 31 {
+            following.arrive("31.parquet", &bytes[..bytes.len() - 9]);
+            continue;
+        }
+        let (name, text, is_good) = file(i);
+        if is_good {
+            fs::write(good.path().join(&name), &text).unwrap();
+        }
+        following.arrive(&name, text.as_bytes());
+    }
+    // The same bytes under another name change nothing.
+    following.arrive("again.csv", rows(0..40).as_bytes());
+    following.arrive("32.parquet", &bytes);
+    following.until("everything is taken in", |f| files(&f.folder.join("inbox")).is_empty() && f.metric("waiting") == 0.0);
+    following.signal("INT");
+    assert_eq!(following.end(), Some(130));
+    let aside = listing(&desk.path().join("inbox/_quarantine"));
+    let bad: Vec<&str> = aside.iter().map(String::as_str).filter(|name| !name.ends_with(".reason.txt")).collect();
+    assert_eq!((bad, aside.len()), (vec!["07.csv", "23.csv", "31.parquet"], 6));
+    assert_eq!(files(&desk.path().join("inbox/_done")).len(), 49);
+    assert_eq!(answers(desk.path()), audited(good.path(), &format!("{}/*.*[tv]", good.path().display())));
+}
+
+fn stream_spec(format: &str) -> String {
+    let spec = SPEC.replace("follow = \"inbox/\"\npoll = \"20ms\"\nfinished = \"move\"", &format!("follow = \"-\"\nformat = {format:?}"));
+    assert!(spec.contains("follow = \"-\""));
+    spec
+}
+
+/// Rows in batches, as a stream begins with them, and as it goes on.
+fn batches(format: Format, from: usize, to: usize) -> Vec<Vec<u8>> {
+    match format {
+        Format::Csv => {
+            let more = (from..to)
+                .collect::<Vec<_>>()
+                .chunks(7)
+                .map(|some| some.iter().map(|&i| row(i)).collect::<String>().into_bytes())
+                .collect();
+            [vec![HEADER.as_bytes().to_vec()], more].concat()
+        }
+        Format::Jsonl => {
+            let object = |text: String| {
+                let fields: Vec<_> =
+                    HEADER.trim().split(',').zip(text.trim().split(',')).map(|(name, value)| format!("{name:?}:{value:?}")).collect();
+                format!("{{{}}}\n", fields.join(",")).into_bytes()
+            };
+            (from..to).map(|i| object(row(i))).collect()
+        }
+        _ => {
+            let text = rows(from..to);
+            let all = Table::parse(&text).batch();
+            let mut out = Vec::new();
+            let mut writer = StreamWriter::try_new(Vec::new(), &all.schema()).unwrap();
+            for at in (0..all.num_rows()).step_by(13) {
+                writer.write(&all.slice(at, 13.min(all.num_rows() - at))).unwrap();
+                out.push(std::mem::take(writer.get_mut()));
+            }
+            writer.finish().unwrap();
+            out.push(std::mem::take(writer.get_mut()));
+            out
+        }
+    }
+}
+
+/// A stream that is stopped by a signal, killed, and ended, each time after what it had sent was on its way: all of it counts, once.
+#[test]
+fn a_stream_is_followed() {
+    for (format, name) in [(Format::Csv, "csv"), (Format::Jsonl, "jsonl"), (Format::Arrow, "arrow")] {
+        let (desk, whole) = (desk(&stream_spec(name)), tempfile::tempdir().unwrap());
+        fs::write(whole.path().join("whole.csv"), rows(0..900)).unwrap();
+        for (part, signal) in ["TERM", "KILL", ""].into_iter().enumerate() {
+            // What a killed process had not committed was in its spool.
+            let commit = if signal == "KILL" { "1h" } else { "20ms" };
+            let mut following = Following::begin(desk.path(), &["--set", &format!("state.commit={commit}")]);
+            let mut stdin = following.stdin();
+            let mut sent = batches(format, part * 300, part * 300 + 300);
+            if format == Format::Arrow && !signal.is_empty() {
+                // The end of the stream is what never comes.
+                sent.pop();
+            }
+            for bytes in sent {
+                stdin.write_all(&bytes).unwrap();
+                stdin.flush().unwrap();
+            }
+            if signal.is_empty() {
+                drop(stdin);
+                assert_eq!(following.end(), Some(0), "{name}");
+                break;
+            }
+            if signal == "KILL" {
+                thread::sleep(Duration::from_millis(500));
+                following
+                    .until("it is in the spool", |f| listing(&f.folder.join("state.spool")).iter().any(|file| file.ends_with(".part")));
+            }
+            following.signal(signal);
+            assert_eq!(following.end(), (signal == "TERM").then_some(143), "{name}");
+            assert!(desk.path().join("audit.json").exists());
+        }
+        assert_eq!(answers(desk.path()), audited(whole.path(), "whole.csv"), "{name}");
+        assert_eq!(listing(&desk.path().join("state.spool")).into_iter().collect::<Vec<_>>(), ["LOCK"]);
+    }
+}
+
+/// A part of a stream with a bad row is put aside; the others go on.
+#[test]
+fn a_bad_part_of_a_stream_is_put_aside() {
+    let desk = desk(&stream_spec("csv"));
+    let mut following = Following::begin(desk.path(), &[]);
+    let mut stdin = following.stdin();
+    let mut send = |text: &str, following: &Following, metric: &str, value: f64| {
+        stdin.write_all(text.as_bytes()).unwrap();
+        following.until(metric, |f| f.metric(metric) >= value);
+    };
+    send(&rows(0..10), &following, "rows_total", 10.0);
+    send(&(row(10) + "c,2023-01-01,2023-02-01,many,1\n"), &following, "quarantined_total", 1.0);
+    send(&row(11), &following, "rows_total", 11.0);
+    let aside = desk.path().join("state.quarantine");
+    let name = listing(&aside).into_iter().find(|name| name.ends_with(".csv")).unwrap();
+    assert_eq!(fs::read_to_string(aside.join(name)).unwrap(), HEADER.to_owned() + &row(10) + "c,2023-01-01,2023-02-01,many,1\n");
+    drop(stdin);
+    assert_eq!(following.end(), Some(0));
+}
+
+/// Memory and file descriptors do not grow with commits. `LENSFLOW_COMMITS` sets how many there are.
+#[test]
+fn commits_leave_nothing_behind() {
+    let commits: usize = std::env::var("LENSFLOW_COMMITS").ok().and_then(|n| n.parse().ok()).unwrap_or(60);
+    let desk = desk(&stream_spec("csv"));
+    let mut following = Following::begin(desk.path(), &["--set", "state.commit_rows=1", "--set", "report.refresh=1s"]);
+    let mut stdin = following.stdin();
+    stdin.write_all(HEADER.as_bytes()).unwrap();
+    let mut sizes = Vec::new();
+    for i in 0..commits {
+        stdin.write_all(row(i).as_bytes()).unwrap();
+        following.until("it is committed", |f| f.metric("rows_total") > i as f64);
+        if i % (commits / 6) == commits / 6 - 1 {
+            sizes.push((following.metric("resident_bytes"), following.metric("open_files")));
+        }
+    }
+    assert_eq!(following.metric("commits_total"), commits as f64);
+    let ((memory, files), (most, open)) = (sizes[1], sizes[sizes.len() - 1]);
+    assert!(most < memory * 1.2 + 4e6 && open <= files + 2.0, "{sizes:?}");
+    assert!(listing(&desk.path().join("state")).len() < 40);
+    drop(stdin);
+    assert_eq!(following.end(), Some(0));
+}
+
+/// What cannot be followed is said at once.
+#[test]
+fn what_cannot_be_followed_is_said() {
+    let desk = desk(&stream_spec("csv"));
+    fs::write(desk.path().join("f.toml"), stream_spec("csv").replace("format = \"csv\"", "")).unwrap();
+    let ran = Lensflow::new(desk.path(), &["run", "f.toml"])
+        .stdin(b"PAR1 and what not: this is Parquet, or claims to be; it is long enough to tell".to_vec())
+        .run()
+        .expect(2);
+    assert!(ran.stderr.contains("Parquet cannot be followed"), "{}", ran.stderr);
+    let ran = Lensflow::new(desk.path(), &["run", "f.toml"])
+        .stdin(b"customer,spend\nana,5\nbob,7\ncarol,9\ndave,11\neve,13\nfrank,15\n".to_vec())
+        .run()
+        .expect(1);
+    assert!(ran.stderr.contains("there is no column \"customer_id\""), "{}", ran.stderr);
+    fs::remove_dir(desk.path().join("inbox")).unwrap();
+    fs::write(desk.path().join("f.toml"), SPEC).unwrap();
+    assert!(lensflow(desk.path(), &["run", "f.toml"]).expect(2).stderr.contains("no such folder"));
+}
