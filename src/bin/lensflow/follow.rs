@@ -7,13 +7,12 @@ use crate::metrics::Metrics;
 use crate::say;
 use crate::serve::serve;
 use crate::signals::Job;
-use crate::spec_file::job::{Follow, From};
+use crate::spec_file::job::Follow;
 use lensflow::Result;
 use lensflow::follow::{self, Event, Feed, Follower};
 use lensflow::report::text::grouped;
 use lensflow::spec::Spec;
 use lensflow::state::{State, Update, is_state};
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Does it, until a signal comes or the stream ends.
@@ -25,16 +24,16 @@ pub(crate) fn run(wanted: &Follow, talk: &Talk, job: &Job) -> Result<()> {
     let metrics = Arc::new(Metrics::new(spec.memory_limit));
     let served = wanted.metrics.map(|address| serve(address, metrics.clone())).transpose()?;
     if !talk.quiet {
-        let from = match &wanted.from {
-            From::Stdin => "stdin".to_owned(),
-            From::Inbox { folder, .. } => folder.display().to_string(),
+        let from = match &wanted.feed {
+            Feed::Stdin { .. } => "stdin".to_owned(),
+            Feed::Inbox { folder, .. } => folder.display().to_string(),
         };
         let at = served.map_or(String::new(), |address| format!(", metrics at http://{address}/metrics"));
         say(&format!("following {from} into {}{at}", wanted.state.display()));
     }
     let (update, stop) = (update(wanted, spec, job), job.stop.clone());
     let follow = follow::Follow {
-        feed: feed(wanted),
+        feed: wanted.feed.clone(),
         state: wanted.state.clone(),
         update,
         commit: wanted.commit,
@@ -50,20 +49,6 @@ pub(crate) fn run(wanted: &Follow, talk: &Talk, job: &Job) -> Result<()> {
 
 fn update(wanted: &Follow, spec: Spec, job: &Job) -> Update {
     Update { every: wanted.every, spec, format: wanted.format, cancel: job.cancel.clone(), ..Update::default() }
-}
-
-fn feed(wanted: &Follow) -> Feed {
-    match &wanted.from {
-        From::Stdin => Feed::Stdin { spool: spool(&wanted.state) },
-        From::Inbox { folder, glob, poll, finished } => {
-            Feed::Inbox { folder: folder.clone(), glob: glob.clone(), poll: *poll, finished: finished.clone() }
-        }
-    }
-}
-
-/// Where a stream lies until it is committed: beside the state, whose folder is its own.
-fn spool(state: &Path) -> PathBuf {
-    PathBuf::from(format!("{}.spool", state.to_string_lossy().trim_end_matches('/')))
 }
 
 /// The audit that makes the answers, if they go anywhere.

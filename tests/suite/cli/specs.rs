@@ -199,8 +199,14 @@ fn an_update_and_its_audit_are_the_two_commands() {
 
     // An audit that cannot write is found out before the state changes, and one that nobody asked for is not made.
     let before = desk.read("state/MANIFEST");
-    let message = error(desk.run(&["run", "spec.toml", "--set", "source.inputs=b.parquet", "--set", "rfm.out=none/x.csv"]), 1);
-    assert!(message.contains("none/x.csv: cannot write"), "{message}");
+    for (more, code, wanted) in [
+        ("rfm.out=none/x.csv", 1, "none/x.csv: cannot write"),
+        ("rfm.out=b.parquet", 2, "b.parquet is an input"),
+        ("windows.every=month", 2, "the state is kept by quarter"),
+    ] {
+        let message = error(desk.run(&["run", "spec.toml", "--set", "source.inputs=b.parquet", "--set", more]), code);
+        assert!(message.contains(wanted), "{wanted}: {message}");
+    }
     assert!(desk.read("state/MANIFEST") == before);
     desk.write("[source]\ninputs = 'a.csv'\n[state]\npath = 'alone'");
     assert!(desk.run(&["run", "spec.toml"]).expect(0).stdout.is_empty());
@@ -291,6 +297,7 @@ fn what_is_wrong_is_named_with_its_place() {
         ("[state]\npath = 'state'\n", "", "to audit the state alone, name it there: inputs = [\"state\"]"),
         ("[source]\nfollow = '-'\n", "", "[source] follow: what comes is taken into a state, and none is named"),
         ("[source]\nfollow = '-'\n", "poll = '1s'", "[source] poll: it does nothing while stdin is followed"),
+        ("[source]\nfollow = '-'\nformat = 'parquet'\n[state]\npath = 'x'", "", "[source] format: Parquet ends with what is read first"),
         (inbox, "allow_duplicate = true", "[state] allow_duplicate: the same bytes"),
         (inbox, "merge = ['state']", "[state] merge: what is followed is taken into a state, and nothing else"),
         (inbox, "checkpoint = 'c'", "[state] checkpoint: only an audit that changes no state"),

@@ -1,7 +1,7 @@
 //! What can be known before rows are read: that inputs are there and have their columns, that states fit the windows, that the memory
 //! limit is enough, and that outputs can be written and write over nothing. Nothing is written.
 
-use super::job::{Follow, From, Job};
+use super::job::{Follow, Job};
 use super::layers::Layers;
 use crate::args::policy;
 use crate::audit::{AuditJob, Input, ReportFormat};
@@ -11,7 +11,7 @@ use crate::states::UpdateJob;
 use lensflow::Result;
 use lensflow::calendar::Granularity;
 use lensflow::error::{Error, Kind};
-use lensflow::follow::Finished;
+use lensflow::follow::{Feed, Finished};
 use lensflow::reject::OnBadRow;
 use lensflow::report::table::TableWriter;
 use lensflow::source::Source;
@@ -42,34 +42,49 @@ pub(crate) fn check(layers: &Layers, job: &Job) -> Result<(Vec<String>, usize)> 
             no_input_is_written(&audit.out, audit.partial_out.as_ref(), &files)?;
             Ok((files, states.len()))
         }
-        Job::Update { update, audit } => {
-            let (every, on_bad_row) = updatable(update)?;
-            let files = columns(update)?;
-            if let Some(audit) = audit {
-                possible(audit)?;
-                after(audit, every, on_bad_row, &update.state)?;
-                no_input_is_written(&audit.out, audit.partial_out.as_ref(), &files)?;
-            }
-            Ok((files, 0))
+        Job::Update { update, .. } => {
+            let files = found(update)?;
+            beforehand(job)?;
+            files.check()?;
+            Ok((files.inputs(), 0))
         }
-        Job::Merge { merge, audit } => {
-            let states = merge.states.iter().map(|path| State::open(path)).collect::<Result<Vec<_>>>()?;
-            let merged = state::check_merge(&merge.out, &states, merge.allow_duplicate)?.manifest;
-            if let Some(audit) = audit {
-                possible(audit)?;
-                after(audit, merged.every, merged.on_bad_row, &merge.out)?;
-            }
-            Ok((Vec::new(), states.len()))
-        }
+        Job::Merge { merge, .. } => beforehand(job).map(|()| (Vec::new(), merge.states.len())),
         Job::Follow(follow) => followed(follow).map(|()| (Vec::new(), 0)),
     }
+}
+
+/// Checks that the audit of a state will be possible, before the state is changed.
+///
+/// # Errors
+/// The first fault that is found, of the state or of its audit.
+pub(crate) fn beforehand(job: &Job) -> Result<()> {
+    let (every, on_bad_row, path, files) = match job {
+        Job::Update { update, .. } => {
+            let (every, on_bad_row) = updatable(update)?;
+            (every, on_bad_row, &update.state, found(update)?.inputs())
+        }
+        Job::Merge { merge, .. } => {
+            let states = merge.states.iter().map(|path| State::open(path)).collect::<Result<Vec<_>>>()?;
+            let merged = state::check_merge(&merge.out, &states, merge.allow_duplicate)?.manifest;
+            (merged.every, merged.on_bad_row, &merge.out, Vec::new())
+        }
+        Job::Audit(_) | Job::Follow(_) => return Ok(()),
+    };
+    let Some(audit) = job.audit() else { return Ok(()) };
+    possible(audit)?;
+    windows_fit(&audit.spec.windows, every, path)?;
+    if audit.out.rejects.is_some() && on_bad_row == OnBadRow::Fail {
+        let error = Error::usage("the state was made with on_bad_row = \"fail\", so that there are no rejects to write");
+        return Err(error.input(path.to_string_lossy()).help("leave rejects out, or make another state"));
+    }
+    no_input_is_written(&audit.out, audit.partial_out.as_ref(), &files)
 }
 
 /// Checks what of an audit does not depend on its inputs: that it can write.
 ///
 /// # Errors
 /// Outputs without a format or a folder, or one that would be written twice.
-pub(crate) fn possible(audit: &AuditJob) -> Result<()> {
+fn possible(audit: &AuditJob) -> Result<()> {
     writable(&audit.out)?;
     if let Some(partial) = &audit.partial_out {
         in_a_folder(partial)?;
@@ -100,24 +115,13 @@ fn updatable(update: &UpdateJob) -> Result<(Granularity, OnBadRow)> {
     Ok((every, on_bad_row))
 }
 
-fn columns(update: &UpdateJob) -> Result<Vec<String>> {
+/// The files that a state takes in.
+fn found(update: &UpdateJob) -> Result<Files> {
     if let Some(input) = update.inputs.iter().find(|input| is_state(Path::new(input))) {
         let error = Error::usage("a state takes in files, and this is a state").input(input);
         return Err(error.help("say merge = [...] in [state] to make one state of several"));
     }
-    let files = Files::find(&update.inputs, update.format, update.spec.columns.clone(), update.spec.batch_rows)?;
-    files.check()?;
-    Ok(files.inputs())
-}
-
-/// Whether the audit of a state that will have changed by then can be.
-fn after(audit: &AuditJob, every: Granularity, on_bad_row: OnBadRow, state: &Path) -> Result<()> {
-    windows_fit(&audit.spec.windows, every, state)?;
-    if audit.out.rejects.is_some() && on_bad_row == OnBadRow::Fail {
-        let error = Error::usage("the state was made with on_bad_row = \"fail\", so that there are no rejects to write");
-        return Err(error.input(state.to_string_lossy()).help("leave rejects out, or make another state"));
-    }
-    Ok(())
+    Files::find(&update.inputs, update.format, update.spec.columns.clone(), update.spec.batch_rows)
 }
 
 fn followed(follow: &Follow) -> Result<()> {
@@ -130,7 +134,7 @@ fn followed(follow: &Follow) -> Result<()> {
     writable(&follow.out)?;
     follow.out.check(&[])?;
     may_be_folder(&follow.quarantine)?;
-    let From::Inbox { folder, finished, .. } = &follow.from else { return Ok(()) };
+    let Feed::Inbox { folder, finished, .. } = &follow.feed else { return Ok(()) };
     is_folder(folder, "there is no such folder to follow", "make it, or name another with follow")?;
     let done = if let Finished::Move(done) = finished { Some(done) } else { None };
     done.map_or(Ok(()), |done| may_be_folder(done))?;

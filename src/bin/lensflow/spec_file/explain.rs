@@ -1,7 +1,7 @@
 //! The plan, for people: what is done, the stages in order with what each was told, and what did not come from the file. An input that is
 //! not there is no fault here; it is said so in its place.
 
-use super::job::{Follow, From, Job};
+use super::job::{Follow, Job};
 use super::layers::{Entry, Layers, Value};
 use super::page::{ELSEWHERE, Page};
 use crate::args::policy;
@@ -11,7 +11,7 @@ use humantime::format_duration;
 use indicatif::BinaryBytes;
 use lensflow::Result;
 use lensflow::calendar::Granularity;
-use lensflow::follow::Finished;
+use lensflow::follow::{Feed, Finished};
 use lensflow::reject::OnBadRow;
 use lensflow::report::text::grouped;
 use lensflow::source::Source;
@@ -178,9 +178,9 @@ impl Page {
     }
 
     fn follow(&mut self, follow: &Follow) {
-        match &follow.from {
-            From::Stdin => self.say("source", "follow", "stdin"),
-            From::Inbox { folder, glob, poll, finished } => {
+        match &follow.feed {
+            Feed::Stdin { spool } => self.say("source", "follow", format!("stdin, kept in {} until the state has it", spool.display())),
+            Feed::Inbox { folder, glob, poll, finished } => {
                 let what = glob.as_ref().map_or("files of a known extension".to_owned(), |glob| format!("files like {glob}"));
                 self.say("source", "follow", format!("{}: {what}, looked for every {}", folder.display(), format_duration(*poll)));
                 self.say(

@@ -9,7 +9,7 @@ use crate::signals;
 use crate::states::{self, MergeJob, UpdateJob};
 use lensflow::Result;
 use lensflow::calendar::{Granularity, Windows};
-use lensflow::follow::Finished;
+use lensflow::follow::Feed;
 use lensflow::reject::OnBadRow;
 use lensflow::report::text::grouped;
 use lensflow::source::files::Format;
@@ -30,7 +30,7 @@ pub(crate) enum Job {
 /// Rows are taken in as they come, for as long as the process runs.
 #[derive(Debug, Clone)]
 pub(crate) struct Follow {
-    pub(crate) from: From,
+    pub(crate) feed: Feed,
     /// Where inputs go that cannot be taken in.
     pub(crate) quarantine: PathBuf,
     pub(crate) state: PathBuf,
@@ -49,33 +49,18 @@ pub(crate) struct Follow {
     pub(crate) metrics: Option<SocketAddr>,
 }
 
-/// What is followed.
-#[derive(Debug, Clone)]
-pub(crate) enum From {
-    Stdin,
-    Inbox { folder: PathBuf, glob: Option<String>, poll: Duration, finished: Finished },
-}
-
 impl Job {
     /// Does it.
     pub(crate) fn run(&self, talk: &Talk, job: &signals::Job) -> Result<()> {
-        // An audit that cannot write is found out before the state is changed.
-        let possible = |audit: &Option<Box<AuditJob>>| audit.iter().try_for_each(|audit| check::possible(audit));
-        let then = |audit: &Option<Box<AuditJob>>| audit.iter().try_for_each(|audit| audit::run(audit, talk, job).map(drop));
+        // An audit that cannot be is found out before the state is changed.
+        check::beforehand(self)?;
         match self {
-            Job::Audit(audit) => audit::run(audit, talk, job).map(drop),
-            Job::Update { update, audit } => {
-                possible(audit)?;
-                states::update(update, talk, job)?;
-                then(audit)
-            }
-            Job::Merge { merge, audit } => {
-                possible(audit)?;
-                states::merge(merge, talk, job)?;
-                then(audit)
-            }
-            Job::Follow(wanted) => follow::run(wanted, talk, job),
+            Job::Audit(_) => {}
+            Job::Update { update, .. } => states::update(update, talk, job)?,
+            Job::Merge { merge, .. } => states::merge(merge, talk, job)?,
+            Job::Follow(wanted) => follow::run(wanted, talk, job)?,
         }
+        self.audit().map_or(Ok(()), |audit| audit::run(audit, talk, job).map(drop))
     }
 
     /// The audit in it, if there is one.
@@ -122,9 +107,9 @@ impl Job {
                 format!("merge of {} into {}{}", states.join(" and "), merge.out.display(), then(audit))
             }
             Job::Follow(follow) => {
-                let from = match &follow.from {
-                    From::Stdin => "stdin".to_owned(),
-                    From::Inbox { folder, .. } => folder.display().to_string(),
+                let from = match &follow.feed {
+                    Feed::Stdin { .. } => "stdin".to_owned(),
+                    Feed::Inbox { folder, .. } => folder.display().to_string(),
                 };
                 format!("following {from} into {}, audited {}", follow.state.display(), windows(&follow.spec.windows))
             }

@@ -1,6 +1,5 @@
 //! From entries to values: each key is read as what it takes, with its default, whether or not the job will want it.
 
-use super::job::From;
 use super::layers::{Layers, Value};
 use super::values::customers;
 use crate::outputs::Outputs;
@@ -207,12 +206,21 @@ pub(super) fn refuse(layers: &Layers, keys: &[(&str, &str)], why: &str, help: &s
 
 /// What following needs beside the other values.
 pub(super) struct Following {
-    pub(super) from: From,
+    /// None is stdin.
+    pub(super) inbox: Option<Inbox>,
     pub(super) quarantine: Option<PathBuf>,
     pub(super) commit: Duration,
     pub(super) commit_rows: u64,
     pub(super) refresh: Duration,
     pub(super) metrics: Option<SocketAddr>,
+}
+
+/// A folder in which files appear.
+pub(super) struct Inbox {
+    pub(super) folder: PathBuf,
+    pub(super) glob: Option<String>,
+    pub(super) poll: Duration,
+    pub(super) finished: Finished,
 }
 
 /// Reads what is said of following, or refuses it where nothing is followed.
@@ -237,10 +245,10 @@ pub(super) fn following(layers: &Layers) -> Result<Option<Following>> {
     if commit_rows == Some(0) {
         return Err(wrong(layers, "state", "commit_rows", "0 rows are none").help("give at least 1"));
     }
-    let from = if follow == STDIN {
+    let inbox = if follow == STDIN {
         let keys = ["glob", "poll", "finished", "done"].map(|key| ("source", key));
         refuse(layers, &keys, "it does nothing while stdin is followed", "leave it out, or follow a folder")?;
-        From::Stdin
+        None
     } else {
         let folder = PathBuf::from(follow);
         if finished != Some(1) {
@@ -251,10 +259,10 @@ pub(super) fn following(layers: &Layers) -> Result<Option<Following>> {
             Some(2) => Finished::Delete,
             _ => Finished::Keep,
         };
-        From::Inbox { folder, glob, poll: poll.unwrap_or(Duration::from_secs(2)), finished }
+        Some(Inbox { folder, glob, poll: poll.unwrap_or(Duration::from_secs(2)), finished })
     };
     Ok(Some(Following {
-        from,
+        inbox,
         quarantine,
         commit: commit.unwrap_or(Duration::from_secs(10)),
         commit_rows: commit_rows.unwrap_or(1_000_000),

@@ -1,14 +1,16 @@
 //! From entries to a job: what contradicts itself or would do nothing is refused, and what is left is one of four jobs. Nothing is looked
 //! at but the names of states, which decide what is done about bad rows.
 
-use super::job::{Follow, From, Job};
+use super::job::{Follow, Job};
 use super::layers::Layers;
-use super::read::{Following, STDIN, Values, following, refuse, values};
+use super::read::{Following, Inbox, STDIN, Values, following, refuse, values};
 use crate::audit::{AuditJob, Input};
 use crate::states::{MergeJob, UpdateJob};
 use lensflow::Result;
 use lensflow::error::Error;
+use lensflow::follow::Feed;
 use lensflow::reject::OnBadRow;
+use lensflow::source::files::Format;
 use lensflow::source::{Column, ColumnMap};
 use lensflow::spec::Spec;
 use lensflow::state::is_state;
@@ -106,7 +108,7 @@ impl Values<'_> {
         Ok(Job::Merge { merge, audit: self.audit_after(&out, true)? })
     }
 
-    fn follow(self, Following { from, quarantine, commit, commit_rows, refresh, metrics }: Following) -> Result<Job> {
+    fn follow(self, Following { inbox, quarantine, commit, commit_rows, refresh, metrics }: Following) -> Result<Job> {
         self.not_of_an_audit_alone()?;
         let what = "what is followed is taken into a state, and nothing else";
         self.refuse(&[("source", "inputs"), ("source", "synthetic"), ("state", "merge")], what, "leave it out, or follow out")?;
@@ -117,13 +119,23 @@ impl Values<'_> {
             return Err(error.help("add path = \"state/\" to [state]"));
         };
         self.outputs_make_sense(is_state(&state))?;
-        let beside = |name: &str| match &from {
-            From::Inbox { folder, .. } => folder.join(name),
-            From::Stdin => PathBuf::from(format!("{}.quarantine", state.to_string_lossy().trim_end_matches('/'))),
+        // Beside the state, not in it: it holds its own files alone.
+        let beside = |what: &str| PathBuf::from(format!("{}.{what}", state.to_string_lossy().trim_end_matches('/')));
+        let (feed, aside) = match inbox {
+            Some(Inbox { folder, glob, poll, finished }) => {
+                let aside = folder.join("_quarantine");
+                (Feed::Inbox { folder, glob, poll, finished }, aside)
+            }
+            None if self.format == Some(Format::Parquet) => {
+                return Err(self
+                    .wrong("source", "format", "Parquet ends with what is read first, and a stream need not end")
+                    .help("follow CSV, JSONL or an Arrow stream"));
+            }
+            None => (Feed::Stdin { spool: beside("spool") }, beside("quarantine")),
         };
         Ok(Job::Follow(Box::new(Follow {
-            quarantine: quarantine.unwrap_or_else(|| beside("_quarantine")),
-            from,
+            feed,
+            quarantine: quarantine.unwrap_or(aside),
             state,
             every: self.every,
             commit,

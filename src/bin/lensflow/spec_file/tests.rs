@@ -1,10 +1,10 @@
 //! Every key is taken by some job, and jobs have what was said.
 
-use super::job::{From, Job};
+use super::job::Job;
 use super::keys::SECTIONS;
 use super::layers::Layers;
 use super::resolve::resolve;
-use lensflow::follow::Finished;
+use lensflow::follow::{Feed, Finished};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -121,7 +121,7 @@ fn jobs_have_what_was_said() {
     let Job::Merge { merge, audit: Some(_) } = job(3) else { panic!("a merge and an audit") };
     assert_eq!(merge.states.len(), 2);
     let Job::Follow(follow) = job(4) else { panic!("following") };
-    let From::Inbox { finished, poll, .. } = &follow.from else { panic!("an inbox") };
+    let Feed::Inbox { finished, poll, .. } = &follow.feed else { panic!("an inbox") };
     assert_eq!((finished, poll), (&Finished::Move(PathBuf::from("done")), &Duration::from_secs(1)));
     assert_eq!((follow.commit, follow.commit_rows, follow.refresh), (Duration::from_secs(60), 5, Duration::ZERO));
     assert_eq!(follow.metrics.unwrap().to_string(), "0.0.0.0:80");
