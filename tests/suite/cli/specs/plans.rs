@@ -173,7 +173,10 @@ fn explain_tells_the_plan_of_each_example() {
         ),
         ("tight-memory", &["100.00 MiB", "36.00 MiB", "spills to spill/", "workers       2", "histograms", "merging", "row groups"]),
         ("merge", &["germany/  ", "kept by month", "france/: there is no state", "europe/", "2023-H2  2023-07-01 to 2024-01-01"]),
-        ("stress", &["1,000,000 made-up customers in 4 windows", "uuid", "zipf", "seed 7", "spring   2023-01-01 to 2023-05-01", "1 to 9"]),
+        (
+            "stress",
+            &["1,000,000 made-up customers in 4 windows", "uuid", "uniform", "seed 7", "spring   2023-01-01 to 2023-05-01", "1 to 9"],
+        ),
     ];
     assert_eq!(facts.len(), fs::read_dir(&pipelines).unwrap().count(), "each example is here");
     let stages = ["\nsource ", "\nroute ", "\naccumulate ", "\nfinalize ", "\nlens ", "\nreduce ", "\nreport "];
