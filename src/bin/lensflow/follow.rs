@@ -12,6 +12,7 @@ use lensflow::Result;
 use lensflow::follow::{self, Event, Feed, Follower};
 use lensflow::report::text::grouped;
 use lensflow::spec::Spec;
+use lensflow::spill::default_limit;
 use lensflow::state::{State, Update, is_state};
 use std::sync::Arc;
 
@@ -21,7 +22,7 @@ pub(crate) fn run(wanted: &Follow, talk: &Talk, job: &Job) -> Result<()> {
     let spec = Spec { on_bad_row: policy(wanted.on_bad_row, before.as_ref()), ..wanted.spec.clone() };
     spec.validate()?;
     keep_to_limit(&spec);
-    let metrics = Arc::new(Metrics::new(spec.memory_limit));
+    let metrics = Arc::new(Metrics::new(spec.memory_limit.or_else(default_limit)));
     let served = wanted.metrics.map(|address| serve(address, metrics.clone())).transpose()?;
     if !talk.quiet {
         let from = match &wanted.feed {

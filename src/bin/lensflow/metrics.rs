@@ -61,6 +61,7 @@ struct Now {
     update: Option<(Arc<Stats>, Instant)>,
     /// Of the last update.
     rate: f64,
+    workers: u64,
     illness: Option<String>,
 }
 
@@ -108,7 +109,7 @@ impl Metrics {
         r.register("waiting", "Files that are complete and not yet committed", self.waiting.clone());
         r.register("spilled_bytes", "Bytes written to the spill folder since the process began", self.spilled.clone());
         r.register("resident_bytes", "Memory that the process takes up", self.resident.clone());
-        r.register("memory_limit_bytes", "Memory that the process may take up; 0 where nothing was said", self.limit.clone());
+        r.register("memory_limit_bytes", "Memory that the process may take up; 0 where nothing limits it", self.limit.clone());
         r.register("open_files", "File descriptors that the process holds; 0 where the system does not tell", self.descriptors.clone());
         r.register("queue_depth", "Buffers of rows that wait for a worker, of at most 256", self.depths.clone());
         r.register("commits", "Commits since the process began", self.commits.clone());
@@ -126,7 +127,11 @@ impl Metrics {
     /// Counts what happened.
     pub(crate) fn notice(&self, event: &Event<'_>) {
         match event {
-            Event::Began(stats) => self.now().update = Some((stats.clone(), Instant::now())),
+            Event::Began(stats) => {
+                let mut now = self.now();
+                now.workers = now.workers.max(stats.snapshot().queue_depths.len() as u64);
+                now.update = Some((stats.clone(), Instant::now()));
+            }
             Event::Committed { updated, time } => {
                 let mut now = self.now();
                 if let Some((stats, _)) = now.update.take() {
@@ -174,14 +179,16 @@ impl Metrics {
     /// The page for Prometheus.
     pub(crate) fn page(&self) -> String {
         {
-            let now = self.now();
+            let mut now = self.now();
             let (Snapshot { rows_read, queue_depths, .. }, seconds) = match &now.update {
                 Some((stats, began)) => (stats.snapshot(), began.elapsed().as_secs_f64()),
                 None => Default::default(),
             };
             self.rows_in_progress.set(rows_read as i64);
             self.rows_per_second.set(if now.update.is_some() { rows_read as f64 / seconds.max(1e-6) } else { now.rate });
-            for (worker, depth) in (0..).zip(queue_depths) {
+            now.workers = now.workers.max(queue_depths.len() as u64);
+            for worker in 0..now.workers {
+                let depth = queue_depths.get(worker as usize).copied().unwrap_or(0);
                 self.depths.get_or_create(&Worker { worker }).set(depth as i64);
             }
         }
