@@ -38,6 +38,8 @@ pub struct Cancel(Arc<Shared>);
 struct Shared {
     cancelled: AtomicBool,
     known: Mutex<Known>,
+    /// Nothing on the disk is this one's own where it has a parent.
+    parent: Option<Cancel>,
 }
 
 /// What may have to be removed.
@@ -60,7 +62,7 @@ impl Cancel {
 
     /// Whether it is over.
     pub fn is_cancelled(&self) -> bool {
-        self.0.cancelled.load(Ordering::Acquire)
+        self.0.cancelled.load(Ordering::Acquire) || self.0.parent.as_ref().is_some_and(Cancel::is_cancelled)
     }
 
     /// For work of the caller's own, to be asked from time to time.
@@ -69,6 +71,12 @@ impl Cancel {
     /// One of [`Kind::Cancelled`](crate::error::Kind::Cancelled) when it is over.
     pub fn check(&self) -> Result<()> {
         if self.is_cancelled() { Err(Error::cancelled()) } else { Ok(()) }
+    }
+
+    /// One that ends when this one does, and can end without it.
+    pub(crate) fn child(&self) -> Cancel {
+        let shared = Shared { parent: Some(self.clone()), ..Shared::default() };
+        Cancel(Arc::new(shared))
     }
 
     /// Will discard a store. Whoever lets go of it discards it before.

@@ -317,6 +317,6 @@ impl Checkpoints {
         self.cancel.check()?;
         folder.commit(&next)?;
         tracing::info!(rows = next.rows_read, seconds = began.elapsed().as_secs_f64(), "checkpoint");
-        with_pool(threads, || compact_while_due(folder, next, &self.cancel)).map(|(next, _)| next)
+        with_pool(threads, || compact_while_due(folder, next, &self.cancel))
     }
 }

@@ -1,10 +1,10 @@
 //! Several run files → one: what keeps the number of run files small, and what merges states of several machines.
 //!
-//! Updates add small files. When [`FAN`] files of about one size are there, they become one file; so a state has few files, and each row is
+//! Updates add small files. When [`FAN`] files of about one size are there, the next update makes one of them while it reads; so a state has few files, and each row is
 //! written again once for every power of [`FAN`] that the state outgrows it by.
 
 use super::folder::{Folder, is_state, vacant};
-use super::manifest::{Manifest, RunEntry, run_name};
+use super::manifest::{Manifest, RunEntry, compacted_name, run_name};
 use super::sealed::Record;
 use super::{Io, Remap, RunFile, Section, State, Writer};
 use crate::cancel::Cancel;
@@ -20,12 +20,21 @@ use std::sync::Arc;
 /// So many run files of a size are one; a size is a power of this.
 const FAN: usize = 8;
 
-/// How many of the newest runs should become one, given their customers, oldest first; 0 for none.
+/// How many of the newest runs should become one, given their customers, oldest first; 0 for none. What they become may make others due,
+/// and then becomes one with them at once.
 pub(super) fn due(customers: &[u64]) -> usize {
     let size = |customers: u64| customers.max(1).ilog(FAN as u64);
-    let Some(newest) = customers.last().map(|&newest| size(newest)) else { return 0 };
-    let same = customers.iter().rev().take_while(|&&customers| size(customers) <= newest).count();
-    if same >= FAN { same } else { 0 }
+    // Customers, and how many runs have them.
+    let mut runs: Vec<(u64, usize)> = customers.iter().map(|&customers| (customers, 1)).collect();
+    while let Some(&(newest, count)) = runs.last() {
+        let same = runs.iter().rev().take_while(|(customers, _)| size(*customers) <= size(newest)).count();
+        if same < FAN {
+            return if count > 1 { count } else { 0 };
+        }
+        let sum = runs.drain(runs.len() - same..).fold((0, 0), |(a, b), (customers, runs)| (a + customers, b + runs));
+        runs.push(sum);
+    }
+    0
 }
 
 /// Writes what some run files hold as one, on the threads of the current pool.
@@ -48,30 +57,43 @@ pub(super) fn compact(files: &[Arc<RunFile>], to: &Writer, cancel: &Cancel) -> R
     Ok(())
 }
 
-/// Compacts a folder while that is due, each time as a generation of its own. Gives the record in the end, and how many files became fewer.
-pub(super) fn compact_while_due<R: Record>(folder: &Folder<R>, mut record: R, cancel: &Cancel) -> Result<(R, usize)> {
-    let mut compacted = 0;
-    loop {
-        let customers: Vec<u64> = record.runs().1.iter().map(|run| run.customers).collect();
-        let count = due(&customers);
-        if count == 0 {
-            return Ok((record, compacted));
-        }
+/// The newest run files that became one.
+pub(super) struct Compacted {
+    /// How many.
+    pub(super) runs: usize,
+    pub(super) into: RunEntry,
+}
+
+/// Makes one of the newest run files of a folder, if that is due, on the threads of the current pool. They count until the record that
+/// names the new one is committed, as the next generation.
+pub(super) fn compact_due<R: Record>(folder: &Folder<R>, record: &R, cancel: &Cancel) -> Result<Option<Compacted>> {
+    let (generation, runs) = record.runs();
+    let customers: Vec<u64> = runs.iter().map(|run| run.customers).collect();
+    let count = due(&customers);
+    if count == 0 {
+        return Ok(None);
+    }
+    let open = |run: &RunEntry| RunFile::open(&folder.path().join(&run.file), folder.io()).map(Arc::new);
+    let files: Vec<_> = runs[runs.len() - count..].iter().map(open).collect::<Result<_>>()?;
+    let name = compacted_name(generation + 1);
+    let writer = Writer::create(&folder.path().join(&name), folder.io())?;
+    compact(&files, &writer, cancel)?;
+    Ok(Some(Compacted { runs: count, into: RunEntry::new(name, writer.finish()?) }))
+}
+
+/// Compacts a folder while that is due, each time as a generation of its own. Gives the record in the end.
+pub(super) fn compact_while_due<R: Record>(folder: &Folder<R>, mut record: R, cancel: &Cancel) -> Result<R> {
+    while let Some(Compacted { runs: count, into }) = compact_due(folder, &record, cancel)? {
         let mut next = record.clone();
         let (generation, runs) = next.runs_mut();
         *generation += 1;
-        let some = runs.split_off(runs.len() - count);
-        let files = some.iter().map(|run| RunFile::open(&folder.path().join(&run.file), folder.io()).map(Arc::new));
-        let files: Vec<_> = files.collect::<Result<_>>()?;
-        let name = run_name(*generation);
-        let writer = Writer::create(&folder.path().join(&name), folder.io())?;
-        compact(&files, &writer, cancel)?;
-        runs.push(RunEntry::new(name, writer.finish()?));
+        runs.truncate(runs.len() - count);
+        runs.push(into);
         cancel.check()?;
         folder.commit(&next)?;
-        compacted += count;
         record = next;
     }
+    Ok(record)
 }
 
 /// What merging states made.
@@ -188,12 +210,12 @@ mod tests {
         for (first, each) in [(1, 1), (10_000_000, 100_000), (100_000, 100_000), (0, 0)] {
             let (mut runs, mut rewritten, mut most) = (vec![first], 0, 0);
             for _ in 0..1_000 {
+                // An update compacts what others have left, while it reads.
+                let count = due(&runs);
+                let sum: u64 = runs.drain(runs.len() - count..).sum();
+                rewritten += sum;
+                runs.extend((count > 0).then_some(sum));
                 runs.push(each);
-                while let count @ 1.. = due(&runs) {
-                    let sum = runs.drain(runs.len() - count..).sum();
-                    rewritten += sum;
-                    runs.push(sum);
-                }
                 most = most.max(runs.len());
             }
             let all: u64 = runs.iter().sum();

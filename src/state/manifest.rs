@@ -115,6 +115,11 @@ impl Record for Manifest {
     }
 }
 
+/// The name of the run file that a generation made of others.
+pub(crate) fn compacted_name(generation: u64) -> String {
+    format!("compacted-{generation:08}.lfst")
+}
+
 /// The name of a generation's run file.
 pub(crate) fn run_name(generation: u64) -> String {
     format!("run-{generation:08}.lfst")

@@ -1,9 +1,9 @@
 //! An update: inputs that a state has not taken in yet → its next generation.
 
-use super::compact::{compact_while_due, union};
+use super::compact::{Compacted, compact_due, union};
 use super::folder::{Folder, is_state, vacant};
 use super::manifest::{Input, Manifest, RunEntry, run_name};
-use super::{Io, State, Writer};
+use super::{Io, Saved, State, Writer};
 use crate::calendar::{Granularity, Windows};
 use crate::cancel::Cancel;
 use crate::error::{Error, Result, Stage};
@@ -13,10 +13,11 @@ use crate::reject::Reason;
 use crate::rfm::with_pool;
 use crate::source::files::{Files, Format, STDIN, fingerprint};
 use crate::spec::Spec;
-use crate::stats::Stats;
+use crate::stats::{Snapshot, Stats};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 /// How a state is updated.
 #[derive(Debug, Clone, Default)]
@@ -81,99 +82,132 @@ impl Update {
         Ok(self.every.unwrap_or(Granularity::Month))
     }
 
-    /// Takes in files, folders, globs or `-`; makes the state at first. `watch` gets the counters before rows are read.
+    /// Takes in files, folders, globs or `-`; makes the state at first. Meanwhile, run files that many updates left become one. `watch` gets
+    /// the counters before rows are read.
     ///
     /// # Errors
     /// When the state was made with other windows or another policy; when another process writes to it; a bad row under
-    /// [`OnBadRow::Fail`](crate::reject::OnBadRow::Fail); when anything cannot be read or written. The state is then what it was, unless
-    /// all rows were taken in and only compacting failed.
+    /// [`OnBadRow::Fail`](crate::reject::OnBadRow::Fail); when anything cannot be read or written. The state is then what it was.
     pub fn run<S: AsRef<str>>(&self, folder: &Path, inputs: &[S], watch: impl FnOnce(Arc<Stats>)) -> Result<Updated> {
         let (folder, there) = Folder::<Manifest>::lock(folder, &self.io)?;
         let manifest = match there {
             None => Manifest::new(self.every.unwrap_or(Granularity::Month), self.spec.on_bad_row),
             Some(manifest) => self.same_policies(manifest, folder.path())?,
         };
-        let find = |names: &[String]| Files::find(names, self.format, self.spec.columns.clone(), self.spec.batch_rows);
-        let names: Vec<String> = inputs.iter().map(|name| name.as_ref().to_owned()).collect();
-        let generation = manifest.generation + 1;
-        let (mut taken, mut known, mut paths) = (Vec::new(), Vec::new(), Vec::new());
-        for path in find(&names)?.paths() {
-            // What can be read only once tells what it was when it has been read.
-            if path == STDIN || !Path::new(&path).is_file() {
-                paths.push(path);
-                continue;
+        let mut found = self.look(&manifest, inputs)?;
+        // One thread is enough for that, and stops when there is no more use for it.
+        let compacting = self.cancel.child();
+        let reads = !found.paths.is_empty();
+        let (read, compacted) = std::thread::scope(|scope| {
+            let compacted = scope.spawn(|| match reads {
+                true => with_pool(1, || compact_due(&folder, &manifest, &compacting)),
+                false => Ok(None),
+            });
+            let read = self.read(&folder, &manifest, &mut found, watch);
+            if !matches!(read, Ok(Some(_))) {
+                compacting.cancel();
             }
-            self.cancel.check()?;
-            let (bytes, fingerprint) = fingerprint(&path)?;
-            let input = Input { name: path.clone(), bytes, fingerprint, generation };
-            match self.find_known(&manifest, &taken, &input) {
-                Some(before) => known.push(Known { name: path, before }),
-                None => {
-                    taken.push(input);
-                    paths.push(path);
-                }
-            }
-        }
-        let unchanged = |manifest, known| Updated {
-            manifest,
-            taken: Vec::new(),
-            known,
-            rows: 0,
-            rows_rejected: BTreeMap::new(),
-            customers: 0,
-            compacted: 0,
+            (read, compacted.join().unwrap_or_else(|panic| Err(Error::panicked(Stage::Finalize, panic))))
+        });
+        let Found { taken, known, .. } = found;
+        let Some(read) = read? else {
+            let none = BTreeMap::new();
+            return Ok(Updated { manifest, taken: Vec::new(), known, rows: 0, rows_rejected: none, customers: 0, compacted: 0 });
         };
-        if paths.is_empty() {
-            return Ok(unchanged(manifest, known));
-        }
 
-        let mut next = manifest.clone();
-        next.generation = generation;
-        next.lensflow = env!("CARGO_PKG_VERSION").to_owned();
-        let spec = Spec { windows: Windows::Every(next.every), ..self.spec.clone() };
-        let mut pipeline = Pipeline::builder().spec(spec).cancel(self.cancel.clone()).saving().build()?;
-        let stats = pipeline.stats();
-        watch(stats.clone());
-        let files = find(&paths)?.spool_in(self.spec.spill_dir.clone());
-        let streamed = files.streamed();
-        pipeline.run(files)?;
-        self.unchanged(&taken)?;
-        for (name, bytes, fingerprint) in streamed.take() {
-            let input = Input { name, bytes, fingerprint, generation };
-            match self.find_known(&manifest, &taken, &input) {
-                Some(before) if paths.len() == 1 => {
-                    known.push(Known { name: input.name, before });
-                    return Ok(unchanged(manifest, known));
-                }
-                Some(before) => {
-                    let what = format!("its rows were taken in before, from {before}, and cannot be told from the other inputs' any more");
-                    return Err(Error::data(what).input(input.name).help("leave it out, or say --allow-duplicate"));
-                }
-                None => taken.push(input),
-            }
-        }
-        let name = run_name(generation);
-        let writer = Writer::create(&folder.path().join(&name), &self.io)?;
-        let saved = pipeline.save(&writer)?;
-        let (snapshot, customers) = (saved.rows, stats.snapshot().customers);
+        let mut next = Manifest { generation: manifest.generation + 1, lensflow: env!("CARGO_PKG_VERSION").to_owned(), ..manifest };
         if self.endless {
             remember_segments(&mut next.inputs, &taken);
         } else {
             next.inputs.extend(taken.iter().cloned());
         }
-        next.rows_read += snapshot.rows_read;
-        next.rows_accepted += snapshot.rows_accepted;
-        Merge::merge(&mut next.rows_rejected, snapshot.rows_rejected.clone());
-        next.windows = union(next.windows, saved.keys);
-        if snapshot.rows_read > 0 {
-            next.runs.push(RunEntry::new(name, writer.finish()?));
-        }
+        next.rows_read += read.rows.rows_read;
+        next.rows_accepted += read.rows.rows_accepted;
+        Merge::merge(&mut next.rows_rejected, read.rows.rows_rejected.clone());
+        next.windows = union(next.windows, read.keys);
+        let compacted = compacted?.map_or(0, |Compacted { runs, into }| {
+            next.runs.truncate(next.runs.len() - runs);
+            next.runs.push(into);
+            runs
+        });
+        next.runs.extend(read.run);
         self.cancel.check()?;
         folder.commit(&next)?;
-        let threads = self.spec.worker_count();
-        let (manifest, compacted) = with_pool(threads, || compact_while_due(&folder, next, &self.cancel))?;
-        let (rows, rows_rejected) = (snapshot.rows_read, snapshot.rows_rejected);
-        Ok(Updated { manifest, taken, known, rows, rows_rejected, customers, compacted })
+        let (rows, rows_rejected) = (read.rows.rows_read, read.rows.rows_rejected);
+        Ok(Updated { manifest: next, taken, known, rows, rows_rejected, customers: read.customers, compacted })
+    }
+
+    /// Which inputs the state has, and which it has not.
+    fn look<S: AsRef<str>>(&self, manifest: &Manifest, inputs: &[S]) -> Result<Found> {
+        let generation = manifest.generation + 1;
+        let mut found = Found::default();
+        for path in self.find(inputs)?.paths() {
+            // What can be read only once tells what it was when it has been read.
+            if path == STDIN || !Path::new(&path).is_file() {
+                found.paths.push(path);
+                continue;
+            }
+            self.cancel.check()?;
+            found.changed.push((path.clone(), changed(&path)));
+            let (bytes, fingerprint) = fingerprint(&path)?;
+            let input = Input { name: path.clone(), bytes, fingerprint, generation };
+            match self.find_known(manifest, &found.taken, &input) {
+                Some(before) => found.known.push(Known { name: path, before }),
+                None => {
+                    found.taken.push(input);
+                    found.paths.push(path);
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    fn find<S: AsRef<str>>(&self, names: &[S]) -> Result<Files> {
+        Files::find(names, self.format, self.spec.columns.clone(), self.spec.batch_rows)
+    }
+
+    /// Reads what the state has not, into a run file; nothing when that is nothing.
+    fn read(
+        &self,
+        folder: &Folder<Manifest>,
+        manifest: &Manifest,
+        found: &mut Found,
+        watch: impl FnOnce(Arc<Stats>),
+    ) -> Result<Option<Read>> {
+        if found.paths.is_empty() {
+            return Ok(None);
+        }
+        let generation = manifest.generation + 1;
+        let spec = Spec { windows: Windows::Every(manifest.every), ..self.spec.clone() };
+        let mut pipeline = Pipeline::builder().spec(spec).cancel(self.cancel.clone()).saving().build()?;
+        let stats = pipeline.stats();
+        watch(stats.clone());
+        let files = self.find(&found.paths)?.spool_in(self.spec.spill_dir.clone());
+        let streamed = files.streamed();
+        pipeline.run(files)?;
+        if let Some((name, _)) = found.changed.iter().find(|(name, before)| changed(name) != *before) {
+            let error = Error::data("the file changed while it was read").input(name).stage(Stage::Source);
+            return Err(error.help("take it in when whoever writes it is done"));
+        }
+        for (name, bytes, fingerprint) in streamed.take() {
+            let input = Input { name, bytes, fingerprint, generation };
+            match self.find_known(manifest, &found.taken, &input) {
+                Some(before) if found.paths.len() == 1 => {
+                    found.known.push(Known { name: input.name, before });
+                    return Ok(None);
+                }
+                Some(before) => {
+                    let what = format!("its rows were taken in before, from {before}, and cannot be told from the other inputs' any more");
+                    return Err(Error::data(what).input(input.name).help("leave it out, or say --allow-duplicate"));
+                }
+                None => found.taken.push(input),
+            }
+        }
+        let name = run_name(generation);
+        let writer = Writer::create(&folder.path().join(&name), &self.io)?;
+        let Saved { keys, rows } = pipeline.save(&writer)?;
+        let run = if rows.rows_read > 0 { Some(RunEntry::new(name, writer.finish()?)) } else { None };
+        Ok(Some(Read { run, keys, rows, customers: stats.snapshot().customers }))
     }
 
     /// What the input was called when it was taken in.
@@ -199,18 +233,32 @@ impl Update {
         }
         Ok(manifest)
     }
+}
 
-    /// Files must be the same when they have been read as when their fingerprints were taken.
-    fn unchanged(&self, taken: &[Input]) -> Result<()> {
-        let changed = taken.iter().find(|input| std::fs::metadata(&input.name).map(|file| file.len()).ok() != Some(input.bytes));
-        match changed {
-            Some(input) => {
-                let error = Error::data("the file changed while it was read").input(&input.name).stage(Stage::Source);
-                Err(error.help("take it in when whoever writes it is done"))
-            }
-            None => Ok(()),
-        }
-    }
+/// The inputs of an update.
+#[derive(Default)]
+struct Found {
+    /// To be read.
+    paths: Vec<String>,
+    /// What is known of them.
+    taken: Vec<Input>,
+    /// When files were changed before they were looked at: they must be the same when they have been read.
+    changed: Vec<(String, Option<(u64, SystemTime)>)>,
+    known: Vec<Known>,
+}
+
+/// What was read.
+struct Read {
+    run: Option<RunEntry>,
+    keys: Option<(u32, u32)>,
+    rows: Snapshot,
+    customers: u64,
+}
+
+/// A file's length, and when it was last changed.
+fn changed(path: &str) -> Option<(u64, SystemTime)> {
+    let about = std::fs::metadata(path).ok()?;
+    Some((about.len(), about.modified().ok()?))
 }
 
 /// How the stream is called in a state.
