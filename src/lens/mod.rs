@@ -7,6 +7,7 @@
 pub mod comparison;
 mod histogram;
 pub mod order_stats;
+pub mod partial;
 pub(crate) mod refining;
 pub mod single_period;
 pub mod sketch;
@@ -91,6 +92,34 @@ impl<A: Lens, B: Lens> Lens for (A, B) {
 
     fn decode(&self, batches: &mut dyn Iterator<Item = RecordBatch>) -> Result<Self::Partial> {
         Ok((self.0.decode(batches)?, self.1.decode(batches)?))
+    }
+}
+
+/// A lens that may not be wanted.
+impl<L: Lens> Lens for Option<L> {
+    type Partial = Option<L::Partial>;
+    type Answer = Option<L::Answer>;
+
+    fn empty(&self, windows: &[Window]) -> Self::Partial {
+        self.as_ref().map(|lens| lens.empty(windows))
+    }
+
+    fn observe(&self, partial: &mut Self::Partial, block: &Block) {
+        if let (Some(lens), Some(partial)) = (self, partial) {
+            lens.observe(partial, block);
+        }
+    }
+
+    fn finish(&self, windows: &[Window], partial: Self::Partial) -> Self::Answer {
+        self.as_ref().zip(partial).map(|(lens, partial)| lens.finish(windows, partial))
+    }
+
+    fn encode(&self, partial: &Self::Partial, out: &mut Vec<RecordBatch>) -> Result<()> {
+        self.as_ref().zip(partial.as_ref()).map_or(Ok(()), |(lens, partial)| lens.encode(partial, out))
+    }
+
+    fn decode(&self, batches: &mut dyn Iterator<Item = RecordBatch>) -> Result<Self::Partial> {
+        self.as_ref().map(|lens| lens.decode(batches)).transpose()
     }
 }
 

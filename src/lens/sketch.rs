@@ -79,11 +79,16 @@ pub struct Sketching {
 }
 
 impl Sketching {
-    fn new(lg_k: u8) -> Self {
+    pub(super) fn new(lg_k: u8) -> Self {
         Sketching { lg_k, own: None, others: None }
     }
 
-    fn add(&mut self, id: &[u8]) {
+    /// Of customers who were sketched elsewhere.
+    pub(super) fn of(sketch: CustomerSketch, lg_k: u8) -> Self {
+        Sketching { lg_k, own: None, others: Some(sketch.0) }
+    }
+
+    pub(super) fn add(&mut self, id: &[u8]) {
         if self.own.is_none() {
             self.own = ThetaSketchBuilder::default().lg_k(self.lg_k).build().ok();
         }
@@ -91,7 +96,7 @@ impl Sketching {
     }
 
     /// The sketch of all.
-    fn compact(&self) -> CustomerSketch {
+    pub(super) fn compact(&self) -> CustomerSketch {
         let own = self.own.as_ref().map(|own| own.compact(false));
         CustomerSketch::union(own.iter().chain(&self.others), self.lg_k)
     }
@@ -136,7 +141,7 @@ impl Lens for Sketches {
         let sketches = batch.column_by_name("sketch").and_then(|column| column.as_binary_opt::<i32>()).ok_or_else(|| foreign("sketch"))?;
         let read = |at: usize| {
             let sketch = CustomerSketch::from_bytes(sketches.value(at)).map_err(|_| foreign("sketch"))?;
-            Ok(Sketching { lg_k: self.lg_k, own: None, others: Some(sketch.0) })
+            Ok(Sketching::of(sketch, self.lg_k))
         };
         (0..sketches.len()).map(read).collect()
     }
@@ -187,6 +192,18 @@ pub struct Overlap {
     pub churn_rate: Option<Share>,
 }
 
+/// How many customers two sketches have in common.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum InCommon {
+    /// None, for certain: one is empty, or both hold all of their customers.
+    Nobody,
+    /// None of those that the sketches hold. There may be others: at most so many in 95 of 100 cases.
+    AtMost(u64),
+    /// Some, for certain.
+    Some(Estimate),
+}
+
 impl CustomerSketch {
     fn union<'a>(sketches: impl Iterator<Item = &'a CompactThetaSketch>, lg_k: u8) -> Self {
         // Neither can fail: k was checked, and all have the one seed.
@@ -213,19 +230,44 @@ impl CustomerSketch {
         estimate(&self.0)
     }
 
+    /// Whether it holds all customers, so that what it says is no estimate.
+    pub fn is_exact(&self) -> bool {
+        !self.0.is_estimation_mode()
+    }
+
+    /// How many customers are in both.
+    ///
+    /// # Errors
+    /// When the two do not go together.
+    pub fn in_common(&self, other: &CustomerSketch) -> Result<InCommon> {
+        let both = self.intersection(other)?;
+        let certain = self.0.is_empty() || other.0.is_empty() || self.is_exact() && other.is_exact();
+        Ok(match both.num_retained() {
+            0 if certain => InCommon::Nobody,
+            0 => InCommon::AtMost(estimate(&both).high),
+            some => {
+                let Estimate { estimate, low, high } = estimate(&both);
+                // Those that were found are there, whatever the estimate's lower bound says.
+                InCommon::Some(Estimate { estimate, low: low.max(some as u64), high })
+            }
+        })
+    }
+
+    fn intersection(&self, other: &CustomerSketch) -> Result<CompactThetaSketch> {
+        let mut both = ThetaIntersection::default();
+        both.update(&self.0).and_then(|()| both.update(&other.0)).map_err(incomparable)?;
+        both.to_sketch(true).ok_or_else(|| Error::internal("an intersection without a result"))
+    }
+
     /// What became of these customers in another sketch.
     ///
     /// # Errors
     /// When the two do not go together.
     pub fn overlap(&self, second: &CustomerSketch) -> Result<Overlap> {
-        let failed = |e| Error::data("the sketches cannot be compared").cause(e);
-        let mut both = ThetaIntersection::default();
-        both.update(&self.0).map_err(failed)?;
-        both.update(&second.0).map_err(failed)?;
-        let both = both.to_sketch(true).ok_or_else(|| Error::internal("an intersection without a result"))?;
-        let churned = ThetaANotB::default().compute(&self.0, &second.0, true).map_err(failed)?;
-        let new = ThetaANotB::default().compute(&second.0, &self.0, true).map_err(failed)?;
-        let exact = !self.0.is_estimation_mode() && !second.0.is_estimation_mode();
+        let both = self.intersection(second)?;
+        let churned = ThetaANotB::default().compute(&self.0, &second.0, true).map_err(incomparable)?;
+        let new = ThetaANotB::default().compute(&second.0, &self.0, true).map_err(incomparable)?;
+        let exact = self.is_exact() && second.is_exact();
         let enough = exact || both.num_retained() >= TOO_FEW;
         // Both say what became of a random sample of the first's customers: those whose hashes lie below the bound of either sketch.
         let (stayed, left) = (both.num_retained(), churned.num_retained());
@@ -240,6 +282,10 @@ impl CustomerSketch {
             churn_rate: share(left),
         })
     }
+}
+
+fn incomparable(cause: datasketches::error::Error) -> Error {
+    Error::data("the sketches cannot be compared").cause(cause)
 }
 
 fn estimate(sketch: &CompactThetaSketch) -> Estimate {
@@ -357,6 +403,16 @@ mod tests {
         assert_eq!(overlap.retention_rate, Some(Share { estimate: 20.0, low: 20.0, high: 20.0 }));
         let overlap = sketching(10, 0..50_000).compact().overlap(&sketching(10, 49_990..99_990).compact()).unwrap();
         assert_eq!((overlap.retained, overlap.retention_rate, overlap.churn_rate), (None, None, None));
+        assert_eq!(sketching(10, 0..500).compact().in_common(&sketching(10, 400..600).compact()).unwrap(), InCommon::Some(exactly(100)));
+        assert_eq!(sketching(10, 0..500).compact().in_common(&sketching(10, 500..600).compact()).unwrap(), InCommon::Nobody);
+        assert_eq!(sketching(10, 0..50_000).compact().in_common(&sketching(10, 0..0).compact()).unwrap(), InCommon::Nobody);
+        for (from, to) in [(50_000, 100_000), (50_000, 50_500)] {
+            let said = sketching(10, 0..50_000).compact().in_common(&sketching(10, from..to).compact()).unwrap();
+            // Of 1 in 49 customers, none was found.
+            assert!(matches!(said, InCommon::AtMost(100..300)), "{said:?}");
+        }
+        let said = sketching(10, 0..50_000).compact().in_common(&sketching(10, 40_000..90_000).compact()).unwrap();
+        assert!(matches!(said, InCommon::Some(Estimate { low: 5_000..10_000, high: 10_000..15_000, .. })), "{said:?}");
         assert!(Sketches::new(4).is_err() && Sketches::new(27).is_err() && Sketches::new(26).is_ok());
         assert!(CustomerSketch::from_bytes(b"no sketch").is_err());
     }

@@ -1,6 +1,9 @@
 //! The answers as tables for people: in the terminal, as a text file, or as Markdown.
 
 use super::{ComparisonReport, Report, WindowReport};
+use crate::calendar::Window;
+use crate::lens::partial::WindowLens1;
+use crate::lens::single_period::Lens1Metrics;
 use crate::money::Fixed2;
 use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle, presets};
 use serde::{Deserialize, Serialize};
@@ -32,6 +35,21 @@ pub fn render(report: &Report, style: Style) -> String {
     page.grids(&report.windows);
     page.lens2(&report.comparisons);
     page.text
+}
+
+/// Lens 1 of windows of partials, side by side under their names, and their grids.
+pub fn render_partials(windows: &[(String, &Window, &WindowLens1)], style: Style) -> String {
+    let report = |(name, window, answer): &(String, &Window, &WindowLens1)| {
+        // A grid has no use for the third digit.
+        let lens1 = Lens1Metrics { rfm_distribution: answer.rf_distribution.clone(), ..answer.lens1.clone() };
+        let &&Window { start, end, observation_end, .. } = window;
+        WindowReport { name: name.clone(), start, end, observation_end, lens1, customers_rejected: BTreeMap::new() }
+    };
+    let windows: Vec<WindowReport> = windows.iter().map(report).collect();
+    let mut page = Page { style, text: String::new() };
+    page.lens1(&windows);
+    page.grids(&windows);
+    page.text.trim_start().to_owned()
 }
 
 struct Page {

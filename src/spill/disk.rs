@@ -138,6 +138,13 @@ pub(crate) fn write_at(file: &File, bytes: &[u8], at: u64) -> io::Result<()> {
     file.write_all_at(bytes, at)
 }
 
+/// Whether a file, if it is one, begins with some bytes.
+pub(crate) fn begins_with(path: &Path, magic: [u8; 4]) -> bool {
+    let mut begin = [0; 4];
+    let read = |mut file: File| io::Read::read_exact(&mut file, &mut begin);
+    path.is_file() && File::open(path).and_then(read).is_ok() && begin == magic
+}
+
 #[cfg(unix)]
 pub(crate) fn read_at(file: &File, bytes: &mut [u8], at: u64) -> io::Result<()> {
     file.read_exact_at(bytes, at)

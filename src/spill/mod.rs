@@ -42,7 +42,7 @@ mod store;
 
 pub use budget::{Budget, Reservation};
 pub use disk::Disk;
-pub(crate) use disk::{read_at, write_at};
+pub(crate) use disk::{begins_with, read_at, write_at};
 pub(crate) use frame::{FRAME_CUSTOMERS, decode, encode};
 pub use memory::{available, default_limit, parse_size, peak_rss, rss};
 pub(crate) use merge::{Held, Sorted, merge};

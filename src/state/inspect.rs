@@ -1,8 +1,80 @@
-//! A manifest for people.
+//! A manifest for people, and a run file that is looked at by itself.
 
-use super::Manifest;
+use super::run_file::{MAGIC, RunFile, Section, Written};
+use super::{Io, Manifest};
+use crate::accumulate::States;
+use crate::cancel::Cancel;
+use crate::error::Result;
 use crate::report::text::grouped;
+use crate::route::PARTITIONS;
+use crate::spill::begins_with;
 use std::fmt::{self, Display, Formatter};
+use std::path::Path;
+
+/// Whether a file begins as a run file does.
+pub fn is_run_file(path: &Path) -> bool {
+    begins_with(path, MAGIC)
+}
+
+/// What a run file holds, every byte of it read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunSummary {
+    /// Its length.
+    pub bytes: u64,
+    /// Customers in it.
+    pub customers: u64,
+    /// Customers times the windows they bought in.
+    pub entries: u64,
+    /// Partitions with customers.
+    pub partitions: usize,
+    /// Frames of customers.
+    pub frames: usize,
+    /// Rows left out, with their reasons.
+    pub rejects: u64,
+    /// Rows for each audit to judge.
+    pub open_rows: u64,
+}
+
+impl RunSummary {
+    /// Reads a run file and checks the checksum of its index and of each frame.
+    ///
+    /// # Errors
+    /// When it cannot be read, or is not what was written.
+    pub fn read(path: &Path, cancel: &Cancel) -> Result<Self> {
+        let file = RunFile::open(path, &Io::default())?;
+        let (mut room, mut states) = (Vec::new(), States::default());
+        let (mut partitions, mut frames) = (0, 0);
+        for partition in 0..PARTITIONS {
+            let count = file.frames_of(partition);
+            partitions += usize::from(count > 0);
+            frames += count;
+            for frame in 0..count {
+                cancel.check()?;
+                file.read(partition, frame, &mut room, &mut states)?;
+            }
+        }
+        let records = |section| {
+            let (mut records, mut count) = (file.records(section, cancel.clone()).read(), 0);
+            while records.next().map_err(|e| e.input(file.name()))?.is_some() {
+                count += 1;
+            }
+            Ok(count)
+        };
+        let Written { bytes, customers, entries, .. } = file.written();
+        let (rejects, open_rows) = (records(Section::Rejects)?, records(Section::Open)?);
+        Ok(RunSummary { bytes, customers, entries, partitions, frames, rejects, open_rows })
+    }
+}
+
+impl Display for RunSummary {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let RunSummary { bytes, customers, entries, partitions, frames, rejects, open_rows } = self;
+        writeln!(f, "a run file of a state, {} bytes; every checksum is right", grouped(bytes))?;
+        writeln!(f, "{} customers, {} entries, in {} frames", grouped(customers), grouped(entries), grouped(frames))?;
+        writeln!(f, "{} of {} partitions", grouped(partitions), grouped(PARTITIONS))?;
+        writeln!(f, "{} rows left out, {} for each audit to judge", grouped(rejects), grouped(open_rows))
+    }
+}
 
 impl Display for Manifest {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {

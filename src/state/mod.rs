@@ -22,7 +22,7 @@
 //! | `compact` | several run files → one, of one state or of several |
 //! | `compare` | two windows of any two states, against each other |
 //! | `remap` | the state's windows → an audit's |
-//! | `inspect` | a manifest for people |
+//! | `inspect` | a manifest for people, and a run file by itself |
 //! | `open_rows` | rows that each audit judges for itself |
 //!
 //! A state has one record per customer and calendar window. That is all an audit needs whose windows are unions of the state's, but for
@@ -50,6 +50,7 @@ pub use checkpoint::{Checkpointed, Checkpoints};
 pub use compact::{Merged, check_merge, merge};
 pub use compare::{Side, compare};
 pub use folder::{Io, is_state};
+pub use inspect::{RunSummary, is_run_file};
 pub use manifest::{Input, Manifest, RunEntry};
 pub(crate) use open_rows::OpenRows;
 pub(crate) use remap::Remap;

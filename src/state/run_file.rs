@@ -18,7 +18,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 
-const MAGIC: [u8; 4] = *b"LFST";
+pub(super) const MAGIC: [u8; 4] = *b"LFST";
 const VERSION: u16 = 1;
 /// Magic, version, two zeros.
 const HEADER: u64 = 8;

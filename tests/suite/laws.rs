@@ -287,6 +287,8 @@ proptest! {
     #[test]
     fn of_distribution(values in partials(score_counts(), 3)) {
         lens_laws(&Distribution, 3, &values);
+        lens_laws(&None::<Distribution>, 3, &[None, None, None]);
+        lens_laws(&Some(Distribution), 3, &values.map(Some));
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! The integration tests, one binary: golden answers, the command line, a naive model, laws that hold for any input, little memory, and the
-//! functions on slices.
+//! The integration tests, one binary: golden answers, the command line, a naive model, laws that hold for any input, little memory,
+//! saved states, partials, and the functions on slices.
 
 #![allow(clippy::unwrap_used)]
 
@@ -10,5 +10,6 @@ mod golden;
 mod laws;
 mod memory;
 mod model;
+mod partials;
 mod state;
 mod support;

@@ -58,7 +58,7 @@ pub(crate) enum Command {
     Audit(Box<Audit>),
     /// Make a saved state, or add to one: what all inputs so far say of every customer
     Update(Box<Update>),
-    /// Merge saved states into a new one, exactly
+    /// Merge saved states into a new one, or Lens 1 partials of different customers, exactly
     Merge(Merge),
     /// Do what a spec says: an audit, an update, a merge, or following what comes
     Run(Box<FromSpec>),
@@ -68,9 +68,9 @@ pub(crate) enum Command {
     Explain(Box<FromSpec>),
     /// Write a sketch of a window's customers: small, without names, and comparable anywhere
     Sketch(Box<Sketch>),
-    /// Compare the customers of two windows, of states or sketches: exactly where states are at hand, else with bounds
+    /// Compare two windows, of states or sketches, or two Lens 1 partials: exactly where states are at hand, else with bounds
     Compare(Box<Compare>),
-    /// Say what a saved state holds
+    /// Say what a saved state, a Lens 1 partial, a sketch or a run file holds
     Inspect(Inspect),
     /// Generate period aggregations of a made-up customer base
     Generate(Box<Generate>),

@@ -2,12 +2,14 @@
 
 use crate::args::{Talk, policy};
 use crate::inputs::{keep_to_limit, with_states};
-use crate::outputs::Outputs;
+use crate::outputs::{self, Outputs};
+use crate::partials;
 use crate::print;
 use crate::progress::Progress;
 use crate::signals::Job;
 use lensflow::audit::Order;
 use lensflow::error::Error;
+use lensflow::lens::partial::{Lens1Partial, Partials};
 use lensflow::reject::OnBadRow;
 use lensflow::report::output::Output;
 use lensflow::report::table::TableWriter;
@@ -34,7 +36,7 @@ pub(crate) struct AuditJob {
     pub(crate) on_bad_row: Option<OnBadRow>,
     pub(crate) spec: Spec,
     pub(crate) out: Outputs,
-    /// Where to write what this part of the input says, instead of answers.
+    /// Where to write the Lens 1 partial, beside the answers.
     pub(crate) partial_out: Option<PathBuf>,
     /// The folder that keeps what was read, and how often it is brought up to date. Only of what can be read again: files and states.
     pub(crate) checkpoint: Option<(PathBuf, Duration)>,
@@ -63,9 +65,6 @@ impl AuditJob {
 /// Does it, and says what was counted.
 pub(crate) fn run(args: &AuditJob, talk: &Talk, job: &Job) -> Result<Snapshot> {
     let began = Instant::now();
-    if args.partial_out.is_some() {
-        return Err(Error::usage("partial audits are not here yet").help("leave partial_out out"));
-    }
     let (named, synthetic) = match &args.input {
         Input::Named(named) => (named.clone(), None),
         Input::Synthetic(synthetic) => (Vec::new(), Some(synthetic.generator()?)),
@@ -74,7 +73,7 @@ pub(crate) fn run(args: &AuditJob, talk: &Talk, job: &Job) -> Result<Snapshot> {
     let spec = args.spec(&states)?;
     keep_to_limit(&spec);
     let files = Files::find(&inputs, args.format, spec.columns.clone(), spec.batch_rows)?.spool_in(spec.spill_dir.clone());
-    args.out.check(&files.inputs())?;
+    outputs::check(&args.out.paths().chain(&args.partial_out).collect::<Vec<_>>(), &files.inputs())?;
     // Outputs are opened before the work and put in place after it: a folder that cannot be written to is found out at once.
     let order = if args.out.sorted { Order::Sorted } else { Order::Engine };
     let cancel = &job.cancel;
@@ -85,8 +84,10 @@ pub(crate) fn run(args: &AuditJob, talk: &Talk, job: &Job) -> Result<Snapshot> {
     let rejects_out = table(&args.out.rejects, rows::reject_schema())?;
     let report = |path: &PathBuf| Ok((ReportFormat::of(path)?, Output::create_with(path, cancel)?));
     let reports = args.out.report.iter().map(report).collect::<Result<Vec<_>>>()?;
+    let partial_out = args.partial_out.as_deref().map(|path| partials::create(path, job)).transpose()?;
 
-    let builder = Pipeline::builder().spec(spec).cancel(cancel.clone()).keep_rejects(args.out.rejects.is_some());
+    let lens = partial_out.as_ref().map(|_| Partials);
+    let builder = Pipeline::builder().spec(spec).lens(lens).cancel(cancel.clone()).keep_rejects(args.out.rejects.is_some());
     let shows = std::io::stderr().is_terminal() && !talk.quiet;
     let (mut bar, mut stats) = (None::<Progress>, Arc::default());
     let mut watch = |latest: Arc<Stats>| {
@@ -114,7 +115,7 @@ pub(crate) fn run(args: &AuditJob, talk: &Talk, job: &Job) -> Result<Snapshot> {
     };
     // Rows in the engine's order are written while the answers are computed.
     let (mut on_the_way, rfm_sorted) = if order == Order::Engine { (rfm_out, None) } else { (None, rfm_out) };
-    let audit = pipeline.finish_into(on_the_way.as_mut())?;
+    let mut audit = pipeline.finish_into(on_the_way.as_mut())?;
 
     let mut outputs = Vec::new();
     if let Some(table) = on_the_way {
@@ -134,13 +135,17 @@ pub(crate) fn run(args: &AuditJob, talk: &Talk, job: &Job) -> Result<Snapshot> {
         output.write_all(text.as_bytes()).map_err(|e| Error::io("cannot write the report", e))?;
         outputs.push(output);
     }
+    if let Some((output, tallies)) = partial_out.zip(audit.custom.1.take()) {
+        outputs.push(partials::fill(output, &Lens1Partial::new(&audit.report, tallies))?);
+    }
     drop(bar);
     if !args.out.report.is_empty() {
         audit.report.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
     }
     outputs.iter_mut().try_for_each(|output| output.complete().or_else(unless_broken_pipe))?;
     job.undisturbed(|| outputs.into_iter().try_for_each(|output| output.commit().or_else(unless_broken_pipe)))?;
-    if args.out.report.is_empty() && !args.out.rows_on_stdout() {
+    let partial_on_stdout = args.partial_out.as_deref() == Some(Path::new("-"));
+    if args.out.report.is_empty() && !args.out.rows_on_stdout() && !partial_on_stdout {
         print(render(&audit.report, Style::Text).as_bytes())?;
     }
     checkpointed.map_or(Ok(()), Checkpointed::remove)?;

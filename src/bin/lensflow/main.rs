@@ -1,5 +1,5 @@
 //! The command line `lensflow`: a thin layer over the library. Arguments in [`args`], the bar in [`progress`], Ctrl-C in [`signals`], the
-//! jobs in [`audit`], [`states`], [`sketches`] and [`generate`]; [`spec_file`] has them done as a file says.
+//! jobs in [`audit`], [`states`], [`sketches`], [`partials`], [`inspect`] and [`generate`]; [`spec_file`] has them done as a file says.
 
 #[cfg(target_os = "linux")]
 mod allocator;
@@ -8,8 +8,10 @@ mod audit;
 mod follow;
 mod generate;
 mod inputs;
+mod inspect;
 mod metrics;
 mod outputs;
+mod partials;
 mod progress;
 mod serve;
 mod signals;
@@ -37,13 +39,13 @@ fn main() -> ExitCode {
     let done = match &cli.command {
         Command::Audit(audit) => Job::watched(interrupted, |job| audit::run(&audit.job()?, &cli.talk, job).map(drop)),
         Command::Update(update) => Job::watched(interrupted, |job| states::update(&update.job()?, &cli.talk, job)),
-        Command::Merge(merge) => Job::watched(interrupted, |job| states::merge(&merge.job(), &cli.talk, job)),
+        Command::Merge(merge) => Job::watched(interrupted, |job| partials::merge(merge, &cli.talk, job)),
         Command::Run(spec) => Job::watched(interrupted, |job| spec_file::run(spec, &cli.talk, job)),
         Command::Check(spec) => spec_file::check(spec),
         Command::Explain(spec) => spec_file::explain(spec),
         Command::Sketch(sketch) => Job::watched(interrupted, |job| sketches::sketch(sketch, job)),
         Command::Compare(compare) => Job::watched(interrupted, |job| sketches::compare(compare, job)),
-        Command::Inspect(inspect) => states::inspect(inspect),
+        Command::Inspect(inspect) => Job::watched(interrupted, |job| inspect::run(inspect, job)),
         Command::Generate(generate) => Job::watched(interrupted, |job| generate::run(generate, job)),
         Command::Completions { shell } => {
             let mut script = Vec::new();

@@ -1,11 +1,13 @@
-//! The jobs of `lensflow sketch` and `compare`.
+//! The jobs of `lensflow sketch` and `compare`; two partials are compared in [`partials`](crate::partials).
 
 use crate::args::{Compare, Sketch};
 use crate::inputs::{keep_to_limit, with_states};
+use crate::partials;
 use crate::print;
 use crate::signals::Job;
 use lensflow::calendar::Window;
 use lensflow::error::Error;
+use lensflow::lens::partial::{Lens1Partial, is_partial};
 use lensflow::lens::sketch::{CustomerSketch, Estimate, Overlap, Share, Sketches};
 use lensflow::report::output::Output;
 use lensflow::report::text::{Style, grouped, render};
@@ -13,6 +15,7 @@ use lensflow::source::files::Files;
 use lensflow::spec::Spec;
 use lensflow::state::{self, Side, State, is_state};
 use lensflow::{Pipeline, Result};
+use serde::Serialize;
 use std::io::Write;
 use std::path::Path;
 
@@ -43,6 +46,7 @@ fn sketches(spec: Spec, lens: Sketches, states: &[State], files: Option<Files>, 
 enum Operand {
     State(Box<State>, Window),
     Sketch(CustomerSketch),
+    Partial(Box<Lens1Partial>),
 }
 
 impl Operand {
@@ -54,8 +58,11 @@ impl Operand {
         if is_state(Path::new(text)) {
             return Err(Error::usage("which window of the state is meant?").input(text).help(format!("say {text}@2023-Q3, for example")));
         }
-        let bytes =
-            std::fs::read(text).map_err(|e| Error::io("cannot read", e).input(text).help("name STATE@WINDOW, or a sketch's file"))?;
+        if is_partial(Path::new(text)) {
+            return Ok(Operand::Partial(Box::new(Lens1Partial::read(Path::new(text))?)));
+        }
+        let help = "name STATE@WINDOW, or the file of a sketch or a partial";
+        let bytes = std::fs::read(text).map_err(|e| Error::io("cannot read", e).input(text).help(help))?;
         CustomerSketch::from_bytes(&bytes).map(Operand::Sketch).map_err(|e| e.input(text))
     }
 
@@ -63,6 +70,10 @@ impl Operand {
         let (state, window) = match self {
             Operand::Sketch(sketch) => return Ok(sketch),
             Operand::State(state, window) => (state, window),
+            Operand::Partial(partial) => {
+                let error = Error::usage("a partial goes with partials, not with a state or a sketch").input(partial.name());
+                return Err(error.help("write a partial of the other side, too: lensflow audit --partial-out"));
+            }
         };
         let on_bad_row = state.manifest().on_bad_row;
         let spec = Spec { windows: lensflow::calendar::Windows::List(vec![window]), on_bad_row, ..spec.clone() };
@@ -75,7 +86,12 @@ impl Operand {
 pub(crate) fn compare(args: &Compare, job: &Job) -> Result<()> {
     let spec = args.spec()?;
     keep_to_limit(&spec);
-    let text = match (Operand::parse(&args.a)?, Operand::parse(&args.b)?) {
+    let (a, b) = (Operand::parse(&args.a)?, Operand::parse(&args.b)?);
+    if args.disjoint && !matches!((&a, &b), (Operand::Partial(_), Operand::Partial(_))) {
+        return Err(Error::usage("--disjoint is for two partials: states and sketches are compared as they are").help("leave it out"));
+    }
+    let text = match (a, b) {
+        (Operand::Partial(first), Operand::Partial(second)) => partials::compared(*first, *second, &spec, args)?,
         (Operand::State(first, from), Operand::State(second, to)) => {
             let side = |state, window| Side { state, window };
             let report = state::compare(side(&first, &from), side(&second, &to), spec, &job.cancel)?;
@@ -83,22 +99,21 @@ pub(crate) fn compare(args: &Compare, job: &Job) -> Result<()> {
         }
         (a, b) => {
             let overlap = a.sketch(&spec, job)?.overlap(&b.sketch(&spec, job)?)?;
-            if args.json { json(&overlap)? } else { table(&args.a, &args.b, &overlap) }
+            if args.json { json(&overlap)? } else { table(&args.a, &args.b, &overlap) + BOUNDS }
         }
     };
     print(text.as_bytes())
 }
 
-fn json(overlap: &Overlap) -> Result<String> {
-    let json = serde_json::to_string_pretty(overlap).map_err(|e| Error::internal("the comparison has no JSON form").cause(e))?;
+pub(crate) fn json(comparison: &impl Serialize) -> Result<String> {
+    let json = serde_json::to_string_pretty(comparison).map_err(|e| Error::internal("the comparison has no JSON form").cause(e))?;
     Ok(json + "\n")
 }
 
-fn table(a: &str, b: &str, overlap: &Overlap) -> String {
-    let count = |Estimate { estimate, low, high }: Estimate| match low == high {
-        true => format!("{} exactly", grouped(estimate)),
-        false => format!("{} ({} to {})", grouped(estimate), grouped(low), grouped(high)),
-    };
+/// What is said below estimates.
+pub(crate) const BOUNDS: &str = "Estimates from sketches: the truth lies in the bounds in 95 of 100 cases.\n";
+
+pub(crate) fn table(a: &str, b: &str, overlap: &Overlap) -> String {
     let share = |Share { estimate, low, high }: Share| match low == high {
         true => format!("{estimate:.2} % exactly"),
         false => format!("{estimate:.2} % ({low:.2} to {high:.2})"),
@@ -114,6 +129,13 @@ fn table(a: &str, b: &str, overlap: &Overlap) -> String {
         ("churn rate".to_owned(), overlap.churn_rate.map_or_else(unsaid, share)),
     ];
     let width = rows.iter().map(|(label, _)| label.chars().count()).max().unwrap_or(0);
-    let lines = rows.iter().map(|(label, value)| format!("{label:<width$}  {value}\n"));
-    lines.chain(["Estimates from sketches: the truth lies in the bounds in 95 of 100 cases.\n".to_owned()]).collect()
+    rows.iter().map(|(label, value)| format!("{label:<width$}  {value}\n")).collect()
+}
+
+/// A number with its bounds.
+pub(crate) fn count(Estimate { estimate, low, high }: Estimate) -> String {
+    match low == high {
+        true => format!("{} exactly", grouped(estimate)),
+        false => format!("{} ({} to {})", grouped(estimate), grouped(low), grouped(high)),
+    }
 }

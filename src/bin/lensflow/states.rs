@@ -1,10 +1,10 @@
-//! The jobs of `lensflow update`, `merge` and `inspect`.
+//! The jobs of `lensflow update` and `merge`, of states.
 
-use crate::args::{Inspect, Talk, policy};
+use crate::args::{Talk, policy};
 use crate::inputs::keep_to_limit;
 use crate::progress::Progress;
+use crate::say;
 use crate::signals::Job;
-use crate::{print, say};
 use lensflow::Result;
 use lensflow::calendar::Granularity;
 use lensflow::reject::OnBadRow;
@@ -81,7 +81,7 @@ pub(crate) fn update(args: &UpdateJob, talk: &Talk, job: &Job) -> Result<()> {
     Ok(())
 }
 
-fn counted(number: u64, one: &str, many: &str) -> String {
+pub(crate) fn counted(number: u64, one: &str, many: &str) -> String {
     format!("{} {}", grouped(number), if number == 1 { one } else { many })
 }
 
@@ -95,10 +95,4 @@ pub(crate) fn merge(args: &MergeJob, talk: &Talk, job: &Job) -> Result<()> {
         say(&format!("{}: {states} merged, {}", args.out.display(), counted(inputs, "input", "inputs")));
     }
     Ok(())
-}
-
-/// Says what a state holds.
-pub(crate) fn inspect(args: &Inspect) -> Result<()> {
-    let state = State::open(&args.path)?;
-    print(format!("{}: {}", args.path.display(), state.manifest()).as_bytes())
 }

@@ -51,6 +51,10 @@ pub(crate) struct Audit {
     #[arg(long, value_name = "PATH")]
     migration_out: Option<PathBuf>,
 
+    /// Write a Lens 1 partial, which lensflow merge and compare combine with those of other customers; it names no customer
+    #[arg(long, value_name = "PATH")]
+    partial_out: Option<PathBuf>,
+
     /// Report the share of revenue of the top p % of customers, for each p
     #[arg(long, value_name = "P,P", value_delimiter = ',', default_values_t = [10, 20])]
     percentiles: Vec<u32>,
@@ -103,7 +107,7 @@ impl Audit {
                 rejects: self.rejects.clone(),
                 sorted: self.sorted,
             },
-            partial_out: None,
+            partial_out: self.partial_out.clone(),
             checkpoint: self.checkpoint.clone().map(|folder| (folder, self.checkpoint_every)),
         })
     }

@@ -1,4 +1,4 @@
-//! What can be said to the commands about saved states.
+//! What can be said to the commands about saved states, sketches and partials.
 
 use super::{Machine, Reading, policy};
 use crate::inputs::named;
@@ -59,31 +59,45 @@ impl Update {
     }
 }
 
-#[derive(Debug, Args)]
-#[command(after_help = "The states may share customers. They must have been made with the same --every and --on-bad-row.")]
-pub(crate) struct Merge {
-    /// The folder of the new state
-    out: PathBuf,
+const MERGE_EXAMPLES: &str = "\
+Examples:
+  lensflow merge all/ germany/ france/                       states: a state
+  lensflow merge all.partial germany.partial france.partial  partials of lensflow audit --partial-out: a partial
 
-    /// The states to merge; they stay as they are
-    #[arg(required = true, value_name = "STATE")]
-    states: Vec<PathBuf>,
+States may share customers. They must have been made with the same --every and --on-bad-row.
+
+Partials must have the same windows and different customers. Up to 65,536 customers a window, that these differ is known;
+beyond, it can only be found that they do not, and --disjoint vouches for what is not known.";
+
+#[derive(Debug, Args)]
+#[command(after_long_help = MERGE_EXAMPLES, after_help = "More with --help.")]
+pub(crate) struct Merge {
+    /// The folder of the new state, or the file of the new partial
+    pub(crate) out: PathBuf,
+
+    /// The states or the partials to merge; they stay as they are
+    #[arg(required = true, value_name = "INPUT")]
+    pub(crate) inputs: Vec<PathBuf>,
 
     /// Merge also states that have taken in the same input
     #[arg(long)]
-    allow_duplicate: bool,
+    pub(crate) allow_duplicate: bool,
+
+    /// Merge also partials whose customers are not known to differ: you say that no customer is in two of them
+    #[arg(long)]
+    pub(crate) disjoint: bool,
 }
 
 impl Merge {
-    /// What is to be done.
+    /// What is to be done, where the inputs are states.
     pub(crate) fn job(&self) -> MergeJob {
-        MergeJob { out: self.out.clone(), states: self.states.clone(), allow_duplicate: self.allow_duplicate }
+        MergeJob { out: self.out.clone(), states: self.inputs.clone(), allow_duplicate: self.allow_duplicate }
     }
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Inspect {
-    /// A state's folder
+    /// A state's folder, or the file of a Lens 1 partial, of a sketch, or of a run in a state's folder
     pub(crate) path: PathBuf,
 }
 
@@ -136,13 +150,15 @@ Examples:
   lensflow compare state@2023-Q3 state@2023-Q4            exact: both states are at hand
   lensflow compare ours@2023-Q3 theirs@2023-Q3            two states, one window
   lensflow compare 2023-q3.theta state@2023-Q4            an estimate, with 95 % bounds
+  lensflow compare germany.partial france.partial         Lens 1 of each and of both, window by window
 
-A and B are a state with the window that is meant, or a file that lensflow sketch or any DataSketches library wrote.";
+A and B are a state with the window that is meant, or a file that lensflow sketch or any DataSketches library wrote; or
+both are files that lensflow audit --partial-out wrote.";
 
 #[derive(Debug, Args)]
 #[command(after_long_help = COMPARE_EXAMPLES, after_help = "More with --help.")]
 pub(crate) struct Compare {
-    /// STATE@WINDOW, or a sketch's file
+    /// STATE@WINDOW, or the file of a sketch or a partial
     pub(crate) a: String,
 
     /// What to compare it with, likewise
@@ -152,12 +168,24 @@ pub(crate) struct Compare {
     #[arg(long)]
     pub(crate) json: bool,
 
+    /// Put partials together also where their customers are not known to differ: you say that no customer is in both
+    #[arg(long)]
+    pub(crate) disjoint: bool,
+
+    /// Report the share of revenue of the top p % of customers, for each p; not of sketches
+    #[arg(long, value_name = "P,P", value_delimiter = ',', default_values_t = [10, 20])]
+    percentiles: Vec<u32>,
+
+    /// Score bins per dimension, 1 to 9; not of sketches
+    #[arg(long, default_value_t = 5)]
+    bins: u32,
+
     #[command(flatten)]
     machine: Machine,
 }
 
 impl Compare {
     pub(crate) fn spec(&self) -> Result<Spec> {
-        self.machine.spec()
+        Ok(Spec { percentiles: self.percentiles.clone(), bins: self.bins, ..self.machine.spec()? })
     }
 }

@@ -1,0 +1,199 @@
+//! Lens 1 partials: what Lens 1 needs to know of every window, in a file that can be combined with others of other machines or countries
+//! without a customer's id leaving any of them.
+//!
+//! | file | owns |
+//! |---|---|
+//! | here | [`Partials`], the lens; [`Tally`], what it counts of a window |
+//! | `pairs` | counts per recency and frequency |
+//! | `answers` | [`Lens1Partial`] and its windows: what they answer |
+//! | `combine` | merging and comparing; who may be in two of them |
+//! | `file` | the bytes, drawn there |
+//!
+//! A tally holds how many customers there are of each spend, how many of each pair of recency and frequency, and a Theta sketch of them.
+//! From the first two every number of Lens 1 follows exactly, for any percentiles and any number of score bins, and the grid of recency
+//! and frequency scores. The three-digit RFM distribution does not: that takes every customer's monetary value beside the pair, and scores
+//! of single partials say nothing of the scores among all customers. The sketch is for one question, whether two partials share customers.
+//!
+//! Invariants: a partial's bytes depend on the rows and windows alone; merged partials of customers split in any way are the partial of all
+//! of them, to the byte; a merge of partials that share customers is refused, and one that may share some has to be asked for.
+//!
+//! Limits: a partial names nobody, but it is not anonymous. Amounts that only one customer spent are in it, and so are hashes of ids: up to
+//! 65,536 a window, which whoever knows an id can look for. Histograms are exact, so they take what they need beside the engine's memory
+//! limit: for every window and thread up to 40 bytes for each distinct amount and 60 for each distinct pair, half as much again while they
+//! grow, and 1.5 MiB for the sketch; all of it once more when a file is written or read, at 20 to 24 bytes for each.
+//!
+//! ```
+//! use lensflow::Pipeline;
+//! use lensflow::calendar::{Granularity, Windows};
+//! use lensflow::lens::partial::{Lens1Partial, Partials};
+//!
+//! # fn main() -> lensflow::Result<()> {
+//! let every = Windows::Every(Granularity::Quarter);
+//! let mut pipeline = Pipeline::builder().windows(every).lens(Partials).build()?;
+//! pipeline.run_files(&["examples/data/cdnow_periods.csv"])?;
+//! let audit = pipeline.finish()?;
+//! let ((), tallies) = audit.custom;
+//! let partial = Lens1Partial::new(&audit.report, tallies);
+//!
+//! // Elsewhere, later:
+//! let back = Lens1Partial::from_bytes(&partial.to_bytes()?)?;
+//! let lens1 = back.windows()[0].lens1(&[10, 20])?;
+//! assert_eq!(lens1.total_revenue, audit.report.windows[0].lens1.total_revenue);
+//! // Partials of the same customers do not add up.
+//! assert!(Lens1Partial::merge(vec![back, partial], false).is_err());
+//! # Ok(())
+//! # }
+//! ```
+
+mod answers;
+mod combine;
+mod file;
+mod pairs;
+
+pub use answers::{Counted, Lens1Partial, Rows, WindowLens1, WindowPartial};
+pub use combine::{Compared, Comparison, Merged, Together, compare};
+pub use file::is_partial;
+
+use super::Lens;
+use super::order_stats::Histogram;
+use super::single_period::{batch, foreign};
+use super::sketch::{CustomerSketch, DEFAULT_LG_K, Sketching};
+use crate::calendar::Window;
+use crate::error::Result;
+use crate::finalize::Block;
+use crate::merge::Merge;
+use arrow::array::{Array, AsArray, Int32Array, Int64Array, LargeBinaryArray, RecordBatch, UInt32Array, UInt64Array};
+use arrow::datatypes::{Int32Type, Int64Type, UInt32Type, UInt64Type};
+use pairs::Pairs;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// Counts what Lens 1 needs to know of every window's customers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Partials;
+
+/// What is counted of a window's customers.
+#[derive(Debug)]
+pub struct Tally {
+    /// Cents.
+    spend: Histogram,
+    pairs: Pairs,
+    sketch: Sketching,
+}
+
+impl Default for Tally {
+    fn default() -> Self {
+        Tally { spend: Histogram::default(), pairs: Pairs::default(), sketch: Sketching::new(DEFAULT_LG_K) }
+    }
+}
+
+impl Tally {
+    /// Whether all three are of as many customers.
+    fn agrees(&self) -> bool {
+        let (spend, pairs) = (self.spend.sorted().iter().fold(0u64, |n, cell| n.saturating_add(cell.1)), self.pairs.customers());
+        let sketch = self.sketch.compact();
+        // Two ids may have one hash.
+        spend == pairs && (!sketch.is_exact() || sketch.customers().estimate <= pairs)
+    }
+}
+
+impl Merge for Tally {
+    fn merge(&mut self, other: Tally) {
+        self.spend.merge(other.spend);
+        self.pairs.merge(other.pairs);
+        self.sketch.merge(other.sketch);
+    }
+}
+
+impl Lens for Partials {
+    type Partial = Vec<Tally>;
+    type Answer = Vec<Tally>;
+
+    fn empty(&self, windows: &[Window]) -> Vec<Tally> {
+        windows.iter().map(|_| Tally::default()).collect()
+    }
+
+    fn observe(&self, partial: &mut Vec<Tally>, block: &Block) {
+        let mut room = [0; 16];
+        let values = block.recency_days.iter().zip(&block.frequency).zip(&block.total_spend);
+        for ((&customer, &window), ((&recency, &frequency), &spend)) in block.customer.iter().zip(&block.window).zip(values) {
+            let tally = &mut partial[window as usize];
+            tally.spend.add(spend);
+            tally.pairs.add(recency, frequency, 1);
+            tally.sketch.add(block.ids().id(customer as usize, &mut room));
+        }
+    }
+
+    fn finish(&self, _: &[Window], partial: Vec<Tally>) -> Vec<Tally> {
+        partial
+    }
+
+    /// Three batches, sorted: `window` (its place in the run), `total_spend` (cents), `customers`; `window`, `recency_days`, `frequency`,
+    /// `customers`; and, a row a window, `sketch`, in the compact form.
+    fn encode(&self, partial: &Vec<Tally>, out: &mut Vec<RecordBatch>) -> Result<()> {
+        encode(partial.iter(), out)
+    }
+
+    fn decode(&self, batches: &mut dyn Iterator<Item = RecordBatch>) -> Result<Vec<Tally>> {
+        decoded(batches).ok_or_else(|| foreign("Lens 1 partial"))
+    }
+}
+
+fn encode<'a>(tallies: impl Iterator<Item = &'a Tally> + Clone, out: &mut Vec<RecordBatch>) -> Result<()> {
+    let (mut windows, mut cells) = (Vec::new(), Vec::new());
+    for (window, tally) in (0u32..).zip(tallies.clone()) {
+        cells.extend(tally.spend.sorted());
+        windows.resize(cells.len(), window);
+    }
+    out.push(batch([
+        ("window", Arc::new(UInt32Array::from(windows)) as _),
+        ("total_spend", Arc::new(Int64Array::from_iter_values(cells.iter().map(|cell| cell.0))) as _),
+        ("customers", Arc::new(UInt64Array::from_iter_values(cells.iter().map(|cell| cell.1))) as _),
+    ])?);
+    let (mut windows, mut cells) = (Vec::new(), Vec::new());
+    for (window, tally) in (0u32..).zip(tallies.clone()) {
+        cells.extend(tally.pairs.sorted());
+        windows.resize(cells.len(), window);
+    }
+    out.push(batch([
+        ("window", Arc::new(UInt32Array::from(windows)) as _),
+        ("recency_days", Arc::new(Int32Array::from_iter_values(cells.iter().map(|cell| cell.0))) as _),
+        ("frequency", Arc::new(Int64Array::from_iter_values(cells.iter().map(|cell| cell.1))) as _),
+        ("customers", Arc::new(UInt64Array::from_iter_values(cells.iter().map(|cell| cell.2))) as _),
+    ])?);
+    let sketches = tallies.map(|tally| tally.sketch.compact().to_bytes());
+    out.push(batch([("sketch", Arc::new(LargeBinaryArray::from_iter_values(sketches)) as _)])?);
+    Ok(())
+}
+
+fn decoded(batches: &mut dyn Iterator<Item = RecordBatch>) -> Option<Vec<Tally>> {
+    let (spend, pairs, sketches) = (batches.next()?, batches.next()?, batches.next()?);
+    if [&spend, &pairs, &sketches].iter().any(|batch| batch.columns().iter().any(|column| column.null_count() > 0)) {
+        return None;
+    }
+    let sketches = sketches.column_by_name("sketch")?.as_binary_opt::<i64>()?;
+    let read = |at: usize| {
+        let sketch = Sketching::of(CustomerSketch::from_bytes(sketches.value(at)).ok()?, DEFAULT_LG_K);
+        Some(Tally { sketch, ..Tally::default() })
+    };
+    let mut partial = (0..sketches.len()).map(read).collect::<Option<Vec<Tally>>>()?;
+    let windows = spend.column_by_name("window")?.as_primitive_opt::<UInt32Type>()?;
+    let values = spend.column_by_name("total_spend")?.as_primitive_opt::<Int64Type>()?;
+    let customers = spend.column_by_name("customers")?.as_primitive_opt::<UInt64Type>()?;
+    for row in 0..spend.num_rows() {
+        partial.get_mut(windows.value(row) as usize)?.spend.add_many(values.value(row), customers.value(row));
+    }
+    let windows = pairs.column_by_name("window")?.as_primitive_opt::<UInt32Type>()?;
+    let recency = pairs.column_by_name("recency_days")?.as_primitive_opt::<Int32Type>()?;
+    let frequency = pairs.column_by_name("frequency")?.as_primitive_opt::<Int64Type>()?;
+    let customers = pairs.column_by_name("customers")?.as_primitive_opt::<UInt64Type>()?;
+    for row in 0..pairs.num_rows() {
+        let tally = partial.get_mut(windows.value(row) as usize)?;
+        tally.pairs.add(recency.value(row), frequency.value(row), customers.value(row));
+    }
+    partial.iter().all(Tally::agrees).then_some(partial)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;

@@ -1,0 +1,212 @@
+//! What a partial knows of its windows, and what it answers.
+
+use super::Tally;
+use crate::calendar::Window;
+use crate::error::Result;
+use crate::lens::order_stats::{Histogram, Ranks};
+use crate::lens::single_period::Lens1Metrics;
+use crate::lens::sketch::CustomerSketch;
+use crate::merge::Merge;
+use crate::reject::Reason;
+use crate::report::text::grouped;
+use crate::report::{Report, WindowReport};
+use crate::score::Scorer;
+use crate::spec::{validate_bins, validate_percentiles};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fmt::{self, Display, Formatter};
+
+/// Whether each customer of a window is counted once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Counted {
+    /// So it is: one run counted them all, or the sketches of all parts hold all of their customers.
+    Once,
+    /// So said whoever merged it.
+    Assumed,
+}
+
+/// The rows that a partial was made of.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rows {
+    /// Rows in all.
+    pub read: u64,
+    /// Rows that count, in a window or as history.
+    pub accepted: u64,
+    /// Rows left out, by reason.
+    pub rejected: BTreeMap<Reason, u64>,
+}
+
+impl Merge for Rows {
+    fn merge(&mut self, other: Rows) {
+        self.read.merge(other.read);
+        self.accepted.merge(other.accepted);
+        Merge::merge(&mut self.rejected, other.rejected);
+    }
+}
+
+/// Lens 1 of some windows, to be combined with that of other customers.
+#[derive(Debug)]
+pub struct Lens1Partial {
+    /// What messages call it.
+    pub(super) name: String,
+    pub(super) counted: Counted,
+    pub(super) rows: Rows,
+    pub(super) windows: Vec<WindowPartial>,
+}
+
+/// What a partial knows of a window.
+#[derive(Debug)]
+pub struct WindowPartial {
+    pub(super) window: Window,
+    pub(super) customers_rejected: BTreeMap<Reason, u64>,
+    pub(super) tally: Tally,
+}
+
+/// Lens 1 of a window, as far as partials tell.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WindowLens1 {
+    /// Every number; the distribution of three-digit scores is empty.
+    pub lens1: Lens1Metrics,
+    /// Customers per recency and frequency score, two digits, for those that occur.
+    pub rf_distribution: BTreeMap<String, u64>,
+    /// Customers left out of the window, by reason.
+    pub customers_rejected: BTreeMap<Reason, u64>,
+}
+
+impl Lens1Partial {
+    /// That of a run: its report, and what the lens [`Partials`](super::Partials) answered beside it.
+    pub fn new(report: &Report, tallies: Vec<Tally>) -> Self {
+        let window = |(said, tally): (&WindowReport, Tally)| {
+            let &WindowReport { start, end, observation_end, .. } = said;
+            let window = Window { name: said.name.clone(), start, end, observation_end };
+            WindowPartial { window, customers_rejected: said.customers_rejected.clone(), tally }
+        };
+        let input = &report.input;
+        Lens1Partial {
+            name: "the partial".to_owned(),
+            counted: Counted::Once,
+            rows: Rows { read: input.rows_read, accepted: input.rows_accepted, rejected: input.rows_rejected.clone() },
+            windows: report.windows.iter().zip(tallies).map(window).collect(),
+        }
+    }
+
+    /// Under the name that messages are to use.
+    #[must_use]
+    pub fn named(mut self, name: impl Into<String>) -> Self {
+        self.name = name.into();
+        self
+    }
+
+    /// What messages call it: as a rule, its file.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its windows, in time order.
+    pub fn windows(&self) -> &[WindowPartial] {
+        &self.windows
+    }
+
+    /// The rows that it was made of.
+    pub fn rows(&self) -> &Rows {
+        &self.rows
+    }
+
+    /// What the lens counted, to be sent or merged as its partial.
+    pub fn into_tallies(self) -> Vec<Tally> {
+        self.windows.into_iter().map(|window| window.tally).collect()
+    }
+
+    /// Whether each customer is known to be counted once.
+    pub fn counted(&self) -> Counted {
+        self.counted
+    }
+}
+
+impl WindowPartial {
+    /// The window.
+    pub fn window(&self) -> &Window {
+        &self.window
+    }
+
+    /// The number of customers.
+    pub fn customers(&self) -> u64 {
+        self.tally.pairs.customers()
+    }
+
+    /// Customers left out, by reason.
+    pub fn customers_rejected(&self) -> &BTreeMap<Reason, u64> {
+        &self.customers_rejected
+    }
+
+    /// The sketch of its customers.
+    pub fn sketch(&self) -> CustomerSketch {
+        self.tally.sketch.compact()
+    }
+
+    /// Lens 1. The distribution of scores is empty: see [`grid`](WindowPartial::grid).
+    ///
+    /// # Errors
+    /// A percentile outside 1 to 100.
+    pub fn lens1(&self, percentiles: &[u32]) -> Result<Lens1Metrics> {
+        validate_percentiles(percentiles)?;
+        let [_, frequency] = self.tally.pairs.histograms();
+        Ok(Lens1Metrics::new(&Ranks::new(&frequency), &Ranks::new(&self.tally.spend), percentiles, BTreeMap::new()))
+    }
+
+    /// Customers per recency and frequency score, two digits such as `"54"`, for those that occur.
+    ///
+    /// # Errors
+    /// Fewer than 1 bin or more than 9.
+    pub fn grid(&self, bins: u32) -> Result<BTreeMap<String, u64>> {
+        validate_bins(bins)?;
+        let [recency, frequency] = self.tally.pairs.histograms();
+        let none = Ranks::new(&Histogram::default());
+        let scorer = Scorer::new(&Ranks::new(&recency), &Ranks::new(&frequency), &none, [bins; 3]);
+        let mut grid = BTreeMap::new();
+        for (days, orders, customers) in self.tally.pairs.iter() {
+            let [r, f, _] = scorer.score(days.into(), orders, 0);
+            grid.entry(format!("{r}{f}")).or_insert(0u64).merge(customers);
+        }
+        Ok(grid)
+    }
+
+    /// All that it answers.
+    ///
+    /// # Errors
+    /// Those of [`lens1`](WindowPartial::lens1) and [`grid`](WindowPartial::grid).
+    pub fn answer(&self, percentiles: &[u32], bins: u32) -> Result<WindowLens1> {
+        let customers_rejected = self.customers_rejected.clone();
+        Ok(WindowLens1 { lens1: self.lens1(percentiles)?, rf_distribution: self.grid(bins)?, customers_rejected })
+    }
+}
+
+/// For people.
+impl Display for Lens1Partial {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let counted = match self.counted {
+            Counted::Once => "each customer of a window counts once",
+            Counted::Assumed => "merged by somebody who said that no customer is in two of its parts",
+        };
+        writeln!(f, "Lens 1 of {} windows; {counted}", grouped(self.windows.len()))?;
+        let Rows { read, accepted, rejected } = &self.rows;
+        let left_out: u64 = rejected.values().sum();
+        writeln!(f, "{} rows read, {} accepted, {} rejected", grouped(read), grouped(accepted), grouped(left_out))?;
+        for (reason, count) in rejected {
+            writeln!(f, "  rows rejected, {reason}: {}", grouped(count))?;
+        }
+        for window in &self.windows {
+            let (amounts, pairs, sketch) = (window.tally.spend.sorted().len(), window.tally.pairs.len(), window.sketch());
+            let exact = if sketch.is_exact() { "all of them" } else { "a sample of them" };
+            writeln!(f, "\n{}", super::combine::shown(&window.window))?;
+            writeln!(f, "  {} customers; the sketch holds {exact}", grouped(window.customers()))?;
+            writeln!(f, "  {} amounts, {} pairs of recency and frequency", grouped(amounts), grouped(pairs))?;
+            for (reason, count) in &window.customers_rejected {
+                writeln!(f, "  customers left out, {reason}: {}", grouped(count))?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,275 @@
+//! Lens 1 partials: what they answer is what the audit reports, and partials of customers split in any way are, merged in any order, the
+//! partial of all of them.
+
+use crate::model::engine::{Run, run_with};
+use crate::model::rows::{Case, cases};
+use crate::model::{PLAIN, config, runs};
+use crate::support::{self, Lensflow, Ran};
+use lensflow::calendar::Windows;
+use lensflow::error::Kind;
+use lensflow::lens::partial::{Counted, Lens1Partial, Partials, is_partial};
+use lensflow::lens::single_period::Lens1Metrics;
+use lensflow::report::Report;
+use lensflow::source::files::Files;
+use lensflow::{Lens, Pipeline};
+use proptest::prelude::*;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+
+fn partial_of(case: &Case, how: &Run) -> (Report, Lens1Partial) {
+    let audit = run_with(case, how, Pipeline::builder().lens(Partials)).unwrap_or_else(|e| panic!("{how:?}: {e}"));
+    let partial = Lens1Partial::new(&audit.report, audit.custom.1);
+    (audit.report, partial)
+}
+
+/// Every number of the report, and its scores without the third digit.
+#[track_caller]
+fn answers_equal(partial: &Lens1Partial, report: &Report, percentiles: &[u32], bins: u32) {
+    assert_eq!(partial.windows().len(), report.windows.len());
+    assert_eq!((partial.rows().read, partial.rows().accepted), (report.input.rows_read, report.input.rows_accepted));
+    assert_eq!(partial.rows().rejected, report.input.rows_rejected);
+    for (window, said) in partial.windows().iter().zip(&report.windows) {
+        let answer = window.answer(percentiles, bins).unwrap();
+        assert_eq!(answer.lens1, Lens1Metrics { rfm_distribution: BTreeMap::new(), ..said.lens1.clone() });
+        assert_eq!((window.customers(), &answer.customers_rejected), (said.lens1.total_customers, &said.customers_rejected));
+        let mut grid: BTreeMap<String, u64> = BTreeMap::new();
+        said.lens1.rfm_distribution.iter().for_each(|(score, n)| *grid.entry(score[..2].to_owned()).or_default() += n);
+        assert_eq!(answer.rf_distribution, grid);
+    }
+}
+
+proptest! {
+    #![proptest_config(config(100))]
+
+    #[test]
+    fn partials_of_different_customers_add_up(
+        case in cases(),
+        how in runs(),
+        parts in prop::collection::vec(runs(), 1..5),
+        groups in prop::collection::vec(0..5usize, 1..10),
+        seed in any::<u64>(),
+    ) {
+        // Calendar windows depend on the rows, and each part has rows of its own.
+        let (report, _) = partial_of(&case, &PLAIN);
+        let list = report.windows.iter().map(|w| format!("{}={}..{}@{}", w.name, time(w.start), time(w.end), time(w.observation_end)));
+        prop_assume!(!report.windows.is_empty());
+        let case = Case { windows: Windows::List(list.map(|text| text.parse().unwrap()).collect()), ..case };
+        let (report, whole) = partial_of(&case, &how);
+        answers_equal(&whole, &report, &case.percentiles, case.bins);
+        let bytes = whole.to_bytes().unwrap();
+
+        let said = case.said();
+        let group = |row: usize| said[row].id.as_ref().map_or(row, |id| groups[id.bytes().map(usize::from).sum::<usize>() % groups.len()]);
+        let of = |(at, how): (usize, &Run)| {
+            let rows = (0..case.rows.len()).filter(|&row| group(row) % parts.len() == at).map(|row| case.rows[row].clone()).collect();
+            partial_of(&Case { rows, ..case.clone() }, how).1
+        };
+        let mut split: Vec<Lens1Partial> = parts.iter().enumerate().map(of).collect();
+        support::Dice(seed).shuffle(&mut split);
+        // All at once, or some first and the others afterwards.
+        let rest = split.split_off(seed as usize % split.len());
+        let merge = |parts| Lens1Partial::merge(parts, false).unwrap().partial;
+        let mut all = if split.is_empty() { Vec::new() } else { vec![merge(split)] };
+        all.extend(rest);
+        let merged = merge(all);
+        prop_assert!(merged.to_bytes().unwrap() == bytes);
+        prop_assert_eq!(merged.counted(), Counted::Once);
+        let back = Lens1Partial::from_bytes(&bytes).unwrap();
+        answers_equal(&back, &report, &case.percentiles, case.bins);
+        prop_assert!(back.to_bytes().unwrap() == bytes);
+
+        // With itself it shares everybody.
+        let customers: u64 = back.windows().iter().map(|w| w.customers()).sum();
+        let twice = Lens1Partial::merge(vec![back, whole], true);
+        prop_assert_eq!(twice.map_err(|e| e.kind()).err(), (customers > 0).then_some(Kind::Data));
+    }
+}
+
+fn time(at: i64) -> String {
+    lensflow::calendar::format_timestamp(at)
+}
+
+#[test]
+fn partials_answer_as_the_golden_cases_do() {
+    let folder = tempfile::tempdir().unwrap();
+    for case in support::Case::all() {
+        let spec = case.spec();
+        let path = folder.path().join("periods.csv");
+        fs::write(&path, &case.csv).unwrap();
+        let files = Files::find(&[path.to_string_lossy()], None, spec.columns.clone(), spec.batch_rows).unwrap();
+        let mut pipeline = Pipeline::builder().spec(spec).lens(Some(Partials)).lens(None::<Partials>).build().unwrap();
+        pipeline.run(files).unwrap();
+        let audit = pipeline.finish().unwrap();
+        let (((), tallies), none) = audit.custom;
+        assert!(none.is_none());
+        let partial = Lens1Partial::new(&audit.report, tallies.unwrap());
+        answers_equal(&partial, &audit.report, &case.percentiles, case.bins);
+
+        // As Arrow batches, too.
+        let mut batches = Vec::new();
+        Partials.encode(&partial.into_tallies(), &mut batches).unwrap();
+        let back = Partials.decode(&mut batches.into_iter()).unwrap();
+        answers_equal(&Lens1Partial::new(&audit.report, back), &audit.report, &case.percentiles, case.bins);
+
+        // And the command writes the same bytes, whatever else it writes.
+        let command = |more: &[&str]| {
+            let mut arguments = ["audit", "periods.csv", "--partial-out", "p.partial"].map(str::to_owned).to_vec();
+            arguments.extend(case.arguments().into_iter().chain(more.iter().map(|&m| m.to_owned())));
+            Lensflow::new(folder.path(), &arguments).run().expect(0);
+            fs::read(folder.path().join("p.partial")).unwrap()
+        };
+        let bytes = command(&["--workers", "1"]);
+        assert!(command(&["--rfm-out", "rfm.csv", "--parallel", "on", "--report", "r.json"]) == bytes, "{}", case.name);
+        let read = Lens1Partial::read(&folder.path().join("p.partial")).unwrap();
+        answers_equal(&read, &audit.report, &case.percentiles, case.bins);
+    }
+}
+
+/// A file that version 1 wrote stays readable, and version 1 still writes it.
+#[test]
+fn golden_bytes() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/partials/11_quarters.v1.partial");
+    let golden = Lens1Partial::read(&path).unwrap();
+    let case = support::Case::load("11_quarters");
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("periods.csv"), &case.csv).unwrap();
+    let mut arguments = ["audit", "periods.csv", "--partial-out", "new.partial", "--report", "r.json"].map(str::to_owned).to_vec();
+    arguments.extend(case.arguments());
+    Lensflow::new(folder.path(), &arguments).run().expect(0);
+    let report: Report = serde_json::from_slice(&fs::read(folder.path().join("r.json")).unwrap()).unwrap();
+    answers_equal(&golden, &report, &case.percentiles, case.bins);
+    assert!(fs::read(folder.path().join("new.partial")).unwrap() == fs::read(&path).unwrap(), "version 1 has other bytes");
+}
+
+fn run(folder: &Path, arguments: &str) -> Ran {
+    Lensflow::new(folder, &arguments.split(' ').collect::<Vec<_>>()).run()
+}
+
+/// A row for each of so many customers, of whom each fifth one comes in the second half of the year, too.
+fn write_rows(folder: &Path, name: &str, ids: std::ops::Range<u32>) {
+    let mut csv = "customer_id,period_start,period_end,total_orders,total_spend\n".to_owned();
+    for id in ids {
+        writeln!(csv, "C-{id},2023-01-01,2023-02-01,{},{}.{:02}", id % 4 + 1, id % 97, id % 89).unwrap();
+        if id % 5 == 0 {
+            writeln!(csv, "C-{id},2023-07-01,2023-{:02}-01,1,{}", id % 4 + 8, id % 13).unwrap();
+        }
+    }
+    fs::write(folder.join(format!("{name}.csv")), csv).unwrap();
+    run(folder, &format!("audit {name}.csv --every half --partial-out {name}.partial --report {name}.json")).expect(0);
+}
+
+#[test]
+fn countries_are_put_together_on_the_command_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let (at, read) = (folder.path(), |name: &str| fs::read(folder.path().join(name)).unwrap());
+    for (name, ids) in [("all", 0..3_000), ("north", 0..1_000), ("south", 1_000..2_500), ("east", 2_500..3_000), ("near", 900..1_200)] {
+        write_rows(at, name, ids);
+    }
+    let said = run(at, "merge merged.partial north.partial south.partial east.partial").expect(0);
+    assert_eq!(said.stderr, "merged.partial: 3 partials merged, 2 windows; they share no customer of a window\n");
+    assert!(is_partial(&at.join("merged.partial")) && !is_partial(&at.join("all.csv")) && !is_partial(at));
+    assert!(read("merged.partial") == read("all.partial"));
+
+    // Compared, they say what each audit says, and what that of all would.
+    let compared = run(at, "compare north.partial south.partial --json --percentiles 1,50").expect(0);
+    let compared: Value = serde_json::from_slice(&compared.stdout).unwrap();
+    run(at, "audit north.csv south.csv --every half --report both.json --percentiles 1,50").expect(0);
+    let both: Value = serde_json::from_slice(&read("both.json")).unwrap();
+    let window = &compared["windows"][1];
+    let (together, expected) = (&window["together"], &both["windows"][1]["lens1"]);
+    assert_eq!((&window["in_common"], &together["counted"]), (&"nobody".into(), &"once".into()));
+    for field in ["total_customers", "total_revenue", "median_customer_value", "revenue_concentration", "one_time_buyer_pct"] {
+        assert_eq!(together["lens1"][field], expected[field], "{field}");
+    }
+    assert_eq!(window["overlap"]["retained"]["high"], 0);
+    let text = run(at, "compare north.partial south.partial").expect(0);
+    let parts = ["together", "): disjoint", "retained: in both", "RFM grid", "0 exactly"];
+    parts.iter().for_each(|part| assert!(text.out().contains(part), "{part}: {}", text.out()));
+
+    // Customers of both, and files that do not go together.
+    let text = run(at, "compare north.partial near.partial --disjoint").expect(0);
+    assert!(text.out().contains("not disjoint, so not put together: 100 exactly customers in both"), "{}", text.out());
+    run(at, "update state all.csv -q").expect(0);
+    run(at, "sketch all.csv --window 2023-H1 -o all.theta").expect(0);
+    run(at, "audit east.csv --every year --partial-out year.partial --report east.json").expect(0);
+    fs::write(at.join("cut.partial"), &read("all.partial")[..5_000]).unwrap();
+    for (arguments, code, wanted) in [
+        ("merge m.partial north.partial near.partial", 1, "north.partial and near.partial share customers: 100 of 2023-H1"),
+        ("merge m.partial north.partial near.partial --disjoint", 1, "share customers"),
+        ("merge m.partial north.partial year.partial", 1, "different windows: only in the first: 2023-H1 ["),
+        ("merge m.partial north.partial ./north.partial", 2, "./north.partial is given twice"),
+        ("merge north.partial north.partial south.partial", 2, "is an input"),
+        ("merge m.partial.gz north.partial south.partial", 2, "is not compressed"),
+        ("merge m.partial north.partial state", 2, "merge partials with partials"),
+        ("merge m.partial north.partial all.theta", 2, "not a Lens 1 partial"),
+        ("merge m.partial north.partial south.partial --allow-duplicate", 2, "--allow-duplicate is for states"),
+        ("merge m.partial all.theta state", 1, "neither a state nor"),
+        ("merge new-state state --disjoint", 2, "--disjoint is for partials"),
+        ("merge m.partial cut.partial north.partial", 1, "cut.partial: the partial is damaged"),
+        ("compare north.partial year.partial", 1, "no window in common"),
+        ("compare north.partial all.theta", 2, "a partial goes with partials"),
+        ("compare state@2023-H1 north.partial", 2, "a partial goes with partials"),
+        ("compare state@2023-H1 all.theta --disjoint", 2, "--disjoint is for two partials"),
+        ("compare north.partial south.partial --percentiles 0", 2, "percentile 0"),
+        ("audit all.csv --every half --partial-out all.csv", 2, "is an input"),
+        ("audit all.csv --every half --partial-out p.zst", 2, "not compressed"),
+        ("audit all.csv --every half --partial-out p --report p", 2, "written twice"),
+        ("inspect cut.partial", 1, "copy it again"),
+        ("inspect all.csv", 1, "neither a Lens 1 partial"),
+        ("inspect none.partial", 1, "there is no such file or folder"),
+    ] {
+        let ran = run(at, arguments).expect(code);
+        assert!(ran.stderr.contains(wanted) && ran.stdout.is_empty(), "{arguments}: {}", ran.stderr);
+    }
+    assert!(!support::listing(at).iter().any(|name| name.starts_with("m.") || name.contains(".part") && !name.ends_with(".partial")));
+
+    let inspect = |name: &str, parts: &[&str]| {
+        let ran = run(at, &format!("inspect {name}")).expect(0);
+        parts.iter().for_each(|part| assert!(ran.out().contains(part), "{name} lacks {part}: {}", ran.out()));
+    };
+    inspect(
+        "all.partial",
+        &["Lens 1 of 2 windows; each customer of a window counts once", "3,000 customers; the sketch holds all of them"],
+    );
+    inspect("all.theta", &["a Theta sketch, ", "3,000 exactly customers"]);
+    inspect("state/run-00000001.lfst", &["3,000 customers, 3,600 entries", "every checksum is right", "of 1,024 partitions"]);
+    let mut run_file = read("state/run-00000001.lfst");
+    run_file[100] ^= 1;
+    fs::write(at.join("bad.lfst"), run_file).unwrap();
+    assert!(run(at, "inspect bad.lfst").expect(1).stderr.contains("bad.lfst: the run file is damaged"));
+}
+
+/// Beyond what sketches hold, nobody can know; somebody may say so.
+#[test]
+fn large_bases_are_disjoint_only_if_somebody_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    write_rows(at, "small", 0..65_536);
+    write_rows(at, "large", 65_536..140_000);
+    write_rows(at, "more", 140_000..140_010);
+    write_rows(at, "across", 60_000..140_000);
+    let refused = run(at, "merge m.partial small.partial large.partial").expect(2).stderr;
+    assert!(refused.contains("are not known to be disjoint: up to ") && refused.contains("say --disjoint"), "{refused}");
+    let said = run(at, "merge m.partial small.partial large.partial --disjoint").expect(0).stderr;
+    assert!(said.contains("2 partials merged, 2 windows; that they share no customer was said, not found: up to "), "{said}");
+    run(at, "merge known.partial small.partial more.partial").expect(0);
+    let overlap = run(at, "merge x.partial small.partial across.partial --disjoint").expect(1).stderr;
+    assert!(overlap.contains("share customers: about "), "{overlap}");
+
+    // Whoever reads it later is told.
+    assert!(run(at, "inspect m.partial").expect(0).out().contains("merged by somebody who said that no customer is in two of its parts"));
+    let compared = run(at, "compare m.partial more.partial").expect(0);
+    assert!(compared.out().contains("not known to be disjoint, so not put together: up to "), "{}", compared.out());
+    assert!(compared.out().contains("m.partial: merged by somebody"), "{}", compared.out());
+    let compared = run(at, "compare m.partial more.partial --disjoint").expect(0);
+    assert!(compared.out().contains("disjoint, as you say; up to "), "{}", compared.out());
+    // Each said so, or each was known: the numbers are those of all.
+    run(at, "audit small.csv large.csv --every half --report both.json --partial-out both.partial").expect(0);
+    let report: Report = serde_json::from_slice(&fs::read(at.join("both.json")).unwrap()).unwrap();
+    let merged = Lens1Partial::read(&at.join("m.partial")).unwrap();
+    answers_equal(&merged, &report, &[10, 20], 5);
+    assert_eq!(merged.counted(), Counted::Assumed);
+}
