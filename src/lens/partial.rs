@@ -18,9 +18,11 @@
 //! of them, to the byte; a merge of partials that share customers is refused, and one that may share some has to be asked for.
 //!
 //! Limits: a partial names nobody, but it is not anonymous. Amounts that only one customer spent are in it, and so are hashes of ids: up to
-//! 65,536 a window, which whoever knows an id can look for. Histograms are exact, so they take what they need beside the engine's memory
-//! limit: for every window and thread up to 40 bytes for each distinct amount and 60 for each distinct pair, half as much again while they
-//! grow, and 1.5 MiB for the sketch; all of it once more when a file is written or read, at 20 to 24 bytes for each.
+//! 65,536 a window, which whoever knows an id can look for. A customer who has two ids is two customers. Histograms are exact, so they take
+//! what they need, beside the engine's memory limit: for every window and thread up to 40 bytes for each distinct amount and 60 for each
+//! distinct pair, half as much again while they grow, and 1.5 MiB for the sketch. A file has 20 bytes for each amount, 24 for each pair and
+//! up to half a megabyte for each sketch; writing or reading takes up to 8 times its length. A million customers who spend as customers do
+//! make 1.7 MB; a million of whom no two spent the same, 21 MB.
 //!
 //! ```
 //! use lensflow::Pipeline;
@@ -84,16 +86,6 @@ pub struct Tally {
 impl Default for Tally {
     fn default() -> Self {
         Tally { spend: Histogram::default(), pairs: Pairs::default(), sketch: Sketching::new(DEFAULT_LG_K) }
-    }
-}
-
-impl Tally {
-    /// Whether all three are of as many customers.
-    fn agrees(&self) -> bool {
-        let (spend, pairs) = (self.spend.sorted().iter().fold(0u64, |n, cell| n.saturating_add(cell.1)), self.pairs.customers());
-        let sketch = self.sketch.compact();
-        // Two ids may have one hash.
-        spend == pairs && (!sketch.is_exact() || sketch.customers().estimate <= pairs)
     }
 }
 
@@ -180,8 +172,11 @@ fn decoded(batches: &mut dyn Iterator<Item = RecordBatch>) -> Option<Vec<Tally>>
     let windows = spend.column_by_name("window")?.as_primitive_opt::<UInt32Type>()?;
     let values = spend.column_by_name("total_spend")?.as_primitive_opt::<Int64Type>()?;
     let customers = spend.column_by_name("customers")?.as_primitive_opt::<UInt64Type>()?;
+    let mut spenders = vec![0u64; partial.len()];
     for row in 0..spend.num_rows() {
-        partial.get_mut(windows.value(row) as usize)?.spend.add_many(values.value(row), customers.value(row));
+        let window = windows.value(row) as usize;
+        partial.get_mut(window)?.spend.add_many(values.value(row), customers.value(row));
+        spenders[window].merge(customers.value(row));
     }
     let windows = pairs.column_by_name("window")?.as_primitive_opt::<UInt32Type>()?;
     let recency = pairs.column_by_name("recency_days")?.as_primitive_opt::<Int32Type>()?;
@@ -191,7 +186,12 @@ fn decoded(batches: &mut dyn Iterator<Item = RecordBatch>) -> Option<Vec<Tally>>
         let tally = partial.get_mut(windows.value(row) as usize)?;
         tally.pairs.add(recency.value(row), frequency.value(row), customers.value(row));
     }
-    partial.iter().all(Tally::agrees).then_some(partial)
+    // All three are of the same customers; two of these may have one hash.
+    let agree = |(tally, spenders): (&Tally, &u64)| {
+        let (customers, sketch) = (tally.pairs.customers(), tally.sketch.compact());
+        customers == *spenders && (!sketch.is_exact() || sketch.customers().estimate <= customers)
+    };
+    partial.iter().zip(&spenders).all(agree).then_some(partial)
 }
 
 #[cfg(test)]

@@ -235,7 +235,10 @@ fn countries_are_put_together_on_the_command_line() {
         &["Lens 1 of 2 windows; each customer of a window counts once", "3,000 customers; the sketch holds all of them"],
     );
     inspect("all.theta", &["a Theta sketch, ", "3,000 exactly customers"]);
-    inspect("state/run-00000001.lfst", &["3,000 customers, 3,600 entries", "every checksum is right", "of 1,024 partitions"]);
+    inspect(
+        "state/run-00000001.lfst",
+        &["3,000 customers, ", "every checksum is right", "of 1,024 partitions", "450 for each audit to judge"],
+    );
     let mut run_file = read("state/run-00000001.lfst");
     run_file[100] ^= 1;
     fs::write(at.join("bad.lfst"), run_file).unwrap();

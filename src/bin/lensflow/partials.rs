@@ -19,12 +19,18 @@ use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::Path;
 
-/// The output for a partial.
-pub(crate) fn create(path: &Path, job: &Job) -> Result<Output> {
+/// Checks the name of a partial to write.
+pub(crate) fn may_be_called(path: &Path) -> Result<()> {
     if path.extension().is_some_and(|extension| extension == "gz" || extension == "zst") {
         let error = Error::usage(format!("{}: a partial is not compressed", path.display()));
         return Err(error.help("end its name otherwise, such as in .partial"));
     }
+    Ok(())
+}
+
+/// The output for a partial.
+pub(crate) fn create(path: &Path, job: &Job) -> Result<Output> {
+    may_be_called(path)?;
     Output::create_with(path, &job.cancel)
 }
 

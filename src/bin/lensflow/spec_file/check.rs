@@ -7,6 +7,7 @@ use crate::args::policy;
 use crate::audit::{AuditJob, Input, ReportFormat};
 use crate::inputs::with_states;
 use crate::outputs::{self, Outputs, real};
+use crate::partials;
 use crate::states::UpdateJob;
 use lensflow::Result;
 use lensflow::calendar::Granularity;
@@ -87,6 +88,7 @@ pub(crate) fn beforehand(job: &Job) -> Result<()> {
 fn possible(audit: &AuditJob) -> Result<()> {
     writable(&audit.out)?;
     if let Some(partial) = &audit.partial_out {
+        partials::may_be_called(partial)?;
         in_a_folder(partial)?;
     }
     no_input_is_written(&audit.out, audit.partial_out.as_ref(), &[])?;
