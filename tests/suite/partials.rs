@@ -173,6 +173,9 @@ fn countries_are_put_together_on_the_command_line() {
     assert!(is_partial(&at.join("merged.partial")) && !is_partial(&at.join("all.csv")) && !is_partial(at));
     assert!(read("merged.partial") == read("all.partial"));
 
+    run(at, "audit all.csv --every half --partial-out paused.partial --report all.json --checkpoint pause").expect(0);
+    assert!(read("paused.partial") == read("all.partial"));
+
     // Compared, they say what each audit says, and what that of all would.
     let compared = run(at, "compare north.partial south.partial --json --percentiles 1,50").expect(0);
     let compared: Value = serde_json::from_slice(&compared.stdout).unwrap();

@@ -190,7 +190,8 @@ impl Display for Lens1Partial {
             Counted::Once => "each customer of a window counts once",
             Counted::Assumed => "merged by somebody who said that no customer is in two of its parts",
         };
-        writeln!(f, "Lens 1 of {} windows; {counted}", grouped(self.windows.len()))?;
+        let windows = if self.windows.len() == 1 { "window" } else { "windows" };
+        writeln!(f, "Lens 1 of {} {windows}; {counted}", grouped(self.windows.len()))?;
         let Rows { read, accepted, rejected } = &self.rows;
         let left_out: u64 = rejected.values().sum();
         writeln!(f, "{} rows read, {} accepted, {} rejected", grouped(read), grouped(accepted), grouped(left_out))?;
