@@ -176,6 +176,13 @@ fn countries_are_put_together_on_the_command_line() {
     run(at, "audit all.csv --every half --partial-out paused.partial --report all.json --checkpoint pause").expect(0);
     assert!(read("paused.partial") == read("all.partial"));
 
+    let spec = "[source]\ninputs = ['all.csv']\n[windows]\nevery = 'half'\n[report]\npartial_out = 'spec.partial'\n";
+    fs::write(at.join("job.toml"), spec).unwrap();
+    run(at, "run job.toml").expect(0);
+    assert!(read("spec.partial") == read("all.partial"));
+    let named = run(at, "check job.toml --set report.partial_out=spec.zst").expect(2).stderr;
+    assert!(named.contains("is not compressed"), "{named}");
+
     // Compared, they say what each audit says, and what that of all would.
     let compared = run(at, "compare north.partial south.partial --json --percentiles 1,50").expect(0);
     let compared: Value = serde_json::from_slice(&compared.stdout).unwrap();
