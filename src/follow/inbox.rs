@@ -1,13 +1,14 @@
 //! An inbox: a folder where others put files. A file is complete when it was the same at two looks: of the same length, and changed at the
 //! same time. Who cannot write a file in one go writes it under another name (hidden, or without a format's extension) and renames it.
+//! Links, folders and hidden files are nobody's files here.
 
-use super::quarantine::move_into;
+use super::quarantine::move_as;
 use super::{Waiting, has_format};
 use crate::error::{Error, Result, Stage};
-use crate::source::files::Format;
-use crate::state::{Io, State, is_state};
+use crate::source::files::{Format, fingerprint};
+use crate::state::{Input, Io, State, is_state};
 use std::collections::HashMap;
-use std::fs;
+use std::fs::{self, Metadata};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -27,6 +28,20 @@ pub enum Finished {
 struct Looks {
     bytes: u64,
     changed: Option<SystemTime>,
+    /// What tells it from another that got its name.
+    #[cfg(unix)]
+    inode: u64,
+}
+
+impl Looks {
+    fn of(about: &Metadata) -> Self {
+        Looks {
+            bytes: about.len(),
+            changed: about.modified().ok(),
+            #[cfg(unix)]
+            inode: std::os::unix::fs::MetadataExt::ino(about),
+        }
+    }
 }
 
 /// How far a file has come.
@@ -72,6 +87,7 @@ impl Inbox {
         }
         let pattern = |glob: &str| glob::Pattern::new(glob).map_err(|e| Error::usage(format!("{glob:?} is not a glob")).cause(e));
         let glob = glob.map(pattern).transpose()?;
+        give_back(folder);
         let mut inbox = Inbox { folder: folder.to_owned(), glob, format, poll, looked: None, finished, files: HashMap::new() };
         if inbox.finished == Finished::Keep && is_state(state) {
             inbox.recognize(&State::open_with(state, io)?);
@@ -79,13 +95,14 @@ impl Inbox {
         Ok(inbox)
     }
 
-    /// Spares files that the state has the trouble of being read again to be found out, and finds those that have changed since.
+    /// Finds files that the state has under their names, and those that have changed since.
     fn recognize(&mut self, state: &State) {
-        let known: HashMap<&str, u64> = state.manifest().inputs.iter().map(|input| (input.name.as_str(), input.bytes)).collect();
+        let known: HashMap<&str, &Input> = state.manifest().inputs.iter().map(|input| (input.name.as_str(), input)).collect();
         for (path, looks) in self.listing().unwrap_or_default() {
-            if let Some(&bytes) = known.get(&*path.to_string_lossy()) {
-                self.files.insert(path, (looks, if bytes == looks.bytes { Progress::Done } else { Progress::Changing }));
-            }
+            let name = path.to_string_lossy();
+            let Some(input) = known.get(&*name) else { continue };
+            let is_same = input.bytes == looks.bytes && fingerprint(&name).is_ok_and(|(_, is)| is == input.fingerprint);
+            self.files.insert(path.clone(), (looks, if is_same { Progress::Done } else { Progress::Changing }));
         }
     }
 
@@ -106,10 +123,27 @@ impl Inbox {
             // One that is gone again, or of which nothing can be told, is not there yet. Links are somebody else's files.
             let Ok(about) = entry.metadata() else { continue };
             if about.is_file() {
-                files.push((path, Looks { bytes: about.len(), changed: about.modified().ok() }));
+                files.push((path, Looks::of(&about)));
             }
         }
         Ok(files)
+    }
+}
+
+/// What a file is called between being taken in and being put away.
+fn put_away_name(file: &Path) -> PathBuf {
+    file.with_file_name(format!(".{}{FINISHED}", file.file_name().unwrap_or_default().to_string_lossy()))
+}
+
+const FINISHED: &str = ".finished";
+
+/// Gives files that a killed process was putting away their names again.
+fn give_back(folder: &Path) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if let Some(own) = name.strip_prefix('.').and_then(|name| name.strip_suffix(FINISHED)) {
+            let _ = fs::hard_link(entry.path(), folder.join(own)).and_then(|()| fs::remove_file(entry.path()));
+        }
     }
 }
 
@@ -141,23 +175,31 @@ impl Waiting for Inbox {
     }
 
     fn done(&mut self, file: &Path) -> Result<()> {
-        let gone = match &self.finished {
-            Finished::Keep => {
-                self.files.entry(file.to_owned()).and_modify(|(_, progress)| *progress = Progress::Done);
-                return Ok(());
-            }
-            Finished::Move(folder) => move_into(file, folder),
-            Finished::Delete => fs::remove_file(file).map_err(|e| Error::io("cannot be removed", e).input(file.to_string_lossy())),
-        };
-        // Whether or not: it is in the state, which knows it when it is tried again.
-        if gone.is_ok() {
-            self.files.remove(file);
+        if self.finished == Finished::Keep {
+            self.files.entry(file.to_owned()).and_modify(|(_, progress)| *progress = Progress::Done);
+            return Ok(());
         }
-        gone
+        // Another may have got its name meanwhile: what is under a name of ours stays what it is while it is looked at.
+        let own = put_away_name(file);
+        let fail = |e| Error::io("cannot be put away", e).input(file.to_string_lossy());
+        fs::rename(file, &own).map_err(fail)?;
+        let is_it = fs::metadata(&own).is_ok_and(|about| self.files.get(file).is_some_and(|(looks, _)| *looks == Looks::of(&about)));
+        let put = match &self.finished {
+            _ if !is_it => fs::hard_link(&own, file).and_then(|()| fs::remove_file(&own)).map_err(fail),
+            Finished::Move(folder) => move_as(&own, file, folder),
+            _ => fs::remove_file(&own).map_err(fail),
+        };
+        if put.is_ok() {
+            self.files.remove(file);
+        } else {
+            // It is in the state, which knows it when it is tried again.
+            let _ = fs::hard_link(&own, file).and_then(|()| fs::remove_file(&own));
+        }
+        put
     }
 
     fn is_complete(&mut self, file: &Path) -> bool {
-        let now = fs::metadata(file).ok().map(|about| Looks { bytes: about.len(), changed: about.modified().ok() });
+        let now = fs::metadata(file).ok().map(|about| Looks::of(&about));
         self.files.get(file).is_some_and(|(looks, _)| Some(*looks) == now)
     }
 
@@ -166,6 +208,10 @@ impl Waiting for Inbox {
     }
 
     fn objection(&self, file: &Path) -> Option<Error> {
+        if file.to_str().is_none() {
+            let help = "give it another name, and put it back";
+            return Some(Error::data("its name is not UTF-8").input(file.to_string_lossy()).help(help));
+        }
         self.files.get(file).filter(|(_, progress)| *progress == Progress::Changed)?;
         let what = "it was taken in before, and has changed since: rows that are still in it would count twice";
         Some(Error::data(what).input(file.to_string_lossy()).help("put new rows into a file with a name of its own"))

@@ -116,9 +116,25 @@ pub enum Event<'a> {
         time: Duration,
     },
     /// Something failed that will be tried again.
-    Failed(&'a Error),
+    Failed {
+        /// What is tried.
+        doing: Doing,
+        /// Why it failed.
+        error: &'a Error,
+    },
     /// So many files are complete and wait. Said at every look.
     Waiting(usize),
+}
+
+/// What following consists of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Doing {
+    /// Looking for what has come.
+    Looking,
+    /// Taking it in.
+    Committing,
+    /// Making the answers.
+    Refreshing,
 }
 
 /// Who follows: makes the answers, and is told what happens.
@@ -193,16 +209,18 @@ impl Follow {
             // A file that is complete is as good tomorrow; what was read of a stream is nowhere else.
             let over = feed.has_ended() || stopped;
             let files = match feed.look(over) {
-                Ok(files) => files,
-                Err(error) => self.later(error, follower)?,
+                Ok(files) => {
+                    follower.notice(Event::Waiting(files.len()));
+                    files
+                }
+                Err(error) => self.later(Doing::Looking, error, follower)?,
             };
-            follower.notice(Event::Waiting(files.len()));
             let is_due = committed.is_none_or(|last| last.elapsed() >= self.commit) || rows_of(&files) >= self.commit_rows;
             let commits = !files.is_empty() && (is_stream || is_due && !stopped);
             if commits {
-                match self.commit(&mut feed, files, follower) {
-                    Ok(changed) => stale |= changed,
-                    Err(error) => self.later(error, follower)?,
+                match self.commit(&mut feed, files, &mut stale, follower) {
+                    Ok(()) => {}
+                    Err(error) => self.later(Doing::Committing, error, follower)?,
                 }
                 committed = Some(Instant::now());
             }
@@ -216,7 +234,7 @@ impl Follow {
                     Err(error) if over => return Err(error),
                     Err(error) => {
                         pause = self.refresh.max(RETRY);
-                        self.later(error, follower)?
+                        self.later(Doing::Refreshing, error, follower)?
                     }
                 }
                 refreshed = Some(Instant::now());
@@ -232,23 +250,24 @@ impl Follow {
     }
 
     /// What failed is tried again later, unless it cannot become right by itself.
-    fn later<T: Default>(&self, error: Error, follower: &mut dyn Follower) -> Result<T> {
+    fn later<T: Default>(&self, doing: Doing, error: Error, follower: &mut dyn Follower) -> Result<T> {
         if self.update.cancel.is_cancelled() || matches!(error.kind(), Kind::Usage | Kind::Internal) {
             return Err(error);
         }
-        follower.notice(Event::Failed(&error));
+        follower.notice(Event::Failed { doing, error: &error });
         // Not as fast as it can fail.
         self.stop.wait(Duration::from_secs(1));
         Ok(T::default())
     }
 
-    /// Takes in files, but for those that are bad. Says whether the state has changed.
-    fn commit(&self, feed: &mut impl Waiting, mut files: Vec<PathBuf>, follower: &mut dyn Follower) -> Result<bool> {
-        let mut changed = false;
+    /// Takes in files, but for those that are bad; says whether answers are out of date by now. One that can neither be taken in nor put
+    /// aside, or not be finished, stops no other.
+    fn commit(&self, feed: &mut impl Waiting, mut files: Vec<PathBuf>, stale: &mut bool, follower: &mut dyn Follower) -> Result<()> {
+        let mut failed = Ok(());
         for file in files.clone() {
             if let Some(reason) = feed.objection(&file) {
                 files.retain(|other| *other != file);
-                self.put_aside(feed, &file, &reason, follower)?;
+                failed = failed.and(self.put_aside(feed, &file, &reason, follower));
             }
         }
         let mut groups = self.groups(files);
@@ -258,9 +277,11 @@ impl Follow {
             let done = self.update.run(&self.state, &names, |stats| follower.notice(Event::Began(stats)));
             let error = match done {
                 Ok(updated) => {
-                    changed |= !updated.taken.is_empty();
+                    *stale |= !updated.taken.is_empty();
                     follower.notice(Event::Committed { updated: &updated, time: began.elapsed() });
-                    files.iter().try_for_each(|file| feed.done(file))?;
+                    for file in &files {
+                        failed = failed.and(feed.done(file));
+                    }
                     continue;
                 }
                 Err(error) => error,
@@ -269,7 +290,7 @@ impl Follow {
             match at.map(|at| files.remove(at)) {
                 Some(file) if !file.exists() || !feed.is_complete(&file) => feed.gone(&file),
                 Some(file) if matches!(error.kind(), Kind::Data | Kind::Io) => {
-                    self.put_aside(feed, &file, &error, follower)?;
+                    failed = failed.and(self.put_aside(feed, &file, &error, follower));
                 }
                 // Somebody's data are bad, and nobody says whose: each has to show it alone.
                 None if error.kind() == Kind::Data && files.len() > 1 => {
@@ -282,7 +303,7 @@ impl Follow {
                 groups.push(files);
             }
         }
-        Ok(changed)
+        failed
     }
 
     fn put_aside(&self, feed: &mut impl Waiting, file: &Path, reason: &Error, follower: &mut dyn Follower) -> Result<()> {

@@ -21,10 +21,10 @@ pub(super) fn put(file: &Path, folder: &Path, reason: &Error) -> Result<PathBuf>
     Ok(place)
 }
 
-/// Moves a file into a folder, which is made at need.
-pub(super) fn move_into(file: &Path, folder: &Path) -> Result<()> {
-    let moved = fs::create_dir_all(folder).and_then(|()| rename(file, &free(folder, file)));
-    moved.map_err(|e| Error::io("cannot be moved", e).input(file.to_string_lossy()))
+/// Moves a file into a folder, which is made at need, with the name of another.
+pub(super) fn move_as(file: &Path, named: &Path, folder: &Path) -> Result<()> {
+    let moved = fs::create_dir_all(folder).and_then(|()| rename(file, &free(folder, named)));
+    moved.map_err(|e| Error::io("cannot be moved", e).input(named.to_string_lossy()))
 }
 
 /// Renames a file, also to another disk.

@@ -4,7 +4,7 @@
 //! in. The state knows the last one it has taken in, so that one which a killed process has committed, and not removed, is not taken in again;
 //! one that it had not completed is cut after its last whole row and completed.
 //!
-//! Known limits: what a killed process had read and not yet written is lost, which is a row or two more than what it was just being sent.
+//! Known limits: what a killed process had read and not yet written is lost: what one read of the pipe gave it, at most.
 
 use super::{Follow, Waiting};
 use crate::error::{Error, Result, Stage};
@@ -25,8 +25,10 @@ const PART: &str = "part";
 const MENDED: &str = "mended";
 /// When it is to end, a stream that is silent for so long has nothing more to say now.
 const SILENCE: Duration = Duration::from_millis(200);
-/// One that never is silent is not listened to for longer than this.
-const LAST_WORDS: Duration = Duration::from_secs(3);
+/// One that never is silent is listened to for so long; then its reader stops between two pieces, which loses none.
+const LAST_WORDS: Duration = Duration::from_millis(700);
+/// A reader that has not stopped by then waits for its stream.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// When a segment is complete.
 #[derive(Debug, Clone, Copy)]
@@ -148,20 +150,19 @@ impl Spool {
         }
         let (map, format) = (follow.update.spec.columns.clone(), follow.update.format);
         let complete = recover(folder, follow)?;
-        let begun = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_nanos());
+        // Numbers rise, also where the clock was put back.
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_nanos());
+        let last = |name: &str| name.split('-').next().and_then(|number| number.parse::<u128>().ok()).unwrap_or(0);
+        let names = complete.iter().filter_map(|path| path.file_stem()?.to_str().map(last));
+        let begun = names.chain(committed(follow)?.as_deref().map(last)).fold(now, |begun, last| begun.max(last + 1));
         let spool = Spool { shared: Arc::default(), limits, complete, _only: only };
         let (shared, folder) = (spool.shared.clone(), folder.to_owned());
         let read = move || -> Result<()> {
             let mut stream = Endless::open(reader, STREAM, format, &map)?;
             let mut number = 0u64;
+            // Whatever is read is written, and only then is there a question whether to read more.
             while let Some(piece) = stream.next_piece()? {
                 let mut reading = lock(&shared.open);
-                while !reading.over && reading.segment.as_ref().is_some_and(|segment| segment.rows >= limits.rows) {
-                    reading = shared.room.wait(reading).unwrap_or_else(PoisonError::into_inner);
-                }
-                if reading.over {
-                    return Ok(());
-                }
                 reading.heard = Some(Instant::now());
                 if reading.segment.is_none() {
                     number += 1;
@@ -169,6 +170,12 @@ impl Spool {
                     reading.segment = Some(Segment::create(folder.join(name), &stream.head)?);
                 }
                 reading.segment.as_mut().map_or(Ok(()), |segment| segment.append(&piece))?;
+                while !reading.over && reading.segment.as_ref().is_some_and(|segment| segment.rows >= limits.rows) {
+                    reading = shared.room.wait(reading).unwrap_or_else(PoisonError::into_inner);
+                }
+                if reading.over {
+                    return Ok(());
+                }
             }
             Ok(())
         };
@@ -185,12 +192,14 @@ impl Spool {
     }
 }
 
+/// The last segment that the state has.
+fn committed(follow: &Follow) -> Result<Option<String>> {
+    if is_state(&follow.state) { Ok(last_segment(State::open(&follow.state)?.manifest())) } else { Ok(None) }
+}
+
 /// Completes what a killed process has left, and removes what it had committed.
 fn recover(folder: &Path, follow: &Follow) -> Result<Vec<PathBuf>> {
-    let committed = match is_state(&follow.state) {
-        true => last_segment(State::open(&follow.state)?.manifest()),
-        false => None,
-    };
+    let committed = committed(follow)?;
     let entries = || -> std::io::Result<Vec<PathBuf>> { fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.path())).collect() };
     let entries = |extension: Option<&str>| {
         let paths = entries().map_err(|e| failed(folder, e))?.into_iter();
@@ -260,7 +269,11 @@ impl Waiting for Spool {
         loop {
             let mut reading = lock(&self.shared.open);
             let silent = reading.heard.is_none_or(|heard| heard.elapsed() >= SILENCE) && asked.elapsed() >= SILENCE;
-            let is_last = reading.ended || last && (silent || asked.elapsed() >= LAST_WORDS);
+            reading.over |= last && asked.elapsed() >= LAST_WORDS;
+            if reading.over {
+                self.shared.room.notify_all();
+            }
+            let is_last = reading.ended || last && (silent || asked.elapsed() >= PATIENCE);
             let Limits { time, rows } = self.limits;
             let due = |segment: &Segment| is_last || segment.rows >= rows || segment.begun.elapsed() >= time;
             if reading.segment.as_ref().is_some_and(due)

@@ -15,7 +15,7 @@ pub use hash::{PARTITIONS, hash_id, partition_of};
 use hash::{PARTITIONS_PER_SECTION, SECTIONS, partition_in_section, section_of};
 pub(crate) use hash::{hash_in_section, slot_hash};
 
-use crate::calendar::{Classifier, Place};
+use crate::calendar::{Classifier, Place, Windows};
 use crate::error::{Result, Stage};
 use crate::money::Amount;
 use crate::reject::{OnBadRow, REJECT_HELP, Reason, Reject, shown_timestamp};
@@ -37,6 +37,8 @@ pub(crate) struct Ledger {
     pub(crate) rejects: Option<Arc<Sorter>>,
     /// Takes rows that are bad only for the windows of this run, where others are still to judge them.
     pub(crate) open: Option<Arc<Sorter>>,
+    /// The others, where they are known.
+    pub(crate) judges: Option<Windows>,
     /// The least and the greatest window key of the rows accepted so far.
     pub(crate) keys: Mutex<Option<(u32, u32)>>,
 }
@@ -68,6 +70,8 @@ pub(crate) struct Router {
     /// One for each partition.
     buffers: Vec<Rows>,
     classifier: Classifier,
+    /// Of the windows that judge open rows.
+    judge: Option<Classifier>,
     policy: OnBadRow,
     stats: Arc<Stats>,
     ledger: Arc<Ledger>,
@@ -79,7 +83,8 @@ impl Router {
     pub(crate) fn new(spec: &Spec, rows_per_buffer: usize, stats: Arc<Stats>, ledger: Arc<Ledger>) -> Self {
         let staged = std::iter::repeat_with(|| Rows::with_capacity(STAGED_ROWS.min(rows_per_buffer))).take(SECTIONS).collect();
         let buffers = std::iter::repeat_with(Rows::default).take(PARTITIONS).collect();
-        Router { staged, buffers, classifier: Classifier::new(&spec.windows), policy: spec.on_bad_row, stats, ledger, keys: None }
+        let judge = ledger.judges.as_ref().map(Classifier::new);
+        Router { staged, buffers, classifier: Classifier::new(&spec.windows), judge, policy: spec.on_bad_row, stats, ledger, keys: None }
     }
 
     /// Takes a batch; buffers that are full go to the outlet.
@@ -193,7 +198,13 @@ impl Router {
             fields,
             at: at.map(shown_timestamp),
         };
-        let is_open = matches!(reject.reason, Reason::StraddlesWindow | Reason::AfterObservationEnd);
+        let fits = |judge: &mut Classifier| match judge.place(batch.starts[i], batch.ends[i]) {
+            Place::Window { observation_end, .. } => batch.last_transactions.get(i).copied().unwrap_or(NO_TIMESTAMP) <= observation_end,
+            Place::History => true,
+            Place::Straddles(_) => false,
+        };
+        let is_open =
+            matches!(reject.reason, Reason::StraddlesWindow | Reason::AfterObservationEnd) && self.judge.as_mut().is_none_or(fits);
         if let Some(open) = self.ledger.open.as_ref().filter(|_| is_open) {
             return open.desk().push(|out| reject.write(out)).map_err(|e| e.stage(Stage::Route));
         }

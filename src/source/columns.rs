@@ -114,8 +114,10 @@ pub(crate) fn find(names: &[&str], map: &ColumnMap, origin: &Origin) -> Result<[
         if at[column as usize].is_none() && (!column.is_optional() || map.0.contains_key(&column)) {
             let nearest = names.iter().max_by(|a, b| likeness(name, a).total_cmp(&likeness(name, b))).filter(|n| likeness(name, n) > 0.6);
             let advice = match nearest {
-                Some(nearest) => format!("did you mean {nearest:?}? Then run with --column {}={nearest}", column.name()),
-                None => format!("name it with --column {}=NAME", column.name()),
+                Some(nearest) => {
+                    format!("did you mean {nearest:?}? Then run with --column {}={nearest}, or say so in a spec's [columns]", column.name())
+                }
+                None => format!("name it with --column {}=NAME, or in a spec's [columns]", column.name()),
             };
             let there = names.iter().map(|n| format!("{n:?}")).collect::<Vec<_>>().join(", ");
             return Err(Error::data(format!("there is no column {name:?}; the columns are: {there}"))

@@ -263,8 +263,8 @@ impl Checkpoints {
             let stats = pipeline.stats();
             stats.count_bytes(source.place().1);
             watch(stats);
-            let (stop, pause_at) = (self.stop.clone(), Instant::now() + self.every);
-            pipeline.run(source.until(move || stop.is_stopped() || Instant::now() >= pause_at))?;
+            let (stop, every, began) = (self.stop.clone(), self.every, Instant::now());
+            pipeline.run(source.until(move || stop.is_stopped() || began.elapsed() >= every))?;
             if look()? != inputs {
                 let error = Error::data("an input was changed while it was read").stage(Stage::Source);
                 return Err(error.help("begin again when whoever writes it is done"));

@@ -61,6 +61,7 @@ pub use update::{Known, Update, Updated};
 
 use crate::calendar::{Granularity, Window, Windows};
 use crate::error::{Error, Kind, Result};
+use crate::reject::OnBadRow;
 use crate::spec::Spec;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -154,7 +155,8 @@ impl State {
     /// When it was made with another policy about bad rows, or by windows of which the audit's are no unions.
     pub fn fits(&self, spec: &Spec) -> Result<()> {
         let manifest = &self.manifest;
-        if manifest.on_bad_row != spec.on_bad_row {
+        // Of a state that no bad row ever came into, nothing was left out, either.
+        if manifest.on_bad_row == OnBadRow::Reject && spec.on_bad_row == OnBadRow::Fail {
             let was = manifest.on_bad_row.name();
             let error = Error::usage(format!("the state was made with --on-bad-row {was}")).input(self.path.to_string_lossy());
             return Err(error.help(format!("audit it with --on-bad-row {was}, or make another state")));

@@ -9,7 +9,7 @@ use crate::cancel::Cancel;
 use crate::error::{Error, Result, Stage};
 use crate::merge::Merge;
 use crate::pipeline::Pipeline;
-use crate::reject::Reason;
+use crate::reject::{OnBadRow, Reason};
 use crate::rfm::with_pool;
 use crate::source::files::{Files, Format, STDIN, fingerprint};
 use crate::spec::Spec;
@@ -28,6 +28,9 @@ pub struct Update {
     pub spec: Spec,
     /// The inputs' format, where they do not tell.
     pub format: Option<Format>,
+    /// The windows of the audits to come, if they are known. A bad row ends an update; one that crosses a boundary of the state's windows,
+    /// or ends after them, is bad only for some audits: those of these windows find it now, and not when it is too late to leave it out.
+    pub audited: Option<Windows>,
     /// Takes in again what was taken in before.
     pub allow_duplicate: bool,
     /// The inputs are segments of one endless stream, whose names rise: of them all, the state remembers the last. Whoever cuts the stream
@@ -179,7 +182,8 @@ impl Update {
         }
         let generation = manifest.generation + 1;
         let spec = Spec { windows: Windows::Every(manifest.every), ..self.spec.clone() };
-        let mut pipeline = Pipeline::builder().spec(spec).cancel(self.cancel.clone()).saving().build()?;
+        let judges = self.audited.clone().filter(|_| self.spec.on_bad_row == OnBadRow::Fail);
+        let mut pipeline = Pipeline::builder().spec(spec).cancel(self.cancel.clone()).saving().judged_by(judges).build()?;
         let stats = pipeline.stats();
         watch(stats.clone());
         let files = self.find(&found.paths)?.spool_in(self.spec.spill_dir.clone());
@@ -279,7 +283,10 @@ fn remember_segments(inputs: &mut Vec<Input>, taken: &[Input]) {
     let streams = inputs.iter_mut().filter(|input| input.fingerprint.starts_with(SEGMENT));
     let fingerprint = format!("{SEGMENT}{last}");
     match streams.max_by(|a, b| a.fingerprint.cmp(&b.fingerprint)) {
-        Some(stream) => *stream = Input { name: STREAM.to_owned(), bytes: stream.bytes + bytes, fingerprint, generation },
+        Some(stream) => {
+            let fingerprint = fingerprint.max(stream.fingerprint.clone());
+            *stream = Input { name: STREAM.to_owned(), bytes: stream.bytes + bytes, fingerprint, generation };
+        }
         None => inputs.push(Input { name: STREAM.to_owned(), bytes, fingerprint, generation }),
     }
 }

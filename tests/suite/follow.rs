@@ -39,6 +39,8 @@ struct Notes {
     until: usize,
     /// Does something after each look.
     look: Option<Box<dyn FnMut(usize)>>,
+    /// Does something after a commit, before files are put away.
+    then: Option<Box<dyn FnOnce()>>,
     looks: usize,
 }
 
@@ -50,9 +52,14 @@ impl Follower for Notes {
 
     fn notice(&mut self, event: Event<'_>) {
         match event {
-            Event::Committed { updated, .. } => self.committed += updated.taken.len() + updated.known.len(),
+            Event::Committed { updated, .. } => {
+                self.committed += updated.taken.len() + updated.known.len();
+                if let Some(then) = self.then.take() {
+                    then();
+                }
+            }
             Event::Quarantined { file, reason } => drop(self.quarantined.insert(file.to_owned(), reason.to_string())),
-            Event::Failed(error) => self.failed.push(error.to_string()),
+            Event::Failed { error, .. } => self.failed.push(error.to_string()),
             Event::Waiting(_) => {
                 self.looks += 1;
                 if let Some(look) = &mut self.look {
@@ -154,9 +161,9 @@ fn files_that_change_are_not_taken_in_halfway() {
     ended.unwrap();
     assert_eq!((notes.committed, notes.quarantined.len()), (1, 0));
     assert_eq!(total(&follow.state), (200, 200 * 1_001));
-    // Changed while nobody looks, and changed while somebody does.
+    // Changed while nobody looks (and as long as before), and changed while somebody does.
     for seen in [false, true] {
-        let change = rows(0..if seen { 202 } else { 201 });
+        let change = if seen { rows(0..202) } else { rows(0..200).replace("c7,", "d7,") };
         fs::write(&file, if seen { rows(0..200) } else { change.clone() }).unwrap();
         let (changed, path) = (change, file.clone());
         let look = move |looks| {
@@ -211,4 +218,78 @@ fn what_cannot_become_right_is_said() {
     let feed = Feed::Inbox { folder: folder.path().join("none"), glob: None, poll: Duration::ZERO, finished: Finished::Keep };
     let error = run(&Follow { feed, ..follow }, 1, None).1.unwrap_err();
     assert!(error.to_string().contains("no such folder"), "{error}");
+}
+
+/// A file that gets the name of another while that is being committed is a file of its own.
+#[test]
+fn a_namesake_that_arrives_meanwhile_is_taken_in() {
+    for finished in [Finished::Delete, Finished::Move("done".into())] {
+        let folder = tempfile::tempdir().unwrap();
+        let finished = if finished == Finished::Delete { finished } else { Finished::Move(folder.path().join("done")) };
+        let follow = follow(folder.path(), finished);
+        let file = folder.path().join("inbox/latest.csv");
+        fs::write(&file, rows(0..10)).unwrap();
+        let (stop, other) = (Stop::default(), folder.path().join("other"));
+        let then = move || {
+            fs::write(&other, rows(10..30)).unwrap();
+            fs::rename(&other, &file).unwrap();
+        };
+        let mut notes = Notes { until: 2, stop: stop.clone(), then: Some(Box::new(then)), ..Notes::default() };
+        Follow { stop, ..follow.clone() }.run(&mut notes).unwrap();
+        assert_eq!(total(&follow.state), (30, 30 * 1_001), "{:?}", notes.failed);
+        assert!(files(&folder.path().join("inbox")).is_empty());
+        // Killed before it was put away.
+        fs::write(folder.path().join("inbox/.again.csv.finished"), rows(10..30)).unwrap();
+        assert_eq!(run(&follow, 1, None).0.committed, 1);
+        assert_eq!(total(&follow.state), (30, 30 * 1_001));
+        assert!(listing(&folder.path().join("inbox")).iter().all(|name| !name.ends_with(".finished")));
+    }
+}
+
+fn files(folder: &Path) -> Vec<String> {
+    listing(folder).into_iter().filter(|name| !name.starts_with(['.', '_'])).collect()
+}
+
+/// A row that only the audits to come find bad is found before it is too late to put its file aside.
+#[test]
+fn what_audits_will_refuse_is_put_aside() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut follow = follow(folder.path(), Finished::Delete);
+    follow.update.audited = Some(Windows::Every(Granularity::Month));
+    let inbox = folder.path().join("inbox");
+    let head = "customer_id,period_start,period_end,total_orders,total_spend,last_transaction_ts\n";
+    fs::write(inbox.join("good.csv"), format!("{head}a,2023-01-01,2023-02-01,1,10.01,2023-01-05\n")).unwrap();
+    fs::write(inbox.join("late.csv"), format!("{head}b,2023-01-01,2023-02-01,1,10.01,2023-02-05\n")).unwrap();
+    fs::write(inbox.join("long.csv"), format!("{head}c,2023-01-01,2023-04-01,1,10.01,\n")).unwrap();
+    let (notes, ended) = run(&follow, 3, None);
+    ended.unwrap();
+    let reasons: Vec<_> = notes.quarantined.values().cloned().collect();
+    assert!(reasons.len() == 2 && reasons[0].contains("after_observation_end") && reasons[1].contains("straddles_window"), "{reasons:?}");
+    assert_eq!(total(&follow.state), (1, 1_001));
+    // By quarters, the first of them would have been good.
+    follow.update.audited = Some(Windows::Every(Granularity::Quarter));
+    fs::rename(follow.quarantine.join("late.csv"), inbox.join("late.csv")).unwrap();
+    assert_eq!(run(&follow, 1, None).0.committed, 1);
+}
+
+/// What cannot be put away or put aside stops neither the other files nor the answers.
+#[test]
+fn a_folder_that_cannot_be_written_to_stops_nobody() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("blocked"), "a file").unwrap();
+    let blocked = folder.path().join("blocked/x");
+    for moves in [true, false] {
+        let finished = if moves { Finished::Move(blocked.clone()) } else { Finished::Delete };
+        let _ = fs::remove_dir_all(folder.path().join("state"));
+        let follow = Follow { quarantine: blocked.clone(), ..follow(folder.path(), finished) };
+        fs::write(folder.path().join("inbox/a-bad.csv"), "x,y\n1,2\n").unwrap();
+        fs::write(folder.path().join("inbox/b.csv"), rows(0..10)).unwrap();
+        fs::write(folder.path().join("inbox/c.csv"), rows(10..30)).unwrap();
+        let (notes, ended) = run(&follow, 2, None);
+        ended.unwrap();
+        assert!(notes.refreshed > 0 && !notes.failed.is_empty());
+        assert_eq!(total(&follow.state), (30, 30 * 1_001));
+        let left = files(&folder.path().join("inbox"));
+        assert_eq!(left, if moves { vec!["a-bad.csv", "b.csv", "c.csv"] } else { vec!["a-bad.csv"] });
+    }
 }

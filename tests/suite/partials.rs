@@ -244,7 +244,7 @@ fn countries_are_put_together_on_the_command_line() {
         "all.partial",
         &["Lens 1 of 2 windows; each customer of a window counts once", "3,000 customers; the sketch holds all of them"],
     );
-    inspect("all.theta", &["a Theta sketch, ", "3,000 exactly customers"]);
+    inspect("all.theta", &["a Theta sketch, ", "customers: 3,000 exactly"]);
     inspect(
         "state/run-00000001.lfst",
         &["3,000 customers, ", "every checksum is right", "of 1,024 partitions", "450 for each audit to judge"],

@@ -74,6 +74,13 @@ pub(crate) fn run(args: &AuditJob, talk: &Talk, job: &Job) -> Result<Snapshot> {
     keep_to_limit(&spec);
     let files = Files::find(&inputs, args.format, spec.columns.clone(), spec.batch_rows)?.spool_in(spec.spill_dir.clone());
     outputs::check(&args.out.paths().chain(&args.partial_out).collect::<Vec<_>>(), &files.inputs())?;
+    if let Some((folder, _)) = &args.checkpoint {
+        let inside = |path: &&PathBuf| path.parent().is_some_and(|parent| outputs::real(parent) == outputs::real(folder));
+        if let Some(output) = args.out.paths().chain(&args.partial_out).find(inside) {
+            let error = Error::usage("an output in the checkpoint's folder: that is gone when the run is done");
+            return Err(error.input(output.to_string_lossy()).help("write it to another folder"));
+        }
+    }
     // Outputs are opened before the work and put in place after it: a folder that cannot be written to is found out at once.
     let order = if args.out.sorted { Order::Sorted } else { Order::Engine };
     let cancel = &job.cancel;
@@ -180,7 +187,8 @@ impl ReportFormat {
             Some("txt") => Ok(ReportFormat::Text(Style::Text)),
             _ if path == Path::new("-") => Ok(ReportFormat::Json),
             _ => {
-                Err(Error::usage(format!("--report {}: the extension says no format", path.display())).help("end it in .json, .md or .txt"))
+                let error = Error::usage("the extension says no format of a report").input(path.to_string_lossy());
+                Err(error.help("end it in .json, .md or .txt"))
             }
         }
     }

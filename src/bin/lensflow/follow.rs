@@ -7,6 +7,7 @@ use crate::metrics::Metrics;
 use crate::say;
 use crate::serve::serve;
 use crate::signals::Job;
+use crate::spec_file::check;
 use crate::spec_file::job::Follow;
 use lensflow::Result;
 use lensflow::follow::{self, Event, Feed, Follower};
@@ -18,6 +19,7 @@ use std::sync::Arc;
 
 /// Does it, until a signal comes or the stream ends.
 pub(crate) fn run(wanted: &Follow, talk: &Talk, job: &Job) -> Result<()> {
+    check::followed(wanted)?;
     let before = is_state(&wanted.state).then(|| State::open(&wanted.state)).transpose()?;
     let spec = Spec { on_bad_row: policy(wanted.on_bad_row, before.as_ref()), ..wanted.spec.clone() };
     spec.validate()?;
@@ -49,7 +51,8 @@ pub(crate) fn run(wanted: &Follow, talk: &Talk, job: &Job) -> Result<()> {
 }
 
 fn update(wanted: &Follow, spec: Spec, job: &Job) -> Update {
-    Update { every: wanted.every, spec, format: wanted.format, cancel: job.cancel.clone(), ..Update::default() }
+    let audited = wanted.out.paths().next().map(|_| wanted.spec.windows.clone());
+    Update { every: wanted.every, audited, spec, format: wanted.format, cancel: job.cancel.clone(), ..Update::default() }
 }
 
 /// The audit that makes the answers, if they go anywhere.
@@ -88,7 +91,7 @@ impl Follower for Command<'_> {
                 tracing::info!("generation {}: {inputs} inputs, {rows} rows in {seconds:.2} s", updated.manifest.generation);
             }
             Event::Quarantined { file, reason } => tracing::warn!("put aside as {}: {reason}", file.display()),
-            Event::Failed(error) => tracing::warn!("tried again: {error}"),
+            Event::Failed { error, .. } => tracing::warn!("tried again: {error}"),
             _ => {}
         }
     }

@@ -25,7 +25,7 @@ pub(crate) fn run(args: &Inspect, job: &Job) -> Result<()> {
             error.help("to inspect a state, name its folder")
         })?;
         let bounds = if sketch.is_exact() { "" } else { BOUNDS };
-        format!("{name}: a Theta sketch, {} bytes\n{} customers\n{bounds}", grouped(bytes.len()), count(sketch.customers()))
+        format!("{name}: a Theta sketch, {} bytes\ncustomers: {}\n{bounds}", grouped(bytes.len()), count(sketch.customers()))
     } else if !path.exists() {
         return Err(Error::new(Kind::Io, "there is no such file or folder").input(name.to_string()));
     } else {

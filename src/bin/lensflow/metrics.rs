@@ -1,7 +1,7 @@
 //! What a long-lived process tells of itself: counters and gauges with the names that Prometheus expects, and whether it is well. Told by
 //! [`Metrics::notice`] what happens; what changes by itself is looked up when somebody asks.
 
-use lensflow::follow::Event;
+use lensflow::follow::{Doing, Event};
 use lensflow::spill::rss;
 use lensflow::stats::{Snapshot, Stats};
 use prometheus_client::encoding::EncodeLabelSet;
@@ -11,6 +11,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
+use std::collections::BTreeMap;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
@@ -62,7 +63,8 @@ struct Now {
     /// Of the last update.
     rate: f64,
     workers: u64,
-    illness: Option<String>,
+    /// What fails at the moment, and why.
+    ills: BTreeMap<Doing, String>,
 }
 
 impl Metrics {
@@ -138,7 +140,7 @@ impl Metrics {
                     self.spilled.inc_by(stats.snapshot().bytes_spilled);
                 }
                 let seconds = time.as_secs_f64();
-                now.illness = None;
+                now.ills.remove(&Doing::Committing);
                 for (reason, count) in &updated.rows_rejected {
                     self.rejected.get_or_create(&Why { reason: reason.to_string() }).inc_by(*count);
                 }
@@ -155,13 +157,21 @@ impl Metrics {
             Event::Quarantined { .. } => drop(self.quarantined.inc()),
             Event::Refreshed { time } => {
                 self.refresh_seconds.observe(time.as_secs_f64());
-                self.now().illness = None;
+                self.now().ills.remove(&Doing::Refreshing);
             }
-            Event::Failed(error) => {
+            Event::Failed { doing, error } => {
                 self.failures.inc();
-                self.now().illness = Some(error.to_string());
+                self.now().ills.insert(*doing, error.to_string());
             }
-            Event::Waiting(files) => drop(self.waiting.set(*files as i64)),
+            Event::Waiting(files) => {
+                self.waiting.set(*files as i64);
+                let mut now = self.now();
+                now.ills.remove(&Doing::Looking);
+                // What could not be taken in is not there any more.
+                if *files == 0 {
+                    now.ills.remove(&Doing::Committing);
+                }
+            }
             _ => {}
         }
     }
@@ -173,7 +183,7 @@ impl Metrics {
 
     /// Why it is not well, if it is not.
     pub(crate) fn illness(&self) -> Option<String> {
-        self.now().illness.clone()
+        self.now().ills.values().next().cloned()
     }
 
     /// The page for Prometheus.

@@ -1,5 +1,5 @@
-//! Two pages for machines over HTTP: `/metrics` for Prometheus, and `/healthz` for whoever restarts what is ill. A thread answers one
-//! request after the other; nobody gets longer than [`PATIENCE`].
+//! Two pages for machines over HTTP: `/metrics` for Prometheus, and `/healthz` for whoever restarts what is ill. A few threads answer one
+//! request after the other; nobody gets longer than [`PATIENCE`], so that connections that say nothing cost others a few seconds at most.
 
 use crate::metrics::Metrics;
 use lensflow::Result;
@@ -9,7 +9,8 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-const PATIENCE: Duration = Duration::from_secs(2);
+const PATIENCE: Duration = Duration::from_secs(1);
+const THREADS: usize = 4;
 /// Of a request; browsers and scrapers send far less.
 const MAX_HEAD: usize = 8 << 10;
 const PLAIN: &str = "text/plain; charset=utf-8";
@@ -20,7 +21,8 @@ pub(crate) fn serve(address: SocketAddr, metrics: Arc<Metrics>) -> Result<Socket
     let fail = |e| Error::io("cannot serve metrics", e).input(address.to_string()).help("is another process serving there?");
     let listener = TcpListener::bind(address).map_err(fail)?;
     let bound = listener.local_addr().map_err(fail)?;
-    let answer = move || {
+    let listener = Arc::new(listener);
+    let answer = |listener: Arc<TcpListener>, metrics: Arc<Metrics>| {
         for stream in listener.incoming() {
             match stream {
                 // Who goes away before the answer does not want it.
@@ -30,8 +32,11 @@ pub(crate) fn serve(address: SocketAddr, metrics: Arc<Metrics>) -> Result<Socket
             }
         }
     };
-    let thread = std::thread::Builder::new().name("metrics".to_owned()).spawn(answer);
-    thread.map_err(|e| Error::internal("cannot start a thread").cause(e))?;
+    for _ in 0..THREADS {
+        let (listener, metrics) = (listener.clone(), metrics.clone());
+        let thread = std::thread::Builder::new().name("metrics".to_owned()).spawn(move || answer(listener, metrics));
+        thread.map_err(|e| Error::internal("cannot start a thread").cause(e))?;
+    }
     Ok(bound)
 }
 

@@ -63,7 +63,7 @@ impl Operand {
         }
         let help = "name STATE@WINDOW, or the file of a sketch or a partial";
         let bytes = std::fs::read(text).map_err(|e| Error::io("cannot read", e).input(text).help(help))?;
-        CustomerSketch::from_bytes(&bytes).map(Operand::Sketch).map_err(|e| e.input(text))
+        CustomerSketch::from_bytes(&bytes).map(Operand::Sketch).map_err(|e| e.input(text).help(help))
     }
 
     fn sketch(self, spec: &Spec, job: &Job) -> Result<CustomerSketch> {

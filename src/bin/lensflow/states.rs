@@ -6,7 +6,7 @@ use crate::progress::Progress;
 use crate::say;
 use crate::signals::Job;
 use lensflow::Result;
-use lensflow::calendar::Granularity;
+use lensflow::calendar::{Granularity, Windows};
 use lensflow::reject::OnBadRow;
 use lensflow::report::text::grouped;
 use lensflow::source::files::Format;
@@ -27,6 +27,8 @@ pub(crate) struct UpdateJob {
     pub(crate) on_bad_row: Option<OnBadRow>,
     pub(crate) spec: Spec,
     pub(crate) allow_duplicate: bool,
+    /// The windows of the audit that comes after it.
+    pub(crate) audited: Option<Windows>,
 }
 
 /// A merge of states into a new one.
@@ -49,6 +51,7 @@ pub(crate) fn update(args: &UpdateJob, talk: &Talk, job: &Job) -> Result<()> {
         spec,
         format: args.format,
         allow_duplicate: args.allow_duplicate,
+        audited: args.audited.clone(),
         cancel: job.cancel.clone(),
         ..state::Update::default()
     };

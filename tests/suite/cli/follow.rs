@@ -337,5 +337,43 @@ fn what_cannot_be_followed_is_said() {
     assert!(ran.stderr.contains("there is no column \"customer_id\""), "{}", ran.stderr);
     fs::remove_dir(desk.path().join("inbox")).unwrap();
     fs::write(desk.path().join("f.toml"), SPEC).unwrap();
-    assert!(lensflow(desk.path(), &["run", "f.toml"]).expect(2).stderr.contains("no such folder"));
+    assert!(lensflow(desk.path(), &["run", "f.toml"]).expect(1).stderr.contains("no such folder"));
+}
+
+/// A stream that never pauses is stopped, and goes on where the clock seems to have been put back: every row is in the state or the spool.
+#[test]
+fn a_stream_that_never_pauses_is_stopped() {
+    let desk = desk(&stream_spec("csv"));
+    fs::create_dir(desk.path().join("state.spool")).unwrap();
+    // Committed by a process whose clock was ahead.
+    fs::write(desk.path().join("state.spool/03000000000000000000-000001.csv"), rows(0..3)).unwrap();
+    let mut following = Following::begin(desk.path(), &[]);
+    let mut stdin = following.stdin();
+    let sent = thread::spawn(move || {
+        let mut sent = 0;
+        let mut text = HEADER.to_owned();
+        while stdin.write_all(text.as_bytes()).is_ok() {
+            text = (sent..sent + 50).map(row).collect();
+            sent += 50;
+        }
+        sent
+    });
+    following.until("some rows are committed", |f| f.metric("rows_total") > 1_000.0);
+    following.signal("TERM");
+    assert_eq!(following.end(), Some(143));
+    let sent = sent.join().unwrap() as u64;
+    let taken = |folder: &Path| answers(folder).0["input"]["rows_read"].as_u64().unwrap();
+    assert!(taken(desk.path()) <= sent + 3);
+    assert_eq!(listing(&desk.path().join("state.spool")).into_iter().collect::<Vec<_>>(), ["LOCK"], "nothing waits");
+    // Killed before anything is committed, and started again.
+    let before = taken(desk.path());
+    let mut following = Following::begin(desk.path(), &["--set", "state.commit=1h"]);
+    following.stdin().write_all(rows(0..5).as_bytes()).unwrap();
+    following.until("it is in the spool", |f| listing(&f.folder.join("state.spool")).iter().any(|file| file.ends_with(".part")));
+    following.signal("KILL");
+    following.end();
+    let mut following = Following::begin(desk.path(), &[]);
+    following.stdin().write_all(HEADER.as_bytes()).unwrap();
+    assert_eq!(following.end(), Some(0));
+    assert_eq!(taken(desk.path()), before + 5);
 }

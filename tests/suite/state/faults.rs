@@ -213,3 +213,24 @@ fn killed_updates_leave_the_state_before_or_after() {
         taken += 1;
     }
 }
+
+/// Into a state that was made under `fail` no bad row has come, but for those that only some audits find bad: an audit may leave them out.
+#[test]
+fn what_was_never_bad_may_be_rejected_later() {
+    let folder = tempfile::tempdir().unwrap();
+    let rows = [
+        row("good", "2023-02-01", "2023-03-01", Some("2023-02-10")),
+        row("across", "2023-01-20", "2023-02-10", None),
+        row("late", "2023-02-01", "2023-02-20", Some("2023-03-10")),
+    ];
+    let files = files(folder.path(), &rows, 2);
+    let path = folder.path().join("state");
+    take_in(&update(Granularity::Month, OnBadRow::Fail), &path, &files).unwrap();
+    let state = [State::open(&path).unwrap()];
+    let months = Windows::Every(Granularity::Month);
+    assert!(audit(&months, OnBadRow::Fail, &state, &[]).is_err());
+    let said = audit(&months, OnBadRow::Reject, &state, &[]).unwrap();
+    assert_eq!(said.rejects.len(), 2);
+    assert_eq!(said, audit(&months, OnBadRow::Reject, &[], &files).unwrap());
+    assert_eq!(audit(&WINDOWS, OnBadRow::Fail, &state, &[]).unwrap(), audit(&WINDOWS, OnBadRow::Fail, &[], &files).unwrap());
+}

@@ -23,7 +23,7 @@ total_orders, total_spend and, optionally, last_transaction_ts. A state that len
 it has taken in. Data goes to stdout, everything else to stderr.
 Exit codes: 0 done, 1 bad data or a failed read or write, 2 wrong usage. Interrupted by Ctrl-C, SIGTERM or SIGHUP, it
 writes no output file, removes what it has spilled, and dies of the signal: 128 and its number to a shell. With
---checkpoint it first writes what it has read, which takes up to ten seconds; a second signal ends it at once.";
+--checkpoint it first writes what it has read, while it reads, in up to ten seconds; a second signal ends it at once.";
 
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES, after_help = "More with --help.")]

@@ -55,6 +55,7 @@ impl Update {
             on_bad_row: self.reading.on_bad_row(),
             spec: Spec { columns: self.reading.columns()?, ..self.machine.spec()? },
             allow_duplicate: self.allow_duplicate,
+            audited: None,
         })
     }
 }

@@ -126,7 +126,11 @@ fn found(update: &UpdateJob) -> Result<Files> {
     Files::find(&update.inputs, update.format, update.spec.columns.clone(), update.spec.batch_rows)
 }
 
-fn followed(follow: &Follow) -> Result<()> {
+/// Checks that what is followed can be taken in, and that its answers can be made and do not become what is followed.
+///
+/// # Errors
+/// The first fault that is found.
+pub(crate) fn followed(follow: &Follow) -> Result<()> {
     let files = state::Update { every: follow.every, ..state::Update::default() };
     let there = is_state(&follow.state).then(|| State::open(&follow.state)).transpose()?;
     let on_bad_row = policy(follow.on_bad_row, there.as_ref());
@@ -140,6 +144,11 @@ fn followed(follow: &Follow) -> Result<()> {
     is_folder(folder, "there is no such folder to follow", "make it, or name another with follow")?;
     let done = if let Finished::Move(done) = finished { Some(done) } else { None };
     done.map_or(Ok(()), |done| may_be_folder(done))?;
+    let folder_of = |path: &&PathBuf| path.parent().is_some_and(|parent| real(parent) == real(folder));
+    if let Some(output) = follow.out.paths().find(folder_of) {
+        let error = Error::usage("an output in the inbox would be taken in").input(output.to_string_lossy());
+        return Err(error.help("write it to another folder"));
+    }
     let places = [Some(&follow.quarantine), done, Some(&follow.state)];
     if let Some(place) = places.into_iter().flatten().find(|place| real(place) == real(folder)) {
         let error = Error::usage("the inbox itself cannot be where files are moved to, nor the state").input(place.to_string_lossy());

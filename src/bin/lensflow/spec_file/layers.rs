@@ -215,9 +215,19 @@ fn known(section: &'static Section, key: &str, at: &str, say: impl Fn(&Section, 
 }
 
 /// What an environment variable says, if it is one of a spec's.
+/// Variables that are the tests' own.
+const OTHERS: [&str; 2] = ["LENSFLOW_KILLS", "LENSFLOW_COMMITS"];
+
 fn of_variable((name, value): (OsString, OsString)) -> Result<Option<Entry>> {
     let Some(name) = name.to_str() else { return Ok(None) };
-    let Some((section, key)) = Section::of_variable(name) else { return Ok(None) };
+    let Some((section, key)) = Section::of_variable(name) else {
+        // One that is ours by name and means nothing is a slip.
+        if name.starts_with("LENSFLOW_") && !OTHERS.contains(&name) {
+            let error = Error::usage(format!("{name}: no section of a spec begins so"));
+            return Err(error.help("variables are LENSFLOW_SECTION_KEY, such as LENSFLOW_LIMITS_MEMORY_LIMIT"));
+        }
+        return Ok(None);
+    };
     let key = known(section, &key, name, |section, key| section.variable(key))?;
     let text = value.into_string().map_err(|_| Error::usage(format!("{name}: it is not UTF-8")))?;
     let value = of_text(&text);

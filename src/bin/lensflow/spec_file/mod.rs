@@ -20,7 +20,7 @@
 //! Invariant: a spec is done by the same functions as flags, so that the answers are the same bytes. Sections and keys are named as the
 //! flags are. Limits: no expressions, no file that includes another.
 
-mod check;
+pub(crate) mod check;
 mod explain;
 pub(crate) mod job;
 mod keys;

@@ -87,8 +87,11 @@ impl Values<'_> {
             on_bad_row: self.on_bad_row,
             spec: self.spec.clone(),
             allow_duplicate: self.allow_duplicate,
+            audited: None,
         };
-        Ok(Job::Update { update: Box::new(update), audit: self.audit_after(state, is_state(state))? })
+        let audit = self.audit_after(state, is_state(state))?;
+        let audited = audit.as_ref().map(|audit| audit.spec.windows.clone());
+        Ok(Job::Update { update: Box::new(UpdateJob { audited, ..update }), audit })
     }
 
     fn merge(self, states: &[String]) -> Result<Job> {

@@ -82,7 +82,7 @@ fn check_finds_what_can_be_known_and_writes_nothing() {
         (rows("[columns]\ncustomer_id = 'cust'"), 1, "there is no column \"cust\""),
         (input("'state'") + "[windows]\nevery = 'month'", 2, "state: the state is kept by quarter"),
         (input("'state'") + "[windows]\nlist = ['2023-01']", 2, "inside a quarter"),
-        (input("'state'") + "on_bad_row = 'reject'", 2, "state: the state was made with --on-bad-row fail"),
+        (input("'rejecting'") + "on_bad_row = 'fail'", 2, "rejecting: the state was made with --on-bad-row reject"),
         (input("'state', 'rejecting'"), 2, "rejecting: the state was made with --on-bad-row reject"),
         (rows("[limits]\nworkers = 4\nmemory_limit = '64MiB'"), 2, "line 5: [limits] memory_limit: a memory limit of 64 MiB is too small"),
         (rows("[limits]\nspill_dir = 'none'"), 1, "none: there is no such folder to spill into"),
