@@ -11,6 +11,7 @@ use crate::route::lane::{Delivery, Outlet};
 use crate::route::rows::Rows;
 use crate::route::{Ledger, PARTITIONS, Router};
 use crate::source::parquet::Opened;
+use crate::source::shape::Periods;
 use crate::source::{Origin, PeriodBatch, Source};
 use crate::spec::Spec;
 use crate::spill::FRAME_CUSTOMERS;
@@ -25,7 +26,7 @@ pub struct Routed(Vec<Delivery>);
 pub struct Accumulated(Vec<Folded>);
 
 /// A Parquet file to decode and do nothing with: what an audit of it takes at the least.
-pub struct BareFile(Opened);
+pub struct BareFile(Opened<Periods>);
 
 impl BareFile {
     /// Opens it with the reader that an audit has: the same columns, batches of the same size, texts as views.
@@ -35,7 +36,7 @@ impl BareFile {
     pub fn open(path: &str) -> Result<Self> {
         let file = File::open(path).map_err(|e| Error::io("cannot open", e).input(path))?;
         let spec = Spec::default();
-        Opened::new(file, Arc::new(Origin { name: path.to_owned() }), &spec.columns, spec.batch_rows).map(BareFile)
+        Opened::new(file, Arc::new(Origin { name: path.to_owned() }), &Periods(spec.columns), spec.batch_rows).map(BareFile)
     }
 
     /// The number of row groups.

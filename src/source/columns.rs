@@ -3,6 +3,7 @@
 //! [`Columns::resolve`] finds the columns by name and refuses types that cannot hold them; [`Columns::batch`] converts. Values that
 //! cannot be read become [`Bad`] entries; nothing here decides what happens to them.
 
+use super::shape::ArrowColumns;
 use super::text::parse_count;
 use super::{Bad, Chunk, Column, ColumnMap, NO_TIMESTAMP, Origin, PeriodBatch, Sink};
 use crate::calendar::{DAY, MAX_TIMESTAMP, MIN_TIMESTAMP, parse_timestamp};
@@ -34,15 +35,12 @@ impl Columns {
     /// When a required column is missing (naming those that are there, and the nearest) or has a type that cannot hold it.
     pub fn resolve(schema: &Schema, map: &ColumnMap, origin: &Arc<Origin>) -> Result<Self> {
         let names: Vec<&str> = schema.fields().iter().map(|f| f.name().as_str()).collect();
-        let columns = Columns { origin: origin.clone(), at: find(&names, map, origin)? };
+        let columns = Columns { origin: origin.clone(), at: find(&names, map.wanted(), origin)? };
         for (column, at) in Column::ALL.into_iter().zip(columns.at) {
             let Some(at) = at else { continue };
             let data_type = unpacked(schema.field(at).data_type());
             if !accepts(column, data_type) {
-                let (name, wanted) = (map.name(column), wanted(column));
-                return Err(Error::data(format!("column {name:?} is {data_type}, which cannot be {}: it takes {wanted}", column.name()))
-                    .input(&origin.name)
-                    .stage(Stage::Source));
+                return Err(unfit(map.name(column), data_type, column.name(), wanted(column), origin));
             }
         }
         Ok(columns)
@@ -50,10 +48,7 @@ impl Columns {
 
     /// The positions to decode, ascending.
     pub fn projection(&self) -> Vec<usize> {
-        let mut at: Vec<usize> = self.at.into_iter().flatten().collect();
-        at.sort_unstable();
-        at.dedup();
-        at
+        positions(&self.at)
     }
 
     /// Converts a batch of the schema that was resolved.
@@ -83,41 +78,62 @@ impl Columns {
     }
 }
 
+/// A column whose type cannot hold what it should.
+pub(super) fn unfit(name: &str, data_type: &DataType, column: &str, wanted: &str, origin: &Origin) -> Error {
+    let what = format!("column {name:?} is {data_type}, which cannot be {column}: it takes {wanted}");
+    Error::data(what).input(&origin.name).stage(Stage::Source)
+}
+
+/// The positions of columns that were found, ascending.
+pub(super) fn positions(at: &[Option<usize>]) -> Vec<usize> {
+    let mut at: Vec<usize> = at.iter().copied().flatten().collect();
+    at.sort_unstable();
+    at.dedup();
+    at
+}
+
 /// An Arrow batch to convert.
-pub(crate) struct ArrowChunk {
+pub(crate) struct ArrowChunk<C> {
     pub(crate) batch: RecordBatch,
-    pub(crate) columns: Columns,
+    pub(crate) columns: C,
     pub(crate) first_row: u64,
     pub(crate) bytes: u64,
 }
 
-impl Chunk for ArrowChunk {
+impl<C: ArrowColumns> Chunk<C::Batch> for ArrowChunk<C> {
     fn bytes(&self) -> u64 {
         self.bytes
     }
 
-    fn decode(self: Box<Self>, sink: &mut Sink<'_>) -> Result<()> {
+    fn decode(self: Box<Self>, sink: &mut Sink<'_, C::Batch>) -> Result<()> {
         sink(self.columns.batch(&self.batch, self.first_row)?)
     }
 }
 
+/// A column to look for.
+pub(crate) struct Wanted<'a> {
+    /// Its name in options and messages.
+    pub(crate) column: &'static str,
+    /// What the input should call it.
+    pub(crate) name: &'a str,
+    /// Whether it has to be there.
+    pub(crate) required: bool,
+}
+
 /// The position of each column among an input's names.
-pub(crate) fn find(names: &[&str], map: &ColumnMap, origin: &Origin) -> Result<[Option<usize>; 6]> {
-    let mut at = [None; 6];
-    for column in Column::ALL {
-        let name = map.name(column);
+pub(crate) fn find<const N: usize>(names: &[&str], wanted: [Wanted<'_>; N], origin: &Origin) -> Result<[Option<usize>; N]> {
+    let mut at = [None; N];
+    for (at, Wanted { column, name, required }) in at.iter_mut().zip(wanted) {
         let mut places = names.iter().enumerate().filter(|(_, n)| **n == name).map(|(i, _)| i);
-        at[column as usize] = places.next();
+        *at = places.next();
         if places.next().is_some() {
             return Err(Error::data(format!("two columns are named {name:?}")).input(&origin.name).stage(Stage::Source));
         }
-        if at[column as usize].is_none() && (!column.is_optional() || map.0.contains_key(&column)) {
+        if at.is_none() && required {
             let nearest = names.iter().max_by(|a, b| likeness(name, a).total_cmp(&likeness(name, b))).filter(|n| likeness(name, n) > 0.6);
             let advice = match nearest {
-                Some(nearest) => {
-                    format!("did you mean {nearest:?}? Then run with --column {}={nearest}, or say so in a spec's [columns]", column.name())
-                }
-                None => format!("name it with --column {}=NAME, or in a spec's [columns]", column.name()),
+                Some(nearest) => format!("did you mean {nearest:?}? Then run with --column {column}={nearest}, or say so in a spec's [columns]"),
+                None => format!("name it with --column {column}=NAME, or in a spec's [columns]"),
             };
             let there = names.iter().map(|n| format!("{n:?}")).collect::<Vec<_>>().join(", ");
             return Err(Error::data(format!("there is no column {name:?}; the columns are: {there}"))

@@ -4,30 +4,30 @@
 //! around whole fields at most, are read in place; from the first other one, the `csv` crate reads the rest of the chunk. What the two
 //! make of a plain record is the same, and only the `csv` crate's side knows errors.
 
-use super::columns::find;
 use super::lines::{Lines, Marks, TextChunk};
-use super::text::TextRows;
-use super::{Chunk, Column, ColumnMap, Origin, Sink, Source};
+use super::shape::{FieldRows, TextShape};
+use super::{Chunk, Origin, Sink, Source};
 use crate::error::{Error, Result, Stage};
 use std::io::Read;
 use std::sync::Arc;
 
-pub(super) struct CsvSource {
+pub(super) struct CsvSource<S, const N: usize> {
     lines: Lines,
-    layout: Arc<Layout>,
+    layout: Arc<Layout<S, N>>,
 }
 
 /// What the header says.
-struct Layout {
+struct Layout<S, const N: usize> {
+    shape: S,
     origin: Arc<Origin>,
-    at: [Option<usize>; 6],
+    at: [Option<usize>; N],
     fields: usize,
     delimiter: u8,
     batch_rows: usize,
 }
 
-impl CsvSource {
-    pub(super) fn open(reader: Box<dyn Read + Send>, origin: Arc<Origin>, map: &ColumnMap, batch_rows: usize) -> Result<Self> {
+impl<S: TextShape<N>, const N: usize> CsvSource<S, N> {
+    pub(super) fn open(reader: Box<dyn Read + Send>, origin: Arc<Origin>, shape: &S, batch_rows: usize) -> Result<Self> {
         let mut lines = Lines::new(reader, origin.clone());
         let delimiter = delimiter(lines.peek_line()?);
         lines.quoted_fields(delimiter);
@@ -49,7 +49,8 @@ impl CsvSource {
         }
         let names: Vec<_> = (0..record.len()).filter_map(|at| trimmed(&record, at)).map(String::from_utf8_lossy).collect();
         let names: Vec<_> = names.iter().map(|n| n.trim()).collect();
-        let layout = Layout { at: find(&names, map, &origin)?, fields: names.len(), delimiter, origin, batch_rows };
+        let at = shape.find(&names, &origin)?;
+        let layout = Layout { shape: shape.clone(), at, fields: names.len(), delimiter, origin, batch_rows };
         Ok(CsvSource { lines, layout: Arc::new(layout) })
     }
 }
@@ -78,24 +79,24 @@ fn trimmed(record: &csv::ByteRecord, at: usize) -> Option<&[u8]> {
     Some(if at + 1 == record.len() { field.strip_suffix(b"\r").unwrap_or(field) } else { field })
 }
 
-impl Source for CsvSource {
+impl<S: TextShape<N>, const N: usize> Source<S::Batch> for CsvSource<S, N> {
     fn inputs(&self) -> Vec<String> {
         vec![self.layout.origin.name.clone()]
     }
 
-    fn next_chunk(&mut self) -> Result<Option<Box<dyn Chunk>>> {
+    fn next_chunk(&mut self) -> Result<Option<Box<dyn Chunk<S::Batch>>>> {
         let chunk = self.lines.next_chunk()?;
-        Ok(chunk.map(|text| Box::new(CsvChunk { text, layout: self.layout.clone() }) as Box<dyn Chunk>))
+        Ok(chunk.map(|text| Box::new(CsvChunk { text, layout: self.layout.clone() }) as Box<dyn Chunk<S::Batch>>))
     }
 }
 
-struct CsvChunk {
+struct CsvChunk<S, const N: usize> {
     text: TextChunk,
-    layout: Arc<Layout>,
+    layout: Arc<Layout<S, N>>,
 }
 
-impl Chunk for CsvChunk {
-    fn decode(self: Box<Self>, sink: &mut Sink<'_>) -> Result<()> {
+impl<S: TextShape<N>, const N: usize> Chunk<S::Batch> for CsvChunk<S, N> {
+    fn decode(self: Box<Self>, sink: &mut Sink<'_, S::Batch>) -> Result<()> {
         let mut decoder = self.decoder(sink);
         let bytes = &self.text.bytes[..];
         let text = std::str::from_utf8(bytes).or_else(|e| std::str::from_utf8(&bytes[..e.valid_up_to()])).unwrap_or_default();
@@ -109,36 +110,37 @@ impl Chunk for CsvChunk {
     }
 }
 
-impl CsvChunk {
-    fn decoder<'c, 's>(&'c self, sink: &'c mut Sink<'s>) -> Decoder<'c, 's> {
+impl<S: TextShape<N>, const N: usize> CsvChunk<S, N> {
+    fn decoder<'c, 's>(&'c self, sink: &'c mut Sink<'s, S::Batch>) -> Decoder<'c, 's, S, N> {
         let TextChunk { records, first_record, first_line, .. } = self.text;
         // The header was the first record of the file.
         let first_row = first_record - 1;
-        let mut decoder = Decoder { layout: &self.layout, rows: TextRows::default(), left: records, first_row, first_line, sink };
+        let rows = self.layout.shape.rows(0);
+        let mut decoder = Decoder { layout: &self.layout, rows, left: records, first_row, first_line, sink };
         decoder.make_room();
         decoder
     }
 }
 
 /// Rows of a chunk on their way to the sink.
-struct Decoder<'c, 's> {
-    layout: &'c Layout,
-    rows: TextRows,
+struct Decoder<'c, 's, S: TextShape<N>, const N: usize> {
+    layout: &'c Layout<S, N>,
+    rows: S::Rows,
     /// Rows of the chunk that were not handed over.
     left: u64,
     first_row: u64,
     first_line: Option<u64>,
-    sink: &'c mut Sink<'s>,
+    sink: &'c mut Sink<'s, S::Batch>,
 }
 
-impl Decoder<'_, '_> {
+impl<S: TextShape<N>, const N: usize> Decoder<'_, '_, S, N> {
     fn make_room(&mut self) {
-        self.rows = TextRows::with_capacity(self.layout.batch_rows.min(self.left as usize));
+        self.rows = self.layout.shape.rows(self.layout.batch_rows.min(self.left as usize));
     }
 
     /// Reads records that have as many fields as the header, and quotes only around whole fields; says where the first other record
     /// begins, or one without a newline, if only because the text ends there. The marks are delimiters, newlines and, if any, quotes.
-    fn plain_records<const N: usize>(&mut self, text: &str, mut marks: Marks<'_, N>) -> Result<usize> {
+    fn plain_records<const M: usize>(&mut self, text: &str, mut marks: Marks<'_, M>) -> Result<usize> {
         let Layout { at, fields, batch_rows, .. } = *self.layout;
         // A blank line is a record of one field, and only among records with more fields is it told by that.
         if fields < 2 {
@@ -154,7 +156,7 @@ impl Decoder<'_, '_> {
             for bound in &mut bounds[..fields] {
                 let Some(mut end) = marks.next() else { return Ok(first) };
                 *bound = (begin, end);
-                if N > 2 && bytes[end] == b'"' {
+                if M > 2 && bytes[end] == b'"' {
                     let Some((close, after)) = closed(bytes, &mut marks, begin, end) else { return Ok(first) };
                     *bound = (begin + 1, close);
                     end = after;
@@ -168,8 +170,7 @@ impl Decoder<'_, '_> {
             // The byte before the end is there, if only as a delimiter or a quote.
             let (_, end) = &mut bounds[fields - 1];
             *end -= usize::from(bytes[*end - 1] == b'\r');
-            let [id, others @ ..] = at.map(|at| bounds[at]);
-            self.rows.push_texts(&text[id.0..id.1], others.map(|(begin, end)| &bytes[begin..end]));
+            self.rows.push_plain(text, at.map(|at| bounds[at]));
             first = begin;
             if self.rows.len() == batch_rows {
                 self.hand_over()?;
@@ -193,15 +194,14 @@ impl Decoder<'_, '_> {
             if record.len() != fields {
                 return Err(self.fault(format!("the row has {} fields where the header has {fields}", record.len())));
             }
-            let mut texts = [None; 6];
-            for (column, at) in Column::ALL.into_iter().zip(at) {
+            let mut texts = [None; N];
+            for (column, at) in at.into_iter().enumerate() {
                 let Some(bytes) = at.and_then(|at| trimmed(&record, at)) else { continue };
                 let text = std::str::from_utf8(bytes).map_err(|e| {
-                    self.fault(format!("{} is not valid UTF-8", column.name()))
-                        .cause(e)
-                        .help("convert the file to UTF-8 first, with iconv for example")
+                    let name = self.layout.shape.wanted()[column].column;
+                    self.fault(format!("{name} is not valid UTF-8")).cause(e).help(S::NOT_UTF8)
                 })?;
-                texts[column as usize] = Some(text);
+                texts[column] = Some(text);
             }
             self.rows.push(texts);
             if self.rows.len() == batch_rows {
@@ -254,7 +254,8 @@ fn closed(bytes: &[u8], marks: &mut impl Iterator<Item = usize>, begin: usize, q
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::source::PeriodBatch;
+    use crate::source::shape::Periods;
+    use crate::source::{ColumnMap, PeriodBatch};
     use proptest::prelude::*;
     use proptest::sample::select;
     use std::ops::Range;
@@ -280,7 +281,8 @@ mod tests {
         };
         let mut decode = || -> Result<()> {
             let reader = Box::new(Drip(std::io::Cursor::new(text.to_vec()), drip));
-            let mut source = CsvSource::open(reader, Arc::new(Origin { name: "t".to_owned() }), &ColumnMap::default(), batch_rows)?;
+            let mut source =
+                CsvSource::open(reader, Arc::new(Origin { name: "t".to_owned() }), &Periods(ColumnMap::default()), batch_rows)?;
             while let Some(text) = source.lines.next_chunk()? {
                 let chunk = Box::new(CsvChunk { text, layout: source.layout.clone() });
                 if plain {

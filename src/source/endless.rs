@@ -6,6 +6,7 @@ use super::csv::CsvSource;
 use super::files::{Format, open_once};
 use super::ipc;
 use super::lines::Lines;
+use super::shape::Periods;
 use super::{ColumnMap, Origin};
 use crate::error::{Error, Result, Stage};
 use arrow::array::RecordBatch;
@@ -65,7 +66,7 @@ impl Endless {
                 let delimiter = super::csv::delimiter(lines.peek_line()?);
                 lines.quoted_fields(delimiter);
                 let mut header = lines.first_record()?.map(|header| header.bytes).unwrap_or_default();
-                CsvSource::open(Box::new(Cursor::new(header.clone())), origin, map, 1)?;
+                CsvSource::open(Box::new(Cursor::new(header.clone())), origin, &Periods(map.clone()), 1)?;
                 if header.last() != Some(&b'\n') {
                     header.push(b'\n');
                 }

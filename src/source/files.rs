@@ -1,10 +1,8 @@
 //! From what the user names (files, folders, globs, `-`) to a [`Source`]: finds the files, tells their formats, opens one after the other.
 
-use super::csv::CsvSource;
-use super::ipc::IpcSource;
-use super::jsonl::JsonlSource;
-use super::parquet::ParquetSource;
-use super::{Chunk, ColumnMap, Origin, Sink, Source};
+use super::open::{As, Open};
+use super::shape::{Periods, TextShape};
+use super::{Chunk, ColumnMap, Origin, PeriodBatch, Sink, Source};
 use crate::error::{Error, Result, Stage};
 use crate::sync::lock;
 use serde::{Deserialize, Serialize};
@@ -150,31 +148,31 @@ fn hexadecimal(hash: &Xxh3) -> String {
 }
 
 /// A chunk and the bytes that were read for it: of a compressed input, fewer than it has.
-struct Weighed {
-    chunk: Box<dyn Chunk>,
+struct Weighed<B> {
+    chunk: Box<dyn Chunk<B>>,
     bytes: u64,
 }
 
-impl Chunk for Weighed {
+impl<B> Chunk<B> for Weighed<B> {
     fn bytes(&self) -> u64 {
         self.bytes
     }
 
-    fn decode(self: Box<Self>, sink: &mut Sink<'_>) -> Result<()> {
+    fn decode(self: Box<Self>, sink: &mut Sink<'_, B>) -> Result<()> {
         self.chunk.decode(sink)
     }
 }
 
 /// Inputs, read one after the other.
-pub struct Files {
+pub struct Files<B = PeriodBatch> {
     inputs: Vec<String>,
     size: Option<u64>,
     next: usize,
-    current: Option<Box<dyn Source>>,
+    current: Option<Box<dyn Source<B>>>,
     /// Bytes read since the last chunk, from inputs that are read from beginning to end.
     bytes: Arc<AtomicU64>,
     streamed: Streamed,
-    map: ColumnMap,
+    shape: Box<dyn Open<B>>,
     format: Option<Format>,
     batch_rows: usize,
     spool: Option<PathBuf>,
@@ -187,6 +185,18 @@ impl Files {
     /// # Errors
     /// When something named is not there, or a folder or glob holds no input.
     pub fn find<S: AsRef<str>>(named: &[S], format: Option<Format>, map: ColumnMap, batch_rows: usize) -> Result<Self> {
+        Self::find_as(named, format, Periods(map), batch_rows)
+    }
+}
+
+impl<B: 'static> Files<B> {
+    /// As [`Files::find`], for rows of any shape.
+    pub(crate) fn find_as<S: AsRef<str>, const N: usize>(
+        named: &[S],
+        format: Option<Format>,
+        shape: impl TextShape<N, Batch = B>,
+        batch_rows: usize,
+    ) -> Result<Self> {
         let mut inputs = Vec::new();
         for name in named.iter().map(AsRef::as_ref) {
             let path = Path::new(name);
@@ -233,7 +243,7 @@ impl Files {
             current: None,
             bytes: Arc::default(),
             streamed: Streamed::default(),
-            map,
+            shape: Box::new(As(shape)),
             format,
             batch_rows: batch_rows.max(1),
             spool: None,
@@ -273,7 +283,7 @@ impl Files {
         self.counted(Fingerprinted { reader, streamed: self.streamed.clone(), at: all.len() - 1 })
     }
 
-    fn open(&self, name: &str) -> Result<Box<dyn Source>> {
+    fn open(&self, name: &str) -> Result<Box<dyn Source<B>>> {
         let origin = Arc::new(Origin { name: if name == STDIN { "stdin".to_owned() } else { name.to_owned() } });
         let fail = |e| Error::io("cannot open", e).input(&origin.name).stage(Stage::Source);
         if name == STDIN {
@@ -295,8 +305,8 @@ impl Files {
             return self.open_stream(origin, self.counted(file), &head, named);
         }
         match self.format.or(named).or_else(|| Format::of_first_bytes(&head)) {
-            Some(Format::Parquet) => Ok(Box::new(ParquetSource::open(file, origin, &self.map, self.batch_rows)?)),
-            Some(Format::Arrow) if !is_arrow_stream(&head) => Ok(Box::new(IpcSource::open_file(file, origin, &self.map)?)),
+            Some(Format::Parquet) => self.shape.parquet(file, origin, self.batch_rows),
+            Some(Format::Arrow) if !is_arrow_stream(&head) => self.shape.arrow_file(file, origin),
             format => self.open_text(origin, self.counted(file), format),
         }
     }
@@ -312,7 +322,7 @@ impl Files {
         reader: Box<dyn Read + Send>,
         head: &[u8],
         named: Option<Format>,
-    ) -> Result<Box<dyn Source>> {
+    ) -> Result<Box<dyn Source<B>>> {
         let fail = |e| Error::io("cannot read", e).input(&origin.name).stage(Stage::Source);
         if let Some(compression) = compression(head) {
             let mut plain = compression.reader(reader).map_err(fail)?;
@@ -328,7 +338,7 @@ impl Files {
         mut reader: Box<dyn Read + Send>,
         head: &[u8],
         named: Option<Format>,
-    ) -> Result<Box<dyn Source>> {
+    ) -> Result<Box<dyn Source<B>>> {
         let format = self.format.or(named).or_else(|| Format::of_first_bytes(head));
         let spool = match format {
             Some(Format::Parquet) => true,
@@ -350,16 +360,16 @@ impl Files {
         // From here on, progress is what the file's chunks say.
         self.bytes.store(0, Ordering::Relaxed);
         match format {
-            Some(Format::Parquet) => Ok(Box::new(ParquetSource::open(file, origin, &self.map, self.batch_rows)?)),
-            _ => Ok(Box::new(IpcSource::open_file(file, origin, &self.map)?)),
+            Some(Format::Parquet) => self.shape.parquet(file, origin, self.batch_rows),
+            _ => self.shape.arrow_file(file, origin),
         }
     }
 
-    fn open_text(&self, origin: Arc<Origin>, reader: Box<dyn Read + Send>, format: Option<Format>) -> Result<Box<dyn Source>> {
+    fn open_text(&self, origin: Arc<Origin>, reader: Box<dyn Read + Send>, format: Option<Format>) -> Result<Box<dyn Source<B>>> {
         match format {
-            Some(Format::Csv) => Ok(Box::new(CsvSource::open(reader, origin, &self.map, self.batch_rows)?)),
-            Some(Format::Jsonl) => Ok(Box::new(JsonlSource::open(reader, origin, &self.map, self.batch_rows)?)),
-            Some(Format::Arrow) => Ok(Box::new(IpcSource::open_stream(reader, origin, &self.map)?)),
+            Some(Format::Csv) => self.shape.csv(reader, origin, self.batch_rows),
+            Some(Format::Jsonl) => self.shape.jsonl(reader, origin, self.batch_rows),
+            Some(Format::Arrow) => self.shape.arrow_stream(reader, origin),
             _ => {
                 let help = "if that is right, say its format with --format";
                 Err(Error::data("the input is empty").input(&origin.name).stage(Stage::Source).help(help))
@@ -434,7 +444,7 @@ impl Compression {
     }
 }
 
-impl Source for Files {
+impl<B: 'static> Source<B> for Files<B> {
     fn inputs(&self) -> Vec<String> {
         self.inputs.iter().map(|name| if name == STDIN { "stdin".to_owned() } else { name.clone() }).collect()
     }
@@ -443,7 +453,7 @@ impl Source for Files {
         self.size
     }
 
-    fn next_chunk(&mut self) -> Result<Option<Box<dyn Chunk>>> {
+    fn next_chunk(&mut self) -> Result<Option<Box<dyn Chunk<B>>>> {
         loop {
             if let Some(current) = &mut self.current {
                 if let Some(chunk) = current.next_chunk()? {

@@ -1,7 +1,8 @@
 //! Arrow IPC, file (Feather) and stream: a record batch is a chunk.
 
-use super::columns::{ArrowChunk, Columns};
-use super::{Chunk, ColumnMap, Origin, Source, guarded};
+use super::columns::ArrowChunk;
+use super::shape::{ArrowColumns, Shape};
+use super::{Chunk, Origin, Source, guarded};
 use crate::error::{Error, Result, Stage};
 use arrow::array::RecordBatch;
 use arrow::buffer::Buffer;
@@ -20,33 +21,33 @@ const DAMAGED: &str = "it is not Arrow IPC, or it is damaged";
 
 type Reader = Box<dyn Iterator<Item = Result<RecordBatch, ArrowError>> + Send>;
 
-pub(super) struct IpcSource {
+pub(super) struct IpcSource<S: Shape> {
     origin: Arc<Origin>,
     reader: Reader,
-    columns: Columns,
+    columns: S::Columns,
     next_row: u64,
 }
 
-impl IpcSource {
-    pub(super) fn open_file(file: File, origin: Arc<Origin>, map: &ColumnMap) -> Result<Self> {
+impl<S: Shape> IpcSource<S> {
+    pub(super) fn open_file(file: File, origin: Arc<Origin>, shape: &S) -> Result<Self> {
         let fail = |e| Error::io("cannot read", e).input(&origin.name).stage(Stage::Source);
         let mut file = BufReader::new(file);
         guarded(&origin, DAMAGED, || check_footer(&mut file))?;
         file.rewind().map_err(fail)?;
         let whole = guarded(&origin, DAMAGED, || FileReader::try_new(&mut file, None).map(|reader| reader.schema()))?;
-        let projection = Columns::resolve(&whole, map, &origin)?.projection();
+        let projection = shape.resolve(&whole, &origin)?.projection();
         let projected = guarded(&origin, DAMAGED, || whole.project(&projection))?;
         let reader = guarded(&origin, DAMAGED, || FileReader::try_new(file, Some(projection)))?;
-        Self::new(origin, &Arc::new(projected), map, Box::new(reader))
+        Self::new(origin, &Arc::new(projected), shape, Box::new(reader))
     }
 
-    pub(super) fn open_stream(reader: Box<dyn Read + Send>, origin: Arc<Origin>, map: &ColumnMap) -> Result<Self> {
+    pub(super) fn open_stream(reader: Box<dyn Read + Send>, origin: Arc<Origin>, shape: &S) -> Result<Self> {
         let (schema, batches) = begun(reader, &origin)?;
-        Self::new(origin, &schema, map, Box::new(batches))
+        Self::new(origin, &schema, shape, Box::new(batches))
     }
 
-    fn new(origin: Arc<Origin>, schema: &SchemaRef, map: &ColumnMap, reader: Reader) -> Result<Self> {
-        let columns = Columns::resolve(schema, map, &origin)?;
+    fn new(origin: Arc<Origin>, schema: &SchemaRef, shape: &S, reader: Reader) -> Result<Self> {
+        let columns = shape.resolve(schema, &origin)?;
         Ok(IpcSource { origin, reader, columns, next_row: 1 })
     }
 }
@@ -134,12 +135,12 @@ impl Iterator for Stream {
     }
 }
 
-impl Source for IpcSource {
+impl<S: Shape> Source<S::Batch> for IpcSource<S> {
     fn inputs(&self) -> Vec<String> {
         vec![self.origin.name.clone()]
     }
 
-    fn next_chunk(&mut self) -> Result<Option<Box<dyn Chunk>>> {
+    fn next_chunk(&mut self) -> Result<Option<Box<dyn Chunk<S::Batch>>>> {
         let reader = &mut self.reader;
         let Some(batch) = guarded(&self.origin, DAMAGED, || reader.next().transpose())? else { return Ok(None) };
         let first_row = self.next_row;

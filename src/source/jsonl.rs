@@ -1,9 +1,8 @@
 //! JSONL: an object a line. A number is read from its own digits, so `0.1` is exactly 0.1; an absent key is a null.
 
-use super::columns::find;
 use super::lines::{Lines, TextChunk};
-use super::text::TextRows;
-use super::{Chunk, Column, ColumnMap, Origin, Sink, Source};
+use super::shape::{FieldRows, TextShape};
+use super::{Chunk, Origin, Sink, Source};
 use crate::error::{Error, Result, Stage};
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
@@ -16,23 +15,26 @@ use std::sync::Arc;
 /// The columns are looked for among the keys of this many first lines: writers leave nulls out.
 const LINES_WITH_KEYS: usize = 1_000;
 
-pub(super) struct JsonlSource {
+pub(super) struct JsonlSource<S, const N: usize> {
     lines: Lines,
     first: Option<TextChunk>,
-    layout: Arc<Layout>,
+    layout: Arc<Layout<S, N>>,
 }
 
-struct Layout {
+struct Layout<S, const N: usize> {
+    shape: S,
     origin: Arc<Origin>,
-    map: ColumnMap,
+    /// What the input calls each column.
+    names: [String; N],
     batch_rows: usize,
 }
 
-impl JsonlSource {
-    pub(super) fn open(reader: Box<dyn Read + Send>, origin: Arc<Origin>, map: &ColumnMap, batch_rows: usize) -> Result<Self> {
+impl<S: TextShape<N>, const N: usize> JsonlSource<S, N> {
+    pub(super) fn open(reader: Box<dyn Read + Send>, origin: Arc<Origin>, shape: &S, batch_rows: usize) -> Result<Self> {
         let mut lines = Lines::new(reader, origin.clone());
         lines.peek_line()?;
         let first = lines.next_chunk()?;
+        let mut names = shape.wanted().map(|wanted| wanted.name.to_owned());
         if let Some(first) = &first {
             let mut keys = BTreeSet::new();
             for line in first.bytes.split(|&b| b == b'\n').filter(|l| !l.trim_ascii().is_empty()).take(LINES_WITH_KEYS) {
@@ -41,36 +43,38 @@ impl JsonlSource {
                 keys.extend(object.into_iter().flat_map(|o| o.into_keys()));
             }
             if !keys.is_empty() {
-                find(&keys.iter().map(String::as_str).collect::<Vec<_>>(), map, &origin)?;
+                let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+                let found = shape.find(&keys, &origin)?;
+                names.iter_mut().zip(found).for_each(|(name, at)| at.into_iter().for_each(|at| keys[at].clone_into(name)));
             }
         }
-        Ok(JsonlSource { lines, first, layout: Arc::new(Layout { origin, map: map.clone(), batch_rows }) })
+        Ok(JsonlSource { lines, first, layout: Arc::new(Layout { shape: shape.clone(), origin, names, batch_rows }) })
     }
 }
 
-impl Source for JsonlSource {
+impl<S: TextShape<N>, const N: usize> Source<S::Batch> for JsonlSource<S, N> {
     fn inputs(&self) -> Vec<String> {
         vec![self.layout.origin.name.clone()]
     }
 
-    fn next_chunk(&mut self) -> Result<Option<Box<dyn Chunk>>> {
+    fn next_chunk(&mut self) -> Result<Option<Box<dyn Chunk<S::Batch>>>> {
         let chunk = match self.first.take() {
             Some(first) => Some(first),
             None => self.lines.next_chunk()?,
         };
-        Ok(chunk.map(|text| Box::new(JsonlChunk { text, layout: self.layout.clone() }) as Box<dyn Chunk>))
+        Ok(chunk.map(|text| Box::new(JsonlChunk { text, layout: self.layout.clone() }) as Box<dyn Chunk<S::Batch>>))
     }
 }
 
-struct JsonlChunk {
+struct JsonlChunk<S, const N: usize> {
     text: TextChunk,
-    layout: Arc<Layout>,
+    layout: Arc<Layout<S, N>>,
 }
 
-impl Chunk for JsonlChunk {
-    fn decode(self: Box<Self>, sink: &mut Sink<'_>) -> Result<()> {
-        let Layout { origin, map, batch_rows } = &*self.layout;
-        let mut rows = TextRows::default();
+impl<S: TextShape<N>, const N: usize> Chunk<S::Batch> for JsonlChunk<S, N> {
+    fn decode(self: Box<Self>, sink: &mut Sink<'_, S::Batch>) -> Result<()> {
+        let Layout { shape, origin, names, batch_rows } = &*self.layout;
+        let mut rows = shape.rows(0);
         let (mut first_row, mut first_line) = (self.text.first_record, self.text.first_line);
         for line in self.text.bytes.split(|&b| b == b'\n').filter(|l| !l.trim_ascii().is_empty()) {
             let fault = |what: String| {
@@ -78,20 +82,22 @@ impl Chunk for JsonlChunk {
                 Error::data(what).input(&origin.name).row(row).line(line).stage(Stage::Source)
             };
             let mut json = serde_json::Deserializer::from_slice(line);
-            let raws = Object(map).deserialize(&mut json).and_then(|raws| json.end().map(|()| raws));
+            let raws = Object(names).deserialize(&mut json).and_then(|raws| json.end().map(|()| raws));
             let raws = raws.map_err(|e| {
                 // serde_json counts lines from here; ours are counted from the file's beginning.
                 fault(format!("the line is not a JSON object: {}", e.to_string().replace("at line 1 column", "at column")))
             })?;
-            let mut texts: [Option<Cow<'_, str>>; 6] = Default::default();
+            let mut texts = [const { None::<Cow<'_, str>> }; N];
             for (text, raw) in texts.iter_mut().zip(raws) {
                 let raw = raw.map(RawValue::get).filter(|raw| *raw != "null");
                 *text = raw.map(unquoted).transpose().map_err(|e| fault("a text cannot be read".to_owned()).cause(e))?;
             }
-            let id = raws[Column::CustomerId as usize].map_or("", RawValue::get);
-            let integer = id.strip_prefix('-').unwrap_or(id).bytes().all(|b| b.is_ascii_digit());
-            if !(id.starts_with('"') || id == "null" || integer) {
-                return Err(fault(format!("customer_id is {id}: it must be text or an integer")));
+            for &column in S::IDS {
+                let id = raws[column].map_or("", RawValue::get);
+                let integer = id.strip_prefix('-').unwrap_or(id).bytes().all(|b| b.is_ascii_digit());
+                if !(id.starts_with('"') || id == "null" || integer || shape.takes_decimal_ids() && !id.starts_with(['{', '[', 't', 'f'])) {
+                    return Err(fault(format!("{} is {id}: it must be text or an integer", shape.wanted()[column].column)));
+                }
             }
             rows.push(texts.each_ref().map(|t| t.as_deref().filter(|t| !t.is_empty())));
             if rows.len() == *batch_rows {
@@ -114,35 +120,35 @@ fn unquoted(raw: &str) -> serde_json::Result<Cow<'_, str>> {
     }
 }
 
-/// Finds the raw values of the six columns in an object.
-struct Object<'m>(&'m ColumnMap);
+/// Finds the raw values of the columns of these names in an object.
+struct Object<'m, const N: usize>(&'m [String; N]);
 
-impl<'de> DeserializeSeed<'de> for Object<'_> {
-    type Value = [Option<&'de RawValue>; 6];
+impl<'de, const N: usize> DeserializeSeed<'de> for Object<'_, N> {
+    type Value = [Option<&'de RawValue>; N];
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
         deserializer.deserialize_map(self)
     }
 }
 
-impl<'de> Visitor<'de> for Object<'_> {
-    type Value = [Option<&'de RawValue>; 6];
+impl<'de, const N: usize> Visitor<'de> for Object<'_, N> {
+    type Value = [Option<&'de RawValue>; N];
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object")
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut raws = [None; 6];
+        let mut raws = [None; N];
         while let Some(key) = map.next_key_seed(Key(self.0))? {
             if !key.contains(&true) {
                 map.next_value::<IgnoredAny>()?;
                 continue;
             }
             let raw: &RawValue = map.next_value()?;
-            for column in Column::ALL.into_iter().filter(|c| key[*c as usize]) {
-                if raws[column as usize].replace(raw).is_some() {
-                    return Err(serde::de::Error::custom(format!("{:?} is there twice", self.0.name(column))));
+            for column in (0..N).filter(|column| key[*column]) {
+                if raws[column].replace(raw).is_some() {
+                    return Err(serde::de::Error::custom(format!("{:?} is there twice", self.0[column])));
                 }
             }
         }
@@ -151,24 +157,24 @@ impl<'de> Visitor<'de> for Object<'_> {
 }
 
 /// Tells which columns a key is, without copying it; a map may give one key to several.
-struct Key<'m>(&'m ColumnMap);
+struct Key<'m, const N: usize>(&'m [String; N]);
 
-impl<'de> DeserializeSeed<'de> for Key<'_> {
-    type Value = [bool; 6];
+impl<'de, const N: usize> DeserializeSeed<'de> for Key<'_, N> {
+    type Value = [bool; N];
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
         deserializer.deserialize_str(self)
     }
 }
 
-impl Visitor<'_> for Key<'_> {
-    type Value = [bool; 6];
+impl<const N: usize> Visitor<'_> for Key<'_, N> {
+    type Value = [bool; N];
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a key")
     }
 
     fn visit_str<E>(self, key: &str) -> Result<Self::Value, E> {
-        Ok(Column::ALL.map(|column| self.0.name(column) == key))
+        Ok(self.0.each_ref().map(|name| name == key))
     }
 }

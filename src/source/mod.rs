@@ -1,5 +1,6 @@
 //! Where rows come from. A [`Source`] hands out [`Chunk`]s of undecoded input, one caller at a time; decoding threads turn each chunk
-//! into [`PeriodBatch`]es side by side. The batch is the message from here to [`route`](crate::route).
+//! into [`PeriodBatch`]es side by side. The batch is the message from here to [`route`](crate::route). What rows become is a parameter
+//! of sources, chunks and sinks, and of the readers of all formats ([`shape`]).
 //!
 //! Invariant: a batch is aligned with its input. A row that cannot be read keeps its place and is listed in [`PeriodBatch::bad`], so
 //! the row number of any row is `first_row` plus its index, and the policy about bad rows is applied in one place, by the router.
@@ -11,9 +12,11 @@ pub mod files;
 mod ipc;
 mod jsonl;
 mod lines;
+mod open;
 pub(crate) mod paced;
 pub(crate) mod parquet;
 mod scenario;
+pub(crate) mod shape;
 pub mod synthetic;
 pub(crate) mod text;
 
@@ -28,8 +31,8 @@ use std::sync::Arc;
 /// What stands for "no timestamp" in [`PeriodBatch::last_transactions`].
 pub const NO_TIMESTAMP: i64 = i64::MIN;
 
-/// A supplier of input.
-pub trait Source: Send {
+/// A supplier of input, of period aggregations unless it says otherwise.
+pub trait Source<B = PeriodBatch>: Send {
     /// The names of the inputs, for reports.
     fn inputs(&self) -> Vec<String>;
 
@@ -42,11 +45,11 @@ pub trait Source: Send {
     ///
     /// # Errors
     /// When the input cannot be read, or is not what it claims to be.
-    fn next_chunk(&mut self) -> Result<Option<Box<dyn Chunk>>>;
+    fn next_chunk(&mut self) -> Result<Option<Box<dyn Chunk<B>>>>;
 }
 
 /// A piece of input that one thread decodes.
-pub trait Chunk: Send {
+pub trait Chunk<B = PeriodBatch>: Send {
     /// The bytes it takes up in the input, for progress.
     fn bytes(&self) -> u64 {
         0
@@ -56,11 +59,11 @@ pub trait Chunk: Send {
     ///
     /// # Errors
     /// When the bytes cannot be decoded, or whatever the sink returns.
-    fn decode(self: Box<Self>, sink: &mut Sink<'_>) -> Result<()>;
+    fn decode(self: Box<Self>, sink: &mut Sink<'_, B>) -> Result<()>;
 }
 
 /// What takes decoded batches.
-pub type Sink<'a> = dyn FnMut(PeriodBatch) -> Result<()> + 'a;
+pub type Sink<'a, B = PeriodBatch> = dyn FnMut(B) -> Result<()> + 'a;
 
 /// Where a batch comes from.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -98,11 +101,11 @@ pub struct PeriodBatch {
 
 /// A value that could not be read.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Bad {
+pub struct Bad<C = Column> {
     /// Its row in the batch.
     pub row: u32,
     /// Its column.
-    pub column: Column,
+    pub column: C,
     /// Why.
     pub reason: Reason,
     /// As it was read.
@@ -164,6 +167,12 @@ impl ColumnMap {
     /// What the input calls a column.
     pub fn name(&self, column: Column) -> &str {
         self.0.get(&column).map_or(column.name(), String::as_str)
+    }
+
+    /// What to look for in an input.
+    pub(crate) fn wanted(&self) -> [columns::Wanted<'_>; 6] {
+        let required = |column: Column| !column.is_optional() || self.0.contains_key(&column);
+        Column::ALL.map(|column| columns::Wanted { column: column.name(), name: self.name(column), required: required(column) })
     }
 }
 

@@ -1,7 +1,7 @@
 //! Parquet: a row group is a chunk; only the needed columns are decoded, texts as views into the pages.
 
-use super::columns::Columns;
-use super::{Chunk, ColumnMap, Origin, Sink, Source, guarded};
+use super::shape::{ArrowColumns, Shape};
+use super::{Chunk, Origin, Sink, Source, guarded};
 use crate::error::{Error, Result, Stage};
 use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, Field, Schema};
@@ -15,35 +15,35 @@ use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::sync::Arc;
 
-pub(super) struct ParquetSource {
-    file: Arc<Opened>,
+pub(super) struct ParquetSource<S: Shape> {
+    file: Arc<Opened<S>>,
     next_group: usize,
     next_row: u64,
 }
 
 /// A file whose columns have been found.
-pub(crate) struct Opened {
+pub(crate) struct Opened<S: Shape> {
     origin: Arc<Origin>,
     file: SharedFile,
     metadata: ArrowReaderMetadata,
     mask: ProjectionMask,
     /// The columns within the projection.
-    columns: Columns,
+    columns: S::Columns,
     batch_rows: usize,
 }
 
-impl Opened {
-    pub(crate) fn new(file: File, origin: Arc<Origin>, map: &ColumnMap, batch_rows: usize) -> Result<Self> {
+impl<S: Shape> Opened<S> {
+    pub(crate) fn new(file: File, origin: Arc<Origin>, shape: &S, batch_rows: usize) -> Result<Self> {
         let file = SharedFile(Arc::new(file));
         let load = |options| guarded(&origin, "it is not a Parquet file, or it is damaged", || ArrowReaderMetadata::load(&file, options));
         let plain = load(ArrowReaderOptions::new())?;
         // Views share the decoded pages; the file's own types would copy every text.
         let viewed = ArrowReaderOptions::new().with_schema(Arc::new(with_views(plain.schema())));
         let metadata = ArrowReaderMetadata::try_new(plain.metadata().clone(), viewed).unwrap_or(plain);
-        let projection = Columns::resolve(metadata.schema(), map, &origin)?.projection();
+        let projection = shape.resolve(metadata.schema(), &origin)?.projection();
         let mask = ProjectionMask::roots(metadata.parquet_schema(), projection.iter().copied());
         let projected = metadata.schema().project(&projection).map_err(|e| damaged(&origin, e))?;
-        let columns = Columns::resolve(&projected, map, &origin)?;
+        let columns = shape.resolve(&projected, &origin)?;
         Ok(Opened { origin, file, metadata, mask, columns, batch_rows })
     }
 
@@ -66,9 +66,9 @@ impl Opened {
     }
 }
 
-impl ParquetSource {
-    pub(super) fn open(file: File, origin: Arc<Origin>, map: &ColumnMap, batch_rows: usize) -> Result<Self> {
-        Ok(ParquetSource { file: Arc::new(Opened::new(file, origin, map, batch_rows)?), next_group: 0, next_row: 1 })
+impl<S: Shape> ParquetSource<S> {
+    pub(super) fn open(file: File, origin: Arc<Origin>, shape: &S, batch_rows: usize) -> Result<Self> {
+        Ok(ParquetSource { file: Arc::new(Opened::new(file, origin, shape, batch_rows)?), next_group: 0, next_row: 1 })
     }
 }
 
@@ -135,12 +135,12 @@ impl Read for ReadFrom {
     }
 }
 
-impl Source for ParquetSource {
+impl<S: Shape> Source<S::Batch> for ParquetSource<S> {
     fn inputs(&self) -> Vec<String> {
         vec![self.file.origin.name.clone()]
     }
 
-    fn next_chunk(&mut self) -> Result<Option<Box<dyn Chunk>>> {
+    fn next_chunk(&mut self) -> Result<Option<Box<dyn Chunk<S::Batch>>>> {
         let Some(group) = self.file.groups().get(self.next_group) else { return Ok(None) };
         let chunk = RowGroup { file: self.file.clone(), group: self.next_group, first_row: self.next_row };
         self.next_group += 1;
@@ -149,19 +149,19 @@ impl Source for ParquetSource {
     }
 }
 
-struct RowGroup {
-    file: Arc<Opened>,
+struct RowGroup<S: Shape> {
+    file: Arc<Opened<S>>,
     group: usize,
     first_row: u64,
 }
 
-impl Chunk for RowGroup {
+impl<S: Shape> Chunk<S::Batch> for RowGroup<S> {
     /// The whole group's share of the file, columns that are skipped included: progress is measured against the file's size.
     fn bytes(&self) -> u64 {
         self.file.groups().get(self.group).map_or(0, |group| u64::try_from(group.compressed_size()).unwrap_or(0))
     }
 
-    fn decode(self: Box<Self>, sink: &mut Sink<'_>) -> Result<()> {
+    fn decode(self: Box<Self>, sink: &mut Sink<'_, S::Batch>) -> Result<()> {
         let mut row = self.first_row;
         self.file.decode(self.group, &mut |batch| {
             sink(self.file.columns.batch(&batch, row)?)?;

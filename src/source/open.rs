@@ -1,0 +1,50 @@
+//! A reader of a format, opened for a kind of rows: here the readers, which know the kind, become sources of its batches, which
+//! [`files`](super::files) can hold without knowing it.
+
+use super::csv::CsvSource;
+use super::ipc::IpcSource;
+use super::jsonl::JsonlSource;
+use super::parquet::ParquetSource;
+use super::shape::TextShape;
+use super::{Origin, Source};
+use crate::error::Result;
+use std::fs::File;
+use std::io::Read;
+use std::sync::Arc;
+
+/// An input that can be read once, from its beginning.
+type Bytes = Box<dyn Read + Send>;
+
+/// Opens inputs.
+pub(super) trait Open<B>: Send + Sync {
+    fn parquet(&self, file: File, origin: Arc<Origin>, batch_rows: usize) -> Result<Box<dyn Source<B>>>;
+    fn arrow_file(&self, file: File, origin: Arc<Origin>) -> Result<Box<dyn Source<B>>>;
+    fn arrow_stream(&self, reader: Bytes, origin: Arc<Origin>) -> Result<Box<dyn Source<B>>>;
+    fn csv(&self, reader: Bytes, origin: Arc<Origin>, batch_rows: usize) -> Result<Box<dyn Source<B>>>;
+    fn jsonl(&self, reader: Bytes, origin: Arc<Origin>, batch_rows: usize) -> Result<Box<dyn Source<B>>>;
+}
+
+/// Opens inputs whose rows have a shape.
+pub(super) struct As<S, const N: usize>(pub(super) S);
+
+impl<S: TextShape<N>, const N: usize> Open<S::Batch> for As<S, N> {
+    fn parquet(&self, file: File, origin: Arc<Origin>, batch_rows: usize) -> Result<Box<dyn Source<S::Batch>>> {
+        Ok(Box::new(ParquetSource::open(file, origin, &self.0, batch_rows)?))
+    }
+
+    fn arrow_file(&self, file: File, origin: Arc<Origin>) -> Result<Box<dyn Source<S::Batch>>> {
+        Ok(Box::new(IpcSource::<S>::open_file(file, origin, &self.0)?))
+    }
+
+    fn arrow_stream(&self, reader: Bytes, origin: Arc<Origin>) -> Result<Box<dyn Source<S::Batch>>> {
+        Ok(Box::new(IpcSource::<S>::open_stream(reader, origin, &self.0)?))
+    }
+
+    fn csv(&self, reader: Bytes, origin: Arc<Origin>, batch_rows: usize) -> Result<Box<dyn Source<S::Batch>>> {
+        Ok(Box::new(CsvSource::<S, N>::open(self.0.recode(reader), origin, &self.0, batch_rows)?))
+    }
+
+    fn jsonl(&self, reader: Bytes, origin: Arc<Origin>, batch_rows: usize) -> Result<Box<dyn Source<S::Batch>>> {
+        Ok(Box::new(JsonlSource::<S, N>::open(self.0.recode(reader), origin, &self.0, batch_rows)?))
+    }
+}

@@ -1,0 +1,152 @@
+//! What rows become. A [`Shape`] knows the columns of one kind of input, how they are found, and how a batch is made of them; the readers
+//! of formats are generic over it and know nothing else about rows. Period aggregations ([`Periods`]) are one kind, line items
+//! ([`Transactions`](super::transactions)) the other.
+//!
+//! Invariant: for all formats, the same values make the same batch. `N` is the number of columns: rows of text are arrays of that length,
+//! so that each kind has readers of its own after compilation, and the loops over fields are unrolled.
+
+use super::columns::{Columns, Wanted, find};
+use super::text::TextRows;
+use super::{Column, ColumnMap, Origin, PeriodBatch};
+use crate::error::Result;
+use arrow::array::RecordBatch;
+use arrow::datatypes::Schema;
+use std::io::Read;
+use std::sync::Arc;
+
+/// A kind of rows, in Arrow columns.
+pub(crate) trait Shape: Clone + Send + Sync + 'static {
+    type Batch: 'static;
+    /// Where the columns are in a schema.
+    type Columns: ArrowColumns<Batch = Self::Batch>;
+
+    /// Finds every column in a schema.
+    ///
+    /// # Errors
+    /// When a required column is missing or has a type that cannot hold it.
+    fn resolve(&self, schema: &Schema, origin: &Arc<Origin>) -> Result<Self::Columns>;
+}
+
+/// Columns that were found in a schema.
+pub(crate) trait ArrowColumns: Clone + Send + Sync + 'static {
+    type Batch;
+
+    /// The positions to decode, ascending.
+    fn projection(&self) -> Vec<usize>;
+
+    /// Converts a batch of the schema; its first row has this number in the input.
+    ///
+    /// # Errors
+    /// When an array's type is not the schema's.
+    fn batch(&self, batch: &RecordBatch, first_row: u64) -> Result<Self::Batch>;
+}
+
+/// A kind of rows, in fields of text.
+pub(crate) trait TextShape<const N: usize>: Shape {
+    type Rows: FieldRows<N, Batch = Self::Batch>;
+    /// The columns that hold ids.
+    const IDS: &'static [usize];
+    /// What else can be done about text that is not UTF-8.
+    const NOT_UTF8: &'static str;
+
+    /// The columns, for messages and to look for.
+    fn wanted(&self) -> [Wanted<'_>; N];
+
+    /// The position of each column among an input's names.
+    ///
+    /// # Errors
+    /// When a required one is not there, or there twice.
+    fn find(&self, names: &[&str], origin: &Origin) -> Result<[Option<usize>; N]> {
+        find(names, self.wanted(), origin)
+    }
+
+    /// Whether a JSON number that is not an integer may be an id.
+    fn takes_decimal_ids(&self) -> bool {
+        false
+    }
+
+    /// The bytes of a text input as UTF-8.
+    fn recode(&self, reader: Box<dyn Read + Send>) -> Box<dyn Read + Send> {
+        reader
+    }
+
+    /// What collects rows, with room for so many.
+    fn rows(&self, capacity: usize) -> Self::Rows;
+}
+
+/// Collects rows of text fields into a batch.
+pub(crate) trait FieldRows<const N: usize>: Send {
+    type Batch;
+
+    fn len(&self) -> usize;
+
+    /// Takes a row: its fields in the order of the columns; none where the field is null, empty or absent.
+    fn push(&mut self, fields: [Option<&str>; N]);
+
+    /// The same for a row that lies in a text: where each field begins and ends. What is absent is empty.
+    fn push_plain(&mut self, text: &str, bounds: [(usize, usize); N]);
+
+    /// Takes the rows so far as a batch.
+    fn take(&mut self, origin: &Arc<Origin>, first_row: u64, first_line: Option<u64>) -> Self::Batch;
+}
+
+/// Period aggregations.
+#[derive(Clone)]
+pub(crate) struct Periods(pub(crate) ColumnMap);
+
+impl Shape for Periods {
+    type Batch = PeriodBatch;
+    type Columns = Columns;
+
+    fn resolve(&self, schema: &Schema, origin: &Arc<Origin>) -> Result<Columns> {
+        Columns::resolve(schema, &self.0, origin)
+    }
+}
+
+impl ArrowColumns for Columns {
+    type Batch = PeriodBatch;
+
+    fn projection(&self) -> Vec<usize> {
+        Columns::projection(self)
+    }
+
+    fn batch(&self, batch: &RecordBatch, first_row: u64) -> Result<PeriodBatch> {
+        Columns::batch(self, batch, first_row)
+    }
+}
+
+impl TextShape<6> for Periods {
+    type Rows = TextRows;
+    const IDS: &'static [usize] = &[Column::CustomerId as usize];
+    const NOT_UTF8: &'static str = "convert the file to UTF-8 first, with iconv for example";
+
+    fn wanted(&self) -> [Wanted<'_>; 6] {
+        self.0.wanted()
+    }
+
+    fn rows(&self, capacity: usize) -> TextRows {
+        TextRows::with_capacity(capacity)
+    }
+}
+
+impl FieldRows<6> for TextRows {
+    type Batch = PeriodBatch;
+
+    fn len(&self) -> usize {
+        TextRows::len(self)
+    }
+
+    fn push(&mut self, fields: [Option<&str>; 6]) {
+        TextRows::push(self, fields);
+    }
+
+    #[inline]
+    fn push_plain(&mut self, text: &str, bounds: [(usize, usize); 6]) {
+        let [id, others @ ..] = bounds;
+        self.push_texts(&text[id.0..id.1], others.map(|(begin, end)| &text.as_bytes()[begin..end]));
+    }
+
+    fn take(&mut self, origin: &Arc<Origin>, first_row: u64, first_line: Option<u64>) -> PeriodBatch {
+        TextRows::take(self, origin, first_row, first_line)
+    }
+}
