@@ -1,5 +1,6 @@
 //! Amounts: what one row says, in all the forms that files have, read exactly.
 
+use arrow::datatypes::i256;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -152,6 +153,45 @@ impl Amount {
             units += 1;
         }
         Self::from_units(if negative { -units } else { units })
+    }
+
+    /// The product, rounded half to even at the 18th decimal.
+    ///
+    /// # Errors
+    /// When it is 10¹⁵ or more in absolute value.
+    #[inline]
+    pub fn times(self, other: Amount) -> Result<Self, AmountError> {
+        if self.fraction != 0 || other.fraction != 0 {
+            return self.wide_times(other);
+        }
+        // Cents times cents are in units of 10⁻⁴.
+        let product = i128::from(self.cents) * i128::from(other.cents);
+        if product.abs() >= CENTS_LIMIT * 100 {
+            return Err(AmountError::OutOfRange);
+        }
+        Ok(Amount { cents: product.div_euclid(100) as i64, fraction: product.rem_euclid(100) as u64 * (UNITS_PER_CENT / 100) })
+    }
+
+    fn wide_times(self, other: Amount) -> Result<Self, AmountError> {
+        // Below 10⁶⁶, which 256 bits hold.
+        let product = i256::from_i128(self.units()).wrapping_mul(i256::from_i128(other.units()));
+        let one = 10i128.pow(18);
+        let whole = product.wrapping_div(i256::from_i128(one)).to_i128().ok_or(AmountError::OutOfRange)?;
+        let rest = product.wrapping_rem(i256::from_i128(one)).as_i128();
+        let up = rest.abs() > one - rest.abs() || rest.abs() == one - rest.abs() && whole % 2 != 0;
+        Self::from_units(whole + if up { rest.signum() } else { 0 })
+    }
+
+    /// The difference.
+    ///
+    /// # Errors
+    /// When it is 10¹⁵ or more in absolute value.
+    #[inline]
+    pub fn minus(self, other: Amount) -> Result<Self, AmountError> {
+        if self.fraction != 0 || other.fraction != 0 {
+            return Self::from_units(self.units() - other.units());
+        }
+        Self::from_cents(self.cents - other.cents)
     }
 
     fn from_units(units: i128) -> Result<Self, AmountError> {

@@ -63,15 +63,23 @@ impl Columns {
         };
         let required = |column: Column| array(column)?.ok_or_else(|| Error::internal(format!("{} was not resolved", column.name())));
         let mut bad = Vec::new();
-        let ids = ids(&required(Column::CustomerId)?, &mut bad).map_err(fail)?;
-        let starts = timestamps(&required(Column::PeriodStart)?, Column::PeriodStart, &mut bad).map_err(fail)?;
-        let ends = timestamps(&required(Column::PeriodEnd)?, Column::PeriodEnd, &mut bad).map_err(fail)?;
-        let orders = orders(&required(Column::TotalOrders)?, &mut bad).map_err(fail)?;
-        let (cents, fractions) = amounts(&required(Column::TotalSpend)?, &mut bad).map_err(fail)?;
+        let ids = required(Column::CustomerId)?;
+        nulls(&ids, Column::CustomerId, &mut bad);
+        let ids = id_texts(&ids).map_err(fail)?;
+        let mut times = |array: &ArrayRef, column: Column| {
+            if !column.is_optional() {
+                nulls(array, column, &mut bad);
+            }
+            timestamps(array, column, |text| parse_timestamp(text.as_bytes()), &mut bad).map_err(fail)
+        };
+        let starts = times(&required(Column::PeriodStart)?, Column::PeriodStart)?;
+        let ends = times(&required(Column::PeriodEnd)?, Column::PeriodEnd)?;
         let last_transactions = match array(Column::LastTransactionTs)? {
-            Some(array) => timestamps(&array, Column::LastTransactionTs, &mut bad).map_err(fail)?,
+            Some(array) => times(&array, Column::LastTransactionTs)?,
             None => ScalarBuffer::from(Vec::new()),
         };
+        let orders = orders(&required(Column::TotalOrders)?, &mut bad).map_err(fail)?;
+        let (cents, fractions) = amounts(&required(Column::TotalSpend)?, &mut bad).map_err(fail)?;
         bad.sort_unstable();
         let origin = self.origin.clone();
         Ok(PeriodBatch { origin, first_row, first_line: None, ids, starts, ends, orders, cents, fractions, last_transactions, bad })
@@ -149,7 +157,7 @@ fn likeness(a: &str, b: &str) -> f64 {
     strsim::jaro_winkler(&a.to_lowercase(), &b.to_lowercase())
 }
 
-fn unpacked(data_type: &DataType) -> &DataType {
+pub(super) fn unpacked(data_type: &DataType) -> &DataType {
     match data_type {
         DataType::Dictionary(_, value) => value,
         DataType::RunEndEncoded(_, value) => value.data_type(),
@@ -157,12 +165,12 @@ fn unpacked(data_type: &DataType) -> &DataType {
     }
 }
 
-fn unpack(array: &ArrayRef) -> Result<ArrayRef, ArrowError> {
+pub(super) fn unpack(array: &ArrayRef) -> Result<ArrayRef, ArrowError> {
     let data_type = unpacked(array.data_type());
     if data_type == array.data_type() { Ok(array.clone()) } else { cast(array, data_type) }
 }
 
-fn is_text(data_type: &DataType) -> bool {
+pub(super) fn is_text(data_type: &DataType) -> bool {
     matches!(data_type, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View)
 }
 
@@ -188,14 +196,14 @@ const fn wanted(column: Column) -> &'static str {
 }
 
 /// Lists every null as a missing value.
-fn nulls(array: &dyn Array, column: Column, bad: &mut Vec<Bad>) {
+pub(super) fn nulls<C: Copy>(array: &dyn Array, column: C, bad: &mut Vec<Bad<C>>) {
     let Some(nulls) = array.logical_nulls().filter(|nulls| nulls.null_count() > 0) else { return };
     let missing = (0..array.len()).filter(|&row| nulls.is_null(row));
     bad.extend(missing.map(|row| Bad { row: row as u32, column, reason: Reason::MissingValue, value: String::new() }));
 }
 
 /// Every column of text becomes one of views, where an empty one is a null, as in a CSV.
-fn text_as_views(array: ArrayRef) -> Result<ArrayRef, ArrowError> {
+pub(super) fn text_as_views(array: ArrayRef) -> Result<ArrayRef, ArrowError> {
     if !is_text(array.data_type()) {
         return Ok(array);
     }
@@ -207,13 +215,13 @@ fn text_as_views(array: ArrayRef) -> Result<ArrayRef, ArrowError> {
     Ok(Arc::new(texts.iter().map(|text| text.filter(|t| !t.is_empty())).collect::<StringViewArray>()))
 }
 
-fn push_bad(array: &dyn Array, row: usize, column: Column, reason: Reason, bad: &mut Vec<Bad>) {
+pub(super) fn push_bad<C>(array: &dyn Array, row: usize, column: C, reason: Reason, bad: &mut Vec<Bad<C>>) {
     let value = array_value_to_string(array, row).unwrap_or_default();
     bad.push(Bad { row: row as u32, column, reason, value });
 }
 
-fn ids(array: &ArrayRef, bad: &mut Vec<Bad>) -> Result<StringViewArray, ArrowError> {
-    nulls(array, Column::CustomerId, bad);
+/// Ids as text: what is text already, and the digits of integers.
+pub(super) fn id_texts(array: &ArrayRef) -> Result<StringViewArray, ArrowError> {
     let views = match array.data_type() {
         DataType::Utf8View => array.as_string_view().clone(),
         DataType::Null => StringViewArray::new_null(array.len()),
@@ -240,11 +248,13 @@ where
     builder.finish()
 }
 
-fn timestamps(array: &ArrayRef, column: Column, bad: &mut Vec<Bad>) -> Result<ScalarBuffer<i64>, ArrowError> {
-    let optional = column.is_optional();
-    if !optional {
-        nulls(array, column, bad);
-    }
+/// Microseconds since 1970, or [`NO_TIMESTAMP`]; `read` reads those that are text.
+pub(super) fn timestamps<C: Copy>(
+    array: &ArrayRef,
+    column: C,
+    mut read: impl FnMut(&str) -> Option<i64>,
+    bad: &mut Vec<Bad<C>>,
+) -> Result<ScalarBuffer<i64>, ArrowError> {
     let values: ScalarBuffer<i64> = match array.data_type() {
         DataType::Timestamp(TimeUnit::Microsecond, _) => array.as_primitive::<TimestampMicrosecondType>().values().clone(),
         DataType::Timestamp(TimeUnit::Second, _) => scaled::<TimestampSecondType>(array, |v| v.saturating_mul(1_000_000)),
@@ -255,7 +265,7 @@ fn timestamps(array: &ArrayRef, column: Column, bad: &mut Vec<Bad>) -> Result<Sc
         DataType::Null => ScalarBuffer::from(vec![NO_TIMESTAMP; array.len()]),
         // What cannot be read stays outside the range, which the check below sees.
         _ => {
-            let read = |text: Option<&str>| text.and_then(|t| parse_timestamp(t.as_bytes())).unwrap_or(NO_TIMESTAMP);
+            let read = |text: Option<&str>| text.and_then(&mut read).unwrap_or(NO_TIMESTAMP);
             array.as_string_view().iter().map(read).collect::<Vec<_>>().into()
         }
     };
@@ -347,7 +357,7 @@ fn whole_cents(array: &ArrayRef) -> Option<Vec<i64>> {
 }
 
 /// Calls `take` with every value that is not null, read as an amount.
-fn each_amount(array: &ArrayRef, mut take: impl FnMut(usize, Result<Amount, AmountError>)) -> Result<(), ArrowError> {
+pub(super) fn each_amount(array: &ArrayRef, mut take: impl FnMut(usize, Result<Amount, AmountError>)) -> Result<(), ArrowError> {
     let mut each = |valid: &dyn Array, read: &dyn Fn(usize) -> Result<Amount, AmountError>| {
         for row in 0..valid.len() {
             if valid.is_valid(row) {

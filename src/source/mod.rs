@@ -19,6 +19,7 @@ mod scenario;
 pub(crate) mod shape;
 pub mod synthetic;
 pub(crate) mod text;
+pub mod transactions;
 
 use crate::error::{Error, Result, Stage};
 use crate::reject::Reason;

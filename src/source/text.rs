@@ -132,7 +132,7 @@ impl TextRows {
 
 /// The timestamp that was read last: a text that is the same byte for byte need not be read again.
 #[derive(Default)]
-struct LastTime {
+pub(super) struct LastTime {
     key: TimeKey,
     value: i64,
 }
@@ -142,7 +142,7 @@ type TimeKey = (u128, u128, usize);
 
 impl LastTime {
     #[inline]
-    fn read(&mut self, text: &[u8]) -> Option<i64> {
+    pub(super) fn read(&mut self, text: &[u8]) -> Option<i64> {
         let key = match (text.first_chunk(), text.last_chunk()) {
             (Some(first), Some(last)) if text.len() <= 32 => (u128::from_le_bytes(*first), u128::from_le_bytes(*last), text.len()),
             _ => return parse_timestamp(text),

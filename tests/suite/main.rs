@@ -1,5 +1,5 @@
 //! The integration tests, one binary: golden answers, the command line, a naive model, laws that hold for any input, little memory,
-//! saved states, partials, and the functions on slices.
+//! saved states, partials, transactions as input, and the functions on slices.
 
 #![allow(clippy::unwrap_used)]
 
@@ -13,3 +13,4 @@ mod model;
 mod partials;
 mod state;
 mod support;
+mod transactions;

@@ -1,0 +1,311 @@
+//! Orders and line items as input: their columns, the options of reading them, and the batches they become. Any format is read, by the
+//! same readers as period aggregations ([`shape`](super::shape)); what the lines make of customers and periods is not decided here.
+//!
+//! A line is worth what it says, or else what its parts say: `line_total`, else quantity × `unit_price`; `line_margin`, else quantity ×
+//! `unit_margin`, else quantity × (`unit_price` − `unit_cost`). Row by row, a null is as good as no column.
+//!
+//! Invariant: as for periods, a batch is aligned with its input, and what cannot be read is listed in [`TransactionBatch::bad`].
+
+mod columns;
+mod dates;
+mod latin1;
+mod rows;
+
+use self::columns::Found;
+use self::dates::DateFormat;
+use self::latin1::Latin1;
+use self::rows::TransactionRows;
+use super::columns::Wanted;
+use super::files::{Files, Format};
+use super::shape::{Shape, TextShape};
+use super::{Bad, Origin};
+use crate::error::Result;
+use crate::money::Amount;
+use crate::reject::Reason;
+use arrow::array::StringViewArray;
+use arrow::buffer::ScalarBuffer;
+use arrow::datatypes::Schema;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::sync::Arc;
+
+/// How [`TransactionColumn::EventTs`] may be called too.
+const ORDER_TS: &str = "order_ts";
+
+/// Decoded line items, column by column; all columns that are there have the same length.
+#[derive(Debug, Clone)]
+pub struct TransactionBatch {
+    /// The input.
+    pub origin: Arc<Origin>,
+    /// The number of the first row in the input; rows count from 1, without a header.
+    pub first_row: u64,
+    /// The line of the first row, where the input is text and every row of the batch takes one line.
+    pub first_line: Option<u64>,
+    /// Order ids; no rows where each row is an order of its own.
+    pub orders: StringViewArray,
+    /// Customer ids; null where nobody is named, which is no fault here.
+    pub customers: StringViewArray,
+    /// When it happened, in microseconds since 1970, UTC.
+    pub times: ScalarBuffer<i64>,
+    /// What the line is worth.
+    pub spend: Vec<Amount>,
+    /// What of that is margin.
+    pub margin: Vec<Amount>,
+    /// How much of the product; 1 where nothing is said.
+    pub quantity: Vec<Amount>,
+    /// Product ids; none where no row of the batch has one.
+    pub products: Option<StringViewArray>,
+    /// Values that could not be read, by row and column. The row's other columns may hold anything where one is listed.
+    pub bad: Vec<BadLine>,
+}
+
+/// A value of a line that could not be read.
+pub type BadLine = Bad<TransactionColumn>;
+
+/// The columns of transactions that the engine reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TransactionColumn {
+    /// What lines of one order have in common; text or integer.
+    OrderId,
+    /// Opaque, compared byte for byte; text or integer. May be null.
+    CustomerId,
+    /// When the line was bought; timestamp, date or text. An input may call it `order_ts` instead.
+    #[serde(alias = "order_ts")]
+    EventTs,
+    /// How much was bought, a decimal; 1 where absent.
+    Quantity,
+    /// What one costs the customer; 0 where absent.
+    UnitPrice,
+    /// What the line costs the customer.
+    LineTotal,
+    /// What is earned by the line.
+    LineMargin,
+    /// What is earned by one.
+    UnitMargin,
+    /// What one costs the shop; 0 where absent.
+    UnitCost,
+    /// What was bought; text or integer.
+    ProductId,
+}
+
+impl TransactionColumn {
+    /// All of them, in the order in which a row's faults are looked for.
+    pub const ALL: [TransactionColumn; 10] = [
+        TransactionColumn::OrderId,
+        TransactionColumn::CustomerId,
+        TransactionColumn::EventTs,
+        TransactionColumn::Quantity,
+        TransactionColumn::UnitPrice,
+        TransactionColumn::LineTotal,
+        TransactionColumn::LineMargin,
+        TransactionColumn::UnitMargin,
+        TransactionColumn::UnitCost,
+        TransactionColumn::ProductId,
+    ];
+
+    /// Those that are numbers, in the order of [`rows::Said`].
+    const NUMBERS: [TransactionColumn; 6] = [
+        TransactionColumn::Quantity,
+        TransactionColumn::UnitPrice,
+        TransactionColumn::LineTotal,
+        TransactionColumn::LineMargin,
+        TransactionColumn::UnitMargin,
+        TransactionColumn::UnitCost,
+    ];
+
+    /// Its name in specs, options, reports and, unless mapped, in the input.
+    pub const fn name(self) -> &'static str {
+        match self {
+            TransactionColumn::OrderId => "order_id",
+            TransactionColumn::CustomerId => "customer_id",
+            TransactionColumn::EventTs => "event_ts",
+            TransactionColumn::Quantity => "quantity",
+            TransactionColumn::UnitPrice => "unit_price",
+            TransactionColumn::LineTotal => "line_total",
+            TransactionColumn::LineMargin => "line_margin",
+            TransactionColumn::UnitMargin => "unit_margin",
+            TransactionColumn::UnitCost => "unit_cost",
+            TransactionColumn::ProductId => "product_id",
+        }
+    }
+
+    /// The column of that name.
+    pub fn from_name(name: &str) -> Option<TransactionColumn> {
+        let known = TransactionColumn::ALL.into_iter().find(|c| c.name() == name);
+        known.or_else(|| (name == ORDER_TS).then_some(TransactionColumn::EventTs))
+    }
+
+    /// Whether an input may lack it.
+    pub const fn is_optional(self) -> bool {
+        !matches!(self, TransactionColumn::OrderId | TransactionColumn::CustomerId | TransactionColumn::EventTs)
+    }
+}
+
+/// What the input calls the columns, where it differs from [`TransactionColumn::name`].
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct TransactionColumns(pub BTreeMap<TransactionColumn, String>);
+
+impl TransactionColumns {
+    /// What the input calls a column.
+    pub fn name(&self, column: TransactionColumn) -> &str {
+        self.0.get(&column).map_or(column.name(), String::as_str)
+    }
+}
+
+/// How ids are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum IdFormat {
+    /// Text byte for byte, integers as their digits.
+    #[default]
+    AsIs,
+    /// Customer ids are whole numbers, however they are written: `12923.0` is `12923`, and what is none is a bad value. Ids of orders and
+    /// products lose such a `.0` too, but may hold anything: a cancelled invoice has a letter.
+    Integer,
+}
+
+/// What the bytes of a text input mean.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Encoding {
+    /// UTF-8.
+    #[default]
+    Utf8,
+    /// ISO 8859-1 with the letters and signs that Windows-1252 has where the standard has none, as spreadsheets write it.
+    Latin1,
+}
+
+/// How transactions are read.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TransactionOptions {
+    /// Each row is an order of its own; order ids are not looked for.
+    pub one_row_per_order: bool,
+    /// How ids are read.
+    pub id_format: IdFormat,
+    /// How dates are written where they are text and not ISO 8601, as for `strftime`: `%m/%d/%Y %H:%M` for `12/1/2010 8:26`.
+    pub date_format: Option<String>,
+    /// What the bytes of CSV and JSONL mean.
+    pub encoding: Encoding,
+}
+
+impl TransactionOptions {
+    /// Checks the options.
+    ///
+    /// # Errors
+    /// A date format that is none, or that does not say a day.
+    pub fn check(&self) -> Result<()> {
+        self.dates().map(drop)
+    }
+
+    fn dates(&self) -> Result<Option<DateFormat>> {
+        self.date_format.as_deref().map(DateFormat::new).transpose()
+    }
+
+    /// What can be done about a bad value, besides correcting it.
+    pub fn help(&self, bad: &BadLine) -> Option<String> {
+        match (bad.column, bad.reason) {
+            (TransactionColumn::EventTs, Reason::BadTimestamp) => dates::help(&bad.value, self.date_format.as_deref()),
+            (TransactionColumn::CustomerId, Reason::BadNumber) => {
+                Some("ids that are not all whole numbers are read with --id-format as-is".to_owned())
+            }
+            _ => None,
+        }
+    }
+}
+
+impl Files<TransactionBatch> {
+    /// As [`Files::find`], for files that hold orders or line items.
+    ///
+    /// # Errors
+    /// When something named is not there, a folder or glob holds no input, or the options are not right.
+    pub fn find_transactions<S: AsRef<str>>(
+        named: &[S],
+        format: Option<Format>,
+        columns: TransactionColumns,
+        options: &TransactionOptions,
+        batch_rows: usize,
+    ) -> Result<Self> {
+        Self::find_as(named, format, Transactions::new(columns, options)?, batch_rows)
+    }
+}
+
+/// Orders and line items.
+#[derive(Clone)]
+pub(crate) struct Transactions(Arc<Said>);
+
+/// What the options say.
+struct Said {
+    columns: TransactionColumns,
+    options: TransactionOptions,
+    dates: Option<Arc<DateFormat>>,
+}
+
+impl Transactions {
+    pub(crate) fn new(columns: TransactionColumns, options: &TransactionOptions) -> Result<Self> {
+        let dates = options.dates()?.map(Arc::new);
+        Ok(Transactions(Arc::new(Said { columns, options: options.clone(), dates })))
+    }
+
+    fn are_ids_integers(&self) -> bool {
+        self.0.options.id_format == IdFormat::Integer
+    }
+}
+
+impl Shape for Transactions {
+    type Batch = TransactionBatch;
+    type Columns = Found;
+
+    fn resolve(&self, schema: &Schema, origin: &Arc<Origin>) -> Result<Found> {
+        Found::resolve(self, schema, origin)
+    }
+}
+
+impl TextShape<10> for Transactions {
+    type Rows = TransactionRows;
+    const IDS: &'static [usize] =
+        &[TransactionColumn::OrderId as usize, TransactionColumn::CustomerId as usize, TransactionColumn::ProductId as usize];
+    const NOT_UTF8: &'static str =
+        "if a spreadsheet wrote it, run with --encoding latin1; or convert the file to UTF-8 first, with iconv for example";
+
+    fn wanted(&self) -> [Wanted<'_>; 10] {
+        let Said { columns, options, .. } = &*self.0;
+        TransactionColumn::ALL.map(|column| {
+            let required = !column.is_optional() || columns.0.contains_key(&column);
+            let sought = column != TransactionColumn::OrderId || !options.one_row_per_order;
+            Wanted { column: column.name(), name: columns.name(column), required: required && sought }
+        })
+    }
+
+    fn find(&self, names: &[&str], origin: &Origin) -> Result<[Option<usize>; 10]> {
+        let Said { columns, options, .. } = &*self.0;
+        let mut wanted = self.wanted();
+        let time = &mut wanted[TransactionColumn::EventTs as usize].name;
+        if !columns.0.contains_key(&TransactionColumn::EventTs) && !names.contains(time) && names.contains(&ORDER_TS) {
+            *time = ORDER_TS;
+        }
+        let mut at = super::columns::find(names, wanted, origin)?;
+        if options.one_row_per_order {
+            at[TransactionColumn::OrderId as usize] = None;
+        }
+        Ok(at)
+    }
+
+    fn takes_decimal_ids(&self) -> bool {
+        self.are_ids_integers()
+    }
+
+    fn recode(&self, reader: Box<dyn Read + Send>) -> Box<dyn Read + Send> {
+        match self.0.options.encoding {
+            Encoding::Utf8 => reader,
+            Encoding::Latin1 => Box::new(Latin1::new(reader)),
+        }
+    }
+
+    fn rows(&self, capacity: usize) -> TransactionRows {
+        TransactionRows::new(self.clone(), capacity)
+    }
+}

@@ -1,0 +1,167 @@
+//! Any Arrow schema → [`TransactionBatch`], by the conversions of [`columns`](super::super::columns).
+
+use super::super::columns::{self, each_amount, is_text, nulls, positions, push_bad, text_as_views, timestamps, unfit, unpack, unpacked};
+use super::super::shape::{ArrowColumns, TextShape};
+use super::dates::Dates;
+use super::rows::{Worth, reason, whole, without_point};
+use super::{BadLine, TransactionBatch, TransactionColumn, Transactions};
+use crate::error::{Error, Result};
+use crate::money::Amount;
+use crate::reject::Reason;
+use crate::source::Origin;
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringViewArray};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Float64Type, Schema};
+use arrow::error::ArrowError;
+use arrow::util::display::array_value_to_string;
+use std::borrow::Cow;
+use std::sync::Arc;
+
+/// Where each column is in a schema.
+#[derive(Clone)]
+pub(crate) struct Found {
+    shape: Transactions,
+    origin: Arc<Origin>,
+    at: [Option<usize>; 10],
+}
+
+impl Found {
+    pub(super) fn resolve(shape: &Transactions, schema: &Schema, origin: &Arc<Origin>) -> Result<Self> {
+        let names: Vec<&str> = schema.fields().iter().map(|f| f.name().as_str()).collect();
+        let at = shape.find(&names, origin)?;
+        for (column, at) in TransactionColumn::ALL.into_iter().zip(at) {
+            let Some(at) = at else { continue };
+            let data_type = unpacked(schema.field(at).data_type());
+            if !accepts(column, data_type, shape.are_ids_integers()) {
+                let error = unfit(names[at], data_type, column.name(), wanted(column), origin);
+                let number = is_id(column) && accepts(column, data_type, true);
+                return Err(if number { error.help("--id-format integer reads 12923.0 as 12923") } else { error });
+            }
+        }
+        Ok(Found { shape: shape.clone(), origin: origin.clone(), at })
+    }
+}
+
+const fn is_id(column: TransactionColumn) -> bool {
+    matches!(column, TransactionColumn::OrderId | TransactionColumn::CustomerId | TransactionColumn::ProductId)
+}
+
+/// An all-null column of no type is what some writers make of an empty one.
+fn accepts(column: TransactionColumn, data_type: &DataType, integers: bool) -> bool {
+    let number = data_type.is_integer() || data_type.is_floating() || data_type.is_decimal();
+    let time = matches!(data_type, DataType::Timestamp(..) | DataType::Date32 | DataType::Date64);
+    let fits = match column {
+        TransactionColumn::EventTs => time,
+        _ if is_id(column) => data_type.is_integer() || integers && number,
+        _ => number,
+    };
+    data_type == &DataType::Null || is_text(data_type) || fits
+}
+
+const fn wanted(column: TransactionColumn) -> &'static str {
+    match column {
+        TransactionColumn::EventTs => "a timestamp, a date or ISO 8601 text",
+        _ if is_id(column) => "text or an integer",
+        _ => "a decimal, a float, an integer or decimal text",
+    }
+}
+
+impl ArrowColumns for Found {
+    type Batch = TransactionBatch;
+
+    fn projection(&self) -> Vec<usize> {
+        positions(&self.at)
+    }
+
+    fn batch(&self, batch: &RecordBatch, first_row: u64) -> Result<TransactionBatch> {
+        let fail = |e: ArrowError| Error::data("a column cannot be converted").cause(e).input(&self.origin.name);
+        let array = |column: TransactionColumn| match self.at[column as usize] {
+            Some(at) => unpack(batch.column(at)).and_then(text_as_views).map(Some).map_err(fail),
+            None => Ok(None),
+        };
+        let required =
+            |column: TransactionColumn| array(column)?.ok_or_else(|| Error::internal(format!("{} was not resolved", column.name())));
+        let (said, integers) = (&self.shape.0, self.shape.are_ids_integers());
+        let mut bad = Vec::new();
+        let orders = match said.options.one_row_per_order {
+            true => StringViewArray::new_null(0),
+            false => {
+                let orders = any_ids(&required(TransactionColumn::OrderId)?, integers).map_err(fail)?;
+                nulls(&orders, TransactionColumn::OrderId, &mut bad);
+                orders
+            }
+        };
+        let customers = customers(&required(TransactionColumn::CustomerId)?, integers, &mut bad).map_err(fail)?;
+        let products = match array(TransactionColumn::ProductId)? {
+            Some(array) => Some(any_ids(&array, integers).map_err(fail)?).filter(|ids| ids.null_count() < ids.len()),
+            None => None,
+        };
+        let time = required(TransactionColumn::EventTs)?;
+        nulls(&time, TransactionColumn::EventTs, &mut bad);
+        let mut dates = Dates::new(said.dates.clone());
+        let times = timestamps(&time, TransactionColumn::EventTs, |text| dates.read(text), &mut bad).map_err(fail)?;
+        let mut numbers = [const { None }; 6];
+        for (number, column) in numbers.iter_mut().zip(TransactionColumn::NUMBERS) {
+            *number = array(column)?.map(|array| amounts(&array, column, &mut bad)).transpose().map_err(fail)?;
+        }
+        let mut worth = Worth::with_capacity(batch.num_rows());
+        for row in 0..batch.num_rows() {
+            let said = numbers.each_ref().map(|number: &Option<Vec<_>>| number.as_ref().and_then(|values| values[row]));
+            worth.push(said, &mut bad);
+        }
+        bad.sort_unstable();
+        let Worth { spend, margin, quantity } = worth;
+        let origin = self.origin.clone();
+        Ok(TransactionBatch { origin, first_row, first_line: None, orders, customers, times, spend, margin, quantity, products, bad })
+    }
+}
+
+fn amounts(array: &ArrayRef, column: TransactionColumn, bad: &mut Vec<BadLine>) -> Result<Vec<Option<Amount>>, ArrowError> {
+    let mut amounts = vec![None; array.len()];
+    each_amount(array, |row, amount| match amount {
+        Ok(amount) => amounts[row] = Some(amount),
+        Err(e) => push_bad(array, row, column, reason(e), bad),
+    })?;
+    Ok(amounts)
+}
+
+/// Ids as text, numbers that are not integers as they would be written. What is no number names nobody.
+fn texts(array: &ArrayRef) -> Result<StringViewArray, ArrowError> {
+    match array.data_type() {
+        data_type if data_type.is_floating() => {
+            let wide = cast(array, &DataType::Float64)?;
+            let values = wide.as_primitive::<Float64Type>().iter();
+            Ok(values.map(|value| value.filter(|v| !v.is_nan()).map(|v| v.to_string())).collect())
+        }
+        data_type if data_type.is_decimal() => {
+            let text = |row| array.is_valid(row).then(|| array_value_to_string(array, row)).transpose();
+            (0..array.len()).map(text).collect()
+        }
+        _ => columns::id_texts(array),
+    }
+}
+
+fn any_ids(array: &ArrayRef, integers: bool) -> Result<StringViewArray, ArrowError> {
+    let ids = texts(array)?;
+    Ok(match integers && ids.iter().flatten().any(|id| without_point(id) != id) {
+        true => ids.iter().map(|id| id.map(without_point)).collect(),
+        false => ids,
+    })
+}
+
+fn customers(array: &ArrayRef, integers: bool, bad: &mut Vec<BadLine>) -> Result<StringViewArray, ArrowError> {
+    let ids = texts(array)?;
+    if !integers || array.data_type().is_integer() {
+        return Ok(ids);
+    }
+    let read = |(row, id): (usize, Option<&str>)| {
+        let id = id?;
+        let whole = whole(id);
+        if whole.is_none() {
+            let (row, column) = (row as u32, TransactionColumn::CustomerId);
+            bad.push(BadLine { row, column, reason: Reason::BadNumber, value: id.to_owned() });
+        }
+        whole.map(Cow::into_owned)
+    };
+    Ok(ids.iter().enumerate().map(read).collect())
+}

@@ -1,0 +1,214 @@
+//! Dates that are not ISO 8601: a format says how they are written, and where none is given, a date says which formats it fits.
+//!
+//! Nothing is guessed about values: `3/4/2010` is March or April, and only whoever asked knows. With a format, ISO dates are still read,
+//! unless the format writes dates that look like them.
+
+use super::super::text::LastTime;
+use crate::calendar::{MAX_TIMESTAMP, MIN_TIMESTAMP, from_datetime, parse_timestamp, to_datetime};
+use crate::error::{Error, Result};
+use chrono::format::{Fixed, Item, Parsed, StrftimeItems, parse};
+use chrono::{Datelike, NaiveTime};
+use std::fmt::Write;
+use std::sync::Arc;
+
+/// A format, ready to read.
+#[derive(Debug)]
+pub(super) struct DateFormat {
+    items: Vec<Item<'static>>,
+    /// Whether what the format does not fit may be ISO 8601: no text is both.
+    iso_too: bool,
+}
+
+impl DateFormat {
+    /// Prepares a format and tries it.
+    ///
+    /// # Errors
+    /// When it is none, or does not say a day, or an hour without its minutes or half of the day.
+    pub(super) fn new(format: &str) -> Result<Self> {
+        let wrong = |what: &str| Error::usage(format!("the date format {format:?} {what}")).help(FORMAT_HELP);
+        let items = StrftimeItems::new(format).parse_to_owned().map_err(|e| wrong("is none").cause(e))?;
+        if items.iter().any(|item| matches!(item, Item::Fixed(Fixed::TimezoneName))) {
+            return Err(wrong("has the name of a time zone, which does not tell how far it is from UTC"));
+        }
+        let mut format = DateFormat { items, iso_too: false };
+        // A day that is no month, in the second half of both a day and a century's quarter.
+        let sample = parse_timestamp(b"2011-11-22T13:24:00").unwrap_or_default();
+        let mut text = String::new();
+        let written = write!(text, "{}", to_datetime(sample).and_utc().format_with_items(format.items.iter()));
+        let day = |timestamp| to_datetime(timestamp).date();
+        if written.is_err() || format.read(&text).map(day) != Some(day(sample)) {
+            return Err(wrong("does not say which day it is, or not all of the time"));
+        }
+        let looks_iso =
+            text.trim_ascii().as_bytes().get(..5).is_some_and(|head| head[4] == b'-' && head[..4].iter().all(u8::is_ascii_digit));
+        format.iso_too = !looks_iso;
+        Ok(format)
+    }
+
+    fn read(&self, text: &str) -> Option<i64> {
+        read(text.trim_ascii(), &self.items).or_else(|| if self.iso_too { parse_timestamp(text.as_bytes()) } else { None })
+    }
+}
+
+const FORMAT_HELP: &str = "write it as for strftime: --date-format \"%m/%d/%Y %H:%M\" reads 12/31/2010 8:26";
+
+/// Reads a text by the parts of a format. What says no time is midnight, what says no offset is UTC.
+fn read(text: &str, items: &[Item<'_>]) -> Option<i64> {
+    let mut parsed = Parsed::new();
+    parse(&mut parsed, text, items.iter()).ok()?;
+    let offset = parsed.offset().unwrap_or(0);
+    let timeless = parsed.hour_div_12().or(parsed.hour_mod_12()).or(parsed.minute()).or(parsed.second()).is_none();
+    let datetime = match parsed.to_naive_datetime_with_offset(offset) {
+        Ok(datetime) => datetime,
+        Err(_) if timeless => parsed.to_naive_date().ok()?.and_time(NaiveTime::MIN),
+        Err(_) => return None,
+    };
+    // Like everywhere, a minute has 60 seconds.
+    if parsed.second() == Some(60) {
+        return None;
+    }
+    let utc = from_datetime(datetime) - i64::from(offset) * 1_000_000;
+    (MIN_TIMESTAMP..=MAX_TIMESTAMP).contains(&utc).then_some(utc)
+}
+
+/// Reads dates one after the other; one that is the same as the last need not be read again.
+pub(super) struct Dates {
+    format: Option<Arc<DateFormat>>,
+    iso: LastTime,
+    last: (String, i64),
+}
+
+impl Dates {
+    pub(super) fn new(format: Option<Arc<DateFormat>>) -> Self {
+        Dates { format, iso: LastTime::default(), last: (String::new(), 0) }
+    }
+
+    /// Reads a text; none when it is no date.
+    #[inline]
+    pub(super) fn read(&mut self, text: &str) -> Option<i64> {
+        let Some(format) = &self.format else { return self.iso.read(text.as_bytes()) };
+        if text != self.last.0 || text.is_empty() {
+            let value = format.read(text)?;
+            text.clone_into(&mut self.last.0);
+            self.last.1 = value;
+        }
+        Some(self.last.1)
+    }
+}
+
+/// Days as people write them, and what may follow.
+const DAYS: [&str; 14] = [
+    "%m/%d/%Y",
+    "%d/%m/%Y",
+    "%m/%d/%y",
+    "%d/%m/%y",
+    "%d.%m.%Y",
+    "%d.%m.%y",
+    "%m-%d-%Y",
+    "%d-%m-%Y",
+    "%m-%d-%y",
+    "%d-%m-%y",
+    "%Y/%m/%d",
+    "%Y%m%d",
+    "%d %b %Y",
+    "%b %d, %Y",
+];
+const TIMES: [&str; 7] = ["", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p", "T%H:%M:%S", " %H:%M:%S%.f"];
+
+/// The formats of which a text can be read by, and what it is then.
+fn readings(text: &str) -> Vec<(String, i64)> {
+    let formats = DAYS.iter().flat_map(|day| TIMES.iter().map(move |time| format!("{day}{time}")));
+    let mut readings: Vec<(String, i64)> = Vec::new();
+    for format in formats {
+        let items = StrftimeItems::new(&format).parse().unwrap_or_default();
+        // Of a short year and a long one that both fit, the first is the year 10 or so.
+        let Some(time) = read(text, &items).filter(|&time| (1900..2100).contains(&to_datetime(time).year())) else { continue };
+        if readings.iter().all(|(_, other)| *other != time) {
+            readings.push((format, time));
+        }
+    }
+    readings
+}
+
+/// What can be done about a date that is not read.
+pub(super) fn help(text: &str, format: Option<&str>) -> Option<String> {
+    let fits: Vec<_> = readings(text.trim_ascii()).into_iter().filter(|(other, _)| Some(other.as_str()) != format).collect();
+    let given = format.map_or(String::new(), |format| format!(" instead of {format:?}"));
+    match &fits[..] {
+        [] if format.is_some() => None,
+        [] => Some(format!(
+            "give --date-format if dates are written in a way of their own, such as {:?} for 12/31/2010 8:26",
+            "%m/%d/%Y %H:%M"
+        )),
+        [(only, _)] => Some(format!("give --date-format {only:?}{given}")),
+        several => {
+            let shown: Vec<_> = several.iter().map(|(f, t)| format!("{f:?} if this is {}", to_datetime(*t).format("%-d %B %Y"))).collect();
+            Some(format!("give --date-format{given}: {}", shown.join(", or ")))
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::calendar::format_timestamp;
+
+    fn shown(format: &str, text: &str) -> Option<String> {
+        DateFormat::new(format).unwrap().read(text).map(format_timestamp)
+    }
+
+    #[test]
+    fn dates_are_read_by_their_format() {
+        for (format, text, iso) in [
+            ("%m/%d/%Y %H:%M", "12/1/2010 8:26", "2010-12-01T08:26:00"),
+            ("%m/%d/%Y %H:%M", " 12/01/2010 08:26 ", "2010-12-01T08:26:00"),
+            ("%d/%m/%Y %H:%M", "12/1/2010 8:26", "2010-01-12T08:26:00"),
+            ("%d.%m.%Y", "1.12.2010", "2010-12-01T00:00:00"),
+            ("%m/%d/%y", "12/1/10", "2010-12-01T00:00:00"),
+            ("%m/%d/%Y %I:%M %p", "12/1/2010 8:26 PM", "2010-12-01T20:26:00"),
+            ("%Y%m%d", "20101201", "2010-12-01T00:00:00"),
+            ("%d %b %Y", "1 Dec 2010", "2010-12-01T00:00:00"),
+            ("%s", "1291191960", "2010-12-01T08:26:00"),
+            ("%d/%m/%Y %H:%M:%S%.f %z", "01/12/2010 08:26:00.25 +0200", "2010-12-01T06:26:00.250000"),
+            // ISO dates are no others.
+            ("%m/%d/%Y %H:%M", "2010-12-01T08:26:00+02:00", "2010-12-01T06:26:00"),
+            ("%Y-%d-%m", "2010-01-12", "2010-12-01T00:00:00"),
+        ] {
+            assert_eq!(shown(format, text).as_deref(), Some(iso), "{format} {text}");
+        }
+        for (format, text) in [
+            ("%m/%d/%Y %H:%M", "13/1/2010 8:26"),
+            ("%m/%d/%Y %H:%M", "12/1/2010"),
+            ("%m/%d/%Y %H:%M", "12/1/2010 8:26 x"),
+            ("%m/%d/%Y %H:%M:%S", "12/1/2010 8:26:60"),
+            ("%m/%d/%Y", "2/29/2010"),
+            ("%Y-%d-%m", "2010-01-13"),
+            ("%Y-%d-%m", "2010-01-12T00:00:00"),
+        ] {
+            assert_eq!(shown(format, text), None, "{format} {text}");
+        }
+        assert_eq!(shown("%m/%d/%Y", ""), None);
+    }
+
+    #[test]
+    fn formats_that_say_no_day_are_refused() {
+        for format in ["", "%H:%M", "%m/%d", "%Y-%m", "%Q", "%", "%m/%d/%Y %I:%M", "%m/%d/%Y %H", "%m/%d/%Y %H:%M %Z", "day", "%d/%d/%Y"] {
+            let error = DateFormat::new(format).map(drop).unwrap_err();
+            assert!(error.advice().unwrap().contains("--date-format"), "{format}");
+        }
+    }
+
+    #[test]
+    fn dates_say_how_they_may_be_read() {
+        let help = |text| help(text, None).unwrap();
+        assert_eq!(help("12/31/2010 8:26"), "give --date-format \"%m/%d/%Y %H:%M\"");
+        assert_eq!(help("31.12.10"), "give --date-format \"%d.%m.%y\"");
+        let both = help("3/4/2010");
+        assert_eq!(both, "give --date-format: \"%m/%d/%Y\" if this is 4 March 2010, or \"%d/%m/%Y\" if this is 3 April 2010");
+        assert_eq!(help("4/4/2010"), "give --date-format \"%m/%d/%Y\"");
+        assert!(help("yesterday").contains("--date-format"));
+        assert_eq!(super::help("13/1/2010", Some("%m/%d/%Y")).unwrap(), "give --date-format \"%d/%m/%Y\" instead of \"%m/%d/%Y\"");
+        assert_eq!(super::help("yesterday", Some("%m/%d/%Y")), None);
+    }
+}

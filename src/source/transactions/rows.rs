@@ -1,0 +1,224 @@
+//! Rows of text fields → [`TransactionBatch`], and what a line is worth, for Arrow columns too.
+
+use super::super::shape::FieldRows;
+use super::super::text::parse_count;
+use super::dates::Dates;
+use super::{BadLine, TransactionBatch, TransactionColumn, Transactions};
+use crate::money::{Amount, AmountError};
+use crate::reject::Reason;
+use crate::source::{NO_TIMESTAMP, Origin};
+use arrow::array::StringViewBuilder;
+use std::borrow::Cow;
+use std::sync::Arc;
+
+const ONE: Amount = Amount { cents: 100, fraction: 0 };
+
+/// What a line says in numbers, in the order of [`TransactionColumn::NUMBERS`].
+pub(super) type Said = [Option<Amount>; 6];
+
+/// What lines are worth.
+#[derive(Default)]
+pub(super) struct Worth {
+    pub(super) spend: Vec<Amount>,
+    pub(super) margin: Vec<Amount>,
+    pub(super) quantity: Vec<Amount>,
+}
+
+impl Worth {
+    pub(super) fn with_capacity(rows: usize) -> Self {
+        let column = || Vec::with_capacity(rows);
+        Worth { spend: column(), margin: column(), quantity: column() }
+    }
+
+    /// Takes the next line.
+    #[inline]
+    pub(super) fn push(&mut self, [quantity, price, total, line_margin, unit_margin, cost]: Said, bad: &mut Vec<BadLine>) {
+        let (quantity, price) = (quantity.unwrap_or(ONE), price.unwrap_or_default());
+        let spend = total.map_or_else(|| quantity.times(price), Ok);
+        let margin = match (line_margin, unit_margin, cost) {
+            (Some(margin), ..) => Ok(margin),
+            (None, Some(each), _) => quantity.times(each),
+            (None, None, Some(cost)) => price.minus(cost).and_then(|each| quantity.times(each)),
+            (None, None, None) if total.is_none() => spend,
+            (None, None, None) => quantity.times(price),
+        };
+        let [spend, margin] = [spend, margin].map(Result::ok);
+        if spend.is_none() || margin.is_none() {
+            let factor = match unit_margin {
+                Some(each) if spend.is_some() => (TransactionColumn::UnitMargin, each),
+                _ => (TransactionColumn::UnitPrice, price),
+            };
+            self.too_large(quantity, factor, bad);
+        }
+        self.spend.push(spend.unwrap_or_default());
+        self.margin.push(margin.unwrap_or_default());
+        self.quantity.push(quantity);
+    }
+
+    /// Each value can be read, and what they make together is too large.
+    #[cold]
+    fn too_large(&self, quantity: Amount, (column, each): (TransactionColumn, Amount), bad: &mut Vec<BadLine>) {
+        let value = format!("{quantity} x {each}");
+        bad.push(BadLine { row: self.spend.len() as u32, column, reason: Reason::AmountOutOfRange, value });
+    }
+}
+
+/// Why a number cannot be taken.
+pub(super) const fn reason(error: AmountError) -> Reason {
+    match error {
+        AmountError::NotANumber => Reason::BadNumber,
+        AmountError::OutOfRange => Reason::AmountOutOfRange,
+    }
+}
+
+/// A whole number's digits, however it is written; none where it is no whole number.
+pub(super) fn whole(id: &str) -> Option<Cow<'_, str>> {
+    let plain = id.strip_prefix('-').unwrap_or(id).as_bytes();
+    // No number has two texts that are taken as they are.
+    if plain.iter().all(u8::is_ascii_digit) && !matches!(plain, [] | [b'0', ..]) {
+        return Some(Cow::Borrowed(id));
+    }
+    parse_count(id).map(|number| Cow::Owned(number.to_string()))
+}
+
+/// An id of digits without the `.0` that data frames write after them; any other id as it is.
+pub(super) fn without_point(id: &str) -> &str {
+    match id.split_once('.') {
+        Some((digits, zeros))
+            if !digits.is_empty()
+                && digits.bytes().all(|b| b.is_ascii_digit())
+                && !zeros.is_empty()
+                && zeros.bytes().all(|b| b == b'0') =>
+        {
+            digits
+        }
+        _ => id,
+    }
+}
+
+/// Collects rows into a batch.
+pub(crate) struct TransactionRows {
+    shape: Transactions,
+    orders: StringViewBuilder,
+    customers: StringViewBuilder,
+    products: StringViewBuilder,
+    has_products: bool,
+    times: Vec<i64>,
+    worth: Worth,
+    bad: Vec<BadLine>,
+    dates: Dates,
+}
+
+impl TransactionRows {
+    /// Room for a number of rows.
+    pub(super) fn new(shape: Transactions, rows: usize) -> Self {
+        let ids = || StringViewBuilder::with_capacity(rows);
+        TransactionRows {
+            orders: ids(),
+            customers: ids(),
+            products: StringViewBuilder::new(),
+            has_products: false,
+            times: Vec::with_capacity(rows),
+            worth: Worth::with_capacity(rows),
+            bad: Vec::new(),
+            dates: Dates::new(shape.0.dates.clone()),
+            shape,
+        }
+    }
+
+    /// Takes a row. A field that is not there is an empty text.
+    #[inline]
+    fn push_texts(&mut self, [order, customer, time, numbers @ .., product]: [&str; 10]) {
+        let integers = self.shape.are_ids_integers();
+        if !self.shape.0.options.one_row_per_order {
+            if order.is_empty() {
+                self.fault(TransactionColumn::OrderId, Reason::MissingValue, "");
+            }
+            self.orders.append_option(Some(if integers { without_point(order) } else { order }).filter(|id| !id.is_empty()));
+        }
+        if customer.is_empty() {
+            self.customers.append_null();
+        } else if integers {
+            let id = whole(customer);
+            if id.is_none() {
+                self.fault(TransactionColumn::CustomerId, Reason::BadNumber, customer);
+            }
+            self.customers.append_option(id);
+        } else {
+            self.customers.append_value(customer);
+        }
+        if self.has_products || !product.is_empty() {
+            self.push_product(if integers { without_point(product) } else { product });
+        }
+        let time = self.dates.read(time).unwrap_or_else(|| self.bad_time(time));
+        let mut said: Said = [None; 6];
+        for ((said, text), column) in said.iter_mut().zip(numbers).zip(TransactionColumn::NUMBERS) {
+            if text.is_empty() {
+                continue;
+            }
+            match Amount::parse(text.as_bytes()) {
+                Ok(amount) => *said = Some(amount),
+                Err(e) => self.fault(column, reason(e), text),
+            }
+        }
+        self.worth.push(said, &mut self.bad);
+        self.times.push(time);
+    }
+
+    /// Where there are products at all, there is one or a null for each row.
+    fn push_product(&mut self, product: &str) {
+        if !self.has_products {
+            self.has_products = true;
+            self.times.iter().for_each(|_| self.products.append_null());
+        }
+        self.products.append_option(Some(product).filter(|id| !id.is_empty()));
+    }
+
+    #[cold]
+    fn fault(&mut self, column: TransactionColumn, reason: Reason, value: &str) {
+        self.bad.push(BadLine { row: self.times.len() as u32, column, reason, value: value.to_owned() });
+    }
+
+    #[cold]
+    fn bad_time(&mut self, text: &str) -> i64 {
+        let reason = if text.is_empty() { Reason::MissingValue } else { Reason::BadTimestamp };
+        self.fault(TransactionColumn::EventTs, reason, text);
+        NO_TIMESTAMP
+    }
+}
+
+impl FieldRows<10> for TransactionRows {
+    type Batch = TransactionBatch;
+
+    fn len(&self) -> usize {
+        self.times.len()
+    }
+
+    fn push(&mut self, fields: [Option<&str>; 10]) {
+        self.push_texts(fields.map(Option::unwrap_or_default));
+    }
+
+    #[inline]
+    fn push_plain(&mut self, text: &str, bounds: [(usize, usize); 10]) {
+        self.push_texts(bounds.map(|(begin, end)| &text[begin..end]));
+    }
+
+    fn take(&mut self, origin: &Arc<Origin>, first_row: u64, first_line: Option<u64>) -> TransactionBatch {
+        let empty = TransactionRows::new(self.shape.clone(), 0);
+        let mut rows = std::mem::replace(self, empty);
+        rows.bad.sort_unstable();
+        TransactionBatch {
+            origin: origin.clone(),
+            first_row,
+            first_line,
+            orders: rows.orders.finish(),
+            customers: rows.customers.finish(),
+            times: rows.times.into(),
+            spend: rows.worth.spend,
+            margin: rows.worth.margin,
+            quantity: rows.worth.quantity,
+            products: rows.has_products.then(|| rows.products.finish()),
+            bad: rows.bad,
+        }
+    }
+}

@@ -1,0 +1,437 @@
+//! Orders and line items as input: every format and column type gives the same lines, exact and aligned, and what cannot be read is named.
+
+use super::support::*;
+use arrow::array::{Array, ArrayRef, Decimal128Array, Float64Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, TimeUnit};
+use lensflow::Result;
+use lensflow::money::{Amount, AmountError, Fixed2, Total};
+use lensflow::source::Source;
+use lensflow::source::files::Files;
+use lensflow::source::transactions::{
+    BadLine, Encoding as Bytes, IdFormat, TransactionBatch, TransactionColumn as Column, TransactionColumns, TransactionOptions,
+};
+use proptest::prelude::*;
+use proptest::sample::select;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+/// A line as it was decoded, or has to be.
+#[derive(Debug, Clone, PartialEq)]
+struct Line {
+    order: Option<String>,
+    customer: Option<String>,
+    time: i64,
+    spend: Amount,
+    margin: Amount,
+    quantity: Amount,
+    product: Option<String>,
+}
+
+/// All lines of a file, and what is bad of them by the number of its row.
+type Lines = (Vec<Line>, Vec<(u64, BadLine)>);
+
+/// Reads a file.
+fn read_with(file: &Path, map: TransactionColumns, options: &TransactionOptions) -> Result<Lines> {
+    let mut files = Files::find_transactions(&[file.to_string_lossy()], None, map, options, 7)?;
+    files.check()?;
+    let (mut lines, mut bad) = (Vec::new(), Vec::new());
+    while let Some(chunk) = files.next_chunk()? {
+        chunk.decode(&mut |batch: TransactionBatch| {
+            assert_eq!(batch.first_row, lines.len() as u64 + 1);
+            assert!(batch.first_line.is_none_or(|line| line > batch.first_row || file.extension().is_some_and(|e| e == "jsonl")));
+            let text = |array: &arrow::array::StringViewArray, row: usize| array.is_valid(row).then(|| array.value(row).to_owned());
+            for row in 0..batch.times.len() {
+                lines.push(Line {
+                    order: if options.one_row_per_order { None } else { text(&batch.orders, row) },
+                    customer: text(&batch.customers, row),
+                    time: batch.times[row],
+                    spend: batch.spend[row],
+                    margin: batch.margin[row],
+                    quantity: batch.quantity[row],
+                    product: batch.products.as_ref().and_then(|products| text(products, row)),
+                });
+            }
+            let orders = if options.one_row_per_order { 0 } else { batch.times.len() };
+            assert_eq!((batch.orders.len(), batch.customers.len()), (orders, batch.times.len()));
+            bad.extend(batch.bad.into_iter().map(|bad| (batch.first_row + u64::from(bad.row), BadLine { row: 0, ..bad })));
+            Ok(())
+        })?;
+    }
+    Ok((lines, bad))
+}
+
+/// What a text in a file of that name is.
+fn read_bytes(name: &str, bytes: &[u8], options: &TransactionOptions) -> Result<Lines> {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join(name);
+    fs::write(&file, bytes).unwrap();
+    read_with(&file, TransactionColumns::default(), options)
+}
+
+fn csv(text: &str) -> Lines {
+    read_bytes("lines.csv", text.as_bytes(), &TransactionOptions::default()).unwrap()
+}
+
+/// What is bad, in short.
+fn shown(bad: &[(u64, BadLine)]) -> Vec<String> {
+    bad.iter().map(|(row, bad)| format!("{row} {} {} {:?}", bad.column.name(), bad.reason, bad.value)).collect()
+}
+
+fn amount(text: &str) -> Amount {
+    text.parse().unwrap()
+}
+
+#[test]
+fn golden_line_items_are_read() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/golden_transactions/tx_line_items");
+    let (lines, bad) = read_with(&folder.join("transactions.csv"), TransactionColumns::default(), &TransactionOptions::default()).unwrap();
+    assert_eq!((lines.len(), bad.len()), (7_516, 0));
+    let sum = |value: fn(&Line) -> Amount| {
+        let mut total = Total::default();
+        lines.iter().for_each(|line| total.add(value(line)));
+        total.rounded()
+    };
+    let (spend, margin, quantity) = (sum(|line| line.spend), sum(|line| line.margin), sum(|line| line.quantity));
+    for period in ["month", "quarter", "year"] {
+        let expected = Table::parse(&fs::read_to_string(folder.join(format!("expected_{period}.csv"))).unwrap());
+        let at = |name: &str| expected.header.iter().position(|n| n == name).unwrap();
+        let sum = |name| expected.rows.iter().map(|row| row[at(name)].parse::<Fixed2>().unwrap().hundredths()).sum::<i128>();
+        let sums = [sum("total_spend"), sum("total_margin"), sum("total_quantity")].map(Fixed2::from_hundredths);
+        assert_eq!([spend, margin, quantity], sums, "{period}");
+        let count = |mut all: Vec<&Option<String>>| {
+            all.sort();
+            all.dedup();
+            all.len() as i128
+        };
+        assert_eq!(count(lines.iter().map(|line| &line.order).collect()) * 100, sum("total_orders"));
+        assert_eq!(
+            count(lines.iter().map(|line| &line.customer).collect()),
+            count(expected.rows.iter().map(|row| Some(row[0].clone())).collect::<Vec<_>>().iter().collect())
+        );
+    }
+}
+
+/// A decimal text in units of 10⁻⁵.
+fn units(text: &str) -> i128 {
+    let (whole, decimals) = text.split_once('.').unwrap_or((text, ""));
+    format!("{whole}{decimals:0<5}").parse().unwrap()
+}
+
+/// The line that a row of texts is.
+fn expected(header: &[String], row: &[String]) -> Line {
+    let text = |column: Column| header.iter().position(|n| n == column.name()).map(|at| row[at].clone()).filter(|t| !t.is_empty());
+    let number = |column: Column| text(column).map(|text| units(&text));
+    let whole = |units: i128| units * 100_000;
+    let (quantity, price) = (number(Column::Quantity).unwrap_or(100_000), number(Column::UnitPrice).unwrap_or(0));
+    let each = number(Column::UnitMargin).unwrap_or(price - number(Column::UnitCost).unwrap_or(0));
+    let of = |units: i128| Amount::from_decimal(units, 10).unwrap();
+    Line {
+        order: text(Column::OrderId),
+        customer: text(Column::CustomerId),
+        time: chrono::NaiveDateTime::parse_from_str(&text(Column::EventTs).unwrap(), "%Y-%m-%dT%H:%M:%S")
+            .unwrap()
+            .and_utc()
+            .timestamp_micros(),
+        spend: of(number(Column::LineTotal).map_or(quantity * price, whole)),
+        margin: of(number(Column::LineMargin).map_or(quantity * each, whole)),
+        quantity: of(whole(quantity)),
+        product: text(Column::ProductId),
+    }
+}
+
+/// A column's texts.
+fn field(column: Column, numeric_ids: bool) -> BoxedStrategy<String> {
+    let id = || if numeric_ids { "[1-9][0-9]{0,9}".boxed() } else { "[A-Zé\"; 0-9]{1,15}x".boxed() };
+    let number =
+        || r"-?(0|[1-9][0-9]{0,3})(\.[0-9]{0,4}[1-9])?".prop_map(|text| if text.starts_with("-0") { text[1..].to_owned() } else { text });
+    match column {
+        Column::OrderId => id(),
+        Column::CustomerId | Column::ProductId => prop_oneof![4 => id(), 1 => Just(String::new())].boxed(),
+        Column::EventTs => "202[0-4]-(0[1-9]|1[0-2])-[012][1-8]T[01][0-9]:[0-5][0-9]:[0-5][0-9]".boxed(),
+        _ => prop_oneof![3 => number(), 1 => Just(String::new())].boxed(),
+    }
+}
+
+/// Tables with some of the optional columns, in any order, and one that nobody asked for.
+fn tables() -> impl Strategy<Value = Table> {
+    let optional: Vec<Column> = Column::ALL.into_iter().filter(|c| c.is_optional()).collect();
+    let columns = (prop::sample::subsequence(optional, 0..=7), any::<bool>()).prop_flat_map(|(mut columns, numeric)| {
+        columns.extend([Column::OrderId, Column::CustomerId, Column::EventTs]);
+        (Just(columns).prop_shuffle(), Just(numeric))
+    });
+    columns.prop_flat_map(|(columns, numeric)| {
+        let row: Vec<_> = columns.iter().map(|&column| field(column, numeric)).chain(["note[0-9]".boxed()]).collect();
+        let header: Vec<String> = columns.iter().map(|c| c.name().to_owned()).chain(["note".to_owned()]).collect();
+        prop::collection::vec(row, 1..30).prop_map(move |rows| Table { header: header.clone(), rows })
+    })
+}
+
+/// JSON lines: numbers as such where they are, nulls said or left out.
+fn jsonl(table: &Table, numbers: bool) -> String {
+    let mut text = String::new();
+    for row in &table.rows {
+        let fields = table.header.iter().zip(row).filter(|(name, value)| numbers || !value.is_empty() || *name == "customer_id").map(
+            |(name, value)| {
+                let number = numbers && serde_json::from_str::<serde_json::Number>(value).is_ok();
+                let value = match value.as_str() {
+                    "" => "null".to_owned(),
+                    value if number => value.to_owned(),
+                    value => serde_json::to_string(value).unwrap(),
+                };
+                format!("{name:?}: {value}")
+            },
+        );
+        writeln!(text, "{{{}}}", fields.collect::<Vec<_>>().join(", ")).unwrap();
+    }
+    text
+}
+
+/// The table in Arrow columns of any types that can hold it.
+fn batch(table: &Table, dice: &mut Dice) -> RecordBatch {
+    let columns = table.header.iter().enumerate().map(|(at, name)| {
+        let texts: Vec<Option<&str>> = table.rows.iter().map(|row| Some(row[at].as_str()).filter(|t| !t.is_empty())).collect();
+        let text: ArrayRef = Arc::new(StringArray::from(texts.clone()));
+        let dictionary = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
+        let kinds = [DataType::Utf8, DataType::LargeUtf8, DataType::Utf8View, dictionary];
+        let as_text = cast(&text, &kinds[dice.below(4)]).unwrap();
+        let number = Column::from_name(name).is_some_and(|c| c.is_optional() && c != Column::ProductId);
+        let whole = texts.iter().flatten().all(|t| t.parse::<i64>().is_ok());
+        let array: ArrayRef = match dice.below(4) {
+            0 => as_text,
+            _ if name == "event_ts" => {
+                let times = table.rows.iter().map(|row| expected(&table.header, row).time);
+                let unit = [TimeUnit::Second, TimeUnit::Millisecond, TimeUnit::Microsecond, TimeUnit::Nanosecond][dice.below(4)];
+                let zone = [None, Some("+02:00".into())][dice.below(2)].clone();
+                cast(&TimestampMicrosecondArray::from_iter_values(times).with_timezone("UTC"), &DataType::Timestamp(unit, zone)).unwrap()
+            }
+            1 if number => Arc::new(Float64Array::from_iter(texts.iter().map(|t| t.map(|t| t.parse::<f64>().unwrap())))),
+            2 if number => {
+                let wide = Decimal128Array::from_iter(texts.iter().map(|t| t.map(units))).with_precision_and_scale(18, 5).unwrap();
+                cast(&wide, &[DataType::Decimal128(38, 7), DataType::Decimal256(50, 5), DataType::Decimal64(18, 5)][dice.below(3)]).unwrap()
+            }
+            _ if whole => Arc::new(Int64Array::from_iter(texts.iter().map(|t| t.map(|t| t.parse::<i64>().unwrap())))),
+            _ => as_text,
+        };
+        (name.as_str(), array, true)
+    });
+    RecordBatch::try_from_iter_with_nullable(columns.collect::<Vec<_>>()).unwrap()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(100))]
+
+    #[test]
+    fn every_format_and_type_gives_the_same_lines(table in tables(), seed in any::<u64>()) {
+        let folder = tempfile::tempdir().unwrap();
+        let lines: Vec<Line> = table.rows.iter().map(|row| expected(&table.header, row)).collect();
+        let batch = batch(&table, &mut Dice(seed));
+        let files = [
+            ("lines.csv", table.to_csv().into_bytes()),
+            ("numbers.jsonl", jsonl(&table, true).into_bytes()),
+            ("texts.jsonl", jsonl(&table, false).into_bytes()),
+            ("lines.parquet", Encoding::Parquet.encode_batch(&batch)),
+            ("lines.arrow", Encoding::ArrowFile.encode_batch(&batch)),
+            ("lines.arrows", Encoding::ArrowStream.encode_batch(&batch)),
+        ];
+        for (name, bytes) in files {
+            let file = folder.path().join(name);
+            fs::write(&file, bytes).unwrap();
+            let (read, bad) = read_with(&file, TransactionColumns::default(), &TransactionOptions::default()).unwrap();
+            prop_assert_eq!(&read, &lines, "{}", name);
+            prop_assert_eq!(shown(&bad), Vec::<String>::new(), "{}", name);
+        }
+    }
+
+    /// Against digits multiplied as on paper.
+    #[test]
+    fn products_are_exact(a in number(), b in number()) {
+        let product = Amount::from_decimal(a, 18).unwrap().times(Amount::from_decimal(b, 18).unwrap());
+        prop_assert_eq!(product, on_paper(a, b));
+    }
+
+    #[test]
+    fn differences_are_exact(a in number(), b in number()) {
+        let difference = Amount::from_decimal(a, 18).unwrap().minus(Amount::from_decimal(b, 18).unwrap());
+        prop_assert_eq!(difference, Amount::from_decimal(a - b, 18));
+    }
+}
+
+/// Units of 10⁻¹⁸ of all sizes; cents, and such whose products lie halfway.
+fn number() -> impl Strategy<Value = i128> {
+    let any = (0..34u32).prop_flat_map(|digits| -(10i128.pow(digits)) + 1..10i128.pow(digits));
+    let round = (-1_000_000..1_000_000i128, 0..28u32)
+        .prop_map(|(n, zeros)| n * 10i128.pow(zeros))
+        .prop_filter("an amount", |n| n.abs() < 10i128.pow(33));
+    let cents = (-100_000_000..100_000_000i128).prop_map(|cents| cents * 10i128.pow(16));
+    prop_oneof![any, round, cents, select(vec![5i128 * 10i128.pow(17), -(5 * 10i128.pow(17)), 3 * 10i128.pow(33 - 1), 1, -1])]
+}
+
+fn on_paper(a: i128, b: i128) -> Result<Amount, AmountError> {
+    let digits = |n: i128| n.unsigned_abs().to_string().bytes().rev().map(|d| u32::from(d - b'0')).collect::<Vec<_>>();
+    let (left, right) = (digits(a), digits(b));
+    let mut product = vec![0u32; left.len() + right.len() + 40];
+    for (i, x) in left.iter().enumerate() {
+        for (j, y) in right.iter().enumerate() {
+            product[i + j] += x * y;
+        }
+    }
+    for at in 0..product.len() - 1 {
+        product[at + 1] += product[at] / 10;
+        product[at] %= 10;
+    }
+    let sign = if (a < 0) != (b < 0) { "-" } else { "" };
+    let text: String = product.iter().rev().map(u32::to_string).collect();
+    let (whole, fraction) = text.split_at(text.len() - 36);
+    format!("{sign}{whole}.{fraction}").parse()
+}
+
+#[test]
+fn values_that_are_not_said() {
+    let (lines, bad) = csv("order_id,customer_id,order_ts,unit_price\n1,,2023-01-01,2.5\n\"1\",a,2023-01-01 10:00,\n");
+    assert_eq!(shown(&bad), Vec::<String>::new());
+    assert_eq!(
+        (lines[0].customer.as_deref(), lines[0].spend, lines[0].margin, lines[0].quantity),
+        (None, amount("2.5"), amount("2.5"), amount("1"))
+    );
+    assert_eq!((lines[1].spend, lines[1].product.as_ref()), (Amount::default(), None));
+    // A total without anything else is no margin.
+    let (lines, _) = csv("order_id,customer_id,event_ts,line_total,order_ts\n1,a,2023-01-01,7,x\n");
+    assert_eq!((lines[0].spend, lines[0].margin), (amount("7"), Amount::default()));
+    let single = TransactionOptions { one_row_per_order: true, ..TransactionOptions::default() };
+    let (lines, bad) = read_bytes("l.csv", b"customer_id,event_ts,line_total\na,2023-01-01,7\n", &single).unwrap();
+    assert_eq!((lines[0].order.as_ref(), lines[0].spend, bad.len()), (None, amount("7"), 0));
+}
+
+#[test]
+fn bad_values_are_named_with_their_rows() {
+    let text =
+        "order_id,customer_id,event_ts,quantity,unit_price,line_margin\n1,a,2023-01-01,1,1,1\n,a,2023-02-30,x,1e15,\n2,a,,1e9,1e9,nan\n";
+    let (lines, bad) = csv(text);
+    let expected = [
+        "2 order_id missing_value \"\"",
+        "2 event_ts bad_timestamp \"2023-02-30\"",
+        "2 quantity bad_number \"x\"",
+        "2 unit_price amount_out_of_range \"1e15\"",
+        "3 event_ts missing_value \"\"",
+        "3 unit_price amount_out_of_range \"1000000000.00 x 1000000000.00\"",
+        "3 line_margin bad_number \"nan\"",
+    ];
+    assert_eq!((lines.len(), shown(&bad)), (3, expected.map(str::to_owned).to_vec()));
+    let table = Table::parse(text);
+    for (name, bytes) in [("l.jsonl", jsonl(&table, false).into_bytes()), ("l.parquet", Encoding::Parquet.encode_batch(&texts(&table)))] {
+        let (_, bad) = read_bytes(name, &bytes, &TransactionOptions::default()).unwrap();
+        assert_eq!(shown(&bad), expected, "{name}");
+    }
+}
+
+/// All columns as text.
+fn texts(table: &Table) -> RecordBatch {
+    let columns = table.header.iter().enumerate().map(|(at, name)| {
+        let array: ArrayRef = Arc::new(StringArray::from_iter_values(table.rows.iter().map(|row| row[at].as_str())));
+        (name.as_str(), array, true)
+    });
+    RecordBatch::try_from_iter_with_nullable(columns.collect::<Vec<_>>()).unwrap()
+}
+
+#[test]
+fn ids_that_are_whole_numbers() {
+    let integer = TransactionOptions { id_format: IdFormat::Integer, ..TransactionOptions::default() };
+    let header = "order_id,customer_id,event_ts,product_id\n";
+    let rows = "C12,12923.0,2023-01-01,85123A\n536365.0,007,2023-01-01,9.0\n1,x1,2023-01-01,\n1,1.5,2023-01-01,\n1,,2023-01-01,\n1,98765432109876543210,2023-01-01,1.50\n";
+    let table = Table::parse(&format!("{header}{rows}"));
+    for (name, bytes) in [
+        ("l.csv", table.to_csv().into_bytes()),
+        ("l.jsonl", jsonl(&table, true).into_bytes()),
+        ("l.arrow", Encoding::ArrowFile.encode_batch(&texts(&table))),
+    ] {
+        let (lines, bad) = read_bytes(name, &bytes, &integer).unwrap();
+        let customers: Vec<_> = lines.iter().map(|line| line.customer.as_deref()).collect();
+        assert_eq!(
+            (customers[0], customers[1], customers[4], customers[5]),
+            (Some("12923"), Some("7"), None, Some("98765432109876543210")),
+            "{name}"
+        );
+        assert_eq!((lines[0].order.as_deref(), lines[1].order.as_deref()), (Some("C12"), Some("536365")));
+        assert_eq!(
+            lines.iter().map(|line| line.product.as_deref()).collect::<Vec<_>>(),
+            [Some("85123A"), Some("9"), None, None, None, Some("1.50")]
+        );
+        assert_eq!(shown(&bad), ["3 customer_id bad_number \"x1\"", "4 customer_id bad_number \"1.5\""], "{name}");
+        assert!(integer.help(&bad[0].1).unwrap().contains("--id-format"));
+    }
+    let ids: ArrayRef = Arc::new(Float64Array::from(vec![Some(12923.0), None, Some(1.5), Some(f64::NAN)]));
+    let orders: ArrayRef = Arc::new(Int64Array::from(vec![1, 2, 3, 4]));
+    let times: ArrayRef = Arc::new(TimestampMicrosecondArray::from(vec![0; 4]));
+    let batch =
+        RecordBatch::try_from_iter_with_nullable([("order_id", orders, true), ("customer_id", ids, true), ("event_ts", times, true)])
+            .unwrap();
+    let bytes = Encoding::Parquet.encode_batch(&batch);
+    let (lines, bad) = read_bytes("l.parquet", &bytes, &integer).unwrap();
+    assert_eq!(lines.iter().map(|line| line.customer.as_deref()).collect::<Vec<_>>(), [Some("12923"), None, None, None]);
+    assert_eq!(shown(&bad), ["3 customer_id bad_number \"1.5\""]);
+    let error = read_bytes("l.parquet", &bytes, &TransactionOptions::default()).unwrap_err();
+    assert!(error.to_string().contains("customer_id") && error.advice().unwrap().contains("--id-format integer"), "{error}");
+    let error =
+        read_bytes("l.jsonl", b"{\"order_id\":1,\"customer_id\":1.0,\"event_ts\":\"2023-01-01\"}\n", &TransactionOptions::default());
+    assert!(error.unwrap_err().to_string().contains("customer_id is 1.0"));
+}
+
+#[test]
+fn dates_as_people_write_them() {
+    let text = "order_id,customer_id,event_ts\n1,a,12/1/2010 8:26\n1,a,12/1/2010 8:26\n1,a,2010-12-02\n";
+    let with = |format: &str| TransactionOptions { date_format: Some(format.to_owned()), ..TransactionOptions::default() };
+    let (lines, bad) = read_bytes("l.csv", text.as_bytes(), &with("%m/%d/%Y %H:%M")).unwrap();
+    let (first, day) = (1_291_191_960_000_000, 86_400_000_000);
+    assert_eq!(lines.iter().map(|line| line.time).collect::<Vec<_>>(), [first, first, first + day - 30_360_000_000]);
+    assert!(bad.is_empty());
+    let arrow = Encoding::ArrowStream.encode_batch(&texts(&Table::parse(text)));
+    assert_eq!(read_bytes("l.arrow", &arrow, &with("%m/%d/%Y %H:%M")).unwrap().0, lines);
+    let (_, bad) = csv(text);
+    assert_eq!(shown(&bad[..1]), ["1 event_ts bad_timestamp \"12/1/2010 8:26\""]);
+    let help = TransactionOptions::default().help(&bad[0].1).unwrap();
+    assert!(
+        help.contains("\"%m/%d/%Y %H:%M\" if this is 1 December 2010") && help.contains("\"%d/%m/%Y %H:%M\" if this is 12 January 2010"),
+        "{help}"
+    );
+    assert!(with("%H:%M").check().is_err() && with("%m/%d/%Y").check().is_ok());
+    assert!(read_bytes("l.csv", text.as_bytes(), &with("nonsense")).is_err());
+}
+
+#[test]
+fn spreadsheets_in_latin_1() {
+    let text = b"Invoice,customer_id,event_ts,product_id\n1,Fran\xe7ois,2023-01-01,\"5\x80 d\xe9j\xe0, vu\"\n";
+    let latin = TransactionOptions { encoding: Bytes::Latin1, ..TransactionOptions::default() };
+    let folder = tempfile::tempdir().unwrap();
+    let map = TransactionColumns([(Column::OrderId, "Invoice".to_owned())].into());
+    for (name, bytes) in [("l.csv", text.to_vec()), ("l.csv.gz", gzip(text))] {
+        let file = folder.path().join(name);
+        fs::write(&file, bytes).unwrap();
+        let (lines, _) = read_with(&file, map.clone(), &latin).unwrap();
+        assert_eq!((lines[0].customer.as_deref(), lines[0].product.as_deref()), (Some("François"), Some("5€ déjà, vu")));
+        let error = read_with(&file, map.clone(), &TransactionOptions::default()).unwrap_err();
+        assert!(error.advice().unwrap().contains("--encoding latin1"), "{error}");
+    }
+    let json = b"{\"order_id\":\"\xe9\",\"customer_id\":7,\"event_ts\":\"2023-01-01\"}\n";
+    assert_eq!(read_bytes("l.jsonl", json, &latin).unwrap().0[0].order.as_deref(), Some("é"));
+}
+
+#[test]
+fn columns_that_are_not_found() {
+    let message = |text: &str| {
+        let error = read_bytes("l.csv", text.as_bytes(), &TransactionOptions::default()).unwrap_err();
+        format!("{error}; {}", error.advice().unwrap_or_default())
+    };
+    let text = message("order_id,customerid,event_ts\n");
+    assert!(text.contains("there is no column \"customer_id\"") && text.contains("--column customer_id=customerid"), "{text}");
+    assert!(message("InvoiceNo,customer_id,event_ts\n").contains("\"order_id\""));
+    assert!(message("order_id,customer_id,when\n").contains("\"event_ts\""));
+    assert!(message("order_id,customer_id,event_ts,quantity,quantity\n").contains("two columns"));
+    let map = TransactionColumns([(Column::UnitCost, "cost".to_owned())].into());
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("l.jsonl");
+    fs::write(&file, "{\"order_id\":1,\"customer_id\":7,\"event_ts\":\"2023-01-01\"}\n").unwrap();
+    assert!(read_with(&file, map, &TransactionOptions::default()).unwrap_err().to_string().contains("\"cost\""));
+}
