@@ -14,6 +14,7 @@
 //! | module | owns | hands on |
 //! |---|---|---|
 //! | [`source`] | reading and decoding input | [`source::PeriodBatch`] |
+//! | [`orders`] | grouping line items, where those are the input | [`source::PeriodBatch`] |
 //! | [`route`] | hashing ids, judging rows | buffers of rows, one partition each |
 //! | `accumulate` | customers' states, a thread per set of partitions | partitions |
 //! | [`finalize`] | RFM arithmetic of a partition | [`finalize::Block`] |
@@ -38,6 +39,7 @@ pub mod follow;
 pub mod lens;
 pub mod merge;
 pub mod money;
+pub mod orders;
 mod pieces;
 pub mod pipeline;
 mod reduce;

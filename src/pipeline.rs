@@ -8,6 +8,7 @@
 //! panics, the first cause goes into the poison, the lanes close, and the caller gets that cause; a [`Cancel`] stops everybody likewise.
 //! Threads that are stuck in a read (of standard input, say) are left behind rather than waited for.
 
+mod lines;
 mod saved;
 
 use crate::accumulate::{Accumulator, Closed};
@@ -17,6 +18,7 @@ use crate::cancel::Cancel;
 use crate::error::{Error, Result, Stage};
 use crate::finalize::Finalizer;
 use crate::lens::Lens;
+use crate::orders::LineSummary;
 use crate::reduce::{Resources, reduce};
 use crate::reject::OnBadRow;
 use crate::report::table::TableWriter;
@@ -233,7 +235,18 @@ impl<L: Lens> Builder<L> {
             Resources { store: Arc::new(Tiered::new(plan.budget.clone(), store)), plan, rejects, cancel: self.cancel, saved: Vec::new() };
         let unfinished = Unfinished(Some(resources.store.clone()));
         let state = Running { lanes, router, jobs, results, resources, unfinished };
-        Ok(Pipeline { spec: self.spec, lens: self.lens, state, stats, ledger, poison, pushed, pushed_rows: 0, inputs: Vec::new() })
+        Ok(Pipeline {
+            spec: self.spec,
+            lens: self.lens,
+            state,
+            stats,
+            ledger,
+            poison,
+            pushed,
+            pushed_rows: 0,
+            inputs: Vec::new(),
+            lines: None,
+        })
     }
 }
 
@@ -261,6 +274,8 @@ pub struct Pipeline<L = ()> {
     pushed: Arc<Origin>,
     pushed_rows: u64,
     inputs: Vec<String>,
+    /// Of the lines, where there were any.
+    lines: Option<LineSummary>,
 }
 
 struct Running {
@@ -401,7 +416,7 @@ impl<L: Lens> Pipeline<L> {
     where
         L::Answer: Send,
     {
-        let Pipeline { spec, lens, state, stats, ledger, poison, mut inputs, .. } = self;
+        let Pipeline { spec, lens, state, stats, ledger, poison, mut inputs, lines, .. } = self;
         let (partitions, resources, mut unfinished) = state.close(&poison)?;
         let keys = *lock(&ledger.keys);
         let (windows, first_key) = windows.resolve(keys)?;
@@ -427,6 +442,7 @@ impl<L: Lens> Pipeline<L> {
             rows_accepted: snapshot.rows_accepted,
             rows_rejected: snapshot.rows_rejected,
             customers: snapshot.customers,
+            transactions: lines,
         };
         let windows = &reduced.pieces.finalizer().windows;
         let report = Report::new(input, windows, reduced.lens1, reduced.lens2, reduced.warnings, reduced.left_out);

@@ -36,11 +36,17 @@ pub enum Reason {
     NoOrders,
     /// A customer who got back more than was spent in the window.
     NegativeSpend,
+    /// A line with a negative quantity or worth.
+    Refund,
+    /// A line that is the same as another in every column.
+    DuplicateLine,
+    /// A line of an order that names two customers.
+    OrderCustomerConflict,
 }
 
 impl Reason {
     /// All of them, in order.
-    const ALL: [Reason; 10] = [
+    const ALL: [Reason; 13] = [
         Reason::MissingValue,
         Reason::BadNumber,
         Reason::BadTimestamp,
@@ -51,6 +57,9 @@ impl Reason {
         Reason::AfterObservationEnd,
         Reason::NoOrders,
         Reason::NegativeSpend,
+        Reason::Refund,
+        Reason::DuplicateLine,
+        Reason::OrderCustomerConflict,
     ];
 
     /// The name in reports and rejects files.
@@ -66,6 +75,9 @@ impl Reason {
             Reason::AfterObservationEnd => "after_observation_end",
             Reason::NoOrders => "no_orders",
             Reason::NegativeSpend => "negative_spend",
+            Reason::Refund => "refund",
+            Reason::DuplicateLine => "duplicate_line",
+            Reason::OrderCustomerConflict => "order_customer_conflict",
         }
     }
 
@@ -83,6 +95,9 @@ impl Reason {
             Reason::AfterObservationEnd => format!("the window is observed from {at}, and this lies after it"),
             Reason::NoOrders => "the customer has no orders in the window".to_owned(),
             Reason::NegativeSpend => "the customer got back more than was spent in the window".to_owned(),
+            Reason::Refund => "the line gives money back".to_owned(),
+            Reason::DuplicateLine => "another line is the same in every column".to_owned(),
+            Reason::OrderCustomerConflict => "other lines of its order name another customer".to_owned(),
         }
     }
 }

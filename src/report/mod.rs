@@ -13,6 +13,7 @@ use crate::calendar::{Window, iso};
 use crate::error::{Error, Result};
 use crate::lens::comparison::Change;
 use crate::lens::single_period::Lens1Metrics;
+use crate::orders::LineSummary;
 use crate::reject::Reason;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -45,6 +46,9 @@ pub struct InputSummary {
     pub rows_rejected: BTreeMap<Reason, u64>,
     /// Distinct customers of the accepted rows.
     pub customers: u64,
+    /// Where the input was orders and line items, these; the rows are then their orders.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transactions: Option<LineSummary>,
 }
 
 /// Lens 1 of one window.

@@ -140,7 +140,9 @@ pub(crate) fn find<const N: usize>(names: &[&str], wanted: [Wanted<'_>; N], orig
         if at.is_none() && required {
             let nearest = names.iter().max_by(|a, b| likeness(name, a).total_cmp(&likeness(name, b))).filter(|n| likeness(name, n) > 0.6);
             let advice = match nearest {
-                Some(nearest) => format!("did you mean {nearest:?}? Then run with --column {column}={nearest}, or say so in a spec's [columns]"),
+                Some(nearest) => {
+                    format!("did you mean {nearest:?}? Then run with --column {column}={nearest}, or say so in a spec's [columns]")
+                }
                 None => format!("name it with --column {column}=NAME, or in a spec's [columns]"),
             };
             let there = names.iter().map(|n| format!("{n:?}")).collect::<Vec<_>>().join(", ");

@@ -2,11 +2,13 @@
 
 mod audit;
 mod generate;
+mod lines;
 mod spec;
 mod state;
 
 pub(crate) use audit::Audit;
 pub(crate) use generate::{Generate, count};
+pub(crate) use lines::Periods;
 pub(crate) use spec::FromSpec;
 pub(crate) use state::{Compare, Inspect, Merge, Sketch, Update};
 
@@ -18,6 +20,7 @@ use lensflow::source::{Column, ColumnMap};
 use lensflow::spec::{Parallel, Spec};
 use lensflow::spill::parse_size;
 use lensflow::state::State;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// Customer-base analytics at any size: RFM, Lens 1 and Lens 2 of "The Customer-Base Audit", exact to the cent.
@@ -56,6 +59,8 @@ pub(crate) enum LogFormat {
 pub(crate) enum Command {
     /// Audit a customer base: read period aggregations, answer RFM, Lens 1 and Lens 2
     Audit(Box<Audit>),
+    /// Make period aggregations of orders and line items: what each customer did in each period
+    Periods(Box<Periods>),
     /// Make a saved state, or add to one: what all inputs so far say of every customer
     Update(Box<Update>),
     /// Merge saved states into a new one, or Lens 1 partials of different customers, exactly
@@ -171,17 +176,26 @@ impl Reading {
     }
 
     fn columns(&self) -> Result<ColumnMap> {
-        let mut map = ColumnMap::default();
+        self.named_columns(Column::from_name, Column::name, || Column::ALL.map(Column::name).join(", ")).map(ColumnMap)
+    }
+
+    /// What `--column` says, of columns of one kind.
+    fn named_columns<C: Ord + Copy>(
+        &self,
+        from_name: impl Fn(&str) -> Option<C>,
+        name_of: impl Fn(C) -> &'static str,
+        known: impl Fn() -> String,
+    ) -> Result<BTreeMap<C, String>> {
+        let mut map = BTreeMap::new();
         for text in &self.column {
-            let known = || Column::ALL.map(Column::name).join(", ");
             let (column, name) = text.split_once('=').ok_or_else(|| {
                 Error::usage(format!("--column {text}: it has no \"=\"")).help("write COLUMN=NAME, such as customer_id=cust_no")
             })?;
-            let column = Column::from_name(column).ok_or_else(|| {
+            let column = from_name(column).ok_or_else(|| {
                 Error::usage(format!("--column {text}: there is no column {column:?}")).help(format!("one of {}", known()))
             })?;
-            if map.0.insert(column, name.to_owned()).is_some() {
-                return Err(Error::usage(format!("--column {} is given twice", column.name())));
+            if map.insert(column, name.to_owned()).is_some() {
+                return Err(Error::usage(format!("--column {} is given twice", name_of(column))));
             }
         }
         Ok(map)

@@ -4,6 +4,7 @@ use crate::args::{Talk, policy};
 use crate::inputs::{keep_to_limit, with_states};
 use crate::outputs::{self, Outputs};
 use crate::partials;
+use crate::periods::Lines;
 use crate::print;
 use crate::progress::Progress;
 use crate::signals::Job;
@@ -31,6 +32,8 @@ use std::time::{Duration, Instant};
 #[derive(Debug, Clone)]
 pub(crate) struct AuditJob {
     pub(crate) input: Input,
+    /// Where the files are orders and line items, how they are read and grouped.
+    pub(crate) lines: Option<Lines>,
     pub(crate) format: Option<Format>,
     /// What is done about bad rows is what was done by the states, if nothing is said.
     pub(crate) on_bad_row: Option<OnBadRow>,
@@ -72,8 +75,13 @@ pub(crate) fn run(args: &AuditJob, talk: &Talk, job: &Job) -> Result<Snapshot> {
     let (states, inputs) = with_states(named)?;
     let spec = args.spec(&states)?;
     keep_to_limit(&spec);
-    let files = Files::find(&inputs, args.format, spec.columns.clone(), spec.batch_rows)?.spool_in(spec.spill_dir.clone());
-    outputs::check(&args.out.paths().chain(&args.partial_out).collect::<Vec<_>>(), &files.inputs())?;
+    let (periods, transactions): (&[String], _) = match &args.lines {
+        Some(lines) => (&[], Some((lines, lines.find(&inputs, args.format, &spec)?))),
+        None => (&inputs, None),
+    };
+    let files = Files::find(periods, args.format, spec.columns.clone(), spec.batch_rows)?.spool_in(spec.spill_dir.clone());
+    let found = [files.inputs(), transactions.iter().flat_map(|(_, files)| files.inputs()).collect()].concat();
+    outputs::check(&args.out.paths().chain(&args.partial_out).collect::<Vec<_>>(), &found)?;
     if let Some((folder, _)) = &args.checkpoint {
         let inside = |path: &&PathBuf| path.parent().is_some_and(|parent| outputs::real(parent) == outputs::real(folder));
         if let Some(output) = args.out.paths().chain(&args.partial_out).find(inside) {
@@ -111,6 +119,9 @@ pub(crate) fn run(args: &AuditJob, talk: &Talk, job: &Job) -> Result<Snapshot> {
             states.iter().try_for_each(|state| pipeline.run_state(state))?;
             synthetic.map_or(Ok(()), |generator| pipeline.run(generator.source()))?;
             pipeline.run(files)?;
+            if let Some((lines, files)) = transactions {
+                pipeline.run_transactions(files, &lines.orders, &lines.options)?;
+            }
             (pipeline, None)
         }
         Some((folder, every)) => {

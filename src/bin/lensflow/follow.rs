@@ -61,7 +61,7 @@ fn answers(wanted: &Follow) -> Option<AuditJob> {
     let input = Input::Named(vec![wanted.state.to_string_lossy().into_owned()]);
     let spec = Spec { columns: Default::default(), ..wanted.spec.clone() };
     let out = wanted.out.clone();
-    Some(AuditJob { input, format: None, on_bad_row: None, spec, out, partial_out: None, checkpoint: None })
+    Some(AuditJob { input, lines: None, format: None, on_bad_row: None, spec, out, partial_out: None, checkpoint: None })
 }
 
 /// This command as it follows.

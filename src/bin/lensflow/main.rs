@@ -12,6 +12,7 @@ mod inspect;
 mod metrics;
 mod outputs;
 mod partials;
+mod periods;
 mod progress;
 mod serve;
 mod signals;
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
     let interrupted = move |error: &Error| complain(error, log_format);
     let done = match &cli.command {
         Command::Audit(audit) => Job::watched(interrupted, |job| audit::run(&audit.job()?, &cli.talk, job).map(drop)),
+        Command::Periods(wanted) => Job::watched(interrupted, |job| periods::run(&wanted.job()?, &cli.talk, job)),
         Command::Update(update) => Job::watched(interrupted, |job| states::update(&update.job()?, &cli.talk, job)),
         Command::Merge(merge) => Job::watched(interrupted, |job| partials::merge(merge, &cli.talk, job)),
         Command::Run(spec) => Job::watched(interrupted, |job| spec_file::run(spec, &cli.talk, job)),
@@ -111,6 +113,7 @@ fn man() -> Result<()> {
     write(command.clone())?;
     for (plain, name) in [
         ("audit", "lensflow-audit"),
+        ("periods", "lensflow-periods"),
         ("update", "lensflow-update"),
         ("merge", "lensflow-merge"),
         ("run", "lensflow-run"),

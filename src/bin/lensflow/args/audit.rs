@@ -1,12 +1,13 @@
 //! What can be said to `lensflow audit`, and how it becomes a job.
 
+use super::lines::{From, LineArgs};
 use super::{Machine, Reading};
 use crate::audit::{AuditJob, Input};
 use crate::inputs::named;
 use crate::outputs::Outputs;
 use clap::Args;
 use lensflow::calendar::{Granularity, Window, Windows};
-use lensflow::error::Result;
+use lensflow::error::{Error, Result};
 use lensflow::spec::Spec;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -79,8 +80,15 @@ pub(crate) struct Audit {
     #[arg(long, value_name = "TIME", default_value = "2m", value_parser = humantime::parse_duration, requires = "checkpoint")]
     checkpoint_every: Duration,
 
+    /// What a row of the input is: what a customer did in a period, or an order or a line of one
+    #[arg(long, value_enum, default_value_t = From::Periods)]
+    from: From,
+
     #[command(flatten)]
     reading: Reading,
+
+    #[command(flatten)]
+    lines: LineArgs,
 
     #[command(flatten)]
     machine: Machine,
@@ -93,10 +101,16 @@ impl Audit {
             Some(every) => Windows::Every(every.parse::<Granularity>()?),
             None => Windows::List(self.window.iter().map(|w| w.parse::<Window>()).collect::<Result<_>>()?),
         };
-        let columns = self.reading.columns()?;
+        let lines = (self.from == From::Transactions).then(|| self.lines.lines(&self.reading)).transpose()?;
+        if lines.is_some() && self.checkpoint.is_some() {
+            let what = "a checkpoint of orders and line items is not kept yet";
+            return Err(Error::usage(what).help("leave --checkpoint out, or make period aggregations with lensflow periods first"));
+        }
+        let columns = if lines.is_some() { Default::default() } else { self.reading.columns()? };
         let spec = Spec { windows, columns, percentiles: self.percentiles.clone(), bins: self.bins, ..self.machine.spec()? };
         Ok(AuditJob {
             input: Input::Named(named(&self.input, "audit")?),
+            lines,
             format: self.reading.format()?,
             on_bad_row: self.reading.on_bad_row(),
             spec,

@@ -167,7 +167,7 @@ impl Values<'_> {
     fn audit_of(self, input: Input, states: bool) -> Result<AuditJob> {
         self.outputs_make_sense(states)?;
         let Values { format, on_bad_row, spec, out, partial_out, .. } = self;
-        Ok(AuditJob { input, format, on_bad_row, spec, out, partial_out, checkpoint: None })
+        Ok(AuditJob { input, lines: None, format, on_bad_row, spec, out, partial_out, checkpoint: None })
     }
 
     /// Sorting needs rows, and rejects need a policy. Without a word about bad rows, only a state may say that they are left out.

@@ -1,0 +1,180 @@
+//! What can be said of orders and line items, and the arguments of `lensflow periods`.
+
+use super::{Machine, Reading};
+use crate::inputs::named;
+use crate::periods::{Lines, PeriodsJob};
+use clap::{Args, ValueEnum};
+use lensflow::error::{Error, Result};
+use lensflow::orders::{Anonymous, Duplicates, OrderOptions, Refunds};
+use lensflow::source::transactions::{Encoding, IdFormat, TransactionColumn, TransactionColumns, TransactionOptions};
+use lensflow::spec::Spec;
+use std::path::PathBuf;
+
+/// What rows are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum From {
+    /// What one customer did in one period
+    Periods,
+    /// Orders, or lines of orders
+    Transactions,
+}
+
+/// How orders and line items are read and grouped.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Transactions")]
+pub(crate) struct LineArgs {
+    /// Each row is a whole order: there are no order ids, and nothing is grouped
+    #[arg(long)]
+    one_row_per_order: bool,
+
+    /// Lines with a negative quantity or worth: end the run, take them off what the customer spent, or leave them out
+    #[arg(long, value_enum, default_value_t = RefundsArg::Fail)]
+    refunds: RefundsArg,
+
+    /// Lines without a customer: end the run, leave them out, or report their orders and revenue apart
+    #[arg(long, value_enum, default_value_t = AnonymousArg::Fail)]
+    anonymous: AnonymousArg,
+
+    /// Lines that are the same in every column: end the run, count one of them, or count them all
+    #[arg(long, value_enum, default_value_t = DuplicatesArg::Fail)]
+    duplicates: DuplicatesArg,
+
+    /// The time zone whose calendar orders belong to, such as Europe/Berlin
+    #[arg(long, value_name = "ZONE", default_value = "UTC")]
+    timezone: String,
+
+    /// Read ids as whole numbers: 12923.0 is 12923
+    #[arg(long, value_enum, default_value_t = IdFormatArg::AsIs)]
+    id_format: IdFormatArg,
+
+    /// How dates are written that are not ISO 8601, as for strftime: "%m/%d/%Y %H:%M" for 12/1/2010 8:26
+    #[arg(long, value_name = "FORMAT")]
+    date_format: Option<String>,
+
+    /// What the bytes of CSV and JSONL mean
+    #[arg(long, value_enum, default_value_t = EncodingArg::Utf8)]
+    encoding: EncodingArg,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum RefundsArg {
+    Fail,
+    Net,
+    Drop,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum AnonymousArg {
+    Fail,
+    Drop,
+    Report,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum DuplicatesArg {
+    Fail,
+    Drop,
+    Keep,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum IdFormatArg {
+    AsIs,
+    Integer,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum EncodingArg {
+    Utf8,
+    Latin1,
+}
+
+impl LineArgs {
+    /// With the columns that `--column` names.
+    pub(crate) fn lines(&self, reading: &Reading) -> Result<Lines> {
+        let known = || TransactionColumn::ALL.map(TransactionColumn::name).join(", ");
+        let columns = TransactionColumns(reading.named_columns(TransactionColumn::from_name, TransactionColumn::name, known)?);
+        let zone = |_| Error::usage(format!("{:?} is not a time zone", self.timezone)).help("name one as IANA does, such as Europe/Berlin");
+        let options = TransactionOptions {
+            one_row_per_order: self.one_row_per_order,
+            id_format: match self.id_format {
+                IdFormatArg::AsIs => IdFormat::AsIs,
+                IdFormatArg::Integer => IdFormat::Integer,
+            },
+            date_format: self.date_format.clone(),
+            encoding: match self.encoding {
+                EncodingArg::Utf8 => Encoding::Utf8,
+                EncodingArg::Latin1 => Encoding::Latin1,
+            },
+        };
+        let orders = OrderOptions {
+            refunds: match self.refunds {
+                RefundsArg::Fail => Refunds::Fail,
+                RefundsArg::Net => Refunds::Net,
+                RefundsArg::Drop => Refunds::Drop,
+            },
+            anonymous: match self.anonymous {
+                AnonymousArg::Fail => Anonymous::Fail,
+                AnonymousArg::Drop => Anonymous::Drop,
+                AnonymousArg::Report => Anonymous::Report,
+            },
+            duplicates: match self.duplicates {
+                DuplicatesArg::Fail => Duplicates::Fail,
+                DuplicatesArg::Drop => Duplicates::Drop,
+                DuplicatesArg::Keep => Duplicates::Keep,
+            },
+            timezone: self.timezone.parse().map_err(zone)?,
+        };
+        options.check()?;
+        Ok(Lines { columns, options, orders })
+    }
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  lensflow periods orders.csv --every month -o periods.parquet
+  lensflow periods 'invoices/*.csv' --every quarter --column order_id=InvoiceNo --column customer_id=CustomerID \\
+      --refunds net --anonymous drop -o periods.csv
+
+The input has a row per line of an order, with the columns order_id, customer_id, event_ts, and line_total or quantity
+and unit_price. Lines of an order may be anywhere.";
+
+/// The arguments of `lensflow periods`.
+#[derive(Debug, Args)]
+#[command(after_long_help = EXAMPLES, after_help = "More with --help.")]
+pub(crate) struct Periods {
+    /// Files, folders, globs, or - for stdin, as for audit
+    input: Vec<String>,
+
+    /// The calendar period of a row: month, quarter, half or year
+    #[arg(long, value_name = "PERIOD")]
+    every: String,
+
+    /// The file to write, .parquet, .csv, .jsonl or .arrow; - is CSV on stdout
+    #[arg(long, short, value_name = "PATH")]
+    output: PathBuf,
+
+    #[command(flatten)]
+    lines: LineArgs,
+
+    #[command(flatten)]
+    reading: Reading,
+
+    #[command(flatten)]
+    machine: Machine,
+}
+
+impl Periods {
+    pub(crate) fn job(&self) -> Result<PeriodsJob> {
+        let spec = Spec { on_bad_row: self.reading.on_bad_row().unwrap_or_default(), ..self.machine.spec()? };
+        spec.validate()?;
+        Ok(PeriodsJob {
+            inputs: named(&self.input, "periods")?,
+            format: self.reading.format()?,
+            every: self.every.parse()?,
+            lines: self.lines.lines(&self.reading)?,
+            spec,
+            output: self.output.clone(),
+        })
+    }
+}

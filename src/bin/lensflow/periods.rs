@@ -1,0 +1,74 @@
+//! The job of `lensflow periods`: orders and line items → period aggregations.
+
+use crate::args::Talk;
+use crate::inputs::keep_to_limit;
+use crate::outputs;
+use crate::progress::Progress;
+use crate::say;
+use crate::signals::Job;
+use lensflow::Result;
+use lensflow::calendar::Granularity;
+use lensflow::orders::{OrderOptions, Orders, schema};
+use lensflow::report::table::TableWriter;
+use lensflow::report::text::grouped;
+use lensflow::source::Source;
+use lensflow::source::files::{Files, Format};
+use lensflow::source::transactions::{TransactionBatch, TransactionColumns, TransactionOptions};
+use lensflow::spec::Spec;
+use lensflow::stats::Stats;
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// How orders and line items are read and grouped.
+#[derive(Debug, Clone)]
+pub(crate) struct Lines {
+    pub(crate) columns: TransactionColumns,
+    pub(crate) options: TransactionOptions,
+    pub(crate) orders: OrderOptions,
+}
+
+impl Lines {
+    /// The files behind names.
+    pub(crate) fn find(&self, named: &[String], format: Option<Format>, spec: &Spec) -> Result<Files<TransactionBatch>> {
+        let files = Files::find_transactions(named, format, self.columns.clone(), &self.options, spec.batch_rows)?;
+        Ok(files.spool_in(spec.spill_dir.clone()))
+    }
+}
+
+/// Period aggregations, as flags ask for them.
+#[derive(Debug, Clone)]
+pub(crate) struct PeriodsJob {
+    pub(crate) inputs: Vec<String>,
+    pub(crate) format: Option<Format>,
+    pub(crate) every: Granularity,
+    pub(crate) lines: Lines,
+    pub(crate) spec: Spec,
+    pub(crate) output: PathBuf,
+}
+
+/// Does it.
+pub(crate) fn run(wanted: &PeriodsJob, talk: &Talk, job: &Job) -> Result<()> {
+    let PeriodsJob { inputs, format, every, lines, spec, output } = wanted;
+    keep_to_limit(spec);
+    let files = lines.find(inputs, *format, spec)?;
+    outputs::check(&[output], &files.inputs())?;
+    // A folder that cannot be written to is found out at once.
+    let make = |schema| TableWriter::create_with(output, None, &schema, &job.cancel);
+    make(schema(true)).map(drop)?;
+    let stats: Arc<Stats> = Arc::default();
+    let bar = (std::io::stderr().is_terminal() && !talk.quiet).then(|| Progress::watch(stats.clone()));
+    let orders = Orders::read_alone(files, (&lines.orders, &lines.options), spec, &job.cancel, &stats)?;
+    let threads = rayon::current_num_threads();
+    let (table, rows) = orders.write_periods(*every, spec.workers.unwrap_or(threads), make)?;
+    drop(bar);
+    let mut output = table.finish()?;
+    output.complete()?;
+    job.undisturbed(|| output.commit())?;
+    if !talk.quiet {
+        let summary = orders.summary();
+        let (lines, orders) = (grouped(summary.lines), grouped(summary.orders));
+        say(&format!("{lines} lines of {orders} orders: {} rows, a customer and {every} each", grouped(rows)));
+    }
+    Ok(())
+}

@@ -1,0 +1,237 @@
+//! Orders: line items → orders → period aggregations. A stage before [`route`](crate::route), which can also be used alone.
+//!
+//! ```text
+//!  TransactionBatch ──▶ intake ──records──▶ Sorter, one a part ──in order──▶ group ──orders──▶ PeriodBatch ──▶ route
+//!  lines, anywhere      judges lines        spills                           of a part          one row an order
+//!                                                                              └─▶ periods: sorted again, added up ──▶ table
+//! ```
+//!
+//! | file | owns |
+//! |---|---|
+//! | here | the options, what was counted, [`Orders`]: lines that are all there |
+//! | `line` | a line as a record, in the order of orders, and back |
+//! | `intake` | batches → records, on all threads; lines that are bad, nobody's, or refunds |
+//! | `group` | a part's records → orders; lines that are there twice, orders of two customers |
+//! | `source` | orders as a [`Source`](crate::source::Source) of period aggregations: a chunk is a part |
+//! | `periods` | orders → a row for each customer and calendar period |
+//!
+//! Lines of an order may be anywhere, so they are sorted by order: by a hash of its id first, whose highest bits name one of [`PARTS`]
+//! sorters. Each sorts in the memory that it is given and spills beyond; parts are grouped side by side. The record has all of a line, so
+//! that equal lines are next to each other, and where it came from.
+//!
+//! What an order is: its time is that of its earliest line, its spend and margin are the exact sums of its lines, rounded to cents half
+//! away from zero. It belongs to the calendar period of its time in the time zone that is asked for; times are told in that zone from
+//! there on. A refund is a line with a negative quantity or worth; an order of nothing but refunds is netted without counting as an order.
+//!
+//! Known limits: an order whose lines take more than 16 MiB together is not looked at for two customers line by line.
+
+mod group;
+mod intake;
+mod line;
+mod periods;
+mod source;
+
+pub use periods::schema;
+pub use source::OrderSource;
+
+use crate::cancel::Cancel;
+use crate::error::Result;
+use crate::merge::Merge;
+use crate::money::{Money, Total};
+use crate::reject::{OnBadRow, Reason, Reject};
+use crate::spill::{Budget, Records, RunStore, Sorter};
+use crate::stats::Stats;
+use crate::sync::lock;
+use chrono_tz::Tz;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+/// How many sorters share the orders: enough for threads to group side by side, few enough for each to have room.
+const PARTS: usize = 32;
+
+/// What is done about lines that many shops have, and none should count without a word.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct OrderOptions {
+    /// Lines with a negative quantity or worth.
+    pub refunds: Refunds,
+    /// Lines without a customer.
+    pub anonymous: Anonymous,
+    /// Lines that are the same in every column.
+    pub duplicates: Duplicates,
+    /// Whose calendar orders belong to, an IANA name.
+    pub timezone: Tz,
+}
+
+impl Default for OrderOptions {
+    fn default() -> Self {
+        OrderOptions { refunds: Refunds::Fail, anonymous: Anonymous::Fail, duplicates: Duplicates::Fail, timezone: Tz::UTC }
+    }
+}
+
+/// What is done about refunds. They are counted and summed either way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Refunds {
+    /// They are bad rows.
+    #[default]
+    Fail,
+    /// They lessen the customer's spend, without counting as orders.
+    Net,
+    /// They are left out.
+    Drop,
+}
+
+/// What is done about lines without a customer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Anonymous {
+    /// They are bad rows.
+    #[default]
+    Fail,
+    /// They are left out, and counted.
+    Drop,
+    /// They are left out of what is said of customers, and their orders and revenue are reported.
+    Report,
+}
+
+/// What is done about lines that are the same in every column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Duplicates {
+    /// All but the first are bad rows.
+    #[default]
+    Fail,
+    /// All but the first are left out, and counted.
+    Drop,
+    /// They are lines like any other.
+    Keep,
+}
+
+/// What went in, where that was orders and line items.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LineSummary {
+    /// Lines read.
+    pub lines: u64,
+    /// Lines left out as bad, by reason.
+    pub lines_rejected: BTreeMap<Reason, u64>,
+    /// Orders of customers.
+    pub orders: u64,
+    /// Lines that give money back, whether they were netted or left out.
+    pub refund_lines: u64,
+    /// What they come to.
+    pub refunds: Money,
+    /// Lines without a customer that were left out of what is said of customers.
+    pub anonymous_lines: u64,
+    /// Their orders, where they are reported.
+    pub anonymous_orders: u64,
+    /// The revenue of these orders.
+    pub anonymous_revenue: Money,
+    /// Lines that were left out because another is the same.
+    pub duplicate_lines: u64,
+}
+
+/// What is counted of lines and orders.
+#[derive(Debug, Clone, Default)]
+struct Tally {
+    lines: u64,
+    rejected: BTreeMap<Reason, u64>,
+    orders: u64,
+    refunds: u64,
+    refunded: Total,
+    anonymous_lines: u64,
+    anonymous_orders: u64,
+    /// In cents.
+    anonymous_revenue: i128,
+    duplicates: u64,
+}
+
+impl Merge for Tally {
+    fn merge(&mut self, other: Tally) {
+        self.lines += other.lines;
+        Merge::merge(&mut self.rejected, other.rejected);
+        self.orders += other.orders;
+        self.refunds += other.refunds;
+        self.refunded.merge(other.refunded);
+        self.anonymous_lines += other.anonymous_lines;
+        self.anonymous_orders += other.anonymous_orders;
+        self.anonymous_revenue += other.anonymous_revenue;
+        self.duplicates += other.duplicates;
+    }
+}
+
+/// Lines that are all there, sorted by order.
+pub struct Orders {
+    parts: Vec<Arc<Records>>,
+    desk: Arc<Desk>,
+    store: Arc<dyn RunStore>,
+    /// Bytes for a heap that sorts, now that lines are sorted.
+    heap: u64,
+}
+
+/// Where and in how much memory lines are sorted.
+pub(crate) struct Setting {
+    /// Shared with whoever takes the orders.
+    pub(crate) budget: Budget,
+    /// Takes what is sorted; it uses that budget.
+    pub(crate) store: Arc<dyn RunStore>,
+    pub(crate) threads: usize,
+    pub(crate) on_bad_row: OnBadRow,
+    /// Takes lines left out, where they are not only counted.
+    pub(crate) rejects: Option<Arc<Sorter>>,
+    pub(crate) cancel: Cancel,
+    pub(crate) stats: Arc<Stats>,
+}
+
+impl std::fmt::Debug for Orders {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Orders").field("parts", &self.parts.len()).field("summary", &self.summary()).finish()
+    }
+}
+
+/// What all that judge lines share.
+struct Desk {
+    options: OrderOptions,
+    on_bad_row: OnBadRow,
+    /// The names of inputs; lines have their places.
+    origins: Mutex<Vec<String>>,
+    tally: Mutex<Tally>,
+    /// Takes lines left out, where they are not only counted.
+    rejects: Option<Arc<Sorter>>,
+    cancel: Cancel,
+}
+
+impl Desk {
+    /// Leaves a line out, or ends the run.
+    #[cold]
+    fn reject(&self, reject: Reject, help: &str) -> Result<()> {
+        if self.on_bad_row == OnBadRow::Fail {
+            return Err(reject.into_error().help(help));
+        }
+        *lock(&self.tally).rejected.entry(reject.reason).or_default() += 1;
+        self.rejects.as_ref().map_or(Ok(()), |rejects| rejects.desk().push(|out| reject.write(out)))
+    }
+
+    fn origin(&self, place: u64) -> String {
+        lock(&self.origins).get(place as usize).cloned().unwrap_or_default()
+    }
+}
+
+impl Orders {
+    /// What was counted so far: of lines, all of it; of orders, when they have been grouped, once.
+    pub fn summary(&self) -> LineSummary {
+        let tally = lock(&self.desk.tally).clone();
+        LineSummary {
+            lines: tally.lines,
+            lines_rejected: tally.rejected,
+            orders: tally.orders,
+            refund_lines: tally.refunds,
+            refunds: tally.refunded.rounded(),
+            anonymous_lines: tally.anonymous_lines,
+            anonymous_orders: tally.anonymous_orders,
+            anonymous_revenue: Money::from_hundredths(tally.anonymous_revenue),
+            duplicate_lines: tally.duplicates,
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! Orders → period aggregations: a row for each customer and calendar period, by customer and period, as bytes and time sort.
+//!
+//! Parts give their orders to one more sorter, whose records are a customer, a period, and an order in it; what comes out of that in order is
+//! added up as it comes. So memory is that of sorting, and the rows are the same whatever the threads.
+
+use super::Orders;
+use super::group::group;
+use super::source::{Periods, cents};
+use crate::calendar::Granularity;
+use crate::error::{Error, Result, Stage};
+use crate::money::Total;
+use crate::pieces::share_out;
+use crate::report::table::TableWriter;
+use crate::rfm::with_pool;
+use crate::spill::record::{put_number, put_signed, put_text, take_bytes, take_number, take_signed, take_text};
+use crate::spill::{Sorter, Sorting};
+use arrow::array::{ArrayRef, Decimal128Array, Int64Array, RecordBatch, StringBuilder, TimestampMicrosecondArray};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+const ROWS: usize = 8_192;
+/// Decimals of money, and of quantities.
+const MONEY: DataType = DataType::Decimal128(18, 2);
+const QUANTITY: DataType = DataType::Decimal128(38, 6);
+
+/// The columns of period aggregations; quantities are integers where all are whole, else decimals.
+pub fn schema(whole_quantities: bool) -> SchemaRef {
+    let time = || DataType::Timestamp(TimeUnit::Microsecond, None);
+    let field = |name: &str, data_type, nullable| Field::new(name, data_type, nullable);
+    Arc::new(Schema::new(vec![
+        field("customer_id", DataType::Utf8, false),
+        field("period_start", time(), false),
+        field("period_end", time(), false),
+        field("total_orders", DataType::Int64, false),
+        field("total_spend", MONEY, false),
+        field("total_margin", MONEY, false),
+        field("total_quantity", if whole_quantities { DataType::Int64 } else { QUANTITY }, false),
+        field("last_transaction_ts", time(), true),
+    ]))
+}
+
+/// What a customer did in a period.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+struct Row {
+    customer: Vec<u8>,
+    start: i64,
+    orders: i64,
+    spend: i128,
+    margin: i128,
+    quantity: Total,
+    last: Option<i64>,
+}
+
+impl Orders {
+    /// Writes a row for each customer and calendar period to a table with the columns of [`schema`], which is made when they are known.
+    /// Gives the table and the number of rows.
+    ///
+    /// # Errors
+    /// An order or a customer's total that no row can hold; what grouping, sorting or the table fails with.
+    pub fn write_periods(
+        &self,
+        every: Granularity,
+        threads: usize,
+        make: impl FnOnce(SchemaRef) -> Result<TableWriter>,
+    ) -> Result<(TableWriter, u64)> {
+        let whole = AtomicBool::new(true);
+        let periods = Periods::new(Some(every), self.desk.options.timezone);
+        let sorting = Sorting { store: self.store.clone(), heap: self.heap, merge: self.heap, cancel: self.desk.cancel.clone() };
+        let sorter = Sorter::new(sorting);
+        let records = with_pool(threads, || {
+            share_out(
+                self.parts.len(),
+                || (),
+                |(), part| {
+                    let mut desk = sorter.desk();
+                    group(&self.parts[part], &self.desk, |order| {
+                        let time = periods.local(order.time);
+                        let fail = |what| {
+                            move |_| {
+                                Error::data(format!(
+                                    "{what} of an order of customer {:?} is too large",
+                                    String::from_utf8_lossy(&order.customer)
+                                ))
+                            }
+                        };
+                        let (spend, margin) =
+                            (cents(order.spend).map_err(fail("the spend"))?, cents(order.margin).map_err(fail("the margin"))?);
+                        let (cents, fraction) = order.quantity.parts();
+                        if cents % 100 != 0 || fraction != 0 {
+                            whole.store(false, Ordering::Relaxed);
+                        }
+                        desk.push(|out| {
+                            put_text(&order.customer, out);
+                            out.extend_from_slice(&(periods.of(time).0 as u64 ^ 1 << 63).to_be_bytes());
+                            out.push(order.counts.into());
+                            put_signed(time, out);
+                            put_signed(spend, out);
+                            put_signed(margin, out);
+                            put_signed(cents, out);
+                            put_number(fraction, out);
+                        })
+                    })
+                },
+            )?;
+            sorter.finish()
+        })?;
+        let schema = schema(whole.into_inner());
+        let mut table = make(schema.clone())?;
+        let (mut merged, mut rows, mut count) = (records.read(), Vec::new(), 0);
+        let mut current: Option<Row> = None;
+        while let Some(record) = merged.next()? {
+            let (mut row, counts, time) = read(record).ok_or_else(|| Error::internal("a record that is no order's"))?;
+            row.orders = counts.into();
+            row.last = counts.then_some(time);
+            match &mut current {
+                Some(same) if same.customer == row.customer && same.start == row.start => same.add(&row),
+                _ => {
+                    rows.extend(current.replace(row));
+                    if rows.len() == ROWS {
+                        count += rows.len() as u64;
+                        table.write(&batch(&rows, every, &schema)?)?;
+                        rows.clear();
+                    }
+                }
+            }
+        }
+        rows.extend(current);
+        count += rows.len() as u64;
+        if !rows.is_empty() {
+            table.write(&batch(&rows, every, &schema)?)?;
+        }
+        Ok((table, count))
+    }
+}
+
+impl Row {
+    fn add(&mut self, other: &Row) {
+        use crate::merge::Merge;
+        self.orders += other.orders;
+        self.spend += other.spend;
+        self.margin += other.margin;
+        self.quantity.merge(other.quantity);
+        self.last = self.last.max(other.last);
+    }
+}
+
+/// An order's record: its row, whether it counts, its time.
+fn read(record: &[u8]) -> Option<(Row, bool, i64)> {
+    let mut rest = record;
+    let bytes = &mut rest;
+    let customer = take_text(bytes)?.into_owned();
+    let start = (u64::from_be_bytes(take_bytes(bytes)?) ^ 1 << 63) as i64;
+    let counts = take_bytes::<1>(bytes)? != [0];
+    let time = take_signed(bytes)?;
+    let (spend, margin) = (take_signed(bytes)?.into(), take_signed(bytes)?.into());
+    let quantity = Total::of_parts(take_signed(bytes)?, take_number(bytes)?);
+    Some((Row { customer, start, spend, margin, quantity, ..Row::default() }, counts, time))
+}
+
+fn batch(rows: &[Row], every: Granularity, schema: &SchemaRef) -> Result<RecordBatch> {
+    let large = |row: &Row| {
+        let what = format!("customer {:?}: a total of a period is too large", String::from_utf8_lossy(&row.customer));
+        Error::data(what).stage(Stage::Report)
+    };
+    const MOST: i128 = 10_i128.pow(18);
+    if let Some(row) = rows.iter().find(|row| row.spend.abs() >= MOST || row.margin.abs() >= MOST) {
+        return Err(large(row));
+    }
+    let times = |of: &dyn Fn(&Row) -> Option<i64>| Arc::new(rows.iter().map(of).collect::<TimestampMicrosecondArray>()) as ArrayRef;
+    let decimals = |of: &dyn Fn(&Row) -> i128, data_type: DataType| {
+        Arc::new(Decimal128Array::from_iter_values(rows.iter().map(of)).with_data_type(data_type)) as ArrayRef
+    };
+    let quantities = match schema.field_with_name("total_quantity").is_ok_and(|field| field.data_type() == &DataType::Int64) {
+        true => Arc::new(Int64Array::from_iter_values(rows.iter().map(|row| row.quantity.parts().0 / 100))),
+        false => decimals(&|row| row.quantity.millionths(), QUANTITY),
+    };
+    let mut ids = StringBuilder::new();
+    rows.iter().for_each(|row| ids.append_value(String::from_utf8_lossy(&row.customer)));
+    let columns: Vec<ArrayRef> = vec![
+        Arc::new(ids.finish()),
+        times(&|row| Some(row.start)),
+        times(&|row| Some(every.start(every.index(row.start) + 1))),
+        Arc::new(Int64Array::from_iter_values(rows.iter().map(|row| row.orders))),
+        decimals(&|row| row.spend, MONEY),
+        decimals(&|row| row.margin, MONEY),
+        quantities,
+        times(&|row| row.last),
+    ];
+    RecordBatch::try_new(schema.clone(), columns).map_err(|e| Error::internal("rows of periods").cause(e))
+}

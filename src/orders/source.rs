@@ -1,0 +1,185 @@
+//! Orders as a source of period aggregations: a chunk is a part, a row is an order, or a customer's refunds that belong to none. Whoever
+//! adds up the rows of a customer and period does the rest.
+
+use super::Orders;
+use super::group::{Order, group};
+use crate::calendar::{Granularity, MAX_TIMESTAMP, MIN_TIMESTAMP, Windows};
+use crate::error::{Result, Stage};
+use crate::money::{Amount, AmountError, Total};
+use crate::reject::Reason;
+use crate::source::{Bad, Chunk, Column, NO_TIMESTAMP, Origin, PeriodBatch, Sink, Source};
+use arrow::array::StringViewBuilder;
+use chrono::{DateTime, Offset, TimeZone};
+use chrono_tz::Tz;
+use std::sync::Arc;
+
+/// Rows that are handed over at a time.
+const ROWS: usize = 8_192;
+
+/// Which period an order belongs to.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Periods {
+    /// None gives each order a period of its own: its moment.
+    every: Option<Granularity>,
+    timezone: Tz,
+}
+
+impl Periods {
+    pub(super) fn new(every: Option<Granularity>, timezone: Tz) -> Self {
+        Periods { every, timezone }
+    }
+
+    /// A time as the calendar on the wall has it.
+    #[inline]
+    pub(super) fn local(&self, time: i64) -> i64 {
+        if self.timezone == Tz::UTC {
+            return time;
+        }
+        let utc = DateTime::from_timestamp_micros(time).map(|utc| utc.naive_utc());
+        let offset = utc.map_or(0, |utc| self.timezone.offset_from_utc_datetime(&utc).fix().local_minus_utc());
+        (time + i64::from(offset) * 1_000_000).clamp(MIN_TIMESTAMP, MAX_TIMESTAMP)
+    }
+
+    /// The start and the end of the period that a local time belongs to.
+    pub(super) fn of(&self, time: i64) -> (i64, i64) {
+        match self.every {
+            Some(every) => {
+                let index = every.index(time);
+                (every.start(index), every.start(index + 1))
+            }
+            None => (time, time.saturating_add(1)),
+        }
+    }
+}
+
+/// Reads orders as period aggregations.
+pub struct OrderSource {
+    orders: Arc<Orders>,
+    periods: Periods,
+    inputs: Vec<String>,
+    next: usize,
+}
+
+impl OrderSource {
+    /// For these windows: orders belong to the calendar periods of the same kind, or, where windows are listed, to the window that
+    /// their time lies in. `inputs` are what the lines were read from.
+    pub fn new(orders: Arc<Orders>, windows: &Windows, inputs: Vec<String>) -> Self {
+        let every = if let Windows::Every(every) = windows { Some(*every) } else { None };
+        let periods = Periods::new(every, orders.desk.options.timezone);
+        OrderSource { orders, periods, inputs, next: 0 }
+    }
+}
+
+impl Source for OrderSource {
+    fn inputs(&self) -> Vec<String> {
+        self.inputs.clone()
+    }
+
+    fn next_chunk(&mut self) -> Result<Option<Box<dyn Chunk>>> {
+        if self.next == self.orders.parts.len() {
+            return Ok(None);
+        }
+        self.next += 1;
+        Ok(Some(Box::new(Part { orders: self.orders.clone(), periods: self.periods, part: self.next - 1 })))
+    }
+}
+
+/// The orders of one part.
+struct Part {
+    orders: Arc<Orders>,
+    periods: Periods,
+    part: usize,
+}
+
+impl Chunk for Part {
+    fn decode(self: Box<Self>, sink: &mut Sink<'_>) -> Result<()> {
+        let origin = Arc::new(Origin { name: "orders".to_owned() });
+        let mut rows = Rows::new(origin);
+        group(&self.orders.parts[self.part], &self.orders.desk, |order| {
+            rows.push(order, &self.periods);
+            if rows.starts.len() == ROWS { sink(rows.take()) } else { Ok(()) }
+        })
+        .map_err(|e| e.stage(Stage::Source))?;
+        if rows.starts.is_empty() { Ok(()) } else { sink(rows.take()) }
+    }
+}
+
+/// Rows on their way.
+struct Rows {
+    origin: Arc<Origin>,
+    first_row: u64,
+    ids: StringViewBuilder,
+    starts: Vec<i64>,
+    ends: Vec<i64>,
+    orders: Vec<i64>,
+    cents: Vec<i64>,
+    last_transactions: Vec<i64>,
+    bad: Vec<Bad>,
+    /// Of the order before.
+    period: (i64, i64),
+}
+
+impl Rows {
+    fn new(origin: Arc<Origin>) -> Self {
+        let column = || Vec::with_capacity(ROWS);
+        Rows {
+            origin,
+            first_row: 1,
+            ids: StringViewBuilder::with_capacity(ROWS),
+            starts: column(),
+            ends: column(),
+            orders: column(),
+            cents: column(),
+            last_transactions: column(),
+            bad: Vec::new(),
+            period: (i64::MAX, i64::MIN),
+        }
+    }
+
+    fn push(&mut self, order: &Order, periods: &Periods) {
+        let time = periods.local(order.time);
+        if !(self.period.0..self.period.1).contains(&time) {
+            self.period = periods.of(time);
+        }
+        // Ids were texts before they were bytes.
+        let id = String::from_utf8_lossy(&order.customer);
+        let cents = cents(order.spend).unwrap_or_else(|_| {
+            let (row, value) = (self.starts.len() as u32, order.spend.rounded().to_string());
+            self.bad.push(Bad { row, column: Column::TotalSpend, reason: Reason::AmountOutOfRange, value });
+            0
+        });
+        self.ids.append_value(id);
+        self.starts.push(self.period.0);
+        self.ends.push(self.period.1);
+        self.orders.push(order.counts.into());
+        self.cents.push(cents);
+        self.last_transactions.push(if order.counts { time } else { NO_TIMESTAMP });
+    }
+
+    fn take(&mut self) -> PeriodBatch {
+        let origin = self.origin.clone();
+        let rows = std::mem::replace(
+            self,
+            Rows { first_row: self.first_row + self.starts.len() as u64, period: self.period, ..Rows::new(origin) },
+        );
+        PeriodBatch {
+            origin: rows.origin,
+            first_row: rows.first_row,
+            first_line: None,
+            ids: { rows.ids }.finish(),
+            starts: rows.starts.into(),
+            ends: rows.ends.into(),
+            orders: rows.orders.into(),
+            cents: rows.cents.into(),
+            fractions: Vec::new().into(),
+            last_transactions: rows.last_transactions.into(),
+            bad: rows.bad,
+        }
+    }
+}
+
+/// An order's sum in cents, if it is one that a row may have.
+pub(super) fn cents(total: Total) -> Result<i64, AmountError> {
+    let cents = i64::try_from(total.rounded().hundredths()).map_err(|_| AmountError::OutOfRange)?;
+    Amount::from_cents(cents).map(|amount| amount.cents)
+}
