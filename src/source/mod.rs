@@ -21,6 +21,8 @@ pub mod synthetic;
 pub(crate) mod text;
 pub mod transactions;
 
+use self::open::{As, Open};
+use self::transactions::{TransactionBatch, TransactionColumns, TransactionOptions, Transactions};
 use crate::error::{Error, Result, Stage};
 use crate::reject::Reason;
 use arrow::array::{RecordBatch, StringViewArray};
@@ -190,10 +192,11 @@ fn guarded<T, E: Into<Box<dyn std::error::Error + Send + Sync>>>(
     }
 }
 
-/// Arrow batches from a caller's iterator of batches or of results (any Arrow reader is one), with the columns of [`Column`] in any accepted type.
-pub struct Batches<I> {
+/// Arrow batches from a caller's iterator of batches or of results (any Arrow reader is one), with the columns of [`Column`] in any accepted
+/// type; or with those of [`TransactionColumn`](transactions::TransactionColumn), by [`Batches::transactions`].
+pub struct Batches<I, B = PeriodBatch> {
     origin: Arc<Origin>,
-    map: ColumnMap,
+    shape: Box<dyn Open<B>>,
     iter: I,
     next_row: u64,
 }
@@ -201,7 +204,23 @@ pub struct Batches<I> {
 impl<I> Batches<I> {
     /// A source that is called `name` in reports and errors.
     pub fn new(name: impl Into<String>, map: ColumnMap, iter: I) -> Self {
-        Batches { origin: Arc::new(Origin { name: name.into() }), map, iter, next_row: 1 }
+        Self::of(name, As(shape::Periods(map)), iter)
+    }
+}
+
+impl<I> Batches<I, TransactionBatch> {
+    /// As [`Batches::new`], for orders or line items.
+    ///
+    /// # Errors
+    /// When the options are not right.
+    pub fn transactions(name: impl Into<String>, columns: TransactionColumns, options: &TransactionOptions, iter: I) -> Result<Self> {
+        Ok(Self::of(name, As(Transactions::new(columns, options)?), iter))
+    }
+}
+
+impl<I, B> Batches<I, B> {
+    fn of(name: impl Into<String>, shape: impl Open<B> + 'static, iter: I) -> Self {
+        Batches { origin: Arc::new(Origin { name: name.into() }), shape: Box::new(shape), iter, next_row: 1 }
     }
 }
 
@@ -226,17 +245,16 @@ impl<E: Into<Box<dyn std::error::Error + Send + Sync>>> IntoBatch for std::resul
     }
 }
 
-impl<B: IntoBatch, I: Iterator<Item = B> + Send> Source for Batches<I> {
+impl<T: IntoBatch, I: Iterator<Item = T> + Send, B> Source<B> for Batches<I, B> {
     fn inputs(&self) -> Vec<String> {
         vec![self.origin.name.clone()]
     }
 
-    fn next_chunk(&mut self) -> Result<Option<Box<dyn Chunk>>> {
+    fn next_chunk(&mut self) -> Result<Option<Box<dyn Chunk<B>>>> {
         let Some(batch) = self.iter.next() else { return Ok(None) };
         let batch = batch.into_batch().map_err(|e| e.input(&self.origin.name).stage(Stage::Source))?;
         let first_row = self.next_row;
         self.next_row += batch.num_rows() as u64;
-        let columns = columns::Columns::resolve(&batch.schema(), &self.map, &self.origin)?;
-        Ok(Some(Box::new(columns::ArrowChunk { batch, columns, first_row, bytes: 0 })))
+        self.shape.arrow_batch(batch, &self.origin, first_row).map(Some)
     }
 }

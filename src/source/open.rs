@@ -1,13 +1,15 @@
 //! A reader of a format, opened for a kind of rows: here the readers, which know the kind, become sources of its batches, which
-//! [`files`](super::files) can hold without knowing it.
+//! [`files`](super::files) and [`Batches`](super::Batches) can hold without knowing it.
 
+use super::columns::ArrowChunk;
 use super::csv::CsvSource;
 use super::ipc::IpcSource;
 use super::jsonl::JsonlSource;
 use super::parquet::ParquetSource;
 use super::shape::TextShape;
-use super::{Origin, Source};
+use super::{Chunk, Origin, Source};
 use crate::error::Result;
+use arrow::array::RecordBatch;
 use std::fs::File;
 use std::io::Read;
 use std::sync::Arc;
@@ -20,6 +22,8 @@ pub(super) trait Open<B>: Send + Sync {
     fn parquet(&self, file: File, origin: Arc<Origin>, batch_rows: usize) -> Result<Box<dyn Source<B>>>;
     fn arrow_file(&self, file: File, origin: Arc<Origin>) -> Result<Box<dyn Source<B>>>;
     fn arrow_stream(&self, reader: Bytes, origin: Arc<Origin>) -> Result<Box<dyn Source<B>>>;
+    /// A batch that is there already.
+    fn arrow_batch(&self, batch: RecordBatch, origin: &Arc<Origin>, first_row: u64) -> Result<Box<dyn Chunk<B>>>;
     fn csv(&self, reader: Bytes, origin: Arc<Origin>, batch_rows: usize) -> Result<Box<dyn Source<B>>>;
     fn jsonl(&self, reader: Bytes, origin: Arc<Origin>, batch_rows: usize) -> Result<Box<dyn Source<B>>>;
 }
@@ -38,6 +42,11 @@ impl<S: TextShape<N>, const N: usize> Open<S::Batch> for As<S, N> {
 
     fn arrow_stream(&self, reader: Bytes, origin: Arc<Origin>) -> Result<Box<dyn Source<S::Batch>>> {
         Ok(Box::new(IpcSource::<S>::open_stream(reader, origin, &self.0)?))
+    }
+
+    fn arrow_batch(&self, batch: RecordBatch, origin: &Arc<Origin>, first_row: u64) -> Result<Box<dyn Chunk<S::Batch>>> {
+        let columns = self.0.resolve(&batch.schema(), origin)?;
+        Ok(Box::new(ArrowChunk { batch, columns, first_row, bytes: 0 }))
     }
 
     fn csv(&self, reader: Bytes, origin: Arc<Origin>, batch_rows: usize) -> Result<Box<dyn Source<S::Batch>>> {
