@@ -4,7 +4,11 @@
 //! Every customer is acquired in one of the months and stays until churn takes them; each month alive they may place orders. All of it
 //! is drawn from streams that depend on the seed, the customer and the month only, so any row can be made without the others. Rows come
 //! month by month, as a shop's own aggregation would write them, and within a month in an order that has nothing to do with the ids.
+//! The same customers' line items, of which the rows are the sums, are made by [`orders`].
 
+mod orders;
+
+pub use self::orders::{SyntheticTransactions, transaction_schema};
 pub use super::scenario::{Event, Scenario};
 use super::{Chunk, Origin, PeriodBatch, Sink, Source};
 use crate::calendar::{DAY, Granularity, Window, Windows};
@@ -16,6 +20,7 @@ use rand_distr::{Distribution, LogNormal, Zipf};
 use rand_xoshiro::SplitMix64;
 use serde::{Deserialize, Serialize};
 use std::fmt::Write;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// Customers that a chunk looks at.
@@ -114,6 +119,8 @@ struct Month {
 
 /// Generated rows, column by column.
 struct Columns {
+    /// Who drew the row: with a skew, not who bought.
+    customers: Vec<u64>,
     ids: StringViewArray,
     starts: Vec<i64>,
     ends: Vec<i64>,
@@ -213,14 +220,19 @@ impl Generator {
     }
 
     fn rows(&self, chunk: u64) -> Columns {
-        let number = chunk / self.chunks_per_month();
-        let month = &self.months[number as usize];
         let first = chunk % self.chunks_per_month() * SLOTS;
-        let slots = first..(first + SLOTS).min(self.spec.customers);
+        self.rows_of(chunk / self.chunks_per_month(), first..first + SLOTS)
+    }
+
+    /// A month's rows of the customers who are visited at these places.
+    fn rows_of(&self, number: u64, slots: Range<u64>) -> Columns {
+        let month = &self.months[number as usize];
+        let slots = slots.start..slots.end.min(self.spec.customers);
         let capacity = (slots.end - slots.start) as usize / 2;
         let mut ids = StringViewBuilder::with_capacity(capacity);
         let column = || Vec::with_capacity(capacity);
         let (mut orders, mut cents, mut quantities, mut last) = (column(), column(), column(), column());
+        let mut customers = Vec::with_capacity(capacity);
         let mut id = String::new();
         let seconds = (month.end - month.start) / 1_000_000;
         for slot in slots {
@@ -239,6 +251,7 @@ impl Generator {
                     }
                 }
             };
+            customers.push(customer);
             id.clear();
             self.write_id(buyer, &mut id);
             ids.append_value(&id);
@@ -251,7 +264,7 @@ impl Generator {
         }
         let n = orders.len();
         let (starts, ends) = (vec![month.start; n], vec![month.end; n]);
-        Columns { ids: ids.finish(), starts, ends, orders, cents, quantities, last }
+        Columns { customers, ids: ids.finish(), starts, ends, orders, cents, quantities, last }
     }
 
     /// The customer's orders in a month with the stream that drew them, or none without any.
@@ -297,7 +310,7 @@ impl Generator {
     /// # Errors
     /// Never, in practice: the columns have one length.
     pub fn record_batch(&self, chunk: u64) -> Result<RecordBatch> {
-        let Columns { ids, starts, ends, orders, cents, quantities, last } = self.rows(chunk);
+        let Columns { ids, starts, ends, orders, cents, quantities, last, .. } = self.rows(chunk);
         let unfit = |e| Error::internal("generated rows do not fit a batch").cause(e);
         let money = |values: &mut dyn Iterator<Item = i64>| {
             Decimal128Array::from_iter_values(values.map(i128::from)).with_precision_and_scale(18, 2).map_err(unfit)

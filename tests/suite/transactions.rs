@@ -6,13 +6,14 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, TimeUnit};
 use lensflow::Result;
 use lensflow::money::{Amount, AmountError, Fixed2, Total};
-use lensflow::source::Source;
 use lensflow::source::files::Files;
 use lensflow::source::transactions::{
     BadLine, Encoding as Bytes, IdFormat, TransactionBatch, TransactionColumn as Column, TransactionColumns, TransactionOptions,
 };
+use lensflow::source::{Batches, Source};
 use proptest::prelude::*;
 use proptest::sample::select;
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
@@ -35,13 +36,17 @@ type Lines = (Vec<Line>, Vec<(u64, BadLine)>);
 
 /// Reads a file.
 fn read_with(file: &Path, map: TransactionColumns, options: &TransactionOptions) -> Result<Lines> {
-    let mut files = Files::find_transactions(&[file.to_string_lossy()], None, map, options, 7)?;
+    let files = Files::find_transactions(&[file.to_string_lossy()], None, map, options, 7)?;
     files.check()?;
+    decoded(files, options, file.extension().is_some_and(|e| e == "jsonl"))
+}
+
+fn decoded(mut source: impl Source<TransactionBatch>, options: &TransactionOptions, headless: bool) -> Result<Lines> {
     let (mut lines, mut bad) = (Vec::new(), Vec::new());
-    while let Some(chunk) = files.next_chunk()? {
+    while let Some(chunk) = source.next_chunk()? {
         chunk.decode(&mut |batch: TransactionBatch| {
             assert_eq!(batch.first_row, lines.len() as u64 + 1);
-            assert!(batch.first_line.is_none_or(|line| line > batch.first_row || file.extension().is_some_and(|e| e == "jsonl")));
+            assert!(batch.first_line.is_none_or(|line| line > batch.first_row || headless));
             let text = |array: &arrow::array::StringViewArray, row: usize| array.is_valid(row).then(|| array.value(row).to_owned());
             for row in 0..batch.times.len() {
                 lines.push(Line {
@@ -243,6 +248,10 @@ proptest! {
             prop_assert_eq!(&read, &lines, "{}", name);
             prop_assert_eq!(shown(&bad), Vec::<String>::new(), "{}", name);
         }
+        let options = TransactionOptions::default();
+        let pieces: Vec<_> = (0..batch.num_rows()).step_by(4).map(|at| batch.slice(at, 4.min(batch.num_rows() - at))).collect();
+        let source = Batches::transactions("pieces", TransactionColumns::default(), &options, pieces.into_iter()).unwrap();
+        prop_assert_eq!(decoded(source, &options, false).unwrap().0, lines);
     }
 
     /// Against digits multiplied as on paper.
@@ -434,4 +443,31 @@ fn columns_that_are_not_found() {
     let file = folder.path().join("l.jsonl");
     fs::write(&file, "{\"order_id\":1,\"customer_id\":7,\"event_ts\":\"2023-01-01\"}\n").unwrap();
     assert!(read_with(&file, map, &TransactionOptions::default()).unwrap_err().to_string().contains("\"cost\""));
+}
+
+#[test]
+fn generated_line_items_have_the_sums_of_the_periods() {
+    let folder = tempfile::tempdir().unwrap();
+    let generate = |name: &str, more: &[&str]| {
+        let common =
+            ["generate", "--customers", "9K", "--ids", "unicode", "--scenario", "seasonal", "--null-timestamps", "0.1", "-o", name];
+        lensflow(folder.path(), &[&common[..], more].concat()).expect(0);
+        folder.path().join(name)
+    };
+    let periods = Table::parse(&fs::read_to_string(generate("periods.csv", &["--as", "periods"])).unwrap());
+    let at = |name: &str| periods.header.iter().position(|n| n == name).unwrap();
+    let sum = |name| periods.rows.iter().map(|row| row[at(name)].parse::<Fixed2>().unwrap().hundredths()).sum::<i128>();
+    for name in ["lines.csv", "lines.jsonl", "lines.parquet", "lines.arrow"] {
+        let file = generate(name, &["--as", "transactions", "--workers", "1"]);
+        let bytes = fs::read(&file).unwrap();
+        generate(name, &["--as", "transactions", "--workers", "3"]);
+        assert!(fs::read(&file).unwrap() == bytes, "{name} differs by workers");
+        let (lines, bad) = read_with(&file, TransactionColumns::default(), &TransactionOptions::default()).unwrap();
+        let mut spend = Total::default();
+        lines.iter().for_each(|line| spend.add(line.spend));
+        let orders: BTreeSet<_> = lines.iter().map(|line| &line.order).collect();
+        let customers: BTreeSet<_> = lines.iter().map(|line| line.customer.as_deref().unwrap()).collect();
+        assert_eq!((spend.rounded().hundredths(), orders.len() as i128 * 100, bad.len()), (sum("total_spend"), sum("total_orders"), 0));
+        assert_eq!(customers, periods.rows.iter().map(|row| row[at("customer_id")].as_str()).collect());
+    }
 }

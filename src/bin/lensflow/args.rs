@@ -7,7 +7,7 @@ mod spec;
 mod state;
 
 pub(crate) use audit::Audit;
-pub(crate) use generate::{Generate, count};
+pub(crate) use generate::{Generate, RowsArg, count};
 pub(crate) use lines::Periods;
 pub(crate) use spec::FromSpec;
 pub(crate) use state::{Compare, Inspect, Merge, Sketch, Update};
@@ -77,7 +77,7 @@ pub(crate) enum Command {
     Compare(Box<Compare>),
     /// Say what a saved state, a Lens 1 partial, a sketch or a run file holds
     Inspect(Inspect),
-    /// Generate period aggregations of a made-up customer base
+    /// Generate period aggregations, or transactions, of a made-up customer base
     Generate(Box<Generate>),
     /// Print a completion script for a shell
     Completions {

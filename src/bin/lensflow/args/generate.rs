@@ -28,6 +28,10 @@ pub(crate) struct Generate {
     #[arg(long, value_name = "YYYY-MM", default_value = "2023-12")]
     to: String,
 
+    /// What the rows are: transactions are the line items of the same customers' orders, with the same sums
+    #[arg(long = "as", value_enum, default_value_t = RowsArg::Periods, value_name = "ROWS")]
+    pub(crate) rows: RowsArg,
+
     /// How rows fall on customers; hot gives half of all rows to one
     #[arg(long, value_enum, default_value_t = SkewArg::Uniform)]
     skew: SkewArg,
@@ -36,7 +40,7 @@ pub(crate) struct Generate {
     #[arg(long, value_enum, default_value_t = IdsArg::Sequential)]
     ids: IdsArg,
 
-    /// The share of rows without last_transaction_ts, 0 to 1
+    /// The share of period rows without last_transaction_ts, 0 to 1
     #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
     null_timestamps: f64,
 
@@ -51,6 +55,14 @@ pub(crate) struct Generate {
     /// Threads; one per core by default
     #[arg(long, value_name = "N")]
     pub(crate) workers: Option<usize>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RowsArg {
+    /// What each customer did in each month
+    Periods,
+    /// A row for each line of an order
+    Transactions,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
