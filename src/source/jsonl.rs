@@ -92,7 +92,7 @@ impl<S: TextShape<N>, const N: usize> Chunk<S::Batch> for JsonlChunk<S, N> {
                 let raw = raw.map(RawValue::get).filter(|raw| *raw != "null");
                 *text = raw.map(unquoted).transpose().map_err(|e| fault("a text cannot be read".to_owned()).cause(e))?;
             }
-            for &column in S::IDS {
+            for &column in shape.ids() {
                 let id = raws[column].map_or("", RawValue::get);
                 let integer = id.strip_prefix('-').unwrap_or(id).bytes().all(|b| b.is_ascii_digit());
                 if !(id.starts_with('"') || id == "null" || integer || shape.takes_decimal_ids() && !id.starts_with(['{', '[', 't', 'f'])) {

@@ -44,8 +44,6 @@ pub(crate) trait ArrowColumns: Clone + Send + Sync + 'static {
 /// A kind of rows, in fields of text.
 pub(crate) trait TextShape<const N: usize>: Shape {
     type Rows: FieldRows<N, Batch = Self::Batch>;
-    /// The columns that hold ids.
-    const IDS: &'static [usize];
     /// What else can be done about text that is not UTF-8.
     const NOT_UTF8: &'static str;
 
@@ -59,6 +57,9 @@ pub(crate) trait TextShape<const N: usize>: Shape {
     fn find(&self, names: &[&str], origin: &Origin) -> Result<[Option<usize>; N]> {
         find(names, self.wanted(), origin)
     }
+
+    /// The columns that hold ids.
+    fn ids(&self) -> &'static [usize];
 
     /// Whether a JSON number that is not an integer may be an id.
     fn takes_decimal_ids(&self) -> bool {
@@ -117,11 +118,14 @@ impl ArrowColumns for Columns {
 
 impl TextShape<6> for Periods {
     type Rows = TextRows;
-    const IDS: &'static [usize] = &[Column::CustomerId as usize];
     const NOT_UTF8: &'static str = "convert the file to UTF-8 first, with iconv for example";
 
     fn wanted(&self) -> [Wanted<'_>; 6] {
         self.0.wanted()
+    }
+
+    fn ids(&self) -> &'static [usize] {
+        &[Column::CustomerId as usize]
     }
 
     fn rows(&self, capacity: usize) -> TextRows {

@@ -266,8 +266,6 @@ impl Shape for Transactions {
 
 impl TextShape<10> for Transactions {
     type Rows = TransactionRows;
-    const IDS: &'static [usize] =
-        &[TransactionColumn::OrderId as usize, TransactionColumn::CustomerId as usize, TransactionColumn::ProductId as usize];
     const NOT_UTF8: &'static str =
         "if a spreadsheet wrote it, run with --encoding latin1; or convert the file to UTF-8 first, with iconv for example";
 
@@ -292,6 +290,12 @@ impl TextShape<10> for Transactions {
             at[TransactionColumn::OrderId as usize] = None;
         }
         Ok(at)
+    }
+
+    fn ids(&self) -> &'static [usize] {
+        const ALL: [usize; 3] =
+            [TransactionColumn::OrderId as usize, TransactionColumn::CustomerId as usize, TransactionColumn::ProductId as usize];
+        if self.0.options.one_row_per_order { &const { [ALL[1], ALL[2]] } } else { &ALL }
     }
 
     fn takes_decimal_ids(&self) -> bool {

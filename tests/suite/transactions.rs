@@ -312,6 +312,11 @@ fn values_that_are_not_said() {
     let single = TransactionOptions { one_row_per_order: true, ..TransactionOptions::default() };
     let (lines, bad) = read_bytes("l.csv", b"customer_id,event_ts,line_total\na,2023-01-01,7\n", &single).unwrap();
     assert_eq!((lines[0].order.as_ref(), lines[0].spend, bad.len()), (None, amount("7"), 0));
+    // What an order would be called does not matter then.
+    let json = b"{\"order_id\":1.5,\"customer_id\":1,\"order_ts\":\"2023-01-01\",\"quantity\":2}\n";
+    let (lines, bad) = read_bytes("l.jsonl", json, &single).unwrap();
+    assert_eq!((lines[0].customer.as_deref(), lines[0].quantity, bad.len()), (Some("1"), amount("2"), 0));
+    assert!(read_bytes("l.jsonl", json, &TransactionOptions::default()).unwrap_err().to_string().contains("order_id is 1.5"));
 }
 
 #[test]
@@ -334,6 +339,17 @@ fn bad_values_are_named_with_their_rows() {
         let (_, bad) = read_bytes(name, &bytes, &TransactionOptions::default()).unwrap();
         assert_eq!(shown(&bad), expected, "{name}");
     }
+}
+
+#[test]
+fn products_that_are_too_large() {
+    let header = "order_id,customer_id,event_ts,quantity,unit_price,line_total,unit_margin,unit_cost";
+    let (lines, bad) = csv(&format!("{header}\n1,a,2023-01-01,1e8,1,5,1e8,\n1,a,2023-01-01,1e8,1,,,-1e8\n1,a,2023-01-01,1e8,1e8,5,5,\n"));
+    let expected = [
+        "1 unit_margin amount_out_of_range \"100000000.00 x 100000000.00\"",
+        "2 unit_cost amount_out_of_range \"100000000.00 x (1.00 - -100000000.00)\"",
+    ];
+    assert_eq!((shown(&bad), lines[2].margin), (expected.map(str::to_owned).to_vec(), amount("5e8")));
 }
 
 /// All columns as text.

@@ -1,5 +1,6 @@
 //! Text in ISO 8859-1 or Windows-1252, read as UTF-8. The two differ in 32 bytes that hold control codes in the standard, which no table
-//! has in it, and letters and signs on Windows: those are taken. So every byte is a character, and nothing can be wrong.
+//! has in it, and letters and signs on Windows: those are taken. So every byte is a character, and nothing can be wrong. Only what begins
+//! with the byte order mark of UTF-8 is left as it is: spreadsheets write that, too, and say so.
 
 use std::io::{self, Read};
 
@@ -15,15 +16,17 @@ const WINDOWS: [char; 32] = [
 /// A reader whose bytes are recoded as they go by.
 pub(super) struct Latin1<R> {
     reader: R,
+    /// Whether it is UTF-8 after all; not known before the first block.
+    is_utf8: Option<bool>,
     block: Vec<u8>,
-    text: String,
+    text: Vec<u8>,
     /// How much of the text was given away.
     given: usize,
 }
 
 impl<R: Read> Latin1<R> {
     pub(super) fn new(reader: R) -> Self {
-        Latin1 { reader, block: vec![0; BLOCK], text: String::new(), given: 0 }
+        Latin1 { reader, is_utf8: None, block: vec![0; BLOCK], text: Vec::new(), given: 0 }
     }
 }
 
@@ -37,12 +40,15 @@ impl<R: Read> Read for Latin1<R> {
             let n = self.reader.read(&mut self.block)?;
             self.given = 0;
             self.text.clear();
-            match std::str::from_utf8(&self.block[..n]) {
-                Ok(text) if text.is_ascii() => self.text.push_str(text),
-                _ => self.text.extend(self.block[..n].iter().map(|&byte| decoded(byte))),
+            let bytes = &self.block[..n];
+            if *self.is_utf8.get_or_insert_with(|| bytes.starts_with(b"\xef\xbb\xbf")) || bytes.is_ascii() {
+                self.text.extend_from_slice(bytes);
+            } else {
+                let mut room = [0; 4];
+                bytes.iter().for_each(|&byte| self.text.extend_from_slice(decoded(byte).encode_utf8(&mut room).as_bytes()));
             }
         }
-        let mut left = &self.text.as_bytes()[self.given..];
+        let mut left = &self.text[self.given..];
         let n = left.read(buffer)?;
         self.given += n;
         Ok(n)
@@ -64,5 +70,9 @@ mod tests {
         let mut text = String::new();
         Latin1::new(&b"caf\xe9 \x80 5\x966"[..]).read_to_string(&mut text).unwrap();
         assert_eq!(text, "café € 5–6");
+        let marked = "\u{feff}café";
+        let mut text = String::new();
+        Latin1::new(marked.as_bytes()).read_to_string(&mut text).unwrap();
+        assert_eq!(text, marked);
     }
 }

@@ -43,23 +43,20 @@ impl Worth {
             (None, None, None) => quantity.times(price),
         };
         let [spend, margin] = [spend, margin].map(Result::ok);
-        if spend.is_none() || margin.is_none() {
-            let factor = match unit_margin {
-                Some(each) if spend.is_some() => (TransactionColumn::UnitMargin, each),
-                _ => (TransactionColumn::UnitPrice, price),
-            };
-            self.too_large(quantity, factor, bad);
+        // Each value can be read, and what they make together is too large.
+        let mut too_large =
+            |column, value| bad.push(BadLine { row: self.spend.len() as u32, column, reason: Reason::AmountOutOfRange, value });
+        match (spend, margin, unit_margin, cost) {
+            (Some(_), Some(_), ..) => {}
+            (None, ..) => too_large(TransactionColumn::UnitPrice, format!("{quantity} x {price}")),
+            (_, None, Some(each), _) => too_large(TransactionColumn::UnitMargin, format!("{quantity} x {each}")),
+            (_, None, None, cost) => {
+                too_large(TransactionColumn::UnitCost, format!("{quantity} x ({price} - {})", cost.unwrap_or_default()))
+            }
         }
         self.spend.push(spend.unwrap_or_default());
         self.margin.push(margin.unwrap_or_default());
         self.quantity.push(quantity);
-    }
-
-    /// Each value can be read, and what they make together is too large.
-    #[cold]
-    fn too_large(&self, quantity: Amount, (column, each): (TransactionColumn, Amount), bad: &mut Vec<BadLine>) {
-        let value = format!("{quantity} x {each}");
-        bad.push(BadLine { row: self.spend.len() as u32, column, reason: Reason::AmountOutOfRange, value });
     }
 }
 
