@@ -10,6 +10,7 @@ mod golden;
 mod laws;
 mod memory;
 mod model;
+mod orders;
 mod partials;
 mod state;
 mod support;

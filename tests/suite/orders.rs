@@ -1,0 +1,282 @@
+//! Orders and line items: what they become is what a plain model says, whatever the format, the order of lines, the threads and the memory;
+//! and an audit of them is the audit of their period aggregations.
+
+use crate::model::config;
+use crate::support::{Lensflow, lensflow};
+use lensflow::audit::Order;
+use lensflow::calendar::{Granularity, Windows};
+use lensflow::orders::{Anonymous, Duplicates, OrderOptions, Refunds};
+use lensflow::reject::{OnBadRow, Reason};
+use lensflow::source::files::Files;
+use lensflow::source::transactions::{TransactionColumns, TransactionOptions};
+use lensflow::{Pipeline, Result};
+use proptest::prelude::*;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/golden_transactions/tx_line_items");
+
+/// The golden lines in other formats and orders.
+fn golden(folder: &Path) -> Vec<String> {
+    let text = fs::read_to_string(format!("{GOLDEN}/transactions.csv")).unwrap();
+    let (header, rows) = text.split_once('\n').unwrap();
+    let mut sorted: Vec<&str> = rows.lines().collect();
+    sorted.sort_unstable();
+    let mut shuffled = sorted.clone();
+    shuffled.sort_by_key(|row| row.bytes().fold(7u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3)));
+    let csv = |rows: &[&str]| format!("{header}\n{}\n", rows.join("\n"));
+    fs::write(folder.join("sorted.csv"), csv(&sorted)).unwrap();
+    let (one, other) = shuffled.split_at(shuffled.len() / 3);
+    fs::create_dir(folder.join("shuffled")).unwrap();
+    fs::write(folder.join("shuffled/1.csv"), csv(one)).unwrap();
+    let names: Vec<&str> = header.split(',').collect();
+    let object = |row: &&str| {
+        let fields: Vec<_> = names.iter().zip(row.split(',')).map(|(name, value)| format!("{name:?}:{value:?}")).collect();
+        format!("{{{}}}\n", fields.join(","))
+    };
+    fs::write(folder.join("shuffled/2.jsonl"), other.iter().map(object).collect::<String>()).unwrap();
+    ["sorted.csv", "shuffled"].map(str::to_owned).to_vec()
+}
+
+#[test]
+fn golden_cases_are_equal() {
+    let folder = tempfile::tempdir().unwrap();
+    for input in golden(folder.path()) {
+        for every in ["month", "quarter", "year"] {
+            let expected = fs::read_to_string(format!("{GOLDEN}/expected_{every}.csv")).unwrap();
+            for workers in ["1", "7"] {
+                let limit = if workers == "1" { "64MiB" } else { "2GiB" };
+                let arguments = ["periods", &input, "--every", every, "-o", "p.csv", "--workers", workers, "--memory-limit", limit, "-q"];
+                lensflow(folder.path(), &arguments).expect(0);
+                let found = fs::read_to_string(folder.path().join("p.csv")).unwrap();
+                assert_eq!(found, expected.replace("\r\n", "\n"), "{input} by {every}");
+            }
+            let audit = |input: &str, from: &str, out: &str| {
+                let arguments = ["audit", input, "--from", from, "--every", every, "--rfm-out", out, "--report", "r.json"];
+                lensflow(folder.path(), &arguments).expect(0);
+                let report: serde_json::Value = serde_json::from_slice(&fs::read(folder.path().join("r.json")).unwrap()).unwrap();
+                (fs::read(folder.path().join(out)).unwrap(), report["windows"].clone(), report["comparisons"].clone())
+            };
+            assert!(audit(&input, "transactions", "a.parquet") == audit("p.csv", "periods", "b.parquet"), "{input} by {every}");
+        }
+    }
+}
+
+/// A line, in cents and hours.
+#[derive(Debug, Clone)]
+struct Item {
+    order: u8,
+    customer: Option<u8>,
+    hour: u16,
+    quantity: i8,
+    price: u16,
+    margin: i16,
+    product: u8,
+}
+
+fn items() -> impl Strategy<Value = Vec<Item>> {
+    let customer = prop_oneof![1 => Just(None), 20 => (0..6u8).prop_map(Some)];
+    let quantity = prop_oneof![1 => -3..0i8, 12 => 0..4i8];
+    let item = (0..40u8, customer, 0..2_000u16, quantity, 0..900u16, -99..99i16, 0..3u8);
+    // Most orders are of one customer, and some lines are there twice.
+    let item = item.prop_map(|(order, customer, hour, quantity, price, margin, product)| {
+        let customer = if order < 37 && customer.is_some() { Some(order % 6) } else { customer };
+        Item { order, customer, hour, quantity, price, margin, product }
+    });
+    let item = prop_oneof![6 => item.clone().prop_map(|item| vec![item]), 1 => item.prop_map(|item| vec![item.clone(), item])];
+    prop::collection::vec(item, 0..80).prop_map(|items| items.concat())
+}
+
+fn csv(items: &[Item]) -> String {
+    let row = |item: &Item| {
+        let customer = item.customer.map_or(String::new(), |id| format!("c{id}"));
+        let (day, hour) = (item.hour / 24, item.hour % 24);
+        let date = chrono::NaiveDate::from_ymd_opt(2023, 1, 1).unwrap() + chrono::Days::new(day.into());
+        let Item { order, quantity, price, margin, product, .. } = item;
+        // A tenth of a cent each, so that rounding an order is not rounding its lines.
+        format!(
+            "o{order},{customer},{date}T{hour:02}:30:00,{quantity},{}.{:03},{}.{:02},p{product}\n",
+            price / 1_000,
+            price % 1_000,
+            margin / 100,
+            (margin % 100).abs()
+        )
+    };
+    let head = "order_id,customer_id,event_ts,quantity,unit_price,unit_margin,product_id\n";
+    items.iter().map(row).fold(head.to_owned(), |text, row| text + &row)
+}
+
+/// What is said of a customer in a month: orders, cents.
+type Said = BTreeMap<(u8, u16), (i64, i64)>;
+
+/// What customers did, lines left out by reason, refund lines, orders of nobody.
+fn model(items: &[Item], options: &OrderOptions) -> (Said, BTreeMap<Reason, u64>, u64, u64) {
+    let mut rejected = BTreeMap::new();
+    let mut reject = |reason, lines| *rejected.entry(reason).or_insert(0) += lines;
+    let mut refunds = 0;
+    let mut orders: BTreeMap<u8, Vec<&Item>> = BTreeMap::new();
+    for item in items {
+        let refund = item.quantity < 0;
+        match (item.customer, options.anonymous) {
+            (None, Anonymous::Fail) => {
+                reject(Reason::MissingValue, 1);
+                continue;
+            }
+            (None, Anonymous::Drop) => continue,
+            _ => {}
+        }
+        match options.refunds {
+            Refunds::Fail if refund => {
+                reject(Reason::Refund, 1);
+                continue;
+            }
+            Refunds::Drop if refund => {
+                refunds += 1;
+                continue;
+            }
+            _ => refunds += u64::from(refund),
+        }
+        orders.entry(item.order).or_default().push(item);
+    }
+    let (mut said, mut nobody) = (Said::new(), 0);
+    for lines in orders.into_values() {
+        let mut seen = BTreeSet::new();
+        let key = |item: &Item| (item.customer, item.hour, item.quantity, item.price, item.margin, item.product);
+        let lines: Vec<&Item> = match options.duplicates {
+            Duplicates::Keep => lines,
+            _ => lines
+                .into_iter()
+                .filter(|item| {
+                    seen.insert(key(item)) || {
+                        if options.duplicates == Duplicates::Fail {
+                            reject(Reason::DuplicateLine, 1);
+                        }
+                        false
+                    }
+                })
+                .collect(),
+        };
+        if lines.iter().any(|item| item.customer != lines[0].customer) {
+            reject(Reason::OrderCustomerConflict, lines.len() as u64);
+            continue;
+        }
+        let counts = lines.iter().any(|item| item.quantity >= 0);
+        let hour = lines.iter().filter(|item| !counts || item.quantity >= 0).map(|item| item.hour).min().unwrap();
+        let mills: i64 = lines.iter().map(|item| i64::from(item.quantity) * i64::from(item.price)).sum();
+        let cents = if mills >= 0 { (mills + 5) / 10 } else { (mills - 5) / 10 };
+        match lines[0].customer {
+            None => nobody += u64::from(counts),
+            Some(customer) => {
+                let month =
+                    (chrono::NaiveDate::from_ymd_opt(2023, 1, 1).unwrap() + chrono::Days::new((hour / 24).into())).format("%m").to_string();
+                let entry = said.entry((customer, month.parse().unwrap())).or_default();
+                *entry = (entry.0 + i64::from(counts), entry.1 + cents);
+            }
+        }
+    }
+    (said, rejected, refunds, nobody)
+}
+
+fn options() -> impl Strategy<Value = OrderOptions> {
+    let refunds = prop_oneof![Just(Refunds::Fail), Just(Refunds::Net), Just(Refunds::Drop)];
+    let anonymous = prop_oneof![Just(Anonymous::Fail), Just(Anonymous::Drop), Just(Anonymous::Report)];
+    let duplicates = prop_oneof![Just(Duplicates::Fail), Just(Duplicates::Drop), Just(Duplicates::Keep)];
+    (refunds, anonymous, duplicates).prop_map(|(refunds, anonymous, duplicates)| OrderOptions {
+        refunds,
+        anonymous,
+        duplicates,
+        ..Default::default()
+    })
+}
+
+proptest! {
+    #![proptest_config(config(48))]
+
+    /// Whatever the lines, the policies, the threads and the memory: what customers did is what the model says, and every line is accounted for.
+    #[test]
+    fn orders_are_what_a_plain_model_says(items in items(), options in options(), workers in 1..4usize, budget in prop_oneof![Just(0u64), Just(20_000), Just(1 << 30)]) {
+        let folder = tempfile::tempdir().unwrap();
+        let half = items.len() / 2;
+        for (name, some) in [("a.csv", &items[..half]), ("b.csv", &items[half..])] {
+            fs::write(folder.path().join(name), csv(some)).unwrap();
+        }
+        let audit = |policy| -> Result<_> {
+            let names = ["a.csv", "b.csv"].map(|name| folder.path().join(name).to_string_lossy().into_owned());
+            let source = Files::find_transactions(&names, None, TransactionColumns::default(), &TransactionOptions::default(), 7)?;
+            let builder = Pipeline::builder().windows(Windows::Every(Granularity::Month)).workers(workers).state_budget(budget).on_bad_row(policy);
+            let mut pipeline = builder.build()?;
+            pipeline.run_transactions(source, &options, &TransactionOptions::default())?;
+            pipeline.finish()
+        };
+        let (said, rejected, refunds, nobody) = model(&items, &options);
+        let audit_of_all = audit(OnBadRow::Reject).unwrap();
+        let summary = audit_of_all.report.input.transactions.clone().unwrap();
+        prop_assert_eq!(summary.lines, items.len() as u64);
+        prop_assert_eq!(&summary.lines_rejected, &rejected);
+        prop_assert_eq!((summary.refund_lines, summary.anonymous_orders), (refunds, nobody));
+        prop_assert_eq!(summary.orders as i64, said.values().map(|(orders, _)| orders).sum::<i64>());
+        let mut found = Said::new();
+        for batch in audit_of_all.rfm(Order::Engine).unwrap() {
+            use arrow::array::AsArray;
+            use arrow::datatypes::{Decimal128Type, Int64Type};
+            let batch = batch.unwrap();
+            let text = |name: &str, row: usize| arrow::util::display::array_value_to_string(batch.column_by_name(name).unwrap(), row).unwrap();
+            for row in 0..batch.num_rows() {
+                let month = text("window", row)[5..].parse().unwrap();
+                let orders = batch.column_by_name("frequency").unwrap().as_primitive::<Int64Type>().value(row);
+                let cents = batch.column_by_name("total_spend").unwrap().as_primitive::<Decimal128Type>().value(row) as i64;
+                found.insert((text("customer_id", row)[1..].parse().unwrap(), month), (orders, cents));
+            }
+        }
+        // Customers who only gave back, or more than they spent, are nobody's in a month.
+        let valid: Said = said.into_iter().filter(|(_, (orders, cents))| *orders > 0 && *cents >= 0).collect();
+        prop_assert_eq!(found, valid);
+        let kept = audit_of_all.rejects().filter(|reject| reject.as_ref().is_ok_and(|reject| reject.window.is_none())).count() as u64;
+        prop_assert_eq!(kept, rejected.values().sum::<u64>());
+        if !rejected.is_empty() {
+            let error = audit(OnBadRow::Fail).unwrap_err();
+            let named = rejected.keys().any(|reason| error.to_string().contains(reason.name()));
+            prop_assert!(named && error.at_row().is_some() && error.advice().is_some(), "{error}");
+        }
+    }
+}
+
+/// Zones, spreadsheets, whole orders: what a shop's export needs, on the command line.
+#[test]
+fn real_exports_are_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let text = "InvoiceNo;CustomerID;InvoiceDate;Quantity;UnitPrice;Description\n\
+        536365;17850.0;12/1/2010 8:26;6;2.55;CAF\u{c9}\n536365;17850.0;12/1/2010 8:26;6;3.39;LAMP\n\
+        536366;17850.0;12/31/2010 23:30;1;1.85;MUG\nC536379;14527.0;12/2/2010 9:41;-1;27.50;DISCOUNT\n536414;;12/1/2010 11:52;56;1.00;GIFT\n";
+    let latin1: Vec<u8> = text.chars().map(|c| c as u8).collect();
+    fs::write(at.join("retail.csv"), latin1).unwrap();
+    let columns = ["order_id=InvoiceNo", "customer_id=CustomerID", "event_ts=InvoiceDate", "quantity=Quantity", "unit_price=UnitPrice"];
+    let mut arguments = vec!["periods", "retail.csv", "--every", "month", "-o", "p.csv", "--encoding", "latin1", "--id-format", "integer"];
+    columns.iter().for_each(|column| arguments.extend(["--column", column]));
+    let refused = |arguments: &[&str], parts: &[&str]| {
+        let ran = Lensflow::new(at, arguments).run().expect(1);
+        parts.iter().for_each(|part| assert!(ran.stderr.contains(part), "{part}: {}", ran.stderr));
+        assert!(!at.join("p.csv").exists());
+    };
+    refused(&arguments, &["row 1 (line 2)", "bad_timestamp", "12/1/2010 8:26", "--date-format"]);
+    arguments.extend(["--date-format", "%m/%d/%Y %H:%M"]);
+    refused(&arguments, &["row 4", "refund", "--refunds net"]);
+    arguments.extend(["--refunds", "drop"]);
+    refused(&arguments, &["row 5", "missing_value", "--anonymous drop"]);
+    arguments.extend(["--anonymous", "report", "--timezone", "Europe/Berlin"]);
+    lensflow(at, &arguments).expect(0);
+    let expected = "customer_id,period_start,period_end,total_orders,total_spend,total_margin,total_quantity,last_transaction_ts\n\
+        17850,2010-12-01T00:00:00,2011-01-01T00:00:00,1,35.64,35.64,12,2010-12-01T09:26:00\n\
+        17850,2011-01-01T00:00:00,2011-02-01T00:00:00,1,1.85,1.85,1,2011-01-01T00:30:00\n";
+    assert_eq!(fs::read_to_string(at.join("p.csv")).unwrap(), expected);
+    // Whole orders, one a row.
+    fs::write(at.join("orders.csv"), "customer_id,order_ts,line_total\na,2023-01-05,1.50\na,2023-01-06,2\nb,2023-02-01,3\n").unwrap();
+    let audit = ["audit", "orders.csv", "--from", "transactions", "--one-row-per-order", "--every", "month", "--report", "r.json"];
+    lensflow(at, &audit).expect(0);
+    let report: serde_json::Value = serde_json::from_slice(&fs::read(at.join("r.json")).unwrap()).unwrap();
+    assert_eq!((&report["input"]["transactions"]["orders"], &report["windows"][0]["lens1"]["total_revenue"]), (&3.into(), &"3.50".into()));
+    let zone = Lensflow::new(at, &["periods", "orders.csv", "--every", "month", "-o", "x.csv", "--timezone", "Mars"]).run().expect(2);
+    assert!(zone.stderr.contains("\"Mars\" is not a time zone"));
+}
