@@ -275,7 +275,7 @@ pub struct Pipeline<L = ()> {
     pushed_rows: u64,
     inputs: Vec<String>,
     /// Of the lines, where there were any.
-    lines: Option<LineSummary>,
+    pub(crate) lines: Option<LineSummary>,
 }
 
 struct Running {

@@ -39,6 +39,8 @@ use crate::error::Result;
 use crate::merge::Merge;
 use crate::money::{Money, Total};
 use crate::reject::{OnBadRow, Reason, Reject};
+use crate::source::files::{Files, Format};
+use crate::source::transactions::{TransactionBatch, TransactionColumns, TransactionOptions};
 use crate::spill::{Budget, Records, RunStore, Sorter};
 use crate::stats::Stats;
 use crate::sync::lock;
@@ -130,6 +132,43 @@ pub struct LineSummary {
     pub anonymous_revenue: Money,
     /// Lines that were left out because another is the same.
     pub duplicate_lines: u64,
+}
+
+impl Merge for LineSummary {
+    fn merge(&mut self, other: LineSummary) {
+        let add = |a: &mut Money, b: Money| *a = Money::from_hundredths(a.hundredths() + b.hundredths());
+        self.lines += other.lines;
+        Merge::merge(&mut self.lines_rejected, other.lines_rejected);
+        self.orders += other.orders;
+        self.refund_lines += other.refund_lines;
+        add(&mut self.refunds, other.refunds);
+        self.anonymous_lines += other.anonymous_lines;
+        self.anonymous_orders += other.anonymous_orders;
+        add(&mut self.anonymous_revenue, other.anonymous_revenue);
+        self.duplicate_lines += other.duplicate_lines;
+    }
+}
+
+/// How orders and line items are read and grouped, all of it.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Lines {
+    /// What the input calls its columns.
+    pub columns: TransactionColumns,
+    /// How it is read.
+    pub options: TransactionOptions,
+    /// How lines are grouped.
+    pub orders: OrderOptions,
+}
+
+impl Lines {
+    /// The files behind names, as [`Files::find_transactions`] finds them.
+    ///
+    /// # Errors
+    /// Those of that.
+    pub fn find<S: AsRef<str>>(&self, named: &[S], format: Option<Format>, batch_rows: usize) -> Result<Files<TransactionBatch>> {
+        Files::find_transactions(named, format, self.columns.clone(), &self.options, batch_rows)
+    }
 }
 
 /// What is counted of lines and orders.

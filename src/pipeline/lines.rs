@@ -3,12 +3,21 @@
 use super::Pipeline;
 use crate::error::Result;
 use crate::lens::Lens;
-use crate::orders::{OrderOptions, OrderSource, Orders, Setting};
+use crate::merge::Merge;
+use crate::orders::{LineSummary, OrderOptions, OrderSource, Orders, Setting};
 use crate::source::Source;
 use crate::source::transactions::{TransactionBatch, TransactionOptions};
 use std::sync::Arc;
 
 impl<L: Lens> Pipeline<L> {
+    /// Says what went in, besides what went in before.
+    pub(crate) fn add_lines(&mut self, more: LineSummary) {
+        match &mut self.lines {
+            Some(lines) => lines.merge(more),
+            lines => *lines = Some(more),
+        }
+    }
+
     /// Reads orders and line items to their end, groups them, and takes their orders in. `options` are those that the source was opened
     /// with. The lines of an order must all be in one source.
     ///
@@ -33,7 +42,7 @@ impl<L: Lens> Pipeline<L> {
         };
         let orders = Arc::new(Orders::read(source, (orders, options), setting)?);
         self.run(OrderSource::new(orders.clone(), &self.spec.windows.clone(), inputs))?;
-        self.lines = Some(orders.summary());
+        self.add_lines(orders.summary());
         Ok(())
     }
 }

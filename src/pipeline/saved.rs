@@ -34,6 +34,7 @@ impl<L: Lens> Pipeline<L> {
         let rows =
             Rows { read: manifest.rows_read - manifest.rows_open(), accepted: manifest.rows_accepted, rejected: &manifest.rows_rejected };
         self.take_in(state.runs(), rows, state.keys(&remap), remap)?;
+        manifest.transactions.iter().for_each(|(_, lines)| self.add_lines(lines.clone()));
         let cancel = &self.poison.cancel;
         let open = OpenRows::new(state.runs().to_vec(), cancel.clone());
         self.run(open)
@@ -78,7 +79,7 @@ impl<L: Lens> Pipeline<L> {
 
     /// Ends the input and writes what is known of every customer to a run file.
     pub(crate) fn save(self, to: &state::Writer) -> Result<Saved> {
-        let Pipeline { spec, state, stats, ledger, poison, .. } = self;
+        let Pipeline { spec, state, stats, ledger, poison, lines, .. } = self;
         let (partitions, resources, _unfinished) = state.close(&poison)?;
         let snapshot = stats.snapshot();
         let threads = if spec.finishes_in_parallel(snapshot.rows_accepted) { spec.worker_count() } else { 1 };
@@ -87,6 +88,6 @@ impl<L: Lens> Pipeline<L> {
         let written = written.unwrap_or_else(|panic| Err(Error::panicked(Stage::Finalize, panic)));
         poison.cancel.check()?;
         written?;
-        Ok(Saved { keys: *lock(&ledger.keys), rows: snapshot })
+        Ok(Saved { keys: *lock(&ledger.keys), rows: snapshot, lines })
     }
 }

@@ -166,6 +166,16 @@ fn added_up(states: &[State], allow_duplicate: bool) -> Result<Merged> {
         manifest.rows_accepted += own.rows_accepted;
         Merge::merge(&mut manifest.rows_rejected, own.rows_rejected.clone());
         manifest.windows = union(manifest.windows, own.windows);
+        match (&mut manifest.transactions, own.transactions.clone()) {
+            (Some((options, _)), Some((other, _))) if *options != other => {
+                let what = format!("its lines were grouped otherwise than those of {}", first.path().display());
+                return Err(Error::usage(what)
+                    .input(state.path().to_string_lossy())
+                    .help("make one of them anew with the other's options"));
+            }
+            (Some((_, lines)), Some((_, more))) => lines.merge(more),
+            (all, own) => *all = all.take().or(own),
+        }
     }
     Ok(Merged { manifest, duplicates })
 }

@@ -5,6 +5,7 @@ use super::{Io, Manifest};
 use crate::accumulate::States;
 use crate::cancel::Cancel;
 use crate::error::Result;
+use crate::orders::OrderOptions;
 use crate::report::text::grouped;
 use crate::route::PARTITIONS;
 use crate::spill::begins_with;
@@ -96,6 +97,19 @@ impl Display for Manifest {
             writeln!(f, "  rows rejected, {reason}: {}", grouped(*count))?;
         }
 
+        if let Some((options, lines)) = &self.transactions {
+            let OrderOptions { refunds, anonymous, duplicates, timezone } = options;
+            let name = |value: &dyn std::fmt::Debug| format!("{value:?}").to_lowercase();
+            writeln!(
+                f,
+                "of {} lines of {} orders, grouped in {timezone} with --refunds {} --anonymous {} --duplicates {}",
+                grouped(lines.lines),
+                grouped(lines.orders),
+                name(refunds),
+                name(anonymous),
+                name(duplicates)
+            )?;
+        }
         let inputs = self.inputs.iter().map(|i| [grouped(i.generation), grouped(i.bytes), i.fingerprint.clone(), i.name.clone()]);
         table(f, &format!("{} inputs", grouped(self.inputs.len())), ["generation", "bytes", "fingerprint", "name"], inputs)?;
         let runs = self.runs.iter().map(|r| [grouped(r.customers), grouped(r.entries), grouped(r.bytes), r.file.clone()]);

@@ -3,6 +3,7 @@
 
 use super::sealed::{FORMAT, HASH, Record};
 use crate::calendar::Granularity;
+use crate::orders::{LineSummary, OrderOptions};
 use crate::reject::{OnBadRow, Reason};
 use crate::route::PARTITIONS;
 use serde::{Deserialize, Serialize};
@@ -36,6 +37,9 @@ pub struct Manifest {
     pub rows_rejected: BTreeMap<Reason, u64>,
     /// The first and the last calendar window with a row, counted from the year 0.
     pub windows: Option<(u32, u32)>,
+    /// Where orders and line items were taken in: how lines were grouped, and what was counted of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transactions: Option<(OrderOptions, LineSummary)>,
     /// The run files, the oldest first.
     pub runs: Vec<RunEntry>,
 }
@@ -86,6 +90,7 @@ impl Manifest {
             rows_accepted: 0,
             rows_rejected: BTreeMap::new(),
             windows: None,
+            transactions: None,
             runs: Vec::new(),
         }
     }

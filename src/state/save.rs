@@ -3,6 +3,7 @@
 use super::{Section, Writer};
 use crate::accumulate::{Closed, Room, States};
 use crate::error::{Result, Stage};
+use crate::orders::LineSummary;
 use crate::pieces::share_out;
 use crate::reduce::Resources;
 use crate::spill::{FRAME_CUSTOMERS, Held, RunWriter, Sorter, copy};
@@ -17,6 +18,8 @@ pub(crate) struct Saved {
     pub(crate) keys: Option<(u32, u32)>,
     /// What was counted.
     pub(crate) rows: Snapshot,
+    /// Of lines, where there were any.
+    pub(crate) lines: Option<LineSummary>,
 }
 
 /// Writes the customers of all partitions, rows left out, and open rows, on the threads of the current pool.

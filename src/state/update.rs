@@ -8,6 +8,7 @@ use crate::calendar::{Granularity, Windows};
 use crate::cancel::Cancel;
 use crate::error::{Error, Result, Stage};
 use crate::merge::Merge;
+use crate::orders::{LineSummary, Lines};
 use crate::pipeline::Pipeline;
 use crate::reject::{OnBadRow, Reason};
 use crate::rfm::with_pool;
@@ -31,6 +32,8 @@ pub struct Update {
     /// The windows of the audits to come, if they are known. A bad row ends an update; one that crosses a boundary of the state's windows,
     /// or ends after them, is bad only for some audits: those of these windows find it now, and not when it is too late to leave it out.
     pub audited: Option<Windows>,
+    /// The inputs are orders and line items. All lines of an order must come with one update.
+    pub lines: Option<Lines>,
     /// Takes in again what was taken in before.
     pub allow_duplicate: bool,
     /// The inputs are segments of one endless stream, whose names rise: of them all, the state remembers the last. Whoever cuts the stream
@@ -128,6 +131,12 @@ impl Update {
         next.rows_accepted += read.rows.rows_accepted;
         Merge::merge(&mut next.rows_rejected, read.rows.rows_rejected.clone());
         next.windows = union(next.windows, read.keys);
+        if let (Some(wanted), Some(lines)) = (&self.lines, read.lines) {
+            match &mut next.transactions {
+                Some((_, before)) => before.merge(lines),
+                before => *before = Some((wanted.orders.clone(), lines)),
+            }
+        }
         let compacted = compacted?.map_or(0, |Compacted { runs, into }| {
             next.runs.truncate(next.runs.len() - runs);
             next.runs.push(into);
@@ -186,9 +195,21 @@ impl Update {
         let mut pipeline = Pipeline::builder().spec(spec).cancel(self.cancel.clone()).saving().judged_by(judges).build()?;
         let stats = pipeline.stats();
         watch(stats.clone());
-        let files = self.find(&found.paths)?.spool_in(self.spec.spill_dir.clone());
-        let streamed = files.streamed();
-        pipeline.run(files)?;
+        let spool = self.spec.spill_dir.clone();
+        let streamed = match &self.lines {
+            None => {
+                let files = self.find(&found.paths)?.spool_in(spool);
+                let streamed = files.streamed();
+                pipeline.run(files)?;
+                streamed
+            }
+            Some(lines) => {
+                let files = lines.find(&found.paths, self.format, self.spec.batch_rows)?.spool_in(spool);
+                let streamed = files.streamed();
+                pipeline.run_transactions(files, &lines.orders, &lines.options)?;
+                streamed
+            }
+        };
         if let Some((name, _)) = found.changed.iter().find(|(name, before)| changed(name) != *before) {
             let error = Error::data("the file changed while it was read").input(name).stage(Stage::Source);
             return Err(error.help("take it in when whoever writes it is done"));
@@ -209,9 +230,9 @@ impl Update {
         }
         let name = run_name(generation);
         let writer = Writer::create(&folder.path().join(&name), &self.io)?;
-        let Saved { keys, rows } = pipeline.save(&writer)?;
+        let Saved { keys, rows, lines } = pipeline.save(&writer)?;
         let run = if rows.rows_read > 0 { Some(RunEntry::new(name, writer.finish()?)) } else { None };
-        Ok(Some(Read { run, keys, rows, customers: stats.snapshot().customers }))
+        Ok(Some(Read { run, keys, rows, lines, customers: stats.snapshot().customers }))
     }
 
     /// What the input was called when it was taken in.
@@ -227,6 +248,13 @@ impl Update {
         if let Some(every) = self.every.filter(|&every| every != manifest.every) {
             let what = format!("the state is kept by {}, not by {every}", manifest.every);
             return refuse(what, format!("leave --every {every} out, or make another state"));
+        }
+        if let (Some(wanted), Some((before, _))) = (&self.lines, &manifest.transactions)
+            && wanted.orders != *before
+        {
+            let what =
+                "the state was made of lines that were grouped otherwise: with other --refunds, --anonymous, --duplicates or --timezone";
+            return refuse(what.to_owned(), "say what was said then (lensflow inspect tells), or make another state".to_owned());
         }
         if self.spec.on_bad_row != manifest.on_bad_row {
             let (was, is) = (manifest.on_bad_row.name(), self.spec.on_bad_row.name());
@@ -256,6 +284,7 @@ struct Read {
     run: Option<RunEntry>,
     keys: Option<(u32, u32)>,
     rows: Snapshot,
+    lines: Option<LineSummary>,
     customers: u64,
 }
 

@@ -280,3 +280,33 @@ fn real_exports_are_read() {
     let zone = Lensflow::new(at, &["periods", "orders.csv", "--every", "month", "-o", "x.csv", "--timezone", "Mars"]).run().expect(2);
     assert!(zone.stderr.contains("\"Mars\" is not a time zone"));
 }
+
+/// A state that orders are taken into, in two updates, is audited as their period aggregations are; other policies are refused.
+#[test]
+fn orders_are_taken_into_a_state() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    golden(at);
+    let text = fs::read_to_string(at.join("sorted.csv")).unwrap();
+    let (header, rows) = text.split_once('\n').unwrap();
+    let half = |first: bool| rows.lines().filter(|row| (row.as_bytes()[5] < b'5') == first).collect::<Vec<_>>().join("\n");
+    fs::write(at.join("1.csv"), format!("{header}\n{}\n", half(true))).unwrap();
+    fs::write(at.join("2.csv"), format!("{header}\n{}\n", half(false))).unwrap();
+    for file in ["1.csv", "2.csv", "1.csv"] {
+        lensflow(at, &["update", "state", file, "--from", "transactions", "--every", "quarter", "-q"]).expect(0);
+    }
+    let read = |name: &str| fs::read(at.join(name)).unwrap();
+    let report = |name: &str| serde_json::from_slice::<serde_json::Value>(&read(name)).unwrap();
+    lensflow(at, &["audit", "state", "--every", "quarter", "--rfm-out", "a.csv", "--report", "a.json"]).expect(0);
+    lensflow(at, &["audit", "sorted.csv", "--from", "transactions", "--every", "quarter", "--rfm-out", "b.csv", "--report", "b.json"])
+        .expect(0);
+    assert!(read("a.csv") == read("b.csv"));
+    for part in ["windows", "comparisons"] {
+        assert_eq!(report("a.json")[part], report("b.json")[part]);
+    }
+    assert_eq!(report("a.json")["input"]["transactions"], report("b.json")["input"]["transactions"]);
+    let other = Lensflow::new(at, &["update", "state", "2.csv", "--from", "transactions", "--refunds", "net"]).run().expect(2);
+    assert!(other.stderr.contains("grouped otherwise"), "{}", other.stderr);
+    let told = lensflow(at, &["inspect", "state"]).expect(0);
+    assert!(told.out().contains("7,516 lines of 3,000 orders, grouped in UTC with --refunds fail"), "{}", told.out());
+}

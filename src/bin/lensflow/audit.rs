@@ -4,13 +4,13 @@ use crate::args::{Talk, policy};
 use crate::inputs::{keep_to_limit, with_states};
 use crate::outputs::{self, Outputs};
 use crate::partials;
-use crate::periods::Lines;
 use crate::print;
 use crate::progress::Progress;
 use crate::signals::Job;
 use lensflow::audit::Order;
 use lensflow::error::Error;
 use lensflow::lens::partial::{Lens1Partial, Partials};
+use lensflow::orders::Lines;
 use lensflow::reject::OnBadRow;
 use lensflow::report::output::Output;
 use lensflow::report::table::TableWriter;
@@ -76,7 +76,7 @@ pub(crate) fn run(args: &AuditJob, talk: &Talk, job: &Job) -> Result<Snapshot> {
     let spec = args.spec(&states)?;
     keep_to_limit(&spec);
     let (periods, transactions): (&[String], _) = match &args.lines {
-        Some(lines) => (&[], Some((lines, lines.find(&inputs, args.format, &spec)?))),
+        Some(lines) => (&[], Some((lines, lines.find(&inputs, args.format, spec.batch_rows)?.spool_in(spec.spill_dir.clone())))),
         None => (&inputs, None),
     };
     let files = Files::find(periods, args.format, spec.columns.clone(), spec.batch_rows)?.spool_in(spec.spill_dir.clone());

@@ -8,33 +8,16 @@ use crate::say;
 use crate::signals::Job;
 use lensflow::Result;
 use lensflow::calendar::Granularity;
-use lensflow::orders::{OrderOptions, Orders, schema};
+use lensflow::orders::{Lines, Orders, schema};
 use lensflow::report::table::TableWriter;
 use lensflow::report::text::grouped;
 use lensflow::source::Source;
-use lensflow::source::files::{Files, Format};
-use lensflow::source::transactions::{TransactionBatch, TransactionColumns, TransactionOptions};
+use lensflow::source::files::Format;
 use lensflow::spec::Spec;
 use lensflow::stats::Stats;
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::sync::Arc;
-
-/// How orders and line items are read and grouped.
-#[derive(Debug, Clone)]
-pub(crate) struct Lines {
-    pub(crate) columns: TransactionColumns,
-    pub(crate) options: TransactionOptions,
-    pub(crate) orders: OrderOptions,
-}
-
-impl Lines {
-    /// The files behind names.
-    pub(crate) fn find(&self, named: &[String], format: Option<Format>, spec: &Spec) -> Result<Files<TransactionBatch>> {
-        let files = Files::find_transactions(named, format, self.columns.clone(), &self.options, spec.batch_rows)?;
-        Ok(files.spool_in(spec.spill_dir.clone()))
-    }
-}
 
 /// Period aggregations, as flags ask for them.
 #[derive(Debug, Clone)]
@@ -51,7 +34,7 @@ pub(crate) struct PeriodsJob {
 pub(crate) fn run(wanted: &PeriodsJob, talk: &Talk, job: &Job) -> Result<()> {
     let PeriodsJob { inputs, format, every, lines, spec, output } = wanted;
     keep_to_limit(spec);
-    let files = lines.find(inputs, *format, spec)?;
+    let files = lines.find(inputs, *format, spec.batch_rows)?.spool_in(spec.spill_dir.clone());
     outputs::check(&[output], &files.inputs())?;
     // A folder that cannot be written to is found out at once.
     let make = |schema| TableWriter::create_with(output, None, &schema, &job.cancel);

@@ -7,6 +7,7 @@ use crate::say;
 use crate::signals::Job;
 use lensflow::Result;
 use lensflow::calendar::{Granularity, Windows};
+use lensflow::orders::Lines;
 use lensflow::reject::OnBadRow;
 use lensflow::report::text::grouped;
 use lensflow::source::files::Format;
@@ -26,6 +27,8 @@ pub(crate) struct UpdateJob {
     /// What is done about bad rows is what was done before, if nothing is said.
     pub(crate) on_bad_row: Option<OnBadRow>,
     pub(crate) spec: Spec,
+    /// Where the inputs are orders and line items, how they are read and grouped.
+    pub(crate) lines: Option<Lines>,
     pub(crate) allow_duplicate: bool,
     /// The windows of the audit that comes after it.
     pub(crate) audited: Option<Windows>,
@@ -52,6 +55,7 @@ pub(crate) fn update(args: &UpdateJob, talk: &Talk, job: &Job) -> Result<()> {
         format: args.format,
         allow_duplicate: args.allow_duplicate,
         audited: args.audited.clone(),
+        lines: args.lines.clone(),
         cancel: job.cancel.clone(),
         ..state::Update::default()
     };

@@ -2,10 +2,10 @@
 
 use super::{Machine, Reading};
 use crate::inputs::named;
-use crate::periods::{Lines, PeriodsJob};
+use crate::periods::PeriodsJob;
 use clap::{Args, ValueEnum};
 use lensflow::error::{Error, Result};
-use lensflow::orders::{Anonymous, Duplicates, OrderOptions, Refunds};
+use lensflow::orders::{Anonymous, Duplicates, Lines, OrderOptions, Refunds};
 use lensflow::source::transactions::{Encoding, IdFormat, TransactionColumn, TransactionColumns, TransactionOptions};
 use lensflow::spec::Spec;
 use std::path::PathBuf;

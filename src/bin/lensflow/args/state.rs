@@ -1,5 +1,6 @@
 //! What can be said to the commands about saved states, sketches and partials.
 
+use super::lines::{From, LineArgs};
 use super::{Machine, Reading, policy};
 use crate::inputs::named;
 use crate::states::{MergeJob, UpdateJob};
@@ -37,8 +38,15 @@ pub(crate) struct Update {
     #[arg(long)]
     allow_duplicate: bool,
 
+    /// What a row of the input is: what a customer did in a period, or an order or a line of one, of which all come with one update
+    #[arg(long, value_enum, default_value_t = From::Periods)]
+    from: From,
+
     #[command(flatten)]
     reading: Reading,
+
+    #[command(flatten)]
+    lines: LineArgs,
 
     #[command(flatten)]
     machine: Machine,
@@ -47,13 +55,15 @@ pub(crate) struct Update {
 impl Update {
     /// What is to be done.
     pub(crate) fn job(&self) -> Result<UpdateJob> {
+        let lines = (self.from == From::Transactions).then(|| self.lines.lines(&self.reading)).transpose()?;
         Ok(UpdateJob {
             state: self.state.clone(),
             inputs: named(&self.input, "update STATE_DIR")?,
             every: self.every.as_deref().map(str::parse::<Granularity>).transpose()?,
             format: self.reading.format()?,
             on_bad_row: self.reading.on_bad_row(),
-            spec: Spec { columns: self.reading.columns()?, ..self.machine.spec()? },
+            spec: Spec { columns: if lines.is_some() { Default::default() } else { self.reading.columns()? }, ..self.machine.spec()? },
+            lines,
             allow_duplicate: self.allow_duplicate,
             audited: None,
         })

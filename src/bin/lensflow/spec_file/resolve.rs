@@ -88,6 +88,7 @@ impl Values<'_> {
             spec: self.spec.clone(),
             allow_duplicate: self.allow_duplicate,
             audited: None,
+            lines: None,
         };
         let audit = self.audit_after(state, is_state(state))?;
         let audited = audit.as_ref().map(|audit| audit.spec.windows.clone());
