@@ -5,6 +5,7 @@ use crate::calendar::Window;
 use crate::lens::partial::WindowLens1;
 use crate::lens::single_period::Lens1Metrics;
 use crate::money::Fixed2;
+use crate::orders::LineSummary;
 use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle, presets};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -83,16 +84,40 @@ impl Page {
             [one] => self.escaped(one),
             many => format!("{} inputs", many.len()),
         };
-        self.line(format_args!(
-            "{sources}: {} customers, {} rows read, {} accepted, {} rejected",
-            grouped(input.customers),
-            grouped(input.rows_read),
-            grouped(input.rows_accepted),
-            grouped(rejected)
-        ));
+        let customers = grouped(input.customers);
+        match &input.transactions {
+            Some(LineSummary { lines, orders, lines_rejected, .. }) => self.line(format_args!(
+                "{sources}: {customers} customers, {} orders of {} lines, {} lines rejected",
+                grouped(*orders),
+                grouped(*lines),
+                grouped(lines_rejected.values().sum::<u64>())
+            )),
+            None => self.line(format_args!(
+                "{sources}: {customers} customers, {} rows read, {} accepted, {} rejected",
+                grouped(input.rows_read),
+                grouped(input.rows_accepted),
+                grouped(rejected)
+            )),
+        }
         let bullet = if self.style == Style::Markdown { "- " } else { "  " };
         if self.style == Style::Markdown {
             self.line("");
+        }
+        if let Some(lines) = &input.transactions {
+            for (reason, count) in &lines.lines_rejected {
+                self.line(format_args!("{bullet}lines rejected, {reason}: {}", grouped(*count)));
+            }
+            if lines.refund_lines > 0 {
+                self.line(format_args!("{bullet}refunds: {} lines, {}", grouped(lines.refund_lines), money(lines.refunds)));
+            }
+            if lines.anonymous_lines > 0 {
+                let (lines, orders, revenue) = (lines.anonymous_lines, lines.anonymous_orders, lines.anonymous_revenue);
+                let (lines, orders, revenue) = (grouped(lines), grouped(orders), money(revenue));
+                self.line(format_args!("{bullet}without a customer: {lines} lines; reported: {orders} orders, {revenue}"));
+            }
+            if lines.duplicate_lines > 0 {
+                self.line(format_args!("{bullet}lines left out as duplicates: {}", grouped(lines.duplicate_lines)));
+            }
         }
         for (reason, count) in &input.rows_rejected {
             self.line(format_args!("{bullet}rows rejected, {reason}: {}", grouped(*count)));

@@ -310,3 +310,18 @@ fn orders_are_taken_into_a_state() {
     let told = lensflow(at, &["inspect", "state"]).expect(0);
     assert!(told.out().contains("7,516 lines of 3,000 orders, grouped in UTC with --refunds fail"), "{}", told.out());
 }
+
+/// The orders of CDNOW, as the README has them.
+#[test]
+fn cdnow_is_what_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/data/cdnow_transactions.csv");
+    let arguments = ["audit", data, "--from", "transactions", "--every", "year", "--report", "r.json", "--report", "r.txt"];
+    lensflow(folder.path(), &arguments).expect(0);
+    let report: serde_json::Value = serde_json::from_slice(&fs::read(folder.path().join("r.json")).unwrap()).unwrap();
+    assert_eq!((&report["input"]["customers"], &report["input"]["transactions"]["orders"]), (&23_570.into(), &69_659.into()));
+    let cents = |window: &serde_json::Value| window["lens1"]["total_revenue"].as_str().unwrap().replace('.', "").parse::<i64>().unwrap();
+    assert_eq!(report["windows"].as_array().unwrap().iter().map(cents).sum::<i64>(), 250_031_563);
+    let text = fs::read_to_string(folder.path().join("r.txt")).unwrap();
+    assert!(text.contains("23,570 customers, 69,659 orders of 69,659 lines, 0 lines rejected"), "{text}");
+}
