@@ -1,7 +1,7 @@
 """The audit job in DuckDB SQL, written as an expert would: one GROUP BY per customer, then exact order statistics
 from value histograms (no sorts over customers). Same outputs as `lensflow audit` with two windows.
 Usage: duckdb_expert.py PERIODS(.parquet|.csv) OUT_DIR [MEMORY_LIMIT] ; prints JSON answers, then timings and peak RSS.
-Threads: PEER_THREADS, 2 by default.
+Threads: PEER_THREADS, 2 by default. PEER_LINES=1: the input is order lines, as `lensflow generate --as transactions` makes them.
 """
 import duckdb, json, math, os, resource, sys, time
 src, out = sys.argv[1], sys.argv[2]
@@ -11,6 +11,14 @@ t0 = time.time()
 con = duckdb.connect()
 con.execute(f"set threads={os.environ.get('PEER_THREADS', '2')}; set memory_limit='{mem}'; set preserve_insertion_order=false; set temp_directory='{out}/duck_tmp'")
 rel = f"read_parquet('{src}')" if src.endswith("parquet") else f"""read_csv('{src}', header=true, columns={{customer_id:'VARCHAR',period_start:'TIMESTAMP',period_end:'TIMESTAMP',total_orders:'BIGINT',total_spend:'DECIMAL(18,2)',total_margin:'DECIMAL(18,2)',total_quantity:'BIGINT',last_transaction_ts:'TIMESTAMP'}})"""
+if os.environ.get("PEER_LINES"):
+    # Orders and line items: an order is its lines, a period its orders.
+    con.execute(f"""create temp table periods as select customer_id, date_trunc('quarter', ts) period_start, count(*)::bigint total_orders,
+      sum(spend)::decimal(18,2) total_spend, sum(margin)::decimal(18,2) total_margin, sum(quantity)::bigint total_quantity, max(ts) last_transaction_ts
+      from (select any_value(customer_id) customer_id, min(event_ts) ts, round(sum(quantity*unit_price),2)::decimal(18,2) spend,
+              round(sum(quantity*(unit_price-unit_cost)),2)::decimal(18,2) margin, sum(quantity) quantity from {rel} group by order_id)
+      group by all""")
+    rel = "periods"
 CUT = "timestamp '2023-07-01'"
 con.execute(f"""create temp table s as select customer_id,
  min(period_start) filter (period_start<{CUT}) b1, min(period_start) filter (period_start>={CUT}) b2,

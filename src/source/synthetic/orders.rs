@@ -73,7 +73,9 @@ impl Generator {
                 text.clear();
                 // Writing to a String cannot fail.
                 let _ = write!(text, "O{number}-{customer}-{place}");
-                for spend in spends.by_ref().take(lines as usize) {
+                // Each product once: no two lines of an order are the same.
+                let first = rng.next_u64();
+                for (nth, spend) in (0..).zip(spends.by_ref().take(lines as usize)) {
                     // As many as drawn, or the next fewer for which the price is whole cents.
                     let drawn = 1 + rng.next_u64() % QUANTITY;
                     let quantity = (1..=drawn as i64).rev().find(|quantity| spend % quantity == 0).unwrap_or(1);
@@ -84,7 +86,7 @@ impl Generator {
                     quantities.push(quantity);
                     prices.push(price);
                     costs.push(price - price * MARGIN / 100);
-                    products.append_value(format!("P-{:04}", rng.next_u64() % PRODUCTS));
+                    products.append_value(format!("P-{:04}", first.wrapping_add(nth) % PRODUCTS));
                 }
             }
         }
