@@ -3,10 +3,12 @@
 
 use crate::model::config;
 use crate::support::{Lensflow, lensflow};
+use arrow::array::{ArrayRef, Decimal128Array, Int32Array, RecordBatch, StringArray, TimestampMillisecondArray};
 use lensflow::audit::Order;
 use lensflow::calendar::{Granularity, Windows};
 use lensflow::orders::{Anonymous, Duplicates, OrderOptions, Refunds};
 use lensflow::reject::{OnBadRow, Reason};
+use lensflow::report::table::TableWriter;
 use lensflow::source::files::Files;
 use lensflow::source::transactions::{TransactionColumns, TransactionOptions};
 use lensflow::{Pipeline, Result};
@@ -14,6 +16,7 @@ use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
 const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/golden_transactions/tx_line_items");
 
@@ -36,7 +39,28 @@ fn golden(folder: &Path) -> Vec<String> {
         format!("{{{}}}\n", fields.join(","))
     };
     fs::write(folder.join("shuffled/2.jsonl"), other.iter().map(object).collect::<String>()).unwrap();
-    ["sorted.csv", "shuffled"].map(str::to_owned).to_vec()
+    // With the types that a database would give them.
+    let column = |at: usize| shuffled.iter().map(move |row| row.split(',').nth(at).unwrap());
+    let cents = |text: &str| {
+        let (whole, part) = text.split_once('.').unwrap();
+        whole.parse::<i128>().unwrap() * 100 + format!("{part:0<2}").parse::<i128>().unwrap()
+    };
+    let decimals = |at: usize| Decimal128Array::from_iter_values(column(at).map(cents)).with_precision_and_scale(18, 2).unwrap();
+    let time = |text: &str| chrono::NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S").unwrap().and_utc().timestamp_millis();
+    let columns: Vec<(&str, ArrayRef)> = vec![
+        ("unit_cost", Arc::new(decimals(5))),
+        ("order_id", Arc::new(StringArray::from_iter_values(column(0)))),
+        ("quantity", Arc::new(Int32Array::from_iter_values(column(3).map(|text| text.parse::<i32>().unwrap())))),
+        ("event_ts", Arc::new(TimestampMillisecondArray::from_iter_values(column(2).map(time)))),
+        ("customer_id", Arc::new(StringArray::from_iter_values(column(1)))),
+        ("unit_price", Arc::new(decimals(4))),
+        ("product_id", Arc::new(StringArray::from_iter_values(column(6)))),
+    ];
+    let batch = RecordBatch::try_from_iter(columns).unwrap();
+    let mut table = TableWriter::create(&folder.join("shuffled.parquet"), None, &batch.schema()).unwrap();
+    table.write(&batch).unwrap();
+    table.finish().unwrap().commit().unwrap();
+    ["sorted.csv", "shuffled", "shuffled.parquet"].map(str::to_owned).to_vec()
 }
 
 #[test]
