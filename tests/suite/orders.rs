@@ -301,6 +301,11 @@ fn real_exports_are_read() {
     lensflow(at, &audit).expect(0);
     let report: serde_json::Value = serde_json::from_slice(&fs::read(at.join("r.json")).unwrap()).unwrap();
     assert_eq!((&report["input"]["transactions"]["orders"], &report["windows"][0]["lens1"]["total_revenue"]), (&3.into(), &"3.50".into()));
+    // The one taken for the other.
+    let mistaken = |arguments: &[&str]| Lensflow::new(at, arguments).run().expect(1).stderr;
+    assert!(mistaken(&["audit", "p.csv", "--from", "transactions", "--every", "month"]).contains("without --from transactions"));
+    fs::write(at.join("lines.csv"), "order_id,customer_id,event_ts\n1,a,2023-01-05\n").unwrap();
+    assert!(mistaken(&["audit", "lines.csv", "--every", "month"]).contains("read with --from transactions"));
     let zone = Lensflow::new(at, &["periods", "orders.csv", "--every", "month", "-o", "x.csv", "--timezone", "Mars"]).run().expect(2);
     assert!(zone.stderr.contains("\"Mars\" is not a time zone"));
 }
