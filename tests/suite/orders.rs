@@ -306,6 +306,8 @@ fn real_exports_are_read() {
     assert!(mistaken(&["audit", "p.csv", "--from", "transactions", "--every", "month"]).contains("without --from transactions"));
     fs::write(at.join("lines.csv"), "order_id,customer_id,event_ts\n1,a,2023-01-05\n").unwrap();
     assert!(mistaken(&["audit", "lines.csv", "--every", "month"]).contains("read with --from transactions"));
+    let idle = Lensflow::new(at, &["audit", "p.csv", "--every", "month", "--refunds", "net"]).run().expect(2);
+    assert!(idle.stderr.contains("--refunds is for orders and line items"), "{}", idle.stderr);
     let zone = Lensflow::new(at, &["periods", "orders.csv", "--every", "month", "-o", "x.csv", "--timezone", "Mars"]).run().expect(2);
     assert!(zone.stderr.contains("\"Mars\" is not a time zone"));
 }

@@ -57,7 +57,7 @@ pub(crate) enum LogFormat {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Audit a customer base: read period aggregations, answer RFM, Lens 1 and Lens 2
+    /// Audit a customer base: read period aggregations or orders, answer RFM, Lens 1 and Lens 2
     Audit(Box<Audit>),
     /// Make period aggregations of orders and line items: what each customer did in each period
     Periods(Box<Periods>),
@@ -106,6 +106,7 @@ pub(crate) struct Reading {
 
 /// Threads and memory.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Threads and memory")]
 pub(crate) struct Machine {
     /// Threads that decode and accumulate; one per core by default
     #[arg(long, value_name = "N")]

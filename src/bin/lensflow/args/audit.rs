@@ -101,7 +101,7 @@ impl Audit {
             Some(every) => Windows::Every(every.parse::<Granularity>()?),
             None => Windows::List(self.window.iter().map(|w| w.parse::<Window>()).collect::<Result<_>>()?),
         };
-        let lines = (self.from == From::Transactions).then(|| self.lines.lines(&self.reading)).transpose()?;
+        let lines = self.lines.of(self.from, &self.reading)?;
         if lines.is_some() && self.checkpoint.is_some() {
             let what = "a checkpoint of orders and line items is not kept yet";
             return Err(Error::usage(what).help("leave --checkpoint out, or make period aggregations with lensflow periods first"));

@@ -90,6 +90,29 @@ enum EncodingArg {
 }
 
 impl LineArgs {
+    /// How lines are read, if rows are lines; else nothing may be said of them.
+    pub(crate) fn of(&self, from: From, reading: &Reading) -> Result<Option<Lines>> {
+        if from == From::Transactions {
+            return self.lines(reading).map(Some);
+        }
+        let said = [
+            (self.one_row_per_order, "--one-row-per-order"),
+            (self.refunds != RefundsArg::Fail, "--refunds"),
+            (self.anonymous != AnonymousArg::Fail, "--anonymous"),
+            (self.duplicates != DuplicatesArg::Fail, "--duplicates"),
+            (self.timezone != "UTC", "--timezone"),
+            (self.id_format != IdFormatArg::AsIs, "--id-format"),
+            (self.date_format.is_some(), "--date-format"),
+            (self.encoding != EncodingArg::Utf8, "--encoding"),
+        ];
+        match said.iter().find(|(said, _)| *said) {
+            Some((_, flag)) => {
+                Err(Error::usage(format!("{flag} is for orders and line items")).help("say --from transactions, or leave it out"))
+            }
+            None => Ok(None),
+        }
+    }
+
     /// With the columns that `--column` names.
     pub(crate) fn lines(&self, reading: &Reading) -> Result<Lines> {
         let known = || TransactionColumn::ALL.map(TransactionColumn::name).join(", ");

@@ -55,7 +55,7 @@ pub(crate) struct Update {
 impl Update {
     /// What is to be done.
     pub(crate) fn job(&self) -> Result<UpdateJob> {
-        let lines = (self.from == From::Transactions).then(|| self.lines.lines(&self.reading)).transpose()?;
+        let lines = self.lines.of(self.from, &self.reading)?;
         Ok(UpdateJob {
             state: self.state.clone(),
             inputs: named(&self.input, "update STATE_DIR")?,
