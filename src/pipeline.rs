@@ -198,10 +198,9 @@ impl<L: Lens> Builder<L> {
             Some(bytes) => plan.with_state_budget(bytes),
             None => plan,
         };
-        let store: Arc<dyn RunStore> = match (self.store, &self.spec.spill_dir) {
-            (Some(store), _) => store,
-            (None, Some(folder)) => Arc::new(Disk::new(folder)?),
-            (None, None) => Arc::new(Disk::temporary()),
+        let store: Arc<dyn RunStore> = match self.store {
+            Some(store) => store,
+            None => Arc::new(Disk::within(self.spec.spill_dir.as_deref())?),
         };
         self.cancel.add_store(&store)?;
         let (lanes, lane_ends) = lanes(count, &plan);

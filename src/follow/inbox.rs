@@ -9,6 +9,7 @@ use crate::source::files::{Format, fingerprint};
 use crate::state::{Input, Io, State, is_state};
 use std::collections::HashMap;
 use std::fs::{self, Metadata};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -87,7 +88,7 @@ impl Inbox {
         }
         let pattern = |glob: &str| glob::Pattern::new(glob).map_err(|e| Error::usage(format!("{glob:?} is not a glob")).cause(e));
         let glob = glob.map(pattern).transpose()?;
-        give_back(folder);
+        give_all_back(folder);
         let mut inbox = Inbox { folder: folder.to_owned(), glob, format, poll, looked: None, finished, files: HashMap::new() };
         if inbox.finished == Finished::Keep && is_state(state) {
             inbox.recognize(&State::open_with(state, io)?);
@@ -137,12 +138,17 @@ fn put_away_name(file: &Path) -> PathBuf {
 
 const FINISHED: &str = ".finished";
 
+/// Gives a file its name again, unless another has it by now.
+fn give_back(own: &Path, file: &Path) -> io::Result<()> {
+    fs::hard_link(own, file).and_then(|()| fs::remove_file(own))
+}
+
 /// Gives files that a killed process was putting away their names again.
-fn give_back(folder: &Path) {
+fn give_all_back(folder: &Path) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
         if let Some(own) = name.strip_prefix('.').and_then(|name| name.strip_suffix(FINISHED)) {
-            let _ = fs::hard_link(entry.path(), folder.join(own)).and_then(|()| fs::remove_file(entry.path()));
+            let _ = give_back(&entry.path(), &folder.join(own));
         }
     }
 }
@@ -185,7 +191,7 @@ impl Waiting for Inbox {
         fs::rename(file, &own).map_err(fail)?;
         let is_it = fs::metadata(&own).is_ok_and(|about| self.files.get(file).is_some_and(|(looks, _)| *looks == Looks::of(&about)));
         let put = match &self.finished {
-            _ if !is_it => fs::hard_link(&own, file).and_then(|()| fs::remove_file(&own)).map_err(fail),
+            _ if !is_it => give_back(&own, file).map_err(fail),
             Finished::Move(folder) => move_as(&own, file, folder),
             _ => fs::remove_file(&own).map_err(fail),
         };
@@ -193,7 +199,7 @@ impl Waiting for Inbox {
             self.files.remove(file);
         } else {
             // It is in the state, which knows it when it is tried again.
-            let _ = fs::hard_link(&own, file).and_then(|()| fs::remove_file(&own));
+            let _ = give_back(&own, file);
         }
         put
     }

@@ -34,16 +34,6 @@ impl Total {
         self.merge(Total { cents: i128::from(amount.cents), fraction: amount.fraction });
     }
 
-    /// The cents, as far as they fit 64 bits, and the fraction.
-    pub(crate) fn parts(self) -> (i64, u64) {
-        (i64::try_from(self.cents).unwrap_or(if self.cents < 0 { i64::MIN } else { i64::MAX }), self.fraction)
-    }
-
-    /// A sum from [`parts`](Total::parts).
-    pub(crate) fn of_parts(cents: i64, fraction: u64) -> Self {
-        Total::new(cents.into(), fraction)
-    }
-
     /// The sum in millionths, rounded half away from zero.
     pub(crate) fn millionths(self) -> i128 {
         const UNITS: i128 = UNITS_PER_CENT as i128 / 10_000;

@@ -5,7 +5,7 @@ use super::line::{Line, Place, Read, read};
 use super::{Anonymous, Desk, Duplicates, Tally};
 use crate::error::{Error, Result};
 use crate::merge::Merge;
-use crate::money::Total;
+use crate::money::{Money, Total};
 use crate::reject::{Reason, Reject};
 use crate::source::transactions::TransactionColumn as Column;
 use crate::spill::Records;
@@ -68,7 +68,7 @@ impl Current {
         let Read { line, same, .. } = read;
         if self.last == *same && desk.options.duplicates != Duplicates::Keep {
             if desk.options.duplicates == Duplicates::Drop {
-                tally.duplicates += 1;
+                tally.summary.duplicate_lines += 1;
                 return Ok(());
             }
             let order = String::from_utf8_lossy(&line.order).into_owned();
@@ -119,11 +119,12 @@ impl Current {
             self.refuse(desk)?;
         } else if !self.named {
             if desk.options.anonymous == Anonymous::Report {
-                tally.anonymous_orders += u64::from(order.counts);
-                tally.anonymous_revenue += order.spend.rounded().hundredths();
+                let (orders, revenue) = (&mut tally.summary.anonymous_orders, &mut tally.summary.anonymous_revenue);
+                *orders += u64::from(order.counts);
+                *revenue = Money::from_hundredths(revenue.hundredths() + order.spend.rounded().hundredths());
             }
         } else {
-            tally.orders += u64::from(order.counts);
+            tally.summary.orders += u64::from(order.counts);
             take(&order)?;
         }
         let (mut key, mut kept, mut last) = (std::mem::take(&mut self.key), std::mem::take(&mut self.kept), std::mem::take(&mut self.last));

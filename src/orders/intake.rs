@@ -60,7 +60,7 @@ impl Orders {
         }
         let parts = with_pool(threads, || sorters.iter().map(Sorter::finish).collect::<Result<_>>())?;
         drop((held, sorters));
-        Ok(Orders { parts, desk: Arc::new(desk), store, heap: heap(threads) })
+        Ok(Orders { parts, desk: Arc::new(desk), store, threads, heap: heap(threads) })
     }
 
     /// The same without a pipeline, in the memory that a spec has for one.
@@ -76,10 +76,7 @@ impl Orders {
     ) -> Result<Self> {
         let threads = spec.worker_count();
         let plan = Plan::new(spec.memory_limit, threads, 0)?;
-        let disk: Arc<dyn RunStore> = match &spec.spill_dir {
-            Some(folder) => Arc::new(Disk::new(folder)?),
-            None => Arc::new(Disk::temporary()),
-        };
+        let disk: Arc<dyn RunStore> = Arc::new(Disk::within(spec.spill_dir.as_deref())?);
         cancel.add_store(&disk)?;
         let store = Arc::new(Tiered::new(plan.budget.clone(), disk));
         let (cancel, stats) = (cancel.clone(), stats.clone());
@@ -138,7 +135,7 @@ impl<S: Source<TransactionBatch>> Intake<'_, S> {
         let origin = self.origin(&batch.origin.name);
         let mut bad = batch.bad.iter().peekable();
         let n = batch.times.len();
-        tally.lines += n as u64;
+        tally.summary.lines += n as u64;
         let alone = self.options.one_row_per_order;
         for i in 0..n {
             let row = batch.first_row + i as u64;
@@ -186,17 +183,17 @@ impl<S: Source<TransactionBatch>> Intake<'_, S> {
             match self.desk.options.anonymous {
                 Anonymous::Fail => return self.anonymous(line).map(|()| false),
                 Anonymous::Drop => {
-                    tally.anonymous_lines += 1;
+                    tally.summary.anonymous_lines += 1;
                     return Ok(false);
                 }
-                Anonymous::Report => tally.anonymous_lines += 1,
+                Anonymous::Report => tally.summary.anonymous_lines += 1,
             }
         }
         if is_refund(line) {
             if self.desk.options.refunds == Refunds::Fail {
                 return self.refund(line).map(|()| false);
             }
-            tally.refunds += 1;
+            tally.summary.refund_lines += 1;
             tally.refunded.add(line.spend);
             return Ok(self.desk.options.refunds == Refunds::Net);
         }

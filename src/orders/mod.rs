@@ -112,7 +112,7 @@ pub enum Duplicates {
 }
 
 /// What went in, where that was orders and line items.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct LineSummary {
     /// Lines read.
     pub lines: u64,
@@ -174,29 +174,16 @@ impl Lines {
 /// What is counted of lines and orders.
 #[derive(Debug, Clone, Default)]
 struct Tally {
-    lines: u64,
-    rejected: BTreeMap<Reason, u64>,
-    orders: u64,
-    refunds: u64,
+    /// But for what refunds come to.
+    summary: LineSummary,
+    /// That, exact: it is rounded once.
     refunded: Total,
-    anonymous_lines: u64,
-    anonymous_orders: u64,
-    /// In cents.
-    anonymous_revenue: i128,
-    duplicates: u64,
 }
 
 impl Merge for Tally {
     fn merge(&mut self, other: Tally) {
-        self.lines += other.lines;
-        Merge::merge(&mut self.rejected, other.rejected);
-        self.orders += other.orders;
-        self.refunds += other.refunds;
+        self.summary.merge(other.summary);
         self.refunded.merge(other.refunded);
-        self.anonymous_lines += other.anonymous_lines;
-        self.anonymous_orders += other.anonymous_orders;
-        self.anonymous_revenue += other.anonymous_revenue;
-        self.duplicates += other.duplicates;
     }
 }
 
@@ -205,7 +192,8 @@ pub struct Orders {
     parts: Vec<Arc<Records>>,
     desk: Arc<Desk>,
     store: Arc<dyn RunStore>,
-    /// Bytes for a heap that sorts, now that lines are sorted.
+    threads: usize,
+    /// Bytes for a heap of each thread that sorts, now that lines are sorted.
     heap: u64,
 }
 
@@ -248,7 +236,7 @@ impl Desk {
         if self.on_bad_row == OnBadRow::Fail {
             return Err(reject.into_error().help(help));
         }
-        *lock(&self.tally).rejected.entry(reject.reason).or_default() += 1;
+        *lock(&self.tally).summary.lines_rejected.entry(reject.reason).or_default() += 1;
         self.rejects.as_ref().map_or(Ok(()), |rejects| rejects.desk().push(|out| reject.write(out)))
     }
 
@@ -260,17 +248,7 @@ impl Desk {
 impl Orders {
     /// What was counted so far: of lines, all of it; of orders, when they have been grouped, once.
     pub fn summary(&self) -> LineSummary {
-        let tally = lock(&self.desk.tally).clone();
-        LineSummary {
-            lines: tally.lines,
-            lines_rejected: tally.rejected,
-            orders: tally.orders,
-            refund_lines: tally.refunds,
-            refunds: tally.refunded.rounded(),
-            anonymous_lines: tally.anonymous_lines,
-            anonymous_orders: tally.anonymous_orders,
-            anonymous_revenue: Money::from_hundredths(tally.anonymous_revenue),
-            duplicate_lines: tally.duplicates,
-        }
+        let Tally { summary, refunded } = lock(&self.desk.tally).clone();
+        LineSummary { refunds: refunded.rounded(), ..summary }
     }
 }

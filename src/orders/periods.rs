@@ -58,17 +58,12 @@ impl Orders {
     ///
     /// # Errors
     /// An order or a customer's total that no row can hold; what grouping, sorting or the table fails with.
-    pub fn write_periods(
-        &self,
-        every: Granularity,
-        threads: usize,
-        make: impl FnOnce(SchemaRef) -> Result<TableWriter>,
-    ) -> Result<(TableWriter, u64)> {
+    pub fn write_periods(&self, every: Granularity, make: impl FnOnce(SchemaRef) -> Result<TableWriter>) -> Result<(TableWriter, u64)> {
         let whole = AtomicBool::new(true);
         let periods = Periods::new(Some(every), self.desk.options.timezone);
         let sorting = Sorting { store: self.store.clone(), heap: self.heap, merge: self.heap, cancel: self.desk.cancel.clone() };
         let sorter = Sorter::new(sorting);
-        let records = with_pool(threads, || {
+        let records = with_pool(self.threads, || {
             share_out(
                 self.parts.len(),
                 || (),
@@ -76,17 +71,10 @@ impl Orders {
                     let mut desk = sorter.desk();
                     group(&self.parts[part], &self.desk, |order| {
                         let time = periods.local(order.time);
-                        let fail = |what| {
-                            move |_| {
-                                Error::data(format!(
-                                    "{what} of an order of customer {:?} is too large",
-                                    String::from_utf8_lossy(&order.customer)
-                                ))
-                            }
-                        };
-                        let (spend, margin) =
-                            (cents(order.spend).map_err(fail("the spend"))?, cents(order.margin).map_err(fail("the margin"))?);
-                        let (cents, fraction) = order.quantity.parts();
+                        let large = |what| too_large(what, &order.customer);
+                        let spend = cents(order.spend).map_err(|_| large("the spend of an order"))?;
+                        let margin = cents(order.margin).map_err(|_| large("the margin of an order"))?;
+                        let (cents, fraction) = whole_cents(order.quantity).ok_or_else(|| large("the quantity of an order"))?;
                         if cents % 100 != 0 || fraction != 0 {
                             whole.store(false, Ordering::Relaxed);
                         }
@@ -154,25 +142,34 @@ fn read(record: &[u8]) -> Option<(Row, bool, i64)> {
     let counts = take_bytes::<1>(bytes)? != [0];
     let time = take_signed(bytes)?;
     let (spend, margin) = (take_signed(bytes)?.into(), take_signed(bytes)?.into());
-    let quantity = Total::of_parts(take_signed(bytes)?, take_number(bytes)?);
+    let quantity = Total::new(take_signed(bytes)?.into(), take_number(bytes)?);
     Some((Row { customer, start, spend, margin, quantity, ..Row::default() }, counts, time))
 }
 
+/// A sum as cents that fit 64 bits, and their fraction.
+fn whole_cents(total: Total) -> Option<(i64, u64)> {
+    let (beyond, cents, fraction) = total.split();
+    (beyond == 0).then_some((cents, fraction))
+}
+
+fn too_large(what: &str, customer: &[u8]) -> Error {
+    Error::data(format!("{what} of customer {:?} is too large", String::from_utf8_lossy(customer)))
+}
+
 fn batch(rows: &[Row], every: Granularity, schema: &SchemaRef) -> Result<RecordBatch> {
-    let large = |row: &Row| {
-        let what = format!("customer {:?}: a total of a period is too large", String::from_utf8_lossy(&row.customer));
-        Error::data(what).stage(Stage::Report)
-    };
     const MOST: i128 = 10_i128.pow(18);
-    if let Some(row) = rows.iter().find(|row| row.spend.abs() >= MOST || row.margin.abs() >= MOST) {
-        return Err(large(row));
+    let large = |row: &&Row| row.spend.abs() >= MOST || row.margin.abs() >= MOST || whole_cents(row.quantity).is_none();
+    if let Some(row) = rows.iter().find(large) {
+        return Err(too_large("a total of a period", &row.customer).stage(Stage::Report));
     }
     let times = |of: &dyn Fn(&Row) -> Option<i64>| Arc::new(rows.iter().map(of).collect::<TimestampMicrosecondArray>()) as ArrayRef;
     let decimals = |of: &dyn Fn(&Row) -> i128, data_type: DataType| {
         Arc::new(Decimal128Array::from_iter_values(rows.iter().map(of)).with_data_type(data_type)) as ArrayRef
     };
     let quantities = match schema.field_with_name("total_quantity").is_ok_and(|field| field.data_type() == &DataType::Int64) {
-        true => Arc::new(Int64Array::from_iter_values(rows.iter().map(|row| row.quantity.parts().0 / 100))),
+        true => {
+            Arc::new(Int64Array::from_iter_values(rows.iter().map(|row| whole_cents(row.quantity).map_or(0, |(cents, _)| cents / 100))))
+        }
         false => decimals(&|row| row.quantity.millionths(), QUANTITY),
     };
     let mut ids = StringBuilder::new();

@@ -41,6 +41,14 @@ impl Disk {
         Self::below(std::env::temp_dir())
     }
 
+    /// Frames below a folder, if one is said, else below the system's.
+    ///
+    /// # Errors
+    /// Those of [`new`](Disk::new).
+    pub(crate) fn within(parent: Option<&Path>) -> Result<Self> {
+        parent.map_or_else(|| Ok(Self::temporary()), Self::new)
+    }
+
     /// Frames below a folder, which must exist.
     ///
     /// # Errors

@@ -82,12 +82,11 @@ pub(crate) fn run(args: &AuditJob, talk: &Talk, job: &Job) -> Result<Snapshot> {
     let files = Files::find(periods, args.format, spec.columns.clone(), spec.batch_rows)?.spool_in(spec.spill_dir.clone());
     let found = [files.inputs(), transactions.iter().flat_map(|(_, files)| files.inputs()).collect()].concat();
     outputs::check(&args.out.paths().chain(&args.partial_out).collect::<Vec<_>>(), &found)?;
-    if let Some((folder, _)) = &args.checkpoint {
-        let inside = |path: &&PathBuf| path.parent().is_some_and(|parent| outputs::real(parent) == outputs::real(folder));
-        if let Some(output) = args.out.paths().chain(&args.partial_out).find(inside) {
-            let error = Error::usage("an output in the checkpoint's folder: that is gone when the run is done");
-            return Err(error.input(output.to_string_lossy()).help("write it to another folder"));
-        }
+    if let Some((folder, _)) = &args.checkpoint
+        && let Some(output) = outputs::inside(args.out.paths().chain(&args.partial_out), folder)
+    {
+        let error = Error::usage("an output in the checkpoint's folder: that is gone when the run is done");
+        return Err(error.input(output.to_string_lossy()).help("write it to another folder"));
     }
     // Outputs are opened before the work and put in place after it: a folder that cannot be written to is found out at once.
     let order = if args.out.sorted { Order::Sorted } else { Order::Engine };

@@ -45,6 +45,11 @@ pub(crate) fn check(outputs: &[&PathBuf], inputs: &[String]) -> Result<()> {
     Ok(())
 }
 
+/// The first of some paths that lies in a folder.
+pub(crate) fn inside<'a>(mut paths: impl Iterator<Item = &'a PathBuf>, folder: &Path) -> Option<&'a PathBuf> {
+    paths.find(|path| path.parent().is_some_and(|parent| real(parent) == real(folder)))
+}
+
 /// A path however it is spelled: links followed as far as the file or its folder exists.
 pub(crate) fn real(path: &Path) -> PathBuf {
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));

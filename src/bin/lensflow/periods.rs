@@ -42,8 +42,7 @@ pub(crate) fn run(wanted: &PeriodsJob, talk: &Talk, job: &Job) -> Result<()> {
     let stats: Arc<Stats> = Arc::default();
     let bar = (std::io::stderr().is_terminal() && !talk.quiet).then(|| Progress::watch(stats.clone()));
     let orders = Orders::read_alone(files, (&lines.orders, &lines.options), spec, &job.cancel, &stats)?;
-    let threads = rayon::current_num_threads();
-    let (table, rows) = orders.write_periods(*every, spec.workers.unwrap_or(threads), make)?;
+    let (table, rows) = orders.write_periods(*every, make)?;
     drop(bar);
     let mut output = table.finish()?;
     output.complete()?;

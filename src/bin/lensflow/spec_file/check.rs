@@ -144,8 +144,7 @@ pub(crate) fn followed(follow: &Follow) -> Result<()> {
     is_folder(folder, "there is no such folder to follow", "make it, or name another with follow")?;
     let done = if let Finished::Move(done) = finished { Some(done) } else { None };
     done.map_or(Ok(()), |done| may_be_folder(done))?;
-    let folder_of = |path: &&PathBuf| path.parent().is_some_and(|parent| real(parent) == real(folder));
-    if let Some(output) = follow.out.paths().find(folder_of) {
+    if let Some(output) = outputs::inside(follow.out.paths(), folder) {
         let error = Error::usage("an output in the inbox would be taken in").input(output.to_string_lossy());
         return Err(error.help("write it to another folder"));
     }
