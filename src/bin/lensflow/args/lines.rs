@@ -3,11 +3,13 @@
 use super::{Machine, Reading};
 use crate::inputs::named;
 use crate::periods::PeriodsJob;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 use lensflow::error::{Error, Result};
 use lensflow::orders::{Anonymous, Duplicates, Lines, OrderOptions, Refunds};
 use lensflow::source::transactions::{Encoding, IdFormat, TransactionColumn, TransactionColumns, TransactionOptions};
 use lensflow::spec::Spec;
+use serde::de::{DeserializeOwned, IntoDeserializer};
 use std::path::PathBuf;
 
 /// What rows are.
@@ -28,65 +30,38 @@ pub(crate) struct LineArgs {
     one_row_per_order: bool,
 
     /// Lines with a negative quantity or worth: end the run, take them off what the customer spent, or leave them out
-    #[arg(long, value_enum, default_value_t = RefundsArg::Fail)]
-    refunds: RefundsArg,
+    #[arg(long, value_parser = one_of::<Refunds>(&["fail", "net", "drop"]), default_value = "fail")]
+    refunds: Refunds,
 
     /// Lines without a customer: end the run, leave them out, or report their orders and revenue apart
-    #[arg(long, value_enum, default_value_t = AnonymousArg::Fail)]
-    anonymous: AnonymousArg,
+    #[arg(long, value_parser = one_of::<Anonymous>(&["fail", "drop", "report"]), default_value = "fail")]
+    anonymous: Anonymous,
 
     /// Lines that are the same in every column: end the run, count one of them, or count them all
-    #[arg(long, value_enum, default_value_t = DuplicatesArg::Fail)]
-    duplicates: DuplicatesArg,
+    #[arg(long, value_parser = one_of::<Duplicates>(&["fail", "drop", "keep"]), default_value = "fail")]
+    duplicates: Duplicates,
 
     /// The time zone whose calendar orders belong to, such as Europe/Berlin
     #[arg(long, value_name = "ZONE", default_value = "UTC")]
     timezone: String,
 
     /// Read ids as whole numbers: 12923.0 is 12923
-    #[arg(long, value_enum, default_value_t = IdFormatArg::AsIs)]
-    id_format: IdFormatArg,
+    #[arg(long, value_parser = one_of::<IdFormat>(&["as-is", "integer"]), default_value = "as-is")]
+    id_format: IdFormat,
 
     /// How dates are written that are not ISO 8601, as for strftime: "%m/%d/%Y %H:%M" for 12/1/2010 8:26
     #[arg(long, value_name = "FORMAT")]
     date_format: Option<String>,
 
     /// What the bytes of CSV and JSONL mean
-    #[arg(long, value_enum, default_value_t = EncodingArg::Utf8)]
-    encoding: EncodingArg,
+    #[arg(long, value_parser = one_of::<Encoding>(&["utf8", "latin1"]), default_value = "utf8")]
+    encoding: Encoding,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum RefundsArg {
-    Fail,
-    Net,
-    Drop,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum AnonymousArg {
-    Fail,
-    Drop,
-    Report,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum DuplicatesArg {
-    Fail,
-    Drop,
-    Keep,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum IdFormatArg {
-    AsIs,
-    Integer,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum EncodingArg {
-    Utf8,
-    Latin1,
+/// One of some words: those by which the library's own type goes in specs and states.
+fn one_of<T: DeserializeOwned + Clone + Send + Sync + 'static>(words: &'static [&'static str]) -> impl TypedValueParser<Value = T> {
+    let read = |word: String| T::deserialize(IntoDeserializer::<serde::de::value::Error>::into_deserializer(word));
+    PossibleValuesParser::new(words).try_map(read)
 }
 
 impl LineArgs {
@@ -97,13 +72,13 @@ impl LineArgs {
         }
         let said = [
             (self.one_row_per_order, "--one-row-per-order"),
-            (self.refunds != RefundsArg::Fail, "--refunds"),
-            (self.anonymous != AnonymousArg::Fail, "--anonymous"),
-            (self.duplicates != DuplicatesArg::Fail, "--duplicates"),
+            (self.refunds != Refunds::Fail, "--refunds"),
+            (self.anonymous != Anonymous::Fail, "--anonymous"),
+            (self.duplicates != Duplicates::Fail, "--duplicates"),
             (self.timezone != "UTC", "--timezone"),
-            (self.id_format != IdFormatArg::AsIs, "--id-format"),
+            (self.id_format != IdFormat::AsIs, "--id-format"),
             (self.date_format.is_some(), "--date-format"),
-            (self.encoding != EncodingArg::Utf8, "--encoding"),
+            (self.encoding != Encoding::Utf8, "--encoding"),
         ];
         match said.iter().find(|(said, _)| *said) {
             Some((_, flag)) => {
@@ -120,32 +95,14 @@ impl LineArgs {
         let zone = |_| Error::usage(format!("{:?} is not a time zone", self.timezone)).help("name one as IANA does, such as Europe/Berlin");
         let options = TransactionOptions {
             one_row_per_order: self.one_row_per_order,
-            id_format: match self.id_format {
-                IdFormatArg::AsIs => IdFormat::AsIs,
-                IdFormatArg::Integer => IdFormat::Integer,
-            },
+            id_format: self.id_format,
             date_format: self.date_format.clone(),
-            encoding: match self.encoding {
-                EncodingArg::Utf8 => Encoding::Utf8,
-                EncodingArg::Latin1 => Encoding::Latin1,
-            },
+            encoding: self.encoding,
         };
         let orders = OrderOptions {
-            refunds: match self.refunds {
-                RefundsArg::Fail => Refunds::Fail,
-                RefundsArg::Net => Refunds::Net,
-                RefundsArg::Drop => Refunds::Drop,
-            },
-            anonymous: match self.anonymous {
-                AnonymousArg::Fail => Anonymous::Fail,
-                AnonymousArg::Drop => Anonymous::Drop,
-                AnonymousArg::Report => Anonymous::Report,
-            },
-            duplicates: match self.duplicates {
-                DuplicatesArg::Fail => Duplicates::Fail,
-                DuplicatesArg::Drop => Duplicates::Drop,
-                DuplicatesArg::Keep => Duplicates::Keep,
-            },
+            refunds: self.refunds,
+            anonymous: self.anonymous,
+            duplicates: self.duplicates,
             timezone: self.timezone.parse().map_err(zone)?,
         };
         options.check()?;
