@@ -1,39 +1,53 @@
 //! Orders: line items → orders → period aggregations. A stage before [`route`](crate::route), which can also be used alone.
 //!
 //! ```text
-//!  TransactionBatch ──▶ intake ──records──▶ Sorter, one a part ──in order──▶ group ──orders──▶ PeriodBatch ──▶ route
-//!  lines, anywhere      judges lines        spills                           of a part          one row an order
-//!                                                                              └─▶ periods: sorted again, added up ──▶ table
+//!  TransactionBatch ──▶ judge ──▶ intake ──bundles──▶ Partitions ──▶ group ──orders──▶ PeriodBatch ──▶ route
+//!  lines, anywhere      leaves    adds up lines that   by order;     one order        one row an order
+//!                       out       follow each other    may spill     after another
+//!                                                                     └─▶ periods: sorted, added up ──▶ table
 //! ```
 //!
 //! | file | owns |
 //! |---|---|
 //! | here | the options, what was counted, [`Orders`]: lines that are all there |
-//! | `line` | a line as a record, in the order of orders, and back |
-//! | `intake` | batches → records, on all threads; lines that are bad, nobody's, or refunds |
-//! | `group` | a part's records → orders; lines that are there twice, orders of two customers |
-//! | `source` | orders as a [`Source`](crate::source::Source) of period aggregations: a chunk is a part |
+//! | `places` | where a line came from, in one number |
+//! | `judge` | lines that are bad, nobody's, or refunds |
+//! | `bundle` | the message: lines of an order that follow each other, added up; a buffer of them, and its frame |
+//! | `intake` | batches → bundles, on all threads |
+//! | `partitions` | where bundles wait, in memory or spilled |
+//! | `group`, `record` | a partition's bundles → orders; lines that are there twice, orders of two customers |
+//! | `source` | orders as a [`Source`](crate::source::Source) of period aggregations: a chunk is a partition |
+//! | `whole` | rows that are whole orders, as such a source: nothing waits |
 //! | `periods` | orders → a row for each customer and calendar period |
 //!
-//! Lines of an order may be anywhere, so they are sorted by order: by a hash of its id first, whose highest bits name one of [`PARTS`]
-//! sorters. Each sorts in the memory that it is given and spills beyond; parts are grouped side by side. The record has all of a line, so
-//! that equal lines are next to each other, and where it came from.
+//! Lines of an order may be anywhere, so all wait until the last has been read, in the partition that their order's hash names. Exports
+//! mostly have the lines of an order next to each other; then what waits is a bundle of 64 bytes for each order.
 //!
 //! What an order is: its time is that of its earliest line, its spend and margin are the exact sums of its lines, rounded to cents half
 //! away from zero. It belongs to the calendar period of its time in the time zone that is asked for; times are told in that zone from
 //! there on. A refund is a line with a negative quantity or worth; an order of nothing but refunds is netted without counting as an order.
 //!
-//! Known limits: an order whose lines take more than 16 MiB together is not looked at for two customers line by line.
+//! Known limits: an order whose lines take up more than 8 MiB together is not looked at for two customers line by line, and lines that are
+//! the same are found only within such a part of it.
 
+mod bundle;
 mod group;
 mod intake;
-mod line;
+mod judge;
+mod partitions;
 mod periods;
+mod places;
+mod record;
 mod source;
+mod whole;
 
 pub use periods::schema;
 pub use source::OrderSource;
+pub(crate) use source::Periods;
+pub(crate) use whole::WholeOrders;
 
+use self::partitions::Partitions;
+use self::places::Places;
 use crate::cancel::Cancel;
 use crate::error::Result;
 use crate::merge::Merge;
@@ -41,16 +55,13 @@ use crate::money::{Money, Total};
 use crate::reject::{OnBadRow, Reason, Reject};
 use crate::source::files::{Files, Format};
 use crate::source::transactions::{TransactionBatch, TransactionColumns, TransactionOptions};
-use crate::spill::{Budget, Records, RunStore, Sorter};
+use crate::spill::{Budget, RunStore, Sorter};
 use crate::stats::Stats;
 use crate::sync::lock;
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
-
-/// How many sorters share the orders: enough for threads to group side by side, few enough for each to have room.
-const PARTS: usize = 32;
 
 /// What is done about lines that many shops have, and none should count without a word.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -162,12 +173,23 @@ pub struct Lines {
 }
 
 impl Lines {
-    /// The files behind names, as [`Files::find_transactions`] finds them.
+    /// The files behind names, as [`Files::find_transactions`] finds them, with every column.
     ///
     /// # Errors
     /// Those of that.
     pub fn find<S: AsRef<str>>(&self, named: &[S], format: Option<Format>, batch_rows: usize) -> Result<Files<TransactionBatch>> {
         Files::find_transactions(named, format, self.columns.clone(), &self.options, batch_rows)
+    }
+
+    /// The same for whoever has no use for margins: they and products are read only to tell lines from each other.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn find_sales<S: AsRef<str>>(&self, named: &[S], format: Option<Format>, batch_rows: usize) -> Result<Files<TransactionBatch>> {
+        if self.orders.duplicates != Duplicates::Keep {
+            return self.find(named, format, batch_rows);
+        }
+        Files::find_sales(named, format, self.columns.clone(), &self.options, batch_rows)
     }
 }
 
@@ -187,21 +209,20 @@ impl Merge for Tally {
     }
 }
 
-/// Lines that are all there, sorted by order.
+/// Lines that are all there.
 pub struct Orders {
-    parts: Vec<Arc<Records>>,
+    partitions: Partitions,
     desk: Arc<Desk>,
-    store: Arc<dyn RunStore>,
     threads: usize,
-    /// Bytes for a heap of each thread that sorts, now that lines are sorted.
-    heap: u64,
+    /// Bytes for each thread to group in.
+    merge: u64,
 }
 
-/// Where and in how much memory lines are sorted.
+/// Where and in how much memory lines are grouped.
 pub(crate) struct Setting {
     /// Shared with whoever takes the orders.
     pub(crate) budget: Budget,
-    /// Takes what is sorted; it uses that budget.
+    /// Takes what is spilled; it uses that budget.
     pub(crate) store: Arc<dyn RunStore>,
     pub(crate) threads: usize,
     pub(crate) on_bad_row: OnBadRow,
@@ -209,20 +230,22 @@ pub(crate) struct Setting {
     pub(crate) rejects: Option<Arc<Sorter>>,
     pub(crate) cancel: Cancel,
     pub(crate) stats: Arc<Stats>,
+    /// Bytes for each thread to group in.
+    pub(crate) merge: u64,
 }
 
 impl std::fmt::Debug for Orders {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Orders").field("parts", &self.parts.len()).field("summary", &self.summary()).finish()
+        f.debug_struct("Orders").field("partitions", &self.partitions.len()).field("summary", &self.summary()).finish()
     }
 }
 
 /// What all that judge lines share.
 struct Desk {
     options: OrderOptions,
+    reading: TransactionOptions,
     on_bad_row: OnBadRow,
-    /// The names of inputs; lines have their places.
-    origins: Mutex<Vec<String>>,
+    places: Places,
     tally: Mutex<Tally>,
     /// Takes lines left out, where they are not only counted.
     rejects: Option<Arc<Sorter>>,
@@ -230,6 +253,11 @@ struct Desk {
 }
 
 impl Desk {
+    fn new(lines: &Lines, on_bad_row: OnBadRow, rejects: Option<Arc<Sorter>>, cancel: Cancel) -> Self {
+        let (options, reading) = (lines.orders.clone(), lines.options.clone());
+        Desk { options, reading, on_bad_row, places: Places::default(), tally: Mutex::default(), rejects, cancel }
+    }
+
     /// Leaves a line out, or ends the run.
     #[cold]
     fn reject(&self, reject: Reject, help: &str) -> Result<()> {
@@ -240,15 +268,16 @@ impl Desk {
         self.rejects.as_ref().map_or(Ok(()), |rejects| rejects.desk().push(|out| reject.write(out)))
     }
 
-    fn origin(&self, place: u64) -> String {
-        lock(&self.origins).get(place as usize).cloned().unwrap_or_default()
+    /// What was counted so far.
+    fn summary(&self) -> LineSummary {
+        let Tally { summary, refunded } = lock(&self.tally).clone();
+        LineSummary { refunds: refunded.rounded(), ..summary }
     }
 }
 
 impl Orders {
     /// What was counted so far: of lines, all of it; of orders, when they have been grouped, once.
     pub fn summary(&self) -> LineSummary {
-        let Tally { summary, refunded } = lock(&self.desk.tally).clone();
-        LineSummary { refunds: refunded.rounded(), ..summary }
+        self.desk.summary()
     }
 }

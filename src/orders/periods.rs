@@ -1,11 +1,11 @@
 //! Orders → period aggregations: a row for each customer and calendar period, by customer and period, as bytes and time sort.
 //!
-//! Parts give their orders to one more sorter, whose records are a customer, a period, and an order in it; what comes out of that in order is
+//! Partitions give their orders to one more sorter, whose records are a customer, a period, and an order in it; what comes out of that in order is
 //! added up as it comes. So memory is that of sorting, and the rows are the same whatever the threads.
 
-use super::Orders;
-use super::group::group;
+use super::group::Order;
 use super::source::{Periods, cents};
+use super::{LineSummary, Orders};
 use crate::calendar::Granularity;
 use crate::error::{Error, Result, Stage};
 use crate::money::Total;
@@ -54,36 +54,40 @@ struct Row {
 
 impl Orders {
     /// Writes a row for each customer and calendar period to a table with the columns of [`schema`], which is made when they are known.
-    /// Gives the table and the number of rows.
+    /// Gives the table, the number of rows, and what went in.
     ///
     /// # Errors
     /// An order or a customer's total that no row can hold; what grouping, sorting or the table fails with.
-    pub fn write_periods(&self, every: Granularity, make: impl FnOnce(SchemaRef) -> Result<TableWriter>) -> Result<(TableWriter, u64)> {
+    pub fn write_periods(
+        self,
+        every: Granularity,
+        make: impl FnOnce(SchemaRef) -> Result<TableWriter>,
+    ) -> Result<(TableWriter, u64, LineSummary)> {
         let whole = AtomicBool::new(true);
         let periods = Periods::new(Some(every), self.desk.options.timezone);
-        let sorting = Sorting { store: self.store.clone(), heap: self.heap, merge: self.heap, cancel: self.desk.cancel.clone() };
+        let sorting =
+            Sorting { store: self.partitions.store().clone(), heap: self.merge, merge: self.merge, cancel: self.desk.cancel.clone() };
         let sorter = Sorter::new(sorting);
         let records = with_pool(self.threads, || {
             share_out(
-                self.parts.len(),
+                self.partitions.len(),
                 || (),
-                |(), part| {
+                |(), partition| {
                     let mut desk = sorter.desk();
-                    group(&self.parts[part], &self.desk, |order| {
+                    self.group(partition, |order: &Order<'_>| {
                         let time = periods.local(order.time);
-                        let large = |what| too_large(what, &order.customer);
-                        let spend = cents(order.spend).map_err(|_| large("the spend of an order"))?;
+                        let large = |what| too_large(what, order.customer);
                         let margin = cents(order.margin).map_err(|_| large("the margin of an order"))?;
                         let (cents, fraction) = whole_cents(order.quantity).ok_or_else(|| large("the quantity of an order"))?;
                         if cents % 100 != 0 || fraction != 0 {
                             whole.store(false, Ordering::Relaxed);
                         }
                         desk.push(|out| {
-                            put_text(&order.customer, out);
+                            put_text(order.customer, out);
                             out.extend_from_slice(&(periods.of(time).0 as u64 ^ 1 << 63).to_be_bytes());
                             out.push(order.counts.into());
                             put_signed(time, out);
-                            put_signed(spend, out);
+                            put_signed(order.spend, out);
                             put_signed(margin, out);
                             put_signed(cents, out);
                             put_number(fraction, out);
@@ -118,7 +122,7 @@ impl Orders {
         if !rows.is_empty() {
             table.write(&batch(&rows, every, &schema)?)?;
         }
-        Ok((table, count))
+        Ok((table, count, self.summary()))
     }
 }
 

@@ -1,13 +1,12 @@
-//! Orders as a source of period aggregations: a chunk is a part, a row is an order, or a customer's refunds that belong to none. Whoever
+//! Orders as a source of period aggregations: a chunk is a partition, a row is an order, or a customer's refunds that belong to none. Whoever
 //! adds up the rows of a customer and period does the rest.
 
 use super::Orders;
-use super::group::{Order, group};
+use super::group::Order;
 use crate::calendar::{Granularity, MAX_TIMESTAMP, MIN_TIMESTAMP, Windows};
 use crate::error::{Result, Stage};
 use crate::money::{Amount, AmountError, Total};
-use crate::reject::Reason;
-use crate::source::{Bad, Chunk, Column, NO_TIMESTAMP, Origin, PeriodBatch, Sink, Source};
+use crate::source::{Chunk, NO_TIMESTAMP, Origin, PeriodBatch, Sink, Source};
 use arrow::array::StringViewBuilder;
 use chrono::{DateTime, Offset, TimeZone};
 use chrono_tz::Tz;
@@ -18,7 +17,7 @@ const ROWS: usize = 8_192;
 
 /// Which period an order belongs to.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Periods {
+pub(crate) struct Periods {
     /// None gives each order a period of its own: its moment.
     every: Option<Granularity>,
     timezone: Tz,
@@ -27,6 +26,11 @@ pub(super) struct Periods {
 impl Periods {
     pub(super) fn new(every: Option<Granularity>, timezone: Tz) -> Self {
         Periods { every, timezone }
+    }
+
+    /// Those of the windows, where they are calendar periods.
+    pub(crate) fn of_windows(windows: &Windows, timezone: Tz) -> Self {
+        Self::new(if let Windows::Every(every) = windows { Some(*every) } else { None }, timezone)
     }
 
     /// A time as the calendar on the wall has it.
@@ -64,8 +68,11 @@ impl OrderSource {
     /// For these windows: orders belong to the calendar periods of the same kind, or, where windows are listed, to the window that
     /// their time lies in. `inputs` are what the lines were read from.
     pub fn new(orders: Arc<Orders>, windows: &Windows, inputs: Vec<String>) -> Self {
-        let every = if let Windows::Every(every) = windows { Some(*every) } else { None };
-        let periods = Periods::new(every, orders.desk.options.timezone);
+        let periods = Periods::of_windows(windows, orders.desk.options.timezone);
+        Self::of(orders, periods, inputs)
+    }
+
+    pub(crate) fn of(orders: Arc<Orders>, periods: Periods, inputs: Vec<String>) -> Self {
         OrderSource { orders, periods, inputs, next: 0 }
     }
 }
@@ -76,30 +83,30 @@ impl Source for OrderSource {
     }
 
     fn next_chunk(&mut self) -> Result<Option<Box<dyn Chunk>>> {
-        if self.next == self.orders.parts.len() {
+        if self.next == self.orders.partitions.len() {
             return Ok(None);
         }
         self.next += 1;
-        Ok(Some(Box::new(Part { orders: self.orders.clone(), periods: self.periods, part: self.next - 1 })))
+        Ok(Some(Box::new(Part { orders: self.orders.clone(), periods: self.periods, partition: self.next - 1 })))
     }
 }
 
-/// The orders of one part.
+/// The orders of a partition.
 struct Part {
     orders: Arc<Orders>,
     periods: Periods,
-    part: usize,
+    partition: usize,
 }
 
 impl Chunk for Part {
     fn decode(self: Box<Self>, sink: &mut Sink<'_>) -> Result<()> {
         let origin = Arc::new(Origin { name: "orders".to_owned() });
         let mut rows = Rows::new(origin);
-        group(&self.orders.parts[self.part], &self.orders.desk, |order| {
+        let take = |order: &Order<'_>| {
             rows.push(order, &self.periods);
             if rows.starts.len() == ROWS { sink(rows.take()) } else { Ok(()) }
-        })
-        .map_err(|e| e.stage(Stage::Source))?;
+        };
+        self.orders.group(self.partition, take).map_err(|e| e.stage(Stage::Source))?;
         if rows.starts.is_empty() { Ok(()) } else { sink(rows.take()) }
     }
 }
@@ -114,7 +121,6 @@ struct Rows {
     orders: Vec<i64>,
     cents: Vec<i64>,
     last_transactions: Vec<i64>,
-    bad: Vec<Bad>,
     /// Of the order before.
     period: (i64, i64),
 }
@@ -131,28 +137,21 @@ impl Rows {
             orders: column(),
             cents: column(),
             last_transactions: column(),
-            bad: Vec::new(),
             period: (i64::MAX, i64::MIN),
         }
     }
 
-    fn push(&mut self, order: &Order, periods: &Periods) {
+    fn push(&mut self, order: &Order<'_>, periods: &Periods) {
         let time = periods.local(order.time);
         if !(self.period.0..self.period.1).contains(&time) {
             self.period = periods.of(time);
         }
         // Ids were texts before they were bytes.
-        let id = String::from_utf8_lossy(&order.customer);
-        let cents = cents(order.spend).unwrap_or_else(|_| {
-            let (row, value) = (self.starts.len() as u32, order.spend.rounded().to_string());
-            self.bad.push(Bad { row, column: Column::TotalSpend, reason: Reason::AmountOutOfRange, value });
-            0
-        });
-        self.ids.append_value(id);
+        self.ids.append_value(String::from_utf8_lossy(order.customer));
         self.starts.push(self.period.0);
         self.ends.push(self.period.1);
         self.orders.push(order.counts.into());
-        self.cents.push(cents);
+        self.cents.push(order.spend);
         self.last_transactions.push(if order.counts { time } else { NO_TIMESTAMP });
     }
 
@@ -173,7 +172,7 @@ impl Rows {
             cents: rows.cents.into(),
             fractions: Vec::new().into(),
             last_transactions: rows.last_transactions.into(),
-            bad: rows.bad,
+            bad: Vec::new(),
         }
     }
 }

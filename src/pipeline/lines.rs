@@ -1,12 +1,12 @@
 //! Where pipelines meet orders and line items: lines are grouped, and their orders are rows like any other.
 
-use super::Pipeline;
+use super::{Pipeline, Resources};
 use crate::error::Result;
 use crate::lens::Lens;
 use crate::merge::Merge;
-use crate::orders::{LineSummary, OrderOptions, OrderSource, Orders, Setting};
+use crate::orders::{LineSummary, Lines, OrderSource, Orders, Periods, Setting, WholeOrders};
 use crate::source::Source;
-use crate::source::transactions::{TransactionBatch, TransactionOptions};
+use crate::source::transactions::TransactionBatch;
 use std::sync::Arc;
 
 impl<L: Lens> Pipeline<L> {
@@ -18,30 +18,34 @@ impl<L: Lens> Pipeline<L> {
         }
     }
 
-    /// Reads orders and line items to their end, groups them, and takes their orders in. `options` are those that the source was opened
-    /// with. The lines of an order must all be in one source.
+    /// Reads orders and line items to their end, groups them, and takes their orders in. `lines` is what the source was opened with. The
+    /// lines of an order must all be in one source.
     ///
     /// # Errors
     /// A line that is bad, under [`OnBadRow::Fail`](crate::reject::OnBadRow::Fail), or what [`run`](Pipeline::run) fails with.
-    pub fn run_transactions(
-        &mut self,
-        source: impl Source<TransactionBatch>,
-        orders: &OrderOptions,
-        options: &TransactionOptions,
-    ) -> Result<()> {
-        let inputs = source.inputs();
-        let resources = &self.state.resources;
+    pub fn run_transactions(&mut self, source: impl Source<TransactionBatch> + 'static, lines: &Lines) -> Result<()> {
+        let Resources { plan, store, rejects, cancel, .. } = &self.state.resources;
+        let (on_bad_row, rejects, cancel) = (self.spec.on_bad_row, rejects.clone(), cancel.clone());
+        let periods = Periods::of_windows(&self.spec.windows, lines.orders.timezone);
+        if lines.options.one_row_per_order {
+            let (orders, counted) = WholeOrders::new(source, lines, periods, (on_bad_row, rejects), cancel);
+            self.run(orders)?;
+            self.add_lines(counted.summary());
+            return Ok(());
+        }
         let setting = Setting {
-            budget: resources.plan.budget.clone(),
-            store: resources.store.clone(),
+            budget: plan.budget.clone(),
+            store: store.clone(),
             threads: self.spec.worker_count(),
-            on_bad_row: self.spec.on_bad_row,
-            rejects: resources.rejects.clone(),
-            cancel: resources.cancel.clone(),
+            on_bad_row,
+            rejects,
+            cancel,
             stats: self.stats.clone(),
+            merge: plan.merge_memory,
         };
-        let orders = Arc::new(Orders::read(source, (orders, options), setting)?);
-        self.run(OrderSource::new(orders.clone(), &self.spec.windows.clone(), inputs))?;
+        let inputs = source.inputs();
+        let orders = Arc::new(Orders::read(source, lines, false, setting)?);
+        self.run(OrderSource::of(orders.clone(), periods, inputs))?;
         self.add_lines(orders.summary());
         Ok(())
     }

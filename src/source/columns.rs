@@ -357,8 +357,13 @@ fn amounts(array: &ArrayRef, bad: &mut Vec<Bad>) -> Result<Amounts, ArrowError> 
     Ok((cents.into(), fractions.into()))
 }
 
-/// The cents of a column with two decimals in which nothing is missing or too large: nearly every file's.
-fn whole_cents(array: &ArrayRef) -> Option<Vec<i64>> {
+/// The cents of a column with two decimals, or none, in which nothing is missing or too large: nearly every file's.
+pub(super) fn whole_cents(array: &ArrayRef) -> Option<Vec<i64>> {
+    if array.data_type().is_signed_integer() && array.null_count() == 0 {
+        let wide = cast(array, &DataType::Int64).ok()?;
+        let cents = |&value: &i64| value.checked_mul(100).filter(|&cents| Amount::from_cents(cents).is_ok());
+        return wide.as_primitive::<Int64Type>().values().iter().map(cents).collect();
+    }
     let values = array.as_primitive_opt::<Decimal128Type>().filter(|a| a.scale() == 2 && a.null_count() == 0)?.values();
     let cents: Vec<i64> = values.iter().map(|&value| value as i64).collect();
     let fits = |(&value, &cents): (&i128, &i64)| i128::from(cents) == value && Amount::from_cents(cents).is_ok();

@@ -50,7 +50,7 @@ pub struct TransactionBatch {
     pub times: ScalarBuffer<i64>,
     /// What the line is worth.
     pub spend: Vec<Amount>,
-    /// What of that is margin.
+    /// What of that is margin; may be empty where nobody asked for it.
     pub margin: Vec<Amount>,
     /// How much of the product; 1 where nothing is said.
     pub quantity: Vec<Amount>,
@@ -231,6 +231,22 @@ impl Files<TransactionBatch> {
     ) -> Result<Self> {
         Self::find_as(named, format, Transactions::new(columns, options)?, batch_rows)
     }
+
+    /// The same without margins and products.
+    ///
+    /// # Errors
+    /// The same.
+    pub(crate) fn find_sales<S: AsRef<str>>(
+        named: &[S],
+        format: Option<Format>,
+        columns: TransactionColumns,
+        options: &TransactionOptions,
+        batch_rows: usize,
+    ) -> Result<Self> {
+        use TransactionColumn::{LineMargin, ProductId, UnitCost, UnitMargin};
+        const UNREAD: &[TransactionColumn] = &[LineMargin, UnitMargin, UnitCost, ProductId];
+        Self::find_as(named, format, Transactions::without(columns, options, UNREAD)?, batch_rows)
+    }
 }
 
 /// Orders and line items.
@@ -242,12 +258,23 @@ struct Said {
     columns: TransactionColumns,
     options: TransactionOptions,
     dates: Option<Arc<DateFormat>>,
+    /// Optional columns that nobody needs.
+    unread: &'static [TransactionColumn],
 }
 
 impl Transactions {
     pub(crate) fn new(columns: TransactionColumns, options: &TransactionOptions) -> Result<Self> {
+        Self::without(columns, options, &[])
+    }
+
+    /// The same, but for some optional columns.
+    fn without(columns: TransactionColumns, options: &TransactionOptions, unread: &'static [TransactionColumn]) -> Result<Self> {
         let dates = options.dates()?.map(Arc::new);
-        Ok(Transactions(Arc::new(Said { columns, options: options.clone(), dates })))
+        Ok(Transactions(Arc::new(Said { columns, options: options.clone(), dates, unread })))
+    }
+
+    fn reads_margins(&self) -> bool {
+        !self.0.unread.contains(&TransactionColumn::LineMargin)
     }
 
     fn are_ids_integers(&self) -> bool {
@@ -279,7 +306,7 @@ impl TextShape<10> for Transactions {
     }
 
     fn find(&self, names: &[&str], origin: &Origin) -> Result<[Option<usize>; 10]> {
-        let Said { columns, options, .. } = &*self.0;
+        let Said { columns, options, unread, .. } = &*self.0;
         let mut wanted = self.wanted();
         let time = &mut wanted[TransactionColumn::EventTs as usize].name;
         if !columns.0.contains_key(&TransactionColumn::EventTs) && !names.contains(time) && names.contains(&ORDER_TS) {
@@ -289,6 +316,7 @@ impl TextShape<10> for Transactions {
         if options.one_row_per_order {
             at[TransactionColumn::OrderId as usize] = None;
         }
+        unread.iter().for_each(|&column| at[column as usize] = None);
         Ok(at)
     }
 

@@ -4,11 +4,12 @@
 //! What comes back is what was written, or an error: a checksum covers every byte, and counts are held against their limits before
 //! memory is taken for them. That a run is sorted is checked in debug builds only: nothing but a bug could break it.
 
+use super::ids::{decode_ids, encode_ids};
 use super::pack::{pack, take, unpack};
 use crate::accumulate::{Rest, States};
 use crate::error::{Error, Result};
 use crate::money::UNITS_PER_CENT;
-use crate::route::rows::{INLINE, long_view, parts};
+use crate::route::rows::{INLINE, parts};
 use rapidhash::v3::{RapidSecrets, rapidhash_v3_seeded};
 use std::ops::Range;
 
@@ -23,8 +24,6 @@ const MAGIC: [u8; 4] = *b"LFRN";
 const VERSION: u16 = 1;
 const HEADER: usize = 24;
 pub(super) const CHECKSUM: usize = 8;
-/// Short ids are copied this many bytes at a time, whatever their length.
-const WINDOW: usize = 16;
 const SECRETS: RapidSecrets = RapidSecrets::seed_cpp(0x4c46_524e);
 
 /// Sums beyond 64 bits stay far below this, so that adding up any number of them cannot overflow.
@@ -81,7 +80,7 @@ pub(crate) fn encode(states: &States, customers: Range<usize>, out: &mut Vec<u8>
         pack(&column(|r| r.carry as u64), out);
         pack(&column(|r| (r.carry >> 64) as u64), out);
     }
-    encode_ids(states, customers.clone(), out);
+    encode_ids(states.views[customers.clone()].iter().copied(), &states.long, out);
 
     let payload = out.len() - at - HEADER;
     let Some(payload) = u32::try_from(payload).ok().filter(|_| customers.len() <= FRAME_CUSTOMERS && entries.len() <= FRAME_ENTRIES) else {
@@ -93,42 +92,21 @@ pub(crate) fn encode(states: &States, customers: Range<usize>, out: &mut Vec<u8>
 }
 
 /// Appends the checksum of a frame that begins at a place and ends here.
-pub(super) fn seal(out: &mut Vec<u8>, at: usize) {
+pub(crate) fn seal(out: &mut Vec<u8>, at: usize) {
     let checksum = rapidhash_v3_seeded(&out[at..], &SECRETS);
     out.extend_from_slice(&checksum.to_le_bytes());
 }
 
 /// A frame without its checksum; nothing when that does not fit.
-pub(super) fn unsealed(frame: &[u8]) -> Option<&[u8]> {
+pub(crate) fn unsealed(frame: &[u8]) -> Option<&[u8]> {
     let (body, checksum) = frame.split_at_checked(frame.len().checked_sub(CHECKSUM)?)?;
     (rapidhash_v3_seeded(body, &SECRETS).to_le_bytes() == checksum).then_some(body)
 }
 
 /// What was read back is not a frame, or not the one that was written.
-pub(super) fn damaged() -> Error {
+pub(crate) fn damaged() -> Error {
     Error::data("a spilled run is damaged: what was read back is not what was written")
         .help("look for faults of the disk or the memory, or give another folder with --spill-dir")
-}
-
-fn encode_ids(states: &States, customers: Range<usize>, out: &mut Vec<u8>) {
-    let views = &states.views[customers.clone()];
-    let lengths: Vec<u32> = views.iter().map(|&view| view as u32).collect();
-    pack(&lengths, out);
-    let mut at = out.len();
-    let total: usize = lengths.iter().map(|&length| length as usize).sum();
-    out.resize(at + total + WINDOW, 0);
-    for (&view, &length) in views.iter().zip(&lengths) {
-        let length = length as usize;
-        if length > INLINE {
-            let offset = parts(view).2;
-            out[at..at + length].copy_from_slice(&states.long[offset..offset + length]);
-        } else if let Some(window) = out[at..].first_chunk_mut::<WINDOW>() {
-            // What is not the id's is covered by the next.
-            *window = (view >> 32).to_le_bytes();
-        }
-        at += length;
-    }
-    out.truncate(at);
 }
 
 /// Replaces the states by those of a frame.
@@ -178,8 +156,8 @@ fn read(frame: &[u8], states: &mut States) -> Option<()> {
     if rests > 0 {
         read_rests(&mut bytes, rests, entries, states)?;
     }
-    read_ids(bytes, customers, states)?;
-    (!cfg!(debug_assertions) || is_sorted(states)).then_some(())
+    decode_ids(&mut bytes, customers, &mut states.views, &mut states.long)?;
+    (bytes.is_empty() && (!cfg!(debug_assertions) || is_sorted(states))).then_some(())
 }
 
 fn read_rests(bytes: &mut &[u8], count: usize, entries: usize, states: &mut States) -> Option<()> {
@@ -193,44 +171,6 @@ fn read_rests(bytes: &mut &[u8], count: usize, entries: usize, states: &mut Stat
     states.rests.extend(columns.map(rest));
     let fits = |r: &Rest| (r.entry as usize) < entries && r.fraction < UNITS_PER_CENT && r.carry.unsigned_abs() < CARRY_LIMIT;
     (states.rests.iter().all(fits) && states.rests.is_sorted_by(|a, b| a.entry < b.entry)).then_some(())
-}
-
-/// All that is left are lengths and ids.
-fn read_ids(mut bytes: &[u8], customers: usize, states: &mut States) -> Option<()> {
-    let mut lengths: Vec<u32> = Vec::new();
-    unpack(&mut bytes, customers, &mut lengths)?;
-    if lengths.iter().map(|&length| u64::from(length)).sum::<u64>() != bytes.len() as u64 {
-        return None;
-    }
-    let text = std::str::from_utf8(bytes).ok()?;
-    let ascii = text.is_ascii();
-    states.views.reserve(customers);
-    let mut at = 0;
-    for length in lengths {
-        let end = at + length as usize;
-        if !ascii && !text.is_char_boundary(end) {
-            return None;
-        }
-        let inside = match (bytes[at..].first_chunk::<WINDOW>(), &bytes[at..end]) {
-            (Some(window), _) => *window,
-            (None, id) => {
-                let mut window = [0; WINDOW];
-                window[..id.len()].copy_from_slice(id);
-                window
-            }
-        };
-        let short = length as usize <= INLINE;
-        let own = if short { length } else { 4 };
-        let view = (u128::from_le_bytes(inside) & ((1 << (8 * own)) - 1)) << 32 | u128::from(length);
-        if short {
-            states.views.push(view);
-        } else {
-            states.views.push(long_view(view, 0, states.long.len() as u32));
-            states.long.extend_from_slice(&bytes[at..end]);
-        }
-        at = end;
-    }
-    Some(())
 }
 
 /// Whether customers ascend by hash and id, and their entries by window.

@@ -13,7 +13,7 @@
 //! | `memory` | sizes as people write them, what the machine grants |
 //! | `plan` | what a run does with the memory it was given |
 //! | `store`, `disk`, `folder` | where frames lie |
-//! | `pack`, `frame` | what their bytes are; `FORMAT.md` draws them |
+//! | `pack`, `ids`, `frame` | what their bytes are; `FORMAT.md` draws them |
 //! | `run` | a partition's frames in order, written once and read once |
 //! | `runs` | all runs of a partition, and how many there may be |
 //! | `merge`, `gather` | many sorted streams → one |
@@ -29,6 +29,7 @@ mod disk;
 mod folder;
 mod frame;
 mod gather;
+mod ids;
 mod memory;
 mod merge;
 mod pack;
@@ -43,7 +44,8 @@ mod store;
 pub use budget::{Budget, Reservation};
 pub use disk::Disk;
 pub(crate) use disk::{begins_with, read_at, write_at};
-pub(crate) use frame::{FRAME_CUSTOMERS, decode, encode};
+pub(crate) use frame::{FRAME_CUSTOMERS, damaged, decode, encode, seal, unsealed};
+pub(crate) use ids::{decode_ids, encode_ids};
 pub use memory::{available, default_limit, parse_size, peak_rss, rss};
 pub(crate) use merge::{Held, Sorted, merge};
 pub(crate) use pack::{pack, take, unpack};

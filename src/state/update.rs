@@ -204,9 +204,9 @@ impl Update {
                 streamed
             }
             Some(lines) => {
-                let files = lines.find(&found.paths, self.format, self.spec.batch_rows)?.spool_in(spool);
+                let files = lines.find_sales(&found.paths, self.format, self.spec.batch_rows)?.spool_in(spool);
                 let streamed = files.streamed();
-                pipeline.run_transactions(files, &lines.orders, &lines.options)?;
+                pipeline.run_transactions(files, lines)?;
                 streamed
             }
         };

@@ -6,7 +6,7 @@ use crate::support::{Lensflow, lensflow};
 use arrow::array::{ArrayRef, Decimal128Array, Int32Array, RecordBatch, StringArray, TimestampMillisecondArray};
 use lensflow::audit::Order;
 use lensflow::calendar::{Granularity, Windows};
-use lensflow::orders::{Anonymous, Duplicates, OrderOptions, Refunds};
+use lensflow::orders::{Anonymous, Duplicates, Lines, OrderOptions, Refunds};
 use lensflow::reject::{OnBadRow, Reason};
 use lensflow::report::table::TableWriter;
 use lensflow::source::files::Files;
@@ -230,7 +230,7 @@ proptest! {
             let source = Files::find_transactions(&names, None, TransactionColumns::default(), &TransactionOptions::default(), 7)?;
             let builder = Pipeline::builder().windows(Windows::Every(Granularity::Month)).workers(workers).state_budget(budget).on_bad_row(policy);
             let mut pipeline = builder.build()?;
-            pipeline.run_transactions(source, &options, &TransactionOptions::default())?;
+            pipeline.run_transactions(source, &Lines { orders: options.clone(), ..Lines::default() })?;
             pipeline.finish()
         };
         let (said, rejected, refunds, nobody) = model(&items, &options);

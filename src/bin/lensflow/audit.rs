@@ -76,7 +76,7 @@ pub(crate) fn run(args: &AuditJob, talk: &Talk, job: &Job) -> Result<Snapshot> {
     let spec = args.spec(&states)?;
     keep_to_limit(&spec);
     let (periods, transactions): (&[String], _) = match &args.lines {
-        Some(lines) => (&[], Some((lines, lines.find(&inputs, args.format, spec.batch_rows)?.spool_in(spec.spill_dir.clone())))),
+        Some(lines) => (&[], Some((lines, lines.find_sales(&inputs, args.format, spec.batch_rows)?.spool_in(spec.spill_dir.clone())))),
         None => (&inputs, None),
     };
     let files = Files::find(periods, args.format, spec.columns.clone(), spec.batch_rows)?.spool_in(spec.spill_dir.clone());
@@ -119,7 +119,7 @@ pub(crate) fn run(args: &AuditJob, talk: &Talk, job: &Job) -> Result<Snapshot> {
             synthetic.map_or(Ok(()), |generator| pipeline.run(generator.source()))?;
             pipeline.run(files)?;
             if let Some((lines, files)) = transactions {
-                pipeline.run_transactions(files, &lines.orders, &lines.options)?;
+                pipeline.run_transactions(files, lines)?;
             }
             (pipeline, None)
         }

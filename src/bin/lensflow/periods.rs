@@ -41,14 +41,13 @@ pub(crate) fn run(wanted: &PeriodsJob, talk: &Talk, job: &Job) -> Result<()> {
     make(schema(true)).map(drop)?;
     let stats: Arc<Stats> = Arc::default();
     let bar = (std::io::stderr().is_terminal() && !talk.quiet).then(|| Progress::watch(stats.clone()));
-    let orders = Orders::read_alone(files, (&lines.orders, &lines.options), spec, &job.cancel, &stats)?;
-    let (table, rows) = orders.write_periods(*every, make)?;
+    let orders = Orders::read_alone(files, lines, spec, &job.cancel, &stats)?;
+    let (table, rows, summary) = orders.write_periods(*every, make)?;
     drop(bar);
     let mut output = table.finish()?;
     output.complete()?;
     job.undisturbed(|| output.commit())?;
     if !talk.quiet {
-        let summary = orders.summary();
         let (lines, orders) = (grouped(summary.lines), grouped(summary.orders));
         say(&format!("{lines} lines of {orders} orders: {} rows, a customer and {every} each", grouped(rows)));
     }

@@ -1,6 +1,8 @@
 //! Any Arrow schema → [`TransactionBatch`], by the conversions of [`columns`](super::super::columns).
 
-use super::super::columns::{self, each_amount, is_text, nulls, positions, push_bad, text_as_views, timestamps, unfit, unpack, unpacked};
+use super::super::columns::{
+    self, each_amount, is_text, nulls, positions, push_bad, text_as_views, timestamps, unfit, unpack, unpacked, whole_cents,
+};
 use super::super::shape::{ArrowColumns, TextShape};
 use super::dates::Dates;
 use super::rows::{Worth, reason, whole, without_point};
@@ -100,20 +102,45 @@ impl ArrowColumns for Found {
         nulls(&time, TransactionColumn::EventTs, &mut bad);
         let mut dates = Dates::new(said.dates.clone());
         let times = timestamps(&time, TransactionColumn::EventTs, |text| dates.read(text), &mut bad).map_err(fail)?;
-        let mut numbers = [const { None }; 6];
-        for (number, column) in numbers.iter_mut().zip(TransactionColumn::NUMBERS) {
-            *number = array(column)?.map(|array| amounts(&array, column, &mut bad)).transpose().map_err(fail)?;
+        let mut arrays = [const { None }; 6];
+        for (number, column) in arrays.iter_mut().zip(TransactionColumn::NUMBERS) {
+            *number = array(column)?;
         }
-        let mut worth = Worth::with_capacity(batch.num_rows());
-        for row in 0..batch.num_rows() {
-            let said = numbers.each_ref().map(|number: &Option<Vec<_>>| number.as_ref().and_then(|values| values[row]));
-            worth.push(said, &mut bad);
-        }
+        let worth = match plain(&arrays).and_then(|said| Worth::of_cents(said, batch.num_rows(), self.shape.reads_margins())) {
+            Some(worth) => worth,
+            None => self.worth(&arrays, batch.num_rows(), &mut bad).map_err(fail)?,
+        };
         bad.sort_unstable();
         let Worth { spend, margin, quantity } = worth;
         let origin = self.origin.clone();
         Ok(TransactionBatch { origin, first_row, first_line: None, orders, customers, times, spend, margin, quantity, products, bad })
     }
+}
+
+impl Found {
+    /// What lines are worth, whatever their numbers are.
+    fn worth(&self, arrays: &[Option<ArrayRef>; 6], rows: usize, bad: &mut Vec<BadLine>) -> Result<Worth, ArrowError> {
+        let mut numbers = [const { None }; 6];
+        for ((number, array), column) in numbers.iter_mut().zip(arrays).zip(TransactionColumn::NUMBERS) {
+            *number = array.as_ref().map(|array| amounts(array, column, bad)).transpose()?;
+        }
+        let mut worth = Worth::with_capacity(rows);
+        for row in 0..rows {
+            worth.push(numbers.each_ref().map(|number| number.as_ref().and_then(|values| values[row])), bad);
+        }
+        Ok(worth)
+    }
+}
+
+/// The cents of all columns that are there, where none has anything else.
+fn plain(arrays: &[Option<ArrayRef>; 6]) -> Option<[Option<Vec<i64>>; 6]> {
+    let mut plain = [const { None }; 6];
+    for (cents, array) in plain.iter_mut().zip(arrays) {
+        if let Some(array) = array {
+            *cents = Some(whole_cents(array)?);
+        }
+    }
+    Some(plain)
 }
 
 fn amounts(array: &ArrayRef, column: TransactionColumn, bad: &mut Vec<BadLine>) -> Result<Vec<Option<Amount>>, ArrowError> {

@@ -30,6 +30,45 @@ impl Worth {
         Worth { spend: column(), margin: column(), quantity: column() }
     }
 
+    /// Of columns that have cents in every row; nothing where one line is worth too much. Margins are left empty where they are not wanted.
+    pub(super) fn of_cents(said: [Option<Vec<i64>>; 6], rows: usize, margins: bool) -> Option<Self> {
+        let [quantity, price, total, line_margin, unit_margin, cost] = said;
+        let exact = |cents: &Vec<i64>| cents.iter().map(|&cents| Amount { cents, fraction: 0 }).collect::<Vec<_>>();
+        let nothing = || vec![Amount::default(); rows];
+        let times = |each: &Option<Vec<i64>>| match (&quantity, each) {
+            (_, None) => Some(nothing()),
+            (None, Some(each)) => Some(exact(each)),
+            (Some(quantity), Some(each)) => {
+                let (mut products, mut fit) = (Vec::with_capacity(rows), true);
+                products.extend(quantity.iter().zip(each).map(|(&a, &b)| {
+                    let product = Amount { cents: a, fraction: 0 }.times(Amount { cents: b, fraction: 0 });
+                    fit &= product.is_ok();
+                    product.unwrap_or_default()
+                }));
+                fit.then_some(products)
+            }
+        };
+        let spend = match &total {
+            Some(total) => exact(total),
+            None => times(&price)?,
+        };
+        let margin = match (&line_margin, &unit_margin, cost) {
+            _ if !margins => Vec::new(),
+            (Some(margin), ..) => exact(margin),
+            (None, Some(_), _) => times(&unit_margin)?,
+            (None, None, None) => times(&price)?,
+            (None, None, Some(mut cost)) => {
+                // Neither is near the end of 64 bits; their difference may be too large for an amount.
+                let price = |row: usize| price.as_ref().map_or(0, |price| price[row]);
+                cost.iter_mut().enumerate().for_each(|(row, cost)| *cost = price(row) - *cost);
+                cost.iter().all(|&each| Amount::from_cents(each).is_ok()).then_some(())?;
+                times(&Some(cost))?
+            }
+        };
+        let quantity = quantity.as_ref().map_or_else(|| vec![ONE; rows], exact);
+        Some(Worth { spend, margin, quantity })
+    }
+
     /// Takes the next line.
     #[inline]
     pub(super) fn push(&mut self, [quantity, price, total, line_margin, unit_margin, cost]: Said, bad: &mut Vec<BadLine>) {

@@ -1,0 +1,173 @@
+//! Partitions: where bundles wait until all lines are there. A bundle belongs to the partition that the highest bits of its order's hash
+//! name, so all lines of an order end up in one place, and a partition is grouped by itself, in the cache.
+//!
+//! Every thread that takes lines in has a buffer for each partition. A full one stays in memory as it is while the budget has room; when
+//! there is none, it leaves as a frame, which the store keeps in memory or on the disk. Nothing is sorted before it is grouped.
+
+use super::bundle::{Bundle, Bundles, MOST_BUNDLES};
+use crate::error::Result;
+use crate::route::hash_id;
+use crate::spill::{Budget, Place, Reservation, RunStore};
+use crate::sync::lock;
+use std::mem::take;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Mutex};
+
+/// Enough for partitions of many millions of orders to be grouped in the cache.
+const MOST: usize = 1 << 10;
+const LEAST: usize = 1 << 5;
+/// The part of the budget that buffers on their way take up.
+const OPEN: u64 = 16;
+/// What a bundle takes up, nearly: itself and what lies beside it.
+const BUNDLE: u64 = 96;
+
+/// All partitions.
+#[derive(Debug)]
+pub(super) struct Partitions {
+    partitions: Vec<Mutex<Partition>>,
+    /// Bundles of a buffer.
+    room: usize,
+    budget: Budget,
+    store: Arc<dyn RunStore>,
+}
+
+/// What is there of a partition, in no order.
+#[derive(Debug, Default)]
+pub(super) struct Partition {
+    held: Vec<(Bundles, Reservation)>,
+    frames: Vec<Place>,
+    /// What all of it takes up in memory.
+    needed: u64,
+}
+
+impl Partitions {
+    /// As many as a budget is enough for, when so many threads have a buffer for each.
+    pub(super) fn new(budget: Budget, store: Arc<dyn RunStore>, threads: usize) -> Self {
+        let open = budget.limit() / OPEN / BUNDLE / threads as u64;
+        let room = |partitions: usize| open / partitions as u64;
+        let enough = |&partitions: &usize| room(partitions) >= 64;
+        let count = (LEAST.ilog2()..=MOST.ilog2()).rev().map(|bits| 1 << bits).find(enough).unwrap_or(LEAST);
+        let room = room(count).clamp(1, 256) as usize;
+        debug_assert!(room <= MOST_BUNDLES);
+        Partitions { partitions: (0..count).map(|_| Mutex::default()).collect(), room, budget, store }
+    }
+
+    /// What the buffers of so many threads take up, nearly.
+    pub(super) fn open_memory(&self, threads: usize) -> u64 {
+        (threads * self.len() * self.room) as u64 * BUNDLE
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.partitions.len()
+    }
+
+    /// Takes a partition out. What is still in memory is no longer counted when it has been read.
+    pub(super) fn take(&self, partition: usize) -> Partition {
+        take(&mut *lock(&self.partitions[partition]))
+    }
+
+    pub(super) fn store(&self) -> &Arc<dyn RunStore> {
+        &self.store
+    }
+
+    /// A place to put bundles in, for one thread.
+    pub(super) fn scatter(&self) -> Scatter<'_> {
+        let open = (0..self.len()).map(|_| Bundles::default()).collect();
+        Scatter { partitions: self, open, shift: u64::BITS - self.len().ilog2(), frame: Vec::new() }
+    }
+}
+
+/// Where one thread puts bundles in.
+pub(super) struct Scatter<'a> {
+    partitions: &'a Partitions,
+    open: Vec<Bundles>,
+    shift: u32,
+    frame: Vec<u8>,
+}
+
+impl Scatter<'_> {
+    /// Takes a bundle, with its ids as Arrow has them.
+    ///
+    /// # Errors
+    /// When the store takes no more.
+    #[inline]
+    pub(super) fn push(&mut self, bundle: &Bundle<'_>, order: u128, customer: u128) -> Result<()> {
+        let partition = (hash_id(bundle.order) >> self.shift) as usize;
+        let buffer = &mut self.open[partition];
+        if !buffer.has_room() {
+            self.make_room(partition)?;
+        }
+        self.open[partition].push_viewed(bundle, order, customer);
+        Ok(())
+    }
+
+    /// Hands over what is in the buffers.
+    ///
+    /// # Errors
+    /// When the store takes no more.
+    pub(super) fn finish(mut self) -> Result<()> {
+        (0..self.open.len())
+            .filter(|&partition| self.open[partition].len() > 0)
+            .collect::<Vec<_>>()
+            .into_iter()
+            .try_for_each(|partition| self.hand_over(partition))
+    }
+
+    #[cold]
+    fn make_room(&mut self, partition: usize) -> Result<()> {
+        if self.open[partition].len() > 0 {
+            self.hand_over(partition)?;
+        }
+        if !self.open[partition].has_room() {
+            self.open[partition] = Bundles::with_capacity(self.partitions.room);
+        }
+        Ok(())
+    }
+
+    fn hand_over(&mut self, at: usize) -> Result<()> {
+        let Partitions { partitions, budget, store, .. } = self.partitions;
+        let buffer = &mut self.open[at];
+        let needed = buffer.needed();
+        if let Some(reservation) = budget.reserve(buffer.memory()) {
+            let mut partition = lock(&partitions[at]);
+            partition.needed += needed;
+            partition.held.push((take(buffer), reservation));
+            return Ok(());
+        }
+        self.frame.clear();
+        buffer.encode(&mut self.frame);
+        buffer.clear();
+        let place = store.put(&self.frame)?;
+        let mut partition = lock(&partitions[at]);
+        if !matches!(place, Place::Memory(_, Some(_))) {
+            let counters = store.counters();
+            counters.runs.fetch_add(partition.frames.is_empty().into(), Relaxed);
+            counters.frames.fetch_add(1, Relaxed);
+            counters.bytes.fetch_add(self.frame.len() as u64, Relaxed);
+        }
+        partition.needed += needed;
+        partition.frames.push(place);
+        Ok(())
+    }
+}
+
+impl Partition {
+    /// What all of it takes up in memory.
+    pub(super) fn needed(&self) -> u64 {
+        self.needed
+    }
+
+    /// All of it, a buffer at a time.
+    ///
+    /// # Errors
+    /// What `each` fails with; frames that cannot be read back.
+    pub(super) fn read(self, store: &dyn RunStore, mut each: impl FnMut(Bundles, Option<Reservation>) -> Result<()>) -> Result<()> {
+        self.held.into_iter().try_for_each(|(bundles, reservation)| each(bundles, Some(reservation)))?;
+        let mut room = Vec::new();
+        for place in self.frames {
+            let bundles = Bundles::decode(store.get(&place, &mut room)?)?;
+            each(bundles, None)?;
+        }
+        Ok(())
+    }
+}
