@@ -18,6 +18,9 @@
 //! a crash like files of an inbox. One commit is one [`Update`] of all files that wait. If one is bad, it is put aside and the others are
 //! tried again; what is nobody's fault (a full disk, somebody else writing to the state) is tried again later.
 //!
+//! Orders and line items are grouped file by file, whichever files come with one commit: the lines of an order must be in one file, and a
+//! stream of them is followed where each row is an order.
+//!
 //! Invariants: a file is in the state, in the quarantine, or still where it was; never in two of these, and never counted twice: whatever a
 //! killed process had committed is known by fingerprint, or by its number in the stream. Memory does not grow with the number of commits,
 //! but for what the state's manifest says of every input.
@@ -181,19 +184,25 @@ impl Follow {
     /// Follows until it is stopped, cancelled, or the stream ends.
     ///
     /// # Errors
-    /// What cannot become right by itself: options that contradict the state, a stream that cannot be read on, being cancelled.
+    /// What cannot become right by itself: options that contradict the state, a stream of orders' lines, a stream that cannot be read on,
+    /// being cancelled.
     pub fn run(&self, follower: &mut dyn Follower) -> Result<()> {
+        let endless = matches!(self.feed, Feed::Stdin { .. });
+        if endless && self.update.lines.as_ref().is_some_and(|lines| !lines.options.one_row_per_order) {
+            let what = "a stream is cut between any two rows, and the lines of an order have to come together";
+            return Err(Error::usage(what).help("send whole orders, one a row, or follow a folder"));
+        }
+        // Which files come with one commit is a matter of time, and no answer depends on that.
+        let follow = Follow { update: Update { endless, apart: true, ..self.update.clone() }, ..self.clone() };
         match &self.feed {
             Feed::Inbox { folder, glob, poll, finished } => {
                 let format = self.update.format;
                 let inbox = Inbox::new(folder, glob.as_deref(), *poll, finished.clone(), format, &self.state, &self.update.io)?;
-                self.follow(inbox, follower)
+                follow.follow(inbox, follower)
             }
             Feed::Stdin { spool } => {
                 let limits = spool::Limits { time: self.commit, rows: self.commit_rows };
-                let update = Update { endless: true, ..self.update.clone() };
-                let follow = Follow { update, ..self.clone() };
-                follow.follow(Spool::open(spool, limits, self, Box::new(std::io::stdin()))?, follower)
+                follow.follow(Spool::open(spool, limits, &follow, Box::new(std::io::stdin()))?, follower)
             }
         }
     }
@@ -287,6 +296,10 @@ impl Follow {
                 Err(error) => error,
             };
             let at = error.at_input().and_then(|input| names.iter().position(|name| name == input));
+            // An order is told of no file: where it is at fault, it is that of the one file there is.
+            let is_alone = self.update.lines.is_some() && files.len() == 1 && error.kind() == Kind::Data;
+            let names_no_file = error.at_input().is_none_or(|input| !Path::new(input).exists());
+            let at = at.or((is_alone && names_no_file).then_some(0));
             match at.map(|at| files.remove(at)) {
                 Some(file) if !file.exists() || !feed.is_complete(&file) => feed.gone(&file),
                 Some(file) if matches!(error.kind(), Kind::Data | Kind::Io) => {

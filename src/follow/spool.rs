@@ -10,7 +10,9 @@ use super::{Follow, Waiting};
 use crate::error::{Error, Result, Stage};
 use crate::source::endless::{Endless, Head, Piece};
 use crate::source::files::Format;
-use crate::state::{State, is_state, last_segment};
+use crate::source::shape::Periods;
+use crate::source::transactions::Transactions;
+use crate::state::{State, Update, is_state, last_segment};
 use crate::sync::lock;
 use arrow::ipc::writer::StreamWriter;
 use std::fs::{self, File};
@@ -148,7 +150,7 @@ impl Spool {
             let error = Error::usage("another lensflow follows a stream with this spool").input(folder.to_string_lossy());
             return Err(error.help("end that one first, or name another state"));
         }
-        let (map, format) = (follow.update.spec.columns.clone(), follow.update.format);
+        let (own, format) = (follow.clone(), follow.update.format);
         let complete = recover(folder, follow)?;
         // Numbers rise, also where the clock was put back.
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_nanos());
@@ -158,7 +160,7 @@ impl Spool {
         let spool = Spool { shared: Arc::default(), limits, complete, _only: only };
         let (shared, folder) = (spool.shared.clone(), folder.to_owned());
         let read = move || -> Result<()> {
-            let mut stream = Endless::open(reader, STREAM, format, &map)?;
+            let mut stream = begin(reader, STREAM, format, &own)?;
             let mut number = 0u64;
             // Whatever is read is written, and only then is there a question whether to read more.
             while let Some(piece) = stream.next_piece()? {
@@ -189,6 +191,15 @@ impl Spool {
         });
         thread.map_err(|e| Error::internal("cannot start a thread").cause(e))?;
         Ok(spool)
+    }
+}
+
+/// Begins to read a stream of what is followed.
+fn begin(reader: Box<dyn Read + Send>, name: &str, format: Option<Format>, follow: &Follow) -> Result<Endless> {
+    let Update { spec, lines, .. } = &follow.update;
+    match lines {
+        Some(lines) => Endless::open(reader, name, format, &Transactions::new(lines.columns.clone(), &lines.options)?),
+        None => Endless::open(reader, name, format, &Periods(spec.columns.clone())),
     }
 }
 
@@ -241,9 +252,9 @@ fn mend(part: &Path, whole: &Path, follow: &Follow) -> std::io::Result<()> {
         file.sync_all()?;
         return if end > 0 { fs::rename(part, whole) } else { Ok(()) };
     }
-    let (name, columns) = (part.to_string_lossy(), &follow.update.spec.columns);
     // It ends where it was cut off.
-    let Ok(mut stream) = Endless::open(Box::new(File::open(part)?), &name, Some(Format::Arrow), columns) else { return Ok(()) };
+    let opened = begin(Box::new(File::open(part)?), &part.to_string_lossy(), Some(Format::Arrow), follow);
+    let Ok(mut stream) = opened else { return Ok(()) };
     let Head::Arrow(schema) = &stream.head else { return Ok(()) };
     let mended = part.with_extension(MENDED);
     let mut writer = StreamWriter::try_new(File::create(&mended)?, schema).map_err(std::io::Error::other)?;

@@ -1,13 +1,12 @@
 //! An endless stream cut into pieces of whole rows as they come, undecoded, so that each part of it can be a file of its own:
 //! [`follow`](crate::follow) spools them. CSV, JSONL and Arrow streams can be cut; other formats begin at their end.
 
-use super::columns::Columns;
+use super::Origin;
 use super::csv::CsvSource;
 use super::files::{Format, open_once};
 use super::ipc;
 use super::lines::Lines;
-use super::shape::Periods;
-use super::{ColumnMap, Origin};
+use super::shape::TextShape;
 use crate::error::{Error, Result, Stage};
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
@@ -55,7 +54,12 @@ enum Pieces {
 
 impl Endless {
     /// Begins to read, up to the header or the schema, which must have the columns.
-    pub(crate) fn open(reader: Box<dyn Read + Send>, name: &str, format: Option<Format>, map: &ColumnMap) -> Result<Self> {
+    pub(crate) fn open<S: TextShape<N>, const N: usize>(
+        reader: Box<dyn Read + Send>,
+        name: &str,
+        format: Option<Format>,
+        shape: &S,
+    ) -> Result<Self> {
         let origin = Arc::new(Origin { name: name.to_owned() });
         let fail = |e| Error::io("cannot read", e).input(name).stage(Stage::Source);
         let (reader, found) = open_once(reader, format).map_err(fail)?;
@@ -66,7 +70,7 @@ impl Endless {
                 let delimiter = super::csv::delimiter(lines.peek_line()?);
                 lines.quoted_fields(delimiter);
                 let mut header = lines.first_record()?.map(|header| header.bytes).unwrap_or_default();
-                CsvSource::open(Box::new(Cursor::new(header.clone())), origin, &Periods(map.clone()), 1)?;
+                CsvSource::<S, N>::open(shape.recode(Box::new(Cursor::new(header.clone()))), origin, shape, 1)?;
                 if header.last() != Some(&b'\n') {
                     header.push(b'\n');
                 }
@@ -75,7 +79,7 @@ impl Endless {
             Some(Format::Jsonl) => Ok(Endless { head: Head::Text(Vec::new()), extension: "jsonl", pieces: Pieces::Text(lines(reader)) }),
             Some(Format::Arrow) => {
                 let (schema, batches) = ipc::stream(reader, &origin)?;
-                Columns::resolve(&schema, map, &origin)?;
+                shape.resolve(&schema, &origin)?;
                 Ok(Endless { head: Head::Arrow(schema), extension: "arrows", pieces: Pieces::Arrow(Box::new(batches)) })
             }
             Some(Format::Parquet) => {

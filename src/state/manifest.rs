@@ -3,11 +3,13 @@
 
 use super::sealed::{FORMAT, HASH, Record};
 use crate::calendar::Granularity;
+use crate::error::{Error, Result};
 use crate::orders::{LineSummary, OrderOptions};
 use crate::reject::{OnBadRow, Reason};
 use crate::route::PARTITIONS;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::path::Path;
 
 /// What a state holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -93,6 +95,16 @@ impl Manifest {
             transactions: None,
             runs: Vec::new(),
         }
+    }
+
+    /// Refuses lines that are grouped otherwise than those before them; `folder` is the state's.
+    pub(crate) fn groups_alike(&self, orders: &OrderOptions, folder: &Path) -> Result<()> {
+        if self.transactions.as_ref().is_none_or(|(before, _)| before == orders) {
+            return Ok(());
+        }
+        let what = "the state was made of lines that were grouped otherwise: with other --refunds, --anonymous, --duplicates or --timezone";
+        let help = "say what was said then (lensflow inspect tells), or make another state";
+        Err(Error::usage(what).input(folder.to_string_lossy()).help(help))
     }
 
     /// Rows that each audit judges by its own windows.

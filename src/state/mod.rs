@@ -61,6 +61,7 @@ pub use update::{Known, Update, Updated};
 
 use crate::calendar::{Granularity, Window, Windows};
 use crate::error::{Error, Kind, Result};
+use crate::orders::OrderOptions;
 use crate::reject::OnBadRow;
 use crate::spec::Spec;
 use std::path::{Path, PathBuf};
@@ -162,6 +163,14 @@ impl State {
             return Err(error.help(format!("audit it with --on-bad-row {was}, or make another state")));
         }
         self.remap(&spec.windows).map(drop)
+    }
+
+    /// Checks that the lines it has taken in, if it has any, were grouped so.
+    ///
+    /// # Errors
+    /// When they were grouped otherwise: what an order is would differ from one part of the answers to another.
+    pub fn groups_alike(&self, orders: &OrderOptions) -> Result<()> {
+        self.manifest.groups_alike(orders, &self.path)
     }
 
     /// Which of an audit's windows the state's belong to.

@@ -12,7 +12,7 @@ use crate::orders::{LineSummary, Lines};
 use crate::pipeline::Pipeline;
 use crate::reject::{OnBadRow, Reason};
 use crate::rfm::with_pool;
-use crate::source::files::{Files, Format, STDIN, fingerprint};
+use crate::source::files::{Files, Format, STDIN, Streamed, fingerprint};
 use crate::spec::Spec;
 use crate::stats::{Snapshot, Stats};
 use std::collections::BTreeMap;
@@ -34,6 +34,9 @@ pub struct Update {
     pub audited: Option<Windows>,
     /// The inputs are orders and line items. All lines of an order must come with one update.
     pub lines: Option<Lines>,
+    /// Orders are looked for in each input alone, so that it makes no difference which inputs come with one update: all lines of an order
+    /// must be in one of them.
+    pub apart: bool,
     /// Takes in again what was taken in before.
     pub allow_duplicate: bool,
     /// The inputs are segments of one endless stream, whose names rise: of them all, the state remembers the last. Whoever cuts the stream
@@ -68,6 +71,8 @@ pub struct Updated {
     pub rows: u64,
     /// Those of them that were left out, by reason.
     pub rows_rejected: BTreeMap<Reason, u64>,
+    /// What was counted of lines, where inputs were taken in that are orders and line items: their orders are the rows.
+    pub lines: Option<LineSummary>,
     /// Distinct customers in them.
     pub customers: u64,
     /// Run files that became fewer.
@@ -118,7 +123,16 @@ impl Update {
         let Found { taken, known, .. } = found;
         let Some(read) = read? else {
             let none = BTreeMap::new();
-            return Ok(Updated { manifest, taken: Vec::new(), known, rows: 0, rows_rejected: none, customers: 0, compacted: 0 });
+            return Ok(Updated {
+                manifest,
+                taken: Vec::new(),
+                known,
+                rows: 0,
+                rows_rejected: none,
+                lines: None,
+                customers: 0,
+                compacted: 0,
+            });
         };
 
         let mut next = Manifest { generation: manifest.generation + 1, lensflow: env!("CARGO_PKG_VERSION").to_owned(), ..manifest };
@@ -131,7 +145,7 @@ impl Update {
         next.rows_accepted += read.rows.rows_accepted;
         Merge::merge(&mut next.rows_rejected, read.rows.rows_rejected.clone());
         next.windows = union(next.windows, read.keys);
-        if let (Some(wanted), Some(lines)) = (&self.lines, read.lines) {
+        if let (Some(wanted), Some(lines)) = (&self.lines, read.lines.clone()) {
             match &mut next.transactions {
                 Some((_, before)) => before.merge(lines),
                 before => *before = Some((wanted.orders.clone(), lines)),
@@ -146,7 +160,8 @@ impl Update {
         self.cancel.check()?;
         folder.commit(&next)?;
         let (rows, rows_rejected) = (read.rows.rows_read, read.rows.rows_rejected);
-        Ok(Updated { manifest: next, taken, known, rows, rows_rejected, customers: read.customers, compacted })
+        let Read { lines, customers, .. } = read;
+        Ok(Updated { manifest: next, taken, known, rows, rows_rejected, lines, customers, compacted })
     }
 
     /// Which inputs the state has, and which it has not.
@@ -196,25 +211,26 @@ impl Update {
         let stats = pipeline.stats();
         watch(stats.clone());
         let spool = self.spec.spill_dir.clone();
-        let streamed = match &self.lines {
+        let mut streamed = Vec::new();
+        match &self.lines {
             None => {
                 let files = self.find(&found.paths)?.spool_in(spool);
-                let streamed = files.streamed();
+                streamed.push(files.streamed());
                 pipeline.run(files)?;
-                streamed
             }
             Some(lines) => {
-                let files = lines.find_sales(&found.paths, self.format, self.spec.batch_rows)?.spool_in(spool);
-                let streamed = files.streamed();
-                pipeline.run_transactions(files, lines)?;
-                streamed
+                for paths in found.paths.chunks(if self.apart { 1 } else { found.paths.len().max(1) }) {
+                    let files = lines.find_sales(paths, self.format, self.spec.batch_rows)?.spool_in(spool.clone());
+                    streamed.push(files.streamed());
+                    pipeline.run_transactions(files, lines)?;
+                }
             }
-        };
+        }
         if let Some((name, _)) = found.changed.iter().find(|(name, before)| changed(name) != *before) {
             let error = Error::data("the file changed while it was read").input(name).stage(Stage::Source);
             return Err(error.help("take it in when whoever writes it is done"));
         }
-        for (name, bytes, fingerprint) in streamed.take() {
+        for (name, bytes, fingerprint) in streamed.iter().flat_map(Streamed::take) {
             let input = Input { name, bytes, fingerprint, generation };
             match self.find_known(manifest, &found.taken, &input) {
                 Some(before) if found.paths.len() == 1 => {
@@ -249,13 +265,7 @@ impl Update {
             let what = format!("the state is kept by {}, not by {every}", manifest.every);
             return refuse(what, format!("leave --every {every} out, or make another state"));
         }
-        if let (Some(wanted), Some((before, _))) = (&self.lines, &manifest.transactions)
-            && wanted.orders != *before
-        {
-            let what =
-                "the state was made of lines that were grouped otherwise: with other --refunds, --anonymous, --duplicates or --timezone";
-            return refuse(what.to_owned(), "say what was said then (lensflow inspect tells), or make another state".to_owned());
-        }
+        self.lines.iter().try_for_each(|lines| manifest.groups_alike(&lines.orders, folder))?;
         if self.spec.on_bad_row != manifest.on_bad_row {
             let (was, is) = (manifest.on_bad_row.name(), self.spec.on_bad_row.name());
             return refuse(

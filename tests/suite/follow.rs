@@ -3,7 +3,9 @@
 
 use crate::support::listing;
 use lensflow::calendar::{Granularity, Windows};
+use lensflow::error::Kind;
 use lensflow::follow::{Event, Feed, Finished, Follow, Follower};
+use lensflow::orders::Lines;
 use lensflow::spill::Faults;
 use lensflow::state::{Io, State, Update};
 use lensflow::{Error, Pipeline, Result, Stop};
@@ -273,6 +275,68 @@ fn what_audits_will_refuse_is_put_aside() {
 }
 
 /// What cannot be put away or put aside stops neither the other files nor the answers.
+/// What lines come to does not depend on which of their files come with one commit: an order counts once in each file that it is in, as
+/// with an update for each. Files with an order at fault are put aside, and stop nobody.
+#[test]
+fn files_of_orders_are_taken_in_each_for_itself() {
+    const LINES: &str = "order_id,customer_id,event_ts,line_total\n";
+    let of = |orders: std::ops::Range<usize>| {
+        // Orders have two lines each. The last two are in the next file, too, and one of a single line is in all of them.
+        let line = |i: usize| format!("{},c{},2023-0{m}-02,1.50\n{0},c{1},2023-0{m}-01,2.25\n", i, i % 7, m = i % 9 + 1);
+        LINES.to_owned() + &orders.map(line).collect::<String>() + &format!("{0},c0,2023-01-03,0.30\n", 1_000)
+    };
+    let lines = Lines::default();
+    let mut answers = Vec::new();
+    for commit_rows in [1, 1_000_000] {
+        let folder = tempfile::tempdir().unwrap();
+        let update = Update { lines: Some(lines.clone()), ..Update::default() };
+        let follow = Follow { commit_rows, update: update.clone(), ..follow(folder.path(), Finished::Delete) };
+        let inbox = folder.path().join("inbox");
+        let alone = folder.path().join("alone");
+        fs::create_dir(&alone).unwrap();
+        for (i, name) in ["a.csv", "b.csv", "d.csv", "f.csv"].into_iter().enumerate() {
+            fs::write(inbox.join(name), of(i * 10..i * 10 + 12)).unwrap();
+            fs::copy(inbox.join(name), alone.join(name)).unwrap();
+        }
+        fs::write(inbox.join("c.csv"), of(50..52) + "50,somebody else,2023-01-01,1\n").unwrap();
+        let large = |i: usize| format!("1,a,2023-01-05,{}\n", 90_000_000_000_000u64 + i as u64);
+        fs::write(inbox.join("e.csv"), LINES.to_owned() + &(0..1_100).map(large).collect::<String>()).unwrap();
+        let (notes, ended) = run(&follow, 6, None);
+        ended.unwrap();
+        let bad: Vec<_> = notes.quarantined.iter().map(|(path, why)| (path.file_name().unwrap().to_str().unwrap(), why)).collect();
+        assert_eq!(bad.iter().map(|(name, _)| *name).collect::<Vec<_>>(), ["c.csv", "e.csv"], "{:?}", notes.failed);
+        assert!(bad[0].1.contains("order_customer_conflict") && bad[1].1.contains("amount_out_of_range"), "{bad:?}");
+        for name in ["a.csv", "b.csv", "d.csv", "f.csv"] {
+            update.run(&folder.path().join("each"), &[alone.join(name).to_string_lossy()], |_| {}).unwrap();
+        }
+        let audited = |state: &str| {
+            let state = State::open(&folder.path().join(state)).unwrap();
+            let mut pipeline = Pipeline::builder().windows(Windows::Every(Granularity::Quarter)).build().unwrap();
+            pipeline.run_state(&state).unwrap();
+            let report = pipeline.finish().unwrap().report;
+            (serde_json::to_string(&report.windows).unwrap(), report.input.transactions)
+        };
+        assert_eq!(audited("state"), audited("each"), "{commit_rows}");
+        answers.push(audited("state"));
+    }
+    assert_eq!(answers[0], answers[1]);
+    let counted = answers[0].1.clone().unwrap();
+    // Twelve orders a file, and the one that all of them have.
+    assert_eq!((counted.orders, counted.lines), (4 * 13, 4 * 25));
+}
+
+/// A stream of line items could be cut in the middle of an order.
+#[test]
+fn streams_of_line_items_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let update = Update { lines: Some(Lines::default()), ..Update::default() };
+    let feed = Feed::Stdin { spool: folder.path().join("spool") };
+    let (_, ended) = run(&Follow { feed, update, ..follow(folder.path(), Finished::Keep) }, 1, None);
+    let error = ended.unwrap_err();
+    assert!(error.kind() == Kind::Usage && error.to_string().contains("cut between any two rows"), "{error}");
+    assert!(!folder.path().join("spool").exists());
+}
+
 #[test]
 fn a_folder_that_cannot_be_written_to_stops_nobody() {
     let folder = tempfile::tempdir().unwrap();

@@ -104,7 +104,7 @@ impl Metrics {
         r.register("rows", "Rows committed since the process began", self.rows.clone());
         r.register("rows_in_progress", "Rows read by the update that is going on", self.rows_in_progress.clone());
         r.register("rows_per_second", "Rows per second of the update that is going on, or of the last", self.rows_per_second.clone());
-        r.register("rejected_rows", "Rows left out since the process began, by reason", self.rejected.clone());
+        r.register("rejected_rows", "Rows, or lines of orders, left out since the process began, by reason", self.rejected.clone());
         r.register("customers", "Distinct customers, when the answers were last made", self.customers.clone());
         r.register("inputs", "Files or segments committed since the process began", self.inputs.clone());
         r.register("quarantined", "Files put aside since the process began", self.quarantined.clone());
@@ -141,7 +141,8 @@ impl Metrics {
                 }
                 let seconds = time.as_secs_f64();
                 now.ills.remove(&Doing::Committing);
-                for (reason, count) in &updated.rows_rejected {
+                let lines = updated.lines.iter().flat_map(|lines| &lines.lines_rejected);
+                for (reason, count) in updated.rows_rejected.iter().chain(lines) {
                     self.rejected.get_or_create(&Why { reason: reason.to_string() }).inc_by(*count);
                 }
                 self.generation.set(updated.manifest.generation as i64);
