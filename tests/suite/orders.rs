@@ -306,8 +306,24 @@ fn real_exports_are_read() {
     assert!(mistaken(&["audit", "p.csv", "--from", "transactions", "--every", "month"]).contains("without --from transactions"));
     fs::write(at.join("lines.csv"), "order_id,customer_id,event_ts\n1,a,2023-01-05\n").unwrap();
     assert!(mistaken(&["audit", "lines.csv", "--every", "month"]).contains("read with --from transactions"));
-    let idle = Lensflow::new(at, &["audit", "p.csv", "--every", "month", "--refunds", "net"]).run().expect(2);
-    assert!(idle.stderr.contains("--refunds is for orders and line items"), "{}", idle.stderr);
+    // What would do nothing, or could not be done.
+    lensflow(at, &["update", "state", "orders.csv", "--from", "transactions", "--one-row-per-order", "-q"]).expect(0);
+    for (arguments, wanted) in [
+        ("audit p.csv --refunds net", "--refunds is for orders and line items"),
+        ("sketch p.csv --window 2023 -o x.theta --anonymous drop", "--anonymous is for orders and line items"),
+        ("audit orders.csv --from transactions --one-row-per-order --column order_id=customer_id", "order ids are not looked for"),
+        ("audit orders.csv --from transactions --one-row-per-order --checkpoint kept", "a checkpoint of orders and line items is not kept"),
+        ("audit state --from transactions --every month", "no file is named beside it"),
+        (
+            "audit state orders.csv --from transactions --one-row-per-order --every month --timezone Asia/Tokyo",
+            "state: the state was made of lines",
+        ),
+        ("sketch state orders.csv --window 2023 -o x.theta --from transactions --refunds drop", "state: the state was made of lines"),
+    ] {
+        let ran = Lensflow::new(at, &arguments.split(' ').collect::<Vec<_>>()).run().expect(2);
+        assert!(ran.stderr.contains(wanted) && ran.stdout.is_empty(), "{arguments}: {}", ran.stderr);
+    }
+    assert!(!at.join("kept").exists() && !at.join("x.theta").exists());
     let zone = Lensflow::new(at, &["periods", "orders.csv", "--every", "month", "-o", "x.csv", "--timezone", "Mars"]).run().expect(2);
     assert!(zone.stderr.contains("\"Mars\" is not a time zone"));
 }

@@ -2,7 +2,7 @@
 
 mod audit;
 mod generate;
-mod lines;
+pub(crate) mod lines;
 mod spec;
 mod state;
 

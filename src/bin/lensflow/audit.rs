@@ -1,7 +1,7 @@
 //! The job of `lensflow audit`.
 
 use crate::args::{Talk, policy};
-use crate::inputs::{keep_to_limit, with_states};
+use crate::inputs::{keep_to_limit, lines_fit, with_states};
 use crate::outputs::{self, Outputs};
 use crate::partials;
 use crate::print;
@@ -74,6 +74,7 @@ pub(crate) fn run(args: &AuditJob, talk: &Talk, job: &Job) -> Result<Snapshot> {
     };
     let (states, inputs) = with_states(named)?;
     let spec = args.spec(&states)?;
+    lines_fit(args.lines.as_ref(), &states, &inputs)?;
     keep_to_limit(&spec);
     let (periods, transactions): (&[String], _) = match &args.lines {
         Some(lines) => (&[], Some((lines, lines.find_sales(&inputs, args.format, spec.batch_rows)?.spool_in(spec.spill_dir.clone())))),

@@ -52,7 +52,8 @@ pub(crate) fn run(wanted: &Follow, talk: &Talk, job: &Job) -> Result<()> {
 
 fn update(wanted: &Follow, spec: Spec, job: &Job) -> Update {
     let audited = wanted.out.paths().next().map(|_| wanted.spec.windows.clone());
-    Update { every: wanted.every, audited, spec, format: wanted.format, cancel: job.cancel.clone(), ..Update::default() }
+    let (every, format, lines, cancel) = (wanted.every, wanted.format, wanted.lines.clone(), job.cancel.clone());
+    Update { every, audited, spec, format, lines, cancel, ..Update::default() }
 }
 
 /// The audit that makes the answers, if they go anywhere.

@@ -1,7 +1,7 @@
 //! The jobs of `lensflow sketch` and `compare`; two partials are compared in [`partials`](crate::partials).
 
 use crate::args::{Compare, Sketch};
-use crate::inputs::{keep_to_limit, with_states};
+use crate::inputs::{keep_to_limit, lines_fit, with_states};
 use crate::partials;
 use crate::print;
 use crate::signals::Job;
@@ -22,11 +22,23 @@ use std::path::Path;
 /// Writes a sketch.
 pub(crate) fn sketch(args: &Sketch, job: &Job) -> Result<()> {
     let (states, inputs) = with_states(args.input.clone())?;
-    let spec = args.spec(&states)?;
+    let (spec, lines) = args.spec(&states)?;
+    lines_fit(lines.as_ref(), &states, &inputs)?;
     keep_to_limit(&spec);
-    let files = Files::find(&inputs, args.reading.format()?, spec.columns.clone(), spec.batch_rows)?.spool_in(spec.spill_dir.clone());
+    let (format, batch_rows, spool) = (args.reading.format()?, spec.batch_rows, spec.spill_dir.clone());
     let mut output = Output::create_with(&args.output, &job.cancel)?;
-    let [sketch] = &sketches(spec, Sketches::new(args.lg_k)?, &states, Some(files), job)?[..] else {
+    let lens = Sketches::new(args.lg_k)?;
+    let made = match lines {
+        Some(lines) => {
+            let files = lines.find(&inputs, format, batch_rows)?.spool_in(spool);
+            sketches(spec, lens, &states, job, |pipeline| pipeline.run_transactions(files, &lines.orders, &lines.options))?
+        }
+        None => {
+            let files = Files::find(&inputs, format, spec.columns.clone(), batch_rows)?.spool_in(spool);
+            sketches(spec, lens, &states, job, |pipeline| pipeline.run(files))?
+        }
+    };
+    let [sketch] = &made[..] else {
         return Err(Error::internal("a sketch for each window"));
     };
     output.write_all(&sketch.to_bytes()).map_err(|e| Error::io("cannot write the sketch", e))?;
@@ -34,10 +46,17 @@ pub(crate) fn sketch(args: &Sketch, job: &Job) -> Result<()> {
     job.undisturbed(|| output.commit())
 }
 
-fn sketches(spec: Spec, lens: Sketches, states: &[State], files: Option<Files>, job: &Job) -> Result<Vec<CustomerSketch>> {
+/// Of states, and of what else is taken in.
+fn sketches(
+    spec: Spec,
+    lens: Sketches,
+    states: &[State],
+    job: &Job,
+    more: impl FnOnce(&mut Pipeline<((), Sketches)>) -> Result<()>,
+) -> Result<Vec<CustomerSketch>> {
     let mut pipeline = Pipeline::builder().spec(spec).lens(lens).cancel(job.cancel.clone()).keep_rejects(false).build()?;
     states.iter().try_for_each(|state| pipeline.run_state(state))?;
-    files.map_or(Ok(()), |files| pipeline.run(files))?;
+    more(&mut pipeline)?;
     let ((), sketches) = pipeline.finish()?.custom;
     Ok(sketches)
 }
@@ -77,7 +96,7 @@ impl Operand {
         };
         let on_bad_row = state.manifest().on_bad_row;
         let spec = Spec { windows: lensflow::calendar::Windows::List(vec![window]), on_bad_row, ..spec.clone() };
-        let mut all = sketches(spec, Sketches::default(), &[*state], None, job)?;
+        let mut all = sketches(spec, Sketches::default(), &[*state], job, |_| Ok(()))?;
         all.pop().ok_or_else(|| Error::internal("a sketch for each window"))
     }
 }

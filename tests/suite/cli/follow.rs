@@ -276,6 +276,55 @@ fn a_stream_is_followed() {
     }
 }
 
+/// Orders, one a row, with names in Latin-1: a stream that is killed before it is committed, and ended, is what its rows are in one file.
+#[test]
+fn a_stream_of_orders_is_followed() {
+    let of_orders = "from = 'transactions'\non_bad_row = 'reject'\n[transactions]\none_row_per_order = true\nencoding = 'latin1'\n\
+        [columns]\ncustomer_id = 'caf\u{e9}'\n\n[state]\nevery = 'quarter'\n";
+    let order = |i: usize| {
+        let refund = if i % 10 == 3 { "-" } else { "" };
+        [format!("c\u{e9}{}", i % 37), format!("2023-0{}-02", i % 9 + 1), format!("{refund}{}.25", i % 50)]
+    };
+    const NAMES: [&str; 3] = ["caf\u{e9}", "event_ts", "line_total"];
+    let csv = |orders: std::ops::Range<usize>| {
+        let rows: String = orders.map(|i| order(i).join(",") + "\n").collect();
+        (NAMES.join(",") + "\n" + &rows).chars().map(|c| c as u8).collect::<Vec<_>>()
+    };
+    let arrow = |orders: std::ops::Range<usize>| {
+        let column = |at: usize| Arc::new(StringArray::from_iter_values(orders.clone().map(|i| order(i)[at].clone()))) as ArrayRef;
+        let batch = RecordBatch::try_from_iter((0..3).map(|at| (NAMES[at], column(at)))).unwrap();
+        let mut writer = StreamWriter::try_new(Vec::new(), &batch.schema()).unwrap();
+        writer.write(&batch).unwrap();
+        std::mem::take(writer.get_mut())
+    };
+    for format in ["csv", "arrow"] {
+        let desk = desk(&stream_spec(format).replace("\n[state]\n", of_orders));
+        for (part, commit) in [(0..200, "1h"), (200..500, "20ms")] {
+            let last = part.end == 500;
+            let mut following = Following::begin(desk.path(), &["--set", &format!("state.commit={commit}")]);
+            let mut stdin = following.stdin();
+            stdin.write_all(&if format == "csv" { csv(part) } else { arrow(part) }).unwrap();
+            if last {
+                following.until("all is committed", |f| f.get("/metrics").contains("rejected_rows_total{reason=\"refund\"} 50\n"));
+                drop(stdin);
+                assert_eq!(following.end(), Some(0), "{format}");
+            } else {
+                thread::sleep(Duration::from_millis(500));
+                let spool = |f: &Following| listing(&f.folder.join("state.spool")).iter().any(|file| file.ends_with(".part"));
+                following.until("it is in the spool", spool);
+                following.signal("KILL");
+                following.end();
+            }
+        }
+        let found = answers(desk.path());
+        fs::write(desk.path().join("whole.csv"), csv(0..500)).unwrap();
+        let flags = "audit whole.csv --from transactions --one-row-per-order --encoding latin1 --column customer_id=caf\u{e9} \
+            --on-bad-row reject --every quarter --report audit.json --rfm-out rfm.csv";
+        lensflow(desk.path(), &flags.split_whitespace().collect::<Vec<_>>()).expect(0);
+        assert!(found == answers(desk.path()) && found.1.contains("c\u{e9}36"), "{format}: {}", found.0);
+    }
+}
+
 /// A part of a stream with a bad row is put aside; the others go on.
 #[test]
 fn a_bad_part_of_a_stream_is_put_aside() {

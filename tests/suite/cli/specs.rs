@@ -143,6 +143,74 @@ fn a_spec_gives_the_bytes_of_the_flags() {
     assert!(piped(&["run", "spec.toml"]) == piped(&["audit", "-", "b.parquet", "--every", "year", "--report", "-"]));
 }
 
+/// A shop's export as shops write it, whatever layer says how it is read: the answers are those of the flags, to the byte.
+#[test]
+fn a_spec_of_orders_gives_the_bytes_of_the_flags() {
+    let desk = Desk::new();
+    let text = "Invoice;Cust;Date;Quantity;UnitPrice;Name\n1;7.0;12/1/2010 8:26;6;2.55;CAF\u{c9}\n1;7.0;12/1/2010 8:26;6;3.39;B\n\
+        2;7.0;12/31/2010 23:30;1;1.85;C\n2;7.0;12/31/2010 23:30;1;1.85;C\n3;9.0;12/2/2010 9:41;3;27.50;D\nC3;9.0;1/3/2011 9:41;-1;27.50;D\n\
+        4;;12/1/2010 11:52;56;1.00;E\n5;x;12/1/2010 11:52;1;1.00;E\n";
+    fs::write(desk.path().join("orders.csv"), text.chars().map(|c| c as u8).collect::<Vec<_>>()).unwrap();
+    let flags = "--from transactions --column order_id=Invoice --column customer_id=Cust --column event_ts=Date --column quantity=Quantity \
+        --column unit_price=UnitPrice --id-format integer --encoding latin1 --refunds net --anonymous report --duplicates drop \
+        --timezone Europe/Berlin --on-bad-row reject";
+    let flags: Vec<&str> = flags.split_whitespace().chain(["--date-format", "%m/%d/%Y %H:%M"]).collect();
+    let audit = ["--every", "month", "--report", "r.json", "--rfm-out", "rfm.csv", "--rejects", "bad.csv"];
+    desk.run(&[&["audit", "orders.csv"], &flags[..], &audit].concat()).expect(0);
+    let outputs = ["r.json", "rfm.csv", "bad.csv"];
+    let take = || outputs.map(|name| (desk.read(name), fs::remove_file(desk.path().join(name)).unwrap()).0);
+    let expected = take();
+    let report: serde_json::Value = serde_json::from_slice(&expected[0]).unwrap();
+    let counted = |name: &str| report["input"]["transactions"][name].as_u64().unwrap();
+    assert_eq!(["orders", "refund_lines", "anonymous_orders", "duplicate_lines"].map(counted), [3, 1, 1, 1]);
+    let spec = r#"
+        [source]
+        inputs = "orders.csv"
+        from = "transactions"
+        on_bad_row = "reject"
+        [transactions]
+        refunds = "net"
+        anonymous = "report"
+        duplicates = "drop"
+        timezone = "Europe/Berlin"
+        id_format = "integer"
+        date_format = "%m/%d/%Y %H:%M"
+        encoding = "latin1"
+        [columns]
+        order_id = "Invoice"
+        customer_id = "Cust"
+        event_ts = "Date"
+        quantity = "Quantity"
+        unit_price = "UnitPrice"
+        [windows]
+        every = "month"
+        [report]
+        out = "r.json"
+        rejects = "bad.csv"
+        [rfm]
+        out = "rfm.csv"
+        "#;
+    desk.write(spec).run(&["run", "spec.toml"]).expect(0);
+    assert!(take() == expected);
+    // Other layers say the same in the place of what is wrong in the file.
+    desk.write(&spec.replace("\"Europe/Berlin\"", "\"Asia/Tokyo\"").replace("\"drop\"", "\"keep\"").replace("order_id =", "product_id ="));
+    let run = ["run", "spec.toml", "--set", "transactions.timezone=Europe/Berlin", "--set", "columns.order_id=Invoice"];
+    let run = Lensflow::new(desk.path(), &run).env("LENSFLOW_TRANSACTIONS_DUPLICATES", "drop");
+    run.env("LENSFLOW_COLUMNS_PRODUCT_ID", "Name").run().expect(0);
+    assert!(take() == expected);
+
+    // Into a state, and its audit; sketches are those of the state.
+    desk.run(&[&["update", "flags", "orders.csv", "-q"], &flags[..]].concat()).expect(0);
+    desk.run(&[&["audit", "flags"], &audit[..]].concat()).expect(0);
+    let expected = take();
+    desk.write(&format!("{spec}[state]\npath = 'state'")).run(&["run", "spec.toml", "-q"]).expect(0);
+    assert!(take() == expected);
+    let december = ["--window", "2010-12", "-o"];
+    desk.run(&[&["sketch", "orders.csv"], &flags[..], &december, &["lines.theta"]].concat()).expect(0);
+    desk.run(&[&["sketch", "state"], &december[..], &["state.theta"]].concat()).expect(0);
+    assert!(desk.read("lines.theta") == desk.read("state.theta"));
+}
+
 #[test]
 fn made_up_rows_are_those_of_generate() {
     let desk = Desk::new();
@@ -231,12 +299,13 @@ fn what_is_wrong_is_named_with_its_place() {
     let before = desk.all().len() + 1;
     let inbox = "[source]\nfollow = 'inbox'\n[state]\npath = 'x'\n";
     let rows = "[source]\ninputs = 'a.csv'\n";
+    let lines = "[source]\ninputs = 'a.csv'\nfrom = 'transactions'\n";
     let wrong: &[(&str, &str, &str)] = &[
         ("", "[limits]\nmemroy_limit = '1GiB'", "line 2: [limits] has no key \"memroy_limit\"\n  help: did you mean memory_limit?"),
         ("", "[limits]\nzzz = 1", "line 2: [limits] has no key \"zzz\"\n  help: its keys are workers, memory_limit, spill_dir"),
         ("", "[limits]\nrefresh = '1m'", "line 2: [limits] has no key \"refresh\"\n  help: it belongs to [report]"),
         ("", "\n\n[limit]\nworkers = 1", "line 3: there is no section [limit]\n  help: did you mean [limits]?"),
-        ("", "[zzz]", "line 1: there is no section [zzz]\n  help: the sections are [source], [columns], [state]"),
+        ("", "[zzz]", "line 1: there is no section [zzz]\n  help: the sections are [source], [transactions], [columns]"),
         ("", "workers = 1", "line 1: \"workers\" is in no section\n  help: it belongs below [limits]"),
         ("", "['source.synthetic']", "line 1: there is no section [source.synthetic]"),
         ("", "[source]\nsynthetic = { seeds = 1 }", "line 2: [source.synthetic] has no key \"seeds\"\n  help: did you mean seed?"),
@@ -308,6 +377,38 @@ fn what_is_wrong_is_named_with_its_place() {
         ("[source]\nfollow = 'inbox'\npoll = 2\n", "", "[source] poll: a duration, such as \"30s\" or \"2m\", is expected, not 2"),
         ("[source]\nfollow = 'inbox'\npoll = '0s'\n", "", "[source] poll: a time is expected that is longer than nothing"),
         ("[source]\nfollow = 'inbox'\nglob = '***'\n", "", "[source] glob: \"***\" is not a glob"),
+        // Orders and line items.
+        (rows, "from = 'orders'", "line 3: [source] from: \"orders\" is not among the choices\n  help: one of periods, transactions"),
+        (rows, "[transactions]\nrefunds = 'net'", "line 4: [transactions] refunds: it is for orders and line items\n  help: add from = "),
+        (rows, "[transactions]\ntimezone = 'UTC'", "line 4: [transactions] timezone: it is for orders and line items"),
+        (rows, "from = 'periods'\n[columns]\nline_total = 'x'", "line 5: [columns] line_total: it is for orders and line items"),
+        (
+            lines,
+            "[columns]\ncustomer_id = 'c'\nperiod_end = 'x'",
+            "line 6: [columns] period_end: orders and line items have no such column",
+        ),
+        (
+            lines,
+            "[transactions]\nrefunds = 'nett'",
+            "line 5: [transactions] refunds: \"nett\" is not among the choices\n  help: did you mean \"net\"?",
+        ),
+        (lines, "[transactions]\nencoding = 'koi8'", "line 5: [transactions] encoding: \"koi8\" is not among the choices"),
+        (lines, "[transactions]\ntimezone = 'Mars'", "line 5: [transactions] timezone: \"Mars\" is not a time zone"),
+        (lines, "[transactions]\ndate_format = '%H'", "line 5: [transactions] date_format: "),
+        (
+            lines,
+            "[transactions]\none_row_per_order = true\n[columns]\norder_id = 'x'",
+            "line 7: [columns] order_id: with one_row_per_order, each row is an order",
+        ),
+        (lines, "[state]\ncheckpoint = 'c'", "line 5: [state] checkpoint: a checkpoint of orders and line items is not kept yet"),
+        (lines, "[state]\npath = 'x'\nmerge = ['state']", "[source] inputs: a merge takes in states alone"),
+        ("[state]\npath = 'x'\nmerge = ['state']\n", "[source]\nfrom = 'transactions'", "[source] from: a merge takes in states alone"),
+        ("[source]\nsynthetic = {}\n", "from = 'transactions'", "[source] from: made-up rows have a form of their own"),
+        (
+            "[source]\nfollow = '-'\nfrom = 'transactions'\n",
+            "[state]\npath = 'x'",
+            "line 2: [source] follow: a stream is cut between any two rows, and the lines of an order have to come together",
+        ),
     ];
     for (spec, more, wanted) in wrong {
         desk.write(&format!("{spec}{more}"));

@@ -72,7 +72,8 @@ pub(crate) struct Audit {
     #[arg(long, value_name = "PATH")]
     rejects: Option<PathBuf>,
 
-    /// Keep a checkpoint in a folder: interrupted and started again with the same arguments, the run goes on from there
+    /// Keep a checkpoint in a folder: interrupted and started again with the same arguments, the run goes on from there. Not of
+    /// transactions
     #[arg(long, value_name = "FOLDER")]
     checkpoint: Option<PathBuf>,
 

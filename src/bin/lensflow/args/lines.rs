@@ -3,6 +3,7 @@
 use super::{Machine, Reading};
 use crate::inputs::named;
 use crate::periods::PeriodsJob;
+use chrono_tz::Tz;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 use lensflow::error::{Error, Result};
@@ -11,6 +12,13 @@ use lensflow::source::transactions::{Encoding, IdFormat, TransactionColumn, Tran
 use lensflow::spec::Spec;
 use serde::de::{DeserializeOwned, IntoDeserializer};
 use std::path::PathBuf;
+
+/// The words of each choice: those by which the library's own types go in states.
+pub(crate) const REFUNDS: &[&str] = &["fail", "net", "drop"];
+pub(crate) const ANONYMOUS: &[&str] = &["fail", "drop", "report"];
+pub(crate) const DUPLICATES: &[&str] = &["fail", "drop", "keep"];
+pub(crate) const ID_FORMATS: &[&str] = &["as-is", "integer"];
+pub(crate) const ENCODINGS: &[&str] = &["utf8", "latin1"];
 
 /// What rows are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -30,15 +38,15 @@ pub(crate) struct LineArgs {
     one_row_per_order: bool,
 
     /// Lines with a negative quantity or worth: end the run, take them off what the customer spent, or leave them out
-    #[arg(long, value_parser = one_of::<Refunds>(&["fail", "net", "drop"]), default_value = "fail")]
+    #[arg(long, value_parser = one_of::<Refunds>(REFUNDS), default_value = "fail")]
     refunds: Refunds,
 
     /// Lines without a customer: end the run, leave them out, or report their orders and revenue apart
-    #[arg(long, value_parser = one_of::<Anonymous>(&["fail", "drop", "report"]), default_value = "fail")]
+    #[arg(long, value_parser = one_of::<Anonymous>(ANONYMOUS), default_value = "fail")]
     anonymous: Anonymous,
 
     /// Lines that are the same in every column: end the run, count one of them, or count them all
-    #[arg(long, value_parser = one_of::<Duplicates>(&["fail", "drop", "keep"]), default_value = "fail")]
+    #[arg(long, value_parser = one_of::<Duplicates>(DUPLICATES), default_value = "fail")]
     duplicates: Duplicates,
 
     /// The time zone whose calendar orders belong to, such as Europe/Berlin
@@ -46,7 +54,7 @@ pub(crate) struct LineArgs {
     timezone: String,
 
     /// Read ids as whole numbers: 12923.0 is 12923
-    #[arg(long, value_parser = one_of::<IdFormat>(&["as-is", "integer"]), default_value = "as-is")]
+    #[arg(long, value_parser = one_of::<IdFormat>(ID_FORMATS), default_value = "as-is")]
     id_format: IdFormat,
 
     /// How dates are written that are not ISO 8601, as for strftime: "%m/%d/%Y %H:%M" for 12/1/2010 8:26
@@ -54,14 +62,23 @@ pub(crate) struct LineArgs {
     date_format: Option<String>,
 
     /// What the bytes of CSV and JSONL mean
-    #[arg(long, value_parser = one_of::<Encoding>(&["utf8", "latin1"]), default_value = "utf8")]
+    #[arg(long, value_parser = one_of::<Encoding>(ENCODINGS), default_value = "utf8")]
     encoding: Encoding,
 }
 
-/// One of some words: those by which the library's own type goes in specs and states.
 fn one_of<T: DeserializeOwned + Clone + Send + Sync + 'static>(words: &'static [&'static str]) -> impl TypedValueParser<Value = T> {
-    let read = |word: String| T::deserialize(IntoDeserializer::<serde::de::value::Error>::into_deserializer(word));
-    PossibleValuesParser::new(words).try_map(read)
+    PossibleValuesParser::new(words).try_map(|word| of_word(&word))
+}
+
+/// What a word of a choice means.
+pub(crate) fn of_word<T: DeserializeOwned>(word: &str) -> Result<T, serde::de::value::Error> {
+    T::deserialize(word.into_deserializer())
+}
+
+/// The time zone of that name.
+pub(crate) fn timezone(name: &str) -> Result<Tz> {
+    let unknown = |_| Error::usage(format!("{name:?} is not a time zone")).help("name one as IANA does, such as Europe/Berlin");
+    name.parse().map_err(unknown)
 }
 
 impl LineArgs {
@@ -92,7 +109,10 @@ impl LineArgs {
     pub(crate) fn lines(&self, reading: &Reading) -> Result<Lines> {
         let known = || TransactionColumn::ALL.map(TransactionColumn::name).join(", ");
         let columns = TransactionColumns(reading.named_columns(TransactionColumn::from_name, TransactionColumn::name, known)?);
-        let zone = |_| Error::usage(format!("{:?} is not a time zone", self.timezone)).help("name one as IANA does, such as Europe/Berlin");
+        if self.one_row_per_order && columns.0.contains_key(&TransactionColumn::OrderId) {
+            let what = "--column order_id: with --one-row-per-order, each row is an order, and order ids are not looked for";
+            return Err(Error::usage(what).help("leave one of the two out"));
+        }
         let options = TransactionOptions {
             one_row_per_order: self.one_row_per_order,
             id_format: self.id_format,
@@ -103,7 +123,7 @@ impl LineArgs {
             refunds: self.refunds,
             anonymous: self.anonymous,
             duplicates: self.duplicates,
-            timezone: self.timezone.parse().map_err(zone)?,
+            timezone: timezone(&self.timezone)?,
         };
         options.check()?;
         Ok(Lines { columns, options, orders })

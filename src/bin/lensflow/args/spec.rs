@@ -4,10 +4,11 @@ use clap::Args;
 use std::path::PathBuf;
 
 const LAYERS: &str = "\
-A spec is TOML, with the sections [source], [columns], [state], [windows], [limits], [report], [rfm] and [serve]; pipelines/
-in lensflow's sources has examples, and its README.md the grammar. Flags count over environment variables such as
-LENSFLOW_LIMITS_MEMORY_LIMIT=1GiB, these over the file, and the file over defaults. Paths are relative to the working
-directory, as in flags.";
+A spec is TOML, with the sections [source], [transactions], [columns], [state], [windows], [limits], [report], [rfm] and
+[serve]; pipelines/ in lensflow's sources has examples, and its README.md the grammar. Flags count over environment
+variables such as LENSFLOW_LIMITS_MEMORY_LIMIT=1GiB, these over the file, and the file over defaults. Paths are relative
+to the working directory, as in flags. Where a folder of orders and line items is followed, all lines of an order must be
+in one file.";
 
 #[derive(Debug, Args)]
 #[command(after_long_help = LAYERS, after_help = "More with --help.")]

@@ -7,6 +7,7 @@ use crate::states::{MergeJob, UpdateJob};
 use clap::Args;
 use lensflow::calendar::{Granularity, Window, Windows};
 use lensflow::error::Result;
+use lensflow::orders::Lines;
 use lensflow::spec::Spec;
 use lensflow::state::State;
 use std::path::PathBuf;
@@ -115,6 +116,7 @@ pub(crate) struct Inspect {
 const SKETCH_EXAMPLES: &str = "\
 Examples:
   lensflow sketch state/ --window 2023-Q3 -o 2023-q3.theta
+  lensflow sketch orders.csv --from transactions --window 2023-Q3 -o 2023-q3.theta
   lensflow compare 2023-q3.theta elsewhere-2023-q4.theta
 
 The file is the compact form of an Apache DataSketches Theta sketch, which that project's Java, C++, Python and Rust
@@ -139,20 +141,30 @@ pub(crate) struct Sketch {
     #[arg(long, short, value_name = "PATH")]
     pub(crate) output: PathBuf,
 
+    /// What a row of the input is: what a customer did in a period, or an order or a line of one
+    #[arg(long, value_enum, default_value_t = From::Periods)]
+    from: From,
+
     #[command(flatten)]
     pub(crate) reading: Reading,
+
+    #[command(flatten)]
+    lines: LineArgs,
 
     #[command(flatten)]
     machine: Machine,
 }
 
 impl Sketch {
-    pub(crate) fn spec(&self, states: &[State]) -> Result<Spec> {
+    /// The options of its stages, and how lines are read and grouped, if the input is that.
+    pub(crate) fn spec(&self, states: &[State]) -> Result<(Spec, Option<Lines>)> {
         let windows = Windows::List(vec![self.window.parse::<Window>()?]);
         let on_bad_row = policy(self.reading.on_bad_row(), states.first());
-        let spec = Spec { windows, columns: self.reading.columns()?, on_bad_row, ..self.machine.spec()? };
+        let lines = self.lines.of(self.from, &self.reading)?;
+        let columns = if lines.is_some() { Default::default() } else { self.reading.columns()? };
+        let spec = Spec { windows, columns, on_bad_row, ..self.machine.spec()? };
         spec.validate()?;
-        Ok(spec)
+        Ok((spec, lines))
     }
 }
 

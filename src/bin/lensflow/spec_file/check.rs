@@ -5,7 +5,7 @@ use super::job::{Follow, Job};
 use super::layers::Layers;
 use crate::args::policy;
 use crate::audit::{AuditJob, Input, ReportFormat};
-use crate::inputs::with_states;
+use crate::inputs::{files, lines_fit, with_states};
 use crate::outputs::{self, Outputs, real};
 use crate::partials;
 use crate::states::UpdateJob;
@@ -15,8 +15,6 @@ use lensflow::error::{Error, Kind};
 use lensflow::follow::{Feed, Finished};
 use lensflow::reject::OnBadRow;
 use lensflow::report::table::TableWriter;
-use lensflow::source::Source;
-use lensflow::source::files::Files;
 use lensflow::spec::Spec;
 use lensflow::state::{self, Checkpoints, State, is_state, windows_fit};
 use std::path::{Path, PathBuf};
@@ -39,15 +37,14 @@ pub(crate) fn check(layers: &Layers, job: &Job) -> Result<(Vec<String>, usize)> 
             possible(audit)?;
             let (states, files) = opened(audit)?;
             let spec = audit.spec(&states)?;
+            lines_fit(audit.lines.as_ref(), &states, &files)?;
             states.iter().try_for_each(|state| state.fits(&spec))?;
             no_input_is_written(&audit.out, audit.partial_out.as_ref(), &files)?;
             Ok((files, states.len()))
         }
         Job::Update { update, .. } => {
-            let files = found(update)?;
             beforehand(job)?;
-            files.check()?;
-            Ok((files.inputs(), 0))
+            Ok((found(update, true)?, 0))
         }
         Job::Merge { merge, .. } => beforehand(job).map(|()| (Vec::new(), merge.states.len())),
         Job::Follow(follow) => followed(follow).map(|()| (Vec::new(), 0)),
@@ -62,7 +59,7 @@ pub(crate) fn beforehand(job: &Job) -> Result<()> {
     let (every, on_bad_row, path, files) = match job {
         Job::Update { update, .. } => {
             let (every, on_bad_row) = updatable(update)?;
-            (every, on_bad_row, &update.state, found(update)?.inputs())
+            (every, on_bad_row, &update.state, found(update, false)?)
         }
         Job::Merge { merge, .. } => {
             let states = merge.states.iter().map(|path| State::open(path)).collect::<Result<Vec<_>>>()?;
@@ -103,9 +100,8 @@ fn no_input_is_written(out: &Outputs, partial: Option<&PathBuf>, inputs: &[Strin
 fn opened(audit: &AuditJob) -> Result<(Vec<State>, Vec<String>)> {
     let Input::Named(named) = &audit.input else { return Ok((Vec::new(), Vec::new())) };
     let (states, others) = with_states(named.clone())?;
-    let files = Files::find(&others, audit.format, audit.spec.columns.clone(), audit.spec.batch_rows)?;
-    files.check()?;
-    Ok((states, files.inputs()))
+    let files = files(&others, audit.format, audit.lines.as_ref(), &audit.spec, true)?;
+    Ok((states, files))
 }
 
 /// The calendar windows and the policy that the state has, or will have once it is there.
@@ -113,17 +109,18 @@ fn updatable(update: &UpdateJob) -> Result<(Granularity, OnBadRow)> {
     let there = is_state(&update.state).then(|| State::open(&update.state)).transpose()?;
     let on_bad_row = policy(update.on_bad_row, there.as_ref());
     let spec = Spec { on_bad_row, ..update.spec.clone() };
-    let every = state::Update { every: update.every, spec, ..state::Update::default() }.check(&update.state)?;
+    let (every, lines) = (update.every, update.lines.clone());
+    let every = state::Update { every, spec, lines, ..state::Update::default() }.check(&update.state)?;
     Ok((every, on_bad_row))
 }
 
 /// The files that a state takes in.
-fn found(update: &UpdateJob) -> Result<Files> {
+fn found(update: &UpdateJob, look: bool) -> Result<Vec<String>> {
     if let Some(input) = update.inputs.iter().find(|input| is_state(Path::new(input))) {
         let error = Error::usage("a state takes in files, and this is a state").input(input);
         return Err(error.help("say merge = [...] in [state] to make one state of several"));
     }
-    Files::find(&update.inputs, update.format, update.spec.columns.clone(), update.spec.batch_rows)
+    files(&update.inputs, update.format, update.lines.as_ref(), &update.spec, look)
 }
 
 /// Checks that what is followed can be taken in, and that its answers can be made and do not become what is followed.
@@ -131,7 +128,7 @@ fn found(update: &UpdateJob) -> Result<Files> {
 /// # Errors
 /// The first fault that is found.
 pub(crate) fn followed(follow: &Follow) -> Result<()> {
-    let files = state::Update { every: follow.every, ..state::Update::default() };
+    let files = state::Update { every: follow.every, lines: follow.lines.clone(), ..state::Update::default() };
     let there = is_state(&follow.state).then(|| State::open(&follow.state)).transpose()?;
     let on_bad_row = policy(follow.on_bad_row, there.as_ref());
     let spec = Spec { on_bad_row, ..follow.spec.clone() };

@@ -6,17 +6,19 @@ use super::layers::{Entry, Layers, Value};
 use super::page::{ELSEWHERE, Page};
 use crate::args::policy;
 use crate::audit::{AuditJob, Input};
+use crate::inputs::files;
 use crate::states::UpdateJob;
 use humantime::format_duration;
 use indicatif::BinaryBytes;
 use lensflow::Result;
 use lensflow::calendar::Granularity;
 use lensflow::follow::{Feed, Finished};
+use lensflow::orders::{Anonymous, Duplicates, Lines, Refunds};
 use lensflow::reject::OnBadRow;
 use lensflow::report::text::grouped;
-use lensflow::source::Source;
-use lensflow::source::files::{Files, Format};
+use lensflow::source::files::Format;
 use lensflow::source::synthetic::Synthetic;
+use lensflow::source::transactions::{Encoding, IdFormat};
 use lensflow::spec::Spec;
 use lensflow::state::{State, is_state};
 use std::path::Path;
@@ -34,7 +36,7 @@ pub(crate) fn explain(layers: &Layers, job: &Job) -> String {
                 let (found, others): (Vec<_>, Vec<_>) = named.iter().cloned().partition(|name| is_state(Path::new(name)));
                 found.iter().for_each(|state| page.state(Path::new(state), "state"));
                 states = found.len();
-                files = page.files(&others, audit.format, &audit.spec);
+                files = page.files(&others, audit.format, audit.lines.as_ref(), &audit.spec);
                 let first = found.first().and_then(|path| State::open(Path::new(path)).ok());
                 page.bad_rows(policy(audit.on_bad_row, first.as_ref()), first.is_some() && audit.on_bad_row.is_none());
             }
@@ -49,6 +51,7 @@ pub(crate) fn explain(layers: &Layers, job: &Job) -> String {
         }
         Job::Follow(follow) => page.follow(follow),
     }
+    job.lines().into_iter().for_each(|lines| page.orders(lines));
     if let Some(spec) = job.spec() {
         let audited = job.audit().is_some() || matches!(job, Job::Follow(_));
         page.stages(spec, audited);
@@ -95,12 +98,11 @@ impl Page {
     }
 
     /// Says which files there are, and gives their number.
-    fn files(&mut self, named: &[String], format: Option<Format>, spec: &Spec) -> usize {
+    fn files(&mut self, named: &[String], format: Option<Format>, lines: Option<&Lines>, spec: &Spec) -> usize {
         if named.is_empty() {
             return 0;
         }
-        let found = Files::find(named, format, spec.columns.clone(), spec.batch_rows).map(|files| files.inputs());
-        let number = match found {
+        let number = match files(named, format, lines, spec, false) {
             Ok(files) => {
                 let width = files.iter().take(NAMED).map(|name| name.chars().count()).max().unwrap_or(0);
                 for name in files.iter().take(NAMED) {
@@ -118,19 +120,59 @@ impl Page {
                 0
             }
         };
-        self.format(format, spec);
+        self.format(format, lines, spec);
         number
     }
 
-    fn format(&mut self, format: Option<Format>, spec: &Spec) {
+    fn format(&mut self, format: Option<Format>, lines: Option<&Lines>, spec: &Spec) {
         self.say(
             "source",
             "format",
             format.map_or("as names and first bytes tell".to_owned(), |format| format!("{format:?}").to_lowercase()),
         );
-        for (column, name) in &spec.columns.0 {
-            self.say("source", "columns", format!("{} is {name:?}", column.name()));
+        let mut column = |column: &str, name: &str| self.say("source", "columns", format!("{column} is {name:?}"));
+        match lines {
+            Some(lines) => lines.columns.0.iter().for_each(|(at, name)| column(at.name(), name)),
+            None => spec.columns.0.iter().for_each(|(at, name)| column(at.name(), name)),
         }
+        lines.into_iter().for_each(|lines| self.lines(lines));
+    }
+
+    /// Says how orders and line items are read.
+    fn lines(&mut self, lines: &Lines) {
+        let options = &lines.options;
+        self.say("source", "rows", if options.one_row_per_order { "orders, each of them whole" } else { "lines of orders" });
+        if options.id_format == IdFormat::Integer {
+            self.say("source", "ids", "whole numbers");
+        }
+        options.date_format.iter().for_each(|dates| self.say("source", "dates", format!("as {dates}, or ISO 8601")));
+        if options.encoding == Encoding::Latin1 {
+            self.say("source", "encoding", "latin1");
+        }
+    }
+
+    /// Says how lines are grouped.
+    fn orders(&mut self, lines: &Lines) {
+        let options = &lines.orders;
+        self.say("orders", "calendar", format!("that of {}", options.timezone));
+        let refunds = match options.refunds {
+            Refunds::Fail => "are bad rows",
+            Refunds::Net => "lessen what the customer has spent",
+            Refunds::Drop => "are left out and counted",
+        };
+        self.say("orders", "refunds", refunds);
+        let anonymous = match options.anonymous {
+            Anonymous::Fail => "are bad rows",
+            Anonymous::Drop => "are left out and counted",
+            Anonymous::Report => "are left out, their orders and revenue reported apart",
+        };
+        self.say("orders", "anonymous", anonymous);
+        let duplicates = match options.duplicates {
+            Duplicates::Fail => "are bad rows, but for the first",
+            Duplicates::Drop => "are left out and counted, but for the first",
+            Duplicates::Keep => "count like any other",
+        };
+        self.say("orders", "duplicates", duplicates);
     }
 
     fn bad_rows(&mut self, policy: OnBadRow, inherited: bool) {
@@ -150,7 +192,7 @@ impl Page {
     }
 
     fn update(&mut self, update: &UpdateJob) -> usize {
-        let files = self.files(&update.inputs, update.format, &update.spec);
+        let files = self.files(&update.inputs, update.format, update.lines.as_ref(), &update.spec);
         let there = is_state(&update.state).then(|| State::open(&update.state));
         let there = self.kept(&update.state, there, update.every);
         self.bad_rows(policy(update.on_bad_row, there.as_ref()), there.is_some() && update.on_bad_row.is_none());
@@ -195,7 +237,7 @@ impl Page {
             }
         }
         self.say("source", "quarantine", format!("{}, for what cannot be taken in", follow.quarantine.display()));
-        self.format(follow.format, &follow.spec);
+        self.format(follow.format, follow.lines.as_ref(), &follow.spec);
         let there = is_state(&follow.state).then(|| State::open(&follow.state));
         let there = self.kept(&follow.state, there, follow.every);
         self.bad_rows(policy(follow.on_bad_row, there.as_ref()), there.is_some() && follow.on_bad_row.is_none());

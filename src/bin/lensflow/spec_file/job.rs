@@ -10,6 +10,7 @@ use crate::states::{self, MergeJob, UpdateJob};
 use lensflow::Result;
 use lensflow::calendar::{Granularity, Windows};
 use lensflow::follow::Feed;
+use lensflow::orders::Lines;
 use lensflow::reject::OnBadRow;
 use lensflow::report::text::grouped;
 use lensflow::source::files::Format;
@@ -43,6 +44,8 @@ pub(crate) struct Follow {
     /// What is done about bad rows is what was done before, if nothing is said.
     pub(crate) on_bad_row: Option<OnBadRow>,
     pub(crate) spec: Spec,
+    /// Where what comes is orders and line items, how they are read and grouped.
+    pub(crate) lines: Option<Lines>,
     pub(crate) out: Outputs,
     /// How old outputs may become; with zero, each commit makes them anew.
     pub(crate) refresh: Duration,
@@ -78,6 +81,16 @@ impl Job {
             Job::Update { update, audit: None } => Some(&update.spec),
             Job::Follow(follow) => Some(&follow.spec),
             other => other.audit().map(|audit| &audit.spec),
+        }
+    }
+
+    /// How its orders and line items are read and grouped, if it reads any.
+    pub(crate) fn lines(&self) -> Option<&Lines> {
+        match self {
+            Job::Audit(audit) => audit.lines.as_ref(),
+            Job::Update { update, .. } => update.lines.as_ref(),
+            Job::Merge { .. } => None,
+            Job::Follow(follow) => follow.lines.as_ref(),
         }
     }
 

@@ -2,13 +2,36 @@
 //! [`resolve`](super::resolve); `pipelines/README.md` has all of them in a table, and a test here holds it to that.
 
 /// The sections, in the order in which the grammar has them. `[source.synthetic]` is also what `synthetic = { … }` in `[source]` says.
-pub(crate) const SECTIONS: [Section; 9] = [
+pub(crate) const SECTIONS: [Section; 10] = [
     Section {
         name: "source",
-        keys: &["inputs", "format", "on_bad_row", "synthetic", "follow", "glob", "poll", "finished", "done", "quarantine"],
+        keys: &["inputs", "from", "format", "on_bad_row", "synthetic", "follow", "glob", "poll", "finished", "done", "quarantine"],
     },
     Section { name: "source.synthetic", keys: &["customers", "scenario", "seed", "from", "to", "skew", "ids", "null_timestamps"] },
-    Section { name: "columns", keys: &["customer_id", "period_start", "period_end", "total_orders", "total_spend", "last_transaction_ts"] },
+    Section {
+        name: "transactions",
+        keys: &["one_row_per_order", "refunds", "anonymous", "duplicates", "timezone", "id_format", "date_format", "encoding"],
+    },
+    Section {
+        name: "columns",
+        keys: &[
+            "customer_id",
+            "period_start",
+            "period_end",
+            "total_orders",
+            "total_spend",
+            "last_transaction_ts",
+            "order_id",
+            "event_ts",
+            "quantity",
+            "unit_price",
+            "line_total",
+            "line_margin",
+            "unit_margin",
+            "unit_cost",
+            "product_id",
+        ],
+    },
     Section {
         name: "state",
         keys: &["path", "every", "allow_duplicate", "merge", "commit", "commit_rows", "checkpoint", "checkpoint_every"],
@@ -96,6 +119,7 @@ pub(crate) fn nearest(name: &str, known: impl Iterator<Item = &'static str>) -> 
 mod tests {
     use super::*;
     use lensflow::source::Column;
+    use lensflow::source::transactions::TransactionColumn;
 
     #[test]
     fn every_key_is_in_the_grammar_and_every_line_of_it_is_a_key() {
@@ -117,7 +141,9 @@ mod tests {
 
     #[test]
     fn columns_are_those_of_the_engine() {
-        assert_eq!(Section::of("columns").unwrap().keys, Column::ALL.map(Column::name));
+        let of_lines = TransactionColumn::ALL.map(TransactionColumn::name).into_iter().filter(|name| Column::from_name(name).is_none());
+        let all: Vec<_> = Column::ALL.map(Column::name).into_iter().chain(of_lines).collect();
+        assert_eq!(Section::of("columns").unwrap().keys, all);
     }
 
     #[test]
@@ -146,6 +172,6 @@ mod tests {
         assert_eq!(advice("refresh"), "it belongs to [report]");
         assert_eq!(advice("zzz"), "its keys are workers, memory_limit, spill_dir, parallel, parallel_threshold, batch_rows");
         assert_eq!(section_advice("limit"), "did you mean [limits]?");
-        assert!(section_advice("zzz").starts_with("the sections are [source], [columns], "));
+        assert!(section_advice("zzz").starts_with("the sections are [source], [transactions], [columns], "));
     }
 }

@@ -2,17 +2,21 @@
 
 use super::layers::{Layers, Value};
 use super::values::customers;
+use crate::args::lines::{ANONYMOUS, DUPLICATES, ENCODINGS, ID_FORMATS, REFUNDS, timezone};
 use crate::outputs::Outputs;
 use lensflow::Result;
 use lensflow::calendar::{Granularity, Window, Windows};
 use lensflow::error::Error;
 use lensflow::follow::Finished;
+use lensflow::orders::{Lines, OrderOptions};
 use lensflow::reject::OnBadRow;
 use lensflow::source::files::Format;
 use lensflow::source::synthetic::{IdStyle, Scenario, Skew, Synthetic};
+use lensflow::source::transactions::{TransactionColumn, TransactionColumns, TransactionOptions};
 use lensflow::source::{Column, ColumnMap};
 use lensflow::spec::{Parallel, Spec};
 use lensflow::spill::parse_size;
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -40,6 +44,8 @@ pub(super) struct Values<'a> {
     pub(super) layers: &'a Layers,
     pub(super) inputs: Option<Vec<String>>,
     pub(super) synthetic: Option<Synthetic>,
+    /// Where the inputs are orders and line items, how they are read and grouped.
+    pub(super) lines: Option<Lines>,
     pub(super) format: Option<Format>,
     pub(super) on_bad_row: Option<OnBadRow>,
     pub(super) state: Option<PathBuf>,
@@ -66,10 +72,14 @@ pub(super) fn values(layers: &Layers) -> Result<Values<'_>> {
     if checkpoint.is_none() {
         refuse(layers, &[("state", "checkpoint_every")], "it does nothing without checkpoint", "add checkpoint = \"folder\" to [state]")?;
     }
+    let lines = lines(layers)?;
+    // Those of lines are with the lines.
+    let columns = if lines.is_some() { ColumnMap::default() } else { columns(layers)? };
     Ok(Values {
         layers,
         inputs,
         synthetic: synthetic(layers)?,
+        lines,
         format: layers.parsed("source", "format", str::parse::<Format>)?,
         on_bad_row: layers.choice("source", "on_bad_row", &[("fail", OnBadRow::Fail), ("reject", OnBadRow::Reject)])?,
         state: layers.path("state", "path")?,
@@ -77,7 +87,7 @@ pub(super) fn values(layers: &Layers) -> Result<Values<'_>> {
         allow_duplicate: layers.switch("state", "allow_duplicate")?,
         merge: plain(layers.texts("state", "merge")?),
         checkpoint: checkpoint.map(|folder| (folder, checkpoint_every.unwrap_or(CHECKPOINT_EVERY))),
-        spec: spec(layers)?,
+        spec: spec(layers, columns)?,
         out: Outputs {
             report: plain(layers.texts("report", "out")?).unwrap_or_default().into_iter().map(PathBuf::from).collect(),
             rfm: layers.path("rfm", "out")?,
@@ -90,8 +100,8 @@ pub(super) fn values(layers: &Layers) -> Result<Values<'_>> {
 }
 
 /// The options of the stages, each checked by itself, so that an error names its entry.
-fn spec(layers: &Layers) -> Result<Spec> {
-    let mut spec = Spec { windows: windows(layers)?, columns: columns(layers)?, ..Spec::default() };
+fn spec(layers: &Layers, columns: ColumnMap) -> Result<Spec> {
+    let mut spec = Spec { windows: windows(layers)?, columns, ..Spec::default() };
     let checked = |section, key, spec: Spec| spec.validate().map_err(|e| refused(layers, section, key, e)).map(|()| spec);
     if let Some(percentiles) = layers.wholes("report", "percentiles")? {
         spec = checked("report", "percentiles", Spec { percentiles, ..spec })?;
@@ -141,6 +151,48 @@ fn windows(layers: &Layers) -> Result<Windows> {
 fn columns(layers: &Layers) -> Result<ColumnMap> {
     let name = |column: Column| Ok(layers.text("columns", column.name())?.map(|name| (column, name)));
     Column::ALL.into_iter().map(name).filter_map(Result::transpose).collect::<Result<_>>().map(ColumnMap)
+}
+
+/// How orders and line items are read and grouped, if the inputs are that; else nothing may be said of them.
+fn lines(layers: &Layers) -> Result<Option<Lines>> {
+    const SECTION: &str = "transactions";
+    let is_lines = layers.choice("source", "from", &[("periods", false), ("transactions", true)])? == Some(true);
+    let name = |column: TransactionColumn| Ok(layers.text("columns", column.name())?.map(|name| (column, name)));
+    let columns: BTreeMap<_, _> = TransactionColumn::ALL.into_iter().map(name).filter_map(Result::transpose).collect::<Result<_>>()?;
+    let orders = OrderOptions::default();
+    let orders = OrderOptions {
+        refunds: layers.word(SECTION, "refunds", REFUNDS)?.unwrap_or(orders.refunds),
+        anonymous: layers.word(SECTION, "anonymous", ANONYMOUS)?.unwrap_or(orders.anonymous),
+        duplicates: layers.word(SECTION, "duplicates", DUPLICATES)?.unwrap_or(orders.duplicates),
+        timezone: layers.parsed(SECTION, "timezone", timezone)?.unwrap_or(orders.timezone),
+    };
+    let options = TransactionOptions {
+        one_row_per_order: layers.switch(SECTION, "one_row_per_order")?,
+        id_format: layers.word(SECTION, "id_format", ID_FORMATS)?.unwrap_or_default(),
+        date_format: layers.text(SECTION, "date_format")?,
+        encoding: layers.word(SECTION, "encoding", ENCODINGS)?.unwrap_or_default(),
+    };
+    options.check().map_err(|e| refused(layers, SECTION, "date_format", e))?;
+    let own = |is_own: &dyn Fn(&str) -> bool| layers.section("columns").find(|entry| is_own(entry.key));
+    if !is_lines {
+        let only = own(&|key| Column::from_name(key).is_none());
+        return match layers.section(SECTION).next().or(only) {
+            Some(entry) => {
+                let help = "add from = \"transactions\" to [source], or leave it out";
+                Err(entry.wrong("it is for orders and line items").help(help))
+            }
+            None => Ok(None),
+        };
+    }
+    if let Some(entry) = own(&|key| TransactionColumn::from_name(key).is_none()) {
+        let help = "leave it out, or leave from = \"transactions\" out";
+        return Err(entry.wrong("orders and line items have no such column: it is for period aggregations").help(help));
+    }
+    if options.one_row_per_order {
+        let why = "with one_row_per_order, each row is an order, and order ids are not looked for";
+        refuse(layers, &[("columns", "order_id")], why, "leave one of the two out")?;
+    }
+    Ok(Some(Lines { columns: TransactionColumns(columns), options, orders }))
 }
 
 fn synthetic(layers: &Layers) -> Result<Option<Synthetic>> {

@@ -47,7 +47,7 @@ impl Values<'_> {
             (Some(named), None) => Input::Named(named),
             (None, Some(synthetic)) => {
                 let why = "made-up rows have a form of their own";
-                self.refuse(&[("source", "format")], why, "leave it out")?;
+                self.refuse(&["from", "format"].map(|key| ("source", key)), why, "leave it out")?;
                 self.refuse(&Column::ALL.map(|column| ("columns", column.name())), why, "leave it out")?;
                 self.refuse(&[("state", "checkpoint")], "rows that are made up are made up again", "leave it out")?;
                 Input::Synthetic(synthetic)
@@ -60,12 +60,16 @@ impl Values<'_> {
                 "name a file, or leave checkpoint out",
             )?;
         }
+        if self.lines.is_some() {
+            let help = "leave it out, or make period aggregations with lensflow periods first";
+            self.refuse(&[("state", "checkpoint")], "a checkpoint of orders and line items is not kept yet", help)?;
+        }
         let states = match &input {
             Input::Named(named) => named.iter().any(|name| is_state(Path::new(name))),
             Input::Synthetic(_) => false,
         };
-        let checkpoint = self.checkpoint.clone();
-        Ok(Job::Audit(Box::new(AuditJob { checkpoint, ..self.audit_of(input, states)? })))
+        let (checkpoint, lines) = (self.checkpoint.clone(), self.lines.clone());
+        Ok(Job::Audit(Box::new(AuditJob { checkpoint, lines, ..self.audit_of(input, states)? })))
     }
 
     fn update(mut self, state: &Path) -> Result<Job> {
@@ -88,7 +92,7 @@ impl Values<'_> {
             spec: self.spec.clone(),
             allow_duplicate: self.allow_duplicate,
             audited: None,
-            lines: None,
+            lines: self.lines.clone(),
         };
         let audit = self.audit_after(state, is_state(state))?;
         let audited = audit.as_ref().map(|audit| audit.spec.windows.clone());
@@ -101,7 +105,7 @@ impl Values<'_> {
             return Err(self.wrong("state", "merge", "it is not said into which state").help("add path = \"merged/\" to [state]"));
         };
         let why = "a merge takes in states alone";
-        self.refuse(&["inputs", "synthetic", "format"].map(|key| ("source", key)), why, "leave it out, or merge out")?;
+        self.refuse(&["inputs", "synthetic", "from", "format"].map(|key| ("source", key)), why, "leave it out, or merge out")?;
         self.refuse(&Column::ALL.map(|column| ("columns", column.name())), why, "leave it out, or merge out")?;
         self.refuse(&[("state", "every")], "a merged state is kept as the states that it is made of", "leave it out")?;
         if states.is_empty() {
@@ -135,6 +139,11 @@ impl Values<'_> {
                     .wrong("source", "format", "Parquet ends with what is read first, and a stream need not end")
                     .help("follow CSV, JSONL or an Arrow stream"));
             }
+            None if self.lines.as_ref().is_some_and(|lines| !lines.options.one_row_per_order) => {
+                let what = "a stream is cut between any two rows, and the lines of an order have to come together";
+                let help = "add one_row_per_order = true to [transactions] if each row is an order, or follow a folder";
+                return Err(self.wrong("source", "follow", what).help(help));
+            }
             None => (Feed::Stdin { spool: beside("spool") }, beside("quarantine")),
         };
         Ok(Job::Follow(Box::new(Follow {
@@ -147,6 +156,7 @@ impl Values<'_> {
             format: self.format,
             on_bad_row: self.on_bad_row,
             spec: self.spec,
+            lines: self.lines,
             out: self.out,
             refresh,
             metrics,

@@ -5,6 +5,8 @@ use super::keys::SECTIONS;
 use super::layers::Layers;
 use super::resolve::resolve;
 use lensflow::follow::{Feed, Finished};
+use lensflow::orders::{Anonymous, Duplicates, Lines, OrderOptions, Refunds};
+use lensflow::source::transactions::{Encoding, IdFormat, TransactionColumn, TransactionColumns, TransactionOptions};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -14,7 +16,7 @@ fn layers(text: &str) -> Layers {
 }
 
 /// Each of these is a job, and all of them together say every key.
-const JOBS: [&str; 5] = [
+const JOBS: [&str; 6] = [
     r#"
     [source]
     inputs = ["a.csv"]
@@ -94,6 +96,31 @@ const JOBS: [&str; 5] = [
     [serve]
     metrics = "0.0.0.0:80"
     "#,
+    r#"
+    [source]
+    inputs = ["orders.csv"]
+    from = "transactions"
+    [transactions]
+    one_row_per_order = false
+    refunds = "net"
+    anonymous = "report"
+    duplicates = "keep"
+    timezone = "Europe/Berlin"
+    id_format = "integer"
+    date_format = "%d.%m.%Y"
+    encoding = "latin1"
+    [columns]
+    customer_id = "a"
+    order_id = "b"
+    event_ts = "c"
+    quantity = "d"
+    unit_price = "e"
+    line_total = "f"
+    line_margin = "g"
+    unit_margin = "h"
+    unit_cost = "i"
+    product_id = "j"
+    "#,
 ];
 
 #[test]
@@ -125,4 +152,32 @@ fn jobs_have_what_was_said() {
     assert_eq!((finished, poll), (&Finished::Move(PathBuf::from("done")), &Duration::from_secs(1)));
     assert_eq!((follow.commit, follow.commit_rows, follow.refresh), (Duration::from_secs(60), 5, Duration::ZERO));
     assert_eq!(follow.metrics.unwrap().to_string(), "0.0.0.0:80");
+}
+
+/// Whichever job takes lines in, they are read and grouped as was said; the audit of a state that they went into knows nothing of them.
+#[test]
+fn lines_are_what_was_said() {
+    let columns = TransactionColumn::ALL.into_iter().zip("bacdefghij".chars().map(String::from)).collect();
+    let options = TransactionOptions {
+        one_row_per_order: false,
+        id_format: IdFormat::Integer,
+        date_format: Some("%d.%m.%Y".to_owned()),
+        encoding: Encoding::Latin1,
+    };
+    let timezone = "Europe/Berlin".parse().unwrap();
+    let orders = OrderOptions { refunds: Refunds::Net, anonymous: Anonymous::Report, duplicates: Duplicates::Keep, timezone };
+    let lines = Some(Lines { columns: TransactionColumns(columns), options, orders });
+    let said = |more: &str| resolve(&layers(&format!("{}{more}", JOBS[5]))).unwrap();
+    let Job::Audit(audit) = said("") else { panic!("an audit") };
+    assert!(audit.lines == lines && audit.spec.columns.0.is_empty());
+    let Job::Update { update, audit: Some(audit) } = said("[state]\npath = 'x'\n[rfm]\nbins = 4") else { panic!("an update and an audit") };
+    assert!(update.lines == lines && update.spec.columns.0.is_empty() && audit.lines.is_none());
+    let inbox = JOBS[5].replace("inputs = [\"orders.csv\"]", "follow = 'inbox'") + "[state]\npath = 'x'";
+    let Job::Follow(follow) = resolve(&layers(&inbox)).unwrap() else { panic!("following") };
+    assert!(follow.lines == lines && follow.spec.columns.0.is_empty());
+    // Without a word, what flags take without a word.
+    let Job::Audit(audit) = resolve(&layers("[source]\ninputs = 'a.csv'\nfrom = 'transactions'")).unwrap() else { panic!("an audit") };
+    assert_eq!(audit.lines, Some(Lines::default()));
+    let Job::Audit(audit) = resolve(&layers("[source]\ninputs = 'a.csv'\nfrom = 'periods'")).unwrap() else { panic!("an audit") };
+    assert_eq!(audit.lines, None);
 }

@@ -4,8 +4,10 @@
 use super::keys::nearest;
 use super::layers::{Entry, Layers, Value};
 use crate::args::count;
+use crate::args::lines::of_word;
 use lensflow::Result;
 use lensflow::error::Error;
+use serde::de::DeserializeOwned;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -59,6 +61,13 @@ impl Layers {
             })
         };
         self.get(section, key).map(choose).transpose()
+    }
+
+    /// One of the words by which a type of the library goes.
+    pub(crate) fn word<T: DeserializeOwned>(&self, section: &str, key: &str, words: &[&'static str]) -> Result<Option<T>> {
+        let words: Vec<_> = words.iter().map(|word| (*word, *word)).collect();
+        let unknown = |e| Error::internal(format!("a word of {key} means nothing")).cause(e);
+        self.choice(section, key, &words)?.map(|word| of_word(word).map_err(unknown)).transpose()
     }
 
     /// Such as `30s` or `1h 30m`.

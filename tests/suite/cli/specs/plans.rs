@@ -68,6 +68,9 @@ fn check_finds_what_can_be_known_and_writes_nothing() {
     fs::write(desk.path().join("full/notes.txt"), "notes").unwrap();
     fs::write(desk.path().join("other.csv"), "x,y\n1,2\n").unwrap();
     fs::write(desk.path().join("broken.parquet"), "PAR1 and no more").unwrap();
+    fs::write(desk.path().join("lines.csv"), "order_id,customer_id,event_ts,line_total\n1,a,2023-01-05,5\n").unwrap();
+    desk.run(&["update", "orders", "lines.csv", "-q", "--from", "transactions"]).expect(0);
+    let lines = |named: &str, more: &str| format!("[source]\ninputs = [{named}]\nfrom = 'transactions'\n{more}");
     let rows = |more: &str| format!("{ROWS}{more}");
     let input = |named: &str| format!("[source]\ninputs = [{named}]\n");
     let inbox = |more: &str| format!("[source]\nfollow = 'inbox'\n{more}");
@@ -111,6 +114,17 @@ fn check_finds_what_can_be_known_and_writes_nothing() {
         (inbox("[state]\npath = 'state'\nevery = 'month'"), 2, "the state is kept by quarter, not by month"),
         (inbox("[state]\npath = 'state'\n[windows]\nevery = 'month'"), 2, "the state is kept by quarter"),
         (inbox("[state]\npath = 'new'\n[report]\nout = 'none/r.json'"), 1, "none/r.json: cannot write"),
+        (lines("'a.csv'", ""), 1, "a.csv: there is no column \"order_id\""),
+        (lines("'lines.csv'", "[columns]\nevent_ts = 'day'"), 1, "lines.csv: there is no column \"day\""),
+        (lines("'a.csv'", "[state]\npath = 'state'"), 1, "a.csv: there is no column \"order_id\""),
+        (lines("'orders'", ""), 2, "no file is named beside it whose rows could be orders"),
+        (
+            lines("'orders', 'lines.csv'", "[transactions]\ntimezone = 'Asia/Tokyo'"),
+            2,
+            "orders: the state was made of lines that were grouped",
+        ),
+        (lines("'lines.csv'", "[transactions]\nrefunds = 'net'\n[state]\npath = 'orders'"), 2, "orders: the state was made of lines"),
+        (inbox("from = 'transactions'\n[transactions]\nanonymous = 'drop'\n[state]\npath = 'orders'"), 2, "orders: the state was made of"),
     ];
     for (spec, code, wanted) in faults {
         desk.write(&spec);
@@ -129,6 +143,9 @@ fn check_finds_what_can_be_known_and_writes_nothing() {
         (into("state"), "update of state from 1 file"),
         (into("new/") + "[rfm]\nbins = 4", "update of new/ from 1 file, then an audit by year"),
         (inbox("[state]\npath = 'new'"), "following inbox into new, audited by year"),
+        (lines("'lines.csv', 'orders'", ""), "audit of 1 state and 1 file by year"),
+        (lines("'lines.csv'", "[state]\npath = 'orders'"), "update of orders from 1 file"),
+        (inbox("from = 'transactions'\n[state]\npath = 'orders'"), "following inbox into orders, audited by year"),
     ] {
         desk.write(&spec);
         let before = desk.all();
@@ -169,6 +186,16 @@ fn explain_tells_the_plan_of_each_example() {
                 "every 30s or 1,000,000 rows",
                 "every 1m",
                 "http://127.0.0.1:9184/metrics",
+            ],
+        ),
+        (
+            "orders",
+            &[
+                "lines of orders",
+                "refunds       lessen what",
+                "anonymous     are left out, their",
+                "duplicates    are left out and counted, but",
+                "that of UTC",
             ],
         ),
         ("tight-memory", &["100.00 MiB", "34.00 MiB", "spills to spill/", "workers       2", "histograms", "merging", "row groups"]),
