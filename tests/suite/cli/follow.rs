@@ -417,7 +417,9 @@ fn a_stream_that_never_pauses_is_stopped() {
     // Killed before anything is committed, and started again.
     let before = taken(desk.path());
     let mut following = Following::begin(desk.path(), &["--set", "state.commit=1h"]);
-    following.stdin().write_all(rows(0..5).as_bytes()).unwrap();
+    // It is held open: a stream that ends is committed.
+    let mut held = following.stdin();
+    held.write_all(rows(0..5).as_bytes()).unwrap();
     following.until("it is in the spool", |f| listing(&f.folder.join("state.spool")).iter().any(|file| file.ends_with(".part")));
     following.signal("KILL");
     following.end();
