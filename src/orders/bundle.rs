@@ -93,6 +93,17 @@ impl Bundles {
         Bundles { slots: Vec::with_capacity(bundles), ..Bundles::default() }
     }
 
+    /// An empty buffer with room for as much as this one has room for, and nearly as much beside that as is in this one.
+    pub(super) fn like(&self) -> Self {
+        let much = |length: usize| length + length / 16;
+        Bundles {
+            slots: Vec::with_capacity(self.slots.capacity()),
+            long: Vec::with_capacity(much(self.long.len())),
+            digests: Vec::with_capacity(much(self.digests.len())),
+            ..Bundles::default()
+        }
+    }
+
     pub(super) fn len(&self) -> usize {
         self.slots.len()
     }

@@ -44,8 +44,9 @@ impl Orders {
     pub(super) fn group(&self, partition: usize, take: impl Take) -> Result<()> {
         let partition = self.partitions.take(partition);
         let mut grouper = Grouper::new(&self.desk, take);
-        // An index takes up to a quarter of what it is of, and frames are read back beside it.
-        if partition.needed() <= self.merge {
+        let needed = partition.needed();
+        let room = self.partitions.budget().reserve(needed);
+        if room.is_some() || needed <= self.merge {
             self.group_in_memory(partition, &mut grouper)?;
         } else {
             self.group_sorted(partition, &mut grouper)?;
@@ -213,12 +214,9 @@ impl<'a, T: Take> Grouper<'a, T> {
     /// Takes a bundle that is all of its order.
     #[inline]
     fn take_alone(&mut self, bundle: &Bundle<'_>) -> Result<()> {
-        let twice = match bundle.digests {
-            [] | [_] => false,
-            [a, b] => a == b,
-            [a, b, c] => a == b || a == c || b == c,
-            _ => true,
-        };
+        // Of few lines it is known at once that none is there twice.
+        let digests = bundle.digests;
+        let twice = digests.len() > 8 || (1..digests.len()).any(|at| digests[..at].contains(&digests[at]));
         let Bundle { time, counts, spend, detail, .. } = *bundle;
         match bundle.customer {
             Some(customer) if !twice && spend.fraction == 0 && Amount::from_cents(spend.cents).is_ok() => {

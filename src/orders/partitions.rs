@@ -9,15 +9,19 @@ use crate::error::Result;
 use crate::route::hash_id;
 use crate::spill::{Budget, Place, Reservation, RunStore};
 use crate::sync::lock;
-use std::mem::take;
+use std::mem::{replace, take};
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex};
 
-/// Enough for partitions of many millions of orders to be grouped in the cache.
+/// A thread that writes to many buffers in turn waits for the memory of each. So there are only as many as it takes.
 const MOST: usize = 1 << 10;
 const LEAST: usize = 1 << 5;
 /// The part of the budget that buffers on their way take up.
 const OPEN: u64 = 16;
+/// Memory for each byte of an input, nearly: Parquet has a line in few.
+const GROWTH: u64 = 10;
+/// The most bundles of a buffer.
+const ROOM: u64 = 2_048;
 /// What a bundle takes up, nearly: itself and what lies beside it.
 const BUNDLE: u64 = 96;
 
@@ -36,18 +40,21 @@ pub(super) struct Partitions {
 pub(super) struct Partition {
     held: Vec<(Bundles, Reservation)>,
     frames: Vec<Place>,
-    /// What all of it takes up in memory.
-    needed: u64,
+    bundles: u64,
+    /// What the frames take up when they are read.
+    framed: u64,
 }
 
 impl Partitions {
-    /// As many as a budget is enough for, when so many threads have a buffer for each.
-    pub(super) fn new(budget: Budget, store: Arc<dyn RunStore>, threads: usize) -> Self {
+    /// As few as it takes to group each of an input of so many bytes in `merge` bytes, and as many at most as a budget has buffers for, when
+    /// so many threads have one for each.
+    pub(super) fn new(budget: Budget, store: Arc<dyn RunStore>, threads: usize, bytes: Option<u64>, merge: u64) -> Self {
         let open = budget.limit() / OPEN / BUNDLE / threads as u64;
         let room = |partitions: usize| open / partitions as u64;
-        let enough = |&partitions: &usize| room(partitions) >= 64;
-        let count = (LEAST.ilog2()..=MOST.ilog2()).rev().map(|bits| 1 << bits).find(enough).unwrap_or(LEAST);
-        let room = room(count).clamp(1, 256) as usize;
+        let needed = bytes.map_or(u64::MAX, |bytes| bytes.saturating_mul(GROWTH));
+        let enough = |partitions: usize| needed / partitions as u64 <= merge || room(2 * partitions) < 64;
+        let count = (LEAST.ilog2()..MOST.ilog2()).map(|bits| 1 << bits).find(|&count| enough(count)).unwrap_or(MOST);
+        let room = room(count).clamp(1, ROOM) as usize;
         debug_assert!(room <= MOST_BUNDLES);
         Partitions { partitions: (0..count).map(|_| Mutex::default()).collect(), room, budget, store }
     }
@@ -59,6 +66,10 @@ impl Partitions {
 
     pub(super) fn len(&self) -> usize {
         self.partitions.len()
+    }
+
+    pub(super) fn budget(&self) -> &Budget {
+        &self.budget
     }
 
     /// Takes a partition out. What is still in memory is no longer counted when it has been read.
@@ -127,11 +138,12 @@ impl Scatter<'_> {
     fn hand_over(&mut self, at: usize) -> Result<()> {
         let Partitions { partitions, budget, store, .. } = self.partitions;
         let buffer = &mut self.open[at];
-        let needed = buffer.needed();
+        let (bundles, needed) = (buffer.len() as u64, buffer.needed());
         if let Some(reservation) = budget.reserve(buffer.memory()) {
             let mut partition = lock(&partitions[at]);
-            partition.needed += needed;
-            partition.held.push((take(buffer), reservation));
+            partition.bundles += bundles;
+            let next = buffer.like();
+            partition.held.push((replace(buffer, next), reservation));
             return Ok(());
         }
         self.frame.clear();
@@ -145,16 +157,18 @@ impl Scatter<'_> {
             counters.frames.fetch_add(1, Relaxed);
             counters.bytes.fetch_add(self.frame.len() as u64, Relaxed);
         }
-        partition.needed += needed;
+        partition.bundles += bundles;
+        partition.framed += needed;
         partition.frames.push(place);
         Ok(())
     }
 }
 
 impl Partition {
-    /// What all of it takes up in memory.
+    /// The memory that grouping it takes beyond what it holds: its frames, and an index.
     pub(super) fn needed(&self) -> u64 {
-        self.needed
+        const INDEX: u64 = 28;
+        self.framed + self.bundles * INDEX
     }
 
     /// All of it, a buffer at a time.

@@ -4,10 +4,12 @@
 use super::Orders;
 use super::group::Order;
 use crate::calendar::{Granularity, MAX_TIMESTAMP, MIN_TIMESTAMP, Windows};
-use crate::error::{Result, Stage};
+use crate::error::{Error, Result, Stage};
 use crate::money::{Amount, AmountError, Total};
+use crate::route::rows::INLINE;
 use crate::source::{Chunk, NO_TIMESTAMP, Origin, PeriodBatch, Sink, Source};
-use arrow::array::StringViewBuilder;
+use arrow::array::StringViewArray;
+use arrow::array::builder::make_view;
 use chrono::{DateTime, Offset, TimeZone};
 use chrono_tz::Tz;
 use std::sync::Arc;
@@ -104,10 +106,10 @@ impl Chunk for Part {
         let mut rows = Rows::new(origin);
         let take = |order: &Order<'_>| {
             rows.push(order, &self.periods);
-            if rows.starts.len() == ROWS { sink(rows.take()) } else { Ok(()) }
+            if rows.starts.len() == ROWS { sink(rows.take()?) } else { Ok(()) }
         };
         self.orders.group(self.partition, take).map_err(|e| e.stage(Stage::Source))?;
-        if rows.starts.is_empty() { Ok(()) } else { sink(rows.take()) }
+        if rows.starts.is_empty() { Ok(()) } else { sink(rows.take()?) }
     }
 }
 
@@ -115,7 +117,9 @@ impl Chunk for Part {
 struct Rows {
     origin: Arc<Origin>,
     first_row: u64,
-    ids: StringViewBuilder,
+    /// Ids as Arrow views, and the long ones.
+    views: Vec<u128>,
+    long: Vec<u8>,
     starts: Vec<i64>,
     ends: Vec<i64>,
     orders: Vec<i64>,
@@ -131,7 +135,8 @@ impl Rows {
         Rows {
             origin,
             first_row: 1,
-            ids: StringViewBuilder::with_capacity(ROWS),
+            views: Vec::with_capacity(ROWS),
+            long: Vec::new(),
             starts: column(),
             ends: column(),
             orders: column(),
@@ -146,8 +151,10 @@ impl Rows {
         if !(self.period.0..self.period.1).contains(&time) {
             self.period = periods.of(time);
         }
-        // Ids were texts before they were bytes.
-        self.ids.append_value(String::from_utf8_lossy(order.customer));
+        self.views.push(make_view(order.customer, 0, self.long.len() as u32));
+        if order.customer.len() > INLINE {
+            self.long.extend_from_slice(order.customer);
+        }
         self.starts.push(self.period.0);
         self.ends.push(self.period.1);
         self.orders.push(order.counts.into());
@@ -155,17 +162,20 @@ impl Rows {
         self.last_transactions.push(if order.counts { time } else { NO_TIMESTAMP });
     }
 
-    fn take(&mut self) -> PeriodBatch {
+    fn take(&mut self) -> Result<PeriodBatch> {
         let origin = self.origin.clone();
         let rows = std::mem::replace(
             self,
             Rows { first_row: self.first_row + self.starts.len() as u64, period: self.period, ..Rows::new(origin) },
         );
-        PeriodBatch {
+        // Ids were texts before they were bytes.
+        let ids = StringViewArray::try_new(rows.views.into(), vec![rows.long.into()], None);
+        let ids = ids.map_err(|e| Error::internal("ids of customers are no texts any more").cause(e))?;
+        Ok(PeriodBatch {
             origin: rows.origin,
             first_row: rows.first_row,
             first_line: None,
-            ids: { rows.ids }.finish(),
+            ids,
             starts: rows.starts.into(),
             ends: rows.ends.into(),
             orders: rows.orders.into(),
@@ -173,7 +183,7 @@ impl Rows {
             fractions: Vec::new().into(),
             last_transactions: rows.last_transactions.into(),
             bad: Vec::new(),
-        }
+        })
     }
 }
 

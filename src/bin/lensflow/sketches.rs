@@ -30,8 +30,8 @@ pub(crate) fn sketch(args: &Sketch, job: &Job) -> Result<()> {
     let lens = Sketches::new(args.lg_k)?;
     let made = match lines {
         Some(lines) => {
-            let files = lines.find(&inputs, format, batch_rows)?.spool_in(spool);
-            sketches(spec, lens, &states, job, |pipeline| pipeline.run_transactions(files, &lines.orders, &lines.options))?
+            let files = lines.find_sales(&inputs, format, batch_rows)?.spool_in(spool);
+            sketches(spec, lens, &states, job, |pipeline| pipeline.run_transactions(files, &lines))?
         }
         None => {
             let files = Files::find(&inputs, format, spec.columns.clone(), batch_rows)?.spool_in(spool);
