@@ -6,7 +6,7 @@ use crate::pieces::{Pieces, Span};
 use crate::reduce::Resources;
 use crate::reject::Reject;
 use crate::report::Report;
-use crate::report::rows::{Migrations, Rfm, Rows, reject_rows};
+use crate::report::rows::{Migrations, Rfm, Rows, line_reject_schema, reject_rows, reject_schema};
 use crate::report::stream::{Batches, Ordered, Sorted, Stream};
 use crate::report::table::TableWriter;
 use crate::rfm::with_pool;
@@ -100,7 +100,12 @@ impl<A> Audit<A> {
 
     /// The rows and customers left out, with [`reject_schema`](crate::report::rows::reject_schema).
     pub fn reject_rows(&self) -> impl Iterator<Item = Result<RecordBatch>> {
-        reject_rows(self.rejects())
+        reject_rows(self.rejects(), reject_schema())
+    }
+
+    /// The same where rows are lines of orders, with [`line_reject_schema`](crate::report::rows::line_reject_schema).
+    pub fn line_reject_rows(&self) -> impl Iterator<Item = Result<RecordBatch>> {
+        reject_rows(self.rejects(), line_reject_schema())
     }
 }
 

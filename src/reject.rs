@@ -148,11 +148,14 @@ pub struct Reject {
     pub column: String,
     /// The value at fault, as it was read.
     pub value: String,
-    /// The row's fields in the order of [`Column::ALL`], for rows; empty for customers.
+    /// The row's fields, in the order of [`Column::ALL`] or, for lines of orders, of [`LINE_FIELDS`]; empty for customers.
     pub fields: Vec<String>,
     /// The time that the value is at odds with, where there is one: a window's boundary, an observation end, the period's start.
     pub at: Option<String>,
 }
+
+/// The fields of a line of an order that are kept when it is left out.
+pub const LINE_FIELDS: [&str; 4] = ["order_id", "customer_id", "event_ts", "line_total"];
 
 impl Reject {
     /// A customer who is not valid in a window.

@@ -12,13 +12,9 @@ con = duckdb.connect()
 con.execute(f"set threads={os.environ.get('PEER_THREADS', '2')}; set memory_limit='{mem}'; set preserve_insertion_order=false; set temp_directory='{out}/duck_tmp'")
 rel = f"read_parquet('{src}')" if src.endswith("parquet") else f"""read_csv('{src}', header=true, columns={{customer_id:'VARCHAR',period_start:'TIMESTAMP',period_end:'TIMESTAMP',total_orders:'BIGINT',total_spend:'DECIMAL(18,2)',total_margin:'DECIMAL(18,2)',total_quantity:'BIGINT',last_transaction_ts:'TIMESTAMP'}})"""
 if os.environ.get("PEER_LINES"):
-    # Orders and line items: an order is its lines, a period its orders.
-    con.execute(f"""create temp table periods as select customer_id, date_trunc('quarter', ts) period_start, count(*)::bigint total_orders,
-      sum(spend)::decimal(18,2) total_spend, sum(margin)::decimal(18,2) total_margin, sum(quantity)::bigint total_quantity, max(ts) last_transaction_ts
-      from (select any_value(customer_id) customer_id, min(event_ts) ts, round(sum(quantity*unit_price),2)::decimal(18,2) spend,
-              round(sum(quantity*(unit_price-unit_cost)),2)::decimal(18,2) margin, sum(quantity) quantity from {rel} group by order_id)
-      group by all""")
-    rel = "periods"
+    # Orders and line items: an order is its lines, and a row like any other, in a period of its own.
+    rel = f"""(select any_value(customer_id) customer_id, min(event_ts) period_start, min(event_ts) last_transaction_ts, 1 total_orders,
+      round(sum(quantity*unit_price),2)::decimal(18,2) total_spend from {rel} group by order_id)"""
 CUT = "timestamp '2023-07-01'"
 con.execute(f"""create temp table s as select customer_id,
  min(period_start) filter (period_start<{CUT}) b1, min(period_start) filter (period_start>={CUT}) b2,

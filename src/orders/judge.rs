@@ -121,6 +121,7 @@ pub(super) fn rejected(line: &Bundle<'_>, desk: &Desk, reason: Reason, column: C
     let customer_id = line.customer.map_or(String::new(), |id| String::from_utf8_lossy(id).into_owned());
     let (source, row, number) = desk.places.find(line.place);
     let time = crate::reject::shown_timestamp(line.time);
-    let fields = vec![customer_id.clone(), String::new(), String::new(), String::new(), line.spend.to_string(), time];
+    // In the order of LINE_FIELDS.
+    let fields = vec![String::from_utf8_lossy(line.order).into_owned(), customer_id.clone(), time, line.spend.to_string()];
     Reject { window: None, source, row, line: number, customer_id, reason, column: column.name().to_owned(), value, fields, at: None }
 }

@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::finalize::Block;
 use crate::lens::comparison::{Status, migrations};
 use crate::pieces::Pieces;
-use crate::reject::Reject;
+use crate::reject::{LINE_FIELDS, Reject};
 use crate::route::rows::{INLINE, long_view, parts};
 use crate::source::Column;
 use crate::spill::Desk;
@@ -64,12 +64,21 @@ pub fn migration_schema() -> SchemaRef {
 
 /// The columns of rejects: where and why, then the row's fields as they were read.
 pub fn reject_schema() -> SchemaRef {
-    let mut fields: Vec<(&str, DataType, bool)> = ["source", "row", "line", "window", "reason", "column", "value"]
-        .into_iter()
-        .map(|name| (name, if matches!(name, "row" | "line") { DataType::UInt64 } else { DataType::Utf8 }, true))
-        .collect();
-    fields.extend(Column::ALL.into_iter().map(|column| (column.name(), DataType::Utf8, true)));
-    schema(&fields)
+    rejects_with(&Column::ALL.map(Column::name))
+}
+
+/// The same for lines of orders, with [`LINE_FIELDS`]: an amount is what the line is worth, a time is UTC.
+pub fn line_reject_schema() -> SchemaRef {
+    rejects_with(&LINE_FIELDS)
+}
+
+/// What comes before a row's fields.
+const WHERE_AND_WHY: [&str; 7] = ["source", "row", "line", "window", "reason", "column", "value"];
+
+fn rejects_with(names: &[&str]) -> SchemaRef {
+    let names = WHERE_AND_WHY.iter().chain(names);
+    let data_type = |name| if matches!(name, "row" | "line") { DataType::UInt64 } else { DataType::Utf8 };
+    schema(&names.map(|&name| (name, data_type(name), true)).collect::<Vec<_>>())
 }
 
 fn as_batch(schema: SchemaRef, columns: Vec<ArrayRef>) -> Result<RecordBatch> {
@@ -380,25 +389,34 @@ impl Rows for Migrations {
 }
 
 /// Rejects, a batch at a time.
-pub(crate) fn reject_rows(mut rejects: impl Iterator<Item = Result<Reject>>) -> impl Iterator<Item = Result<RecordBatch>> {
-    std::iter::from_fn(move || reject_batch(&mut rejects.by_ref().take(BATCH)).transpose())
+pub(crate) fn reject_rows(
+    mut rejects: impl Iterator<Item = Result<Reject>>,
+    schema: SchemaRef,
+) -> impl Iterator<Item = Result<RecordBatch>> {
+    std::iter::from_fn(move || reject_batch(&mut rejects.by_ref().take(BATCH), &schema).transpose())
 }
 
 /// A batch of all of these; none of none.
-fn reject_batch(rejects: &mut dyn Iterator<Item = Result<Reject>>) -> Result<Option<RecordBatch>> {
+fn reject_batch(rejects: &mut dyn Iterator<Item = Result<Reject>>, schema: &SchemaRef) -> Result<Option<RecordBatch>> {
     let (mut row, mut line) = (UInt64Builder::new(), UInt64Builder::new());
+    let names = &schema.fields()[WHERE_AND_WHY.len()..];
     // By their place among the columns; those of the numbers stay empty.
-    let mut texts: Vec<StringBuilder> = reject_schema().fields().iter().map(|_| StringBuilder::new()).collect();
+    let mut texts: Vec<StringBuilder> = schema.fields().iter().map(|_| StringBuilder::new()).collect();
     let mut filled = false;
     for reject in rejects {
         let Reject { window, source, row: number, line: at, customer_id, reason, column, value, fields, .. } = reject?;
         filled = true;
         row.append_option((number > 0).then_some(number));
         line.append_option(at);
-        let before =
-            [(0, &*source), (3, window.as_deref().unwrap_or_default()), (4, reason.name()), (5, &column), (6, &value), (7, &customer_id)];
-        let fields = (1..Column::ALL.len()).map(|at| (7 + at, fields.get(at).map_or("", |field| field)));
-        for (at, text) in before.into_iter().chain(fields) {
+        let before = [(0, &*source), (3, window.as_deref().unwrap_or_default()), (4, reason.name()), (5, &column), (6, &value)];
+        // What has other fields, as a customer has none, says who it is.
+        let same = fields.len() == names.len();
+        let fields = names.iter().enumerate().map(|(at, name)| match name.name().as_str() {
+            "customer_id" => &*customer_id,
+            _ if same => &fields[at],
+            _ => "",
+        });
+        for (at, text) in before.into_iter().chain((WHERE_AND_WHY.len()..).zip(fields)) {
             texts[at].append_option((!text.is_empty()).then_some(text));
         }
     }
@@ -408,5 +426,5 @@ fn reject_batch(rejects: &mut dyn Iterator<Item = Result<Reject>>) -> Result<Opt
     let mut columns: Vec<ArrayRef> = texts.iter_mut().map(|text| Arc::new(text.finish()) as _).collect();
     columns[1] = Arc::new(row.finish());
     columns[2] = Arc::new(line.finish());
-    as_batch(reject_schema(), columns).map(Some)
+    as_batch(schema.clone(), columns).map(Some)
 }

@@ -96,7 +96,8 @@ pub(crate) fn run(args: &AuditJob, talk: &Talk, job: &Job) -> Result<Snapshot> {
         |path: &Option<PathBuf>, schema| path.as_ref().map(|path| TableWriter::create_with(path, None, &schema, cancel)).transpose();
     let rfm_out = table(&args.out.rfm, rows::rfm_schema())?;
     let migration_out = table(&args.out.migration, rows::migration_schema())?;
-    let rejects_out = table(&args.out.rejects, rows::reject_schema())?;
+    let of_lines = args.lines.is_some();
+    let rejects_out = table(&args.out.rejects, if of_lines { rows::line_reject_schema() } else { rows::reject_schema() })?;
     let report = |path: &PathBuf| Ok((ReportFormat::of(path)?, Output::create_with(path, cancel)?));
     let reports = args.out.report.iter().map(report).collect::<Result<Vec<_>>>()?;
     let partial_out = args.partial_out.as_deref().map(|path| partials::create(path, job)).transpose()?;
@@ -146,7 +147,11 @@ pub(crate) fn run(args: &AuditJob, talk: &Talk, job: &Job) -> Result<Snapshot> {
         outputs.extend(written(table, |table| audit.write_migrations(table, order))?);
     }
     if let Some(table) = rejects_out {
-        outputs.extend(written(table, |table| audit.reject_rows().try_for_each(|batch| table.write(&batch?)))?);
+        let take = |table: &mut TableWriter| match of_lines {
+            true => audit.line_reject_rows().try_for_each(|batch| table.write(&batch?)),
+            false => audit.reject_rows().try_for_each(|batch| table.write(&batch?)),
+        };
+        outputs.extend(written(table, take)?);
     }
     for (format, mut output) in reports {
         let text = format.render(&audit.report)?;
