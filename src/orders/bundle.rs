@@ -112,11 +112,12 @@ impl Bundles {
         self.slots.len() < self.slots.capacity() && self.long.len() < self.slots.capacity() * LONG_PER_BUNDLE
     }
 
-    /// The memory it takes up, full or empty.
+    /// The memory it takes up, full or empty, with itself and what allocators round up.
     pub(super) fn memory(&self) -> u64 {
         let Bundles { slots, long, fractions, details, digests } = self;
         let words = 8 * (fractions.capacity() + digests.capacity());
-        (slots.capacity() * size_of::<Slot>() + long.capacity() + words + details.capacity() * size_of::<Detail>()) as u64
+        let beside = long.capacity() + words + details.capacity() * size_of::<Detail>();
+        (2 * size_of::<Self>() + slots.capacity() * size_of::<Slot>() + beside + beside / 8) as u64
     }
 
     /// The memory that what is in it needs.

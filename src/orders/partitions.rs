@@ -18,8 +18,9 @@ const MOST: usize = 1 << 10;
 const LEAST: usize = 1 << 5;
 /// The part of the budget that buffers on their way take up.
 const OPEN: u64 = 16;
-/// Memory for each byte of an input, nearly: Parquet has a line in few.
-const GROWTH: u64 = 10;
+/// Bytes that grouping takes for each of an input, nearly. Parquet may have a line in fewer; then what partitions have given back serves the
+/// others, and the first may have to be sorted.
+const GROWTH: u64 = 4;
 /// The most bundles of a buffer.
 const ROOM: u64 = 2_048;
 /// What a bundle takes up, nearly: itself and what lies beside it.
@@ -54,7 +55,8 @@ impl Partitions {
         let needed = bytes.map_or(u64::MAX, |bytes| bytes.saturating_mul(GROWTH));
         let enough = |partitions: usize| needed / partitions as u64 <= merge || room(2 * partitions) < 64;
         let count = (LEAST.ilog2()..MOST.ilog2()).map(|bits| 1 << bits).find(|&count| enough(count)).unwrap_or(MOST);
-        let room = room(count).clamp(1, ROOM) as usize;
+        // Powers of two are what allocators do not round up.
+        let room = 1 << room(count).clamp(1, ROOM).ilog2();
         debug_assert!(room <= MOST_BUNDLES);
         Partitions { partitions: (0..count).map(|_| Mutex::default()).collect(), room, budget, store }
     }
@@ -183,5 +185,68 @@ impl Partition {
             each(bundles, None)?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::spill::Memory;
+
+    const MIB: u64 = 1 << 20;
+
+    fn partitions(budget: u64, bytes: Option<u64>, merge: u64) -> Partitions {
+        Partitions::new(Budget::new(budget), Arc::new(Memory::default()), 2, bytes, merge)
+    }
+
+    #[test]
+    fn there_are_as_few_as_can_be_grouped() {
+        let found = |budget, bytes, merge| {
+            let partitions = partitions(budget, bytes, merge);
+            (partitions.len(), partitions.room)
+        };
+        assert_eq!(found(u64::MAX, Some(1_000), 64 * MIB), (32, 2_048));
+        assert_eq!(found(u64::MAX, Some(2_000 * MIB), 64 * MIB), (128, 2_048));
+        assert_eq!(found(1_400 * MIB, Some(2_000 * MIB), 32 * MIB), (256, 1_024));
+        assert_eq!(found(u64::MAX, None, 64 * MIB), (1_024, 2_048));
+        // Never more than have a buffer of some bundles each.
+        assert_eq!(found(53 * MIB, Some(2_000 * MIB), 2 * MIB), (256, 64));
+        assert_eq!(found(8 * MIB, Some(2_000 * MIB), MIB), (32, 64));
+        assert_eq!(found(0, None, 0), (32, 1));
+    }
+
+    /// Whatever stays in memory and whatever leaves as frames: a partition has all of its bundles, and of each order all.
+    #[test]
+    fn bundles_are_in_the_partition_of_their_order() {
+        for budget in [0, 100_000, 300_000, u64::MAX] {
+            let partitions = partitions(budget, Some(0), MIB);
+            let ids: Vec<String> = (0..3_000).map(|i| format!("order number {}", i % 1_000)).collect();
+            let mut scatters = [partitions.scatter(), partitions.scatter()];
+            for (at, id) in ids.iter().enumerate() {
+                let bundle = Bundle { order: id.as_bytes(), customer: Some(b"c"), place: at as u64, lines: 1, ..Bundle::default() };
+                let view = |id: &[u8]| arrow::array::builder::make_view(id, 0, 0);
+                scatters[at % 2].push(&bundle, view(id.as_bytes()), view(b"c")).unwrap();
+            }
+            scatters.into_iter().for_each(|scatter| scatter.finish().unwrap());
+            let mut found = Vec::new();
+            for number in 0..partitions.len() {
+                let partition = partitions.take(number);
+                assert_eq!(partition.framed > 0, !partition.frames.is_empty());
+                let mut read = |bundles: Bundles, _| {
+                    for at in 0..bundles.len() {
+                        let bundle = bundles.get(at);
+                        assert_eq!((hash_id(bundle.order) >> 59) as usize, number);
+                        assert_eq!(bundle.order, ids[bundle.place as usize].as_bytes());
+                        found.push(bundle.place);
+                    }
+                    Ok(())
+                };
+                partition.read(&**partitions.store(), &mut read).unwrap();
+            }
+            found.sort_unstable();
+            assert!(found.into_iter().eq(0..3_000), "with {budget} bytes");
+            assert_eq!(partitions.budget().reserved(), 0);
+        }
     }
 }
