@@ -306,6 +306,7 @@ impl Bundles {
         };
         let (orders, customers) = (views()?, views()?);
         let mut digests = 0;
+        found.slots.reserve_exact(count);
         for (at, (order, customer)) in orders.into_iter().zip(customers).enumerate() {
             let lines = u8::try_from(lines[at]).ok()?;
             let (order, customer, kind) = (order.to_le_bytes(), customer.to_le_bytes(), u8::try_from(kinds[at]).ok()?);

@@ -37,6 +37,8 @@ pub(crate) fn decode_ids(bytes: &mut &[u8], count: usize, views: &mut Vec<u128>,
     let text = std::str::from_utf8(bytes).ok()?;
     let ascii = text.is_ascii();
     views.reserve(count);
+    let long_bytes: u64 = lengths.iter().filter(|&&length| length as usize > INLINE).map(|&length| u64::from(length)).sum();
+    long.reserve_exact(long_bytes as usize);
     let mut at = 0;
     for length in lengths {
         let end = at + length as usize;
