@@ -10,12 +10,11 @@ use crate::money::{Amount, UNITS_PER_CENT};
 use crate::route::rows::{INLINE, long_view, parts};
 use crate::spill::{damaged, seal, unsealed};
 use crate::spill::{decode_ids, encode_ids, pack, take, unpack};
-use arrow::array::builder::make_view;
 
 /// Lines of a bundle, at most: as many amounts never exceed 64 bits of cents together.
 pub(super) const MOST_LINES: usize = 64;
 /// A buffer is full early when its long ids take up so many bytes for each bundle that it has room for.
-const LONG_PER_BUNDLE: usize = 96;
+const LONG_PER_BUNDLE: usize = 32;
 /// The most bundles of a buffer, and of a frame.
 pub(super) const MOST_BUNDLES: usize = 1 << 12;
 const MAGIC: [u8; 4] = *b"LFOB";
@@ -136,15 +135,9 @@ impl Bundles {
         self.digests.clear();
     }
 
-    /// Appends a bundle.
-    pub(super) fn push(&mut self, bundle: &Bundle<'_>) {
-        let view = |id: &[u8]| make_view(id, 0, 0);
-        self.push_viewed(bundle, view(bundle.order), bundle.customer.map_or(0, view));
-    }
-
-    /// The same, given the ids as Arrow has them.
+    /// Appends a bundle, with its ids as Arrow has them.
     #[inline]
-    pub(super) fn push_viewed(&mut self, bundle: &Bundle<'_>, order: u128, customer: u128) {
+    pub(super) fn push(&mut self, bundle: &Bundle<'_>, order: u128, customer: u128) {
         let Bundle { time, counts, place, lines, spend, .. } = *bundle;
         let order = self.id(bundle.order, order);
         let customer = bundle.customer.map_or([0; 16], |id| self.id(id, customer));
@@ -322,6 +315,7 @@ impl Bundles {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use arrow::array::builder::make_view;
     use proptest::prelude::*;
 
     /// A bundle that owns what it is of.
@@ -354,7 +348,7 @@ mod tests {
         let detail =
             prop_oneof![2 => Just(Detail::default()), 1 => (amount(), amount()).prop_map(|(margin, quantity)| Detail { margin, quantity })];
         let digests = prop::collection::vec(any::<u64>(), 1..MOST_LINES);
-        let parts = (id(), prop::option::of(id()), any::<i64>(), any::<bool>(), any::<u64>(), amount(), detail, digests);
+        let parts = (id(), prop::option::of(id()), any::<i64>(), any::<bool>(), 0..u64::MAX / 2, amount(), detail, digests);
         parts.prop_map(|(order, customer, time, counts, place, spend, detail, digests)| Owned {
             order,
             customer,
@@ -367,9 +361,14 @@ mod tests {
         })
     }
 
+    fn put(buffer: &mut Bundles, bundle: &Bundle<'_>) {
+        let view = |id: &[u8]| make_view(id, 0, 0);
+        buffer.push(bundle, view(bundle.order), bundle.customer.map_or(0, view));
+    }
+
     fn filled(bundles: &[Owned]) -> Bundles {
         let mut buffer = Bundles::default();
-        bundles.iter().for_each(|bundle| buffer.push(&bundle.bundle()));
+        bundles.iter().for_each(|bundle| put(&mut buffer, &bundle.bundle()));
         buffer
     }
 
@@ -395,7 +394,7 @@ mod tests {
             // Where lines may be there twice, none has a digest.
             if keeps {
                 let mut buffer = Bundles::default();
-                bundles.iter().for_each(|bundle| buffer.push(&Bundle { digests: &[], ..bundle.bundle() }));
+                bundles.iter().for_each(|bundle| put(&mut buffer, &Bundle { digests: &[], ..bundle.bundle() }));
                 let back = Bundles::decode(&encoded(&buffer)).unwrap();
                 for (at, bundle) in bundles.iter_mut().enumerate() {
                     prop_assert_eq!(back.get(at), Bundle { digests: &[], ..bundle.bundle() });
@@ -403,24 +402,37 @@ mod tests {
             }
         }
 
-        /// Bundles come back from records, which sort by order and place.
+        /// Lines come back from records, which sort by order, digest and place, and are worth together what the bundle is.
         #[test]
-        fn records_come_back(a in bundle(), b in bundle(), same in any::<bool>()) {
+        fn records_come_back(a in bundle(), b in bundle(), same in any::<bool>(), keeps in any::<bool>()) {
+            use super::super::record::{read, write};
             let b = if same { Owned { order: a.order.clone(), ..b } } else { b };
-            let record = |bundle: &Owned| {
-                let mut record = Vec::new();
-                super::super::record::write(&bundle.bundle(), &mut record);
-                record
+            let records = |bundle: &Bundle<'_>| {
+                let mut records = Vec::new();
+                write(bundle, |append| {
+                    let mut record = Vec::new();
+                    append(&mut record);
+                    records.push(record);
+                    Ok(())
+                }).unwrap();
+                records
             };
-            let (one, other) = (record(&a), record(&b));
-            let mut back = Bundles::default();
-            super::super::record::read(&one, &mut Vec::new(), &mut back).unwrap();
-            prop_assert_eq!(back.get(0), a.bundle());
-            let orders = [&one, &other].map(|record| super::super::record::order(record).unwrap());
-            prop_assert_eq!(orders[0] == orders[1], a.order == b.order);
-            if a.order == b.order {
-                prop_assert_eq!(one.cmp(&other).is_lt(), a.place < b.place || a.place == b.place && one < other);
+            let of = |owned: &Owned| records(&Bundle { digests: if keeps { &[] } else { &owned.digests }, ..owned.bundle() });
+            let (one, other) = (of(&a), of(&b));
+            for (at, found) in one.iter().enumerate() {
+                let record = read(found).unwrap();
+                let whole = a.bundle();
+                let (place, lines) = (whole.place.wrapping_add(at as u64), if keeps { whole.lines } else { 1 });
+                let (spend, detail) = if at == 0 { (whole.spend, whole.detail) } else { Default::default() };
+                prop_assert_eq!(record.bundle(), Bundle { place, lines, spend, detail, digests: &[], ..whole });
+                prop_assert_eq!(record.digest, if keeps { 0 } else { a.digests[at] });
+                let (other, next) = (&other[0], read(&other[0]).unwrap());
+                prop_assert_eq!(record.key == next.key, a.order == b.order);
+                if record.key == next.key && (record.digest, place) != (next.digest, b.place) {
+                    prop_assert_eq!(found.cmp(other), (record.digest, place).cmp(&(next.digest, b.place)));
+                }
             }
+            prop_assert_eq!(one.len(), if keeps { 1 } else { a.digests.len() });
         }
 
         #[test]
@@ -460,8 +472,8 @@ mod tests {
             digests: &[5, 7],
         };
         let mut bundles = Bundles::default();
-        bundles.push(&bundle);
-        bundles.push(&Bundle { order: b"O2", customer: None, place: (3 << 38) + 2, ..bundle });
+        put(&mut bundles, &bundle);
+        put(&mut bundles, &Bundle { order: b"O2", customer: None, place: (3 << 38) + 2, ..bundle });
         let frame = encoded(&bundles);
         let hex: String = frame.iter().map(|byte| format!("{byte:02x}")).collect();
         assert_eq!(hex, GOLDEN);

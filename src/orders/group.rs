@@ -1,10 +1,13 @@
 //! A partition's bundles → its orders. A bundle whose order's hash no other has is an order as it is; the others are sorted by that hash, and
 //! those of each order are added up, in the order of the input.
 //!
-//! A partition that does not fit the memory of one thread goes through the sorter as records, and its orders come out of that one by one.
-//! Of an order that is itself so large, what is kept to be named line by line, or to be found twice, ends at [`MOST_OPEN`].
+//! A partition that does not fit the memory of one thread, and an order of very many lines, go through the sorter as records, line by line;
+//! there an order takes up nothing but its sums, however many lines it has.
+//!
+//! What is wrong with an order shows only here, in no particular order. So where that ends the run, all partitions are looked at, and the
+//! line that comes first in the input is named.
 
-use super::bundle::{Bundle, Bundles};
+use super::bundle::Bundle;
 use super::intake::earlier;
 use super::judge::rejected;
 use super::partitions::Partition;
@@ -12,14 +15,17 @@ use super::{Anonymous, Desk, Duplicates, Orders, Tally, record};
 use crate::error::{Error, Result};
 use crate::merge::Merge;
 use crate::money::{Amount, Money, Total};
-use crate::reject::Reason;
+use crate::reject::{OnBadRow, Reason};
 use crate::route::hash_id;
 use crate::source::transactions::TransactionColumn as Column;
-use crate::spill::{Sorter, Sorting};
+use crate::spill::{Records, Sorter, Sorting};
 use crate::sync::lock;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
-/// Bytes of an order's bundles that are looked at together.
-const MOST_OPEN: u64 = 8 << 20;
+/// Bundles of an order that are looked at together.
+const MOST_TOGETHER: usize = 1 << 11;
 
 /// An order, or a customer's refunds that belong to none.
 #[derive(Debug, Clone, Copy)]
@@ -52,7 +58,9 @@ impl Orders {
             self.group_sorted(partition, &mut grouper)?;
         }
         lock(&self.desk.tally).merge(grouper.tally);
-        Ok(())
+        // Whoever is the last knows what is wrong with any order.
+        let last = self.grouped.fetch_add(1, Ordering::AcqRel) + 1 == self.partitions.len();
+        if last { self.desk.verdict() } else { Ok(()) }
     }
 
     fn group_in_memory(&self, partition: Partition, grouper: &mut Grouper<'_, impl Take>) -> Result<()> {
@@ -80,47 +88,87 @@ impl Orders {
         index.sort_unstable();
         let bundle = |&(_, buffer, at): &(u64, u32, u32)| buffers[buffer as usize].0.get(at as usize);
         let mut several: Vec<Bundle<'_>> = Vec::new();
+        let (large, mut heap) = (self.sorter(), None);
         for same in index.chunk_by(|a, b| a.0 == b.0) {
+            if same.len() > MOST_TOGETHER {
+                let (desk, _) = heap.get_or_insert_with(|| (large.desk(), self.partitions.budget().hold(self.merge)));
+                same.iter().try_for_each(|at| record::write(&bundle(at), |append| desk.push(append)))?;
+                continue;
+            }
             several.clear();
             several.extend(same.iter().map(bundle));
             several.sort_unstable_by_key(|bundle| (bundle.order, bundle.place));
-            for order in several.chunk_by(|a, b| a.order == b.order) {
-                grouper.add(order)?;
-                grouper.end()?;
+            several.chunk_by(|a, b| a.order == b.order).try_for_each(|order| grouper.take_all(order))?;
+        }
+        self.desk.cancel.check()?;
+        match heap.take() {
+            None => Ok(()),
+            Some((desk, _held)) => {
+                drop(desk);
+                group_records(&large.finish()?, grouper)
             }
         }
-        self.desk.cancel.check()
     }
 
     fn group_sorted(&self, partition: Partition, grouper: &mut Grouper<'_, impl Take>) -> Result<()> {
-        let (store, cancel) = (self.partitions.store().clone(), self.desk.cancel.clone());
-        let sorter = Sorter::new(Sorting { store: store.clone(), heap: self.merge, merge: self.merge, cancel });
+        let sorter = self.sorter();
         {
             let mut desk = sorter.desk();
-            partition.read(&*store, |bundles, _| {
+            partition.read(&**self.partitions.store(), |bundles, _| {
                 self.desk.cancel.check()?;
-                (0..bundles.len()).try_for_each(|at| desk.push(|out| record::write(&bundles.get(at), out)))
+                (0..bundles.len()).try_for_each(|at| record::write(&bundles.get(at), |append| desk.push(append)))
             })?;
         }
-        let mut sorted = sorter.finish()?.read();
-        let (mut key, mut open, mut digests) = (Vec::new(), Bundles::default(), Vec::new());
-        while let Some(found) = sorted.next()? {
-            let damaged = || Error::internal("a record that is no bundle's");
-            let order = record::order(found).ok_or_else(damaged)?;
-            if order != key || open.needed() > MOST_OPEN {
-                grouper.add(&(0..open.len()).map(|at| open.get(at)).collect::<Vec<_>>())?;
-                open.clear();
-            }
-            if order != key {
-                grouper.end()?;
-                key.clear();
-                key.extend_from_slice(order);
-            }
-            record::read(found, &mut digests, &mut open).ok_or_else(damaged)?;
-        }
-        grouper.add(&(0..open.len()).map(|at| open.get(at)).collect::<Vec<_>>())?;
-        grouper.end()
+        group_records(&sorter.finish()?, grouper)
     }
+
+    fn sorter(&self) -> Sorter {
+        let (store, cancel) = (self.partitions.store().clone(), self.desk.cancel.clone());
+        Sorter::new(Sorting { store, heap: self.merge, merge: self.merge, cancel })
+    }
+}
+
+/// Groups lines that come in the order of their orders, and in each of their digests.
+fn group_records(records: &Arc<Records>, grouper: &mut Grouper<'_, impl Take>) -> Result<()> {
+    let damaged = || Error::internal("a record that is no line's");
+    let mut refused: BTreeSet<Vec<u8>> = BTreeSet::new();
+    let (mut key, mut digest, mut sorted) = (Vec::new(), None, records.read());
+    while let Some(found) = sorted.next()? {
+        let record = record::read(found).ok_or_else(damaged)?;
+        if record.key != key {
+            if grouper.end()? == Outcome::Refused {
+                refused.insert(std::mem::take(&mut key));
+            }
+            key.clear();
+            key.extend_from_slice(record.key);
+            digest = None;
+        }
+        if grouper.seeks_twice() && digest.replace(record.digest) == Some(record.digest) {
+            grouper.leave_out_twice(&record.bundle())?;
+        } else {
+            grouper.add(&record.bundle());
+        }
+    }
+    if grouper.end()? == Outcome::Refused {
+        refused.insert(key);
+    }
+    // Only now it is known whose lines are left out, each with its reason.
+    if refused.is_empty() {
+        return Ok(());
+    }
+    let (mut last, mut sorted) = (None, records.read());
+    while let Some(found) = sorted.next()? {
+        let record = record::read(found).ok_or_else(damaged)?;
+        if !refused.contains(record.key) {
+            continue;
+        }
+        let twice = grouper.seeks_twice() && last.as_ref() == Some(&(record.key.to_vec(), record.digest));
+        last = Some((record.key.to_vec(), record.digest));
+        if !twice {
+            grouper.refuse(&record.bundle())?;
+        }
+    }
+    Ok(())
 }
 
 /// The hashes of a partition's bundles, and which of them are there once for certain: each sets one of sixteen bits for every bundle, so of
@@ -164,13 +212,22 @@ struct Grouper<'a, T> {
     tally: Tally,
     take: T,
     open: Option<Open>,
-    /// Of whom the open order is.
+    /// Of whom the first line of the open order is.
     customer: Vec<u8>,
+    /// The first line of somebody else, and of whom it is.
+    other: Option<(u64, Option<Vec<u8>>)>,
     /// Digests of lines, their places, and their bundles.
     digests: Vec<(u64, u64, u32)>,
 }
 
-const CONFLICT_HELP: &str = "is the column of order ids the right one? Such orders are left out with --on-bad-row reject";
+/// What became of an order.
+#[derive(Debug, PartialEq, Eq)]
+enum Outcome {
+    /// It is an order, or nobody's.
+    Taken,
+    /// All of its lines are to be left out.
+    Refused,
+}
 
 /// An order that is not all there yet.
 struct Open {
@@ -182,33 +239,15 @@ struct Open {
     quantity: Total,
     /// Of its first line.
     place: u64,
-    lines: u64,
-    /// Of two customers, and left out already.
-    refused: bool,
-}
-
-impl Open {
-    /// Without anything added up.
-    fn of(bundle: &Bundle<'_>) -> Self {
-        let Bundle { customer, time, counts, place, .. } = *bundle;
-        let nothing = Total::default;
-        let (spend, margin, quantity) = (nothing(), nothing(), nothing());
-        Open { named: customer.is_some(), time, counts, spend, margin, quantity, place, lines: 0, refused: false }
-    }
-
-    fn add(&mut self, bundle: &Bundle<'_>) {
-        self.time = earlier((self.time, self.counts), (bundle.time, bundle.counts));
-        self.counts |= bundle.counts;
-        self.spend.add(bundle.spend);
-        self.margin.add(bundle.detail.margin);
-        self.quantity.add(bundle.detail.quantity);
-        self.lines += u64::from(bundle.lines);
-    }
 }
 
 impl<'a, T: Take> Grouper<'a, T> {
     fn new(desk: &'a Desk, take: T) -> Self {
-        Grouper { desk, tally: Tally::default(), take, open: None, customer: Vec::new(), digests: Vec::new() }
+        Grouper { desk, tally: Tally::default(), take, open: None, customer: Vec::new(), other: None, digests: Vec::new() }
+    }
+
+    fn seeks_twice(&self) -> bool {
+        self.desk.options.duplicates != Duplicates::Keep
     }
 
     /// Takes a bundle that is all of its order.
@@ -229,33 +268,47 @@ impl<'a, T: Take> Grouper<'a, T> {
                 let (margin, quantity) = (one(detail.margin), one(detail.quantity));
                 (self.take)(&Order { customer, time, counts, spend: spend.cents, margin, quantity })
             }
-            _ => {
-                self.add(std::slice::from_ref(bundle))?;
-                self.end()
-            }
+            _ => self.take_all(std::slice::from_ref(bundle)),
         }
     }
 
-    /// Adds bundles of one order, in the order of their places.
-    fn add(&mut self, bundles: &[Bundle<'_>]) -> Result<()> {
+    /// Takes all bundles of an order.
+    fn take_all(&mut self, bundles: &[Bundle<'_>]) -> Result<()> {
         let twice = self.find_twice(bundles)?;
-        let bundles = || bundles.iter().filter(|bundle| twice.binary_search(&bundle.place).is_err());
-        let (mut others, mut lines) = (false, 0);
-        for bundle in bundles() {
-            let open = self.open.get_or_insert_with(|| {
-                self.customer.clear();
-                self.customer.extend_from_slice(bundle.customer.unwrap_or_default());
-                Open::of(bundle)
-            });
-            others |= bundle.customer != open.named.then_some(&self.customer[..]);
-            lines += u64::from(bundle.lines);
-            open.add(bundle);
+        let once = || bundles.iter().filter(|bundle| twice.binary_search(&bundle.place).is_err());
+        once().for_each(|bundle| self.add(bundle));
+        match self.end()? {
+            Outcome::Taken => Ok(()),
+            Outcome::Refused => once().try_for_each(|bundle| self.refuse(bundle)),
         }
-        let Some(mut open) = self.open.take_if(|open| others || open.refused) else { return Ok(()) };
-        open.refused = true;
-        if open.lines == lines { self.refuse(bundles().collect(), &open) } else { self.refuse_large(&open, bundles().next()) }?;
-        self.open = Some(open);
-        Ok(())
+    }
+
+    /// Adds what belongs to the open order.
+    fn add(&mut self, bundle: &Bundle<'_>) {
+        let Bundle { customer, time, counts, place, .. } = *bundle;
+        let nothing = Total::default;
+        let open = self.open.get_or_insert_with(|| {
+            self.customer.clear();
+            self.customer.extend_from_slice(customer.unwrap_or_default());
+            let (spend, margin, quantity) = (nothing(), nothing(), nothing());
+            Open { named: customer.is_some(), time, counts, spend, margin, quantity, place }
+        });
+        let first = open.named.then_some(&self.customer[..]);
+        let other = self.other.as_ref().map_or(u64::MAX, |(place, _)| *place);
+        if customer != first && place < open.place {
+            self.other = Some((open.place, first.map(<[u8]>::to_vec)));
+            open.named = customer.is_some();
+            self.customer.clear();
+            self.customer.extend_from_slice(customer.unwrap_or_default());
+        } else if customer != first && place < other {
+            self.other = Some((place, customer.map(<[u8]>::to_vec)));
+        }
+        open.place = open.place.min(place);
+        open.time = earlier((open.time, open.counts), (time, counts));
+        open.counts |= counts;
+        open.spend.add(bundle.spend);
+        open.margin.add(bundle.detail.margin);
+        open.quantity.add(bundle.detail.quantity);
     }
 
     /// The places of bundles with a line that is there twice, all but the first, which are left out or end the run.
@@ -269,49 +322,35 @@ impl<'a, T: Take> Grouper<'a, T> {
         let mut twice: Vec<(u64, u32)> = same.flat_map(|same| same[1..].iter().map(|&(_, place, at)| (place, at))).collect();
         twice.sort_unstable();
         for &(place, at) in &twice {
-            if self.desk.options.duplicates == Duplicates::Drop {
-                self.tally.summary.duplicate_lines += 1;
-                continue;
-            }
-            let line = Bundle { place, ..bundles[at as usize] };
-            let order = String::from_utf8_lossy(line.order).into_owned();
-            let help = "leave all but one out with --duplicates drop, or let them count with --duplicates keep";
-            self.desk.reject(rejected(&line, self.desk, Reason::DuplicateLine, Column::OrderId, order), help)?;
+            self.leave_out_twice(&Bundle { place, ..bundles[at as usize] })?;
         }
         Ok(twice.into_iter().map(|(_, at)| bundles[at as usize].place).collect())
     }
 
-    /// Leaves out an order that names two customers. The first line of another customer than the order's first is named where that ends
-    /// the run.
+    /// Leaves out a line that is there before.
     #[cold]
-    fn refuse(&self, mut bundles: Vec<&Bundle<'_>>, open: &Open) -> Result<()> {
-        let first = open.named.then_some(&self.customer[..]);
-        let other = bundles.iter().position(|bundle| bundle.customer != first).unwrap_or(0);
-        bundles.rotate_left(other);
-        for bundle in bundles {
-            let customer = bundle.customer.map_or(String::new(), |id| String::from_utf8_lossy(id).into_owned());
-            for place in (bundle.place..).take(bundle.lines.into()) {
-                let line = Bundle { place, ..*bundle };
-                let reject = rejected(&line, self.desk, Reason::OrderCustomerConflict, Column::CustomerId, customer.clone());
-                self.desk.reject(reject, CONFLICT_HELP)?;
-            }
+    fn leave_out_twice(&mut self, line: &Bundle<'_>) -> Result<()> {
+        if self.desk.options.duplicates == Duplicates::Drop {
+            self.tally.summary.duplicate_lines += 1;
+            return Ok(());
         }
-        Ok(())
-    }
-
-    /// The same of an order that is too large to be kept.
-    #[cold]
-    fn refuse_large(&self, open: &Open, bundle: Option<&Bundle<'_>>) -> Result<()> {
-        let (source, row, _) = self.desk.places.find(open.place);
-        let order = bundle.map_or(String::new(), |bundle| String::from_utf8_lossy(bundle.order).into_owned());
-        let what = format!("order {order:?} has very many lines, and not of one customer");
-        Err(Error::data(what).input(source).row(row).help(CONFLICT_HELP))
+        let order = || String::from_utf8_lossy(line.order).into_owned();
+        let help = "leave all but one out with --duplicates drop, or let them count with --duplicates keep";
+        self.desk.refuse(line.place, || rejected(line, self.desk, Reason::DuplicateLine, Column::OrderId, order()), help)
     }
 
     /// Ends the order that was added up, if any.
-    fn end(&mut self) -> Result<()> {
-        let Some(open) = self.open.take().filter(|open| !open.refused) else { return Ok(()) };
-        let Open { named, time, counts, spend, margin, quantity, place, .. } = open;
+    fn end(&mut self) -> Result<Outcome> {
+        let Some(Open { named, time, counts, spend, margin, quantity, place }) = self.open.take() else { return Ok(Outcome::Taken) };
+        if let Some((place, customer)) = self.other.take() {
+            // Where that ends the run, the first line of somebody else is named; else all are left out.
+            return match self.desk.on_bad_row {
+                OnBadRow::Fail => {
+                    self.refuse(&Bundle { customer: customer.as_deref(), place, time, ..Bundle::default() }).map(|()| Outcome::Taken)
+                }
+                OnBadRow::Reject => Ok(Outcome::Refused),
+            };
+        }
         let summary = &mut self.tally.summary;
         if !named {
             if self.desk.options.anonymous == Anonymous::Report {
@@ -319,18 +358,32 @@ impl<'a, T: Take> Grouper<'a, T> {
                 let revenue = &mut summary.anonymous_revenue;
                 *revenue = Money::from_hundredths(revenue.hundredths() + spend.rounded().hundredths());
             }
-            return Ok(());
+            return Ok(Outcome::Taken);
         }
-        let Ok(cents) = super::source::cents(spend) else { return self.too_large(spend, time, place) };
+        let Ok(cents) = super::source::cents(spend) else {
+            let line = Bundle { customer: Some(&self.customer), time, place, ..Bundle::default() };
+            return self.too_large(&line, spend).map(|()| Outcome::Taken);
+        };
         summary.orders += u64::from(counts);
-        (self.take)(&Order { customer: &self.customer, time, counts, spend: cents, margin, quantity })
+        (self.take)(&Order { customer: &self.customer, time, counts, spend: cents, margin, quantity })?;
+        Ok(Outcome::Taken)
+    }
+
+    /// Leaves out lines of an order that names two customers.
+    #[cold]
+    fn refuse(&self, bundle: &Bundle<'_>) -> Result<()> {
+        let customer = || bundle.customer.map_or(String::new(), |id| String::from_utf8_lossy(id).into_owned());
+        let help = "is the column of order ids the right one? Such orders are left out with --on-bad-row reject";
+        (bundle.place..).take(usize::from(bundle.lines).max(1)).try_for_each(|place| {
+            let line = Bundle { place, ..*bundle };
+            self.desk.refuse(place, || rejected(&line, self.desk, Reason::OrderCustomerConflict, Column::CustomerId, customer()), help)
+        })
     }
 
     #[cold]
-    fn too_large(&self, spend: Total, time: i64, place: u64) -> Result<()> {
-        let (customer, value) = (Some(&self.customer[..]), spend.rounded().to_string());
-        let line = Bundle { customer, time, place, ..Bundle::default() };
+    fn too_large(&self, line: &Bundle<'_>, spend: Total) -> Result<()> {
+        let value = || spend.rounded().to_string();
         let help = "what an order comes to must be below 10^15; is the column of order ids the right one?";
-        self.desk.reject(rejected(&line, self.desk, Reason::AmountOutOfRange, Column::LineTotal, value), help)
+        self.desk.refuse(line.place, || rejected(line, self.desk, Reason::AmountOutOfRange, Column::LineTotal, value()), help)
     }
 }

@@ -25,6 +25,7 @@ use rapidhash::quality::RapidHasher;
 use std::hash::Hasher;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex};
 
 impl Orders {
@@ -56,7 +57,7 @@ impl Orders {
         if poison.is_set() {
             return Err(poison.take());
         }
-        Ok(Orders { partitions, desk: Arc::new(desk), threads, merge })
+        Ok(Orders { partitions, desk: Arc::new(desk), threads, merge, grouped: AtomicUsize::new(0) })
     }
 
     /// The same without a pipeline, in the memory that a spec has for one.
@@ -139,7 +140,7 @@ impl<S: Source<TransactionBatch>> Intake<'_, S> {
             // Each row is an order of its own: nothing else has its place.
             return judge(batch, place, self.desk, tally, |mut rows| {
                 rows.try_for_each(|row| {
-                    let order = (place + row as u64).to_be_bytes();
+                    let order = format!("{:x}", place + row as u64).into_bytes();
                     self.put(batch, row..row + 1, place, &order, make_view(&order, 0, 0), bundler)
                 })
             });

@@ -4,7 +4,7 @@ use super::bundle::{Bundle, Detail};
 use super::{Anonymous, Desk, Refunds, Tally};
 use crate::error::Result;
 use crate::money::Amount;
-use crate::reject::{REJECT_HELP, Reason, Reject};
+use crate::reject::{OnBadRow, REJECT_HELP, Reason, Reject};
 use crate::source::transactions::{TransactionBatch, TransactionColumn as Column};
 use arrow::array::Array;
 use std::ops::Range;
@@ -31,7 +31,8 @@ pub(super) fn judge(
         let counts = match faults.next() {
             None => counts(batch, i, place, desk, tally)?,
             Some(fault) => {
-                let help = desk.reading.help(fault);
+                // Nobody reads it else, and to look for it takes time.
+                let help = if desk.on_bad_row == OnBadRow::Fail { desk.reading.help(fault) } else { None };
                 let reject = rejected(&line(batch, i, place), desk, fault.reason, fault.column, fault.value.clone());
                 desk.reject(reject, help.as_deref().unwrap_or(REJECT_HELP))?;
                 false

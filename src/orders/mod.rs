@@ -27,8 +27,8 @@
 //! away from zero. It belongs to the calendar period of its time in the time zone that is asked for; times are told in that zone from
 //! there on. A refund is a line with a negative quantity or worth; an order of nothing but refunds is netted without counting as an order.
 //!
-//! Known limits: an order whose lines take up more than 8 MiB together is not looked at for two customers line by line, and lines that are
-//! the same are found only within such a part of it.
+//! Known limits: rows that windows refuse, as after an observation end, are told by their customer and not by their line. Margins and
+//! products are read only where [`Orders::write_periods`] needs them or lines that are the same are looked for.
 
 mod bundle;
 mod group;
@@ -61,6 +61,7 @@ use crate::sync::lock;
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex};
 
 /// What is done about lines that many shops have, and none should count without a word.
@@ -216,6 +217,8 @@ pub struct Orders {
     threads: usize,
     /// Bytes for each thread to group in.
     merge: u64,
+    /// Partitions that have been.
+    grouped: AtomicUsize,
 }
 
 /// Where and in how much memory lines are grouped.
@@ -250,12 +253,32 @@ struct Desk {
     /// Takes lines left out, where they are not only counted.
     rejects: Option<Arc<Sorter>>,
     cancel: Cancel,
+    /// What is wrong with an order and ends the run: the place, the line, what can be done. It is the first of the input.
+    first: Mutex<Option<(u64, Reject, &'static str)>>,
 }
 
 impl Desk {
     fn new(lines: &Lines, on_bad_row: OnBadRow, rejects: Option<Arc<Sorter>>, cancel: Cancel) -> Self {
         let (options, reading) = (lines.orders.clone(), lines.options.clone());
-        Desk { options, reading, on_bad_row, places: Places::default(), tally: Mutex::default(), rejects, cancel }
+        Desk { options, reading, on_bad_row, places: Places::default(), tally: Mutex::default(), rejects, cancel, first: Mutex::default() }
+    }
+
+    /// Leaves out a line for what is wrong with its order; where that ends the run, it does when all orders are known.
+    #[cold]
+    fn refuse(&self, place: u64, reject: impl FnOnce() -> Reject, help: &'static str) -> Result<()> {
+        if self.on_bad_row != OnBadRow::Fail {
+            return self.reject(reject(), help);
+        }
+        let mut first = lock(&self.first);
+        if first.as_ref().is_none_or(|(known, ..)| place < *known) {
+            *first = Some((place, reject(), help));
+        }
+        Ok(())
+    }
+
+    /// Ends the run, if an order does.
+    fn verdict(&self) -> Result<()> {
+        lock(&self.first).take().map_or(Ok(()), |(_, reject, help)| Err(reject.into_error().help(help)))
     }
 
     /// Leaves a line out, or ends the run.

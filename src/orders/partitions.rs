@@ -110,7 +110,7 @@ impl Scatter<'_> {
         if !buffer.has_room() {
             self.make_room(partition)?;
         }
-        self.open[partition].push_viewed(bundle, order, customer);
+        self.open[partition].push(bundle, order, customer);
         Ok(())
     }
 

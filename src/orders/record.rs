@@ -1,14 +1,49 @@
-//! A bundle as a record, where a partition is too large to be grouped in memory: what sorts it to its order comes first, then its place.
+//! Lines as records, where those of an order are too many to be grouped in memory: what sorts them to their order comes first, then their
+//! digest, so that lines that are the same follow each other, then their place.
 
-use super::bundle::{Bundle, Bundles, Detail};
+use super::bundle::{Bundle, Detail};
+use crate::error::Result;
 use crate::money::Amount;
 use crate::route::hash_id;
 use crate::spill::record::{put_number, put_signed, put_text, take_bytes, take_number, take_signed, take_text};
+use std::borrow::Cow;
 
-pub(super) fn write(bundle: &Bundle<'_>, out: &mut Vec<u8>) {
-    let Bundle { order, customer, time, counts, place, lines, spend, detail, digests } = *bundle;
+/// A record that was read back.
+pub(super) struct Record<'a> {
+    /// What all records of its order begin with.
+    pub(super) key: &'a [u8],
+    pub(super) order: Cow<'a, [u8]>,
+    /// 0 where lines have none.
+    pub(super) digest: u64,
+    pub(super) customer: Option<Cow<'a, [u8]>>,
+    /// The rest of it.
+    line: Bundle<'static>,
+}
+
+impl Record<'_> {
+    pub(super) fn bundle(&self) -> Bundle<'_> {
+        Bundle { order: &self.order, customer: self.customer.as_deref(), ..self.line }
+    }
+}
+
+/// Writes a bundle: all of it as one record, or, where its lines have digests, one for each line, of which the first has what all are
+/// worth.
+pub(super) fn write(bundle: &Bundle<'_>, mut push: impl FnMut(&dyn Fn(&mut Vec<u8>)) -> Result<()>) -> Result<()> {
+    if bundle.digests.is_empty() {
+        return push(&|out| write_one(bundle, 0, out));
+    }
+    (bundle.place..).zip(bundle.digests).try_for_each(|(place, &digest)| {
+        let first = place == bundle.place;
+        let (spend, detail) = if first { (bundle.spend, bundle.detail) } else { Default::default() };
+        push(&|out| write_one(&Bundle { place, lines: 1, spend, detail, ..*bundle }, digest, out))
+    })
+}
+
+fn write_one(bundle: &Bundle<'_>, digest: u64, out: &mut Vec<u8>) {
+    let Bundle { order, customer, time, counts, place, lines, spend, detail, .. } = *bundle;
     out.extend_from_slice(&hash_id(order).to_be_bytes());
     put_text(order, out);
+    out.extend_from_slice(&digest.to_be_bytes());
     out.extend_from_slice(&place.to_be_bytes());
     out.extend_from_slice(&[customer.is_some().into(), counts.into(), lines]);
     put_text(customer.unwrap_or_default(), out);
@@ -17,40 +52,22 @@ pub(super) fn write(bundle: &Bundle<'_>, out: &mut Vec<u8>) {
         put_signed(amount.cents, out);
         put_number(amount.fraction, out);
     }
-    digests.iter().for_each(|digest| out.extend_from_slice(&digest.to_le_bytes()));
 }
 
-/// Appends a record to a buffer; nothing when it is no bundle's. `digests` is room.
-pub(super) fn read(mut record: &[u8], digests: &mut Vec<u64>, into: &mut Bundles) -> Option<()> {
-    let bytes = &mut record;
+/// Reads a record; nothing when it is none of ours.
+pub(super) fn read(record: &[u8]) -> Option<Record<'_>> {
+    let mut rest = record;
+    let bytes = &mut rest;
     take_bytes::<8>(bytes)?;
     let order = take_text(bytes)?;
+    let key = &record[..record.len() - bytes.len()];
+    let digest = u64::from_be_bytes(take_bytes(bytes)?);
     let place = u64::from_be_bytes(take_bytes(bytes)?);
     let [named, counts, lines] = take_bytes(bytes)?;
     let customer = take_text(bytes)?;
     let time = take_signed(bytes)?;
     let mut amount = || Some(Amount { cents: take_signed(bytes)?, fraction: take_number(bytes)? });
     let (spend, margin, quantity) = (amount()?, amount()?, amount()?);
-    digests.clear();
-    let (words, []) = bytes.as_chunks::<8>() else { return None };
-    digests.extend(words.iter().map(|word| u64::from_le_bytes(*word)));
-    into.push(&Bundle {
-        order: &order,
-        customer: (named != 0).then_some(&customer),
-        time,
-        counts: counts != 0,
-        place,
-        lines,
-        spend,
-        detail: Detail { margin, quantity },
-        digests,
-    });
-    Some(())
-}
-
-/// What all records of an order begin with.
-pub(super) fn order(record: &[u8]) -> Option<&[u8]> {
-    let mut rest = record.get(8..)?;
-    take_text(&mut rest)?;
-    Some(&record[..record.len() - rest.len()])
+    let line = Bundle { time, counts: counts != 0, place, lines, spend, detail: Detail { margin, quantity }, ..Bundle::default() };
+    Some(Record { key, order, digest, customer: (named != 0).then_some(customer), line })
 }

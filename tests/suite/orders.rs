@@ -134,17 +134,21 @@ fn csv(items: &[Item]) -> String {
 /// What is said of a customer in a month: orders, cents.
 type Said = BTreeMap<(u8, u16), (i64, i64)>;
 
-/// What customers did, lines left out by reason, refund lines, orders of nobody.
-fn model(items: &[Item], options: &OrderOptions) -> (Said, BTreeMap<Reason, u64>, u64, u64) {
+/// What customers did, lines left out by reason, refund lines, orders of nobody, and which line ends the run.
+fn model(items: &[Item], options: &OrderOptions) -> (Said, BTreeMap<Reason, u64>, u64, u64, Option<usize>) {
     let mut rejected = BTreeMap::new();
     let mut reject = |reason, lines| *rejected.entry(reason).or_insert(0) += lines;
     let mut refunds = 0;
     let mut orders: BTreeMap<u8, Vec<&Item>> = BTreeMap::new();
+    // Lines by themselves are all looked at before orders are.
+    let (mut bad_line, mut bad_order) = (None, None);
+    let place = |item: &Item| items.iter().position(|other| std::ptr::eq(item, other));
     for item in items {
         let refund = item.quantity < 0;
         match (item.customer, options.anonymous) {
             (None, Anonymous::Fail) => {
                 reject(Reason::MissingValue, 1);
+                bad_line = bad_line.or(place(item));
                 continue;
             }
             (None, Anonymous::Drop) => continue,
@@ -153,6 +157,7 @@ fn model(items: &[Item], options: &OrderOptions) -> (Said, BTreeMap<Reason, u64>
         match options.refunds {
             Refunds::Fail if refund => {
                 reject(Reason::Refund, 1);
+                bad_line = bad_line.or(place(item));
                 continue;
             }
             Refunds::Drop if refund => {
@@ -175,13 +180,15 @@ fn model(items: &[Item], options: &OrderOptions) -> (Said, BTreeMap<Reason, u64>
                     seen.insert(key(item)) || {
                         if options.duplicates == Duplicates::Fail {
                             reject(Reason::DuplicateLine, 1);
+                            bad_order = bad_order.into_iter().chain(place(item)).min();
                         }
                         false
                     }
                 })
                 .collect(),
         };
-        if lines.iter().any(|item| item.customer != lines[0].customer) {
+        if let Some(other) = lines.iter().find(|item| item.customer != lines[0].customer) {
+            bad_order = bad_order.into_iter().chain(place(other)).min();
             reject(Reason::OrderCustomerConflict, lines.len() as u64);
             continue;
         }
@@ -199,7 +206,7 @@ fn model(items: &[Item], options: &OrderOptions) -> (Said, BTreeMap<Reason, u64>
             }
         }
     }
-    (said, rejected, refunds, nobody)
+    (said, rejected, refunds, nobody, bad_line.or(bad_order))
 }
 
 fn options() -> impl Strategy<Value = OrderOptions> {
@@ -233,7 +240,7 @@ proptest! {
             pipeline.run_transactions(source, &Lines { orders: options.clone(), ..Lines::default() })?;
             pipeline.finish()
         };
-        let (said, rejected, refunds, nobody) = model(&items, &options);
+        let (said, rejected, refunds, nobody, first) = model(&items, &options);
         let audit_of_all = audit(OnBadRow::Reject).unwrap();
         let summary = audit_of_all.report.input.transactions.clone().unwrap();
         prop_assert_eq!(summary.lines, items.len() as u64);
@@ -261,9 +268,66 @@ proptest! {
         if !rejected.is_empty() {
             let error = audit(OnBadRow::Fail).unwrap_err();
             let named = rejected.keys().any(|reason| error.to_string().contains(reason.name()));
-            prop_assert!(named && error.at_row().is_some() && error.advice().is_some(), "{error}");
+            prop_assert!(named && error.advice().is_some(), "{error}");
+            let first = first.unwrap() as u64;
+            prop_assert_eq!(error.at_row(), Some(if first < half as u64 { first } else { first - half as u64 } + 1), "{}", error);
         }
     }
+}
+
+/// Orders of very many lines, in little memory and in much: lines that are there twice are found wherever they are, and so is who is not the
+/// customer.
+#[test]
+fn large_orders_are_orders_like_any_other() {
+    const LINES: usize = 6_000;
+    let folder = tempfile::tempdir().unwrap();
+    let line = |i: usize, customer: &str| format!("{},{customer},2023-01-05,{i}\n", if i % 3 == 0 { "other" } else { "large" });
+    let all: String = (0..LINES).map(|i| line(i, "a")).collect();
+    let text = format!("order_id,customer_id,event_ts,line_total\n{all}{all}{}", line(LINES + 1, "b"));
+    let file = folder.path().join("large.csv");
+    let audit = |text: &str, duplicates, on_bad_row, budget| -> Result<_> {
+        fs::write(&file, text).unwrap();
+        let lines = Lines { orders: OrderOptions { duplicates, ..Default::default() }, ..Default::default() };
+        let source = lines.find(&[file.to_string_lossy()], None, 500)?;
+        let builder =
+            Pipeline::builder().windows(Windows::Every(Granularity::Month)).workers(2).state_budget(budget).on_bad_row(on_bad_row);
+        let mut pipeline = builder.keep_rejects(true).build()?;
+        pipeline.run_transactions(source, &lines)?;
+        pipeline.finish()
+    };
+    let sum: usize = (0..LINES).sum();
+    for budget in [0, 100_000, 1 << 30] {
+        let alone = text.trim_end().rsplit_once('\n').unwrap().0;
+        let found = audit(alone, Duplicates::Drop, OnBadRow::Reject, budget).unwrap().report;
+        assert_eq!(found.windows[0].lens1.total_revenue.to_string(), format!("{sum}.00"), "{budget}");
+        assert_eq!(found.input.transactions.unwrap().duplicate_lines, LINES as u64);
+        let error = audit(alone, Duplicates::Fail, OnBadRow::Fail, budget).unwrap_err();
+        assert!(error.to_string().contains("duplicate_line") && error.at_row() == Some(LINES as u64 + 1), "{budget}: {error}");
+        let error = audit(&text, Duplicates::Keep, OnBadRow::Fail, budget).unwrap_err();
+        assert!(error.to_string().contains("order_customer_conflict") && error.at_row() == Some(2 * LINES as u64 + 1), "{budget}: {error}");
+        let found = audit(&text, Duplicates::Drop, OnBadRow::Reject, budget).unwrap();
+        let large = (LINES - LINES / 3) as u64 + 1;
+        assert_eq!(found.report.input.transactions.as_ref().unwrap().lines_rejected[&Reason::OrderCustomerConflict], large, "{budget}");
+        assert_eq!(found.rejects().count() as u64, large);
+        assert_eq!(found.report.windows[0].lens1.total_revenue.to_string(), format!("{}.00", (0..LINES).step_by(3).sum::<usize>()));
+    }
+}
+
+/// Rows that are whole orders are period aggregations, too, however little memory there is.
+#[test]
+fn whole_orders_are_spilled() {
+    let folder = tempfile::tempdir().unwrap();
+    let row = |i: usize| format!("customer number {},2023-01-05,{}\n", i % 100, i % 90);
+    let text: String = (0..100_000).map(row).collect();
+    fs::write(folder.path().join("whole.csv"), format!("customer_id,order_ts,line_total\n{text}")).unwrap();
+    let periods = |limit: &str| {
+        let arguments = ["periods", "whole.csv", "--one-row-per-order", "--every", "month", "-o", "p.csv", "--memory-limit", limit];
+        lensflow(folder.path(), &[&arguments[..], &["--workers", "2"]].concat()).expect(0);
+        fs::read_to_string(folder.path().join("p.csv")).unwrap()
+    };
+    let found = periods("64MiB");
+    assert_eq!(found, periods("1GiB"));
+    assert!(found.contains("\ncustomer number 7,2023-01-01T00:00:00,2023-02-01T00:00:00,1000,"), "{found}");
 }
 
 /// Zones, spreadsheets, whole orders: what a shop's export needs, on the command line.
