@@ -96,7 +96,7 @@ impl Reason {
             Reason::NoOrders => "the customer has no orders in the window".to_owned(),
             Reason::NegativeSpend => "the customer got back more than was spent in the window".to_owned(),
             Reason::Refund => "the line gives money back".to_owned(),
-            Reason::DuplicateLine => "another line is the same in every column".to_owned(),
+            Reason::DuplicateLine => "another line of the order is the same".to_owned(),
             Reason::OrderCustomerConflict => "other lines of its order name another customer".to_owned(),
         }
     }

@@ -39,6 +39,8 @@ pub(super) struct Order<'a> {
     pub(super) spend: i64,
     pub(super) margin: Total,
     pub(super) quantity: Total,
+    /// Of its first line.
+    pub(super) place: u64,
 }
 
 /// Takes orders one by one.
@@ -266,7 +268,7 @@ impl<'a, T: Take> Grouper<'a, T> {
                     total
                 };
                 let (margin, quantity) = (one(detail.margin), one(detail.quantity));
-                (self.take)(&Order { customer, time, counts, spend: spend.cents, margin, quantity })
+                (self.take)(&Order { customer, time, counts, spend: spend.cents, margin, quantity, place: bundle.place })
             }
             _ => self.take_all(std::slice::from_ref(bundle)),
         }
@@ -365,7 +367,7 @@ impl<'a, T: Take> Grouper<'a, T> {
             return self.too_large(&line, spend).map(|()| Outcome::Taken);
         };
         summary.orders += u64::from(counts);
-        (self.take)(&Order { customer: &self.customer, time, counts, spend: cents, margin, quantity })?;
+        (self.take)(&Order { customer: &self.customer, time, counts, spend: cents, margin, quantity, place })?;
         Ok(Outcome::Taken)
     }
 

@@ -27,7 +27,7 @@
 //! away from zero. It belongs to the calendar period of its time in the time zone that is asked for; times are told in that zone from
 //! there on. A refund is a line with a negative quantity or worth; an order of nothing but refunds is netted without counting as an order.
 //!
-//! Known limits: rows that windows refuse, as after an observation end, are told by their customer and not by their line. Margins and
+//! Known limits: margins and
 //! products are read only where [`Orders::write_periods`] needs them or lines that are the same are looked for.
 
 mod bundle;
@@ -72,7 +72,7 @@ pub struct OrderOptions {
     pub refunds: Refunds,
     /// Lines without a customer.
     pub anonymous: Anonymous,
-    /// Lines that are the same in every column.
+    /// Lines of an order that are the same in all that is read of them. Rows that are whole orders are not compared.
     pub duplicates: Duplicates,
     /// Whose calendar orders belong to, an IANA name.
     pub timezone: Tz,
@@ -110,7 +110,7 @@ pub enum Anonymous {
     Report,
 }
 
-/// What is done about lines that are the same in every column.
+/// What is done about lines of an order that are the same in customer, time, product, quantity, worth and margin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Duplicates {
@@ -132,7 +132,7 @@ pub struct LineSummary {
     pub lines_rejected: BTreeMap<Reason, u64>,
     /// Orders of customers.
     pub orders: u64,
-    /// Lines that give money back, whether they were netted or left out.
+    /// Lines that give money back, whether they were netted or left out, for this or, later, for what is wrong with their orders.
     pub refund_lines: u64,
     /// What they come to.
     pub refunds: Money,

@@ -1,13 +1,13 @@
 //! Orders as a source of period aggregations: a chunk is a partition, a row is an order, or a customer's refunds that belong to none. Whoever
 //! adds up the rows of a customer and period does the rest.
 
-use super::Orders;
 use super::group::Order;
+use super::{Desk, Orders};
 use crate::calendar::{Granularity, MAX_TIMESTAMP, MIN_TIMESTAMP, Windows};
 use crate::error::{Error, Result, Stage};
 use crate::money::{Amount, AmountError, Total};
 use crate::route::rows::INLINE;
-use crate::source::{Chunk, NO_TIMESTAMP, Origin, PeriodBatch, Sink, Source};
+use crate::source::{Chunk, NO_TIMESTAMP, Origin, PeriodBatch, Sink, Source, Whence};
 use arrow::array::StringViewArray;
 use arrow::array::builder::make_view;
 use chrono::{DateTime, Offset, TimeZone};
@@ -103,7 +103,7 @@ struct Part {
 impl Chunk for Part {
     fn decode(self: Box<Self>, sink: &mut Sink<'_>) -> Result<()> {
         let origin = Arc::new(Origin { name: "orders".to_owned() });
-        let mut rows = Rows::new(origin);
+        let mut rows = Rows::new(origin, self.orders.desk.clone());
         let take = |order: &Order<'_>| {
             rows.push(order, &self.periods);
             if rows.starts.len() == ROWS { sink(rows.take()?) } else { Ok(()) }
@@ -116,10 +116,13 @@ impl Chunk for Part {
 /// Rows on their way.
 struct Rows {
     origin: Arc<Origin>,
+    desk: Arc<Desk>,
     first_row: u64,
     /// Ids as Arrow views, and the long ones.
     views: Vec<u128>,
     long: Vec<u8>,
+    /// Of the first lines of orders.
+    places: Vec<u64>,
     starts: Vec<i64>,
     ends: Vec<i64>,
     orders: Vec<i64>,
@@ -130,13 +133,15 @@ struct Rows {
 }
 
 impl Rows {
-    fn new(origin: Arc<Origin>) -> Self {
+    fn new(origin: Arc<Origin>, desk: Arc<Desk>) -> Self {
         let column = || Vec::with_capacity(ROWS);
         Rows {
             origin,
             first_row: 1,
             views: Vec::with_capacity(ROWS),
             long: Vec::new(),
+            places: Vec::with_capacity(ROWS),
+            desk,
             starts: column(),
             ends: column(),
             orders: column(),
@@ -155,6 +160,7 @@ impl Rows {
         if order.customer.len() > INLINE {
             self.long.extend_from_slice(order.customer);
         }
+        self.places.push(order.place);
         self.starts.push(self.period.0);
         self.ends.push(self.period.1);
         self.orders.push(order.counts.into());
@@ -163,10 +169,10 @@ impl Rows {
     }
 
     fn take(&mut self) -> Result<PeriodBatch> {
-        let origin = self.origin.clone();
+        let (origin, desk) = (self.origin.clone(), self.desk.clone());
         let rows = std::mem::replace(
             self,
-            Rows { first_row: self.first_row + self.starts.len() as u64, period: self.period, ..Rows::new(origin) },
+            Rows { first_row: self.first_row + self.starts.len() as u64, period: self.period, ..Rows::new(origin, desk) },
         );
         // Ids were texts before they were bytes.
         let ids = StringViewArray::try_new(rows.views.into(), vec![rows.long.into()], None);
@@ -183,6 +189,7 @@ impl Rows {
             fractions: Vec::new().into(),
             last_transactions: rows.last_transactions.into(),
             bad: Vec::new(),
+            whence: Some(Whence::new(move |row| rows.desk.places.find(rows.places[row]))),
         })
     }
 }

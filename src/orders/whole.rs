@@ -165,6 +165,7 @@ impl Rows {
             fractions: Vec::new().into(),
             last_transactions: column(&mut self.last_transactions),
             bad: Vec::new(),
+            whence: None,
         })
     }
 }

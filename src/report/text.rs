@@ -103,21 +103,8 @@ impl Page {
         if self.style == Style::Markdown {
             self.line("");
         }
-        if let Some(lines) = &input.transactions {
-            for (reason, count) in &lines.lines_rejected {
-                self.line(format_args!("{bullet}lines rejected, {reason}: {}", grouped(*count)));
-            }
-            if lines.refund_lines > 0 {
-                self.line(format_args!("{bullet}refunds: {} lines, {}", grouped(lines.refund_lines), money(lines.refunds)));
-            }
-            if lines.anonymous_lines > 0 {
-                let (lines, orders, revenue) = (lines.anonymous_lines, lines.anonymous_orders, lines.anonymous_revenue);
-                let (lines, orders, revenue) = (grouped(lines), grouped(orders), money(revenue));
-                self.line(format_args!("{bullet}without a customer: {lines} lines; reported: {orders} orders, {revenue}"));
-            }
-            if lines.duplicate_lines > 0 {
-                self.line(format_args!("{bullet}lines left out as duplicates: {}", grouped(lines.duplicate_lines)));
-            }
+        for said in input.transactions.iter().flat_map(special_lines) {
+            self.line(format_args!("{bullet}{said}"));
         }
         for (reason, count) in &input.rows_rejected {
             self.line(format_args!("{bullet}rows rejected, {reason}: {}", grouped(*count)));
@@ -318,6 +305,23 @@ fn money(amount: Fixed2) -> String {
 
 fn signed(text: String) -> String {
     if text.starts_with('-') || text.trim_matches(['0', '.']).is_empty() { text } else { format!("+{text}") }
+}
+
+/// What is said of lines that are not simply counted, one by one: rejected ones, refunds, nobody's, duplicates.
+pub fn special_lines(lines: &LineSummary) -> Vec<String> {
+    let mut said: Vec<String> =
+        lines.lines_rejected.iter().map(|(reason, count)| format!("lines rejected, {reason}: {}", grouped(*count))).collect();
+    if lines.refund_lines > 0 {
+        said.push(format!("refunds: {} lines, {}", grouped(lines.refund_lines), money(lines.refunds)));
+    }
+    if lines.anonymous_lines > 0 {
+        let (orders, revenue) = (grouped(lines.anonymous_orders), money(lines.anonymous_revenue));
+        said.push(format!("without a customer: {} lines; reported: {orders} orders, {revenue}", grouped(lines.anonymous_lines)));
+    }
+    if lines.duplicate_lines > 0 {
+        said.push(format!("lines left out as duplicates: {}", grouped(lines.duplicate_lines)));
+    }
+    said
 }
 
 #[cfg(test)]

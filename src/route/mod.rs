@@ -186,11 +186,12 @@ impl Router {
             Reason::StraddlesWindow => format!("{}..{}", fields[Column::PeriodStart as usize], fields[Column::PeriodEnd as usize]),
             _ => first.value.clone(),
         };
+        let (source, row, line) = batch.whence(i);
         let reject = Reject {
             window: None,
-            source: batch.origin.name.clone(),
-            row: batch.first_row + i as u64,
-            line: batch.first_line.map(|line| line + i as u64),
+            source,
+            row,
+            line,
             customer_id: fields[Column::CustomerId as usize].clone(),
             reason: first.reason,
             column,

@@ -82,7 +82,20 @@ impl Columns {
         let (cents, fractions) = amounts(&required(Column::TotalSpend)?, &mut bad).map_err(fail)?;
         bad.sort_unstable();
         let origin = self.origin.clone();
-        Ok(PeriodBatch { origin, first_row, first_line: None, ids, starts, ends, orders, cents, fractions, last_transactions, bad })
+        Ok(PeriodBatch {
+            origin,
+            first_row,
+            first_line: None,
+            ids,
+            starts,
+            ends,
+            orders,
+            cents,
+            fractions,
+            last_transactions,
+            bad,
+            whence: None,
+        })
     }
 }
 

@@ -100,6 +100,35 @@ pub struct PeriodBatch {
     pub last_transactions: ScalarBuffer<i64>,
     /// Values that could not be read, by row and column. The row's other columns may hold anything where one is listed.
     pub bad: Vec<Bad>,
+    /// Where each row came from, where they do not follow each other in one input.
+    pub whence: Option<Whence>,
+}
+
+/// Says where a row of a batch came from: the input, its row, and its line in a text.
+#[derive(Clone)]
+pub struct Whence(Arc<dyn Fn(usize) -> (String, u64, Option<u64>) + Send + Sync>);
+
+impl Whence {
+    /// By a function of the row's place in the batch.
+    pub fn new(find: impl Fn(usize) -> (String, u64, Option<u64>) + Send + Sync + 'static) -> Self {
+        Whence(Arc::new(find))
+    }
+}
+
+impl std::fmt::Debug for Whence {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Whence")
+    }
+}
+
+impl PeriodBatch {
+    /// The input, the row and the line that a row of the batch came from.
+    pub(crate) fn whence(&self, i: usize) -> (String, u64, Option<u64>) {
+        match &self.whence {
+            Some(Whence(find)) => find(i),
+            None => (self.origin.name.clone(), self.first_row + i as u64, self.first_line.map(|line| line + i as u64)),
+        }
+    }
 }
 
 /// A value that could not be read.

@@ -398,6 +398,7 @@ impl Chunk for SyntheticChunk {
             fractions: Vec::new().into(),
             last_transactions: last.into(),
             bad: Vec::new(),
+            whence: None,
         })
     }
 }

@@ -126,6 +126,7 @@ impl TextRows {
             fractions: rows.fractions.into(),
             last_transactions: rows.last_transactions.into(),
             bad: rows.bad,
+            whence: None,
         }
     }
 }

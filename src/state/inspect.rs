@@ -6,7 +6,7 @@ use crate::accumulate::States;
 use crate::cancel::Cancel;
 use crate::error::Result;
 use crate::orders::OrderOptions;
-use crate::report::text::grouped;
+use crate::report::text::{grouped, special_lines};
 use crate::route::PARTITIONS;
 use crate::spill::begins_with;
 use std::fmt::{self, Display, Formatter};
@@ -109,6 +109,7 @@ impl Display for Manifest {
                 name(anonymous),
                 name(duplicates)
             )?;
+            special_lines(lines).iter().try_for_each(|said| writeln!(f, "  {said}"))?;
         }
         let inputs = self.inputs.iter().map(|i| [grouped(i.generation), grouped(i.bytes), i.fingerprint.clone(), i.name.clone()]);
         table(f, &format!("{} inputs", grouped(self.inputs.len())), ["generation", "bytes", "fingerprint", "name"], inputs)?;

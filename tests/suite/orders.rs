@@ -281,7 +281,7 @@ proptest! {
 fn large_orders_are_orders_like_any_other() {
     const LINES: usize = 6_000;
     let folder = tempfile::tempdir().unwrap();
-    let line = |i: usize, customer: &str| format!("{},{customer},2023-01-05,{i}\n", if i % 3 == 0 { "other" } else { "large" });
+    let line = |i: usize, customer: &str| format!("{},{customer},2023-01-05,{i}\n", if i.is_multiple_of(3) { "other" } else { "large" });
     let all: String = (0..LINES).map(|i| line(i, "a")).collect();
     let text = format!("order_id,customer_id,event_ts,line_total\n{all}{all}{}", line(LINES + 1, "b"));
     let file = folder.path().join("large.csv");
@@ -382,6 +382,16 @@ fn real_exports_are_read() {
         lensflow(at, &[&arguments[..], more].concat()).expect(0);
         assert_eq!(fs::read_to_string(at.join("rejects.csv")).unwrap(), expected);
     }
+    let compared = ["audit", "orders.csv", "--from", "transactions", "--one-row-per-order", "--duplicates", "drop", "--every", "month"];
+    assert!(Lensflow::new(at, &compared).run().expect(2).stderr.contains("rows are not compared with each other"));
+    // What windows refuse is named by its line, and periods say what they left out.
+    let late = ["audit", "bad.csv", "--from", "transactions", "--window", "2023-01-01..2023-07-01@2023-01-31", "--on-bad-row", "reject"];
+    lensflow(at, &[&late[..], &["--duplicates", "drop", "--rejects", "rejects.csv"]].concat()).expect(0);
+    let rejects = fs::read_to_string(at.join("rejects.csv")).unwrap();
+    assert!(rejects.contains("bad.csv,5,6,,after_observation_end,"), "{rejects}");
+    let arguments = ["periods", "bad.csv", "--every", "month", "-o", "q.csv", "--on-bad-row", "reject"];
+    let said = lensflow(at, &arguments).expect(0).stderr;
+    assert!(said.contains("lines rejected, order_customer_conflict: 2") && said.contains("duplicate_line: 1"), "{said}");
     // The one taken for the other.
     let mistaken = |arguments: &[&str]| Lensflow::new(at, arguments).run().expect(1).stderr;
     assert!(mistaken(&["audit", "p.csv", "--from", "transactions", "--every", "month"]).contains("without --from transactions"));

@@ -10,7 +10,7 @@ use lensflow::Result;
 use lensflow::calendar::Granularity;
 use lensflow::orders::{Lines, Orders, schema};
 use lensflow::report::table::TableWriter;
-use lensflow::report::text::grouped;
+use lensflow::report::text::{grouped, special_lines};
 use lensflow::source::Source;
 use lensflow::source::files::Format;
 use lensflow::spec::Spec;
@@ -50,6 +50,7 @@ pub(crate) fn run(wanted: &PeriodsJob, talk: &Talk, job: &Job) -> Result<()> {
     if !talk.quiet {
         let (lines, orders) = (grouped(summary.lines), grouped(summary.orders));
         say(&format!("{lines} lines of {orders} orders: {} rows, a customer and {every} each", grouped(rows)));
+        special_lines(&summary).iter().for_each(|said| say(&format!("  {said}")));
     }
     Ok(())
 }

@@ -9,7 +9,7 @@ use lensflow::Result;
 use lensflow::calendar::{Granularity, Windows};
 use lensflow::orders::Lines;
 use lensflow::reject::OnBadRow;
-use lensflow::report::text::grouped;
+use lensflow::report::text::{grouped, special_lines};
 use lensflow::source::files::Format;
 use lensflow::spec::Spec;
 use lensflow::state::{self, Io, State, is_state};
@@ -78,6 +78,7 @@ pub(crate) fn update(args: &UpdateJob, talk: &Talk, job: &Job) -> Result<()> {
             }
         };
         say(&format!("{}: generation {generation}, {what}", args.state.display()));
+        updated.lines.iter().flat_map(special_lines).for_each(|said| say(&format!("  {said}")));
     }
     if !updated.taken.is_empty() && updated.manifest.rows_open() > 0 {
         let (open, every) = (counted(updated.manifest.rows_open(), "row", "rows"), updated.manifest.every);

@@ -127,6 +127,7 @@ impl Chunk for Scripted {
             fractions: Vec::new().into(),
             last_transactions: Vec::new().into(),
             bad: if self.what == Act::BadRow { vec![bad] } else { Vec::new() },
+            whence: None,
         })
     }
 }

@@ -33,7 +33,7 @@ pub(crate) enum From {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Transactions")]
 pub(crate) struct LineArgs {
-    /// Each row is a whole order: there are no order ids, and nothing is grouped
+    /// Each row is a whole order: there are no order ids, nothing is grouped, and no duplicates are looked for
     #[arg(long)]
     one_row_per_order: bool,
 
@@ -45,7 +45,8 @@ pub(crate) struct LineArgs {
     #[arg(long, value_parser = one_of::<Anonymous>(ANONYMOUS), default_value = "fail")]
     anonymous: Anonymous,
 
-    /// Lines that are the same in every column: end the run, count one of them, or count them all
+    /// Lines of an order that are the same in customer, time, product, quantity, worth and margin: end the run, count one of them, or count
+    /// them all
     #[arg(long, value_parser = one_of::<Duplicates>(DUPLICATES), default_value = "fail")]
     duplicates: Duplicates,
 
@@ -126,6 +127,10 @@ impl LineArgs {
             timezone: timezone(&self.timezone)?,
         };
         options.check()?;
+        if options.one_row_per_order && orders.duplicates == Duplicates::Drop {
+            let error = Error::usage("--duplicates drop does nothing with --one-row-per-order: rows are not compared with each other");
+            return Err(error.help("leave one of them out"));
+        }
         Ok(Lines { columns, options, orders })
     }
 }

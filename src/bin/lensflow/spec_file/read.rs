@@ -189,8 +189,8 @@ fn lines(layers: &Layers) -> Result<Option<Lines>> {
         return Err(entry.wrong("orders and line items have no such column: it is for period aggregations").help(help));
     }
     if options.one_row_per_order {
-        let why = "with one_row_per_order, each row is an order, and order ids are not looked for";
-        refuse(layers, &[("columns", "order_id")], why, "leave one of the two out")?;
+        let why = "with one_row_per_order, each row is an order: order ids are not looked for, and rows are not compared";
+        refuse(layers, &[("columns", "order_id"), (SECTION, "duplicates")], why, "leave one of the two out")?;
     }
     Ok(Some(Lines { columns: TransactionColumns(columns), options, orders }))
 }
