@@ -98,12 +98,12 @@ impl<A> Audit<A> {
         self.making.write(Migrations::new(self.windows()), table, order)
     }
 
-    /// The rows and customers left out, with [`reject_schema`](crate::report::rows::reject_schema).
+    /// The rows and customers left out, with [`reject_schema`].
     pub fn reject_rows(&self) -> impl Iterator<Item = Result<RecordBatch>> {
         reject_rows(self.rejects(), reject_schema())
     }
 
-    /// The same where rows are lines of orders, with [`line_reject_schema`](crate::report::rows::line_reject_schema).
+    /// The same where rows are lines of orders, with [`line_reject_schema`].
     pub fn line_reject_rows(&self) -> impl Iterator<Item = Result<RecordBatch>> {
         reject_rows(self.rejects(), line_reject_schema())
     }
