@@ -20,7 +20,7 @@ use crate::route::hash_id;
 use crate::source::transactions::TransactionColumn as Column;
 use crate::spill::{Records, Sorter, Sorting};
 use crate::sync::lock;
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -133,13 +133,13 @@ impl Orders {
 /// Groups lines that come in the order of their orders, and in each of their digests.
 fn group_records(records: &Arc<Records>, grouper: &mut Grouper<'_, impl Take>) -> Result<()> {
     let damaged = || Error::internal("a record that is no line's");
-    let mut refused: BTreeSet<Vec<u8>> = BTreeSet::new();
+    let mut refused: BTreeMap<Vec<u8>, Reason> = BTreeMap::new();
     let (mut key, mut digest, mut sorted) = (Vec::new(), None, records.read());
     while let Some(found) = sorted.next()? {
         let record = record::read(found).ok_or_else(damaged)?;
         if record.key != key {
-            if grouper.end()? == Outcome::Refused {
-                refused.insert(std::mem::take(&mut key));
+            if let Outcome::Refused(reason) = grouper.end()? {
+                refused.insert(std::mem::take(&mut key), reason);
             }
             key.clear();
             key.extend_from_slice(record.key);
@@ -151,8 +151,8 @@ fn group_records(records: &Arc<Records>, grouper: &mut Grouper<'_, impl Take>) -
             grouper.add(&record.bundle());
         }
     }
-    if grouper.end()? == Outcome::Refused {
-        refused.insert(key);
+    if let Outcome::Refused(reason) = grouper.end()? {
+        refused.insert(key, reason);
     }
     // Only now it is known whose lines are left out, each with its reason.
     if refused.is_empty() {
@@ -161,13 +161,11 @@ fn group_records(records: &Arc<Records>, grouper: &mut Grouper<'_, impl Take>) -
     let (mut last, mut sorted) = (None, records.read());
     while let Some(found) = sorted.next()? {
         let record = record::read(found).ok_or_else(damaged)?;
-        if !refused.contains(record.key) {
-            continue;
-        }
+        let Some(&reason) = refused.get(record.key) else { continue };
         let twice = grouper.seeks_twice() && last.as_ref() == Some(&(record.key.to_vec(), record.digest));
         last = Some((record.key.to_vec(), record.digest));
         if !twice {
-            grouper.refuse(&record.bundle())?;
+            grouper.refuse(&record.bundle(), reason)?;
         }
     }
     Ok(())
@@ -227,8 +225,8 @@ struct Grouper<'a, T> {
 enum Outcome {
     /// It is an order, or nobody's.
     Taken,
-    /// All of its lines are to be left out.
-    Refused,
+    /// All of its lines are to be left out, for this.
+    Refused(Reason),
 }
 
 /// An order that is not all there yet.
@@ -281,7 +279,7 @@ impl<'a, T: Take> Grouper<'a, T> {
         once().for_each(|bundle| self.add(bundle));
         match self.end()? {
             Outcome::Taken => Ok(()),
-            Outcome::Refused => once().try_for_each(|bundle| self.refuse(bundle)),
+            Outcome::Refused(reason) => once().try_for_each(|bundle| self.refuse(bundle, reason)),
         }
     }
 
@@ -348,9 +346,10 @@ impl<'a, T: Take> Grouper<'a, T> {
             // Where that ends the run, the first line of somebody else is named; else all are left out.
             return match self.desk.on_bad_row {
                 OnBadRow::Fail => {
-                    self.refuse(&Bundle { customer: customer.as_deref(), place, time, ..Bundle::default() }).map(|()| Outcome::Taken)
+                    let line = Bundle { customer: customer.as_deref(), place, time, ..Bundle::default() };
+                    self.refuse(&line, Reason::OrderCustomerConflict).map(|()| Outcome::Taken)
                 }
-                OnBadRow::Reject => Ok(Outcome::Refused),
+                OnBadRow::Reject => Ok(Outcome::Refused(Reason::OrderCustomerConflict)),
             };
         }
         let summary = &mut self.tally.summary;
@@ -363,6 +362,9 @@ impl<'a, T: Take> Grouper<'a, T> {
             return Ok(Outcome::Taken);
         }
         let Ok(cents) = super::source::cents(spend) else {
+            if self.desk.on_bad_row == OnBadRow::Reject {
+                return Ok(Outcome::Refused(Reason::AmountOutOfRange));
+            }
             let line = Bundle { customer: Some(&self.customer), time, place, ..Bundle::default() };
             return self.too_large(&line, spend).map(|()| Outcome::Taken);
         };
@@ -371,14 +373,18 @@ impl<'a, T: Take> Grouper<'a, T> {
         Ok(Outcome::Taken)
     }
 
-    /// Leaves out lines of an order that names two customers.
+    /// Leaves out lines of an order that names two customers, or is worth too much.
     #[cold]
-    fn refuse(&self, bundle: &Bundle<'_>) -> Result<()> {
+    fn refuse(&self, bundle: &Bundle<'_>, reason: Reason) -> Result<()> {
         let customer = || bundle.customer.map_or(String::new(), |id| String::from_utf8_lossy(id).into_owned());
         let help = "is the column of order ids the right one? Such orders are left out with --on-bad-row reject";
         (bundle.place..).take(usize::from(bundle.lines).max(1)).try_for_each(|place| {
             let line = Bundle { place, ..*bundle };
-            self.desk.refuse(place, || rejected(&line, self.desk, Reason::OrderCustomerConflict, Column::CustomerId, customer()), help)
+            let reject = || match reason {
+                Reason::AmountOutOfRange => rejected(&line, self.desk, reason, Column::LineTotal, line.spend.to_string()),
+                _ => rejected(&line, self.desk, reason, Column::CustomerId, customer()),
+            };
+            self.desk.refuse(place, reject, help)
         })
     }
 

@@ -25,10 +25,11 @@
 //!
 //! What an order is: its time is that of its earliest line, its spend and margin are the exact sums of its lines, rounded to cents half
 //! away from zero. It belongs to the calendar period of its time in the time zone that is asked for; times are told in that zone from
-//! there on. A refund is a line with a negative quantity or worth; an order of nothing but refunds is netted without counting as an order.
+//! there on. A refund is a line with a negative quantity or worth; an order of nothing but refunds is netted without counting as an order,
+//! and beside other lines a refund does not decide the order's time.
 //!
-//! Known limits: margins and
-//! products are read only where [`Orders::write_periods`] needs them or lines that are the same are looked for.
+//! Known limits: margins and products are read only where [`Orders::write_periods`] needs them or lines that are the same are looked for.
+//! Refunds are counted before duplicates and conflicts are left out.
 
 mod bundle;
 mod group;

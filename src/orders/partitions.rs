@@ -20,7 +20,7 @@ const LEAST: usize = 1 << 5;
 const OPEN: u64 = 16;
 /// Bytes that grouping takes for each of an input, nearly. Parquet may have a line in fewer; then what partitions have given back serves the
 /// others, and the first may have to be sorted.
-const GROWTH: u64 = 4;
+const GROWTH: u64 = 2;
 /// The most bundles of a buffer.
 const ROOM: u64 = 2_048;
 /// What a bundle takes up, nearly: itself and what lies beside it.
@@ -207,8 +207,8 @@ mod tests {
             (partitions.len(), partitions.room)
         };
         assert_eq!(found(u64::MAX, Some(1_000), 64 * MIB), (32, 2_048));
-        assert_eq!(found(u64::MAX, Some(2_000 * MIB), 64 * MIB), (128, 2_048));
-        assert_eq!(found(1_400 * MIB, Some(2_000 * MIB), 32 * MIB), (256, 1_024));
+        assert_eq!(found(u64::MAX, Some(2_000 * MIB), 64 * MIB), (64, 2_048));
+        assert_eq!(found(1_400 * MIB, Some(2_000 * MIB), 32 * MIB), (128, 2_048));
         assert_eq!(found(u64::MAX, None, 64 * MIB), (1_024, 2_048));
         // Never more than have a buffer of some bundles each.
         assert_eq!(found(53 * MIB, Some(2_000 * MIB), 2 * MIB), (256, 64));

@@ -17,7 +17,7 @@ const LEAST_PER_WORKER: u64 = 8 * MIB;
 /// What each worker's histograms of a window take up at the least.
 const LEAST_PER_WINDOW: u64 = 24 << 10;
 /// The part of the limit that is not for states: a fixed amount, and three tenths.
-const FIXED: u64 = 36 * MIB;
+const FIXED: u64 = 38 * MIB;
 /// Memory of a value that a histogram counts, at most.
 const BYTES_PER_VALUE: u64 = 80;
 /// Memory of a row group that is being encoded, its rows and what is made of them.

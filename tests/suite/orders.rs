@@ -367,7 +367,8 @@ fn real_exports_are_read() {
     assert_eq!((&report["input"]["transactions"]["orders"], &report["windows"][0]["lens1"]["total_revenue"]), (&3.into(), &"3.50".into()));
     // What was left out, each line with its reason: of every order that fails, all lines.
     let text = "order_id,customer_id,event_ts,quantity,unit_price\n1,a,2023-01-05,1,2.50\n1,b,2023-01-06,1,3\n2,,2023-01-06,1,2\n\
-        3,c,2023-13-05,x,2\n4,d,2023-02-01,1,5\n4,d,2023-02-01,1,5\n5,e,2023-02-03,-1,4.005\n";
+        3,c,2023-13-05,x,2\n4,d,2023-02-01,1,5\n4,d,2023-02-01,1,5\n5,e,2023-02-03,-1,4.005\n\
+        6,f,2023-02-04,1,9e14\n6,f,2023-02-04,1,8e14\n";
     fs::write(at.join("bad.csv"), text).unwrap();
     let expected = "source,row,line,window,reason,column,value,order_id,customer_id,event_ts,line_total\n\
         bad.csv,1,2,,order_customer_conflict,customer_id,a,1,a,2023-01-05T00:00:00,2.50\n\
@@ -375,7 +376,9 @@ fn real_exports_are_read() {
         bad.csv,3,4,,missing_value,customer_id,,2,,2023-01-06T00:00:00,2.00\n\
         bad.csv,4,5,,bad_timestamp,event_ts,2023-13-05,3,c,,2.00\n\
         bad.csv,6,7,,duplicate_line,order_id,4,4,d,2023-02-01T00:00:00,5.00\n\
-        bad.csv,7,8,,refund,quantity,-1.00,5,e,2023-02-03T00:00:00,-4.005\n";
+        bad.csv,7,8,,refund,quantity,-1.00,5,e,2023-02-03T00:00:00,-4.005\n\
+        bad.csv,8,9,,amount_out_of_range,line_total,900000000000000.00,6,f,2023-02-04T00:00:00,900000000000000.00\n\
+        bad.csv,9,10,,amount_out_of_range,line_total,800000000000000.00,6,f,2023-02-04T00:00:00,800000000000000.00\n";
     for more in [&["--workers", "1"][..], &["--workers", "3"], &["--memory-limit", "100MiB"]] {
         let arguments =
             ["audit", "bad.csv", "--from", "transactions", "--every", "month", "--on-bad-row", "reject", "--rejects", "rejects.csv"];

@@ -198,7 +198,7 @@ fn explain_tells_the_plan_of_each_example() {
                 "that of UTC",
             ],
         ),
-        ("tight-memory", &["100.00 MiB", "34.00 MiB", "spills to spill/", "workers       2", "histograms", "merging", "row groups"]),
+        ("tight-memory", &["100.00 MiB", "32.00 MiB", "spills to spill/", "workers       2", "histograms", "merging", "row groups"]),
         ("merge", &["germany/  ", "kept by month", "france/: there is no state", "europe/", "2023-H2  2023-07-01 to 2024-01-01"]),
         (
             "stress",
