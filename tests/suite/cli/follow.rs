@@ -362,8 +362,10 @@ fn commits_leave_nothing_behind() {
         }
     }
     assert_eq!(following.metric("commits_total"), commits as f64);
-    let ((memory, files), (most, open)) = (sizes[1], sizes[sizes.len() - 1]);
-    assert!(most < memory * 1.2 + 4e6 && open <= files + 2.0, "{sizes:?}");
+    let ((memory, files), (most, _)) = (sizes[1], sizes[sizes.len() - 1]);
+    assert!(most < memory * 1.2 + 4e6, "{sizes:?}");
+    // A report that is just being made has files open, for a moment.
+    following.until("files are closed again", |f| f.metric("open_files") <= files + 2.0);
     assert!(listing(&desk.path().join("state")).len() < 40);
     drop(stdin);
     assert_eq!(following.end(), Some(0));
