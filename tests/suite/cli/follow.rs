@@ -74,6 +74,19 @@ impl Following {
         }
     }
 
+    /// Waits until what was sent is in the spool: something is, and half a second later no more. The file is there before its rows are.
+    fn until_spooled(&self) {
+        let spooled = || -> u64 {
+            let files = fs::read_dir(self.folder.join("state.spool")).into_iter().flatten().flatten();
+            files.filter(|file| file.path().extension().is_some_and(|part| part == "part")).map(|file| file.metadata().unwrap().len()).sum()
+        };
+        self.until("it is in the spool", |_| {
+            let before = spooled();
+            thread::sleep(Duration::from_millis(500));
+            before > 0 && spooled() == before
+        });
+    }
+
     fn signal(&self, signal: &str) {
         assert!(Command::new("kill").args(["-s", signal, &self.child.id().to_string()]).status().unwrap().success());
     }
@@ -263,9 +276,7 @@ fn a_stream_is_followed() {
                 break;
             }
             if signal == "KILL" {
-                thread::sleep(Duration::from_millis(500));
-                following
-                    .until("it is in the spool", |f| listing(&f.folder.join("state.spool")).iter().any(|file| file.ends_with(".part")));
+                following.until_spooled();
             }
             following.signal(signal);
             assert_eq!(following.end(), (signal == "TERM").then_some(143), "{name}");
@@ -309,9 +320,7 @@ fn a_stream_of_orders_is_followed() {
                 drop(stdin);
                 assert_eq!(following.end(), Some(0), "{format}");
             } else {
-                thread::sleep(Duration::from_millis(500));
-                let spool = |f: &Following| listing(&f.folder.join("state.spool")).iter().any(|file| file.ends_with(".part"));
-                following.until("it is in the spool", spool);
+                following.until_spooled();
                 following.signal("KILL");
                 following.end();
             }
@@ -422,7 +431,7 @@ fn a_stream_that_never_pauses_is_stopped() {
     // It is held open: a stream that ends is committed.
     let mut held = following.stdin();
     held.write_all(rows(0..5).as_bytes()).unwrap();
-    following.until("it is in the spool", |f| listing(&f.folder.join("state.spool")).iter().any(|file| file.ends_with(".part")));
+    following.until_spooled();
     following.signal("KILL");
     following.end();
     let mut following = Following::begin(desk.path(), &[]);
