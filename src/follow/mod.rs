@@ -296,10 +296,6 @@ impl Follow {
                 Err(error) => error,
             };
             let at = error.at_input().and_then(|input| names.iter().position(|name| name == input));
-            // An order is told of no file: where it is at fault, it is that of the one file there is.
-            let is_alone = self.update.lines.is_some() && files.len() == 1 && error.kind() == Kind::Data;
-            let names_no_file = error.at_input().is_none_or(|input| !Path::new(input).exists());
-            let at = at.or((is_alone && names_no_file).then_some(0));
             match at.map(|at| files.remove(at)) {
                 Some(file) if !file.exists() || !feed.is_complete(&file) => feed.gone(&file),
                 Some(file) if matches!(error.kind(), Kind::Data | Kind::Io) => {

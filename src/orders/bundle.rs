@@ -8,8 +8,7 @@
 use crate::error::Result;
 use crate::money::{Amount, UNITS_PER_CENT};
 use crate::route::rows::{INLINE, long_view, parts};
-use crate::spill::{damaged, seal, unsealed};
-use crate::spill::{decode_ids, encode_ids, pack, take, unpack};
+use crate::spill::{damaged, decode_ids, encode_ids, pack, seal, take, unpack, unsealed};
 
 /// Lines of a bundle, at most: as many amounts never exceed 64 bits of cents together.
 pub(super) const MOST_LINES: usize = 64;

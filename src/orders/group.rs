@@ -11,6 +11,8 @@ use super::bundle::Bundle;
 use super::intake::earlier;
 use super::judge::rejected;
 use super::partitions::Partition;
+use super::record::Record;
+use super::rows::cents;
 use super::{Anonymous, Desk, Duplicates, Orders, Tally, record};
 use crate::error::{Error, Result};
 use crate::merge::Merge;
@@ -134,41 +136,59 @@ impl Orders {
 fn group_records(records: &Arc<Records>, grouper: &mut Grouper<'_, impl Take>) -> Result<()> {
     let damaged = || Error::internal("a record that is no line's");
     let mut refused: BTreeMap<Vec<u8>, Reason> = BTreeMap::new();
-    let (mut key, mut digest, mut sorted) = (Vec::new(), None, records.read());
+    let (mut before, mut sorted) = (Before::default(), records.read());
     while let Some(found) = sorted.next()? {
         let record = record::read(found).ok_or_else(damaged)?;
-        if record.key != key {
-            if let Outcome::Refused(reason) = grouper.end()? {
-                refused.insert(std::mem::take(&mut key), reason);
-            }
-            key.clear();
-            key.extend_from_slice(record.key);
-            digest = None;
+        if record.key != before.key
+            && let Outcome::Refused(reason) = grouper.end()?
+        {
+            refused.insert(before.key.clone(), reason);
         }
-        if grouper.seeks_twice() && digest.replace(record.digest) == Some(record.digest) {
+        if before.is_same_as(&record) && grouper.seeks_twice() {
             grouper.leave_out_twice(&record.bundle())?;
         } else {
             grouper.add(&record.bundle());
         }
+        before.set(&record);
     }
     if let Outcome::Refused(reason) = grouper.end()? {
-        refused.insert(key, reason);
+        refused.insert(before.key, reason);
     }
     // Only now it is known whose lines are left out, each with its reason.
     if refused.is_empty() {
         return Ok(());
     }
-    let (mut last, mut sorted) = (None, records.read());
+    let (mut before, mut sorted) = (Before::default(), records.read());
     while let Some(found) = sorted.next()? {
         let record = record::read(found).ok_or_else(damaged)?;
         let Some(&reason) = refused.get(record.key) else { continue };
-        let twice = grouper.seeks_twice() && last.as_ref() == Some(&(record.key.to_vec(), record.digest));
-        last = Some((record.key.to_vec(), record.digest));
-        if !twice {
+        if !(before.is_same_as(&record) && grouper.seeks_twice()) {
             grouper.refuse(&record.bundle(), reason)?;
         }
+        before.set(&record);
     }
     Ok(())
+}
+
+/// The line before: its order, and its digest. No order's key is empty.
+#[derive(Default)]
+struct Before {
+    key: Vec<u8>,
+    digest: u64,
+}
+
+impl Before {
+    fn is_same_as(&self, record: &Record<'_>) -> bool {
+        self.digest == record.digest && self.key == record.key
+    }
+
+    fn set(&mut self, record: &Record<'_>) {
+        self.digest = record.digest;
+        if self.key != record.key {
+            self.key.clear();
+            self.key.extend_from_slice(record.key);
+        }
+    }
 }
 
 /// The hashes of a partition's bundles, and which of them are there once for certain: each sets one of sixteen bits for every bundle, so of
@@ -361,7 +381,7 @@ impl<'a, T: Take> Grouper<'a, T> {
             }
             return Ok(Outcome::Taken);
         }
-        let Ok(cents) = super::source::cents(spend) else {
+        let Ok(spend_cents) = cents(spend) else {
             if self.desk.on_bad_row == OnBadRow::Reject {
                 return Ok(Outcome::Refused(Reason::AmountOutOfRange));
             }
@@ -369,7 +389,7 @@ impl<'a, T: Take> Grouper<'a, T> {
             return self.too_large(&line, spend).map(|()| Outcome::Taken);
         };
         summary.orders += u64::from(counts);
-        (self.take)(&Order { customer: &self.customer, time, counts, spend: cents, margin, quantity, place })?;
+        (self.take)(&Order { customer: &self.customer, time, counts, spend: spend_cents, margin, quantity, place })?;
         Ok(Outcome::Taken)
     }
 

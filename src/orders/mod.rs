@@ -16,6 +16,7 @@
 //! | `intake` | batches → bundles, on all threads |
 //! | `partitions` | where bundles wait, in memory or spilled |
 //! | `group`, `record` | a partition's bundles → orders; lines that are there twice, orders of two customers |
+//! | `rows` | the period an order belongs to; orders as columns of period aggregations |
 //! | `source` | orders as a [`Source`](crate::source::Source) of period aggregations: a chunk is a partition |
 //! | `whole` | rows that are whole orders, as such a source: nothing waits |
 //! | `periods` | orders → a row for each customer and calendar period |
@@ -39,12 +40,13 @@ mod partitions;
 mod periods;
 mod places;
 mod record;
+mod rows;
 mod source;
 mod whole;
 
 pub use periods::schema;
+pub(crate) use rows::Periods;
 pub use source::OrderSource;
-pub(crate) use source::Periods;
 pub(crate) use whole::WholeOrders;
 
 use self::partitions::Partitions;
@@ -55,7 +57,7 @@ use crate::merge::Merge;
 use crate::money::{Money, Total};
 use crate::reject::{OnBadRow, Reason, Reject};
 use crate::source::files::{Files, Format};
-use crate::source::transactions::{TransactionBatch, TransactionColumns, TransactionOptions};
+use crate::source::transactions::{TransactionBatch, TransactionColumns, TransactionOptions, Transactions};
 use crate::spill::{Budget, RunStore, Sorter};
 use crate::stats::Stats;
 use crate::sync::lock;
@@ -188,10 +190,12 @@ impl Lines {
     /// # Errors
     /// The same.
     pub fn find_sales<S: AsRef<str>>(&self, named: &[S], format: Option<Format>, batch_rows: usize) -> Result<Files<TransactionBatch>> {
-        if self.orders.duplicates != Duplicates::Keep {
-            return self.find(named, format, batch_rows);
+        match self.orders.duplicates {
+            Duplicates::Keep => {
+                Files::find_as(named, format, Transactions::without_margins(self.columns.clone(), &self.options)?, batch_rows)
+            }
+            Duplicates::Fail | Duplicates::Drop => self.find(named, format, batch_rows),
         }
-        Files::find_sales(named, format, self.columns.clone(), &self.options, batch_rows)
     }
 }
 
@@ -245,7 +249,7 @@ impl std::fmt::Debug for Orders {
 }
 
 /// What all that judge lines share.
-struct Desk {
+pub(crate) struct Desk {
     options: OrderOptions,
     reading: TransactionOptions,
     on_bad_row: OnBadRow,
@@ -293,7 +297,7 @@ impl Desk {
     }
 
     /// What was counted so far.
-    fn summary(&self) -> LineSummary {
+    pub(crate) fn summary(&self) -> LineSummary {
         let Tally { summary, refunded } = lock(&self.tally).clone();
         LineSummary { refunds: refunded.rounded(), ..summary }
     }

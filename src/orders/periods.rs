@@ -4,7 +4,7 @@
 //! added up as it comes. So memory is that of sorting, and the rows are the same whatever the threads.
 
 use super::group::Order;
-use super::source::{Periods, cents};
+use super::rows::{Periods, cents};
 use super::{LineSummary, Orders};
 use crate::calendar::Granularity;
 use crate::error::{Error, Result, Stage};
@@ -73,9 +73,9 @@ impl Orders {
                 self.partitions.len(),
                 || (),
                 |(), partition| {
-                    let mut desk = sorter.desk();
+                    let (mut desk, mut periods) = (sorter.desk(), periods);
                     self.group(partition, |order: &Order<'_>| {
-                        let time = periods.local(order.time);
+                        let (time, (start, _)) = periods.find(order.time);
                         let large = |what| too_large(what, order.customer);
                         let margin = cents(order.margin).map_err(|_| large("the margin of an order"))?;
                         let (cents, fraction) = whole_cents(order.quantity).ok_or_else(|| large("the quantity of an order"))?;
@@ -84,7 +84,7 @@ impl Orders {
                         }
                         desk.push(|out| {
                             put_text(order.customer, out);
-                            out.extend_from_slice(&(periods.of(time).0 as u64 ^ 1 << 63).to_be_bytes());
+                            out.extend_from_slice(&(start as u64 ^ 1 << 63).to_be_bytes());
                             out.push(order.counts.into());
                             put_signed(time, out);
                             put_signed(order.spend, out);

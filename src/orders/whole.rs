@@ -1,7 +1,7 @@
 //! Rows that are whole orders, as a source of period aggregations: each becomes a row at once, and nothing waits.
 
 use super::judge::{customer, is_refund, judge, line, rejected};
-use super::source::{Periods, cents};
+use super::rows::{Periods, Rows, cents};
 use super::{Desk, LineSummary, Lines, Tally, places};
 use crate::cancel::Cancel;
 use crate::error::Result;
@@ -9,21 +9,10 @@ use crate::merge::Merge;
 use crate::money::{Money, Total};
 use crate::reject::{OnBadRow, REJECT_HELP, Reason};
 use crate::source::transactions::{TransactionBatch, TransactionColumn};
-use crate::source::{Chunk, NO_TIMESTAMP, PeriodBatch, Sink, Source};
+use crate::source::{Chunk, PeriodBatch, Sink, Source};
 use crate::spill::Sorter;
 use crate::sync::lock;
 use std::sync::Arc;
-
-/// What rows left out and counted are asked of, once the source has been read.
-#[derive(Clone)]
-pub(crate) struct Counted(Arc<Desk>);
-
-impl Counted {
-    /// What went in.
-    pub(crate) fn summary(&self) -> LineSummary {
-        self.0.summary()
-    }
-}
 
 /// Reads rows that are whole orders as period aggregations.
 pub(crate) struct WholeOrders<S> {
@@ -34,16 +23,16 @@ pub(crate) struct WholeOrders<S> {
 }
 
 impl<S: Source<TransactionBatch>> WholeOrders<S> {
-    /// `lines` is what the source was opened with.
+    /// `lines` is what the source was opened with. The desk knows what went in, once the source has been read.
     pub(crate) fn new(
         source: S,
         lines: &Lines,
         periods: Periods,
         (on_bad_row, rejects): (OnBadRow, Option<Arc<Sorter>>),
         cancel: Cancel,
-    ) -> (Self, Counted) {
+    ) -> (Self, Arc<Desk>) {
         let desk = Arc::new(Desk::new(lines, on_bad_row, rejects, cancel));
-        (WholeOrders { source, desk: desk.clone(), periods, chunk: 0 }, Counted(desk))
+        (WholeOrders { source, desk: desk.clone(), periods, chunk: 0 }, desk)
     }
 }
 
@@ -79,17 +68,17 @@ impl Chunk for Whole {
     fn decode(self: Box<Self>, sink: &mut Sink<'_>) -> Result<()> {
         let Whole { rows, desk, periods, mut place } = *self;
         let mut tally = Tally::default();
-        let mut open = Rows::default();
+        let mut open = Open { first: 0, rows: Rows::new(periods), counted: LineSummary::default() };
         rows.decode(&mut |batch| {
             desk.places.begin(place, &batch);
             judge(&batch, place, &desk, &mut tally, |mut rows| {
                 rows.try_for_each(|row| {
                     // Rows of a batch follow each other in the input.
-                    if open.first + open.cents.len() != row {
+                    if open.first + open.rows.len() != row {
                         open.send(&batch, sink)?;
                         open.first = row;
                     }
-                    open.push(&batch, row, place, &periods, &desk)
+                    open.push(&batch, row, place, &desk)
                 })
             })?;
             open.send(&batch, sink)?;
@@ -103,24 +92,17 @@ impl Chunk for Whole {
 }
 
 /// Rows that follow each other, on their way.
-#[derive(Default)]
-struct Rows {
+struct Open {
     /// The first one's place in its batch.
     first: usize,
-    starts: Vec<i64>,
-    ends: Vec<i64>,
-    orders: Vec<i64>,
-    cents: Vec<i64>,
-    last_transactions: Vec<i64>,
-    /// Of the row before.
-    period: (i64, i64),
+    rows: Rows,
     /// Orders, those of nobody among them.
     counted: LineSummary,
 }
 
-impl Rows {
+impl Open {
     #[inline]
-    fn push(&mut self, batch: &TransactionBatch, i: usize, place: u64, periods: &Periods, desk: &Desk) -> Result<()> {
+    fn push(&mut self, batch: &TransactionBatch, i: usize, place: u64, desk: &Desk) -> Result<()> {
         let counts = !is_refund(batch, i);
         let mut spend = Total::default();
         spend.add(batch.spend[i]);
@@ -134,38 +116,18 @@ impl Rows {
             *revenue = Money::from_hundredths(revenue.hundredths() + i128::from(cents));
             return Ok(());
         }
-        let time = periods.local(batch.times[i]);
-        if !(self.period.0..self.period.1).contains(&time) {
-            self.period = periods.of(time);
-        }
         self.counted.orders += u64::from(counts);
-        self.starts.push(self.period.0);
-        self.ends.push(self.period.1);
-        self.orders.push(counts.into());
-        self.cents.push(cents);
-        self.last_transactions.push(if counts { time } else { NO_TIMESTAMP });
+        self.rows.push(batch.times[i], counts, cents);
         Ok(())
     }
 
     fn send(&mut self, batch: &TransactionBatch, sink: &mut Sink<'_>) -> Result<()> {
-        let n = self.cents.len();
+        let n = self.rows.len();
         if n == 0 {
             return Ok(());
         }
-        let column = |values: &mut Vec<i64>| std::mem::take(values).into();
-        sink(PeriodBatch {
-            origin: batch.origin.clone(),
-            first_row: batch.first_row + self.first as u64,
-            first_line: batch.first_line.map(|line| line + self.first as u64),
-            ids: batch.customers.slice(self.first, n),
-            starts: column(&mut self.starts),
-            ends: column(&mut self.ends),
-            orders: column(&mut self.orders),
-            cents: column(&mut self.cents),
-            fractions: Vec::new().into(),
-            last_transactions: column(&mut self.last_transactions),
-            bad: Vec::new(),
-            whence: None,
-        })
+        let first_line = batch.first_line.map(|line| line + self.first as u64);
+        let rows = self.rows.take(batch.origin.clone(), batch.first_row + self.first as u64, batch.customers.slice(self.first, n));
+        sink(PeriodBatch { first_line, ..rows })
     }
 }

@@ -12,10 +12,7 @@ use std::sync::Arc;
 impl<L: Lens> Pipeline<L> {
     /// Says what went in, besides what went in before.
     pub(crate) fn add_lines(&mut self, more: LineSummary) {
-        match &mut self.lines {
-            Some(lines) => lines.merge(more),
-            lines => *lines = Some(more),
-        }
+        self.lines.merge(Some(more));
     }
 
     /// Reads orders and line items to their end, groups them, and takes their orders in. `lines` is what the source was opened with. The
@@ -28,9 +25,9 @@ impl<L: Lens> Pipeline<L> {
         let (on_bad_row, rejects, cancel) = (self.spec.on_bad_row, rejects.clone(), cancel.clone());
         let periods = Periods::of_windows(&self.spec.windows, lines.orders.timezone);
         if lines.options.one_row_per_order {
-            let (orders, counted) = WholeOrders::new(source, lines, periods, (on_bad_row, rejects), cancel);
+            let (orders, desk) = WholeOrders::new(source, lines, periods, (on_bad_row, rejects), cancel);
             self.run(orders)?;
-            self.add_lines(counted.summary());
+            self.add_lines(desk.summary());
             return Ok(());
         }
         let setting = Setting {

@@ -231,22 +231,6 @@ impl Files<TransactionBatch> {
     ) -> Result<Self> {
         Self::find_as(named, format, Transactions::new(columns, options)?, batch_rows)
     }
-
-    /// The same without margins and products.
-    ///
-    /// # Errors
-    /// The same.
-    pub(crate) fn find_sales<S: AsRef<str>>(
-        named: &[S],
-        format: Option<Format>,
-        columns: TransactionColumns,
-        options: &TransactionOptions,
-        batch_rows: usize,
-    ) -> Result<Self> {
-        use TransactionColumn::{LineMargin, ProductId, UnitCost, UnitMargin};
-        const UNREAD: &[TransactionColumn] = &[LineMargin, UnitMargin, UnitCost, ProductId];
-        Self::find_as(named, format, Transactions::without(columns, options, UNREAD)?, batch_rows)
-    }
 }
 
 /// Orders and line items.
@@ -264,11 +248,16 @@ struct Said {
 
 impl Transactions {
     pub(crate) fn new(columns: TransactionColumns, options: &TransactionOptions) -> Result<Self> {
-        Self::without(columns, options, &[])
+        Self::but_for(columns, options, &[])
     }
 
-    /// The same, but for some optional columns.
-    fn without(columns: TransactionColumns, options: &TransactionOptions, unread: &'static [TransactionColumn]) -> Result<Self> {
+    /// The same without margins and products.
+    pub(crate) fn without_margins(columns: TransactionColumns, options: &TransactionOptions) -> Result<Self> {
+        use TransactionColumn::{LineMargin, ProductId, UnitCost, UnitMargin};
+        Self::but_for(columns, options, &[LineMargin, UnitMargin, UnitCost, ProductId])
+    }
+
+    fn but_for(columns: TransactionColumns, options: &TransactionOptions, unread: &'static [TransactionColumn]) -> Result<Self> {
         let dates = options.dates()?.map(Arc::new);
         Ok(Transactions(Arc::new(Said { columns, options: options.clone(), dates, unread })))
     }

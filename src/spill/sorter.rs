@@ -181,7 +181,6 @@ impl Drop for Desk<'_> {
     }
 }
 
-/// A thread that panics ends the run; what it leaves locked is whole.
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {

@@ -1,0 +1,118 @@
+//! The periods that orders belong to, and orders as rows of period aggregations, column by column.
+
+use crate::calendar::{Granularity, MAX_TIMESTAMP, MIN_TIMESTAMP, Windows};
+use crate::money::{Amount, AmountError, Total};
+use crate::source::{NO_TIMESTAMP, Origin, PeriodBatch};
+use arrow::array::StringViewArray;
+use chrono::{DateTime, Offset, TimeZone};
+use chrono_tz::Tz;
+use std::sync::Arc;
+
+/// Which period an order belongs to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Periods {
+    /// None gives each order a period of its own: its moment.
+    every: Option<Granularity>,
+    timezone: Tz,
+    /// That of the order before, in local time: those that follow each other mostly share it.
+    last: (i64, i64),
+}
+
+impl Periods {
+    pub(super) fn new(every: Option<Granularity>, timezone: Tz) -> Self {
+        Periods { every, timezone, last: (i64::MAX, i64::MIN) }
+    }
+
+    /// Those of the windows, where they are calendar periods.
+    pub(crate) fn of_windows(windows: &Windows, timezone: Tz) -> Self {
+        Self::new(if let Windows::Every(every) = windows { Some(*every) } else { None }, timezone)
+    }
+
+    /// A time as the calendar on the wall has it, and the start and the end of the period it belongs to, also in local time.
+    #[inline]
+    pub(super) fn find(&mut self, time: i64) -> (i64, (i64, i64)) {
+        let time = self.local(time);
+        if !(self.last.0..self.last.1).contains(&time) {
+            self.last = match self.every {
+                Some(every) => {
+                    let index = every.index(time);
+                    (every.start(index), every.start(index + 1))
+                }
+                None => (time, time.saturating_add(1)),
+            };
+        }
+        (time, self.last)
+    }
+
+    #[inline]
+    fn local(&self, time: i64) -> i64 {
+        if self.timezone == Tz::UTC {
+            return time;
+        }
+        let utc = DateTime::from_timestamp_micros(time).map(|utc| utc.naive_utc());
+        let offset = utc.map_or(0, |utc| self.timezone.offset_from_utc_datetime(&utc).fix().local_minus_utc());
+        (time + i64::from(offset) * 1_000_000).clamp(MIN_TIMESTAMP, MAX_TIMESTAMP)
+    }
+}
+
+/// Orders as rows, but for whose they are.
+pub(super) struct Rows {
+    periods: Periods,
+    starts: Vec<i64>,
+    ends: Vec<i64>,
+    orders: Vec<i64>,
+    cents: Vec<i64>,
+    last_transactions: Vec<i64>,
+}
+
+impl Rows {
+    pub(super) fn new(periods: Periods) -> Self {
+        let (starts, ends, orders, cents, last_transactions) = Default::default();
+        Rows { periods, starts, ends, orders, cents, last_transactions }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.cents.len()
+    }
+
+    /// Adds an order of this moment, or, where it does not count as one, what was given back then.
+    #[inline]
+    pub(super) fn push(&mut self, time: i64, counts: bool, cents: i64) {
+        let (time, (start, end)) = self.periods.find(time);
+        self.starts.push(start);
+        self.ends.push(end);
+        self.orders.push(counts.into());
+        self.cents.push(cents);
+        self.last_transactions.push(if counts { time } else { NO_TIMESTAMP });
+    }
+
+    /// All rows so far; the next are others.
+    pub(super) fn take(&mut self, origin: Arc<Origin>, first_row: u64, ids: StringViewArray) -> PeriodBatch {
+        let column = |values: &mut Vec<i64>| take(values).into();
+        PeriodBatch {
+            origin,
+            first_row,
+            first_line: None,
+            ids,
+            starts: column(&mut self.starts),
+            ends: column(&mut self.ends),
+            orders: column(&mut self.orders),
+            cents: column(&mut self.cents),
+            fractions: Vec::new().into(),
+            last_transactions: column(&mut self.last_transactions),
+            bad: Vec::new(),
+            whence: None,
+        }
+    }
+}
+
+/// All values so far, and room for as many, which the next mostly are.
+pub(super) fn take<T>(values: &mut Vec<T>) -> Vec<T> {
+    std::mem::replace(values, Vec::with_capacity(values.len()))
+}
+
+/// An order's sum in cents, if it is one that a row may have.
+pub(super) fn cents(total: Total) -> Result<i64, AmountError> {
+    let cents = i64::try_from(total.rounded().hundredths()).map_err(|_| AmountError::OutOfRange)?;
+    Amount::from_cents(cents).map(|amount| amount.cents)
+}
