@@ -331,7 +331,8 @@ impl<'a, T: Take> Grouper<'a, T> {
         open.quantity.add(bundle.detail.quantity);
     }
 
-    /// The places of bundles with a line that is there twice, all but the first, which are left out or end the run.
+    /// Lines that are there twice, all but the first, end the run or are left out; gives their places then. Where they end the run, bundles
+    /// of several lines are kept: what else is wrong with the order may come first.
     fn find_twice(&mut self, bundles: &[Bundle<'_>]) -> Result<Vec<u64>> {
         self.digests.clear();
         for (bundle, at) in bundles.iter().zip(0..) {
@@ -344,7 +345,7 @@ impl<'a, T: Take> Grouper<'a, T> {
         for &(place, at) in &twice {
             self.leave_out_twice(&Bundle { place, ..bundles[at as usize] })?;
         }
-        Ok(twice.into_iter().map(|(_, at)| bundles[at as usize].place).collect())
+        Ok(twice.into_iter().filter(|&(_, at)| bundles[at as usize].lines == 1).map(|(place, _)| place).collect())
     }
 
     /// Leaves out a line that is there before.

@@ -120,11 +120,12 @@ fn csv(items: &[Item]) -> String {
         let Item { order, quantity, price, margin, product, .. } = item;
         // A tenth of a cent each, so that rounding an order is not rounding its lines.
         format!(
-            "o{order},{customer},{date}T{hour:02}:30:00,{quantity},{}.{:03},{}.{:02},p{product}\n",
+            "o{order},{customer},{date}T{hour:02}:30:00,{quantity},{}.{:03},{}{}.{:02},p{product}\n",
             price / 1_000,
             price % 1_000,
-            margin / 100,
-            (margin % 100).abs()
+            if *margin < 0 { "-" } else { "" },
+            margin.abs() / 100,
+            margin.abs() % 100
         )
     };
     let head = "order_id,customer_id,event_ts,quantity,unit_price,unit_margin,product_id\n";
@@ -171,7 +172,11 @@ fn model(items: &[Item], options: &OrderOptions) -> (Said, BTreeMap<Reason, u64>
     let (mut said, mut nobody) = (Said::new(), 0);
     for lines in orders.into_values() {
         let mut seen = BTreeSet::new();
-        let key = |item: &Item| (item.customer, item.hour, item.quantity, item.price, item.margin, item.product);
+        // What lines are worth tells them apart, and not what makes it up.
+        let worth = |item: &Item, each: i64| i64::from(item.quantity) * each;
+        let key = |item: &Item| {
+            (item.customer, item.hour, item.quantity, worth(item, item.price.into()), worth(item, item.margin.into()), item.product)
+        };
         let lines: Vec<&Item> = match options.duplicates {
             Duplicates::Keep => lines,
             _ => lines
@@ -310,6 +315,23 @@ fn large_orders_are_orders_like_any_other() {
         assert_eq!(found.report.input.transactions.as_ref().unwrap().lines_rejected[&Reason::OrderCustomerConflict], large, "{budget}");
         assert_eq!(found.rejects().count() as u64, large);
         assert_eq!(found.report.windows[0].lens1.total_revenue.to_string(), format!("{}.00", (0..LINES).step_by(3).sum::<usize>()));
+    }
+}
+
+/// Of several things that are wrong with an order, the one that comes first in the input is named, also where lines that follow each other
+/// are there twice.
+#[test]
+fn the_first_bad_line_of_an_order_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let lines = ["1,b,2023-01-05,1\n", "1,a,2023-01-05,2\n", "1,a,2023-01-05,2\n", "2,a,2023-01-05,3\n"];
+    for (order, named) in [
+        ([0, 1, 2, 3], "row 2 (line 3): customer \"a\": order_customer_conflict"),
+        ([1, 2, 3, 0], "row 2 (line 3): customer \"a\": duplicate_line"),
+    ] {
+        let text = order.map(|at| lines[at]).concat();
+        fs::write(folder.path().join("bad.csv"), format!("order_id,customer_id,event_ts,line_total\n{text}")).unwrap();
+        let error = lensflow(folder.path(), &["audit", "bad.csv", "--from", "transactions", "--every", "year"]).expect(1).stderr;
+        assert!(error.contains(named), "{error}");
     }
 }
 
