@@ -6,7 +6,7 @@
 //! memory goes back to the system, and 425 MiB with half a second; the time is the same. Huge pages, which jemalloc can ask for, were a
 //! quarter faster at best and slower at worst, by what the kernel has at hand.
 
-use tikv_jemalloc_ctl::{Access, AsName, arenas};
+use tikv_jemalloc_ctl::{Access, AsName, arenas, background_thread};
 use tikv_jemallocator::Jemalloc;
 
 #[global_allocator]
@@ -22,14 +22,21 @@ static OPTIONS: &[u8; 36] = b"dirty_decay_ms:500,muzzy_decay_ms:0\0";
 /// Below this limit, freed memory goes back sooner.
 const TIGHT: u64 = 1 << 30;
 
-/// Prepares for a run within a memory limit: with UUIDs, jemalloc's half a second held 11 MiB too many of 64, and 22 of 128. Giving memory
+/// Prepares for a run within a memory limit.
+///
+/// What one thread took and others give back belongs to the first one's arena, and jemalloc looks after an arena when it is used, which after
+/// a phase of a run is seldom. So a thread of its own does. Measured with 120 million line items in 2 GiB, ten runs each: 1.7 to 2.3 GiB without
+/// it, 1.5 to 1.6 with it; in 256 MiB, where a run had taken 294, 243. It takes no more time.
+///
+/// In little memory freed memory goes back sooner, too: with UUIDs, jemalloc's half a second held 11 MiB too many of 64, and 22 of 128. Giving memory
 /// back at once would take a fifth less still, but twice the time, for page faults.
 pub(crate) fn keep_to(limit: u64) {
     const SOON: isize = 20;
+    // What cannot be set stays as it is: a matter of some mebibytes, or of a tenth.
+    let _ = background_thread::write(true);
     if limit >= TIGHT {
         return;
     }
-    // What cannot be set stays as it is: a matter of some mebibytes.
     let _ = "arenas.dirty_decay_ms\0".name().write(SOON);
     for arena in 0..arenas::narenas::read().unwrap_or(0) {
         let _ = format!("arena.{arena}.dirty_decay_ms\0").name().write(SOON);
