@@ -1,7 +1,8 @@
 """The audit job in DuckDB SQL, written as an expert would: one GROUP BY per customer, then exact order statistics
 from value histograms (no sorts over customers). Same outputs as `lensflow audit` with two windows.
 Usage: duckdb_expert.py PERIODS(.parquet|.csv) OUT_DIR [MEMORY_LIMIT] ; prints JSON answers, then timings and peak RSS.
-Threads: PEER_THREADS, 2 by default. PEER_LINES=1: the input is order lines, as `lensflow generate --as transactions` makes them.
+Threads: PEER_THREADS, 2 by default. PEER_LINES=1: the input is order lines, as `lensflow generate --as transactions` makes them; PEER_LINES=once:
+a line of an order that is there twice ends the job.
 """
 import duckdb, json, math, os, resource, sys, time
 src, out = sys.argv[1], sys.argv[2]
@@ -11,16 +12,24 @@ t0 = time.time()
 con = duckdb.connect()
 con.execute(f"set threads={os.environ.get('PEER_THREADS', '2')}; set memory_limit='{mem}'; set preserve_insertion_order=false; set temp_directory='{out}/duck_tmp'")
 rel = f"read_parquet('{src}')" if src.endswith("parquet") else f"""read_csv('{src}', header=true, columns={{customer_id:'VARCHAR',period_start:'TIMESTAMP',period_end:'TIMESTAMP',total_orders:'BIGINT',total_spend:'DECIMAL(18,2)',total_margin:'DECIMAL(18,2)',total_quantity:'BIGINT',last_transaction_ts:'TIMESTAMP'}})"""
+once = ""
 if os.environ.get("PEER_LINES"):
     # Orders and line items: an order is its lines, and a row like any other, in a period of its own.
+    different = ""
+    if os.environ["PEER_LINES"] == "once":
+        # Lists of hashes take 1.9 s for 12 million lines; count(distinct hash) takes 4.5 s, and grouping by all columns first 3.7 s.
+        rel = f"(select *, hash(customer_id, event_ts, product_id, quantity, unit_price, unit_cost) line from {rel})"
+        once, different = ", bool_and(different) once", ", len(list(line)) = len(list_distinct(list(line))) different"
     rel = f"""(select any_value(customer_id) customer_id, min(event_ts) period_start, min(event_ts) last_transaction_ts, 1 total_orders,
-      round(sum(quantity*unit_price),2)::decimal(18,2) total_spend from {rel} group by order_id)"""
+      round(sum(quantity*unit_price),2)::decimal(18,2) total_spend{different} from {rel} group by order_id)"""
 CUT = "timestamp '2023-07-01'"
 con.execute(f"""create temp table s as select customer_id,
  min(period_start) filter (period_start<{CUT}) b1, min(period_start) filter (period_start>={CUT}) b2,
  max(last_transaction_ts) filter (period_start<{CUT}) r1, coalesce(sum(total_orders) filter (period_start<{CUT}),0)::bigint f1, sum(total_spend) filter (period_start<{CUT})::decimal(18,2) m1,
- max(last_transaction_ts) filter (period_start>={CUT}) r2, coalesce(sum(total_orders) filter (period_start>={CUT}),0)::bigint f2, sum(total_spend) filter (period_start>={CUT})::decimal(18,2) m2
+ max(last_transaction_ts) filter (period_start>={CUT}) r2, coalesce(sum(total_orders) filter (period_start>={CUT}),0)::bigint f2, sum(total_spend) filter (period_start>={CUT})::decimal(18,2) m2{once}
  from {rel} group by customer_id""")
+if once and con.execute("select not bool_and(once) from s").fetchone()[0]:
+    sys.exit("a line of an order is there twice")
 t1 = time.time()
 
 
