@@ -441,7 +441,7 @@ impl<L: Lens> Pipeline<L> {
             rows_accepted: snapshot.rows_accepted,
             rows_rejected: snapshot.rows_rejected,
             customers: snapshot.customers,
-            transactions: lines,
+            transactions: lines.map(LineSummary::rounded),
         };
         let windows = &reduced.pieces.finalizer().windows;
         let report = Report::new(input, windows, reduced.lens1, reduced.lens2, reduced.warnings, reduced.left_out);

@@ -16,8 +16,8 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 
-/// An exact sum of amounts. 2⁶⁰ amounts of the largest size still fit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+/// An exact sum of amounts. 2⁶⁰ amounts of the largest size still fit. Serialized as text, `"-0.008"`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Total {
     cents: i128,
     fraction: u64,
@@ -31,7 +31,7 @@ impl Total {
 
     /// Adds one amount.
     pub fn add(&mut self, amount: Amount) {
-        self.merge(Total { cents: i128::from(amount.cents), fraction: amount.fraction });
+        self.merge(amount.into());
     }
 
     /// The sum in millionths, rounded half away from zero.
@@ -63,6 +63,63 @@ impl Total {
 impl Merge for Total {
     fn merge(&mut self, other: Total) {
         *self = Total::new(self.cents + other.cents, self.fraction + other.fraction);
+    }
+}
+
+impl From<Amount> for Total {
+    fn from(amount: Amount) -> Self {
+        Total { cents: amount.cents.into(), fraction: amount.fraction }
+    }
+}
+
+impl From<Fixed2> for Total {
+    fn from(money: Fixed2) -> Self {
+        Total::new(money.0, 0)
+    }
+}
+
+impl fmt::Display for Total {
+    /// All of its decimals, two at least.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The fraction counts upwards; below zero, digits count downwards.
+        let (cents, fraction) = match self.cents < 0 && self.fraction > 0 {
+            true => (self.cents + 1, UNITS_PER_CENT - self.fraction),
+            false => (self.cents, self.fraction),
+        };
+        let (sign, cents) = (if self.cents < 0 { "-" } else { "" }, cents.unsigned_abs());
+        write!(f, "{sign}{}.{:02}", cents / 100, cents % 100)?;
+        if fraction == 0 { Ok(()) } else { f.write_str(format!("{fraction:016}").trim_end_matches('0')) }
+    }
+}
+
+impl FromStr for Total {
+    type Err = AmountError;
+
+    /// A decimal text with at most 18 decimals.
+    fn from_str(text: &str) -> Result<Self, AmountError> {
+        let (whole, decimals) = text.split_once('.').unwrap_or((text, ""));
+        let (cents, fraction) = decimals.split_at_checked(2).unwrap_or((decimals, ""));
+        let Fixed2(cents) = format!("{whole}.{cents}").parse()?;
+        if fraction.len() > 16 || !fraction.bytes().all(|b| b.is_ascii_digit()) {
+            return Err(AmountError::NotANumber);
+        }
+        let fraction = format!("0{fraction:0<16}").parse().map_err(|_| AmountError::NotANumber)?;
+        Ok(match text.starts_with('-') && fraction > 0 {
+            true => Total { cents: cents - 1, fraction: UNITS_PER_CENT - fraction },
+            false => Total { cents, fraction },
+        })
+    }
+}
+
+impl Serialize for Total {
+    fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Total {
+    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        from_text(d)
     }
 }
 
@@ -192,6 +249,20 @@ mod tests {
         assert_eq!(sum(&["-0.0049"]), "0.00");
         assert_eq!(sum(&["-1.005", "0.000000000000000001"]), "-1.00");
         assert_eq!(sum(&["999999999999999.99"; 1000]), "999999999999999990.00");
+    }
+
+    #[test]
+    fn sums_are_the_same_when_their_text_is_read() {
+        for text in ["0.00", "-0.008", "0.000000000000000001", "-0.000000000000000001", "-1.00", "-12.3456", "999999999999999999.99"] {
+            let total = text.parse::<Total>().unwrap();
+            assert_eq!(total.to_string(), text);
+        }
+        let mut sum = "-0.004".parse::<Total>().unwrap();
+        sum.merge(sum);
+        assert_eq!((sum.to_string(), sum.rounded().to_string()), ("-0.008".to_owned(), "-0.01".to_owned()));
+        for wrong in ["", "-", "1.2.3", "0.0000000000000000001", "0.00-1", "1e2", "0.00é"] {
+            wrong.parse::<Total>().unwrap_err();
+        }
     }
 
     #[test]

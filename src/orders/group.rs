@@ -2,24 +2,24 @@
 //! those of each order are added up, in the order of the input.
 //!
 //! A partition that does not fit the memory of one thread, and an order of very many lines, go through the sorter as records, line by line;
-//! there an order takes up nothing but its sums, however many lines it has.
+//! there an order takes up nothing but its sums, however many lines it has; the ids of orders that are left out are known until the partition
+//! ends.
 //!
 //! What is wrong with an order shows only here, in no particular order. So where that ends the run, all partitions are looked at, and the
 //! line that comes first in the input is named.
 
 use super::bundle::Bundle;
+use super::fault::Fault;
 use super::intake::earlier;
-use super::judge::rejected;
 use super::partitions::Partition;
 use super::record::Record;
-use super::rows::cents;
-use super::{Anonymous, Desk, Duplicates, Orders, Tally, record};
+use super::rows::{Periods, cents, cents_of};
+use super::{Anonymous, Desk, Duplicates, LineSummary, Orders, record};
 use crate::error::{Error, Result};
 use crate::merge::Merge;
-use crate::money::{Amount, Money, Total};
-use crate::reject::{OnBadRow, Reason};
+use crate::money::{Money, Total};
+use crate::reject::OnBadRow;
 use crate::route::hash_id;
-use crate::source::transactions::TransactionColumn as Column;
 use crate::spill::{Records, Sorter, Sorting};
 use crate::sync::lock;
 use std::collections::BTreeMap;
@@ -39,7 +39,7 @@ pub(super) struct Order<'a> {
     pub(super) counts: bool,
     /// Cents, rounded.
     pub(super) spend: i64,
-    pub(super) margin: Total,
+    pub(super) margin: i64,
     pub(super) quantity: Total,
     /// Of its first line.
     pub(super) place: u64,
@@ -51,9 +51,9 @@ impl<T: FnMut(&Order<'_>) -> Result<()>> Take for T {}
 
 impl Orders {
     /// Groups a partition, which can be done once; `take` gets its orders.
-    pub(super) fn group(&self, partition: usize, take: impl Take) -> Result<()> {
+    pub(super) fn group(&self, partition: usize, periods: &Periods, take: impl Take) -> Result<()> {
         let partition = self.partitions.take(partition);
-        let mut grouper = Grouper::new(&self.desk, take);
+        let mut grouper = Grouper::new(&self.desk, periods, take);
         let needed = partition.needed();
         let room = self.partitions.budget().reserve(needed);
         if room.is_some() || needed <= self.merge {
@@ -61,7 +61,7 @@ impl Orders {
         } else {
             self.group_sorted(partition, &mut grouper)?;
         }
-        lock(&self.desk.tally).merge(grouper.tally);
+        lock(&self.desk.summary).merge(grouper.tally);
         // Whoever is the last knows what is wrong with any order.
         let last = self.grouped.fetch_add(1, Ordering::AcqRel) + 1 == self.partitions.len();
         if last { self.desk.verdict() } else { Ok(()) }
@@ -135,14 +135,14 @@ impl Orders {
 /// Groups lines that come in the order of their orders, and in each of their digests.
 fn group_records(records: &Arc<Records>, grouper: &mut Grouper<'_, impl Take>) -> Result<()> {
     let damaged = || Error::internal("a record that is no line's");
-    let mut refused: BTreeMap<Vec<u8>, Reason> = BTreeMap::new();
+    let mut refused: BTreeMap<Vec<u8>, Fault> = BTreeMap::new();
     let (mut before, mut sorted) = (Before::default(), records.read());
     while let Some(found) = sorted.next()? {
         let record = record::read(found).ok_or_else(damaged)?;
         if record.key != before.key
-            && let Outcome::Refused(reason) = grouper.end()?
+            && let Outcome::Refused(fault) = grouper.end()?
         {
-            refused.insert(before.key.clone(), reason);
+            refused.insert(before.key.clone(), fault);
         }
         if before.is_same_as(&record) && grouper.seeks_twice() {
             grouper.leave_out_twice(&record.bundle())?;
@@ -151,8 +151,8 @@ fn group_records(records: &Arc<Records>, grouper: &mut Grouper<'_, impl Take>) -
         }
         before.set(&record);
     }
-    if let Outcome::Refused(reason) = grouper.end()? {
-        refused.insert(before.key, reason);
+    if let Outcome::Refused(fault) = grouper.end()? {
+        refused.insert(before.key, fault);
     }
     // Only now it is known whose lines are left out, each with its reason.
     if refused.is_empty() {
@@ -161,9 +161,9 @@ fn group_records(records: &Arc<Records>, grouper: &mut Grouper<'_, impl Take>) -
     let (mut before, mut sorted) = (Before::default(), records.read());
     while let Some(found) = sorted.next()? {
         let record = record::read(found).ok_or_else(damaged)?;
-        let Some(&reason) = refused.get(record.key) else { continue };
+        let Some(&fault) = refused.get(record.key) else { continue };
         if !(before.is_same_as(&record) && grouper.seeks_twice()) {
-            grouper.refuse(&record.bundle(), reason)?;
+            grouper.refuse(&record.bundle(), fault)?;
         }
         before.set(&record);
     }
@@ -229,7 +229,8 @@ impl Hashes {
 /// Makes orders of bundles.
 struct Grouper<'a, T> {
     desk: &'a Desk,
-    tally: Tally,
+    periods: &'a Periods,
+    tally: LineSummary,
     take: T,
     open: Option<Open>,
     /// Of whom the first line of the open order is.
@@ -246,7 +247,7 @@ enum Outcome {
     /// It is an order, or nobody's.
     Taken,
     /// All of its lines are to be left out, for this.
-    Refused(Reason),
+    Refused(Fault),
 }
 
 /// An order that is not all there yet.
@@ -262,8 +263,8 @@ struct Open {
 }
 
 impl<'a, T: Take> Grouper<'a, T> {
-    fn new(desk: &'a Desk, take: T) -> Self {
-        Grouper { desk, tally: Tally::default(), take, open: None, customer: Vec::new(), other: None, digests: Vec::new() }
+    fn new(desk: &'a Desk, periods: &'a Periods, take: T) -> Self {
+        Grouper { desk, periods, tally: LineSummary::default(), take, open: None, customer: Vec::new(), other: None, digests: Vec::new() }
     }
 
     fn seeks_twice(&self) -> bool {
@@ -277,16 +278,10 @@ impl<'a, T: Take> Grouper<'a, T> {
         let digests = bundle.digests;
         let twice = digests.len() > 8 || (1..digests.len()).any(|at| digests[..at].contains(&digests[at]));
         let Bundle { time, counts, spend, detail, .. } = *bundle;
-        match bundle.customer {
-            Some(customer) if !twice && spend.fraction == 0 && Amount::from_cents(spend.cents).is_ok() => {
-                self.tally.summary.orders += u64::from(counts);
-                let one = |amount| {
-                    let mut total = Total::default();
-                    total.add(amount);
-                    total
-                };
-                let (margin, quantity) = (one(detail.margin), one(detail.quantity));
-                (self.take)(&Order { customer, time, counts, spend: spend.cents, margin, quantity, place: bundle.place })
+        match (bundle.customer, cents_of(spend), cents_of(detail.margin)) {
+            (Some(customer), Some(spend), Some(margin)) if !twice && (!counts || self.periods.fault(time).is_none()) => {
+                self.tally.orders += u64::from(counts);
+                (self.take)(&Order { customer, time, counts, spend, margin, quantity: detail.quantity.into(), place: bundle.place })
             }
             _ => self.take_all(std::slice::from_ref(bundle)),
         }
@@ -299,7 +294,7 @@ impl<'a, T: Take> Grouper<'a, T> {
         once().for_each(|bundle| self.add(bundle));
         match self.end()? {
             Outcome::Taken => Ok(()),
-            Outcome::Refused(reason) => once().try_for_each(|bundle| self.refuse(bundle, reason)),
+            Outcome::Refused(fault) => once().try_for_each(|bundle| self.refuse(bundle, fault)),
         }
     }
 
@@ -352,28 +347,20 @@ impl<'a, T: Take> Grouper<'a, T> {
     #[cold]
     fn leave_out_twice(&mut self, line: &Bundle<'_>) -> Result<()> {
         if self.desk.options.duplicates == Duplicates::Drop {
-            self.tally.summary.duplicate_lines += 1;
+            self.tally.duplicate_lines += 1;
             return Ok(());
         }
-        let order = || String::from_utf8_lossy(line.order).into_owned();
-        let help = "leave all but one out with --duplicates drop, or let them count with --duplicates keep";
-        self.desk.refuse(line.place, || rejected(line, self.desk, Reason::DuplicateLine, Column::OrderId, order()), help)
+        self.desk.refuse(line, Fault::Twice)
     }
 
     /// Ends the order that was added up, if any.
     fn end(&mut self) -> Result<Outcome> {
         let Some(Open { named, time, counts, spend, margin, quantity, place }) = self.open.take() else { return Ok(Outcome::Taken) };
         if let Some((place, customer)) = self.other.take() {
-            // Where that ends the run, the first line of somebody else is named; else all are left out.
-            return match self.desk.on_bad_row {
-                OnBadRow::Fail => {
-                    let line = Bundle { customer: customer.as_deref(), place, time, ..Bundle::default() };
-                    self.refuse(&line, Reason::OrderCustomerConflict).map(|()| Outcome::Taken)
-                }
-                OnBadRow::Reject => Ok(Outcome::Refused(Reason::OrderCustomerConflict)),
-            };
+            // The first line of somebody else.
+            return self.end_bad(&Bundle { customer: customer.as_deref(), place, time, ..Bundle::default() }, Fault::Conflict);
         }
-        let summary = &mut self.tally.summary;
+        let summary = &mut self.tally;
         if !named {
             if self.desk.options.anonymous == Anonymous::Report {
                 summary.anonymous_orders += u64::from(counts);
@@ -382,37 +369,31 @@ impl<'a, T: Take> Grouper<'a, T> {
             }
             return Ok(Outcome::Taken);
         }
-        let Ok(spend_cents) = cents(spend) else {
-            if self.desk.on_bad_row == OnBadRow::Reject {
-                return Ok(Outcome::Refused(Reason::AmountOutOfRange));
+        let fault = if counts { self.periods.fault(time) } else { None };
+        let fault = match (cents(spend), cents(margin), fault) {
+            (None, ..) => Fault::Spend(spend),
+            (_, None, _) => Fault::Margin(margin),
+            (.., Some(fault)) => fault,
+            (Some(spend), Some(margin), None) => {
+                summary.orders += u64::from(counts);
+                (self.take)(&Order { customer: &self.customer, time, counts, spend, margin, quantity, place })?;
+                return Ok(Outcome::Taken);
             }
-            let line = Bundle { customer: Some(&self.customer), time, place, ..Bundle::default() };
-            return self.too_large(&line, spend).map(|()| Outcome::Taken);
         };
-        summary.orders += u64::from(counts);
-        (self.take)(&Order { customer: &self.customer, time, counts, spend: spend_cents, margin, quantity, place })?;
-        Ok(Outcome::Taken)
+        self.end_bad(&Bundle { customer: Some(&self.customer), time, place, ..Bundle::default() }, fault)
     }
 
-    /// Leaves out lines of an order that names two customers, or is worth too much.
-    #[cold]
-    fn refuse(&self, bundle: &Bundle<'_>, reason: Reason) -> Result<()> {
-        let customer = || bundle.customer.map_or(String::new(), |id| String::from_utf8_lossy(id).into_owned());
-        let help = "is the column of order ids the right one? Such orders are left out with --on-bad-row reject";
-        (bundle.place..).take(usize::from(bundle.lines).max(1)).try_for_each(|place| {
-            let line = Bundle { place, ..*bundle };
-            let reject = || match reason {
-                Reason::AmountOutOfRange => rejected(&line, self.desk, reason, Column::LineTotal, line.spend.to_string()),
-                _ => rejected(&line, self.desk, reason, Column::CustomerId, customer()),
-            };
-            self.desk.refuse(place, reject, help)
-        })
+    /// Ends an order that something is wrong with. Where that ends the run, this line of it is named; else all are left out.
+    fn end_bad(&self, line: &Bundle<'_>, fault: Fault) -> Result<Outcome> {
+        match self.desk.on_bad_row {
+            OnBadRow::Fail => self.desk.refuse(line, fault).map(|()| Outcome::Taken),
+            OnBadRow::Reject => Ok(Outcome::Refused(fault)),
+        }
     }
 
+    /// Leaves out the lines of an order that something is wrong with.
     #[cold]
-    fn too_large(&self, line: &Bundle<'_>, spend: Total) -> Result<()> {
-        let value = || spend.rounded().to_string();
-        let help = "what an order comes to must be below 10^15; is the column of order ids the right one?";
-        self.desk.refuse(line.place, || rejected(line, self.desk, Reason::AmountOutOfRange, Column::LineTotal, value()), help)
+    fn refuse(&self, bundle: &Bundle<'_>, fault: Fault) -> Result<()> {
+        (bundle.place..).take(bundle.lines.into()).try_for_each(|place| self.desk.refuse(&Bundle { place, ..*bundle }, fault))
     }
 }

@@ -4,7 +4,7 @@
 use super::bundle::{Bundle, Detail, MOST_LINES, sum};
 use super::judge::{customer, is_refund, judge};
 use super::partitions::{Partitions, Scatter};
-use super::{Desk, Duplicates, Lines, Orders, Setting, Tally, places};
+use super::{Desk, Duplicates, LineSummary, Lines, Orders, Setting, places};
 use crate::cancel::Cancel;
 use crate::error::{Error, Result, Stage};
 use crate::merge::Merge;
@@ -106,7 +106,7 @@ impl<S: Source<TransactionBatch>> Intake<'_, S> {
 
     fn take_chunks(&self, poison: &Poison, number: &mut u64) -> Result<()> {
         let mut bundler = Bundler { digests: [0; MOST_LINES], scatter: self.partitions.scatter() };
-        let mut tally = Tally::default();
+        let mut tally = LineSummary::default();
         loop {
             let next = {
                 let mut source = lock(&self.source);
@@ -131,11 +131,11 @@ impl<S: Source<TransactionBatch>> Intake<'_, S> {
             })?;
             self.stats.count_bytes(bytes);
         }
-        lock(&self.desk.tally).merge(tally);
+        lock(&self.desk.summary).merge(tally);
         bundler.scatter.finish()
     }
 
-    fn take(&self, batch: &TransactionBatch, place: u64, bundler: &mut Bundler<'_>, tally: &mut Tally) -> Result<()> {
+    fn take(&self, batch: &TransactionBatch, place: u64, bundler: &mut Bundler<'_>, tally: &mut LineSummary) -> Result<()> {
         if self.desk.reading.one_row_per_order {
             // Each row is an order of its own: nothing else has its place.
             return judge(batch, place, self.desk, tally, |mut rows| {

@@ -1,7 +1,7 @@
 //! Which lines of a batch count: bad ones, nobody's and refunds are left out here, or end the run, as the options say.
 
 use super::bundle::{Bundle, Detail};
-use super::{Anonymous, Desk, Refunds, Tally};
+use super::{Anonymous, Desk, LineSummary, Refunds};
 use crate::error::Result;
 use crate::money::Amount;
 use crate::reject::{OnBadRow, REJECT_HELP, Reason, Reject};
@@ -14,11 +14,11 @@ pub(super) fn judge(
     batch: &TransactionBatch,
     place: u64,
     desk: &Desk,
-    tally: &mut Tally,
+    tally: &mut LineSummary,
     mut take: impl FnMut(Range<usize>) -> Result<()>,
 ) -> Result<()> {
     let n = batch.times.len();
-    tally.summary.lines += n as u64;
+    tally.lines += n as u64;
     // The lowest bits of a view are its length.
     let all_named = batch.customers.null_count() == 0 && batch.customers.views()[..n].iter().all(|&view| view as u32 != 0);
     if batch.bad.is_empty() && all_named && !(0..n).any(|i| is_refund(batch, i)) {
@@ -50,23 +50,23 @@ pub(super) fn judge(
 }
 
 /// Whether a row that could be read counts, or is left out for what it is.
-fn counts(batch: &TransactionBatch, i: usize, place: u64, desk: &Desk, tally: &mut Tally) -> Result<bool> {
+fn counts(batch: &TransactionBatch, i: usize, place: u64, desk: &Desk, tally: &mut LineSummary) -> Result<bool> {
     if customer(batch, i).is_none() {
         match desk.options.anonymous {
             Anonymous::Fail => return anonymous(&line(batch, i, place), desk).map(|()| false),
             Anonymous::Drop => {
-                tally.summary.anonymous_lines += 1;
+                tally.anonymous_lines += 1;
                 return Ok(false);
             }
-            Anonymous::Report => tally.summary.anonymous_lines += 1,
+            Anonymous::Report => tally.anonymous_lines += 1,
         }
     }
     if is_refund(batch, i) {
         if desk.options.refunds == Refunds::Fail {
             return refund(&line(batch, i, place), batch.quantity[i], desk).map(|()| false);
         }
-        tally.summary.refund_lines += 1;
-        tally.refunded.add(batch.spend[i]);
+        tally.refund_lines += 1;
+        tally.refunds.add(batch.spend[i]);
         return Ok(desk.options.refunds == Refunds::Net);
     }
     Ok(true)
@@ -103,8 +103,9 @@ pub(super) fn line(batch: &TransactionBatch, i: usize, place: u64) -> Bundle<'_>
 
 #[cold]
 fn anonymous(line: &Bundle<'_>, desk: &Desk) -> Result<()> {
+    const HELP: &str = "leave such lines out with --anonymous drop, report them with --anonymous report, or name the column with --column";
     let reject = rejected(line, desk, Reason::MissingValue, Column::CustomerId, String::new());
-    desk.reject(reject, "leave such lines out with --anonymous drop, or report them with --anonymous report")
+    desk.reject(reject, HELP)
 }
 
 #[cold]

@@ -15,6 +15,7 @@
 //! | `bundle` | the message: lines of an order that follow each other, added up; a buffer of them, and its frame |
 //! | `intake` | batches → bundles, on all threads |
 //! | `partitions` | where bundles wait, in memory or spilled |
+//! | `fault` | what can be wrong with an order |
 //! | `group`, `record` | a partition's bundles → orders; lines that are there twice, orders of two customers |
 //! | `rows` | the period an order belongs to; orders as columns of period aggregations |
 //! | `source` | orders as a [`Source`](crate::source::Source) of period aggregations: a chunk is a partition |
@@ -29,10 +30,12 @@
 //! there on. A refund is a line with a negative quantity or worth; an order of nothing but refunds is netted without counting as an order,
 //! and beside other lines a refund does not decide the order's time.
 //!
-//! Known limits: margins and products are read only where [`Orders::write_periods`] needs them or lines that are the same are looked for.
+//! Known limits: margins and products are read only where [`Orders::write_periods`] needs them or lines that are the same are looked for,
+//! and an order's margin that is too large is a fault for the former only.
 //! Refunds are counted before duplicates and conflicts are left out.
 
 mod bundle;
+mod fault;
 mod group;
 mod intake;
 mod judge;
@@ -49,6 +52,8 @@ pub(crate) use rows::Periods;
 pub use source::OrderSource;
 pub(crate) use whole::WholeOrders;
 
+use self::bundle::Bundle;
+use self::fault::Fault;
 use self::partitions::Partitions;
 use self::places::Places;
 use crate::cancel::Cancel;
@@ -137,8 +142,8 @@ pub struct LineSummary {
     pub orders: u64,
     /// Lines that give money back, whether they were netted or left out, for this or, later, for what is wrong with their orders.
     pub refund_lines: u64,
-    /// What they come to.
-    pub refunds: Money,
+    /// What they come to; exact until it is reported.
+    pub refunds: Total,
     /// Lines without a customer that were left out of what is said of customers.
     pub anonymous_lines: u64,
     /// Their orders, where they are reported.
@@ -149,6 +154,13 @@ pub struct LineSummary {
     pub duplicate_lines: u64,
 }
 
+impl LineSummary {
+    /// As it is reported: in cents.
+    pub(crate) fn rounded(self) -> Self {
+        LineSummary { refunds: self.refunds.rounded().into(), ..self }
+    }
+}
+
 impl Merge for LineSummary {
     fn merge(&mut self, other: LineSummary) {
         let add = |a: &mut Money, b: Money| *a = Money::from_hundredths(a.hundredths() + b.hundredths());
@@ -156,7 +168,7 @@ impl Merge for LineSummary {
         Merge::merge(&mut self.lines_rejected, other.lines_rejected);
         self.orders += other.orders;
         self.refund_lines += other.refund_lines;
-        add(&mut self.refunds, other.refunds);
+        self.refunds.merge(other.refunds);
         self.anonymous_lines += other.anonymous_lines;
         self.anonymous_orders += other.anonymous_orders;
         add(&mut self.anonymous_revenue, other.anonymous_revenue);
@@ -190,28 +202,10 @@ impl Lines {
     /// # Errors
     /// The same.
     pub fn find_sales<S: AsRef<str>>(&self, named: &[S], format: Option<Format>, batch_rows: usize) -> Result<Files<TransactionBatch>> {
-        match self.orders.duplicates {
-            Duplicates::Keep => {
-                Files::find_as(named, format, Transactions::without_margins(self.columns.clone(), &self.options)?, batch_rows)
-            }
-            Duplicates::Fail | Duplicates::Drop => self.find(named, format, batch_rows),
+        if self.orders.duplicates != Duplicates::Keep && !self.options.one_row_per_order {
+            return self.find(named, format, batch_rows);
         }
-    }
-}
-
-/// What is counted of lines and orders.
-#[derive(Debug, Clone, Default)]
-struct Tally {
-    /// But for what refunds come to.
-    summary: LineSummary,
-    /// That, exact: it is rounded once.
-    refunded: Total,
-}
-
-impl Merge for Tally {
-    fn merge(&mut self, other: Tally) {
-        self.summary.merge(other.summary);
-        self.refunded.merge(other.refunded);
+        Files::find_as(named, format, Transactions::without_margins(self.columns.clone(), &self.options)?, batch_rows)
     }
 }
 
@@ -254,7 +248,8 @@ pub(crate) struct Desk {
     reading: TransactionOptions,
     on_bad_row: OnBadRow,
     places: Places,
-    tally: Mutex<Tally>,
+    /// What was counted so far.
+    summary: Mutex<LineSummary>,
     /// Takes lines left out, where they are not only counted.
     rejects: Option<Arc<Sorter>>,
     cancel: Cancel,
@@ -265,18 +260,27 @@ pub(crate) struct Desk {
 impl Desk {
     fn new(lines: &Lines, on_bad_row: OnBadRow, rejects: Option<Arc<Sorter>>, cancel: Cancel) -> Self {
         let (options, reading) = (lines.orders.clone(), lines.options.clone());
-        Desk { options, reading, on_bad_row, places: Places::default(), tally: Mutex::default(), rejects, cancel, first: Mutex::default() }
+        Desk {
+            options,
+            reading,
+            on_bad_row,
+            places: Places::default(),
+            summary: Mutex::default(),
+            rejects,
+            cancel,
+            first: Mutex::default(),
+        }
     }
 
     /// Leaves out a line for what is wrong with its order; where that ends the run, it does when all orders are known.
     #[cold]
-    fn refuse(&self, place: u64, reject: impl FnOnce() -> Reject, help: &'static str) -> Result<()> {
+    fn refuse(&self, line: &Bundle<'_>, fault: Fault) -> Result<()> {
         if self.on_bad_row != OnBadRow::Fail {
-            return self.reject(reject(), help);
+            return self.reject(fault.reject(line, self), fault.help());
         }
         let mut first = lock(&self.first);
-        if first.as_ref().is_none_or(|(known, ..)| place < *known) {
-            *first = Some((place, reject(), help));
+        if first.as_ref().is_none_or(|(known, ..)| line.place < *known) {
+            *first = Some((line.place, fault.reject(line, self), fault.help()));
         }
         Ok(())
     }
@@ -292,14 +296,13 @@ impl Desk {
         if self.on_bad_row == OnBadRow::Fail {
             return Err(reject.into_error().help(help));
         }
-        *lock(&self.tally).summary.lines_rejected.entry(reject.reason).or_default() += 1;
+        *lock(&self.summary).lines_rejected.entry(reject.reason).or_default() += 1;
         self.rejects.as_ref().map_or(Ok(()), |rejects| rejects.desk().push(|out| reject.write(out)))
     }
 
     /// What was counted so far.
     pub(crate) fn summary(&self) -> LineSummary {
-        let Tally { summary, refunded } = lock(&self.tally).clone();
-        LineSummary { refunds: refunded.rounded(), ..summary }
+        lock(&self.summary).clone()
     }
 }
 

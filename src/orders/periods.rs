@@ -4,11 +4,11 @@
 //! added up as it comes. So memory is that of sorting, and the rows are the same whatever the threads.
 
 use super::group::Order;
-use super::rows::{Periods, cents};
+use super::rows::Periods;
 use super::{LineSummary, Orders};
 use crate::calendar::Granularity;
 use crate::error::{Error, Result, Stage};
-use crate::money::Total;
+use crate::money::{Amount, Total};
 use crate::pieces::share_out;
 use crate::report::table::TableWriter;
 use crate::rfm::with_pool;
@@ -73,12 +73,11 @@ impl Orders {
                 self.partitions.len(),
                 || (),
                 |(), partition| {
-                    let (mut desk, mut periods) = (sorter.desk(), periods);
-                    self.group(partition, |order: &Order<'_>| {
-                        let (time, (start, _)) = periods.find(order.time);
-                        let large = |what| too_large(what, order.customer);
-                        let margin = cents(order.margin).map_err(|_| large("the margin of an order"))?;
-                        let (cents, fraction) = whole_cents(order.quantity).ok_or_else(|| large("the quantity of an order"))?;
+                    let (mut desk, mut found) = (sorter.desk(), periods.clone());
+                    self.group(partition, &periods, |order: &Order<'_>| {
+                        let (time, (start, _)) = found.find(order.time);
+                        let (cents, fraction) =
+                            whole_cents(order.quantity).ok_or_else(|| too_large("the quantity of an order", order.customer))?;
                         if cents % 100 != 0 || fraction != 0 {
                             whole.store(false, Ordering::Relaxed);
                         }
@@ -88,7 +87,7 @@ impl Orders {
                             out.push(order.counts.into());
                             put_signed(time, out);
                             put_signed(order.spend, out);
-                            put_signed(margin, out);
+                            put_signed(order.margin, out);
                             put_signed(cents, out);
                             put_number(fraction, out);
                         })
@@ -157,12 +156,14 @@ fn whole_cents(total: Total) -> Option<(i64, u64)> {
 }
 
 fn too_large(what: &str, customer: &[u8]) -> Error {
-    Error::data(format!("{what} of customer {:?} is too large", String::from_utf8_lossy(customer)))
+    Error::data(format!("{what} of customer {:?} is too large: a row holds amounts below 10^15", String::from_utf8_lossy(customer)))
+        .help("are the columns of amounts and of customers the right ones? An audit of the lines themselves adds up to 10^16")
 }
 
 fn batch(rows: &[Row], every: Granularity, schema: &SchemaRef) -> Result<RecordBatch> {
-    const MOST: i128 = 10_i128.pow(18);
-    let large = |row: &&Row| row.spend.abs() >= MOST || row.margin.abs() >= MOST || whole_cents(row.quantity).is_none();
+    // What could be written and not be read again would be of no use.
+    let fits = |cents: i128| i64::try_from(cents).is_ok_and(|cents| Amount::from_cents(cents).is_ok());
+    let large = |row: &&Row| !fits(row.spend) || !fits(row.margin) || whole_cents(row.quantity).is_none();
     if let Some(row) = rows.iter().find(large) {
         return Err(too_large("a total of a period", &row.customer).stage(Stage::Report));
     }

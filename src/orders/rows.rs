@@ -1,7 +1,8 @@
 //! The periods that orders belong to, and orders as rows of period aggregations, column by column.
 
-use crate::calendar::{Granularity, MAX_TIMESTAMP, MIN_TIMESTAMP, Windows};
-use crate::money::{Amount, AmountError, Total};
+use super::fault::Fault;
+use crate::calendar::{Granularity, MAX_TIMESTAMP, MIN_TIMESTAMP, Window, Windows};
+use crate::money::{Amount, Total};
 use crate::source::{NO_TIMESTAMP, Origin, PeriodBatch};
 use arrow::array::StringViewArray;
 use chrono::{DateTime, Offset, TimeZone};
@@ -9,23 +10,43 @@ use chrono_tz::Tz;
 use std::sync::Arc;
 
 /// Which period an order belongs to.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Periods {
     /// None gives each order a period of its own: its moment.
     every: Option<Granularity>,
     timezone: Tz,
+    /// The windows, in time order, that are not observed to their end.
+    observed: Arc<[Window]>,
     /// That of the order before, in local time: those that follow each other mostly share it.
     last: (i64, i64),
 }
 
 impl Periods {
     pub(super) fn new(every: Option<Granularity>, timezone: Tz) -> Self {
-        Periods { every, timezone, last: (i64::MAX, i64::MIN) }
+        Periods { every, timezone, observed: Arc::default(), last: (i64::MAX, i64::MIN) }
     }
 
     /// Those of the windows, where they are calendar periods.
     pub(crate) fn of_windows(windows: &Windows, timezone: Tz) -> Self {
-        Self::new(if let Windows::Every(every) = windows { Some(*every) } else { None }, timezone)
+        match windows {
+            Windows::Every(every) => Self::new(Some(*every), timezone),
+            Windows::List(list) => {
+                let observed = list.iter().filter(|window| window.observation_end < window.end).cloned().collect();
+                Periods { observed, ..Self::new(None, timezone) }
+            }
+        }
+    }
+
+    /// What is wrong with an order of this moment, if anything.
+    #[inline]
+    pub(super) fn fault(&self, time: i64) -> Option<Fault> {
+        if self.observed.is_empty() {
+            return None;
+        }
+        let time = self.local(time);
+        let after = self.observed.partition_point(|window| window.start <= time);
+        let Window { end, observation_end, .. } = *self.observed[..after].last()?;
+        (observation_end < time && time < end).then_some(Fault::Late { time, observation_end })
     }
 
     /// A time as the calendar on the wall has it, and the start and the end of the period it belongs to, also in local time.
@@ -112,7 +133,16 @@ pub(super) fn take<T>(values: &mut Vec<T>) -> Vec<T> {
 }
 
 /// An order's sum in cents, if it is one that a row may have.
-pub(super) fn cents(total: Total) -> Result<i64, AmountError> {
-    let cents = i64::try_from(total.rounded().hundredths()).map_err(|_| AmountError::OutOfRange)?;
-    Amount::from_cents(cents).map(|amount| amount.cents)
+pub(super) fn cents(total: Total) -> Option<i64> {
+    let cents = i64::try_from(total.rounded().hundredths()).ok()?;
+    Amount::from_cents(cents).ok().map(|amount| amount.cents)
+}
+
+/// The same of one amount.
+#[inline]
+pub(super) fn cents_of(amount: Amount) -> Option<i64> {
+    if amount.fraction == 0 {
+        return Amount::from_cents(amount.cents).ok().map(|amount| amount.cents);
+    }
+    cents(amount.into())
 }

@@ -46,7 +46,7 @@ impl Source for OrderSource {
             return Ok(None);
         }
         self.next += 1;
-        Ok(Some(Box::new(Part { orders: self.orders.clone(), periods: self.periods, partition: self.next - 1 })))
+        Ok(Some(Box::new(Part { orders: self.orders.clone(), periods: self.periods.clone(), partition: self.next - 1 })))
     }
 }
 
@@ -59,12 +59,12 @@ struct Part {
 
 impl Chunk for Part {
     fn decode(self: Box<Self>, sink: &mut Sink<'_>) -> Result<()> {
-        let mut batch = Batch::new(&self.orders.desk, self.periods);
+        let mut batch = Batch::new(&self.orders.desk, self.periods.clone());
         let take = |order: &Order<'_>| {
             batch.push(order);
             if batch.rows.len() == ROWS { sink(batch.take()?) } else { Ok(()) }
         };
-        self.orders.group(self.partition, take).map_err(|e| e.stage(Stage::Source))?;
+        self.orders.group(self.partition, &self.periods, take).map_err(|e| e.stage(Stage::Source))?;
         if batch.rows.len() == 0 { Ok(()) } else { sink(batch.take()?) }
     }
 }

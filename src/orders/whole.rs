@@ -1,14 +1,15 @@
 //! Rows that are whole orders, as a source of period aggregations: each becomes a row at once, and nothing waits.
 
-use super::judge::{customer, is_refund, judge, line, rejected};
-use super::rows::{Periods, Rows, cents};
-use super::{Desk, LineSummary, Lines, Tally, places};
+use super::fault::Fault;
+use super::judge::{customer, is_refund, judge, line};
+use super::rows::{Periods, Rows, cents_of};
+use super::{Desk, LineSummary, Lines, places};
 use crate::cancel::Cancel;
 use crate::error::Result;
 use crate::merge::Merge;
 use crate::money::{Money, Total};
-use crate::reject::{OnBadRow, REJECT_HELP, Reason};
-use crate::source::transactions::{TransactionBatch, TransactionColumn};
+use crate::reject::{OnBadRow, REJECT_HELP};
+use crate::source::transactions::TransactionBatch;
 use crate::source::{Chunk, PeriodBatch, Sink, Source};
 use crate::spill::Sorter;
 use crate::sync::lock;
@@ -48,7 +49,7 @@ impl<S: Source<TransactionBatch>> Source for WholeOrders<S> {
     fn next_chunk(&mut self) -> Result<Option<Box<dyn Chunk>>> {
         let Some(rows) = self.source.next_chunk()? else { return Ok(None) };
         self.chunk += 1;
-        Ok(Some(Box::new(Whole { rows, desk: self.desk.clone(), periods: self.periods, place: places::of_chunk(self.chunk) })))
+        Ok(Some(Box::new(Whole { rows, desk: self.desk.clone(), periods: self.periods.clone(), place: places::of_chunk(self.chunk) })))
     }
 }
 
@@ -67,8 +68,8 @@ impl Chunk for Whole {
 
     fn decode(self: Box<Self>, sink: &mut Sink<'_>) -> Result<()> {
         let Whole { rows, desk, periods, mut place } = *self;
-        let mut tally = Tally::default();
-        let mut open = Open { first: 0, rows: Rows::new(periods), counted: LineSummary::default() };
+        let mut tally = LineSummary::default();
+        let mut open = Open { first: 0, rows: Rows::new(periods.clone()), periods, counted: LineSummary::default() };
         rows.decode(&mut |batch| {
             desk.places.begin(place, &batch);
             judge(&batch, place, &desk, &mut tally, |mut rows| {
@@ -85,8 +86,8 @@ impl Chunk for Whole {
             place += batch.times.len() as u64;
             Ok(())
         })?;
-        tally.summary.merge(open.counted);
-        lock(&desk.tally).merge(tally);
+        tally.merge(open.counted);
+        lock(&desk.summary).merge(tally);
         Ok(())
     }
 }
@@ -96,6 +97,7 @@ struct Open {
     /// The first one's place in its batch.
     first: usize,
     rows: Rows,
+    periods: Periods,
     /// Orders, those of nobody among them.
     counted: LineSummary,
 }
@@ -104,17 +106,17 @@ impl Open {
     #[inline]
     fn push(&mut self, batch: &TransactionBatch, i: usize, place: u64, desk: &Desk) -> Result<()> {
         let counts = !is_refund(batch, i);
-        let mut spend = Total::default();
-        spend.add(batch.spend[i]);
-        let Ok(cents) = cents(spend) else {
-            let (reason, column, value) = (Reason::AmountOutOfRange, TransactionColumn::LineTotal, batch.spend[i].to_string());
-            return desk.reject(rejected(&line(batch, i, place), desk, reason, column, value), REJECT_HELP);
-        };
+        let refuse = |fault: Fault| desk.reject(fault.reject(&line(batch, i, place), desk), REJECT_HELP);
+        let spend = Total::from(batch.spend[i]);
         if customer(batch, i).is_none() {
             self.counted.anonymous_orders += u64::from(counts);
             let revenue = &mut self.counted.anonymous_revenue;
-            *revenue = Money::from_hundredths(revenue.hundredths() + i128::from(cents));
+            *revenue = Money::from_hundredths(revenue.hundredths() + spend.rounded().hundredths());
             return Ok(());
+        }
+        let Some(cents) = cents_of(batch.spend[i]) else { return refuse(Fault::Spend(spend)) };
+        if counts && let Some(fault) = self.periods.fault(batch.times[i]) {
+            return refuse(fault);
         }
         self.counted.orders += u64::from(counts);
         self.rows.push(batch.times[i], counts, cents);

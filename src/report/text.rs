@@ -311,12 +311,17 @@ fn signed(text: String) -> String {
 pub fn special_lines(lines: &LineSummary) -> Vec<String> {
     let mut said: Vec<String> =
         lines.lines_rejected.iter().map(|(reason, count)| format!("lines rejected, {reason}: {}", grouped(*count))).collect();
+    let several = |count: u64, what: &str| format!("{} {what}{}", grouped(count), if count == 1 { "" } else { "s" });
     if lines.refund_lines > 0 {
-        said.push(format!("refunds: {} lines, {}", grouped(lines.refund_lines), money(lines.refunds)));
+        said.push(format!("refunds: {}, {}", several(lines.refund_lines, "line"), money(lines.refunds.rounded())));
     }
-    if lines.anonymous_lines > 0 {
-        let (orders, revenue) = (grouped(lines.anonymous_orders), money(lines.anonymous_revenue));
-        said.push(format!("without a customer: {} lines; reported: {orders} orders, {revenue}", grouped(lines.anonymous_lines)));
+    match lines.anonymous_orders {
+        _ if lines.anonymous_lines == 0 => {}
+        0 => said.push(format!("without a customer: {}", several(lines.anonymous_lines, "line"))),
+        orders => {
+            let (lines, revenue) = (several(lines.anonymous_lines, "line"), money(lines.anonymous_revenue));
+            said.push(format!("without a customer: {lines}; reported: {}, {revenue}", several(orders, "order")));
+        }
     }
     if lines.duplicate_lines > 0 {
         said.push(format!("lines left out as duplicates: {}", grouped(lines.duplicate_lines)));

@@ -399,8 +399,8 @@ fn real_exports_are_read() {
         bad.csv,4,5,,bad_timestamp,event_ts,2023-13-05,3,c,,2.00\n\
         bad.csv,6,7,,duplicate_line,order_id,4,4,d,2023-02-01T00:00:00,5.00\n\
         bad.csv,7,8,,refund,quantity,-1.00,5,e,2023-02-03T00:00:00,-4.005\n\
-        bad.csv,8,9,,amount_out_of_range,line_total,900000000000000.00,6,f,2023-02-04T00:00:00,900000000000000.00\n\
-        bad.csv,9,10,,amount_out_of_range,line_total,800000000000000.00,6,f,2023-02-04T00:00:00,800000000000000.00\n";
+        bad.csv,8,9,,amount_out_of_range,line_total,1700000000000000.00,6,f,2023-02-04T00:00:00,900000000000000.00\n\
+        bad.csv,9,10,,amount_out_of_range,line_total,1700000000000000.00,6,f,2023-02-04T00:00:00,800000000000000.00\n";
     for more in [&["--workers", "1"][..], &["--workers", "3"], &["--memory-limit", "100MiB"]] {
         let arguments =
             ["audit", "bad.csv", "--from", "transactions", "--every", "month", "--on-bad-row", "reject", "--rejects", "rejects.csv"];
@@ -413,7 +413,8 @@ fn real_exports_are_read() {
     let late = ["audit", "bad.csv", "--from", "transactions", "--window", "2023-01-01..2023-07-01@2023-01-31", "--on-bad-row", "reject"];
     lensflow(at, &[&late[..], &["--duplicates", "drop", "--rejects", "rejects.csv"]].concat()).expect(0);
     let rejects = fs::read_to_string(at.join("rejects.csv")).unwrap();
-    assert!(rejects.contains("bad.csv,5,6,,after_observation_end,"), "{rejects}");
+    let refused = "bad.csv,5,6,,after_observation_end,event_ts,2023-02-01T00:00:00,4,d,2023-02-01T00:00:00,5.00\n";
+    assert!(rejects.contains(refused), "{rejects}");
     let arguments = ["periods", "bad.csv", "--every", "month", "-o", "q.csv", "--on-bad-row", "reject"];
     let said = lensflow(at, &arguments).expect(0).stderr;
     assert!(said.contains("lines rejected, order_customer_conflict: 2") && said.contains("duplicate_line: 1"), "{said}");
@@ -442,6 +443,67 @@ fn real_exports_are_read() {
     assert!(!at.join("kept").exists() && !at.join("x.theta").exists());
     let zone = Lensflow::new(at, &["periods", "orders.csv", "--every", "month", "-o", "x.csv", "--timezone", "Mars"]).run().expect(2);
     assert!(zone.stderr.contains("\"Mars\" is not a time zone"));
+}
+
+/// An order that its window does not observe is named by its first line, and so is the first of many, however they are read; all of its
+/// lines are left out.
+#[test]
+fn orders_after_the_observation_end_are_named_in_the_order_of_the_input() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let line = |i: usize| format!("O{i},c{i},2023-0{}-05,{i}\n", 1 + i % 6);
+    let text = format!("order_id,customer_id,event_ts,line_total\n{}", (0..2_999).map(line).collect::<String>() + "O1,c1,2023-02-07,1\n");
+    fs::write(at.join("late.csv"), &text).unwrap();
+    let window = ["--from", "transactions", "--window", "2023-01-01..2023-03-01@2023-02-01"];
+    let named = "row 2 (line 3): customer \"c1\": after_observation_end: event_ts is \"2023-02-05T00:00:00\"";
+    for more in [&["late.csv"][..], &["-"], &["late.csv", "--one-row-per-order"], &["late.csv", "--workers", "7"]] {
+        let ran = Lensflow::new(at, &[&["audit"], more, &window].concat()).stdin(text.clone().into_bytes()).run().expect(1);
+        assert!(ran.stderr.contains(named), "{}", ran.stderr);
+    }
+    let reject = ["audit", "late.csv", "--on-bad-row", "reject", "--rejects", "rejects.csv"];
+    for more in [&[][..], &["--one-row-per-order"], &["--memory-limit", "64MiB"]] {
+        lensflow(at, &[&reject, &window[..], more].concat()).expect(0);
+        let rejects = fs::read_to_string(at.join("rejects.csv")).unwrap();
+        assert_eq!(rejects.lines().filter(|line| line.contains(",c1,")).count(), 2, "{rejects}");
+        assert_eq!(rejects.lines().count(), 1 + 501);
+    }
+}
+
+/// A margin that no row can hold is a fault of its order, named by its first line; a total that none can hold ends `periods`.
+#[test]
+fn what_periods_cannot_hold_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let text = "order_id,customer_id,event_ts,line_total,line_margin\n1,a,2023-01-05,1,6e14\n2,b,2023-01-05,2,1\n1,a,2023-01-05,3,6e14\n";
+    fs::write(at.join("margins.csv"), text).unwrap();
+    let arguments = ["periods", "margins.csv", "--every", "month", "-o", "-"];
+    let error = lensflow(at, &arguments).expect(1).stderr;
+    assert!(error.contains("row 1 (line 2): customer \"a\": amount_out_of_range: line_margin is \"1200000000000000.00\""), "{error}");
+    let left = lensflow(at, &[&arguments[..], &["--on-bad-row", "reject"]].concat()).expect(0);
+    assert!(left.out().lines().count() == 2 && left.out().contains("\nb,"), "{}", left.out());
+    assert!(left.stderr.contains("lines rejected, amount_out_of_range: 2"), "{}", left.stderr);
+    let total = "order_id,customer_id,event_ts,line_total\n1,a,2023-01-05,6e14\n2,a,2023-01-06,6e14\n";
+    fs::write(at.join("totals.csv"), total).unwrap();
+    let error = lensflow(at, &["periods", "totals.csv", "--every", "month", "-o", "p.csv"]).expect(1).stderr;
+    assert!(error.contains("of customer \"a\" is too large") && error.contains("help: ") && !at.join("p.csv").exists(), "{error}");
+}
+
+/// Refunds are rounded once, however many updates a state has had.
+#[test]
+fn refunds_of_a_state_are_rounded_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    for (name, order) in [("1.csv", 1), ("2.csv", 3)] {
+        let text = format!("order_id,customer_id,event_ts,line_total\n{order},a,2023-01-05,10\n{},a,2023-01-05,-0.004\n", order + 1);
+        fs::write(at.join(name), text).unwrap();
+        lensflow(at, &["update", "state", name, "--from", "transactions", "--refunds", "net", "-q"]).expect(0);
+    }
+    let both = ["1.csv", "2.csv", "--from", "transactions", "--refunds", "net"];
+    for inputs in [&["state"][..], &both] {
+        lensflow(at, &[&["audit"], inputs, &["--every", "month", "--report", "r.json"]].concat()).expect(0);
+        let report: serde_json::Value = serde_json::from_slice(&fs::read(at.join("r.json")).unwrap()).unwrap();
+        assert_eq!(report["input"]["transactions"]["refunds"], "-0.01", "{inputs:?}");
+    }
 }
 
 /// A state that orders are taken into, in two updates, is audited as their period aggregations are; other policies are refused.
