@@ -1,6 +1,6 @@
 //! JSONL: an object a line. A number is read from its own digits, so `0.1` is exactly 0.1; an absent key is a null.
 
-use super::lines::{Lines, TextChunk};
+use super::lines::{CHUNK, Lines, TextChunk};
 use super::shape::{FieldRows, TextShape};
 use super::{Chunk, Origin, Sink, Source};
 use crate::error::{Error, Result, Stage};
@@ -12,7 +12,8 @@ use std::fmt;
 use std::io::Read;
 use std::sync::Arc;
 
-/// The columns are looked for among the keys of this many first lines: writers leave nulls out.
+/// The columns are looked for among the keys of this many first lines, of those that begin in the first [`CHUNK`] bytes: writers leave
+/// nulls out.
 const LINES_WITH_KEYS: usize = 1_000;
 
 pub(super) struct JsonlSource<S, const N: usize> {
@@ -33,16 +34,25 @@ impl<S: TextShape<N>, const N: usize> JsonlSource<S, N> {
     pub(super) fn open(reader: Box<dyn Read + Send>, origin: Arc<Origin>, shape: &S, batch_rows: usize) -> Result<Self> {
         let mut lines = Lines::new(reader, origin.clone());
         lines.peek_line()?;
-        let first = lines.next_chunk()?;
+        let first = lines.first_chunk(LINES_WITH_KEYS as u64)?;
         let mut names = shape.wanted().map(|wanted| wanted.name.to_owned());
         if let Some(first) = &first {
             let mut keys = BTreeSet::new();
-            for line in first.bytes.split(|&b| b == b'\n').filter(|l| !l.trim_ascii().is_empty()).take(LINES_WITH_KEYS) {
+            let mut next = 0;
+            let begins_early = |line: &&[u8]| {
+                let start = next;
+                next += line.len() + 1;
+                start < CHUNK
+            };
+            let lines = first.bytes.split(|&b| b == b'\n').take_while(begins_early).filter(|l| !l.trim_ascii().is_empty());
+            for line in lines.take(LINES_WITH_KEYS) {
                 // A line that is no object is reported with its number when it is decoded.
                 let object = serde_json::from_slice::<std::collections::BTreeMap<String, IgnoredAny>>(line);
                 keys.extend(object.into_iter().flat_map(|o| o.into_keys()));
             }
             if !keys.is_empty() {
+                // What may be null in every row may be left out of every line.
+                keys.extend(shape.nullable().iter().map(|&at| names[at].clone()));
                 let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
                 let found = shape.find(&keys, &origin)?;
                 names.iter_mut().zip(found).for_each(|(name, at)| at.into_iter().for_each(|at| keys[at].clone_into(name)));
@@ -85,7 +95,8 @@ impl<S: TextShape<N>, const N: usize> Chunk<S::Batch> for JsonlChunk<S, N> {
             let raws = Object(names).deserialize(&mut json).and_then(|raws| json.end().map(|()| raws));
             let raws = raws.map_err(|e| {
                 // serde_json counts lines from here; ours are counted from the file's beginning.
-                fault(format!("the line is not a JSON object: {}", e.to_string().replace("at line 1 column", "at column")))
+                let error = fault(format!("the line is not a JSON object: {}", e.to_string().replace("at line 1 column", "at column")));
+                if std::str::from_utf8(line).is_err() { error.help(S::NOT_UTF8) } else { error }
             })?;
             let mut texts = [const { None::<Cow<'_, str>> }; N];
             for (text, raw) in texts.iter_mut().zip(raws) {
@@ -96,7 +107,12 @@ impl<S: TextShape<N>, const N: usize> Chunk<S::Batch> for JsonlChunk<S, N> {
                 let id = raws[column].map_or("", RawValue::get);
                 let integer = id.strip_prefix('-').unwrap_or(id).bytes().all(|b| b.is_ascii_digit());
                 if !(id.starts_with('"') || id == "null" || integer || shape.takes_decimal_ids() && !id.starts_with(['{', '[', 't', 'f'])) {
-                    return Err(fault(format!("{} is {id}: it must be text or an integer", shape.wanted()[column].column)));
+                    let error = fault(format!("{} is {id}: it must be text or an integer", shape.wanted()[column].column));
+                    let is_number = serde_json::from_str::<f64>(id).is_ok();
+                    return Err(match S::DECIMAL_IDS {
+                        Some(help) if is_number => error.help(help),
+                        _ => error,
+                    });
                 }
             }
             rows.push(texts.each_ref().map(|t| t.as_deref().filter(|t| !t.is_empty())));

@@ -10,7 +10,7 @@ use std::io::Read;
 use std::sync::Arc;
 
 /// Bytes in a chunk, as a rule.
-const CHUNK: usize = 1 << 20;
+pub(super) const CHUNK: usize = 1 << 20;
 /// Bytes in the first read.
 const MIN_BLOCK: usize = 1 << 16;
 /// A record longer than this is refused: it is an open quote, a missing newline, or not a text file at all.
@@ -109,15 +109,20 @@ impl Lines {
 
     /// The first record alone.
     pub(super) fn first_record(&mut self) -> Result<Option<TextChunk>> {
-        self.chunk(1)
+        self.chunk(1, 1)
+    }
+
+    /// The first chunk: so many records, or [`CHUNK`] bytes, or all there is, however slowly it comes.
+    pub(super) fn first_chunk(&mut self, least_records: u64) -> Result<Option<TextChunk>> {
+        self.chunk(least_records, u64::MAX)
     }
 
     /// The next chunk of at least one record, or none at the end.
     pub(super) fn next_chunk(&mut self) -> Result<Option<TextChunk>> {
-        self.chunk(u64::MAX)
+        self.chunk(1, u64::MAX)
     }
 
-    fn chunk(&mut self, most_records: u64) -> Result<Option<TextChunk>> {
+    fn chunk(&mut self, least_records: u64, most_records: u64) -> Result<Option<TextChunk>> {
         loop {
             self.scan(most_records)?;
             let records = self.records - self.taken_records;
@@ -125,7 +130,8 @@ impl Lines {
                 // Blank lines alone are no chunk, and not worth keeping.
                 self.cut();
             }
-            if records >= most_records || records > 0 && most_records > 1 && (self.boundary >= CHUNK || self.short) {
+            let is_long = records > 0 && self.boundary >= CHUNK;
+            if records >= most_records || is_long || self.short && records >= least_records {
                 break;
             }
             if !self.fill()? {

@@ -46,6 +46,8 @@ pub(crate) trait TextShape<const N: usize>: Shape {
     type Rows: FieldRows<N, Batch = Self::Batch>;
     /// What else can be done about text that is not UTF-8.
     const NOT_UTF8: &'static str;
+    /// What else can be done about numbers that are ids and not integers.
+    const DECIMAL_IDS: Option<&'static str> = None;
 
     /// The columns, for messages and to look for.
     fn wanted(&self) -> [Wanted<'_>; N];
@@ -56,6 +58,11 @@ pub(crate) trait TextShape<const N: usize>: Shape {
     /// When a required one is not there, or there twice.
     fn find(&self, names: &[&str], origin: &Origin) -> Result<[Option<usize>; N]> {
         find(names, self.wanted(), origin)
+    }
+
+    /// The columns that must be there and may be null in every row.
+    fn nullable(&self) -> &'static [usize] {
+        &[]
     }
 
     /// The columns that hold ids.

@@ -30,6 +30,9 @@ use std::collections::BTreeMap;
 use std::io::Read;
 use std::sync::Arc;
 
+/// What can be done about ids that are numbers with a point.
+const INTEGER_IDS: &str = "--id-format integer reads 12923.0 as 12923";
+
 /// How [`TransactionColumn::EventTs`] may be called too.
 const ORDER_TS: &str = "order_ts";
 
@@ -285,6 +288,8 @@ impl TextShape<10> for Transactions {
     const NOT_UTF8: &'static str =
         "if a spreadsheet wrote it, run with --encoding latin1; or convert the file to UTF-8 first, with iconv for example";
 
+    const DECIMAL_IDS: Option<&'static str> = Some(INTEGER_IDS);
+
     fn wanted(&self) -> [Wanted<'_>; 10] {
         let Said { columns, options, .. } = &*self.0;
         TransactionColumn::ALL.map(|column| {
@@ -302,11 +307,23 @@ impl TextShape<10> for Transactions {
             *time = ORDER_TS;
         }
         let mut at = super::columns::find(names, wanted, origin)?;
+        if at[TransactionColumn::LineTotal as usize].or(at[TransactionColumn::UnitPrice as usize]).is_none() {
+            let (total, price) = (columns.name(TransactionColumn::LineTotal), columns.name(TransactionColumn::UnitPrice));
+            tracing::warn!(
+                "{}: there is neither {total:?} nor {price:?}: lines are worth 0.00; the columns are: {}; name one with --column",
+                origin.name,
+                names.join(", ")
+            );
+        }
         if options.one_row_per_order {
             at[TransactionColumn::OrderId as usize] = None;
         }
         unread.iter().for_each(|&column| at[column as usize] = None);
         Ok(at)
+    }
+
+    fn nullable(&self) -> &'static [usize] {
+        &[TransactionColumn::CustomerId as usize]
     }
 
     fn ids(&self) -> &'static [usize] {

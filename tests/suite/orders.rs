@@ -429,6 +429,7 @@ fn real_exports_are_read() {
         ("audit p.csv --refunds net", "--refunds is for orders and line items"),
         ("sketch p.csv --window 2023 -o x.theta --anonymous drop", "--anonymous is for orders and line items"),
         ("audit orders.csv --from transactions --one-row-per-order --column order_id=customer_id", "order ids are not looked for"),
+        ("audit orders.csv --from transactions --format parquet --encoding latin1", "--encoding does nothing there"),
         ("audit orders.csv --from transactions --one-row-per-order --checkpoint kept", "a checkpoint of orders and line items is not kept"),
         ("audit state --from transactions --every month", "no file is named beside it"),
         (
@@ -486,6 +487,56 @@ fn what_periods_cannot_hold_is_named() {
     fs::write(at.join("totals.csv"), total).unwrap();
     let error = lensflow(at, &["periods", "totals.csv", "--every", "month", "-o", "p.csv"]).expect(1).stderr;
     assert!(error.contains("of customer \"a\" is too large") && error.contains("help: ") && !at.join("p.csv").exists(), "{error}");
+}
+
+/// JSONL whose first lines leave the customer out is read like any other, by whatever way it comes.
+#[test]
+fn lines_of_nobody_may_leave_the_customer_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let arguments = ["periods", "-", "--every", "month", "-o", "-", "--anonymous", "report"];
+    for nobody in [1, 3, 999, 1_200] {
+        let line = |i: usize| format!("{{\"order_id\":{i},\"event_ts\":\"2023-01-05\",\"line_total\":10}}\n");
+        let named = "{\"order_id\":\"x\",\"customer_id\":\"c\",\"event_ts\":\"2023-01-05\",\"line_total\":10}\n";
+        let text = (0..nobody).map(line).collect::<String>() + named;
+        let file = at.join("lines.jsonl");
+        fs::write(&file, &text).unwrap();
+        let piped = Lensflow::new(at, &arguments).stdin(text.clone().into_bytes()).run().expect(0);
+        let read = lensflow(at, &[&["periods", "lines.jsonl"], &arguments[2..]].concat()).expect(0);
+        assert_eq!((piped.out(), &piped.stderr), (read.out(), &read.stderr));
+        assert!(read.out().contains("\nc,2023-01-01T00:00:00,") && read.out().lines().count() == 2, "{}", read.out());
+        fs::write(&file, (0..nobody).map(line).collect::<String>()).unwrap();
+        let none = lensflow(at, &[&["periods", "lines.jsonl"], &arguments[2..]].concat()).expect(0);
+        assert_eq!(none.out().lines().count(), 1);
+    }
+}
+
+/// What says too little of a file's columns or its bytes.
+#[test]
+fn hints_are_given_for_what_exports_get_wrong() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let run = |name: &str, bytes: &[u8], more: &[&str]| {
+        fs::write(at.join(name), bytes).unwrap();
+        Lensflow::new(at, &[&["periods", name, "--every", "month", "-o", "-"], more].concat()).run()
+    };
+    let said = run("price.csv", b"order_id,customer_id,event_ts,UnitPrice\n1,a,2023-01-05,5\n", &[]).expect(0).stderr;
+    assert!(said.contains("lines are worth 0.00") && said.contains("UnitPrice"), "{said}");
+    for (name, bytes) in [
+        ("header.csv", &b"order_id,K\xe4ufer,event_ts,line_total\n1,a,2023-01-05,5\n"[..]),
+        ("line.jsonl", b"{\"order_id\":1,\"customer_id\":\"K\xe4\",\"event_ts\":\"2023-01-05\",\"line_total\":5}\n"),
+    ] {
+        let said = run(name, bytes, &[]).expect(1).stderr;
+        assert!(said.contains("--encoding latin1"), "{said}");
+    }
+    let said = run("ids.jsonl", b"{\"order_id\":1.0,\"customer_id\":\"a\",\"event_ts\":\"2023-01-05\"}\n", &[]).expect(1).stderr;
+    assert!(said.contains("--id-format integer"), "{said}");
+    let cards = b"order_id,customer_id,event_ts,line_total\n1.0,1234567890123456.0,2023-01-05,5\n2,-7.00,2023-01-05,5\n";
+    let read = run("cards.csv", cards, &["--id-format", "integer"]).expect(0);
+    assert!(read.out().contains("\n1234567890123456,") && read.out().contains("\n-7,"), "{}", read.out());
+    // Whole orders are not compared: nobody reads what they cost.
+    fs::write(at.join("whole.csv"), "customer_id,event_ts,line_total,unit_cost\na,2023-01-05,1,n/a\n").unwrap();
+    lensflow(at, &["audit", "whole.csv", "--from", "transactions", "--one-row-per-order", "--every", "month"]).expect(0);
 }
 
 /// Refunds are rounded once, however many updates a state has had.

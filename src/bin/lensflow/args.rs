@@ -91,7 +91,7 @@ pub(crate) enum Command {
 /// How rows are read.
 #[derive(Debug, Args)]
 pub(crate) struct Reading {
-    /// What to do about a bad row: end the run, or leave it out and count it [default: fail, or what the state was made with]
+    /// What to do about a bad row: end the run, or leave it out and count it [default: fail, or what a state was made with]
     #[arg(long, value_enum)]
     on_bad_row: Option<Policy>,
 

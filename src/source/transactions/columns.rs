@@ -6,7 +6,7 @@ use super::super::columns::{
 use super::super::shape::{ArrowColumns, TextShape};
 use super::dates::Dates;
 use super::rows::{Worth, reason, whole, without_point};
-use super::{BadLine, TransactionBatch, TransactionColumn, Transactions};
+use super::{BadLine, INTEGER_IDS, TransactionBatch, TransactionColumn, Transactions};
 use crate::error::{Error, Result};
 use crate::money::Amount;
 use crate::reject::Reason;
@@ -37,7 +37,7 @@ impl Found {
             if !accepts(column, data_type, shape.are_ids_integers()) {
                 let error = unfit(names[at], data_type, column.name(), wanted(column), origin);
                 let number = is_id(column) && accepts(column, data_type, true);
-                return Err(if number { error.help("--id-format integer reads 12923.0 as 12923") } else { error });
+                return Err(if number { error.help(INTEGER_IDS) } else { error });
             }
         }
         Ok(Found { shape: shape.clone(), origin: origin.clone(), at })

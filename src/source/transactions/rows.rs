@@ -109,10 +109,11 @@ pub(super) const fn reason(error: AmountError) -> Reason {
 
 /// A whole number's digits, however it is written; none where it is no whole number.
 pub(super) fn whole(id: &str) -> Option<Cow<'_, str>> {
-    let plain = id.strip_prefix('-').unwrap_or(id).as_bytes();
+    let plain = without_point(id.strip_prefix('-').unwrap_or(id)).as_bytes();
     // No number has two texts that are taken as they are.
     if plain.iter().all(u8::is_ascii_digit) && !matches!(plain, [] | [b'0', ..]) {
-        return Some(Cow::Borrowed(id));
+        let sign = usize::from(id.starts_with('-'));
+        return Some(Cow::Borrowed(&id[..sign + plain.len()]));
     }
     parse_count(id).map(|number| Cow::Owned(number.to_string()))
 }

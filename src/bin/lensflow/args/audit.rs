@@ -14,14 +14,16 @@ use std::time::Duration;
 
 const EXAMPLES: &str = "\
 Examples:
-  lensflow audit orders.parquet --every quarter
+  lensflow audit periods.parquet --every quarter
+  lensflow audit 'orders/*.csv' --from transactions --every quarter
   lensflow audit 'data/*.csv' --window h1=2023-01-01..2023-07-01 --window h2=2023-07-01..2024-01-01 --report audit.json
   zcat periods.csv.gz | lensflow audit - --every month --rfm-out rfm.parquet --report audit.md
   lensflow audit state/ today.csv --every quarter
 
 The input has a row per customer and period, with the columns customer_id, period_start, period_end (exclusive),
-total_orders, total_spend and, optionally, last_transaction_ts. A state that lensflow update made stands for everything
-it has taken in. Data goes to stdout, everything else to stderr.
+total_orders, total_spend and, optionally, last_transaction_ts; or, with --from transactions, a row per line of an order,
+as lensflow periods --help says. A state that lensflow update made stands for everything it has taken in. Data goes to
+stdout, everything else to stderr.
 Exit codes: 0 done, 1 bad data or a failed read or write, 2 wrong usage. Interrupted by Ctrl-C, SIGTERM or SIGHUP, it
 writes no output file, removes what it has spilled, and dies of the signal: 128 and its number to a shell. With
 --checkpoint it first writes what it has read, while it reads, in up to ten seconds; a second signal ends it at once.";

@@ -8,6 +8,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 use lensflow::error::{Error, Result};
 use lensflow::orders::{Anonymous, Duplicates, Lines, OrderOptions, Refunds};
+use lensflow::source::files::Format;
 use lensflow::source::transactions::{Encoding, IdFormat, TransactionColumn, TransactionColumns, TransactionOptions};
 use lensflow::spec::Spec;
 use serde::de::{DeserializeOwned, IntoDeserializer};
@@ -127,9 +128,12 @@ impl LineArgs {
             timezone: timezone(&self.timezone)?,
         };
         options.check()?;
-        if options.one_row_per_order && orders.duplicates == Duplicates::Drop {
-            let error = Error::usage("--duplicates drop does nothing with --one-row-per-order: rows are not compared with each other");
+        if options.one_row_per_order && orders.duplicates != Duplicates::Fail {
+            let error = Error::usage("--duplicates does nothing with --one-row-per-order: rows are not compared with each other");
             return Err(error.help("leave one of them out"));
+        }
+        if self.encoding != Encoding::Utf8 && matches!(reading.format()?, Some(Format::Parquet | Format::Arrow)) {
+            return Err(Error::usage("--encoding does nothing there: text in Parquet and Arrow is UTF-8").help("leave it out"));
         }
         Ok(Lines { columns, options, orders })
     }
@@ -141,8 +145,9 @@ Examples:
   lensflow periods 'invoices/*.csv' --every quarter --column order_id=InvoiceNo --column customer_id=CustomerID \\
       --refunds net --anonymous drop -o periods.csv
 
-The input has a row per line of an order, with the columns order_id, customer_id, event_ts, and line_total or quantity
-and unit_price. Lines of an order may be anywhere.";
+The input has a row per line of an order, with the columns order_id, customer_id, event_ts (or order_ts), and line_total,
+or quantity (1 if nothing is said) and unit_price; margins are line_margin, or quantity times unit_margin, or quantity
+times unit_price less unit_cost. product_id is optional. Lines of an order may be anywhere.";
 
 /// The arguments of `lensflow periods`.
 #[derive(Debug, Args)]

@@ -168,6 +168,7 @@ impl Page {
         };
         self.say("orders", "anonymous", anonymous);
         let duplicates = match options.duplicates {
+            _ if lines.options.one_row_per_order => "are not looked for: each row is an order",
             Duplicates::Fail => "are bad rows, but for the first",
             Duplicates::Drop => "are left out and counted, but for the first",
             Duplicates::Keep => "count like any other",

@@ -192,6 +192,9 @@ fn lines(layers: &Layers) -> Result<Option<Lines>> {
         let why = "with one_row_per_order, each row is an order: order ids are not looked for, and rows are not compared";
         refuse(layers, &[("columns", "order_id"), (SECTION, "duplicates")], why, "leave one of the two out")?;
     }
+    if matches!(layers.parsed("source", "format", str::parse::<Format>)?, Some(Format::Parquet | Format::Arrow)) {
+        refuse(layers, &[(SECTION, "encoding")], "text in Parquet and Arrow is UTF-8", "leave it out")?;
+    }
     Ok(Some(Lines { columns: TransactionColumns(columns), options, orders }))
 }
 
