@@ -146,7 +146,7 @@ pub struct Reject {
     pub reason: Reason,
     /// The column at fault.
     pub column: String,
-    /// The value at fault, as it was read, or what an order comes to.
+    /// The value at fault, as it was read, or what its order comes to.
     pub value: String,
     /// The row's fields, in the order of [`Column::ALL`] or, for lines of orders, of [`LINE_FIELDS`]; empty for customers.
     pub fields: Vec<String>,

@@ -17,6 +17,8 @@ pub(super) enum Fault {
     Spend(Total),
     /// Its margin is too large.
     Margin(Total),
+    /// There is too much of it.
+    Quantity(Total),
     /// It lies after the observation end of its window. Both as the calendar on the wall has them.
     Late { time: i64, observation_end: i64 },
 }
@@ -30,6 +32,7 @@ impl Fault {
             Fault::Conflict => (Reason::OrderCustomerConflict, Column::CustomerId, line.customer.map_or(String::new(), text)),
             Fault::Spend(sum) => (Reason::AmountOutOfRange, Column::LineTotal, sum.rounded().to_string()),
             Fault::Margin(sum) => (Reason::AmountOutOfRange, Column::LineMargin, sum.rounded().to_string()),
+            Fault::Quantity(sum) => (Reason::AmountOutOfRange, Column::Quantity, sum.rounded().to_string()),
             Fault::Late { time, .. } => (Reason::AfterObservationEnd, Column::EventTs, shown_timestamp(time)),
         };
         let at = if let Fault::Late { observation_end, .. } = self { Some(shown_timestamp(observation_end)) } else { None };
@@ -43,6 +46,7 @@ impl Fault {
             Fault::Conflict => "is the column of order ids the right one? Such orders are left out with --on-bad-row reject",
             Fault::Spend(_) => "what an order comes to must be below 10^15; is the column of order ids the right one?",
             Fault::Margin(_) => "what an order earns must be below 10^15; is the column of order ids the right one?",
+            Fault::Quantity(_) => "is the column of order ids the right one? Such orders are left out with --on-bad-row reject",
             Fault::Late { .. } => REJECT_HELP,
         }
     }

@@ -373,6 +373,7 @@ impl<'a, T: Take> Grouper<'a, T> {
         let fault = match (cents(spend), cents(margin), fault) {
             (None, ..) => Fault::Spend(spend),
             (_, None, _) => Fault::Margin(margin),
+            _ if quantity.split().0 != 0 => Fault::Quantity(quantity),
             (.., Some(fault)) => fault,
             (Some(spend), Some(margin), None) => {
                 summary.orders += u64::from(counts);

@@ -29,20 +29,21 @@ pub(super) fn judge(
     for i in 0..n {
         let mut faults = std::iter::from_fn(|| bad.next_if(|bad| bad.row as usize == i));
         let counts = match faults.next() {
-            None => counts(batch, i, place, desk, tally)?,
+            None => counts(batch, i, place, desk, tally),
             Some(fault) => {
                 // Nobody reads it else, and to look for it takes time.
                 let help = if desk.on_bad_row == OnBadRow::Fail { desk.reading.help(fault) } else { None };
                 let reject = rejected(&line(batch, i, place), desk, fault.reason, fault.column, fault.value.clone());
-                desk.reject(reject, help.as_deref().unwrap_or(REJECT_HELP))?;
-                false
+                desk.reject(reject, help.as_deref().unwrap_or(REJECT_HELP)).map(|()| false)
             }
         };
         faults.for_each(drop);
-        if !counts {
+        if !matches!(counts, Ok(true)) {
+            // Something may be wrong with a row before this one, too.
             if first < i {
                 take(first..i)?;
             }
+            counts?;
             first = i + 1;
         }
     }

@@ -31,7 +31,7 @@
 //! and beside other lines a refund does not decide the order's time.
 //!
 //! Known limits: margins and products are read only where [`Orders::write_periods`] needs them or lines that are the same are looked for,
-//! and an order's margin that is too large is a fault for the former only.
+//! and an order's margin or quantity that is too large is a fault for the former only.
 //! Refunds are counted before duplicates and conflicts are left out.
 
 mod bundle;

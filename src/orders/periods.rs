@@ -6,7 +6,7 @@
 use super::group::Order;
 use super::rows::Periods;
 use super::{LineSummary, Orders};
-use crate::calendar::Granularity;
+use crate::calendar::{Granularity, format_timestamp};
 use crate::error::{Error, Result, Stage};
 use crate::money::{Amount, Total};
 use crate::pieces::share_out;
@@ -23,6 +23,9 @@ const ROWS: usize = 8_192;
 /// Decimals of money, and of quantities.
 const MONEY: DataType = DataType::Decimal128(18, 2);
 const QUANTITY: DataType = DataType::Decimal128(38, 6);
+
+/// A margin's absolute value stays below so many cents: 18 digits.
+const MOST_CENTS: i128 = 10_i128.pow(18);
 
 /// The columns of period aggregations; quantities are integers where all are whole, else decimals.
 pub fn schema(whole_quantities: bool) -> SchemaRef {
@@ -76,8 +79,7 @@ impl Orders {
                     let (mut desk, mut found) = (sorter.desk(), periods.clone());
                     self.group(partition, &periods, |order: &Order<'_>| {
                         let (time, (start, _)) = found.find(order.time);
-                        let (cents, fraction) =
-                            whole_cents(order.quantity).ok_or_else(|| too_large("the quantity of an order", order.customer))?;
+                        let (cents, fraction) = whole_cents(order.quantity).ok_or_else(|| Error::internal("an order of too much"))?;
                         if cents % 100 != 0 || fraction != 0 {
                             whole.store(false, Ordering::Relaxed);
                         }
@@ -155,17 +157,20 @@ fn whole_cents(total: Total) -> Option<(i64, u64)> {
     (beyond == 0).then_some((cents, fraction))
 }
 
-fn too_large(what: &str, customer: &[u8]) -> Error {
-    Error::data(format!("{what} of customer {:?} is too large: a row holds amounts below 10^15", String::from_utf8_lossy(customer)))
-        .help("are the columns of amounts and of customers the right ones? An audit of the lines themselves adds up to 10^16")
-}
-
 fn batch(rows: &[Row], every: Granularity, schema: &SchemaRef) -> Result<RecordBatch> {
-    // What could be written and not be read again would be of no use.
+    // Spend that could be written and not be read again would be of no use.
     let fits = |cents: i128| i64::try_from(cents).is_ok_and(|cents| Amount::from_cents(cents).is_ok());
-    let large = |row: &&Row| !fits(row.spend) || !fits(row.margin) || whole_cents(row.quantity).is_none();
-    if let Some(row) = rows.iter().find(large) {
-        return Err(too_large("a total of a period", &row.customer).stage(Stage::Report));
+    for row in rows {
+        let what = match whole_cents(row.quantity) {
+            _ if !fits(row.spend) => "total_spend",
+            _ if row.margin.abs() >= MOST_CENTS => "total_margin",
+            None => "total_quantity",
+            Some(_) => continue,
+        };
+        let (customer, start) = (String::from_utf8_lossy(&row.customer), format_timestamp(row.start));
+        return Err(Error::data(format!("{what} of customer {customer:?} in the period from {start} is too large for a row"))
+            .help("are the columns of customers, amounts and quantities the right ones? Shorter periods come to less")
+            .stage(Stage::Report));
     }
     let times = |of: &dyn Fn(&Row) -> Option<i64>| Arc::new(rows.iter().map(of).collect::<TimestampMicrosecondArray>()) as ArrayRef;
     let decimals = |of: &dyn Fn(&Row) -> i128, data_type: DataType| {

@@ -4,7 +4,7 @@ use super::{ComparisonReport, Report, WindowReport};
 use crate::calendar::Window;
 use crate::lens::partial::WindowLens1;
 use crate::lens::single_period::Lens1Metrics;
-use crate::money::Fixed2;
+use crate::money::{Fixed2, Money};
 use crate::orders::LineSummary;
 use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle, presets};
 use serde::{Deserialize, Serialize};
@@ -315,13 +315,12 @@ pub fn special_lines(lines: &LineSummary) -> Vec<String> {
     if lines.refund_lines > 0 {
         said.push(format!("refunds: {}, {}", several(lines.refund_lines, "line"), money(lines.refunds.rounded())));
     }
-    match lines.anonymous_orders {
-        _ if lines.anonymous_lines == 0 => {}
-        0 => said.push(format!("without a customer: {}", several(lines.anonymous_lines, "line"))),
-        orders => {
-            let (lines, revenue) = (several(lines.anonymous_lines, "line"), money(lines.anonymous_revenue));
-            said.push(format!("without a customer: {lines}; reported: {}, {revenue}", several(orders, "order")));
-        }
+    if lines.anonymous_lines > 0 {
+        let (count, orders) = (several(lines.anonymous_lines, "line"), several(lines.anonymous_orders, "order"));
+        said.push(match (lines.anonymous_orders, lines.anonymous_revenue) {
+            (0, Money::ZERO) => format!("without a customer: {count}"),
+            (_, revenue) => format!("without a customer: {count}; reported: {orders}, {}", money(revenue)),
+        });
     }
     if lines.duplicate_lines > 0 {
         said.push(format!("lines left out as duplicates: {}", grouped(lines.duplicate_lines)));

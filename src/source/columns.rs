@@ -157,8 +157,7 @@ pub(crate) fn find<const N: usize>(names: &[&str], wanted: [Wanted<'_>; N], orig
             return Err(Error::data(format!("two columns are named {name:?}")).input(&origin.name).stage(Stage::Source));
         }
         if at.is_none() && required {
-            let nearest = names.iter().max_by(|a, b| likeness(name, a).total_cmp(&likeness(name, b))).filter(|n| likeness(name, n) > 0.6);
-            let advice = match (other_kind, nearest) {
+            let advice = match (other_kind, nearest(name, names, 0.6)) {
                 (Some(kind), _) => kind.to_owned(),
                 (None, Some(nearest)) => {
                     format!("did you mean {nearest:?}? Then run with --column {column}={nearest}, or say so in a spec's [columns]")
@@ -173,6 +172,12 @@ pub(crate) fn find<const N: usize>(names: &[&str], wanted: [Wanted<'_>; N], orig
         }
     }
     Ok(at)
+}
+
+/// The name that is most like this one, if it is more like it than so much, of 1.
+pub(super) fn nearest<'a>(name: &str, names: &[&'a str], least: f64) -> Option<&'a str> {
+    let nearest = names.iter().copied().max_by(|a, b| likeness(name, a).total_cmp(&likeness(name, b)));
+    nearest.filter(|near| likeness(name, near) > least)
 }
 
 fn likeness(a: &str, b: &str) -> f64 {

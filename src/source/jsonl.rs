@@ -7,7 +7,7 @@ use crate::error::{Error, Result, Stage};
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::io::Read;
 use std::sync::Arc;
@@ -25,8 +25,8 @@ pub(super) struct JsonlSource<S, const N: usize> {
 struct Layout<S, const N: usize> {
     shape: S,
     origin: Arc<Origin>,
-    /// What the input calls each column.
-    names: [String; N],
+    /// What the input calls each column that is read.
+    names: [Option<String>; N],
     batch_rows: usize,
 }
 
@@ -35,31 +35,30 @@ impl<S: TextShape<N>, const N: usize> JsonlSource<S, N> {
         let mut lines = Lines::new(reader, origin.clone());
         lines.peek_line()?;
         let first = lines.first_chunk(LINES_WITH_KEYS as u64)?;
-        let mut names = shape.wanted().map(|wanted| wanted.name.to_owned());
-        if let Some(first) = &first {
-            let mut keys = BTreeSet::new();
-            let mut next = 0;
-            let begins_early = |line: &&[u8]| {
-                let start = next;
-                next += line.len() + 1;
-                start < CHUNK
-            };
-            let lines = first.bytes.split(|&b| b == b'\n').take_while(begins_early).filter(|l| !l.trim_ascii().is_empty());
-            for line in lines.take(LINES_WITH_KEYS) {
-                // A line that is no object is reported with its number when it is decoded.
-                let object = serde_json::from_slice::<std::collections::BTreeMap<String, IgnoredAny>>(line);
-                keys.extend(object.into_iter().flat_map(|o| o.into_keys()));
-            }
-            if !keys.is_empty() {
-                // What may be null in every row may be left out of every line.
-                keys.extend(shape.nullable().iter().map(|&at| names[at].clone()));
-                let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
-                let found = shape.find(&keys, &origin)?;
-                names.iter_mut().zip(found).for_each(|(name, at)| at.into_iter().for_each(|at| keys[at].clone_into(name)));
-            }
+        let mut names = shape.wanted().map(|wanted| Some(wanted.name.to_owned()));
+        let keys = first.as_ref().map(first_keys).unwrap_or_default();
+        if !keys.is_empty() {
+            let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+            let found = shape.find_keys(&keys, &origin)?;
+            names.iter_mut().zip(found).for_each(|(name, at)| *name = at.map(|at| keys[at].to_owned()).or(name.take()));
         }
+        names.iter_mut().enumerate().filter(|(column, _)| !shape.reads(*column)).for_each(|(_, name)| *name = None);
         Ok(JsonlSource { lines, first, layout: Arc::new(Layout { shape: shape.clone(), origin, names, batch_rows }) })
     }
+}
+
+/// The keys among which columns are looked for.
+fn first_keys(first: &TextChunk) -> BTreeSet<String> {
+    let mut next = 0;
+    let begins_early = |line: &&[u8]| {
+        let start = next;
+        next += line.len() + 1;
+        start < CHUNK
+    };
+    let lines = first.bytes.trim_ascii_start().split(|&b| b == b'\n').take_while(begins_early).filter(|l| !l.trim_ascii().is_empty());
+    // A line that is no object is reported with its number when it is decoded.
+    let objects = lines.take(LINES_WITH_KEYS).flat_map(serde_json::from_slice::<BTreeMap<String, IgnoredAny>>);
+    objects.flat_map(BTreeMap::into_keys).collect()
 }
 
 impl<S: TextShape<N>, const N: usize> Source<S::Batch> for JsonlSource<S, N> {
@@ -108,9 +107,9 @@ impl<S: TextShape<N>, const N: usize> Chunk<S::Batch> for JsonlChunk<S, N> {
                 let integer = id.strip_prefix('-').unwrap_or(id).bytes().all(|b| b.is_ascii_digit());
                 if !(id.starts_with('"') || id == "null" || integer || shape.takes_decimal_ids() && !id.starts_with(['{', '[', 't', 'f'])) {
                     let error = fault(format!("{} is {id}: it must be text or an integer", shape.wanted()[column].column));
-                    let is_number = serde_json::from_str::<f64>(id).is_ok();
+                    let is_whole = serde_json::from_str::<f64>(id).is_ok_and(|number| number.fract() == 0.0);
                     return Err(match S::DECIMAL_IDS {
-                        Some(help) if is_number => error.help(help),
+                        Some(help) if is_whole => error.help(help),
                         _ => error,
                     });
                 }
@@ -137,7 +136,7 @@ fn unquoted(raw: &str) -> serde_json::Result<Cow<'_, str>> {
 }
 
 /// Finds the raw values of the columns of these names in an object.
-struct Object<'m, const N: usize>(&'m [String; N]);
+struct Object<'m, const N: usize>(&'m [Option<String>; N]);
 
 impl<'de, const N: usize> DeserializeSeed<'de> for Object<'_, N> {
     type Value = [Option<&'de RawValue>; N];
@@ -164,7 +163,7 @@ impl<'de, const N: usize> Visitor<'de> for Object<'_, N> {
             let raw: &RawValue = map.next_value()?;
             for column in (0..N).filter(|column| key[*column]) {
                 if raws[column].replace(raw).is_some() {
-                    return Err(serde::de::Error::custom(format!("{:?} is there twice", self.0[column])));
+                    return Err(serde::de::Error::custom(format!("{:?} is there twice", self.0[column].as_deref().unwrap_or_default())));
                 }
             }
         }
@@ -173,7 +172,7 @@ impl<'de, const N: usize> Visitor<'de> for Object<'_, N> {
 }
 
 /// Tells which columns a key is, without copying it; a map may give one key to several.
-struct Key<'m, const N: usize>(&'m [String; N]);
+struct Key<'m, const N: usize>(&'m [Option<String>; N]);
 
 impl<'de, const N: usize> DeserializeSeed<'de> for Key<'_, N> {
     type Value = [bool; N];
@@ -191,6 +190,6 @@ impl<const N: usize> Visitor<'_> for Key<'_, N> {
     }
 
     fn visit_str<E>(self, key: &str) -> Result<Self::Value, E> {
-        Ok(self.0.each_ref().map(|name| name == key))
+        Ok(self.0.each_ref().map(|name| name.as_deref() == Some(key)))
     }
 }

@@ -60,9 +60,17 @@ pub(crate) trait TextShape<const N: usize>: Shape {
         find(names, self.wanted(), origin)
     }
 
-    /// The columns that must be there and may be null in every row.
-    fn nullable(&self) -> &'static [usize] {
-        &[]
+    /// The same among the keys of an input that leaves nulls out: what may be null in every row may not be there.
+    ///
+    /// # Errors
+    /// The same.
+    fn find_keys(&self, keys: &[&str], origin: &Origin) -> Result<[Option<usize>; N]> {
+        self.find(keys, origin)
+    }
+
+    /// Whether anybody needs the column.
+    fn reads(&self, _column: usize) -> bool {
+        true
     }
 
     /// The columns that hold ids.

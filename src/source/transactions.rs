@@ -15,7 +15,7 @@ use self::columns::Found;
 use self::dates::DateFormat;
 use self::latin1::Latin1;
 use self::rows::TransactionRows;
-use super::columns::Wanted;
+use super::columns::{Wanted, find, nearest};
 use super::files::{Files, Format};
 use super::shape::{Shape, TextShape};
 use super::{Bad, Origin};
@@ -28,10 +28,13 @@ use arrow::datatypes::Schema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::io::Read;
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 
 /// What can be done about ids that are numbers with a point.
 const INTEGER_IDS: &str = "--id-format integer reads 12923.0 as 12923";
+
+/// How alike names are, from 0 to 1, of which one is surely meant for the other: `CustomerID` and `customer_id`, not `order_id`.
+const SURELY_ALIKE: f64 = 0.9;
 
 /// How [`TransactionColumn::EventTs`] may be called too.
 const ORDER_TS: &str = "order_ts";
@@ -247,6 +250,9 @@ struct Said {
     dates: Option<Arc<DateFormat>>,
     /// Optional columns that nobody needs.
     unread: &'static [TransactionColumn],
+    /// What is said of the first input that lacks something, and not of each.
+    no_worth: Once,
+    nobody: Once,
 }
 
 impl Transactions {
@@ -262,7 +268,31 @@ impl Transactions {
 
     fn but_for(columns: TransactionColumns, options: &TransactionOptions, unread: &'static [TransactionColumn]) -> Result<Self> {
         let dates = options.dates()?.map(Arc::new);
-        Ok(Transactions(Arc::new(Said { columns, options: options.clone(), dates, unread })))
+        Ok(Transactions(Arc::new(Said { columns, options: options.clone(), dates, unread, no_worth: Once::new(), nobody: Once::new() })))
+    }
+
+    /// Where the columns are; a customer need not be there where nobody may be named.
+    fn find_columns(&self, names: &[&str], needs_customer: bool, origin: &Origin) -> Result<[Option<usize>; 10]> {
+        let columns = &self.0.columns;
+        let mut wanted = self.wanted();
+        wanted[TransactionColumn::CustomerId as usize].required = needs_customer;
+        let time = &mut wanted[TransactionColumn::EventTs as usize].name;
+        if !columns.0.contains_key(&TransactionColumn::EventTs) && !names.contains(time) && names.contains(&ORDER_TS) {
+            *time = ORDER_TS;
+        }
+        let mut at = find(names, wanted, origin)?;
+        if at[TransactionColumn::LineTotal as usize].or(at[TransactionColumn::UnitPrice as usize]).is_none() {
+            let [total, price] = [TransactionColumn::LineTotal, TransactionColumn::UnitPrice].map(|column| columns.name(column));
+            self.0.no_worth.call_once(|| {
+                let (names, help) = (names.join(", "), "name one with --column");
+                let what = format_args!("there is neither {total:?} nor {price:?}: lines without are worth 0.00");
+                tracing::warn!("{}: {what}; the columns are: {names}; {help}", origin.name);
+            });
+        }
+        for (column, at) in at.iter_mut().enumerate() {
+            *at = at.filter(|_| self.reads(column));
+        }
+        Ok(at)
     }
 
     fn reads_margins(&self) -> bool {
@@ -300,36 +330,31 @@ impl TextShape<10> for Transactions {
     }
 
     fn find(&self, names: &[&str], origin: &Origin) -> Result<[Option<usize>; 10]> {
-        let Said { columns, options, unread, .. } = &*self.0;
-        let mut wanted = self.wanted();
-        let time = &mut wanted[TransactionColumn::EventTs as usize].name;
-        if !columns.0.contains_key(&TransactionColumn::EventTs) && !names.contains(time) && names.contains(&ORDER_TS) {
-            *time = ORDER_TS;
+        self.find_columns(names, true, origin)
+    }
+
+    fn find_keys(&self, keys: &[&str], origin: &Origin) -> Result<[Option<usize>; 10]> {
+        let columns = &self.0.columns;
+        let name = columns.name(TransactionColumn::CustomerId);
+        let is_meant = columns.0.contains_key(&TransactionColumn::CustomerId) || nearest(name, keys, SURELY_ALIKE).is_some();
+        let at = self.find_columns(keys, is_meant, origin)?;
+        if at[TransactionColumn::CustomerId as usize].is_none() {
+            self.0.nobody.call_once(|| {
+                let (keys, help) = (keys.join(", "), "name it with --column customer_id=NAME, if it is there");
+                tracing::warn!("{}: no key of the first lines is {name:?}; the keys are: {keys}; {help}", origin.name);
+            });
         }
-        let mut at = super::columns::find(names, wanted, origin)?;
-        if at[TransactionColumn::LineTotal as usize].or(at[TransactionColumn::UnitPrice as usize]).is_none() {
-            let (total, price) = (columns.name(TransactionColumn::LineTotal), columns.name(TransactionColumn::UnitPrice));
-            tracing::warn!(
-                "{}: there is neither {total:?} nor {price:?}: lines are worth 0.00; the columns are: {}; name one with --column",
-                origin.name,
-                names.join(", ")
-            );
-        }
-        if options.one_row_per_order {
-            at[TransactionColumn::OrderId as usize] = None;
-        }
-        unread.iter().for_each(|&column| at[column as usize] = None);
         Ok(at)
     }
 
-    fn nullable(&self) -> &'static [usize] {
-        &[TransactionColumn::CustomerId as usize]
+    fn reads(&self, column: usize) -> bool {
+        let Said { options, unread, .. } = &*self.0;
+        let column = TransactionColumn::ALL[column];
+        !(unread.contains(&column) || options.one_row_per_order && column == TransactionColumn::OrderId)
     }
 
     fn ids(&self) -> &'static [usize] {
-        const ALL: [usize; 3] =
-            [TransactionColumn::OrderId as usize, TransactionColumn::CustomerId as usize, TransactionColumn::ProductId as usize];
-        if self.0.options.one_row_per_order { &const { [ALL[1], ALL[2]] } } else { &ALL }
+        &const { [TransactionColumn::OrderId as usize, TransactionColumn::CustomerId as usize, TransactionColumn::ProductId as usize] }
     }
 
     fn takes_decimal_ids(&self) -> bool {

@@ -429,7 +429,7 @@ fn real_exports_are_read() {
         ("audit p.csv --refunds net", "--refunds is for orders and line items"),
         ("sketch p.csv --window 2023 -o x.theta --anonymous drop", "--anonymous is for orders and line items"),
         ("audit orders.csv --from transactions --one-row-per-order --column order_id=customer_id", "order ids are not looked for"),
-        ("audit orders.csv --from transactions --format parquet --encoding latin1", "--encoding does nothing there"),
+        ("audit orders.csv --from transactions --format parquet --encoding latin1", "--encoding does nothing with this --format"),
         ("audit orders.csv --from transactions --one-row-per-order --checkpoint kept", "a checkpoint of orders and line items is not kept"),
         ("audit state --from transactions --every month", "no file is named beside it"),
         (
@@ -461,6 +461,10 @@ fn orders_after_the_observation_end_are_named_in_the_order_of_the_input() {
         let ran = Lensflow::new(at, &[&["audit"], more, &window].concat()).stdin(text.clone().into_bytes()).run().expect(1);
         assert!(ran.stderr.contains(named), "{}", ran.stderr);
     }
+    // Of whole orders, what is wrong with the one before is told first, wherever batches end.
+    fs::write(at.join("both.csv"), "customer_id,event_ts,line_total\na,2023-02-05,1\nb,2023-01-05,-1\n").unwrap();
+    let said = lensflow(at, &[&["audit", "both.csv", "--one-row-per-order"], &window[..]].concat()).expect(1).stderr;
+    assert!(said.contains("row 1 (line 2): customer \"a\": after_observation_end"), "{said}");
     let reject = ["audit", "late.csv", "--on-bad-row", "reject", "--rejects", "rejects.csv"];
     for more in [&[][..], &["--one-row-per-order"], &["--memory-limit", "64MiB"]] {
         lensflow(at, &[&reject, &window[..], more].concat()).expect(0);
@@ -483,10 +487,19 @@ fn what_periods_cannot_hold_is_named() {
     let left = lensflow(at, &[&arguments[..], &["--on-bad-row", "reject"]].concat()).expect(0);
     assert!(left.out().lines().count() == 2 && left.out().contains("\nb,"), "{}", left.out());
     assert!(left.stderr.contains("lines rejected, amount_out_of_range: 2"), "{}", left.stderr);
-    let total = "order_id,customer_id,event_ts,line_total\n1,a,2023-01-05,6e14\n2,a,2023-01-06,6e14\n";
-    fs::write(at.join("totals.csv"), total).unwrap();
-    let error = lensflow(at, &["periods", "totals.csv", "--every", "month", "-o", "p.csv"]).expect(1).stderr;
-    assert!(error.contains("of customer \"a\" is too large") && error.contains("help: ") && !at.join("p.csv").exists(), "{error}");
+    let lines: String = (0..100).map(|line| format!("1,a,2023-01-05,999999999999999,{line}\n")).collect();
+    fs::write(at.join("quantities.csv"), format!("order_id,customer_id,event_ts,quantity,line_total\n{lines}")).unwrap();
+    let error = lensflow(at, &["periods", "quantities.csv", "--every", "month", "-o", "p.csv"]).expect(1).stderr;
+    assert!(error.contains("row 1 (line 2): customer \"a\": amount_out_of_range: quantity is \"99999999999999900.00\""), "{error}");
+    let total = |spend: &str| {
+        let row = |order: u8| format!("{order},a,2023-01-05,{spend},6e14\n");
+        fs::write(at.join("totals.csv"), format!("order_id,customer_id,event_ts,line_total,line_margin\n{}{}", row(1), row(2))).unwrap();
+        lensflow(at, &["periods", "totals.csv", "--every", "month", "-o", "p.csv"])
+    };
+    let error = total("6e14").expect(1).stderr;
+    assert!(error.contains("total_spend of customer \"a\"") && error.contains("help: ") && !at.join("p.csv").exists(), "{error}");
+    total("1").expect(0);
+    assert!(fs::read_to_string(at.join("p.csv")).unwrap().contains(",2,2.00,1200000000000000.00,2,"));
 }
 
 /// JSONL whose first lines leave the customer out is read like any other, by whatever way it comes.
@@ -503,12 +516,19 @@ fn lines_of_nobody_may_leave_the_customer_out() {
         fs::write(&file, &text).unwrap();
         let piped = Lensflow::new(at, &arguments).stdin(text.clone().into_bytes()).run().expect(0);
         let read = lensflow(at, &[&["periods", "lines.jsonl"], &arguments[2..]].concat()).expect(0);
-        assert_eq!((piped.out(), &piped.stderr), (read.out(), &read.stderr));
+        assert_eq!((piped.out(), piped.stderr.replace("stdin", "lines.jsonl")), (read.out(), read.stderr.clone()));
         assert!(read.out().contains("\nc,2023-01-01T00:00:00,") && read.out().lines().count() == 2, "{}", read.out());
         fs::write(&file, (0..nobody).map(line).collect::<String>()).unwrap();
         let none = lensflow(at, &[&["periods", "lines.jsonl"], &arguments[2..]].concat()).expect(0);
         assert_eq!(none.out().lines().count(), 1);
+        assert!(none.stderr.contains("no key of the first lines is \"customer_id\""), "{}", none.stderr);
     }
+    // A name that is surely meant, or that was said, must be there.
+    fs::write(at.join("typo.jsonl"), "{\"order_id\":1,\"CustomerID\":\"a\",\"event_ts\":\"2023-01-05\",\"line_total\":5}\n").unwrap();
+    let typo = [&["periods", "typo.jsonl"], &arguments[2..]].concat();
+    assert!(lensflow(at, &typo).expect(1).stderr.contains("did you mean \"CustomerID\"?"));
+    let said = lensflow(at, &[&typo[..], &["--column", "customer_id=kunde"]].concat()).expect(1).stderr;
+    assert!(said.contains("there is no column \"kunde\""), "{said}");
 }
 
 /// What says too little of a file's columns or its bytes.
@@ -521,7 +541,7 @@ fn hints_are_given_for_what_exports_get_wrong() {
         Lensflow::new(at, &[&["periods", name, "--every", "month", "-o", "-"], more].concat()).run()
     };
     let said = run("price.csv", b"order_id,customer_id,event_ts,UnitPrice\n1,a,2023-01-05,5\n", &[]).expect(0).stderr;
-    assert!(said.contains("lines are worth 0.00") && said.contains("UnitPrice"), "{said}");
+    assert!(said.contains("lines without are worth 0.00") && said.contains("UnitPrice"), "{said}");
     for (name, bytes) in [
         ("header.csv", &b"order_id,K\xe4ufer,event_ts,line_total\n1,a,2023-01-05,5\n"[..]),
         ("line.jsonl", b"{\"order_id\":1,\"customer_id\":\"K\xe4\",\"event_ts\":\"2023-01-05\",\"line_total\":5}\n"),
@@ -535,8 +555,15 @@ fn hints_are_given_for_what_exports_get_wrong() {
     let read = run("cards.csv", cards, &["--id-format", "integer"]).expect(0);
     assert!(read.out().contains("\n1234567890123456,") && read.out().contains("\n-7,"), "{}", read.out());
     // Whole orders are not compared: nobody reads what they cost.
-    fs::write(at.join("whole.csv"), "customer_id,event_ts,line_total,unit_cost\na,2023-01-05,1,n/a\n").unwrap();
-    lensflow(at, &["audit", "whole.csv", "--from", "transactions", "--one-row-per-order", "--every", "month"]).expect(0);
+    let json =
+        "{\"customer_id\":\"a\",\"event_ts\":\"2023-01-05\",\"line_total\":1,\"unit_cost\":\"n/a\",\"product_id\":1.5,\"order_id\":true}\n";
+    for (name, text) in [("whole.csv", "customer_id,event_ts,line_total,unit_cost\na,2023-01-05,1,n/a\n"), ("whole.jsonl", json)] {
+        fs::write(at.join(name), text).unwrap();
+        lensflow(at, &["audit", name, "--from", "transactions", "--one-row-per-order", "--every", "month"]).expect(0);
+    }
+    let back = b"order_id,customer_id,event_ts,line_total\n1,a,2023-01-05,10\n2,,2023-01-05,-5\n";
+    let said = run("back.csv", back, &["--anonymous", "report", "--refunds", "net"]).expect(0).stderr;
+    assert!(said.contains("without a customer: 1 line; reported: 0 orders, -5.00"), "{said}");
 }
 
 /// Refunds are rounded once, however many updates a state has had.

@@ -133,7 +133,7 @@ impl LineArgs {
             return Err(error.help("leave one of them out"));
         }
         if self.encoding != Encoding::Utf8 && matches!(reading.format()?, Some(Format::Parquet | Format::Arrow)) {
-            return Err(Error::usage("--encoding does nothing there: text in Parquet and Arrow is UTF-8").help("leave it out"));
+            return Err(Error::usage("--encoding does nothing with this --format: text in Parquet and Arrow is UTF-8").help("leave it out"));
         }
         Ok(Lines { columns, options, orders })
     }
