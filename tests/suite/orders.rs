@@ -557,7 +557,8 @@ fn hints_are_given_for_what_exports_get_wrong() {
     // Whole orders are not compared: nobody reads what they cost.
     let json =
         "{\"customer_id\":\"a\",\"event_ts\":\"2023-01-05\",\"line_total\":1,\"unit_cost\":\"n/a\",\"product_id\":1.5,\"order_id\":true}\n";
-    for (name, text) in [("whole.csv", "customer_id,event_ts,line_total,unit_cost\na,2023-01-05,1,n/a\n"), ("whole.jsonl", json)] {
+    let csv = "customer_id,event_ts,line_total,unit_cost,line_margin,quantity,unit_price\na,2023-01-05,1,n/a,1,9e14,9e14\n";
+    for (name, text) in [("whole.csv", csv), ("whole.jsonl", json)] {
         fs::write(at.join(name), text).unwrap();
         lensflow(at, &["audit", name, "--from", "transactions", "--one-row-per-order", "--every", "month"]).expect(0);
     }

@@ -111,7 +111,7 @@ impl ArrowColumns for Found {
             None => self.worth(&arrays, batch.num_rows(), &mut bad).map_err(fail)?,
         };
         bad.sort_unstable();
-        let Worth { spend, margin, quantity } = worth;
+        let Worth { spend, margin, quantity, .. } = worth;
         let origin = self.origin.clone();
         Ok(TransactionBatch { origin, first_row, first_line: None, orders, customers, times, spend, margin, quantity, products, bad })
     }
@@ -124,7 +124,7 @@ impl Found {
         for ((number, array), column) in numbers.iter_mut().zip(arrays).zip(TransactionColumn::NUMBERS) {
             *number = array.as_ref().map(|array| amounts(array, column, bad)).transpose()?;
         }
-        let mut worth = Worth::with_capacity(rows);
+        let mut worth = Worth::with_capacity(rows, self.shape.reads_margins());
         for row in 0..rows {
             worth.push(numbers.each_ref().map(|number| number.as_ref().and_then(|values| values[row])), bad);
         }

@@ -22,15 +22,17 @@ pub(super) struct Worth {
     pub(super) spend: Vec<Amount>,
     pub(super) margin: Vec<Amount>,
     pub(super) quantity: Vec<Amount>,
+    /// Whether margins are wanted; else there are none.
+    margins: bool,
 }
 
 impl Worth {
-    pub(super) fn with_capacity(rows: usize) -> Self {
-        let column = || Vec::with_capacity(rows);
-        Worth { spend: column(), margin: column(), quantity: column() }
+    pub(super) fn with_capacity(rows: usize, margins: bool) -> Self {
+        let column = Vec::with_capacity;
+        Worth { spend: column(rows), margin: column(if margins { rows } else { 0 }), quantity: column(rows), margins }
     }
 
-    /// Of columns that have cents in every row; nothing where one line is worth too much. Margins are left empty where they are not wanted.
+    /// Of columns that have cents in every row; nothing where one line is worth too much.
     pub(super) fn of_cents(said: [Option<Vec<i64>>; 6], rows: usize, margins: bool) -> Option<Self> {
         let [quantity, price, total, line_margin, unit_margin, cost] = said;
         let exact = |cents: &Vec<i64>| cents.iter().map(|&cents| Amount { cents, fraction: 0 }).collect::<Vec<_>>();
@@ -66,7 +68,7 @@ impl Worth {
             }
         };
         let quantity = quantity.as_ref().map_or_else(|| vec![ONE; rows], exact);
-        Some(Worth { spend, margin, quantity })
+        Some(Worth { spend, margin, quantity, margins })
     }
 
     /// Takes the next line.
@@ -75,6 +77,7 @@ impl Worth {
         let (quantity, price) = (quantity.unwrap_or(ONE), price.unwrap_or_default());
         let spend = total.map_or_else(|| quantity.times(price), Ok);
         let margin = match (line_margin, unit_margin, cost) {
+            _ if !self.margins => Ok(Amount::default()),
             (Some(margin), ..) => Ok(margin),
             (None, Some(each), _) => quantity.times(each),
             (None, None, Some(cost)) => price.minus(cost).and_then(|each| quantity.times(each)),
@@ -94,7 +97,9 @@ impl Worth {
             }
         }
         self.spend.push(spend.unwrap_or_default());
-        self.margin.push(margin.unwrap_or_default());
+        if self.margins {
+            self.margin.push(margin.unwrap_or_default());
+        }
         self.quantity.push(quantity);
     }
 }
@@ -156,7 +161,7 @@ impl TransactionRows {
             products: StringViewBuilder::new(),
             has_products: false,
             times: Vec::with_capacity(rows),
-            worth: Worth::with_capacity(rows),
+            worth: Worth::with_capacity(rows, shape.reads_margins()),
             bad: Vec::new(),
             dates: Dates::new(shape.0.dates.clone()),
             shape,
