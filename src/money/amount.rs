@@ -1,5 +1,6 @@
 //! Amounts: what one row says, in all the forms that files have, read exactly.
 
+use super::Total;
 use arrow::datatypes::i256;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -282,26 +283,9 @@ impl FromStr for Amount {
 }
 
 impl fmt::Display for Amount {
-    /// At least two decimals, at most 18, no trailing zeros beyond the second.
+    /// As a [`Total`] is shown.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let units = self.units();
-        let (sign, units) = (if units < 0 { "-" } else { "" }, units.unsigned_abs());
-        let (whole, fraction) = (units / 10u128.pow(18), units % 10u128.pow(18));
-        let digits = format!("{fraction:018}");
-        let keep = digits.trim_end_matches('0').len().max(2);
-        write!(f, "{sign}{whole}.{}", &digits[..keep])
-    }
-}
-
-impl Serialize for Amount {
-    fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-        s.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for Amount {
-    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        super::from_text(d)
+        Total::from(*self).fmt(f)
     }
 }
 

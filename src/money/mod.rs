@@ -14,6 +14,7 @@ use crate::merge::Merge;
 use arrow::datatypes::i256;
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::ops::AddAssign;
 use std::str::FromStr;
 
 /// An exact sum of amounts. 2⁶⁰ amounts of the largest size still fit. Serialized as text, `"-0.008"`.
@@ -79,7 +80,7 @@ impl From<Fixed2> for Total {
 }
 
 impl fmt::Display for Total {
-    /// All of its decimals, two at least.
+    /// At least two decimals, at most 18, no trailing zeros beyond the second.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // The fraction counts upwards; below zero, digits count downwards.
         let (cents, fraction) = match self.cents < 0 && self.fraction > 0 {
@@ -108,18 +109,6 @@ impl FromStr for Total {
             true => Total { cents: cents - 1, fraction: UNITS_PER_CENT - fraction },
             false => Total { cents, fraction },
         })
-    }
-}
-
-impl Serialize for Total {
-    fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-        s.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for Total {
-    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        from_text(d)
     }
 }
 
@@ -188,6 +177,12 @@ impl Fixed2 {
     }
 }
 
+impl AddAssign for Fixed2 {
+    fn add_assign(&mut self, other: Fixed2) {
+        self.0 += other.0;
+    }
+}
+
 impl fmt::Display for Fixed2 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let n = self.0.unsigned_abs();
@@ -211,23 +206,25 @@ impl FromStr for Fixed2 {
     }
 }
 
-impl Serialize for Fixed2 {
-    fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-        s.collect_str(self)
-    }
+/// Numbers that are serialized as their text.
+macro_rules! as_text {
+    ($($number:ty),*) => {$(
+        impl Serialize for $number {
+            fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+                s.collect_str(self)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $number {
+            fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+                let text = std::borrow::Cow::<str>::deserialize(d)?;
+                text.parse().map_err(|e| serde::de::Error::custom(format!("{text:?} is {e}")))
+            }
+        }
+    )*};
 }
 
-impl<'de> Deserialize<'de> for Fixed2 {
-    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        from_text(d)
-    }
-}
-
-/// A number that is serialized as its text.
-fn from_text<'de, D: serde::Deserializer<'de>, T: FromStr<Err = AmountError>>(d: D) -> Result<T, D::Error> {
-    let text = std::borrow::Cow::<str>::deserialize(d)?;
-    text.parse().map_err(|e| serde::de::Error::custom(format!("{text:?} is {e}")))
-}
+as_text!(Amount, Total, Fixed2);
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
