@@ -14,10 +14,10 @@ use super::intake::earlier;
 use super::partitions::Partition;
 use super::record::Record;
 use super::rows::{Periods, cents, cents_of};
-use super::{Anonymous, Desk, Duplicates, LineSummary, Orders, record};
+use super::{Desk, Duplicates, LineSummary, Orders, record};
 use crate::error::{Error, Result};
 use crate::merge::Merge;
-use crate::money::{Money, Total};
+use crate::money::Total;
 use crate::reject::OnBadRow;
 use crate::route::hash_id;
 use crate::spill::{Records, Sorter, Sorting};
@@ -279,7 +279,7 @@ impl<'a, T: Take> Grouper<'a, T> {
         let twice = digests.len() > 8 || (1..digests.len()).any(|at| digests[..at].contains(&digests[at]));
         let Bundle { time, counts, spend, detail, .. } = *bundle;
         match (bundle.customer, cents_of(spend), cents_of(detail.margin)) {
-            (Some(customer), Some(spend), Some(margin)) if !twice && (!counts || self.periods.fault(time).is_none()) => {
+            (Some(customer), Some(spend), Some(margin)) if !twice && self.periods.fault(time, counts).is_none() => {
                 self.tally.orders += u64::from(counts);
                 (self.take)(&Order { customer, time, counts, spend, margin, quantity: detail.quantity.into(), place: bundle.place })
             }
@@ -360,23 +360,17 @@ impl<'a, T: Take> Grouper<'a, T> {
             // The first line of somebody else.
             return self.end_bad(&Bundle { customer: customer.as_deref(), place, time, ..Bundle::default() }, Fault::Conflict);
         }
-        let summary = &mut self.tally;
         if !named {
-            if self.desk.options.anonymous == Anonymous::Report {
-                summary.anonymous_orders += u64::from(counts);
-                let revenue = &mut summary.anonymous_revenue;
-                *revenue = Money::from_hundredths(revenue.hundredths() + spend.rounded().hundredths());
-            }
+            self.tally.add_anonymous(counts, spend);
             return Ok(Outcome::Taken);
         }
-        let fault = if counts { self.periods.fault(time) } else { None };
-        let fault = match (cents(spend), cents(margin), fault) {
+        let fault = match (cents(spend), cents(margin), self.periods.fault(time, counts)) {
             (None, ..) => Fault::Spend(spend),
             (_, None, _) => Fault::Margin(margin),
             _ if quantity.split().0 != 0 => Fault::Quantity(quantity),
             (.., Some(fault)) => fault,
             (Some(spend), Some(margin), None) => {
-                summary.orders += u64::from(counts);
+                self.tally.orders += u64::from(counts);
                 (self.take)(&Order { customer: &self.customer, time, counts, spend, margin, quantity, place })?;
                 return Ok(Outcome::Taken);
             }

@@ -155,6 +155,12 @@ pub struct LineSummary {
 }
 
 impl LineSummary {
+    /// Counts an order of nobody, or, where it does not count as one, what was given back.
+    fn add_anonymous(&mut self, counts: bool, spend: Total) {
+        self.anonymous_orders += u64::from(counts);
+        self.anonymous_revenue += spend.rounded();
+    }
+
     /// As it is reported: in cents.
     pub(crate) fn rounded(self) -> Self {
         LineSummary { refunds: self.refunds.rounded().into(), ..self }
@@ -163,7 +169,6 @@ impl LineSummary {
 
 impl Merge for LineSummary {
     fn merge(&mut self, other: LineSummary) {
-        let add = |a: &mut Money, b: Money| *a = Money::from_hundredths(a.hundredths() + b.hundredths());
         self.lines += other.lines;
         Merge::merge(&mut self.lines_rejected, other.lines_rejected);
         self.orders += other.orders;
@@ -171,7 +176,7 @@ impl Merge for LineSummary {
         self.refunds.merge(other.refunds);
         self.anonymous_lines += other.anonymous_lines;
         self.anonymous_orders += other.anonymous_orders;
-        add(&mut self.anonymous_revenue, other.anonymous_revenue);
+        self.anonymous_revenue += other.anonymous_revenue;
         self.duplicate_lines += other.duplicate_lines;
     }
 }

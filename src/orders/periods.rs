@@ -4,11 +4,11 @@
 //! added up as it comes. So memory is that of sorting, and the rows are the same whatever the threads.
 
 use super::group::Order;
-use super::rows::Periods;
+use super::rows::{Periods, cents};
 use super::{LineSummary, Orders};
 use crate::calendar::{Granularity, format_timestamp};
 use crate::error::{Error, Result, Stage};
-use crate::money::{Amount, Total};
+use crate::money::Total;
 use crate::pieces::share_out;
 use crate::report::table::TableWriter;
 use crate::rfm::with_pool;
@@ -159,10 +159,9 @@ fn whole_cents(total: Total) -> Option<(i64, u64)> {
 
 fn batch(rows: &[Row], every: Granularity, schema: &SchemaRef) -> Result<RecordBatch> {
     // Spend that could be written and not be read again would be of no use.
-    let fits = |cents: i128| i64::try_from(cents).is_ok_and(|cents| Amount::from_cents(cents).is_ok());
     for row in rows {
         let what = match whole_cents(row.quantity) {
-            _ if !fits(row.spend) => "total_spend",
+            _ if cents(Total::new(row.spend, 0)).is_none() => "total_spend",
             _ if row.margin.abs() >= MOST_CENTS => "total_margin",
             None => "total_quantity",
             Some(_) => continue,

@@ -37,10 +37,10 @@ impl Periods {
         }
     }
 
-    /// What is wrong with an order of this moment, if anything.
+    /// What is wrong with an order of this moment, if anything; money given back without one is never late.
     #[inline]
-    pub(super) fn fault(&self, time: i64) -> Option<Fault> {
-        if self.observed.is_empty() {
+    pub(super) fn fault(&self, time: i64, counts: bool) -> Option<Fault> {
+        if !counts || self.observed.is_empty() {
             return None;
         }
         let time = self.local(time);
@@ -78,7 +78,7 @@ impl Periods {
 
 /// Orders as rows, but for whose they are.
 pub(super) struct Rows {
-    periods: Periods,
+    pub(super) periods: Periods,
     starts: Vec<i64>,
     ends: Vec<i64>,
     orders: Vec<i64>,

@@ -7,7 +7,7 @@ use super::{Desk, LineSummary, Lines, places};
 use crate::cancel::Cancel;
 use crate::error::Result;
 use crate::merge::Merge;
-use crate::money::{Money, Total};
+use crate::money::Total;
 use crate::reject::{OnBadRow, REJECT_HELP};
 use crate::source::transactions::TransactionBatch;
 use crate::source::{Chunk, PeriodBatch, Sink, Source};
@@ -69,7 +69,7 @@ impl Chunk for Whole {
     fn decode(self: Box<Self>, sink: &mut Sink<'_>) -> Result<()> {
         let Whole { rows, desk, periods, mut place } = *self;
         let mut tally = LineSummary::default();
-        let mut open = Open { first: 0, rows: Rows::new(periods.clone()), periods, counted: LineSummary::default() };
+        let mut open = Open { first: 0, rows: Rows::new(periods), counted: LineSummary::default() };
         rows.decode(&mut |batch| {
             desk.places.begin(place, &batch);
             judge(&batch, place, &desk, &mut tally, |mut rows| {
@@ -97,7 +97,6 @@ struct Open {
     /// The first one's place in its batch.
     first: usize,
     rows: Rows,
-    periods: Periods,
     /// Orders, those of nobody among them.
     counted: LineSummary,
 }
@@ -109,13 +108,11 @@ impl Open {
         let refuse = |fault: Fault| desk.reject(fault.reject(&line(batch, i, place), desk), REJECT_HELP);
         let spend = Total::from(batch.spend[i]);
         if customer(batch, i).is_none() {
-            self.counted.anonymous_orders += u64::from(counts);
-            let revenue = &mut self.counted.anonymous_revenue;
-            *revenue = Money::from_hundredths(revenue.hundredths() + spend.rounded().hundredths());
+            self.counted.add_anonymous(counts, spend);
             return Ok(());
         }
         let Some(cents) = cents_of(batch.spend[i]) else { return refuse(Fault::Spend(spend)) };
-        if counts && let Some(fault) = self.periods.fault(batch.times[i]) {
+        if let Some(fault) = self.rows.periods.fault(batch.times[i], counts) {
             return refuse(fault);
         }
         self.counted.orders += u64::from(counts);

@@ -49,10 +49,9 @@ impl<S: TextShape<N>, const N: usize> CsvSource<S, N> {
         }
         let names: Vec<_> = (0..record.len()).filter_map(|at| trimmed(&record, at)).map(String::from_utf8_lossy).collect();
         let names: Vec<_> = names.iter().map(|n| n.trim()).collect();
-        let is_text = std::str::from_utf8(&header.bytes).is_ok();
-        let at = shape.find(&names, &origin).map_err(|e| match is_text {
-            true => e,
-            false => Error::data("the header is not valid UTF-8").cause(e).input(&origin.name).stage(Stage::Source).help(S::NOT_UTF8),
+        let at = shape.find(&names, &origin).map_err(|e| match std::str::from_utf8(&header.bytes) {
+            Ok(_) => e,
+            Err(_) => Error::data("the header is not valid UTF-8").cause(e).input(&origin.name).stage(Stage::Source).help(S::NOT_UTF8),
         })?;
         let layout = Layout { shape: shape.clone(), at, fields: names.len(), delimiter, origin, batch_rows };
         Ok(CsvSource { lines, layout: Arc::new(layout) })

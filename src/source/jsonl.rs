@@ -35,14 +35,14 @@ impl<S: TextShape<N>, const N: usize> JsonlSource<S, N> {
         let mut lines = Lines::new(reader, origin.clone());
         lines.peek_line()?;
         let first = lines.first_chunk(LINES_WITH_KEYS as u64)?;
-        let mut names = shape.wanted().map(|wanted| Some(wanted.name.to_owned()));
+        let wanted = shape.wanted();
+        let mut names = std::array::from_fn(|column| shape.reads(column).then(|| wanted[column].name.to_owned()));
         let keys = first.as_ref().map(first_keys).unwrap_or_default();
         if !keys.is_empty() {
             let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
             let found = shape.find_keys(&keys, &origin)?;
             names.iter_mut().zip(found).for_each(|(name, at)| *name = at.map(|at| keys[at].to_owned()).or(name.take()));
         }
-        names.iter_mut().enumerate().filter(|(column, _)| !shape.reads(*column)).for_each(|(_, name)| *name = None);
         Ok(JsonlSource { lines, first, layout: Arc::new(Layout { shape: shape.clone(), origin, names, batch_rows }) })
     }
 }
