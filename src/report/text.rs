@@ -283,6 +283,13 @@ fn day(timestamp: i64) -> String {
     text.strip_suffix("T00:00:00").map(str::to_owned).unwrap_or(text)
 }
 
+/// So many of something: `1 line`, `1,000 lines`.
+pub fn counted(number: impl Display, one: &str, many: &str) -> String {
+    let number = grouped(number);
+    let what = if number == "1" { one } else { many };
+    format!("{number} {what}")
+}
+
 /// A whole number with its thousands apart.
 pub fn grouped(number: impl Display) -> String {
     let text = number.to_string();
@@ -311,12 +318,11 @@ fn signed(text: String) -> String {
 pub fn special_lines(lines: &LineSummary) -> Vec<String> {
     let mut said: Vec<String> =
         lines.lines_rejected.iter().map(|(reason, count)| format!("lines rejected, {reason}: {}", grouped(*count))).collect();
-    let several = |count: u64, what: &str| format!("{} {what}{}", grouped(count), if count == 1 { "" } else { "s" });
     if lines.refund_lines > 0 {
-        said.push(format!("refunds: {}, {}", several(lines.refund_lines, "line"), money(lines.refunds.rounded())));
+        said.push(format!("refunds: {}, {}", counted(lines.refund_lines, "line", "lines"), money(lines.refunds.rounded())));
     }
     if lines.anonymous_lines > 0 {
-        let (count, orders) = (several(lines.anonymous_lines, "line"), several(lines.anonymous_orders, "order"));
+        let (count, orders) = (counted(lines.anonymous_lines, "line", "lines"), counted(lines.anonymous_orders, "order", "orders"));
         said.push(match (lines.anonymous_orders, lines.anonymous_revenue) {
             (0, Money::ZERO) => format!("without a customer: {count}"),
             (_, revenue) => format!("without a customer: {count}; reported: {orders}, {}", money(revenue)),

@@ -6,14 +6,14 @@ use crate::outputs::{self, real};
 use crate::say;
 use crate::signals::Job;
 use crate::sketches::{BOUNDS, count, json, table};
-use crate::states::{self, counted};
+use crate::states;
 use lensflow::Result;
 use lensflow::calendar::Window;
 use lensflow::error::Error;
 use lensflow::lens::partial::{self, Compared, Counted, Lens1Partial, Merged, is_partial};
 use lensflow::lens::sketch::InCommon;
 use lensflow::report::output::Output;
-use lensflow::report::text::{Style, render_partials};
+use lensflow::report::text::{Style, counted, render_partials};
 use lensflow::spec::Spec;
 use std::collections::BTreeSet;
 use std::io::Write;
@@ -72,7 +72,7 @@ pub(crate) fn merge(args: &Merge, talk: &Talk, job: &Job) -> Result<()> {
     output.complete()?;
     job.undisturbed(|| output.commit())?;
     if !talk.quiet {
-        let (parts, windows) = (counted(count as u64, "partial", "partials"), counted(partial.windows().len() as u64, "window", "windows"));
+        let (parts, windows) = (counted(count, "partial", "partials"), counted(partial.windows().len(), "window", "windows"));
         let known = match (at_most, partial.counted()) {
             (Some(at_most), _) => {
                 let at_most = counted(at_most, "customer", "customers");

@@ -9,7 +9,7 @@ use lensflow::Result;
 use lensflow::calendar::{Granularity, Windows};
 use lensflow::orders::Lines;
 use lensflow::reject::OnBadRow;
-use lensflow::report::text::{grouped, special_lines};
+use lensflow::report::text::{counted, special_lines};
 use lensflow::source::files::Format;
 use lensflow::spec::Spec;
 use lensflow::state::{self, Io, State, is_state};
@@ -73,7 +73,7 @@ pub(crate) fn update(args: &UpdateJob, talk: &Talk, job: &Job) -> Result<()> {
         let what = match updated.taken.len() {
             0 => "unchanged".to_owned(),
             n => {
-                let (inputs, rows) = (counted(n as u64, "input", "inputs"), counted(updated.rows, "row", "rows"));
+                let (inputs, rows) = (counted(n, "input", "inputs"), counted(updated.rows, "row", "rows"));
                 format!("{inputs} taken in: {rows} of {}", counted(updated.customers, "customer", "customers"))
             }
         };
@@ -89,17 +89,13 @@ pub(crate) fn update(args: &UpdateJob, talk: &Talk, job: &Job) -> Result<()> {
     Ok(())
 }
 
-pub(crate) fn counted(number: u64, one: &str, many: &str) -> String {
-    format!("{} {}", grouped(number), if number == 1 { one } else { many })
-}
-
 /// Merges states.
 pub(crate) fn merge(args: &MergeJob, talk: &Talk, job: &Job) -> Result<()> {
     let states = args.states.iter().map(|path| State::open(path)).collect::<Result<Vec<_>>>()?;
     let merged = state::merge(&args.out, &states, args.allow_duplicate, &job.cancel, &Io::default())?;
     if !talk.quiet {
         merged.duplicates.iter().for_each(|name| say(&format!("{name}: several states had it; its rows count several times")));
-        let (states, inputs) = (counted(states.len() as u64, "state", "states"), merged.manifest.inputs.len() as u64);
+        let (states, inputs) = (counted(states.len(), "state", "states"), merged.manifest.inputs.len());
         say(&format!("{}: {states} merged, {}", args.out.display(), counted(inputs, "input", "inputs")));
     }
     Ok(())

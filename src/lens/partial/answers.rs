@@ -8,7 +8,7 @@ use crate::lens::single_period::Lens1Metrics;
 use crate::lens::sketch::CustomerSketch;
 use crate::merge::Merge;
 use crate::reject::Reason;
-use crate::report::text::grouped;
+use crate::report::text::{counted, grouped};
 use crate::report::{Report, WindowReport};
 use crate::score::Scorer;
 use crate::spec::{validate_bins, validate_percentiles};
@@ -186,12 +186,11 @@ impl WindowPartial {
 /// For people.
 impl Display for Lens1Partial {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let counted = match self.counted {
+        let known = match self.counted {
             Counted::Once => "each customer of a window counts once",
             Counted::Assumed => "merged by somebody who said that no customer is in two of its parts",
         };
-        let windows = if self.windows.len() == 1 { "window" } else { "windows" };
-        writeln!(f, "Lens 1 of {} {windows}; {counted}", grouped(self.windows.len()))?;
+        writeln!(f, "Lens 1 of {}; {known}", counted(self.windows.len(), "window", "windows"))?;
         let Rows { read, accepted, rejected } = &self.rows;
         let left_out: u64 = rejected.values().sum();
         writeln!(f, "{} rows read, {} accepted, {} rejected", grouped(read), grouped(accepted), grouped(left_out))?;

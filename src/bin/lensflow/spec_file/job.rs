@@ -12,7 +12,7 @@ use lensflow::calendar::{Granularity, Windows};
 use lensflow::follow::Feed;
 use lensflow::orders::Lines;
 use lensflow::reject::OnBadRow;
-use lensflow::report::text::grouped;
+use lensflow::report::text::{counted, grouped};
 use lensflow::source::files::Format;
 use lensflow::spec::Spec;
 use std::net::SocketAddr;
@@ -136,8 +136,4 @@ pub(crate) fn windows(windows: &Windows) -> String {
         Windows::Every(every) => format!("by {every}"),
         Windows::List(list) => format!("in {}", counted(list.len(), "window", "windows")),
     }
-}
-
-pub(crate) fn counted(number: usize, one: &str, many: &str) -> String {
-    format!("{} {}", grouped(number), if number == 1 { one } else { many })
 }
