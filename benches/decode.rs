@@ -9,7 +9,8 @@
 mod allocator;
 
 use lensflow::report::table::TableWriter;
-use lensflow::source::synthetic::{self, Synthetic};
+use lensflow::source::synthetic;
+use lensflow::source::synthetic::Synthetic;
 use lensflow::stages::BareFile;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -1,7 +1,8 @@
 //! The outcome of a run: the report, the rows behind it as a stream of Arrow batches, and what was left out.
 
+use crate::base::error::{Error, Result, Stage};
+use crate::base::threads::with_pool;
 use crate::calendar::Window;
-use crate::error::{Error, Result, Stage};
 use crate::pieces::{Pieces, Span};
 use crate::reduce::Resources;
 use crate::reject::Reject;
@@ -9,7 +10,6 @@ use crate::report::Report;
 use crate::report::rows::{Migrations, Rfm, Rows, line_reject_schema, reject_rows, reject_schema};
 use crate::report::stream::{Batches, Ordered, Sorted, Stream};
 use crate::report::table::TableWriter;
-use crate::rfm::with_pool;
 use crate::spill::{Records, Sorting};
 use arrow::array::RecordBatch;
 use serde::{Deserialize, Serialize};

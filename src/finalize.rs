@@ -6,8 +6,8 @@
 //! customers are known.
 
 use crate::accumulate::States;
+use crate::base::money::Fixed2;
 use crate::calendar::Window;
-use crate::money::Fixed2;
 use crate::reject::{Reason, Reject, shown_timestamp};
 use crate::rfm;
 use crate::route::rows::reference_time;

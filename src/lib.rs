@@ -31,14 +31,11 @@
 
 mod accumulate;
 pub mod audit;
+mod base;
 pub mod calendar;
-pub mod cancel;
-pub mod error;
 pub mod finalize;
 pub mod follow;
 pub mod lens;
-pub mod merge;
-pub mod money;
 pub mod orders;
 mod pieces;
 pub mod pipeline;
@@ -55,16 +52,16 @@ pub mod spill;
 pub mod stages;
 pub mod state;
 pub mod stats;
-mod sync;
 mod worker;
 
 pub use audit::Audit;
-pub use cancel::{Cancel, Stop};
-pub use error::{Error, Result};
+pub use base::cancel::{Cancel, Stop};
+pub use base::error::{Error, Result};
+pub use base::merge::Merge;
+pub use base::{cancel, error, merge, money, text, time};
 pub use lens::Lens;
 pub use lens::comparison::{CustomerMigration, Lens2Metrics, analyze_period_comparison};
 pub use lens::single_period::{Lens1Metrics, analyze_single_period};
-pub use merge::Merge;
 pub use pipeline::Pipeline;
 pub use rfm::{PeriodAggregation, RfmMetrics, RfmScore, ScoreBins, calculate_rfm, calculate_rfm_scores};
 pub use spec::{Parallelism, Spec};

@@ -5,10 +5,11 @@
 //! made of when that is packed. Rows are numbered through all pieces, so that any thread can make any [`Span`] of them.
 
 use crate::accumulate::{Folded, States};
-use crate::cancel::Cancel;
-use crate::error::Result;
+use crate::base::cancel::Cancel;
+use crate::base::error::Result;
+use crate::base::merge::Merge;
+use crate::base::threads::share_out;
 use crate::finalize::{Block, Finalizer};
-use crate::merge::Merge;
 use crate::route::rows::parts;
 use crate::score::Scorer;
 use crate::spill::{Place, Reservation, RunStore, decode};
@@ -228,40 +229,4 @@ impl Span {
         }
         Ok(())
     }
-}
-
-/// Does `work` for every number below `count` on all threads of the current pool, each with a value of its own, which are given back.
-/// Of several errors it is the one with the lowest number.
-pub(crate) fn share_out<T: Send>(
-    count: usize,
-    start: impl Fn() -> T + Sync,
-    work: impl Fn(&mut T, usize) -> Result<()> + Sync,
-) -> Result<Vec<T>> {
-    use rayon::prelude::*;
-    let next = AtomicUsize::new(0);
-    let one = |_| {
-        let mut own = start();
-        loop {
-            let at = next.fetch_add(1, Ordering::Relaxed);
-            if at >= count {
-                return Ok(own);
-            }
-            if let Err(error) = work(&mut own, at) {
-                // Nobody begins anything more; lower numbers are under way or done.
-                next.fetch_max(count, Ordering::Relaxed);
-                return Err((at, error));
-            }
-        }
-    };
-    let threads = rayon::current_num_threads();
-    let done: Vec<_> = if threads == 1 { vec![one(0)] } else { (0..threads).into_par_iter().map(one).collect() };
-    let (mut values, mut first): (Vec<T>, Option<(usize, _)>) = (Vec::new(), None);
-    for result in done {
-        match result {
-            Ok(value) => values.push(value),
-            Err((at, error)) if first.as_ref().is_none_or(|(least, _)| at < *least) => first = Some((at, error)),
-            Err(_) => {}
-        }
-    }
-    first.map_or(Ok(values), |(_, error)| Err(error))
 }

@@ -13,9 +13,10 @@ mod saved;
 
 use crate::accumulate::{Accumulator, Closed};
 use crate::audit::Audit;
+use crate::base::cancel::{Cancel, Discard};
+use crate::base::error::{Error, Result, Stage};
+use crate::base::threads::{Poison, lock, with_pool};
 use crate::calendar::{Window, Windows};
-use crate::cancel::Cancel;
-use crate::error::{Error, Result, Stage};
 use crate::finalize::Finalizer;
 use crate::lens::Lens;
 use crate::orders::LineSummary;
@@ -23,8 +24,7 @@ use crate::reduce::{Resources, reduce};
 use crate::reject::OnBadRow;
 use crate::report::table::TableWriter;
 use crate::report::{InputSummary, Report};
-use crate::rfm::with_pool;
-use crate::route::lane::{Lanes, Poison, lanes};
+use crate::route::lane::{Lanes, lanes};
 use crate::route::{Ledger, PARTITIONS, Router};
 use crate::source::columns::Columns;
 use crate::source::files::Files;
@@ -32,7 +32,6 @@ use crate::source::{ColumnMap, Origin, Source};
 use crate::spec::{Parallel, Spec};
 use crate::spill::{Budget, Disk, Plan, RunStore, Sorter, Sorting, Tiered};
 use crate::stats::Stats;
-use crate::sync::lock;
 use crate::worker::{Decoding, Job, Worker};
 use arrow::array::RecordBatch;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
@@ -202,7 +201,7 @@ impl<L: Lens> Builder<L> {
             Some(store) => store,
             None => Arc::new(Disk::within(self.spec.spill_dir.as_deref())?),
         };
-        self.cancel.add_store(&store)?;
+        self.cancel.add_store(Arc::downgrade(&(store.clone() as Arc<dyn Discard>)))?;
         let (lanes, lane_ends) = lanes(count, &plan);
         let (done, results) = bounded(count);
         let stats = Arc::new(Stats::default());

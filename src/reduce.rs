@@ -4,15 +4,16 @@
 //! the scores depend on; the second scores each block, lets the remaining lenses observe it, and writes its rows where that is wanted.
 
 use crate::accumulate::{Closed, Folded, Room, States};
-use crate::cancel::Cancel;
-use crate::error::{Result, Stage};
+use crate::base::cancel::Cancel;
+use crate::base::error::{Result, Stage};
+use crate::base::merge::Merge;
+use crate::base::threads::share_out;
 use crate::finalize::{Block, Finalizer};
 use crate::lens::Lens;
 use crate::lens::comparison::{Change, Comparison};
 use crate::lens::refining::{Refinements, Refining};
 use crate::lens::single_period::{Distribution, Lens1Metrics, SinglePeriod, SortedMeasures};
-use crate::merge::Merge;
-use crate::pieces::{Held, IdBytes, Piece, Pieces, Resident, SavedRun, Span, Workspace, share_out};
+use crate::pieces::{Held, IdBytes, Piece, Pieces, Resident, SavedRun, Span, Workspace};
 use crate::reject::{OnBadRow, REJECT_HELP, Reject};
 use crate::report::LeftOut;
 use crate::report::rows::Rfm;

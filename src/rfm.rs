@@ -4,11 +4,14 @@
 //! who hold everything in memory, with the parameters and defaults of the Python library's.
 
 use crate::accumulate::{Folded, Room, State, States};
-use crate::calendar::{self, DAY, Window};
-use crate::error::{Error, Result};
+use crate::base::error::{Error, Result};
+use crate::base::money::{Amount, Money, Total};
+use crate::base::threads::with_threads;
+use crate::base::time::DAY;
+use crate::calendar;
+use crate::calendar::Window;
 use crate::finalize::{Block, Finalizer};
 use crate::lens::order_stats::{Histogram, Ranks};
-use crate::money::{Amount, Money, Total};
 use crate::reject::{Reason, Reject};
 use crate::route::amounts::Amounts;
 use crate::route::rows::{Addend, reference, reference_time, split_view};
@@ -487,16 +490,4 @@ pub fn calculate_rfm_scores(metrics: &[RfmMetrics], bins: &ScoreBins, parallelis
 fn values_of(m: &RfmMetrics) -> Result<[i64; 3]> {
     let beyond = |_| Error::data(format!("{}: the metrics of customer {:?}", Reason::AmountOutOfRange, m.customer_id));
     Ok([m.recency_days, i64::try_from(m.frequency).map_err(beyond)?, i64::try_from(m.monetary.hundredths()).map_err(beyond)?])
-}
-
-/// Runs `work` with so many threads at its disposal, and tells it whether there is more than one.
-pub(crate) fn with_threads<T: Send>(threads: usize, work: impl FnOnce(bool) -> Result<T> + Send) -> Result<T> {
-    if threads < 2 { work(false) } else { with_pool(threads, || work(true)) }
-}
-
-/// Runs `work` in a pool of so many threads, also of one: the stages within ask the current pool for its threads, and sort and encode on
-/// them. Outside of every pool they would get the one that rayon keeps for everybody, with a thread per core.
-pub(crate) fn with_pool<T: Send>(threads: usize, work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).thread_name(|i| format!("finalize-{i}")).build();
-    pool.map_err(|e| Error::internal("cannot start threads").cause(e))?.install(work)
 }

@@ -6,8 +6,8 @@
 //!
 //! Whoever makes a [`Scorer`] may [ask](Scorer::ask) beforehand what it takes, where that is not known at once.
 
+use crate::base::money::Fixed2;
 use crate::lens::order_stats::{Open, Ranks};
-use crate::money::Fixed2;
 use serde::{Deserialize, Serialize};
 
 /// The score of everybody where there is only one distinct value.

@@ -1,7 +1,7 @@
 //! What to run: windows, columns, policies, limits. Plain data with serde; nothing here does I/O.
 
+use crate::base::error::{Error, Result};
 use crate::calendar::{Granularity, Windows};
-use crate::error::{Error, Result};
 use crate::reject::OnBadRow;
 use crate::source::ColumnMap;
 use crate::spill::{MemorySplit, Plan};
@@ -58,7 +58,7 @@ impl Spec {
     /// Checks every option against every other.
     ///
     /// # Errors
-    /// [`Kind::Usage`](crate::error::Kind::Usage), naming the option at fault.
+    /// [`Kind::Usage`](crate::base::error::Kind::Usage), naming the option at fault.
     pub fn validate(&self) -> Result<()> {
         self.windows.validate()?;
         validate_percentiles(&self.percentiles)?;

@@ -1,8 +1,8 @@
 //! The stages one at a time, for benches and profilers: what [`pipeline`](crate::pipeline) runs all at once. Not part of the API.
 
 use crate::accumulate::{Folded, Partition, Room, States};
+use crate::base::error::{Error, Result};
 use crate::calendar::{Window, Windows};
-use crate::error::{Error, Result};
 use crate::finalize::{Block, Finalizer};
 use crate::lens::Lens;
 use crate::lens::comparison::Comparison;

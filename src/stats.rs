@@ -1,14 +1,13 @@
 //! What a run counts while it goes on, for whoever watches. The library never prints: the command line draws these.
 
+use crate::base::error::Stage;
 use crate::reject::Reason;
+use crate::route::lane::Depths;
+use crate::spill::{Budget, RunStore, peak_rss};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
-
-use crate::error::Stage;
-use crate::route::lane::Depths;
-use crate::spill::{Budget, RunStore, peak_rss};
 
 /// Counters of a run, shared by its threads. Reading them costs nothing to the run.
 #[derive(Debug, Default)]

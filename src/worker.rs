@@ -5,9 +5,10 @@
 //! there is room, so they never wait for each other in a circle; rows for its own partitions it takes at once.
 
 use crate::accumulate::{Accumulator, Closed};
-use crate::error::{Error, Result, Stage};
+use crate::base::error::{Error, Result, Stage};
+use crate::base::threads::Poison;
 use crate::route::Router;
-use crate::route::lane::{Delivery, Lanes, Outlet, Poison};
+use crate::route::lane::{Delivery, Lanes, Outlet};
 use crate::route::rows::Rows;
 use crate::source::Source;
 use crate::stats::Stats;

@@ -11,17 +11,16 @@ mod sort;
 mod state;
 mod states;
 
-pub(crate) use folded::{Folded, Room};
-use sort::sorted_states;
-pub(crate) use state::State;
-pub(crate) use states::{Rest, States};
-
-use crate::error::{Result, Stage};
-use crate::merge::Merge;
+pub(crate) use self::folded::{Folded, Room};
+pub(crate) use self::state::State;
+pub(crate) use self::states::{Rest, States};
+use crate::base::error::{Result, Stage};
+use crate::base::merge::Merge;
 use crate::route::PARTITIONS;
 use crate::route::lane::Lanes;
 use crate::route::rows::Rows;
 use crate::spill::{Budget, FRAME_CUSTOMERS, Plan, Reservation, RunStore, RunWriter, Runs};
+use sort::sorted_states;
 use std::sync::Arc;
 
 /// Rows whose customers are looked up before any of them is folded: the misses of one lookup overlap with the next.
@@ -216,7 +215,7 @@ impl Accumulator {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::money::{Total, UNITS_PER_CENT};
+    use crate::base::money::{Total, UNITS_PER_CENT};
     use crate::route::amounts::Amounts;
     use crate::route::rows::{Addend, HISTORY, View, split_view};
     use crate::route::{hash_id, hash_in_section};

@@ -8,8 +8,8 @@
 use super::chunks::Chunks;
 use super::ids::LongIds;
 use super::states::States;
-use crate::merge::Merge;
-use crate::money::Total;
+use crate::base::merge::Merge;
+use crate::base::money::Total;
 use crate::route::amounts::{Amounts, Packed};
 use crate::route::rows::{Addend, HISTORY, Row, Rows, View};
 use crate::route::slot_hash;

@@ -4,17 +4,15 @@
 //! [`Windows`] is what the spec says (a list, or a calendar granularity); a [`Classifier`] is its compiled form, one per routing
 //! thread; [`Windows::resolve`] names the windows once all rows are known.
 
-mod timestamp;
+pub(crate) use crate::base::time::iso;
+pub use crate::base::time::{DAY, MAX_TIMESTAMP, MIN_TIMESTAMP, format_timestamp, from_datetime, parse_timestamp, to_datetime};
 
-pub(crate) use timestamp::iso;
-pub use timestamp::{DAY, MAX_TIMESTAMP, MIN_TIMESTAMP, format_timestamp, from_datetime, parse_timestamp, to_datetime};
-
-use crate::error::{Error, Result};
+use crate::base::error::{Error, Result};
+use crate::base::time::EPOCH_DAY;
 use chrono::{Datelike, NaiveDate};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
-use timestamp::EPOCH_DAY;
 
 /// More windows than this from `--every` are a mistake in the data, not a wish.
 const MAX_CALENDAR_WINDOWS: u32 = 1_200;
@@ -188,7 +186,7 @@ impl Windows {
     /// Checks that a list is not empty, in time order and disjoint, with names that differ.
     ///
     /// # Errors
-    /// [`Kind::Usage`](crate::error::Kind::Usage), naming the windows at fault.
+    /// [`Kind::Usage`](crate::base::error::Kind::Usage), naming the windows at fault.
     pub fn validate(&self) -> Result<()> {
         let Windows::List(list) = self else { return Ok(()) };
         if list.is_empty() {

@@ -4,7 +4,7 @@
 
 use super::quarantine::move_as;
 use super::{Waiting, has_format};
-use crate::error::{Error, Result, Stage};
+use crate::base::error::{Error, Result, Stage};
 use crate::source::files::{Format, fingerprint};
 use crate::state::{Input, Io, State, is_state};
 use std::collections::HashMap;

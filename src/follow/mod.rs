@@ -29,10 +29,10 @@ mod inbox;
 mod quarantine;
 mod spool;
 
-pub use inbox::Finished;
+pub use self::inbox::Finished;
 
-use crate::cancel::Stop;
-use crate::error::{Error, Kind, Result};
+use crate::base::cancel::Stop;
+use crate::base::error::{Error, Kind, Result};
 use crate::source::files::Format;
 use crate::state::{Update, Updated};
 use crate::stats::Stats;

@@ -1,9 +1,8 @@
 //! Quarantine: a folder for files that cannot be taken in, each with a text that says why.
 
-use crate::error::{Error, Result};
-use std::fs;
-use std::io;
+use crate::base::error::{Error, Result};
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 /// Puts a file aside, with what is wrong with it, and says where it is now. Its reason is there before it is.
 pub(super) fn put(file: &Path, folder: &Path, reason: &Error) -> Result<PathBuf> {

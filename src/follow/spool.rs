@@ -7,13 +7,13 @@
 //! Known limits: what a killed process had read and not yet written is lost: what one read of the pipe gave it, at most.
 
 use super::{Follow, Waiting};
-use crate::error::{Error, Result, Stage};
+use crate::base::error::{Error, Result, Stage};
+use crate::base::threads::lock;
 use crate::source::endless::{Endless, Head, Piece};
 use crate::source::files::Format;
 use crate::source::shape::Periods;
 use crate::source::transactions::Transactions;
 use crate::state::{State, Update, is_state, last_segment};
-use crate::sync::lock;
 use arrow::ipc::writer::StreamWriter;
 use std::fs::{self, File};
 use std::io::{Read, Write};

@@ -4,12 +4,13 @@
 
 use super::Lens;
 use super::single_period::{Lens1Metrics, analyze_single_period, batch, foreign};
+use crate::base::error::{Error, Result};
+use crate::base::merge::Merge;
+use crate::base::money::{Fixed2, Percent};
+use crate::base::threads::with_threads;
 use crate::calendar::Window;
-use crate::error::{Error, Result};
 use crate::finalize::Block;
-use crate::merge::Merge;
-use crate::money::{Fixed2, Percent};
-use crate::rfm::{RfmMetrics, with_threads};
+use crate::rfm::RfmMetrics;
 use crate::spec::{DEFAULT_PERCENTILES, Parallelism};
 use arrow::array::{AsArray, RecordBatch, UInt64Array};
 use arrow::datatypes::UInt64Type;

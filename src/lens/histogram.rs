@@ -8,7 +8,7 @@
 //! order, and with it which values are in buckets; equality sees through that. Cells of merged histograms may overlap; whoever sorts
 //! them unites those. Counts and sums saturate.
 
-use crate::merge::Merge;
+use crate::base::merge::Merge;
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 use serde::{Deserialize, Serialize};

@@ -12,10 +12,10 @@ pub(crate) mod refining;
 pub mod single_period;
 pub mod sketch;
 
+use crate::base::error::Result;
+use crate::base::merge::Merge;
 use crate::calendar::Window;
-use crate::error::Result;
 use crate::finalize::Block;
-use crate::merge::Merge;
 use arrow::array::RecordBatch;
 
 /// A question about a customer base.

@@ -10,7 +10,7 @@
 pub use super::histogram::Histogram;
 
 use super::histogram::Cell;
-use crate::merge::Merge;
+use crate::base::merge::Merge;
 use std::collections::BTreeSet;
 
 /// A refinement divides a cell by as many bits at a time.

@@ -52,18 +52,18 @@ mod combine;
 mod file;
 mod pairs;
 
-pub use answers::{Counted, Lens1Partial, Rows, WindowLens1, WindowPartial};
-pub use combine::{Compared, Comparison, Merged, Together, compare};
-pub use file::is_partial;
+pub use super::partial::answers::{Counted, Lens1Partial, Rows, WindowLens1, WindowPartial};
+pub use super::partial::combine::{Compared, Comparison, Merged, Together, compare};
+pub use super::partial::file::is_partial;
 
 use super::Lens;
 use super::order_stats::Histogram;
 use super::single_period::{batch, foreign};
 use super::sketch::{CustomerSketch, DEFAULT_LG_K, Sketching};
+use crate::base::error::Result;
+use crate::base::merge::Merge;
 use crate::calendar::Window;
-use crate::error::Result;
 use crate::finalize::Block;
-use crate::merge::Merge;
 use arrow::array::{Array, AsArray, Int32Array, Int64Array, LargeBinaryArray, RecordBatch, UInt32Array, UInt64Array};
 use arrow::datatypes::{Int32Type, Int64Type, UInt32Type, UInt64Type};
 use pairs::Pairs;

@@ -6,8 +6,8 @@
 
 use super::order_stats::Refinement;
 use super::single_period::{Lens1Metrics, Measures, SortedMeasures};
+use crate::base::merge::Merge;
 use crate::finalize::Block;
-use crate::merge::Merge;
 use crate::score::Scorer;
 use rayon::prelude::*;
 
@@ -244,7 +244,7 @@ mod tests {
             prop_assert_eq!(&lens1, &expected);
 
             let column = |at: usize| rows.iter().map(|row| row[at]).collect::<Vec<i64>>();
-            let cents = |v: i64| crate::money::Fixed2::from_hundredths(v.into()).to_f64();
+            let cents = |v: i64| crate::base::money::Fixed2::from_hundredths(v.into()).to_f64();
             let r = model_scores(&column(0), bins, |v| v as f64, true);
             let f = model_scores(&column(1), bins, |v| v as f64, false);
             let m = model_scores(&column(2), bins, cents, false);

@@ -7,12 +7,13 @@
 use super::Lens;
 use super::histogram::Cell;
 use super::order_stats::{Histogram, Open, Ranks};
+use crate::base::error::{Error, Result};
+use crate::base::merge::Merge;
+use crate::base::money::{Fixed2, Money, Percent};
+use crate::base::threads::with_threads;
 use crate::calendar::Window;
-use crate::error::{Error, Result};
 use crate::finalize::Block;
-use crate::merge::Merge;
-use crate::money::{Fixed2, Money, Percent};
-use crate::rfm::{RfmMetrics, RfmScore, with_threads};
+use crate::rfm::{RfmMetrics, RfmScore};
 use crate::score::Scorer;
 use crate::spec::{Parallelism, validate_percentiles};
 use arrow::array::{Array, AsArray, Decimal128Array, Int64Array, RecordBatch, UInt8Array, UInt16Array, UInt32Array, UInt64Array};

@@ -9,10 +9,10 @@
 
 use super::Lens;
 use super::single_period::{batch, foreign};
+use crate::base::error::{Error, Result};
+use crate::base::merge::Merge;
 use crate::calendar::Window;
-use crate::error::{Error, Result};
 use crate::finalize::Block;
-use crate::merge::Merge;
 use arrow::array::{Array, AsArray, BinaryArray, RecordBatch};
 use datasketches::common::NumStdDev;
 use datasketches::hash::value::raw_bytes::from_slice;

@@ -5,10 +5,12 @@
 //! own. What only some runs need lies beside the bundles and takes nothing where it is not needed: long ids, fractions of a cent, margins
 //! and quantities, and a digest of every line, by which lines that are the same are found.
 
-use crate::error::Result;
-use crate::money::{Amount, UNITS_PER_CENT};
+use crate::base::bytes::checksum::{damaged, seal, unsealed};
+use crate::base::bytes::pack::{pack, take, unpack};
+use crate::base::error::Result;
+use crate::base::money::{Amount, UNITS_PER_CENT};
 use crate::route::rows::{INLINE, long_view, parts};
-use crate::spill::{damaged, decode_ids, encode_ids, pack, seal, take, unpack, unsealed};
+use crate::spill::{decode_ids, encode_ids};
 
 /// Lines of a bundle, at most: as many amounts never exceed 64 bits of cents together.
 pub(super) const MOST_LINES: usize = 64;
@@ -404,7 +406,7 @@ mod tests {
         /// Lines come back from records, which sort by order, digest and place, and are worth together what the bundle is.
         #[test]
         fn records_come_back(a in bundle(), b in bundle(), same in any::<bool>(), keeps in any::<bool>()) {
-            use super::super::record::{read, write};
+            use crate::orders::record::{read, write};
             let b = if same { Owned { order: a.order.clone(), ..b } } else { b };
             let records = |bundle: &Bundle<'_>| {
                 let mut records = Vec::new();

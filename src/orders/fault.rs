@@ -3,7 +3,7 @@
 use super::Desk;
 use super::bundle::Bundle;
 use super::judge::rejected;
-use crate::money::Total;
+use crate::base::money::Total;
 use crate::reject::{REJECT_HELP, Reason, Reject, shown_timestamp};
 use crate::source::transactions::TransactionColumn as Column;
 

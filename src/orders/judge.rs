@@ -2,8 +2,8 @@
 
 use super::bundle::{Bundle, Detail};
 use super::{Anonymous, Desk, LineSummary, Refunds};
-use crate::error::Result;
-use crate::money::Amount;
+use crate::base::error::Result;
+use crate::base::money::Amount;
 use crate::reject::{OnBadRow, REJECT_HELP, Reason, Reject};
 use crate::source::transactions::{TransactionBatch, TransactionColumn as Column};
 use arrow::array::Array;

@@ -5,10 +5,10 @@
 //! there is none, it leaves as a frame, which the store keeps in memory or on the disk. Nothing is sorted before it is grouped.
 
 use super::bundle::{Bundle, Bundles, MOST_BUNDLES};
-use crate::error::Result;
+use crate::base::error::Result;
+use crate::base::threads::lock;
 use crate::route::hash_id;
 use crate::spill::{Budget, Place, Reservation, RunStore};
-use crate::sync::lock;
 use std::mem::{replace, take};
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex};

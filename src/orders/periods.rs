@@ -6,13 +6,13 @@
 use super::group::Order;
 use super::rows::{Periods, cents};
 use super::{LineSummary, Orders};
-use crate::calendar::{Granularity, format_timestamp};
-use crate::error::{Error, Result, Stage};
-use crate::money::Total;
-use crate::pieces::share_out;
+use crate::base::bytes::sort_key::{put_number, put_signed, put_text, take_bytes, take_number, take_signed, take_text};
+use crate::base::error::{Error, Result, Stage};
+use crate::base::money::Total;
+use crate::base::threads::{share_out, with_pool};
+use crate::base::time::format_timestamp;
+use crate::calendar::Granularity;
 use crate::report::table::TableWriter;
-use crate::rfm::with_pool;
-use crate::spill::record::{put_number, put_signed, put_text, take_bytes, take_number, take_signed, take_text};
 use crate::spill::{Sorter, Sorting};
 use arrow::array::{ArrayRef, Decimal128Array, Int64Array, RecordBatch, StringBuilder, TimestampMicrosecondArray};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
@@ -129,7 +129,7 @@ impl Orders {
 
 impl Row {
     fn add(&mut self, other: &Row) {
-        use crate::merge::Merge;
+        use crate::base::merge::Merge;
         self.orders += other.orders;
         self.spend += other.spend;
         self.margin += other.margin;

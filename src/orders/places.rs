@@ -1,9 +1,9 @@
 //! Places: where a line came from, in 64 bits. The highest say in which chunk of the source it was, the others its row in that; so places
 //! ascend as the input does, whoever read it, and what they stand for is looked up only when somebody must be told.
 
+use crate::base::threads::lock;
 use crate::source::Origin;
 use crate::source::transactions::TransactionBatch;
-use crate::sync::lock;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 

@@ -2,10 +2,10 @@
 //! digest, so that lines that are the same follow each other, then their place.
 
 use super::bundle::{Bundle, Detail};
-use crate::error::Result;
-use crate::money::Amount;
+use crate::base::bytes::sort_key::{put_number, put_signed, put_text, take_bytes, take_number, take_signed, take_text};
+use crate::base::error::Result;
+use crate::base::money::Amount;
 use crate::route::hash_id;
-use crate::spill::record::{put_number, put_signed, put_text, take_bytes, take_number, take_signed, take_text};
 use std::borrow::Cow;
 
 /// A record that was read back.

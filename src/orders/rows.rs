@@ -1,8 +1,9 @@
 //! The periods that orders belong to, and orders as rows of period aggregations, column by column.
 
 use super::fault::Fault;
-use crate::calendar::{Granularity, MAX_TIMESTAMP, MIN_TIMESTAMP, Window, Windows};
-use crate::money::{Amount, Total};
+use crate::base::money::{Amount, Total};
+use crate::base::time::{MAX_TIMESTAMP, MIN_TIMESTAMP};
+use crate::calendar::{Granularity, Window, Windows};
 use crate::source::{NO_TIMESTAMP, Origin, PeriodBatch};
 use arrow::array::StringViewArray;
 use chrono::{DateTime, Offset, TimeZone};

@@ -4,8 +4,8 @@
 use super::group::Order;
 use super::rows::{Periods, Rows, take};
 use super::{Desk, Orders};
+use crate::base::error::{Error, Result, Stage};
 use crate::calendar::Windows;
-use crate::error::{Error, Result, Stage};
 use crate::route::rows::INLINE;
 use crate::source::{Chunk, Origin, PeriodBatch, Sink, Source, Whence};
 use arrow::array::StringViewArray;

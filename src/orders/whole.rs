@@ -4,15 +4,15 @@ use super::fault::Fault;
 use super::judge::{customer, is_refund, judge, line};
 use super::rows::{Periods, Rows, cents_of};
 use super::{Desk, LineSummary, Lines, places};
-use crate::cancel::Cancel;
-use crate::error::Result;
-use crate::merge::Merge;
-use crate::money::Total;
+use crate::base::cancel::Cancel;
+use crate::base::error::Result;
+use crate::base::merge::Merge;
+use crate::base::money::Total;
+use crate::base::threads::lock;
 use crate::reject::{OnBadRow, REJECT_HELP};
 use crate::source::transactions::TransactionBatch;
 use crate::source::{Chunk, PeriodBatch, Sink, Source};
 use crate::spill::Sorter;
-use crate::sync::lock;
 use std::sync::Arc;
 
 /// Reads rows that are whole orders as period aggregations.

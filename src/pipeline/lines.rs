@@ -1,9 +1,9 @@
 //! Where pipelines meet orders and line items: lines are grouped, and their orders are rows like any other.
 
 use super::{Pipeline, Resources};
-use crate::error::Result;
+use crate::base::error::Result;
+use crate::base::merge::Merge;
 use crate::lens::Lens;
-use crate::merge::Merge;
 use crate::orders::{LineSummary, Lines, OrderSource, Orders, Periods, Setting, WholeOrders};
 use crate::source::Source;
 use crate::source::transactions::TransactionBatch;

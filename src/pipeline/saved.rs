@@ -1,14 +1,14 @@
 //! Where pipelines meet saved states: a state is taken in as if its inputs were read again, or comes out instead of answers.
 
 use super::Pipeline;
+use crate::base::error::{Error, Result, Stage};
+use crate::base::threads::{lock, with_pool};
 use crate::calendar::{Window, Windows};
-use crate::error::{Error, Result, Stage};
 use crate::lens::Lens;
 use crate::pieces::SavedRun;
 use crate::reject::Reason;
-use crate::rfm::with_pool;
-use crate::state::{self, Checkpoint, OpenRows, Remap, RunFile, Saved, Section, State};
-use crate::sync::lock;
+use crate::state;
+use crate::state::{Checkpoint, OpenRows, Remap, RunFile, Saved, Section, State};
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;

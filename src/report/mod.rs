@@ -1,7 +1,6 @@
 //! Report: the answers as data ([`Report`]), as JSON, as tables for people ([`text`]), and the rows behind them ([`rows`]), written
 //! whole or not at all ([`output`], [`table`]).
 
-mod in_order;
 pub mod output;
 mod parquet;
 pub mod rows;
@@ -9,8 +8,9 @@ pub(crate) mod stream;
 pub mod table;
 pub mod text;
 
-use crate::calendar::{Window, iso};
-use crate::error::{Error, Result};
+use crate::base::error::{Error, Result};
+use crate::base::time::iso;
+use crate::calendar::Window;
 use crate::lens::comparison::Change;
 use crate::lens::single_period::Lens1Metrics;
 use crate::orders::LineSummary;

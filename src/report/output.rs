@@ -1,7 +1,7 @@
 //! Output files that appear whole or not at all: written beside their place under a temporary name, then renamed.
 
-use crate::cancel::{Cancel, Temporary};
-use crate::error::{Error, Result, Stage};
+use crate::base::cancel::{Cancel, Temporary};
+use crate::base::error::{Error, Result, Stage};
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};

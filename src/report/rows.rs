@@ -6,8 +6,9 @@
 //! To be sorted, rows become records (`spill/FORMAT.md` draws them), and these become batches.
 
 use super::stream::BATCH;
+use crate::base::bytes::sort_key::{put_number, put_signed, put_text, take_bytes, take_number, take_signed, take_text};
+use crate::base::error::{Error, Result};
 use crate::calendar::Window;
-use crate::error::{Error, Result};
 use crate::finalize::Block;
 use crate::lens::comparison::{Status, migrations};
 use crate::pieces::Pieces;
@@ -15,7 +16,6 @@ use crate::reject::{LINE_FIELDS, Reject};
 use crate::route::rows::{INLINE, long_view, parts};
 use crate::source::Column;
 use crate::spill::Desk;
-use crate::spill::record::{put_number, put_signed, put_text, take_bytes, take_number, take_signed, take_text};
 use arrow::array::builder::{StringBuilder, UInt64Builder, make_view};
 use arrow::array::{
     Array, ArrayRef, Decimal128Array, DictionaryArray, Int32Array, Int64Array, RecordBatch, StringViewArray, TimestampMicrosecondArray,

@@ -6,12 +6,12 @@
 
 use super::rows::{Rows, plain};
 use super::table::RowStream;
-use crate::error::{Error, Result};
+use crate::base::error::{Error, Result};
+use crate::base::merge::Merge;
+use crate::base::threads::{lock, share_out};
 use crate::lens::Lens;
-use crate::merge::Merge;
-use crate::pieces::{Pieces, Span, Workspace, share_out};
+use crate::pieces::{Pieces, Span, Workspace};
 use crate::spill::{Merged, Sorter, Sorting};
-use crate::sync::lock;
 use arrow::array::RecordBatch;
 use std::collections::VecDeque;
 use std::sync::Mutex;

@@ -4,21 +4,19 @@
 //! dictionaries of what the schema says; what is written is what the schema says. Parquet row groups are built and encoded side by
 //! side ([`Groups`]) and appended in order, so the file's bytes do not depend on the number of threads.
 
-use super::in_order::in_order;
 use super::output::{Faults, Output};
 use super::parquet::{Chunk, Column};
 use super::rows::plain;
 use super::stream::BATCH;
-use crate::cancel::Cancel;
-use crate::error::{Error, Result, Stage};
+use crate::base::cancel::Cancel;
+use crate::base::error::{Error, Result, Stage};
+use crate::base::threads::{in_order, lock};
 use crate::source::files::Format;
-use crate::sync::lock;
 use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, FieldRef, Schema, SchemaRef};
 use arrow::error::ArrowError;
-use parquet::arrow::ArrowSchemaConverter;
-use parquet::arrow::add_encoded_arrow_schema_to_metadata;
 use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowColumnWriter, ArrowRowGroupWriterFactory, compute_leaves};
+use parquet::arrow::{ArrowSchemaConverter, add_encoded_arrow_schema_to_metadata};
 use parquet::basic::Compression;
 use parquet::errors::ParquetError;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};

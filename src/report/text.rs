@@ -1,10 +1,11 @@
 //! The answers as tables for people: in the terminal, as a text file, or as Markdown.
 
 use super::{ComparisonReport, Report, WindowReport};
+use crate::base::money::{Fixed2, Money};
+use crate::base::text::{counted, grouped};
 use crate::calendar::Window;
 use crate::lens::partial::WindowLens1;
 use crate::lens::single_period::Lens1Metrics;
-use crate::money::{Fixed2, Money};
 use crate::orders::LineSummary;
 use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle, presets};
 use serde::{Deserialize, Serialize};
@@ -279,29 +280,8 @@ fn aligned(mut table: Table) -> String {
 
 /// A timestamp without its clock where that says nothing.
 fn day(timestamp: i64) -> String {
-    let text = crate::calendar::format_timestamp(timestamp);
+    let text = crate::base::time::format_timestamp(timestamp);
     text.strip_suffix("T00:00:00").map(str::to_owned).unwrap_or(text)
-}
-
-/// So many of something: `1 line`, `1,000 lines`.
-pub fn counted(number: impl Display, one: &str, many: &str) -> String {
-    let number = grouped(number);
-    let what = if number == "1" { one } else { many };
-    format!("{number} {what}")
-}
-
-/// A whole number with its thousands apart.
-pub fn grouped(number: impl Display) -> String {
-    let text = number.to_string();
-    let (sign, digits) = text.strip_prefix('-').map_or(("", text.as_str()), |d| ("-", d));
-    let mut out = String::from(sign);
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i) % 3 == 0 {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
 }
 
 fn money(amount: Fixed2) -> String {

@@ -11,21 +11,20 @@ mod hash;
 pub(crate) mod lane;
 pub(crate) mod rows;
 
-pub use hash::{PARTITIONS, hash_id, partition_of};
-use hash::{PARTITIONS_PER_SECTION, SECTIONS, partition_in_section, section_of};
-pub(crate) use hash::{hash_in_section, slot_hash};
-
+pub use self::hash::{PARTITIONS, hash_id, partition_of};
+pub(crate) use self::hash::{hash_in_section, slot_hash};
+use crate::base::error::{Result, Stage};
+use crate::base::money::Amount;
+use crate::base::threads::lock;
 use crate::calendar::{Classifier, Place, Windows};
-use crate::error::{Result, Stage};
-use crate::money::Amount;
 use crate::reject::{OnBadRow, REJECT_HELP, Reason, Reject, shown_timestamp};
 use crate::source::{Bad, Column, NO_TIMESTAMP, PeriodBatch};
 use crate::spec::Spec;
 use crate::spill::Sorter;
 use crate::stats::Stats;
-use crate::sync::lock;
 use amounts::Amounts;
 use arrow::array::Array;
+use hash::{PARTITIONS_PER_SECTION, SECTIONS, partition_in_section, section_of};
 use lane::Outlet;
 use rows::{Addend, HISTORY, Rows, reference};
 use std::sync::{Arc, Mutex};

@@ -168,7 +168,7 @@ pub(crate) fn parts(view: u128) -> (usize, usize, usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::calendar::{MAX_TIMESTAMP, MIN_TIMESTAMP};
+    use crate::base::time::{MAX_TIMESTAMP, MIN_TIMESTAMP};
     use arrow::array::builder::make_view;
 
     #[test]

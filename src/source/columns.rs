@@ -6,9 +6,9 @@
 use super::shape::ArrowColumns;
 use super::text::parse_count;
 use super::{Bad, Chunk, Column, ColumnMap, NO_TIMESTAMP, Origin, PeriodBatch, Sink};
-use crate::calendar::{DAY, MAX_TIMESTAMP, MIN_TIMESTAMP, parse_timestamp};
-use crate::error::{Error, Result, Stage};
-use crate::money::{Amount, AmountError};
+use crate::base::error::{Error, Result, Stage};
+use crate::base::money::{Amount, AmountError};
+use crate::base::time::{DAY, MAX_TIMESTAMP, MIN_TIMESTAMP, parse_timestamp};
 use crate::reject::Reason;
 use arrow::array::{Array, ArrayRef, AsArray, PrimitiveArray, RecordBatch, StringViewArray, StringViewBuilder};
 use arrow::buffer::ScalarBuffer;

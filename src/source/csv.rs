@@ -7,7 +7,7 @@
 use super::lines::{Lines, Marks, TextChunk};
 use super::shape::{FieldRows, TextShape};
 use super::{Chunk, Origin, Sink, Source};
-use crate::error::{Error, Result, Stage};
+use crate::base::error::{Error, Result, Stage};
 use std::io::Read;
 use std::sync::Arc;
 

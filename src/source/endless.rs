@@ -1,13 +1,12 @@
 //! An endless stream cut into pieces of whole rows as they come, undecoded, so that each part of it can be a file of its own:
 //! [`follow`](crate::follow) spools them. CSV, JSONL and Arrow streams can be cut; other formats begin at their end.
 
-use super::Origin;
 use super::csv::CsvSource;
 use super::files::{Format, open_once};
-use super::ipc;
 use super::lines::Lines;
 use super::shape::TextShape;
-use crate::error::{Error, Result, Stage};
+use super::{Origin, ipc};
+use crate::base::error::{Error, Result, Stage};
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use std::io::{Cursor, Read};

@@ -3,8 +3,8 @@
 use super::open::{As, Open};
 use super::shape::{Periods, TextShape};
 use super::{Chunk, ColumnMap, Origin, PeriodBatch, Sink, Source};
-use crate::error::{Error, Result, Stage};
-use crate::sync::lock;
+use crate::base::error::{Error, Result, Stage};
+use crate::base::threads::lock;
 use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::io::{Cursor, Read, Seek};
@@ -220,7 +220,7 @@ impl<B: 'static> Files<B> {
                 let found: Vec<PathBuf> = found.into_iter().filter(|p| p.is_file()).collect();
                 if found.is_empty() {
                     let what = if name.contains(['*', '?', '[']) { "the glob matches no file" } else { "there is no such file or folder" };
-                    return Err(Error::new(crate::error::Kind::Io, what).input(name).stage(Stage::Source));
+                    return Err(Error::new(crate::base::error::Kind::Io, what).input(name).stage(Stage::Source));
                 }
                 inputs.extend(found.iter().map(|p| p.to_string_lossy().into_owned()));
             }

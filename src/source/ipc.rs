@@ -3,7 +3,7 @@
 use super::columns::ArrowChunk;
 use super::shape::{ArrowColumns, Shape};
 use super::{Chunk, Origin, Source, guarded};
-use crate::error::{Error, Result, Stage};
+use crate::base::error::{Error, Result, Stage};
 use arrow::array::RecordBatch;
 use arrow::buffer::Buffer;
 use arrow::datatypes::SchemaRef;

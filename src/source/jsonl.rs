@@ -3,7 +3,7 @@
 use super::lines::{CHUNK, Lines, TextChunk};
 use super::shape::{FieldRows, TextShape};
 use super::{Chunk, Origin, Sink, Source};
-use crate::error::{Error, Result, Stage};
+use crate::base::error::{Error, Result, Stage};
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use std::borrow::Cow;

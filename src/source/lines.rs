@@ -5,7 +5,7 @@
 //! time. It also counts records and lines, so every chunk knows the number of its first row.
 
 use super::Origin;
-use crate::error::{Error, Result, Stage};
+use crate::base::error::{Error, Result, Stage};
 use std::io::Read;
 use std::sync::Arc;
 

@@ -23,7 +23,7 @@ pub mod transactions;
 
 use self::open::{As, Open};
 use self::transactions::{TransactionBatch, TransactionColumns, TransactionOptions, Transactions};
-use crate::error::{Error, Result, Stage};
+use crate::base::error::{Error, Result, Stage};
 use crate::reject::Reason;
 use arrow::array::{RecordBatch, StringViewArray};
 use arrow::buffer::ScalarBuffer;

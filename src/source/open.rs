@@ -8,7 +8,7 @@ use super::jsonl::JsonlSource;
 use super::parquet::ParquetSource;
 use super::shape::TextShape;
 use super::{Chunk, Origin, Source};
-use crate::error::Result;
+use crate::base::error::Result;
 use arrow::array::RecordBatch;
 use std::fs::File;
 use std::io::Read;

@@ -2,9 +2,9 @@
 //! is a number of chunks; inputs are cut into the same chunks whenever they are read. Whoever reads gets one chunk at the least.
 
 use super::{Chunk, Source};
-use crate::cancel::Cancel;
-use crate::error::{Error, Result, Stage};
-use crate::sync::lock;
+use crate::base::cancel::Cancel;
+use crate::base::error::{Error, Result, Stage};
+use crate::base::threads::lock;
 use std::sync::{Arc, Mutex};
 
 /// A source that several read, one after the other. Clones are at the same place.

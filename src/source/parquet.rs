@@ -2,7 +2,7 @@
 
 use super::shape::{ArrowColumns, Shape};
 use super::{Chunk, Origin, Sink, Source, guarded};
-use crate::error::{Error, Result, Stage};
+use crate::base::error::{Error, Result, Stage};
 use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, Field, Schema};
 use bytes::Bytes;

@@ -1,6 +1,6 @@
 //! Scenarios of the synthetic generator: how a made-up customer base behaves, and what happens to it.
 
-use crate::error::{Error, Result};
+use crate::base::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::str::FromStr;
 

@@ -8,7 +8,7 @@
 use super::columns::{Columns, Wanted, find};
 use super::text::TextRows;
 use super::{Column, ColumnMap, Origin, PeriodBatch};
-use crate::error::Result;
+use crate::base::error::Result;
 use arrow::array::RecordBatch;
 use arrow::datatypes::Schema;
 use std::io::Read;

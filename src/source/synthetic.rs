@@ -8,11 +8,12 @@
 
 mod orders;
 
-pub use self::orders::{SyntheticTransactions, transaction_schema};
 pub use super::scenario::{Event, Scenario};
+pub use super::synthetic::orders::{SyntheticTransactions, transaction_schema};
 use super::{Chunk, Origin, PeriodBatch, Sink, Source};
-use crate::calendar::{DAY, Granularity, Window, Windows};
-use crate::error::{Error, Result};
+use crate::base::error::{Error, Result};
+use crate::base::time::DAY;
+use crate::calendar::{Granularity, Window, Windows};
 use arrow::array::{ArrayRef, Decimal128Array, Int64Array, RecordBatch, StringViewArray, StringViewBuilder, TimestampMicrosecondArray};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use rand_core::{Rng, SeedableRng};

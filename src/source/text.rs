@@ -1,8 +1,8 @@
 //! Rows of text fields → [`PeriodBatch`]: what CSV and JSONL share once they have found the fields.
 
 use super::{Bad, Column, NO_TIMESTAMP, Origin, PeriodBatch};
-use crate::calendar::parse_timestamp;
-use crate::money::{Amount, AmountError};
+use crate::base::money::{Amount, AmountError};
+use crate::base::time::parse_timestamp;
 use crate::reject::Reason;
 use arrow::array::StringViewBuilder;
 use std::sync::Arc;

@@ -9,13 +9,15 @@
 
 use super::folder::{FILES, Folder, probe, sweep};
 use super::store::{Counters, Place, RunStore};
-use crate::error::{Error, Result};
-use crate::sync::lock;
+use crate::base::bytes::positional::{read_at, write_at};
+use crate::base::cancel::Discard;
+use crate::base::error::{Error, Result};
+use crate::base::threads::lock;
 use std::collections::BTreeSet;
-use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Mutex, OnceLock};
 
 /// The folders that this process has swept.
@@ -97,6 +99,15 @@ impl Disk {
     }
 }
 
+impl Discard for Disk {
+    fn discard(&self) {
+        // Held to the end: whoever else discards it returns when it is gone.
+        let mut discarded = lock(&self.discarded);
+        *discarded = true;
+        self.folder.get().into_iter().for_each(Folder::remove);
+    }
+}
+
 impl RunStore for Disk {
     fn put(&self, frame: &[u8]) -> Result<Place> {
         self.append(frame).map_err(|e| failed("write to", &self.parent, e))
@@ -114,13 +125,6 @@ impl RunStore for Disk {
     fn counters(&self) -> &Counters {
         &self.counters
     }
-
-    fn discard(&self) {
-        // Held to the end: whoever else discards it returns when it is gone.
-        let mut discarded = lock(&self.discarded);
-        *discarded = true;
-        self.folder.get().into_iter().for_each(Folder::remove);
-    }
 }
 
 fn sweep_once(parent: &Path) -> io::Result<()> {
@@ -136,44 +140,6 @@ fn sweep_once(parent: &Path) -> io::Result<()> {
 fn failed(doing: &str, parent: &Path, cause: io::Error) -> Error {
     Error::io(format!("cannot {doing} the spill folder {}", parent.display()), cause)
         .help("give another folder with --spill-dir or more memory with --memory-limit")
-}
-
-#[cfg(unix)]
-use std::os::unix::fs::FileExt;
-
-#[cfg(unix)]
-pub(crate) fn write_at(file: &File, bytes: &[u8], at: u64) -> io::Result<()> {
-    file.write_all_at(bytes, at)
-}
-
-/// Whether a file, if it is one, begins with some bytes.
-pub(crate) fn begins_with(path: &Path, magic: [u8; 4]) -> bool {
-    let mut begin = [0; 4];
-    let read = |mut file: File| io::Read::read_exact(&mut file, &mut begin);
-    path.is_file() && File::open(path).and_then(read).is_ok() && begin == magic
-}
-
-#[cfg(unix)]
-pub(crate) fn read_at(file: &File, bytes: &mut [u8], at: u64) -> io::Result<()> {
-    file.read_exact_at(bytes, at)
-}
-
-/// Held between moving a file's position and using it, where the two are not one operation.
-#[cfg(not(unix))]
-static POSITION: Mutex<()> = Mutex::new(());
-
-#[cfg(not(unix))]
-pub(crate) fn write_at(mut file: &File, bytes: &[u8], at: u64) -> io::Result<()> {
-    let _guard = lock(&POSITION);
-    io::Seek::seek(&mut file, io::SeekFrom::Start(at))?;
-    io::Write::write_all(&mut file, bytes)
-}
-
-#[cfg(not(unix))]
-pub(crate) fn read_at(mut file: &File, bytes: &mut [u8], at: u64) -> io::Result<()> {
-    let _guard = lock(&POSITION);
-    io::Seek::seek(&mut file, io::SeekFrom::Start(at))?;
-    io::Read::read_exact(&mut file, bytes)
 }
 
 #[cfg(test)]
@@ -224,7 +190,7 @@ mod tests {
         let error = Disk::new(&missing).unwrap_err();
         assert!(error.to_string().contains("missing") && error.advice().unwrap().contains("--spill-dir"), "{error}");
         let disk = Disk::below(missing);
-        assert_eq!(disk.put(b"x").unwrap_err().kind(), crate::error::Kind::Io);
+        assert_eq!(disk.put(b"x").unwrap_err().kind(), crate::base::error::Kind::Io);
         // Shorter than it was.
         let disk = Disk::new(parent.path()).unwrap();
         let place = disk.put(b"x").unwrap();

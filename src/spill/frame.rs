@@ -5,12 +5,12 @@
 //! memory is taken for them. That a run is sorted is checked in debug builds only: nothing but a bug could break it.
 
 use super::ids::{decode_ids, encode_ids};
-use super::pack::{pack, take, unpack};
 use crate::accumulate::{Rest, States};
-use crate::error::{Error, Result};
-use crate::money::UNITS_PER_CENT;
+use crate::base::bytes::checksum::{damaged, seal, unsealed};
+use crate::base::bytes::pack::{pack, take, unpack};
+use crate::base::error::{Error, Result};
+use crate::base::money::UNITS_PER_CENT;
 use crate::route::rows::{INLINE, parts};
-use rapidhash::v3::{RapidSecrets, rapidhash_v3_seeded};
 use std::ops::Range;
 
 /// The most customers of a frame: enough to make its head and its way to the disk cheap, few enough to merge many runs at once.
@@ -23,8 +23,6 @@ const FRAME_ENTRIES: usize = 1 << 22;
 const MAGIC: [u8; 4] = *b"LFRN";
 const VERSION: u16 = 1;
 const HEADER: usize = 24;
-pub(super) const CHECKSUM: usize = 8;
-const SECRETS: RapidSecrets = RapidSecrets::seed_cpp(0x4c46_524e);
 
 /// Sums beyond 64 bits stay far below this, so that adding up any number of them cannot overflow.
 const CARRY_LIMIT: u128 = 1 << 100;
@@ -89,24 +87,6 @@ pub(crate) fn encode(states: &States, customers: Range<usize>, out: &mut Vec<u8>
     out[at + HEADER - 4..at + HEADER].copy_from_slice(&payload.to_le_bytes());
     seal(out, at);
     Ok(())
-}
-
-/// Appends the checksum of a frame that begins at a place and ends here.
-pub(crate) fn seal(out: &mut Vec<u8>, at: usize) {
-    let checksum = rapidhash_v3_seeded(&out[at..], &SECRETS);
-    out.extend_from_slice(&checksum.to_le_bytes());
-}
-
-/// A frame without its checksum; nothing when that does not fit.
-pub(crate) fn unsealed(frame: &[u8]) -> Option<&[u8]> {
-    let (body, checksum) = frame.split_at_checked(frame.len().checked_sub(CHECKSUM)?)?;
-    (rapidhash_v3_seeded(body, &SECRETS).to_le_bytes() == checksum).then_some(body)
-}
-
-/// What was read back is not a frame, or not the one that was written.
-pub(crate) fn damaged() -> Error {
-    Error::data("a spilled run is damaged: what was read back is not what was written")
-        .help("look for faults of the disk or the memory, or give another folder with --spill-dir")
 }
 
 /// Replaces the states by those of a frame.
@@ -184,6 +164,7 @@ fn is_sorted(states: &States) -> bool {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::base::bytes::checksum::CHECKSUM;
     use crate::spill::tests::{sample, states};
     use proptest::prelude::*;
 

@@ -4,9 +4,9 @@
 //! to pick from, so that copying is the same for all.
 
 use crate::accumulate::{Rest, States};
-use crate::error::Result;
-use crate::merge::Merge;
-use crate::money::Total;
+use crate::base::error::Result;
+use crate::base::merge::Merge;
+use crate::base::money::Total;
 use crate::route::rows::{INLINE, long_view, parts};
 use std::cmp::Ordering;
 

@@ -1,7 +1,7 @@
 //! Ids of a frame: their lengths, packed, then their bytes, one id after the other. In memory an id is an Arrow view, and long ones lie in
 //! one buffer.
 
-use super::pack::{pack, take, unpack};
+use crate::base::bytes::pack::{pack, take, unpack};
 use crate::route::rows::{INLINE, long_view, parts};
 
 /// Short ids are copied this many bytes at a time, whatever their length.

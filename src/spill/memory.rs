@@ -2,7 +2,7 @@
 //!
 //! Only Linux is asked; elsewhere nothing is known, and what is not known is `None`: without a limit given, there is none.
 
-use crate::error::{Error, Result};
+use crate::base::error::{Error, Result};
 use std::path::Path;
 
 /// The part of the memory that a run may take when nothing else was said: the rest is for decoding, the system and its file cache.

@@ -8,7 +8,7 @@
 
 use super::gather::{Key, Output, Piece};
 use crate::accumulate::States;
-use crate::error::Result;
+use crate::base::error::Result;
 
 /// A stream of states in ascending order by hash, then id.
 pub(crate) trait Sorted {
@@ -121,9 +121,9 @@ fn ends(inputs: &[Input<'_>]) -> Vec<usize> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::error::{Error, Kind};
-    use crate::merge::Merge;
-    use crate::money::Total;
+    use crate::base::error::{Error, Kind};
+    use crate::base::merge::Merge;
+    use crate::base::money::Total;
     use crate::spill::tests::{Model, model, states_of};
     use proptest::prelude::*;
 

@@ -32,30 +32,26 @@ mod gather;
 mod ids;
 mod memory;
 mod merge;
-mod pack;
 mod plan;
-pub(crate) mod record;
 mod run;
 mod runs;
 mod sorted;
 mod sorter;
 mod store;
 
-pub use budget::{Budget, Reservation};
-pub use disk::Disk;
-pub(crate) use disk::{begins_with, read_at, write_at};
-pub(crate) use frame::{FRAME_CUSTOMERS, damaged, decode, encode, seal, unsealed};
-pub(crate) use ids::{decode_ids, encode_ids};
-pub use memory::{available, default_limit, parse_size, peak_rss, rss};
-pub(crate) use merge::{Held, Sorted, merge};
-pub(crate) use pack::{pack, take, unpack};
-pub use plan::MemorySplit;
-pub(crate) use plan::Plan;
-pub(crate) use run::{Run, RunWriter};
-pub(crate) use runs::Runs;
-pub(crate) use sorted::{Merged, Records, copy};
-pub(crate) use sorter::{Desk, Sorter, Sorting};
-pub use store::{Counters, Faults, Faulty, Memory, Place, RunStore, Tiered};
+pub use self::budget::{Budget, Reservation};
+pub use self::disk::Disk;
+pub(crate) use self::frame::{FRAME_CUSTOMERS, decode, encode};
+pub(crate) use self::ids::{decode_ids, encode_ids};
+pub use self::memory::{available, default_limit, parse_size, peak_rss, rss};
+pub(crate) use self::merge::{Held, Sorted, merge};
+pub use self::plan::MemorySplit;
+pub(crate) use self::plan::Plan;
+pub(crate) use self::run::{Run, RunWriter};
+pub(crate) use self::runs::Runs;
+pub(crate) use self::sorted::{Merged, Records, copy};
+pub(crate) use self::sorter::{Desk, Sorter, Sorting};
+pub use self::store::{Counters, Faults, Faulty, Memory, Place, RunStore, Tiered};
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]

@@ -6,7 +6,7 @@
 
 use super::budget::Budget;
 use super::memory::default_limit;
-use crate::error::{Error, Result};
+use crate::base::error::{Error, Result};
 use crate::route::PARTITIONS;
 use crate::route::rows::ROW;
 

@@ -7,7 +7,7 @@ use super::frame::{decode, encode, frame_end};
 use super::merge::Sorted;
 use super::store::{Place, RunStore};
 use crate::accumulate::States;
-use crate::error::Result;
+use crate::base::error::Result;
 use std::sync::atomic::Ordering::Relaxed;
 
 /// Where a run's customers are.
@@ -173,7 +173,7 @@ mod tests {
         let operations = through(u64::MAX).unwrap();
         assert_eq!(operations, 4);
         for fails in 0..operations {
-            assert_eq!(through(fails).unwrap_err().kind(), crate::error::Kind::Io);
+            assert_eq!(through(fails).unwrap_err().kind(), crate::base::error::Kind::Io);
         }
     }
 }

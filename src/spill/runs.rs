@@ -6,7 +6,7 @@ use super::merge::{Sorted, merge};
 use super::run::{Run, RunWriter};
 use super::store::RunStore;
 use crate::accumulate::States;
-use crate::error::Result;
+use crate::base::error::Result;
 
 /// So many runs become one, and as many of those one again. A run is written once more for every such step.
 const FAN: u64 = 32;
@@ -104,8 +104,8 @@ fn merge_runs(runs: impl Iterator<Item = Run>, store: &dyn RunStore) -> Result<R
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::merge::Merge;
-    use crate::money::Total;
+    use crate::base::merge::Merge;
+    use crate::base::money::Total;
     use crate::spill::merge::Held;
     use crate::spill::store::Memory;
     use crate::spill::tests::{Model, model_of, states};

@@ -9,11 +9,11 @@
 //!
 //! Limits: a run's handle is 40 bytes for each of its frames, 0.06 % of what is spilled, which nobody counts.
 
-use super::frame::{CHECKSUM, damaged, seal, unsealed};
-use super::record::{put_number, take_number};
 use super::store::{Place, RunStore};
-use crate::cancel::Cancel;
-use crate::error::Result;
+use crate::base::bytes::checksum::{CHECKSUM, damaged, seal, unsealed};
+use crate::base::bytes::sort_key::{put_number, take_number};
+use crate::base::cancel::Cancel;
+use crate::base::error::Result;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -274,7 +274,8 @@ pub(super) fn prefix(record: &[u8]) -> [u64; 2] {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::error::Kind;
+    use crate::base::cancel::Discard;
+    use crate::base::error::Kind;
     use crate::spill::budget::Budget;
     use crate::spill::store::{Memory, Tiered};
     use proptest::prelude::*;
@@ -363,6 +364,8 @@ mod tests {
         at: u64,
         written: std::sync::atomic::AtomicU64,
     }
+
+    impl Discard for Flips {}
 
     impl RunStore for Flips {
         fn put(&self, frame: &[u8]) -> Result<Place> {

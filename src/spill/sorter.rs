@@ -16,9 +16,9 @@
 
 use super::sorted::{FRAME, Records, Run, Writer, prefix};
 use super::store::RunStore;
-use crate::cancel::Cancel;
-use crate::error::{Error, Result};
-use crate::sync::lock;
+use crate::base::cancel::Cancel;
+use crate::base::error::{Error, Result};
+use crate::base::threads::lock;
 use rayon::prelude::*;
 use std::mem::take;
 use std::sync::{Arc, Mutex};
@@ -185,7 +185,7 @@ impl Drop for Desk<'_> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::error::Kind;
+    use crate::base::error::Kind;
     use crate::spill::budget::Budget;
     use crate::spill::store::{Faulty, Memory, Tiered};
     use proptest::prelude::*;

@@ -6,12 +6,14 @@
 //! A [`Place`] belongs to the store that handed it out. Dropping a place in memory frees it; space on the disk comes back with the store.
 
 use super::budget::{Budget, Reservation};
-use crate::error::{Error, Result};
+use crate::base::cancel::Discard;
+use crate::base::error::{Error, Result};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
 
 /// Keeps frames. All of it may be called from many threads at once.
-pub trait RunStore: Send + Sync + std::fmt::Debug {
+pub trait RunStore: Discard {
     /// Takes bytes in.
     ///
     /// # Errors
@@ -26,9 +28,6 @@ pub trait RunStore: Send + Sync + std::fmt::Debug {
 
     /// What was done so far.
     fn counters(&self) -> &Counters;
-
-    /// Gives everything back at once: the run has failed, but some of its threads may be long in letting go of the store.
-    fn discard(&self) {}
 }
 
 /// Where a frame lies.
@@ -64,6 +63,8 @@ pub struct Counters {
 #[derive(Debug, Default)]
 pub struct Memory(Counters);
 
+impl Discard for Memory {}
+
 impl RunStore for Memory {
     fn put(&self, frame: &[u8]) -> Result<Place> {
         Ok(Place::Memory(frame.into(), None))
@@ -95,6 +96,12 @@ impl Tiered {
     }
 }
 
+impl Discard for Tiered {
+    fn discard(&self) {
+        self.next.discard();
+    }
+}
+
 impl RunStore for Tiered {
     fn put(&self, frame: &[u8]) -> Result<Place> {
         match self.budget.reserve(frame.len() as u64) {
@@ -112,10 +119,6 @@ impl RunStore for Tiered {
 
     fn counters(&self) -> &Counters {
         self.next.counters()
-    }
-
-    fn discard(&self) {
-        self.next.discard();
     }
 }
 
@@ -170,6 +173,12 @@ impl<S: RunStore> Faulty<S> {
     }
 }
 
+impl<S: RunStore> Discard for Faulty<S> {
+    fn discard(&self) {
+        self.next.discard();
+    }
+}
+
 impl<S: RunStore> RunStore for Faulty<S> {
     fn put(&self, frame: &[u8]) -> Result<Place> {
         self.operate("cannot write a run")?;
@@ -183,10 +192,6 @@ impl<S: RunStore> RunStore for Faulty<S> {
 
     fn counters(&self) -> &Counters {
         self.next.counters()
-    }
-
-    fn discard(&self) {
-        self.next.discard();
     }
 }
 

@@ -1,7 +1,7 @@
 //! States to test with.
 
 use crate::accumulate::{Rest, States};
-use crate::money::{Total, UNITS_PER_CENT};
+use crate::base::money::{Total, UNITS_PER_CENT};
 use crate::route::hash_id;
 use arrow::array::builder::make_view;
 use proptest::prelude::*;

@@ -1,10 +1,10 @@
 //! Lens 2 of any two windows of any two states: exact, as the customers of both meet in one pipeline.
 
 use super::State;
+use crate::base::cancel::Cancel;
+use crate::base::error::Result;
+use crate::base::merge::Merge;
 use crate::calendar::{Window, Windows};
-use crate::cancel::Cancel;
-use crate::error::Result;
-use crate::merge::Merge;
 use crate::pipeline::Pipeline;
 use crate::reject::OnBadRow;
 use crate::report::Report;

@@ -4,7 +4,7 @@
 //! happens, the folder holds the generation before; what a killed writer left is swept by the next.
 
 use super::sealed::{Record, decode, encode};
-use crate::error::{Error, Result};
+use crate::base::error::{Error, Result};
 use crate::spill::Faults;
 use std::fs::{File, TryLockError};
 use std::io::{self, Read, Write};
@@ -107,7 +107,7 @@ impl<R: Record> Folder<R> {
                 let _ = lock.read_to_string(&mut owner);
                 let owner = owner.lines().next_back().map_or(String::new(), |pid| format!(", process {pid},"));
                 let what = format!("another lensflow{owner} is writing to this {what}");
-                return Err(Error::new(crate::error::Kind::Io, what).input(&*name).help("wait until it has ended, and try again"));
+                return Err(Error::new(crate::base::error::Kind::Io, what).input(&*name).help("wait until it has ended, and try again"));
             }
             Err(TryLockError::Error(e)) => return Err(failed("lock", e)),
         }

@@ -3,12 +3,13 @@
 use super::run_file::{MAGIC, RunFile, Section, Written};
 use super::{Io, Manifest};
 use crate::accumulate::States;
-use crate::cancel::Cancel;
-use crate::error::Result;
+use crate::base::bytes::positional::begins_with;
+use crate::base::cancel::Cancel;
+use crate::base::error::Result;
+use crate::base::text::grouped;
 use crate::orders::OrderOptions;
-use crate::report::text::{grouped, special_lines};
+use crate::report::text::special_lines;
 use crate::route::PARTITIONS;
-use crate::spill::begins_with;
 use std::fmt::{self, Display, Formatter};
 use std::path::Path;
 

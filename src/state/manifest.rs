@@ -2,8 +2,8 @@
 //! files of its generation; files it does not name mean nothing.
 
 use super::sealed::{FORMAT, HASH, Record};
+use crate::base::error::{Error, Result};
 use crate::calendar::Granularity;
-use crate::error::{Error, Result};
 use crate::orders::{LineSummary, OrderOptions};
 use crate::reject::{OnBadRow, Reason};
 use crate::route::PARTITIONS;
@@ -145,8 +145,8 @@ pub(crate) fn run_name(generation: u64) -> String {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use super::super::sealed::{decode, encode};
     use super::*;
+    use crate::state::sealed::{decode, encode};
     use std::path::Path;
 
     fn sample() -> Manifest {

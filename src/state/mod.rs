@@ -45,22 +45,22 @@ mod save;
 mod sealed;
 mod update;
 
-pub(crate) use checkpoint::Checkpoint;
-pub use checkpoint::{Checkpointed, Checkpoints};
-pub use compact::{Merged, check_merge, merge};
-pub use compare::{Side, compare};
-pub use folder::{Io, is_state};
-pub use inspect::{RunSummary, is_run_file};
-pub use manifest::{Input, Manifest, RunEntry};
-pub(crate) use open_rows::OpenRows;
-pub(crate) use remap::Remap;
-pub(crate) use run_file::{RunFile, Section, Writer};
-pub(crate) use save::{Saved, save};
-pub(crate) use update::last_segment;
-pub use update::{Known, Update, Updated};
+pub(crate) use self::checkpoint::Checkpoint;
+pub use self::checkpoint::{Checkpointed, Checkpoints};
+pub use self::compact::{Merged, check_merge, merge};
+pub use self::compare::{Side, compare};
+pub use self::folder::{Io, is_state};
+pub use self::inspect::{RunSummary, is_run_file};
+pub use self::manifest::{Input, Manifest, RunEntry};
+pub(crate) use self::open_rows::OpenRows;
+pub(crate) use self::remap::Remap;
+pub(crate) use self::run_file::{RunFile, Section, Writer};
+pub(crate) use self::save::{Saved, save};
+pub(crate) use self::update::last_segment;
+pub use self::update::{Known, Update, Updated};
 
+use crate::base::error::{Error, Kind, Result};
 use crate::calendar::{Granularity, Window, Windows};
-use crate::error::{Error, Kind, Result};
 use crate::orders::OrderOptions;
 use crate::reject::OnBadRow;
 use crate::spec::Spec;
@@ -229,7 +229,7 @@ pub fn windows_fit(windows: &Windows, every: Granularity, path: &Path) -> Result
 /// Whether a state by calendar windows can tell what lies in a window.
 fn fits(window: &Window, every: Granularity) -> Result<(), String> {
     for (boundary, what) in [(window.start, "starts"), (window.end, "ends")] {
-        if every.start(every.index(boundary)) != boundary && boundary != crate::calendar::MAX_TIMESTAMP {
+        if every.start(every.index(boundary)) != boundary && boundary != crate::base::time::MAX_TIMESTAMP {
             return Err(format!("window {window} {what} inside a {every}, and the state is kept by {every}"));
         }
     }

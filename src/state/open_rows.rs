@@ -1,8 +1,8 @@
 //! Open rows on their way into an audit: a source like any file, whose rows say which file and row they were.
 
 use super::{RunFile, Section};
-use crate::cancel::Cancel;
-use crate::error::{Error, Result};
+use crate::base::cancel::Cancel;
+use crate::base::error::{Error, Result};
 use crate::reject::Reject;
 use crate::source::text::TextRows;
 use crate::source::{Chunk, Origin, Sink, Source};

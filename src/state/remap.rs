@@ -4,8 +4,8 @@
 //! history, of which `first_seen` says all there is to know.
 
 use crate::accumulate::{Rest, States};
-use crate::merge::Merge;
-use crate::money::Total;
+use crate::base::merge::Merge;
+use crate::base::money::Total;
 
 /// Which window of an audit each window of a state belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,15 +7,18 @@
 use super::folder::Io;
 use super::remap::Remap;
 use crate::accumulate::States;
-use crate::cancel::Cancel;
-use crate::error::{Error, Result};
+use crate::base::bytes::pack::{pack, take, unpack};
+use crate::base::bytes::positional::{read_at, write_at};
+use crate::base::cancel::{Cancel, Discard};
+use crate::base::error::{Error, Result};
+use crate::base::threads::lock;
 use crate::route::PARTITIONS;
-use crate::spill::{Counters, Place, Records, Run, RunStore, Sorted, decode, pack, read_at, take, unpack, write_at};
-use crate::sync::lock;
+use crate::spill::{Counters, Place, Records, Run, RunStore, Sorted, decode};
 use rapidhash::v3::{RapidSecrets, rapidhash_v3_seeded};
 use std::fs::File;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex};
 
 pub(super) const MAGIC: [u8; 4] = *b"LFST";
@@ -56,6 +59,8 @@ impl Frames {
         Error::io(doing, cause).input(&self.name)
     }
 }
+
+impl Discard for Frames {}
 
 impl RunStore for Frames {
     fn put(&self, frame: &[u8]) -> Result<Place> {

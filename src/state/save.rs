@@ -2,13 +2,12 @@
 
 use super::{Section, Writer};
 use crate::accumulate::{Closed, Room, States};
-use crate::error::{Result, Stage};
+use crate::base::error::{Result, Stage};
+use crate::base::threads::{lock, share_out};
 use crate::orders::LineSummary;
-use crate::pieces::share_out;
 use crate::reduce::Resources;
 use crate::spill::{FRAME_CUSTOMERS, Held, RunWriter, Sorter, copy};
 use crate::stats::{Snapshot, Stats};
-use crate::sync::lock;
 use std::sync::Mutex;
 
 /// What was saved.

@@ -4,7 +4,7 @@
 //! [`Manifest`]: super::Manifest
 
 use super::manifest::RunEntry;
-use crate::error::{Error, Result};
+use crate::base::error::{Error, Result};
 use rapidhash::v3::{RapidSecrets, rapidhash_v3_seeded};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};

@@ -11,13 +11,14 @@ use crate::model::engine::{rfm_rows, run, sorted_rfm};
 use crate::model::rows::{Case, Row, cases, time};
 use crate::model::{PLAIN, config};
 use chrono::NaiveDateTime;
-use lensflow::calendar::{Granularity, Windows, from_datetime, to_datetime};
+use lensflow::calendar::{Granularity, Windows};
 use lensflow::error::Kind;
 use lensflow::money::{Amount, Fixed2, Money};
 use lensflow::reject::Reason;
 use lensflow::report::{InputSummary, Report};
 use lensflow::source::synthetic::{IdStyle, Skew, Synthetic};
 use lensflow::spec::DEFAULT_PERCENTILES;
+use lensflow::time::{from_datetime, to_datetime};
 use lensflow::{
     CustomerMigration, Lens1Metrics, Parallelism, PeriodAggregation, Pipeline, RfmMetrics, RfmScore, ScoreBins, analyze_period_comparison,
     analyze_single_period, calculate_rfm, calculate_rfm_scores,

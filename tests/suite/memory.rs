@@ -5,7 +5,8 @@ use crate::model::engine::Spill;
 use crate::support::{Dice, listing, without_sources, written};
 use arrow::array::{Decimal128Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
 use lensflow::audit::{Audit, Order};
-use lensflow::calendar::{DAY, Windows, parse_timestamp};
+use lensflow::calendar::Windows;
+use lensflow::cancel::Discard;
 use lensflow::error::{Error, Kind, Stage};
 use lensflow::pipeline::Builder;
 use lensflow::reject::{OnBadRow, Reason};
@@ -15,6 +16,7 @@ use lensflow::source::{Batches, Column, ColumnMap};
 use lensflow::spec::Parallel;
 use lensflow::spill::{Counters, Disk, Faulty, Memory, Place, RunStore};
 use lensflow::stats::Snapshot;
+use lensflow::time::{DAY, parse_timestamp};
 use lensflow::{Pipeline, Result};
 use std::collections::BTreeSet;
 use std::fs;
@@ -217,6 +219,8 @@ struct Flips {
     at: usize,
     reads: AtomicU64,
 }
+
+impl Discard for Flips {}
 
 impl RunStore for Flips {
     fn put(&self, frame: &[u8]) -> Result<Place> {

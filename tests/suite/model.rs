@@ -10,11 +10,12 @@ pub(crate) mod rows;
 
 use answers::Answers;
 use engine::{Run, Spill, Way, equals, run};
-use lensflow::calendar::{DAY, Granularity, MAX_TIMESTAMP, MIN_TIMESTAMP, Window, Windows};
+use lensflow::calendar::{Granularity, Window, Windows};
 use lensflow::error::Kind;
 use lensflow::reject::{OnBadRow, Reason};
 use lensflow::report::Report;
 use lensflow::spec::Parallel;
+use lensflow::time::{DAY, MAX_TIMESTAMP, MIN_TIMESTAMP};
 use proptest::prelude::*;
 use rows::{Case, Ids, Layout, Row, Spend, Times, cases, time};
 

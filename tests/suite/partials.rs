@@ -89,7 +89,7 @@ proptest! {
 }
 
 fn time(at: i64) -> String {
-    lensflow::calendar::format_timestamp(at)
+    lensflow::time::format_timestamp(at)
 }
 
 #[test]

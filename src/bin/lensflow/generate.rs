@@ -6,7 +6,8 @@ use arrow::array::RecordBatch;
 use lensflow::Result;
 use lensflow::error::Error;
 use lensflow::report::table::{RowStream, TableWriter};
-use lensflow::source::synthetic::{self, Generator};
+use lensflow::source::synthetic;
+use lensflow::source::synthetic::Generator;
 use lensflow::spec::validate_workers;
 use std::sync::atomic::{AtomicU64, Ordering};
 

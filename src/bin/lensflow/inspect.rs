@@ -8,8 +8,8 @@ use lensflow::Result;
 use lensflow::error::{Error, Kind};
 use lensflow::lens::partial::{Lens1Partial, is_partial};
 use lensflow::lens::sketch::CustomerSketch;
-use lensflow::report::text::grouped;
 use lensflow::state::{RunSummary, State, is_run_file};
+use lensflow::text::grouped;
 
 /// Says what it is and what it holds.
 pub(crate) fn run(args: &Inspect, job: &Job) -> Result<()> {

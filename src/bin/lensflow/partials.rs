@@ -3,18 +3,19 @@
 
 use crate::args::{Compare, Merge, Talk};
 use crate::outputs::{self, real};
-use crate::say;
 use crate::signals::Job;
 use crate::sketches::{BOUNDS, count, json, table};
-use crate::states;
+use crate::{say, states};
 use lensflow::Result;
 use lensflow::calendar::Window;
 use lensflow::error::Error;
-use lensflow::lens::partial::{self, Compared, Counted, Lens1Partial, Merged, is_partial};
+use lensflow::lens::partial;
+use lensflow::lens::partial::{Compared, Counted, Lens1Partial, Merged, is_partial};
 use lensflow::lens::sketch::InCommon;
 use lensflow::report::output::Output;
-use lensflow::report::text::{Style, counted, render_partials};
+use lensflow::report::text::{Style, render_partials};
 use lensflow::spec::Spec;
+use lensflow::text::counted;
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::Path;

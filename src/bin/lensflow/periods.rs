@@ -2,19 +2,19 @@
 
 use crate::args::Talk;
 use crate::inputs::keep_to_limit;
-use crate::outputs;
 use crate::progress::Progress;
-use crate::say;
 use crate::signals::Job;
+use crate::{outputs, say};
 use lensflow::Result;
 use lensflow::calendar::Granularity;
 use lensflow::orders::{Lines, Orders, schema};
 use lensflow::report::table::TableWriter;
-use lensflow::report::text::{grouped, special_lines};
+use lensflow::report::text::special_lines;
 use lensflow::source::Source;
 use lensflow::source::files::Format;
 use lensflow::spec::Spec;
 use lensflow::stats::Stats;
+use lensflow::text::grouped;
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -2,19 +2,19 @@
 
 use crate::args::{Compare, Sketch};
 use crate::inputs::{keep_to_limit, lines_fit, with_states};
-use crate::partials;
-use crate::print;
 use crate::signals::Job;
+use crate::{partials, print};
 use lensflow::calendar::Window;
 use lensflow::error::Error;
 use lensflow::lens::partial::{Lens1Partial, is_partial};
 use lensflow::lens::sketch::{CustomerSketch, Estimate, Overlap, Share, Sketches};
 use lensflow::report::output::Output;
-use lensflow::report::text::{Style, grouped, render};
+use lensflow::report::text::{Style, render};
 use lensflow::source::files::Files;
 use lensflow::spec::Spec;
-use lensflow::state::{self, Side, State, is_state};
-use lensflow::{Pipeline, Result};
+use lensflow::state::{Side, State, is_state};
+use lensflow::text::grouped;
+use lensflow::{Pipeline, Result, state};
 use serde::Serialize;
 use std::io::Write;
 use std::path::Path;

@@ -1,14 +1,14 @@
 //! What a partial knows of its windows, and what it answers.
 
 use super::Tally;
+use crate::base::error::Result;
+use crate::base::merge::Merge;
+use crate::base::text::{counted, grouped};
 use crate::calendar::Window;
-use crate::error::Result;
 use crate::lens::order_stats::{Histogram, Ranks};
 use crate::lens::single_period::Lens1Metrics;
 use crate::lens::sketch::CustomerSketch;
-use crate::merge::Merge;
 use crate::reject::Reason;
-use crate::report::text::{counted, grouped};
 use crate::report::{Report, WindowReport};
 use crate::score::Scorer;
 use crate::spec::{validate_bins, validate_percentiles};

@@ -4,11 +4,12 @@
 //! may be that nobody was found in both and somebody is; only whoever knows the customers can say that nobody is.
 
 use super::{Counted, Lens1Partial, WindowLens1, WindowPartial};
-use crate::calendar::{Window, format_timestamp};
-use crate::error::{Error, Result};
+use crate::base::error::{Error, Result};
+use crate::base::merge::Merge;
+use crate::base::text::grouped;
+use crate::base::time::format_timestamp;
+use crate::calendar::Window;
 use crate::lens::sketch::{CustomerSketch, Estimate, InCommon, Overlap};
-use crate::merge::Merge;
-use crate::report::text::grouped;
 use serde::{Deserialize, Serialize};
 
 /// Several partials as one.

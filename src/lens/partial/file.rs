@@ -17,11 +17,11 @@
 //! refuses versions that it does not know.
 
 use super::{Counted, Lens1Partial, Partials, Rows, Tally, WindowPartial, encode};
+use crate::base::bytes::positional::begins_with;
+use crate::base::error::{Error, Result};
 use crate::calendar::{Window, Windows};
-use crate::error::{Error, Result};
 use crate::lens::Lens;
 use crate::reject::Reason;
-use crate::spill::begins_with;
 use arrow::array::RecordBatch;
 use arrow::buffer::Buffer;
 use arrow::error::ArrowError;

@@ -1,8 +1,8 @@
 //! Partials of little sketches, which cannot hold everybody, and files that are not what was written.
 
 use super::*;
+use crate::base::error::Kind;
 use crate::calendar::Window;
-use crate::error::Kind;
 use crate::lens::sketch::InCommon;
 use arrow::array::ArrayRef;
 

@@ -26,7 +26,7 @@ mod pages;
 mod tests;
 mod texts;
 
-pub(super) use chunk::Chunk;
+pub(super) use super::parquet::chunk::Chunk;
 
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::compute::cast;

@@ -3,11 +3,11 @@
 //!
 //! The last order of a row happens at its `last_transaction_ts`, where it has one. Lines of an order are next to each other.
 
-use super::super::transactions::TransactionBatch;
-use super::super::{Chunk, NO_TIMESTAMP, Origin, Sink, Source};
 use super::{Columns, Generator, MARGIN, stream};
-use crate::error::{Error, Result};
-use crate::money::Amount;
+use crate::base::error::{Error, Result};
+use crate::base::money::Amount;
+use crate::source::transactions::TransactionBatch;
+use crate::source::{Chunk, NO_TIMESTAMP, Origin, Sink, Source};
 use arrow::array::{ArrayRef, Decimal128Array, Int64Array, RecordBatch, StringViewArray, StringViewBuilder, TimestampMicrosecondArray};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use rand_core::Rng;
@@ -205,8 +205,8 @@ impl Chunk<TransactionBatch> for LineChunk {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use super::super::{IdStyle, Skew, Synthetic};
     use super::*;
+    use crate::source::synthetic::{IdStyle, Skew, Synthetic};
     use arrow::array::AsArray;
     use arrow::datatypes::{Decimal128Type, Int64Type, TimestampMicrosecondType};
     use std::collections::{BTreeMap, BTreeSet};

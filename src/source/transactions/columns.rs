@@ -1,16 +1,16 @@
 //! Any Arrow schema → [`TransactionBatch`], by the conversions of [`columns`](super::super::columns).
 
-use super::super::columns::{
-    self, each_amount, is_text, nulls, positions, push_bad, text_as_views, timestamps, unfit, unpack, unpacked, whole_cents,
-};
-use super::super::shape::{ArrowColumns, TextShape};
 use super::dates::Dates;
 use super::rows::{Worth, reason, whole, without_point};
 use super::{BadLine, INTEGER_IDS, TransactionBatch, TransactionColumn, Transactions};
-use crate::error::{Error, Result};
-use crate::money::Amount;
+use crate::base::error::{Error, Result};
+use crate::base::money::Amount;
 use crate::reject::Reason;
-use crate::source::Origin;
+use crate::source::columns::{
+    each_amount, is_text, nulls, positions, push_bad, text_as_views, timestamps, unfit, unpack, unpacked, whole_cents,
+};
+use crate::source::shape::{ArrowColumns, TextShape};
+use crate::source::{Origin, columns};
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringViewArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Float64Type, Schema};

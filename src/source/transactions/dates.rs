@@ -3,9 +3,9 @@
 //! Nothing is guessed about values: `3/4/2010` is March or April, and only whoever asked knows. With a format, ISO dates are still read,
 //! unless the format writes dates that look like them.
 
-use super::super::text::LastTime;
-use crate::calendar::{MAX_TIMESTAMP, MIN_TIMESTAMP, from_datetime, parse_timestamp, to_datetime};
-use crate::error::{Error, Result};
+use crate::base::error::{Error, Result};
+use crate::base::time::{MAX_TIMESTAMP, MIN_TIMESTAMP, from_datetime, parse_timestamp, to_datetime};
+use crate::source::text::LastTime;
 use chrono::format::{Fixed, Item, Parsed, StrftimeItems, parse};
 use chrono::{Datelike, NaiveTime};
 use std::fmt::Write;
@@ -154,7 +154,7 @@ pub(super) fn help(text: &str, format: Option<&str>) -> Option<String> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::calendar::format_timestamp;
+    use crate::base::time::format_timestamp;
 
     fn shown(format: &str, text: &str) -> Option<String> {
         DateFormat::new(format).unwrap().read(text).map(format_timestamp)

@@ -1,11 +1,11 @@
 //! Rows of text fields → [`TransactionBatch`], and what a line is worth, for Arrow columns too.
 
-use super::super::shape::FieldRows;
-use super::super::text::parse_count;
 use super::dates::Dates;
 use super::{BadLine, TransactionBatch, TransactionColumn, Transactions};
-use crate::money::{Amount, AmountError};
+use crate::base::money::{Amount, AmountError};
 use crate::reject::Reason;
+use crate::source::shape::FieldRows;
+use crate::source::text::parse_count;
 use crate::source::{NO_TIMESTAMP, Origin};
 use arrow::array::StringViewBuilder;
 use std::borrow::Cow;

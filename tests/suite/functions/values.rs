@@ -5,7 +5,7 @@ use super::{SEQUENTIAL, always, amount, day, metrics, money, period, threads};
 use crate::model::answers::units;
 use crate::model::config;
 use chrono::NaiveDateTime;
-use lensflow::calendar::{Granularity, MAX_TIMESTAMP, MIN_TIMESTAMP, Window, Windows, format_timestamp, parse_timestamp};
+use lensflow::calendar::{Granularity, Window, Windows};
 use lensflow::error::Kind;
 use lensflow::lens::comparison::{Migration, Status};
 use lensflow::money::{Amount, AmountError, Fixed2, Money};
@@ -14,6 +14,7 @@ use lensflow::source::synthetic::{Event, IdStyle, Scenario, Skew, Synthetic};
 use lensflow::source::{Column, ColumnMap};
 use lensflow::spec::{DEFAULT_PERCENTILES, Parallel};
 use lensflow::stats::Snapshot;
+use lensflow::time::{MAX_TIMESTAMP, MIN_TIMESTAMP, format_timestamp, parse_timestamp};
 use lensflow::{
     Lens1Metrics, Lens2Metrics, Parallelism, PeriodAggregation, Pipeline, RfmMetrics, RfmScore, ScoreBins, Spec, analyze_period_comparison,
     calculate_rfm, calculate_rfm_scores,

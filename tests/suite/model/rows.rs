@@ -9,8 +9,9 @@ use arrow::array::{
     StringViewArray, TimestampMicrosecondArray, TimestampNanosecondArray,
 };
 use arrow::datatypes::Int32Type;
-use lensflow::calendar::{DAY, Granularity, Window, Windows, format_timestamp, parse_timestamp};
+use lensflow::calendar::{Granularity, Window, Windows};
 use lensflow::source::{Column, ColumnMap};
+use lensflow::time::{DAY, format_timestamp, parse_timestamp};
 use proptest::prelude::*;
 use std::sync::Arc;
 

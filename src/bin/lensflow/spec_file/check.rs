@@ -9,14 +9,14 @@ use crate::inputs::{files, lines_fit, with_states};
 use crate::outputs::{self, Outputs, real};
 use crate::partials;
 use crate::states::UpdateJob;
-use lensflow::Result;
 use lensflow::calendar::Granularity;
 use lensflow::error::{Error, Kind};
 use lensflow::follow::{Feed, Finished};
 use lensflow::reject::OnBadRow;
 use lensflow::report::table::TableWriter;
 use lensflow::spec::Spec;
-use lensflow::state::{self, Checkpoints, State, is_state, windows_fit};
+use lensflow::state::{Checkpoints, State, is_state, windows_fit};
+use lensflow::{Result, state};
 use std::path::{Path, PathBuf};
 
 /// Checks a job, and gives the files and the number of states that it would read.

@@ -15,12 +15,12 @@ use lensflow::calendar::Granularity;
 use lensflow::follow::{Feed, Finished};
 use lensflow::orders::{Anonymous, Duplicates, Lines, Refunds};
 use lensflow::reject::OnBadRow;
-use lensflow::report::text::grouped;
 use lensflow::source::files::Format;
 use lensflow::source::synthetic::Synthetic;
 use lensflow::source::transactions::{Encoding, IdFormat};
 use lensflow::spec::Spec;
 use lensflow::state::{State, is_state};
+use lensflow::text::grouped;
 use std::path::Path;
 
 /// So many files are named.

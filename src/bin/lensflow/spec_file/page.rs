@@ -2,10 +2,11 @@
 
 use crate::outputs::Outputs;
 use indicatif::BinaryBytes;
-use lensflow::calendar::{Window, Windows, format_timestamp};
-use lensflow::report::text::grouped;
+use lensflow::calendar::{Window, Windows};
 use lensflow::route::PARTITIONS;
 use lensflow::spec::{Parallel, Spec};
+use lensflow::text::grouped;
+use lensflow::time::format_timestamp;
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
 

@@ -9,9 +9,8 @@
 //! Invariant: whatever would be left behind is known here from its first moment on the disk to its last. It is made while nobody can
 //! cancel, or by a store that was told before; and it is removed before the last owner lets go of it.
 
-use crate::error::{Error, Result};
-use crate::spill::RunStore;
-use crate::sync::lock;
+use super::error::{Error, Result};
+use super::threads::lock;
 use std::fs::File;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -42,10 +41,16 @@ struct Shared {
     parent: Option<Cancel>,
 }
 
+/// Something on the disk that goes when its run is cancelled.
+pub trait Discard: Send + Sync + std::fmt::Debug {
+    /// Gives everything back at once: the run has failed, but some of its threads may be long in letting go of it.
+    fn discard(&self) {}
+}
+
 /// What may have to be removed.
 #[derive(Debug, Default)]
 struct Known {
-    stores: Vec<Weak<dyn RunStore>>,
+    stores: Vec<Weak<dyn Discard>>,
     names: Vec<Weak<Name>>,
 }
 
@@ -68,7 +73,7 @@ impl Cancel {
     /// For work of the caller's own, to be asked from time to time.
     ///
     /// # Errors
-    /// One of [`Kind::Cancelled`](crate::error::Kind::Cancelled) when it is over.
+    /// One of [`Kind::Cancelled`](crate::base::error::Kind::Cancelled) when it is over.
     pub fn check(&self) -> Result<()> {
         if self.is_cancelled() { Err(Error::cancelled()) } else { Ok(()) }
     }
@@ -80,11 +85,11 @@ impl Cancel {
     }
 
     /// Will discard a store. Whoever lets go of it discards it before.
-    pub(crate) fn add_store(&self, store: &Arc<dyn RunStore>) -> Result<()> {
+    pub(crate) fn add_store(&self, store: Weak<dyn Discard>) -> Result<()> {
         let mut known = self.known();
         self.check()?;
         known.stores.retain(|store| store.strong_count() > 0);
-        known.stores.push(Arc::downgrade(store));
+        known.stores.push(store);
         Ok(())
     }
 

@@ -1,8 +1,8 @@
 //! Work that is begun in order, done on several threads, and handed over in order: whoever has done what comes next hands it over, while
 //! the others go on with theirs.
 
-use crate::error::{Error, Result};
-use crate::sync::lock;
+use super::lock;
+use crate::base::error::{Error, Result};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 use std::sync::{Condvar, Mutex, PoisonError};
@@ -30,7 +30,7 @@ impl<T, H> Done<T, H> {
 /// Calls `take` until there is nothing left, `work` for each on one of so many threads of the current pool, and `hand_over` with what came
 /// of it, in the order of taking. At most twice as many as threads are under way or waiting. `work` must not use the pool itself. Of
 /// several errors it is that of the first.
-pub(super) fn in_order<P, T: Send>(
+pub(crate) fn in_order<P, T: Send>(
     threads: usize,
     take: impl FnMut() -> Result<Option<P>> + Send,
     work: impl Fn(P) -> Result<T> + Sync,

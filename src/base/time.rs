@@ -9,7 +9,7 @@ pub const MIN_TIMESTAMP: i64 = -62_135_596_800_000_000;
 /// 9999-12-31T23:59:59.999999.
 pub const MAX_TIMESTAMP: i64 = 253_402_300_799_999_999;
 /// The day number of 1970-01-01 in chrono's count from the first day of the year 1.
-pub(super) const EPOCH_DAY: i32 = 719_163;
+pub(crate) const EPOCH_DAY: i32 = 719_163;
 
 /// Reads `YYYY-MM-DD`, or that with `T` or a space and `HH:MM`, `HH:MM:SS` or `HH:MM:SS.fraction`, and an optional `Z` or `±HH:MM`.
 /// Digits beyond microseconds are cut off, as a coarser unit would.

@@ -8,9 +8,9 @@
 
 mod amount;
 
-pub use amount::{Amount, AmountError, UNITS_PER_CENT};
+pub use super::money::amount::{Amount, AmountError, UNITS_PER_CENT};
 
-use crate::merge::Merge;
+use super::merge::Merge;
 use arrow::datatypes::i256;
 use serde::{Deserialize, Serialize};
 use std::fmt;
