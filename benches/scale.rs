@@ -5,7 +5,7 @@
 
 use lensflow::Pipeline;
 use lensflow::audit::Order;
-use lensflow::calendar::{Granularity, Windows};
+use lensflow::model::{Granularity, Windows};
 use lensflow::report::rows::rfm_schema;
 use lensflow::report::table::TableWriter;
 use lensflow::source::synthetic;

@@ -5,12 +5,12 @@
 
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
-use lensflow::calendar::{Window, Windows};
+use lensflow::model::{ColumnMap, PeriodBatch};
+use lensflow::model::{Window, Windows};
 use lensflow::report::table::TableWriter;
 use lensflow::source::files::Files;
 use lensflow::source::synthetic;
 use lensflow::source::synthetic::{IdStyle, Skew, Synthetic};
-use lensflow::source::{ColumnMap, PeriodBatch};
 use lensflow::spec::Spec;
 use lensflow::stages;
 use std::path::PathBuf;

@@ -7,9 +7,9 @@
 
 use arrow::array::{AsArray, Int64Array, RecordBatch};
 use arrow::datatypes::Int64Type;
-use lensflow::calendar::{Granularity, Window, Windows};
 use lensflow::error::Error;
 use lensflow::finalize::Block;
+use lensflow::model::{Granularity, Window, Windows};
 use lensflow::money::{Fixed2, Money, Percent};
 use lensflow::{Lens, Merge, Pipeline, Result};
 use std::sync::Arc;

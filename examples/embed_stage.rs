@@ -8,7 +8,7 @@
 use arrow::array::RecordBatch;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use lensflow::audit::Order;
-use lensflow::calendar::{Granularity, Windows};
+use lensflow::model::{Granularity, Windows};
 use lensflow::report::Report;
 use lensflow::source::synthetic::Synthetic;
 use lensflow::{Pipeline, Result};

@@ -2,7 +2,7 @@
 //!
 //! `cargo run --example incremental`
 
-use lensflow::calendar::{Granularity, Windows};
+use lensflow::model::{Granularity, Windows};
 use lensflow::spec::Spec;
 use lensflow::state::{State, Update};
 use lensflow::{Pipeline, Result};

@@ -5,14 +5,14 @@
 //! one block ends and the next begins depends on the memory at hand and means nothing. Scores are filled in once the edges over all
 //! customers are known.
 
-use crate::accumulate::States;
 use crate::base::money::Fixed2;
-use crate::calendar::Window;
-use crate::reject::{Reason, Reject, shown_timestamp};
+use crate::model::columns::Column;
+use crate::model::entry::reference_time;
+use crate::model::reject::{Reason, Reject, shown_timestamp};
+use crate::model::state_batch::States;
+use crate::model::window::Window;
 use crate::rfm;
-use crate::route::rows::reference_time;
 use crate::score::Scorer;
-use crate::source::Column;
 
 /// Finished customers, and a row for each of them and each window in which they are active.
 #[derive(Debug, Clone, Default)]

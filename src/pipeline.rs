@@ -16,19 +16,22 @@ use crate::audit::Audit;
 use crate::base::cancel::{Cancel, Discard};
 use crate::base::error::{Error, Result, Stage};
 use crate::base::threads::{Poison, lock, with_pool};
-use crate::calendar::{Window, Windows};
 use crate::finalize::Finalizer;
 use crate::lens::Lens;
+use crate::model::columns::ColumnMap;
+use crate::model::hash::PARTITIONS;
+use crate::model::period_batch::Origin;
+use crate::model::reject::OnBadRow;
+use crate::model::window::{Window, Windows};
 use crate::orders::LineSummary;
 use crate::reduce::{Resources, reduce};
-use crate::reject::OnBadRow;
 use crate::report::table::TableWriter;
 use crate::report::{InputSummary, Report};
 use crate::route::lane::{Lanes, lanes};
-use crate::route::{Ledger, PARTITIONS, Router};
+use crate::route::{Ledger, Router};
+use crate::source::Source;
 use crate::source::columns::Columns;
 use crate::source::files::Files;
-use crate::source::{ColumnMap, Origin, Source};
 use crate::spec::{Parallel, Spec};
 use crate::spill::{Budget, Disk, Plan, RunStore, Sorter, Sorting, Tiered};
 use crate::stats::Stats;
@@ -308,7 +311,7 @@ impl<L: Lens> Pipeline<L> {
         self.stats.clone()
     }
 
-    /// Takes a batch with the columns of [`Column`](crate::source::Column), in any accepted types. Waits while the pipeline is full.
+    /// Takes a batch with the columns of [`Column`](crate::model::columns::Column), in any accepted types. Waits while the pipeline is full.
     ///
     /// # Errors
     /// A missing or unfit column, a bad row under [`OnBadRow::Fail`], or the first cause of a failure elsewhere.

@@ -3,7 +3,7 @@
 //! Two passes, both in parallel and both insensitive to order: the first finishes each partition, cuts it into [`Pieces`] and counts what
 //! the scores depend on; the second scores each block, lets the remaining lenses observe it, and writes its rows where that is wanted.
 
-use crate::accumulate::{Closed, Folded, Room, States};
+use crate::accumulate::{Closed, Folded, Room};
 use crate::base::cancel::Cancel;
 use crate::base::error::{Result, Stage};
 use crate::base::merge::Merge;
@@ -13,8 +13,9 @@ use crate::lens::Lens;
 use crate::lens::comparison::{Change, Comparison};
 use crate::lens::refining::{Refinements, Refining};
 use crate::lens::single_period::{Distribution, Lens1Metrics, SinglePeriod, SortedMeasures};
+use crate::model::reject::{OnBadRow, REJECT_HELP, Reject};
+use crate::model::state_batch::States;
 use crate::pieces::{Held, IdBytes, Piece, Pieces, Resident, SavedRun, Span, Workspace};
-use crate::reject::{OnBadRow, REJECT_HELP, Reject};
 use crate::report::LeftOut;
 use crate::report::rows::Rfm;
 use crate::report::stream::Stream;

@@ -3,21 +3,23 @@
 //! [`finish`] is the arithmetic of one customer, used by the pipeline and by [`calculate_rfm`]; the functions on slices are for callers
 //! who hold everything in memory, with the parameters and defaults of the Python library's.
 
-use crate::accumulate::{Folded, Room, State, States};
+use crate::accumulate::{Folded, Room, State};
 use crate::base::error::{Error, Result};
 use crate::base::money::{Amount, Money, Total};
 use crate::base::threads::with_threads;
+use crate::base::time;
 use crate::base::time::DAY;
-use crate::calendar;
-use crate::calendar::Window;
 use crate::finalize::{Block, Finalizer};
 use crate::lens::order_stats::{Histogram, Ranks};
-use crate::reject::{Reason, Reject};
-use crate::route::amounts::Amounts;
-use crate::route::rows::{Addend, reference, reference_time, split_view};
-use crate::route::{PARTITIONS, hash_id, hash_in_section, partition_of};
+use crate::model::amounts::Amounts;
+use crate::model::entry::{Addend, reference, reference_time};
+use crate::model::hash::{PARTITIONS, hash_id, hash_in_section, partition_of};
+use crate::model::ids::split_view;
+use crate::model::period_batch::NO_TIMESTAMP;
+use crate::model::reject::{Reason, Reject};
+use crate::model::state_batch::States;
+use crate::model::window::Window;
 use crate::score::Scorer;
-use crate::source::NO_TIMESTAMP;
 use crate::spec::{Parallelism, validate_bins};
 use crate::spill::FRAME_CUSTOMERS;
 use arrow::array::builder::make_view;
@@ -71,8 +73,8 @@ impl TryFrom<RawPeriod> for PeriodAggregation {
 
 /// The years 1 to 9999.
 fn in_range(time: NaiveDateTime) -> Result<i64> {
-    let timestamp = calendar::from_datetime(time);
-    if (calendar::MIN_TIMESTAMP..=calendar::MAX_TIMESTAMP).contains(&timestamp) {
+    let timestamp = time::from_datetime(time);
+    if (time::MIN_TIMESTAMP..=time::MAX_TIMESTAMP).contains(&timestamp) {
         return Ok(timestamp);
     }
     Err(Error::data(format!("{}: {time} lies outside the years 1 to 9999", Reason::BadTimestamp)))
@@ -398,20 +400,20 @@ pub fn calculate_rfm(periods: &[PeriodAggregation], observation_end: NaiveDateTi
     let end = in_range(observation_end)?;
     let mut partitions: Vec<State> = std::iter::repeat_with(State::default).take(PARTITIONS).collect();
     for period in periods {
-        let last = period.last_transaction_ts.map_or(NO_TIMESTAMP, calendar::from_datetime);
+        let last = period.last_transaction_ts.map_or(NO_TIMESTAMP, time::from_datetime);
         if last > end {
-            let (id, last) = (&period.customer_id, calendar::to_datetime(last));
+            let (id, last) = (&period.customer_id, time::to_datetime(last));
             let what = format!("transaction timestamp ({last}) cannot be after observation_end ({observation_end}) for customer {id}");
             return Err(Error::data(what));
         }
         let orders = i64::try_from(period.total_orders).unwrap_or(i64::MAX);
         let id = period.customer_id.as_bytes();
-        let (hash, long) = (hash_id(id), if id.len() > crate::route::rows::INLINE { id } else { &[] });
+        let (hash, long) = (hash_id(id), if id.len() > crate::model::ids::INLINE { id } else { &[] });
         let state = &mut partitions[partition_of(hash)];
         let customer = state.customer(hash_in_section(hash), split_view(make_view(id, 0, 0)), long);
         let Amount { cents, fraction } = period.total_spend;
-        let start = calendar::from_datetime(period.period_start);
-        let reference = reference(last, calendar::from_datetime(period.period_end));
+        let start = time::from_datetime(period.period_start);
+        let reference = reference(last, time::from_datetime(period.period_end));
         state.fold(customer, Addend { window: 0, start, reference, amounts: Amounts { orders, cents, fraction } });
     }
     let customers = partitions.iter().map(|state| state.len() as u64).sum();
@@ -453,7 +455,7 @@ fn metrics_of(block: &Block, observation_end: NaiveDateTime) -> impl Iterator<It
             recency_days: block.recency_days[row].into(),
             frequency: block.frequency[row].unsigned_abs(),
             monetary,
-            observation_start: calendar::to_datetime(block.observation_start[row]),
+            observation_start: time::to_datetime(block.observation_start[row]),
             observation_end,
             total_spend,
         }

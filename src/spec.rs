@@ -1,9 +1,9 @@
 //! What to run: windows, columns, policies, limits. Plain data with serde; nothing here does I/O.
 
 use crate::base::error::{Error, Result};
-use crate::calendar::{Granularity, Windows};
-use crate::reject::OnBadRow;
-use crate::source::ColumnMap;
+use crate::model::columns::ColumnMap;
+use crate::model::reject::OnBadRow;
+use crate::model::window::{Granularity, Windows};
 use crate::spill::{MemorySplit, Plan};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;

@@ -1,18 +1,21 @@
 //! The stages one at a time, for benches and profilers: what [`pipeline`](crate::pipeline) runs all at once. Not part of the API.
 
-use crate::accumulate::{Folded, Partition, Room, States};
+use crate::accumulate::{Folded, Partition, Room};
 use crate::base::error::{Error, Result};
-use crate::calendar::{Window, Windows};
 use crate::finalize::{Block, Finalizer};
 use crate::lens::Lens;
 use crate::lens::comparison::Comparison;
 use crate::lens::single_period::SinglePeriod;
+use crate::model::hash::PARTITIONS;
+use crate::model::period_batch::{Origin, PeriodBatch};
+use crate::model::state_batch::States;
+use crate::model::window::{Window, Windows};
 use crate::route::lane::{Delivery, Outlet};
 use crate::route::rows::Rows;
-use crate::route::{Ledger, PARTITIONS, Router};
+use crate::route::{Ledger, Router};
+use crate::source::Source;
 use crate::source::parquet::Opened;
 use crate::source::shape::Periods;
-use crate::source::{Origin, PeriodBatch, Source};
 use crate::spec::Spec;
 use crate::spill::FRAME_CUSTOMERS;
 use crate::stats::Stats;

@@ -1,7 +1,7 @@
 //! What a run counts while it goes on, for whoever watches. The library never prints: the command line draws these.
 
 use crate::base::error::Stage;
-use crate::reject::Reason;
+use crate::model::reject::Reason;
 use crate::route::lane::Depths;
 use crate::spill::{Budget, RunStore, peak_rss};
 use serde::{Deserialize, Serialize};
@@ -39,7 +39,7 @@ pub struct Snapshot {
     pub bytes_total: u64,
     /// Distinct customers, once accumulation has ended.
     pub customers: u64,
-    /// Partitions finished, of [`PARTITIONS`](crate::route::PARTITIONS).
+    /// Partitions finished, of [`PARTITIONS`](crate::model::hash::PARTITIONS).
     pub partitions_finished: u64,
     /// Bytes written to the spill folder.
     pub bytes_spilled: u64,

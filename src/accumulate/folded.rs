@@ -2,13 +2,13 @@
 //! often as somebody needs them, in memory that is used again: moving all into columns of their own would take new memory for what is most
 //! of a run's, and give the old back in crumbs.
 
-use super::ids::id_bytes;
 use super::sort::sort_by_hash;
 use super::state::{Customer, Entry, NONE, State, Sum};
-use super::states::{LONG_PER_PIECE, Rest, States};
-use crate::route::amounts::Amounts;
-use crate::route::hash_id;
-use crate::route::rows::{HISTORY, joined_view};
+use crate::model::amounts::Amounts;
+use crate::model::entry::HISTORY;
+use crate::model::hash::hash_id;
+use crate::model::ids::{id_bytes, joined_view};
+use crate::model::state_batch::{LONG_PER_PIECE, Rest, States};
 use hashbrown::HashTable;
 use std::ops::Range;
 

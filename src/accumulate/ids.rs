@@ -1,6 +1,6 @@
 //! Where a partition's long ids lie: in blocks, found by their Arrow views. Short ids live inside their views. No allocation per id.
 
-use crate::route::rows::{INLINE, View, joined_view, long_view, parts, split_view};
+use crate::model::ids::{INLINE, View, joined_view, long_view, parts, split_view};
 
 /// The first block; each next one is twice as large, up to [`MAX_BLOCK`].
 const MIN_BLOCK: usize = 1 << 10;
@@ -46,14 +46,4 @@ impl LongIds {
     pub(crate) fn memory(&self) -> usize {
         self.bytes
     }
-}
-
-/// The bytes of an id: the long ones given, or those inside the view, for which there is room.
-#[inline]
-pub(crate) fn id_bytes<'a>(view: View, long: &'a [u8], room: &'a mut [u8; 16]) -> &'a [u8] {
-    if !long.is_empty() {
-        return long;
-    }
-    *room = joined_view(view).to_le_bytes();
-    &room[4..4 + (view[0] as u32 as usize).min(INLINE)]
 }

@@ -9,14 +9,13 @@ mod folded;
 mod ids;
 mod sort;
 mod state;
-mod states;
 
 pub(crate) use self::folded::{Folded, Room};
 pub(crate) use self::state::State;
-pub(crate) use self::states::{Rest, States};
 use crate::base::error::{Result, Stage};
 use crate::base::merge::Merge;
-use crate::route::PARTITIONS;
+use crate::model::hash::PARTITIONS;
+pub(crate) use crate::model::state_batch::States;
 use crate::route::lane::Lanes;
 use crate::route::rows::Rows;
 use crate::spill::{Budget, FRAME_CUSTOMERS, Plan, Reservation, RunStore, RunWriter, Runs};
@@ -216,9 +215,10 @@ impl Accumulator {
 mod tests {
     use super::*;
     use crate::base::money::{Total, UNITS_PER_CENT};
-    use crate::route::amounts::Amounts;
-    use crate::route::rows::{Addend, HISTORY, View, split_view};
-    use crate::route::{hash_id, hash_in_section};
+    use crate::model::amounts::Amounts;
+    use crate::model::entry::{Addend, HISTORY};
+    use crate::model::hash::{hash_id, hash_in_section};
+    use crate::model::ids::{View, split_view};
     use arrow::array::builder::make_view;
     use proptest::prelude::*;
     use std::collections::BTreeMap;
@@ -251,7 +251,7 @@ mod tests {
     }
 
     fn long(id: &str) -> &[u8] {
-        if id.len() > crate::route::rows::INLINE { id.as_bytes() } else { &[] }
+        if id.len() > crate::model::ids::INLINE { id.as_bytes() } else { &[] }
     }
 
     fn key(id: &str) -> (u32, View) {

@@ -2,8 +2,10 @@
 //! the only one of their customer: sorting them directly touches each once, where folding and then sorting would touch it many times.
 
 use super::state::State;
-use super::states::{Rest, States};
-use crate::route::rows::{HISTORY, Row, Rows, joined_view};
+use crate::model::entry::HISTORY;
+use crate::model::ids::joined_view;
+use crate::model::state_batch::{Rest, States};
+use crate::route::rows::{Row, Rows};
 
 /// Bits of the hash that one pass sorts by.
 const DIGIT: u32 = 11;

@@ -7,12 +7,14 @@
 
 use super::chunks::Chunks;
 use super::ids::LongIds;
-use super::states::States;
 use crate::base::merge::Merge;
 use crate::base::money::Total;
-use crate::route::amounts::{Amounts, Packed};
-use crate::route::rows::{Addend, HISTORY, Row, Rows, View};
-use crate::route::slot_hash;
+use crate::model::amounts::{Amounts, Packed};
+use crate::model::entry::{Addend, HISTORY};
+use crate::model::hash::slot_hash;
+use crate::model::ids::View;
+use crate::model::state_batch::States;
+use crate::route::rows::{Row, Rows};
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry as Slot;
 
@@ -24,7 +26,7 @@ pub(super) const NONE: u32 = u32::MAX;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Customer {
     pub(super) view: View,
-    /// See [`hash_in_section`](crate::route::hash_in_section).
+    /// See [`hash_in_section`](crate::model::hash::hash_in_section).
     pub(super) hash: u32,
     /// The first of the chain of entries.
     pub(super) head: u32,

@@ -14,8 +14,8 @@ pub mod sketch;
 
 use crate::base::error::Result;
 use crate::base::merge::Merge;
-use crate::calendar::Window;
 use crate::finalize::Block;
+use crate::model::window::Window;
 use arrow::array::RecordBatch;
 
 /// A question about a customer base.

@@ -9,7 +9,7 @@ use crate::base::bytes::checksum::{damaged, seal, unsealed};
 use crate::base::bytes::pack::{pack, take, unpack};
 use crate::base::error::Result;
 use crate::base::money::{Amount, UNITS_PER_CENT};
-use crate::route::rows::{INLINE, long_view, parts};
+use crate::model::ids::{INLINE, long_view, parts};
 use crate::spill::{decode_ids, encode_ids};
 
 /// Lines of a bundle, at most: as many amounts never exceed 64 bits of cents together.

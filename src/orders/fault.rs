@@ -4,8 +4,8 @@ use super::Desk;
 use super::bundle::Bundle;
 use super::judge::rejected;
 use crate::base::money::Total;
-use crate::reject::{REJECT_HELP, Reason, Reject, shown_timestamp};
-use crate::source::transactions::TransactionColumn as Column;
+use crate::model::line_columns::TransactionColumn as Column;
+use crate::model::reject::{REJECT_HELP, Reason, Reject, shown_timestamp};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fault {

@@ -10,11 +10,11 @@ use crate::base::error::{Error, Result, Stage};
 use crate::base::merge::Merge;
 use crate::base::money::Amount;
 use crate::base::threads::{Poison, lock};
-use crate::reject::OnBadRow;
-use crate::route::hash_id;
-use crate::route::rows::INLINE;
+use crate::model::hash::hash_id;
+use crate::model::ids::INLINE;
+use crate::model::line_batch::TransactionBatch;
+use crate::model::reject::OnBadRow;
 use crate::source::Source;
-use crate::source::transactions::TransactionBatch;
 use crate::spec::Spec;
 use crate::spill::{Disk, Plan, RunStore, Tiered};
 use crate::stats::Stats;
@@ -31,7 +31,7 @@ impl Orders {
     /// Reads a source to its end. `lines` is what it was opened with; `detail` says whether margins and quantities are wanted too.
     ///
     /// # Errors
-    /// A bad line under [`OnBadRow::Fail`](crate::reject::OnBadRow::Fail); what the source or the disk fails with; being cancelled.
+    /// A bad line under [`OnBadRow::Fail`](crate::model::reject::OnBadRow::Fail); what the source or the disk fails with; being cancelled.
     pub(crate) fn read(source: impl Source<TransactionBatch>, lines: &Lines, detail: bool, setting: Setting) -> Result<Self> {
         let Setting { budget, store, threads, on_bad_row, rejects, cancel, stats, merge } = setting;
         let partitions = Partitions::new(budget.clone(), store, threads, source.size_bytes(), merge);

@@ -4,8 +4,9 @@ use super::bundle::{Bundle, Detail};
 use super::{Anonymous, Desk, LineSummary, Refunds};
 use crate::base::error::Result;
 use crate::base::money::Amount;
-use crate::reject::{OnBadRow, REJECT_HELP, Reason, Reject};
-use crate::source::transactions::{TransactionBatch, TransactionColumn as Column};
+use crate::model::line_batch::TransactionBatch;
+use crate::model::line_columns::TransactionColumn as Column;
+use crate::model::reject::{OnBadRow, REJECT_HELP, Reason, Reject};
 use arrow::array::Array;
 use std::ops::Range;
 
@@ -123,7 +124,7 @@ fn refund(line: &Bundle<'_>, quantity: Amount, desk: &Desk) -> Result<()> {
 pub(super) fn rejected(line: &Bundle<'_>, desk: &Desk, reason: Reason, column: Column, value: String) -> Reject {
     let customer_id = line.customer.map_or(String::new(), |id| String::from_utf8_lossy(id).into_owned());
     let (source, row, number) = desk.places.find(line.place);
-    let time = crate::reject::shown_timestamp(line.time);
+    let time = crate::model::reject::shown_timestamp(line.time);
     // In the order of LINE_FIELDS.
     let fields = vec![String::from_utf8_lossy(line.order).into_owned(), customer_id.clone(), time, line.spend.to_string()];
     Reject { window: None, source, row, line: number, customer_id, reason, column: column.name().to_owned(), value, fields, at: None }

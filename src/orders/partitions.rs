@@ -7,7 +7,7 @@
 use super::bundle::{Bundle, Bundles, MOST_BUNDLES};
 use crate::base::error::Result;
 use crate::base::threads::lock;
-use crate::route::hash_id;
+use crate::model::hash::hash_id;
 use crate::spill::{Budget, Place, Reservation, RunStore};
 use std::mem::{replace, take};
 use std::sync::atomic::Ordering::Relaxed;

@@ -11,7 +11,7 @@ use crate::base::error::{Error, Result, Stage};
 use crate::base::money::Total;
 use crate::base::threads::{share_out, with_pool};
 use crate::base::time::format_timestamp;
-use crate::calendar::Granularity;
+use crate::model::window::Granularity;
 use crate::report::table::TableWriter;
 use crate::spill::{Sorter, Sorting};
 use arrow::array::{ArrayRef, Decimal128Array, Int64Array, RecordBatch, StringBuilder, TimestampMicrosecondArray};

@@ -2,8 +2,8 @@
 //! ascend as the input does, whoever read it, and what they stand for is looked up only when somebody must be told.
 
 use crate::base::threads::lock;
-use crate::source::Origin;
-use crate::source::transactions::TransactionBatch;
+use crate::model::line_batch::TransactionBatch;
+use crate::model::period_batch::Origin;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 

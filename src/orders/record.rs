@@ -5,7 +5,7 @@ use super::bundle::{Bundle, Detail};
 use crate::base::bytes::sort_key::{put_number, put_signed, put_text, take_bytes, take_number, take_signed, take_text};
 use crate::base::error::Result;
 use crate::base::money::Amount;
-use crate::route::hash_id;
+use crate::model::hash::hash_id;
 use std::borrow::Cow;
 
 /// A record that was read back.

@@ -3,8 +3,8 @@
 use super::fault::Fault;
 use crate::base::money::{Amount, Total};
 use crate::base::time::{MAX_TIMESTAMP, MIN_TIMESTAMP};
-use crate::calendar::{Granularity, Window, Windows};
-use crate::source::{NO_TIMESTAMP, Origin, PeriodBatch};
+use crate::model::period_batch::{NO_TIMESTAMP, Origin, PeriodBatch};
+use crate::model::window::{Granularity, Window, Windows};
 use arrow::array::StringViewArray;
 use chrono::{DateTime, Offset, TimeZone};
 use chrono_tz::Tz;

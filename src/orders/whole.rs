@@ -9,9 +9,10 @@ use crate::base::error::Result;
 use crate::base::merge::Merge;
 use crate::base::money::Total;
 use crate::base::threads::lock;
-use crate::reject::{OnBadRow, REJECT_HELP};
-use crate::source::transactions::TransactionBatch;
-use crate::source::{Chunk, PeriodBatch, Sink, Source};
+use crate::model::line_batch::TransactionBatch;
+use crate::model::period_batch::PeriodBatch;
+use crate::model::reject::{OnBadRow, REJECT_HELP};
+use crate::source::{Chunk, Sink, Source};
 use crate::spill::Sorter;
 use std::sync::Arc;
 

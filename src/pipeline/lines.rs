@@ -4,9 +4,9 @@ use super::{Pipeline, Resources};
 use crate::base::error::Result;
 use crate::base::merge::Merge;
 use crate::lens::Lens;
+use crate::model::line_batch::TransactionBatch;
 use crate::orders::{LineSummary, Lines, OrderSource, Orders, Periods, Setting, WholeOrders};
 use crate::source::Source;
-use crate::source::transactions::TransactionBatch;
 use std::sync::Arc;
 
 impl<L: Lens> Pipeline<L> {
@@ -19,7 +19,7 @@ impl<L: Lens> Pipeline<L> {
     /// lines of an order must all be in one source.
     ///
     /// # Errors
-    /// A line that is bad, under [`OnBadRow::Fail`](crate::reject::OnBadRow::Fail), or what [`run`](Pipeline::run) fails with.
+    /// A line that is bad, under [`OnBadRow::Fail`](crate::model::reject::OnBadRow::Fail), or what [`run`](Pipeline::run) fails with.
     pub fn run_transactions(&mut self, source: impl Source<TransactionBatch> + 'static, lines: &Lines) -> Result<()> {
         let Resources { plan, store, rejects, cancel, .. } = &self.state.resources;
         let (on_bad_row, rejects, cancel) = (self.spec.on_bad_row, rejects.clone(), cancel.clone());

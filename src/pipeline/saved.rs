@@ -3,10 +3,10 @@
 use super::Pipeline;
 use crate::base::error::{Error, Result, Stage};
 use crate::base::threads::{lock, with_pool};
-use crate::calendar::{Window, Windows};
 use crate::lens::Lens;
+use crate::model::reject::Reason;
+use crate::model::window::{Window, Windows};
 use crate::pieces::SavedRun;
-use crate::reject::Reason;
 use crate::state;
 use crate::state::{Checkpoint, OpenRows, Remap, RunFile, Saved, Section, State};
 use std::collections::BTreeMap;
@@ -25,7 +25,7 @@ impl<L: Lens> Pipeline<L> {
     ///
     /// # Errors
     /// When it was made with another policy about bad rows, or by windows of which this run's are no unions; when it cannot be read; a row
-    /// that is bad for this run's windows, under [`OnBadRow::Fail`](crate::reject::OnBadRow::Fail).
+    /// that is bad for this run's windows, under [`OnBadRow::Fail`](crate::model::reject::OnBadRow::Fail).
     pub fn run_state(&mut self, state: &State) -> Result<()> {
         state.fits(&self.spec)?;
         let manifest = state.manifest();

@@ -10,11 +10,11 @@ pub mod text;
 
 use crate::base::error::{Error, Result};
 use crate::base::time::iso;
-use crate::calendar::Window;
 use crate::lens::comparison::Change;
 use crate::lens::single_period::Lens1Metrics;
+use crate::model::reject::Reason;
+use crate::model::window::Window;
 use crate::orders::LineSummary;
-use crate::reject::Reason;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 

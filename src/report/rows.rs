@@ -8,13 +8,13 @@
 use super::stream::BATCH;
 use crate::base::bytes::sort_key::{put_number, put_signed, put_text, take_bytes, take_number, take_signed, take_text};
 use crate::base::error::{Error, Result};
-use crate::calendar::Window;
 use crate::finalize::Block;
 use crate::lens::comparison::{Status, migrations};
+use crate::model::columns::Column;
+use crate::model::ids::{INLINE, long_view, parts};
+use crate::model::reject::{LINE_FIELDS, Reject};
+use crate::model::window::Window;
 use crate::pieces::Pieces;
-use crate::reject::{LINE_FIELDS, Reject};
-use crate::route::rows::{INLINE, long_view, parts};
-use crate::source::Column;
 use crate::spill::Desk;
 use arrow::array::builder::{StringBuilder, UInt64Builder, make_view};
 use arrow::array::{

@@ -3,9 +3,9 @@
 use super::{ComparisonReport, Report, WindowReport};
 use crate::base::money::{Fixed2, Money};
 use crate::base::text::{counted, grouped};
-use crate::calendar::Window;
 use crate::lens::partial::WindowLens1;
 use crate::lens::single_period::Lens1Metrics;
+use crate::model::window::Window;
 use crate::orders::LineSummary;
 use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle, presets};
 use serde::{Deserialize, Serialize};

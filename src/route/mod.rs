@@ -6,27 +6,27 @@
 //! Scattering happens in two steps. Over all partitions at once, every row would miss the cache and the processor's table of pages; so rows
 //! are staged in the few buffers of the sections, which stay in the cache, and from a full one go to its partitions a run at a time.
 
-pub(crate) mod amounts;
-mod hash;
 pub(crate) mod lane;
 pub(crate) mod rows;
 
-pub use self::hash::{PARTITIONS, hash_id, partition_of};
-pub(crate) use self::hash::{hash_in_section, slot_hash};
 use crate::base::error::{Result, Stage};
 use crate::base::money::Amount;
 use crate::base::threads::lock;
-use crate::calendar::{Classifier, Place, Windows};
-use crate::reject::{OnBadRow, REJECT_HELP, Reason, Reject, shown_timestamp};
-use crate::source::{Bad, Column, NO_TIMESTAMP, PeriodBatch};
+use crate::model::amounts::Amounts;
+use crate::model::columns::Column;
+use crate::model::entry::{Addend, HISTORY, reference};
+pub(crate) use crate::model::hash::hash_in_section;
+pub use crate::model::hash::{PARTITIONS, hash_id, partition_of};
+use crate::model::hash::{PARTITIONS_PER_SECTION, SECTIONS, partition_in_section, section_of};
+use crate::model::period_batch::{Bad, NO_TIMESTAMP, PeriodBatch};
+use crate::model::reject::{OnBadRow, REJECT_HELP, Reason, Reject, shown_timestamp};
+use crate::model::window::{Classifier, Place, Windows};
 use crate::spec::Spec;
 use crate::spill::Sorter;
 use crate::stats::Stats;
-use amounts::Amounts;
 use arrow::array::Array;
-use hash::{PARTITIONS_PER_SECTION, SECTIONS, partition_in_section, section_of};
 use lane::Outlet;
-use rows::{Addend, HISTORY, Rows, reference};
+use rows::Rows;
 use std::sync::{Arc, Mutex};
 
 /// What the routers of a run share.

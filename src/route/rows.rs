@@ -1,31 +1,11 @@
 //! The message from route to accumulate: some rows of one partition, 48 bytes each, in a buffer that goes round and round.
 
-use super::amounts::{Amounts, Packed};
-use crate::source::NO_TIMESTAMP;
+use crate::model::amounts::{Amounts, Packed};
+use crate::model::entry::{Addend, ROW};
+use crate::model::ids::{INLINE, View, joined_view, long_view, parts, split_view};
 
 /// A buffer is sent early when its long ids take up so many bytes for each row that it has room for.
 const LONG_PER_ROW: usize = 64;
-/// Ids up to this length live inside their view.
-pub(crate) const INLINE: usize = 12;
-
-/// Added to a timestamp to make it outrank every period end: the latest transaction decides recency, and only without any the period end.
-/// Timestamps of the years 1 to 9999 need 58 bits.
-const TRANSACTION: i64 = 1 << 60;
-
-/// What recency counts from, as one number whose maximum is the answer.
-#[inline]
-pub(crate) fn reference(last_transaction: i64, period_end: i64) -> i64 {
-    if last_transaction == NO_TIMESTAMP { period_end } else { last_transaction + TRANSACTION }
-}
-
-/// The timestamp in a reference, and whether it is a transaction's.
-#[inline]
-pub(crate) fn reference_time(reference: i64) -> (i64, bool) {
-    if reference > TRANSACTION / 2 { (reference - TRANSACTION, true) } else { (reference, false) }
-}
-
-/// The window key of rows in no window.
-pub(crate) const HISTORY: u32 = u32::MAX;
 
 /// A row on its way to its partition: 48 bytes.
 #[derive(Debug, Clone, Copy)]
@@ -43,33 +23,7 @@ pub(crate) struct Row {
     pub(crate) window: u32,
 }
 
-/// What a row takes up.
-pub(crate) const ROW: usize = size_of::<Row>();
-
-/// An Arrow view as two words: as one of 128 bits it would align rows to 16 bytes.
-pub(crate) type View = [u64; 2];
-
-#[inline]
-pub(crate) fn split_view(view: u128) -> View {
-    [view as u64, (view >> 64) as u64]
-}
-
-#[inline]
-pub(crate) fn joined_view(view: View) -> u128 {
-    u128::from(view[0]) | u128::from(view[1]) << 64
-}
-
-/// What a row, or an entry of another state, adds to a customer's state.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Addend {
-    /// The window's key, or [`HISTORY`].
-    pub(crate) window: u32,
-    /// The earliest `period_start`.
-    pub(crate) start: i64,
-    /// The greatest [`reference`].
-    pub(crate) reference: i64,
-    pub(crate) amounts: Amounts,
-}
+const _: () = assert!(size_of::<Row>() == ROW, "plans of memory count rows of this size");
 
 /// A buffer of rows.
 #[derive(Debug, Default)]
@@ -153,22 +107,9 @@ impl Rows {
     }
 }
 
-/// The view of a long id that lies elsewhere: length and prefix stay, block and offset change.
-#[inline]
-pub(crate) fn long_view(view: u128, block: u32, offset: u32) -> u128 {
-    (view & u128::from(u64::MAX)) | (u128::from(block) << 64) | (u128::from(offset) << 96)
-}
-
-/// Length, block and offset of a view; block and offset mean nothing for an inline id.
-#[inline]
-pub(crate) fn parts(view: u128) -> (usize, usize, usize) {
-    (view as u32 as usize, (view >> 64) as u32 as usize, (view >> 96) as u32 as usize)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::time::{MAX_TIMESTAMP, MIN_TIMESTAMP};
     use arrow::array::builder::make_view;
 
     #[test]
@@ -194,14 +135,5 @@ mod tests {
         first.rows.iter().rev().for_each(|row| second.push_from(&first, row));
         assert_eq!(back(&first), expected);
         assert_eq!(back(&second), expected.into_iter().rev().collect::<Vec<_>>());
-    }
-
-    #[test]
-    fn any_transaction_outranks_any_period_end() {
-        assert!(reference(MIN_TIMESTAMP, MIN_TIMESTAMP) > reference(NO_TIMESTAMP, MAX_TIMESTAMP));
-        for t in [MIN_TIMESTAMP, -1, 0, MAX_TIMESTAMP] {
-            assert_eq!(reference_time(reference(t, 5)), (t, true));
-            assert_eq!(reference_time(reference(NO_TIMESTAMP, t)), (t, false));
-        }
     }
 }

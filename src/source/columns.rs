@@ -5,11 +5,13 @@
 
 use super::shape::ArrowColumns;
 use super::text::parse_count;
-use super::{Bad, Chunk, Column, ColumnMap, NO_TIMESTAMP, Origin, PeriodBatch, Sink};
+use super::{Chunk, Sink};
 use crate::base::error::{Error, Result, Stage};
 use crate::base::money::{Amount, AmountError};
 use crate::base::time::{DAY, MAX_TIMESTAMP, MIN_TIMESTAMP, parse_timestamp};
-use crate::reject::Reason;
+use crate::model::columns::{Column, ColumnMap};
+use crate::model::period_batch::{Bad, NO_TIMESTAMP, Origin, PeriodBatch};
+use crate::model::reject::Reason;
 use arrow::array::{Array, ArrayRef, AsArray, PrimitiveArray, RecordBatch, StringViewArray, StringViewBuilder};
 use arrow::buffer::ScalarBuffer;
 use arrow::compute::cast;
@@ -28,6 +30,12 @@ pub struct Columns {
     at: [Option<usize>; 6],
 }
 
+/// The columns of period aggregations to look for in an input.
+pub(super) fn wanted_columns(map: &ColumnMap) -> [Wanted<'_>; 6] {
+    let required = |column: Column| !column.is_optional() || map.0.contains_key(&column);
+    Column::ALL.map(|column| Wanted { column: column.name(), name: map.name(column), required: required(column) })
+}
+
 impl Columns {
     /// Finds every column in a schema.
     ///
@@ -35,7 +43,7 @@ impl Columns {
     /// When a required column is missing (naming those that are there, and the nearest) or has a type that cannot hold it.
     pub fn resolve(schema: &Schema, map: &ColumnMap, origin: &Arc<Origin>) -> Result<Self> {
         let names: Vec<&str> = schema.fields().iter().map(|f| f.name().as_str()).collect();
-        let columns = Columns { origin: origin.clone(), at: find(&names, map.wanted(), origin)? };
+        let columns = Columns { origin: origin.clone(), at: find(&names, wanted_columns(map), origin)? };
         for (column, at) in Column::ALL.into_iter().zip(columns.at) {
             let Some(at) = at else { continue };
             let data_type = unpacked(schema.field(at).data_type());

@@ -6,8 +6,9 @@
 
 use super::lines::{Lines, Marks, TextChunk};
 use super::shape::{FieldRows, TextShape};
-use super::{Chunk, Origin, Sink, Source};
+use super::{Chunk, Sink, Source};
 use crate::base::error::{Error, Result, Stage};
+use crate::model::period_batch::Origin;
 use std::io::Read;
 use std::sync::Arc;
 
@@ -257,8 +258,9 @@ fn closed(bytes: &[u8], marks: &mut impl Iterator<Item = usize>, begin: usize, q
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::model::columns::ColumnMap;
+    use crate::model::period_batch::PeriodBatch;
     use crate::source::shape::Periods;
-    use crate::source::{ColumnMap, PeriodBatch};
     use proptest::prelude::*;
     use proptest::sample::select;
     use std::ops::Range;

@@ -3,10 +3,11 @@
 
 use super::csv::CsvSource;
 use super::files::{Format, open_once};
+use super::ipc;
 use super::lines::Lines;
 use super::shape::TextShape;
-use super::{Origin, ipc};
 use crate::base::error::{Error, Result, Stage};
+use crate::model::period_batch::Origin;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use std::io::{Cursor, Read};

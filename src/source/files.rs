@@ -2,9 +2,11 @@
 
 use super::open::{As, Open};
 use super::shape::{Periods, TextShape};
-use super::{Chunk, ColumnMap, Origin, PeriodBatch, Sink, Source};
+use super::{Chunk, Sink, Source};
 use crate::base::error::{Error, Result, Stage};
 use crate::base::threads::lock;
+use crate::model::columns::ColumnMap;
+use crate::model::period_batch::{Origin, PeriodBatch};
 use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::io::{Cursor, Read, Seek};

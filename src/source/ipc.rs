@@ -2,8 +2,9 @@
 
 use super::columns::ArrowChunk;
 use super::shape::{ArrowColumns, Shape};
-use super::{Chunk, Origin, Source, guarded};
+use super::{Chunk, Source, guarded};
 use crate::base::error::{Error, Result, Stage};
+use crate::model::period_batch::Origin;
 use arrow::array::RecordBatch;
 use arrow::buffer::Buffer;
 use arrow::datatypes::SchemaRef;

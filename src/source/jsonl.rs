@@ -2,8 +2,9 @@
 
 use super::lines::{CHUNK, Lines, TextChunk};
 use super::shape::{FieldRows, TextShape};
-use super::{Chunk, Origin, Sink, Source};
+use super::{Chunk, Sink, Source};
 use crate::base::error::{Error, Result, Stage};
+use crate::model::period_batch::Origin;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use std::borrow::Cow;

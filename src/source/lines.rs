@@ -4,8 +4,8 @@
 //! does (a quote is special only where a field begins), and looks at nothing but quotes and newlines: [`Marks`] finds them 64 bytes at a
 //! time. It also counts records and lines, so every chunk knows the number of its first row.
 
-use super::Origin;
 use crate::base::error::{Error, Result, Stage};
+use crate::model::period_batch::Origin;
 use std::io::Read;
 use std::sync::Arc;
 

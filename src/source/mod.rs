@@ -5,6 +5,15 @@
 //! Invariant: a batch is aligned with its input. A row that cannot be read keeps its place and is listed in [`PeriodBatch::bad`], so
 //! the row number of any row is `first_row` plus its index, and the policy about bad rows is applied in one place, by the router.
 
+use self::open::{As, Open};
+use self::transactions::{TransactionOptions, Transactions};
+use crate::base::error::{Error, Result, Stage};
+use crate::model::columns::ColumnMap;
+use crate::model::line_batch::TransactionBatch;
+use crate::model::line_columns::TransactionColumns;
+use crate::model::period_batch::{Origin, PeriodBatch};
+use arrow::array::RecordBatch;
+use std::sync::Arc;
 pub mod columns;
 mod csv;
 pub(crate) mod endless;
@@ -20,19 +29,6 @@ pub(crate) mod shape;
 pub mod synthetic;
 pub(crate) mod text;
 pub mod transactions;
-
-use self::open::{As, Open};
-use self::transactions::{TransactionBatch, TransactionColumns, TransactionOptions, Transactions};
-use crate::base::error::{Error, Result, Stage};
-use crate::reject::Reason;
-use arrow::array::{RecordBatch, StringViewArray};
-use arrow::buffer::ScalarBuffer;
-use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
-use std::sync::Arc;
-
-/// What stands for "no timestamp" in [`PeriodBatch::last_transactions`].
-pub const NO_TIMESTAMP: i64 = i64::MIN;
 
 /// A supplier of input, of period aggregations unless it says otherwise.
 pub trait Source<B = PeriodBatch>: Send {
@@ -67,146 +63,6 @@ pub trait Chunk<B = PeriodBatch>: Send {
 
 /// What takes decoded batches.
 pub type Sink<'a, B = PeriodBatch> = dyn FnMut(B) -> Result<()> + 'a;
-
-/// Where a batch comes from.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Origin {
-    /// The path, `stdin`, or what the caller named it.
-    pub name: String,
-}
-
-/// Decoded rows, column by column; all columns have the same length.
-#[derive(Debug, Clone)]
-pub struct PeriodBatch {
-    /// The input.
-    pub origin: Arc<Origin>,
-    /// The number of the first row in the input; rows count from 1, without a header.
-    pub first_row: u64,
-    /// The line of the first row, where the input is text and every row of the batch takes one line.
-    pub first_line: Option<u64>,
-    /// Customer ids.
-    pub ids: StringViewArray,
-    /// `period_start`, in microseconds since 1970.
-    pub starts: ScalarBuffer<i64>,
-    /// `period_end`, likewise.
-    pub ends: ScalarBuffer<i64>,
-    /// `total_orders`.
-    pub orders: ScalarBuffer<i64>,
-    /// `total_spend` in whole cents, rounded down.
-    pub cents: ScalarBuffer<i64>,
-    /// What is left of `total_spend`, in 10⁻¹⁸ of money; empty when that is nothing in every row.
-    pub fractions: ScalarBuffer<u64>,
-    /// `last_transaction_ts`, or [`NO_TIMESTAMP`]; empty when the input has no such column.
-    pub last_transactions: ScalarBuffer<i64>,
-    /// Values that could not be read, by row and column. The row's other columns may hold anything where one is listed.
-    pub bad: Vec<Bad>,
-    /// Where each row came from, where they do not follow each other in one input.
-    pub whence: Option<Whence>,
-}
-
-/// Says where a row of a batch came from: the input, its row, and its line in a text.
-#[derive(Clone)]
-pub struct Whence(Arc<dyn Fn(usize) -> (String, u64, Option<u64>) + Send + Sync>);
-
-impl Whence {
-    /// By a function of the row's place in the batch.
-    pub fn new(find: impl Fn(usize) -> (String, u64, Option<u64>) + Send + Sync + 'static) -> Self {
-        Whence(Arc::new(find))
-    }
-}
-
-impl std::fmt::Debug for Whence {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Whence")
-    }
-}
-
-impl PeriodBatch {
-    /// The input, the row and the line that a row of the batch came from.
-    pub(crate) fn whence(&self, i: usize) -> (String, u64, Option<u64>) {
-        match &self.whence {
-            Some(Whence(find)) => find(i),
-            None => (self.origin.name.clone(), self.first_row + i as u64, self.first_line.map(|line| line + i as u64)),
-        }
-    }
-}
-
-/// A value that could not be read.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Bad<C = Column> {
-    /// Its row in the batch.
-    pub row: u32,
-    /// Its column.
-    pub column: C,
-    /// Why.
-    pub reason: Reason,
-    /// As it was read.
-    pub value: String,
-}
-
-/// The columns of period aggregations that the engine reads.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Column {
-    /// Opaque, compared byte for byte; text or integer.
-    CustomerId,
-    /// Inclusive; timestamp, date or text.
-    PeriodStart,
-    /// Exclusive; timestamp, date or text.
-    PeriodEnd,
-    /// Orders in the period: an integer, at least 0.
-    TotalOrders,
-    /// Money spent in the period; decimal, float, integer or text.
-    TotalSpend,
-    /// The last transaction in the period; may be null or absent.
-    LastTransactionTs,
-}
-
-impl Column {
-    /// All of them, in the order in which a row's faults are looked for.
-    pub const ALL: [Column; 6] =
-        [Column::CustomerId, Column::PeriodStart, Column::PeriodEnd, Column::TotalOrders, Column::TotalSpend, Column::LastTransactionTs];
-
-    /// Its name in specs, options, reports and, unless mapped, in the input.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Column::CustomerId => "customer_id",
-            Column::PeriodStart => "period_start",
-            Column::PeriodEnd => "period_end",
-            Column::TotalOrders => "total_orders",
-            Column::TotalSpend => "total_spend",
-            Column::LastTransactionTs => "last_transaction_ts",
-        }
-    }
-
-    /// The column of that name.
-    pub fn from_name(name: &str) -> Option<Column> {
-        Column::ALL.into_iter().find(|c| c.name() == name)
-    }
-
-    /// Whether an input may lack it.
-    pub const fn is_optional(self) -> bool {
-        matches!(self, Column::LastTransactionTs)
-    }
-}
-
-/// What the input calls the columns, where it differs from [`Column::name`].
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct ColumnMap(pub BTreeMap<Column, String>);
-
-impl ColumnMap {
-    /// What the input calls a column.
-    pub fn name(&self, column: Column) -> &str {
-        self.0.get(&column).map_or(column.name(), String::as_str)
-    }
-
-    /// What to look for in an input.
-    pub(crate) fn wanted(&self) -> [columns::Wanted<'_>; 6] {
-        let required = |column: Column| !column.is_optional() || self.0.contains_key(&column);
-        Column::ALL.map(|column| columns::Wanted { column: column.name(), name: self.name(column), required: required(column) })
-    }
-}
 
 /// Runs a reader that panics on some malformed files: to a user that is a damaged file like any other.
 fn guarded<T, E: Into<Box<dyn std::error::Error + Send + Sync>>>(

@@ -1,8 +1,9 @@
 //! Parquet: a row group is a chunk; only the needed columns are decoded, texts as views into the pages.
 
 use super::shape::{ArrowColumns, Shape};
-use super::{Chunk, Origin, Sink, Source, guarded};
+use super::{Chunk, Sink, Source, guarded};
 use crate::base::error::{Error, Result, Stage};
+use crate::model::period_batch::Origin;
 use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, Field, Schema};
 use bytes::Bytes;

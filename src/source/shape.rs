@@ -5,10 +5,11 @@
 //! Invariant: for all formats, the same values make the same batch. `N` is the number of columns: rows of text are arrays of that length,
 //! so that each kind has readers of its own after compilation, and the loops over fields are unrolled.
 
-use super::columns::{Columns, Wanted, find};
+use super::columns::{Columns, Wanted, find, wanted_columns};
 use super::text::TextRows;
-use super::{Column, ColumnMap, Origin, PeriodBatch};
 use crate::base::error::Result;
+use crate::model::columns::{Column, ColumnMap};
+use crate::model::period_batch::{Origin, PeriodBatch};
 use arrow::array::RecordBatch;
 use arrow::datatypes::Schema;
 use std::io::Read;
@@ -136,7 +137,7 @@ impl TextShape<6> for Periods {
     const NOT_UTF8: &'static str = "convert the file to UTF-8 first, with iconv for example";
 
     fn wanted(&self) -> [Wanted<'_>; 6] {
-        self.0.wanted()
+        wanted_columns(&self.0)
     }
 
     fn ids(&self) -> &'static [usize] {

@@ -10,10 +10,11 @@ mod orders;
 
 pub use super::scenario::{Event, Scenario};
 pub use super::synthetic::orders::{SyntheticTransactions, transaction_schema};
-use super::{Chunk, Origin, PeriodBatch, Sink, Source};
+use super::{Chunk, Sink, Source};
 use crate::base::error::{Error, Result};
 use crate::base::time::DAY;
-use crate::calendar::{Granularity, Window, Windows};
+use crate::model::period_batch::{Origin, PeriodBatch};
+use crate::model::window::{Granularity, Window, Windows};
 use arrow::array::{ArrayRef, Decimal128Array, Int64Array, RecordBatch, StringViewArray, StringViewBuilder, TimestampMicrosecondArray};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use rand_core::{Rng, SeedableRng};
@@ -261,7 +262,7 @@ impl Generator {
             quantities.push(count * (1 + (rng.next_u64() % 3) as i64));
             let second = (rng.next_u64() % seconds as u64) as i64;
             let is_null = unit(&mut rng) < self.spec.null_timestamps;
-            last.push(if is_null { super::NO_TIMESTAMP } else { month.start + second * 1_000_000 });
+            last.push(if is_null { crate::model::NO_TIMESTAMP } else { month.start + second * 1_000_000 });
         }
         let n = orders.len();
         let (starts, ends) = (vec![month.start; n], vec![month.end; n]);
@@ -326,7 +327,7 @@ impl Generator {
             Arc::new(spend),
             Arc::new(margin),
             Arc::new(Int64Array::from(quantities)),
-            Arc::new(TimestampMicrosecondArray::from_iter(last.into_iter().map(|t| (t != super::NO_TIMESTAMP).then_some(t)))),
+            Arc::new(TimestampMicrosecondArray::from_iter(last.into_iter().map(|t| (t != crate::model::NO_TIMESTAMP).then_some(t)))),
         ];
         RecordBatch::try_new(schema(), columns).map_err(unfit)
     }

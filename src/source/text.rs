@@ -1,9 +1,10 @@
 //! Rows of text fields → [`PeriodBatch`]: what CSV and JSONL share once they have found the fields.
 
-use super::{Bad, Column, NO_TIMESTAMP, Origin, PeriodBatch};
 use crate::base::money::{Amount, AmountError};
 use crate::base::time::parse_timestamp;
-use crate::reject::Reason;
+use crate::model::columns::Column;
+use crate::model::period_batch::{Bad, NO_TIMESTAMP, Origin, PeriodBatch};
+use crate::model::reject::Reason;
 use arrow::array::StringViewBuilder;
 use std::sync::Arc;
 

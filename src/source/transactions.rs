@@ -6,11 +6,6 @@
 //!
 //! Invariant: as for periods, a batch is aligned with its input, and what cannot be read is listed in [`TransactionBatch::bad`].
 
-mod columns;
-mod dates;
-mod latin1;
-mod rows;
-
 use super::columns::{Wanted, find, nearest};
 use super::files::{Files, Format};
 use super::shape::{Shape, TextShape};
@@ -18,148 +13,25 @@ use super::transactions::columns::Found;
 use super::transactions::dates::DateFormat;
 use super::transactions::latin1::Latin1;
 use super::transactions::rows::TransactionRows;
-use super::{Bad, Origin};
 use crate::base::error::Result;
-use crate::base::money::Amount;
-use crate::reject::Reason;
-use arrow::array::StringViewArray;
-use arrow::buffer::ScalarBuffer;
+use crate::model::line_batch::{BadLine, TransactionBatch};
+use crate::model::line_columns::{ORDER_TS, TransactionColumn, TransactionColumns};
+use crate::model::period_batch::Origin;
+use crate::model::reject::Reason;
 use arrow::datatypes::Schema;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 use std::io::Read;
 use std::sync::{Arc, Once};
+mod columns;
+mod dates;
+mod latin1;
+mod rows;
 
 /// What can be done about ids that are numbers with a point.
 const INTEGER_IDS: &str = "--id-format integer reads 12923.0 as 12923";
 
 /// How alike names are, from 0 to 1, of which one is surely meant for the other: `CustomerID` and `customer_id`, not `order_id`.
 const SURELY_ALIKE: f64 = 0.9;
-
-/// How [`TransactionColumn::EventTs`] may be called too.
-const ORDER_TS: &str = "order_ts";
-
-/// Decoded line items, column by column; all columns that are there have the same length.
-#[derive(Debug, Clone)]
-pub struct TransactionBatch {
-    /// The input.
-    pub origin: Arc<Origin>,
-    /// The number of the first row in the input; rows count from 1, without a header.
-    pub first_row: u64,
-    /// The line of the first row, where the input is text and every row of the batch takes one line.
-    pub first_line: Option<u64>,
-    /// Order ids; no rows where each row is an order of its own.
-    pub orders: StringViewArray,
-    /// Customer ids; null where nobody is named, which is no fault here.
-    pub customers: StringViewArray,
-    /// When it happened, in microseconds since 1970, UTC.
-    pub times: ScalarBuffer<i64>,
-    /// What the line is worth.
-    pub spend: Vec<Amount>,
-    /// What of that is margin; may be empty where nobody asked for it.
-    pub margin: Vec<Amount>,
-    /// How much of the product; 1 where nothing is said.
-    pub quantity: Vec<Amount>,
-    /// Product ids; none where no row of the batch has one.
-    pub products: Option<StringViewArray>,
-    /// Values that could not be read, by row and column. The row's other columns may hold anything where one is listed.
-    pub bad: Vec<BadLine>,
-}
-
-/// A value of a line that could not be read.
-pub type BadLine = Bad<TransactionColumn>;
-
-/// The columns of transactions that the engine reads.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum TransactionColumn {
-    /// What lines of one order have in common; text or integer.
-    OrderId,
-    /// Opaque, compared byte for byte; text or integer. May be null.
-    CustomerId,
-    /// When the line was bought; timestamp, date or text. An input may call it `order_ts` instead.
-    #[serde(alias = "order_ts")]
-    EventTs,
-    /// How much was bought, a decimal; 1 where absent.
-    Quantity,
-    /// What one costs the customer; 0 where absent.
-    UnitPrice,
-    /// What the line costs the customer.
-    LineTotal,
-    /// What is earned by the line.
-    LineMargin,
-    /// What is earned by one.
-    UnitMargin,
-    /// What one costs the shop; 0 where absent.
-    UnitCost,
-    /// What was bought; text or integer.
-    ProductId,
-}
-
-impl TransactionColumn {
-    /// All of them, in the order in which a row's faults are looked for.
-    pub const ALL: [TransactionColumn; 10] = [
-        TransactionColumn::OrderId,
-        TransactionColumn::CustomerId,
-        TransactionColumn::EventTs,
-        TransactionColumn::Quantity,
-        TransactionColumn::UnitPrice,
-        TransactionColumn::LineTotal,
-        TransactionColumn::LineMargin,
-        TransactionColumn::UnitMargin,
-        TransactionColumn::UnitCost,
-        TransactionColumn::ProductId,
-    ];
-
-    /// Those that are numbers, in the order of [`rows::Said`].
-    const NUMBERS: [TransactionColumn; 6] = [
-        TransactionColumn::Quantity,
-        TransactionColumn::UnitPrice,
-        TransactionColumn::LineTotal,
-        TransactionColumn::LineMargin,
-        TransactionColumn::UnitMargin,
-        TransactionColumn::UnitCost,
-    ];
-
-    /// Its name in specs, options, reports and, unless mapped, in the input.
-    pub const fn name(self) -> &'static str {
-        match self {
-            TransactionColumn::OrderId => "order_id",
-            TransactionColumn::CustomerId => "customer_id",
-            TransactionColumn::EventTs => "event_ts",
-            TransactionColumn::Quantity => "quantity",
-            TransactionColumn::UnitPrice => "unit_price",
-            TransactionColumn::LineTotal => "line_total",
-            TransactionColumn::LineMargin => "line_margin",
-            TransactionColumn::UnitMargin => "unit_margin",
-            TransactionColumn::UnitCost => "unit_cost",
-            TransactionColumn::ProductId => "product_id",
-        }
-    }
-
-    /// The column of that name.
-    pub fn from_name(name: &str) -> Option<TransactionColumn> {
-        let known = TransactionColumn::ALL.into_iter().find(|c| c.name() == name);
-        known.or_else(|| (name == ORDER_TS).then_some(TransactionColumn::EventTs))
-    }
-
-    /// Whether an input may lack it.
-    pub const fn is_optional(self) -> bool {
-        !matches!(self, TransactionColumn::OrderId | TransactionColumn::CustomerId | TransactionColumn::EventTs)
-    }
-}
-
-/// What the input calls the columns, where it differs from [`TransactionColumn::name`].
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct TransactionColumns(pub BTreeMap<TransactionColumn, String>);
-
-impl TransactionColumns {
-    /// What the input calls a column.
-    pub fn name(&self, column: TransactionColumn) -> &str {
-        self.0.get(&column).map_or(column.name(), String::as_str)
-    }
-}
 
 /// How ids are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash, Serialize, Deserialize)]

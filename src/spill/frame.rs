@@ -5,12 +5,12 @@
 //! memory is taken for them. That a run is sorted is checked in debug builds only: nothing but a bug could break it.
 
 use super::ids::{decode_ids, encode_ids};
-use crate::accumulate::{Rest, States};
 use crate::base::bytes::checksum::{damaged, seal, unsealed};
 use crate::base::bytes::pack::{pack, take, unpack};
 use crate::base::error::{Error, Result};
 use crate::base::money::UNITS_PER_CENT;
-use crate::route::rows::{INLINE, parts};
+use crate::model::ids::{INLINE, parts};
+use crate::model::state_batch::{Rest, States};
 use std::ops::Range;
 
 /// The most customers of a frame: enough to make its head and its way to the disk cheap, few enough to merge many runs at once.
@@ -165,7 +165,7 @@ fn is_sorted(states: &States) -> bool {
 mod tests {
     use super::*;
     use crate::base::bytes::checksum::CHECKSUM;
-    use crate::spill::tests::{sample, states};
+    use crate::model::samples::{sample, states};
     use proptest::prelude::*;
 
     fn encoded(states: &States) -> Vec<u8> {
@@ -201,8 +201,8 @@ mod tests {
             let mut out = vec![7; 5];
             encode(&states, from.min(to)..to, &mut out).unwrap();
             let part = decoded(&out[5..]).unwrap();
-            let whole: Vec<String> = (from.min(to)..to).map(|i| format!("{:?}", crate::spill::tests::customer(&states, i))).collect();
-            let back: Vec<String> = (0..part.len()).map(|i| format!("{:?}", crate::spill::tests::customer(&part, i))).collect();
+            let whole: Vec<String> = (from.min(to)..to).map(|i| format!("{:?}", crate::model::samples::customer(&states, i))).collect();
+            let back: Vec<String> = (0..part.len()).map(|i| format!("{:?}", crate::model::samples::customer(&part, i))).collect();
             prop_assert_eq!(back, whole);
         }
 

@@ -3,11 +3,11 @@
 //! Customers are picked first; when there are enough, their columns are copied one after the other. What was added up is one more source
 //! to pick from, so that copying is the same for all.
 
-use crate::accumulate::{Rest, States};
 use crate::base::error::Result;
 use crate::base::merge::Merge;
 use crate::base::money::Total;
-use crate::route::rows::{INLINE, long_view, parts};
+use crate::model::ids::{INLINE, long_view, parts};
+use crate::model::state_batch::{Rest, States};
 use std::cmp::Ordering;
 
 /// States are handed on early when their long ids take up this much.

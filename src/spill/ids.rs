@@ -2,7 +2,7 @@
 //! one buffer.
 
 use crate::base::bytes::pack::{pack, take, unpack};
-use crate::route::rows::{INLINE, long_view, parts};
+use crate::model::ids::{INLINE, long_view, parts};
 
 /// Short ids are copied this many bytes at a time, whatever their length.
 const WINDOW: usize = 16;

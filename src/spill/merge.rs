@@ -7,8 +7,8 @@
 //! Memory: a piece of every stream, and 16 bytes for each of their customers. What comes out does not depend on how states were split.
 
 use super::gather::{Key, Output, Piece};
-use crate::accumulate::States;
 use crate::base::error::Result;
+use crate::model::state_batch::States;
 
 /// A stream of states in ascending order by hash, then id.
 pub(crate) trait Sorted {
@@ -124,7 +124,7 @@ mod tests {
     use crate::base::error::{Error, Kind};
     use crate::base::merge::Merge;
     use crate::base::money::Total;
-    use crate::spill::tests::{Model, model, states_of};
+    use crate::model::samples::{Model, model, states_of};
     use proptest::prelude::*;
 
     /// A hash that many ids share, so that ids decide.
@@ -202,7 +202,7 @@ mod tests {
                 Err(Error::data("no"))
             }
         }
-        let held = || Box::new(Held(vec![crate::spill::tests::sample()].into_iter())) as Box<dyn Sorted>;
+        let held = || Box::new(Held(vec![crate::model::samples::sample()].into_iter())) as Box<dyn Sorted>;
         let failed = merge(vec![held(), Box::new(Fails)], 9, |_| Ok(()));
         assert_eq!(failed.unwrap_err().kind(), Kind::Data);
         let failed = merge(vec![held(), held()], 9, |_| Err(Error::usage("no")));

@@ -52,7 +52,3 @@ pub(crate) use self::runs::Runs;
 pub(crate) use self::sorted::{Merged, Records, copy};
 pub(crate) use self::sorter::{Desk, Sorter, Sorting};
 pub use self::store::{Counters, Faults, Faulty, Memory, Place, RunStore, Tiered};
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used)]
-pub(crate) mod tests;

@@ -7,8 +7,8 @@
 use super::budget::Budget;
 use super::memory::default_limit;
 use crate::base::error::{Error, Result};
-use crate::route::PARTITIONS;
-use crate::route::rows::ROW;
+use crate::model::entry::ROW;
+use crate::model::hash::PARTITIONS;
 
 const MIB: u64 = 1 << 20;
 /// What a run takes whatever it does, and what each worker adds.

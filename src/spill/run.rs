@@ -6,8 +6,8 @@
 use super::frame::{decode, encode, frame_end};
 use super::merge::Sorted;
 use super::store::{Place, RunStore};
-use crate::accumulate::States;
 use crate::base::error::Result;
+use crate::model::state_batch::States;
 use std::sync::atomic::Ordering::Relaxed;
 
 /// Where a run's customers are.
@@ -105,10 +105,10 @@ impl Sorted for RunReader<'_> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::model::samples::{customer, many, model_of, states};
     use crate::spill::budget::Budget;
     use crate::spill::frame::FRAME_CUSTOMERS;
     use crate::spill::store::{Faulty, Memory, Tiered};
-    use crate::spill::tests::{customer, many, model_of, states};
     use proptest::prelude::*;
 
     proptest! {

@@ -5,8 +5,8 @@ use super::frame::FRAME_CUSTOMERS;
 use super::merge::{Sorted, merge};
 use super::run::{Run, RunWriter};
 use super::store::RunStore;
-use crate::accumulate::States;
 use crate::base::error::Result;
+use crate::model::state_batch::States;
 
 /// So many runs become one, and as many of those one again. A run is written once more for every such step.
 const FAN: u64 = 32;
@@ -106,9 +106,9 @@ mod tests {
     use super::*;
     use crate::base::merge::Merge;
     use crate::base::money::Total;
+    use crate::model::samples::{Model, model_of, states};
     use crate::spill::merge::Held;
     use crate::spill::store::Memory;
-    use crate::spill::tests::{Model, model_of, states};
     use proptest::prelude::*;
 
     /// What states say together.

@@ -11,7 +11,7 @@ use crate::base::cancel::Cancel;
 use crate::base::error::{Error, Result};
 use crate::base::merge::Merge;
 use crate::base::threads::share_out;
-use crate::route::PARTITIONS;
+use crate::model::hash::PARTITIONS;
 use crate::spill::{FRAME_CUSTOMERS, RunWriter, Sorted};
 use std::collections::BTreeMap;
 use std::path::Path;

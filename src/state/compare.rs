@@ -4,9 +4,9 @@ use super::State;
 use crate::base::cancel::Cancel;
 use crate::base::error::Result;
 use crate::base::merge::Merge;
-use crate::calendar::{Window, Windows};
+use crate::model::reject::OnBadRow;
+use crate::model::window::{Window, Windows};
 use crate::pipeline::Pipeline;
-use crate::reject::OnBadRow;
 use crate::report::Report;
 use crate::spec::Spec;
 

@@ -2,14 +2,14 @@
 
 use super::run_file::{MAGIC, RunFile, Section, Written};
 use super::{Io, Manifest};
-use crate::accumulate::States;
 use crate::base::bytes::positional::begins_with;
 use crate::base::cancel::Cancel;
 use crate::base::error::Result;
 use crate::base::text::grouped;
+use crate::model::hash::PARTITIONS;
+use crate::model::state_batch::States;
 use crate::orders::OrderOptions;
 use crate::report::text::special_lines;
-use crate::route::PARTITIONS;
 use std::fmt::{self, Display, Formatter};
 use std::path::Path;
 

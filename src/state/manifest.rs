@@ -3,10 +3,10 @@
 
 use super::sealed::{FORMAT, HASH, Record};
 use crate::base::error::{Error, Result};
-use crate::calendar::Granularity;
+use crate::model::hash::PARTITIONS;
+use crate::model::reject::{OnBadRow, Reason};
+use crate::model::window::Granularity;
 use crate::orders::{LineSummary, OrderOptions};
-use crate::reject::{OnBadRow, Reason};
-use crate::route::PARTITIONS;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::Path;

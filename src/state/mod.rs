@@ -60,9 +60,9 @@ pub(crate) use self::update::last_segment;
 pub use self::update::{Known, Update, Updated};
 
 use crate::base::error::{Error, Kind, Result};
-use crate::calendar::{Granularity, Window, Windows};
+use crate::model::reject::OnBadRow;
+use crate::model::window::{Granularity, Window, Windows};
 use crate::orders::OrderOptions;
-use crate::reject::OnBadRow;
 use crate::spec::Spec;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -3,9 +3,10 @@
 use super::{RunFile, Section};
 use crate::base::cancel::Cancel;
 use crate::base::error::{Error, Result};
-use crate::reject::Reject;
+use crate::model::period_batch::Origin;
+use crate::model::reject::Reject;
 use crate::source::text::TextRows;
-use crate::source::{Chunk, Origin, Sink, Source};
+use crate::source::{Chunk, Sink, Source};
 use crate::spill::Merged;
 use std::sync::Arc;
 

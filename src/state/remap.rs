@@ -3,9 +3,9 @@
 //! Every window of an audit is a union of the state's, so a customer's entries need only be added up; entries outside every window are
 //! history, of which `first_seen` says all there is to know.
 
-use crate::accumulate::{Rest, States};
 use crate::base::merge::Merge;
 use crate::base::money::Total;
+use crate::model::state_batch::{Rest, States};
 
 /// Which window of an audit each window of a state belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -102,7 +102,7 @@ fn add(states: &mut States, own: usize, entry: usize, carry: i128, fraction: u64
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::spill::tests::{Model, model, model_of, states_of};
+    use crate::model::samples::{Model, model, model_of, states_of};
     use proptest::prelude::*;
 
     /// The same by maps.

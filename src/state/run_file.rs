@@ -6,13 +6,13 @@
 
 use super::folder::Io;
 use super::remap::Remap;
-use crate::accumulate::States;
 use crate::base::bytes::pack::{pack, take, unpack};
 use crate::base::bytes::positional::{read_at, write_at};
 use crate::base::cancel::{Cancel, Discard};
 use crate::base::error::{Error, Result};
 use crate::base::threads::lock;
-use crate::route::PARTITIONS;
+use crate::model::hash::PARTITIONS;
+use crate::model::state_batch::States;
 use crate::spill::{Counters, Place, Records, Run, RunStore, Sorted, decode};
 use rapidhash::v3::{RapidSecrets, rapidhash_v3_seeded};
 use std::fs::File;

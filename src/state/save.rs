@@ -1,9 +1,10 @@
 //! The end of an update's pipeline: partitions → a run file.
 
 use super::{Section, Writer};
-use crate::accumulate::{Closed, Room, States};
+use crate::accumulate::{Closed, Room};
 use crate::base::error::{Result, Stage};
 use crate::base::threads::{lock, share_out};
+use crate::model::state_batch::States;
 use crate::orders::LineSummary;
 use crate::reduce::Resources;
 use crate::spill::{FRAME_CUSTOMERS, Held, RunWriter, Sorter, copy};

@@ -8,10 +8,10 @@ use crate::base::cancel::Cancel;
 use crate::base::error::{Error, Result, Stage};
 use crate::base::merge::Merge;
 use crate::base::threads::with_pool;
-use crate::calendar::{Granularity, Windows};
+use crate::model::reject::{OnBadRow, Reason};
+use crate::model::window::{Granularity, Windows};
 use crate::orders::{LineSummary, Lines};
 use crate::pipeline::Pipeline;
-use crate::reject::{OnBadRow, Reason};
 use crate::source::files::{Files, Format, STDIN, Streamed, fingerprint};
 use crate::spec::Spec;
 use crate::stats::{Snapshot, Stats};
@@ -98,7 +98,7 @@ impl Update {
     ///
     /// # Errors
     /// When the state was made with other windows or another policy; when another process writes to it; a bad row under
-    /// [`OnBadRow::Fail`](crate::reject::OnBadRow::Fail); when anything cannot be read or written. The state is then what it was.
+    /// [`OnBadRow::Fail`](crate::model::reject::OnBadRow::Fail); when anything cannot be read or written. The state is then what it was.
     pub fn run<S: AsRef<str>>(&self, folder: &Path, inputs: &[S], watch: impl FnOnce(Arc<Stats>)) -> Result<Updated> {
         let (folder, there) = Folder::<Manifest>::lock(folder, &self.io)?;
         let manifest = match there {

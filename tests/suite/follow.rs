@@ -2,9 +2,9 @@
 //! process ends.
 
 use crate::support::listing;
-use lensflow::calendar::{Granularity, Windows};
 use lensflow::error::Kind;
 use lensflow::follow::{Event, Feed, Finished, Follow, Follower};
+use lensflow::model::{Granularity, Windows};
 use lensflow::orders::Lines;
 use lensflow::spill::Faults;
 use lensflow::state::{Io, State, Update};

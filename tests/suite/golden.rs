@@ -3,7 +3,7 @@
 use super::support::*;
 use arrow::datatypes::{DataType, Field, TimeUnit};
 use lensflow::audit::{Audit, Order};
-use lensflow::calendar::{Granularity, Windows};
+use lensflow::model::{Granularity, Windows};
 use lensflow::spec::{Parallel, Spec};
 use std::collections::BTreeSet;
 use std::fs;

@@ -10,9 +10,9 @@ pub(crate) mod rows;
 
 use answers::Answers;
 use engine::{Run, Spill, Way, equals, run};
-use lensflow::calendar::{Granularity, Window, Windows};
 use lensflow::error::Kind;
-use lensflow::reject::{OnBadRow, Reason};
+use lensflow::model::{Granularity, Window, Windows};
+use lensflow::model::{OnBadRow, Reason};
 use lensflow::report::Report;
 use lensflow::spec::Parallel;
 use lensflow::time::{DAY, MAX_TIMESTAMP, MIN_TIMESTAMP};

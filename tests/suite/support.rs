@@ -10,7 +10,7 @@ use arrow::compute::{cast, concat_batches};
 use arrow::datatypes::{DataType, Field, Schema, TimeUnit, TimestampMicrosecondType};
 use chrono::{NaiveDate, NaiveDateTime};
 use lensflow::audit::{Audit, Order};
-use lensflow::calendar::{Window, Windows};
+use lensflow::model::{Window, Windows};
 use lensflow::report::table::TableWriter;
 use lensflow::report::{Report, rows};
 use lensflow::source::files::Files;

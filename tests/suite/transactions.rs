@@ -5,11 +5,10 @@ use arrow::array::{Array, ArrayRef, Decimal128Array, Float64Array, Int64Array, R
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, TimeUnit};
 use lensflow::Result;
+use lensflow::model::{BadLine, TransactionBatch, TransactionColumn as Column, TransactionColumns};
 use lensflow::money::{Amount, AmountError, Fixed2, Total};
 use lensflow::source::files::Files;
-use lensflow::source::transactions::{
-    BadLine, Encoding as Bytes, IdFormat, TransactionBatch, TransactionColumn as Column, TransactionColumns, TransactionOptions,
-};
+use lensflow::source::transactions::{Encoding as Bytes, IdFormat, TransactionOptions};
 use lensflow::source::{Batches, Source};
 use proptest::prelude::*;
 use proptest::sample::select;

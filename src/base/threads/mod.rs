@@ -3,10 +3,10 @@
 mod ordered;
 mod poison;
 
-pub(crate) use ordered::in_order;
-pub(crate) use poison::Poison;
+pub(crate) use super::threads::ordered::in_order;
+pub(crate) use super::threads::poison::Poison;
 
-use crate::base::error::{Error, Result};
+use super::error::{Error, Result};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

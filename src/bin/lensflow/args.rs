@@ -14,9 +14,8 @@ pub(crate) use state::{Compare, Inspect, Merge, Sketch, Update};
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use lensflow::error::{Error, Result};
-use lensflow::reject::OnBadRow;
+use lensflow::model::{Column, ColumnMap, OnBadRow};
 use lensflow::source::files::Format;
-use lensflow::source::{Column, ColumnMap};
 use lensflow::spec::{Parallel, Spec};
 use lensflow::spill::parse_size;
 use lensflow::state::State;

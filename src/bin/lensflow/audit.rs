@@ -3,15 +3,14 @@
 use crate::args::{Talk, policy};
 use crate::inputs::{keep_to_limit, lines_fit, with_states};
 use crate::outputs::{self, Outputs};
-use crate::partials;
-use crate::print;
 use crate::progress::Progress;
 use crate::signals::Job;
+use crate::{partials, print};
 use lensflow::audit::Order;
 use lensflow::error::Error;
 use lensflow::lens::partial::{Lens1Partial, Partials};
+use lensflow::model::OnBadRow;
 use lensflow::orders::Lines;
-use lensflow::reject::OnBadRow;
 use lensflow::report::output::Output;
 use lensflow::report::table::TableWriter;
 use lensflow::report::text::{Style, render};

@@ -6,7 +6,7 @@ use crate::progress::Progress;
 use crate::signals::Job;
 use crate::{outputs, say};
 use lensflow::Result;
-use lensflow::calendar::Granularity;
+use lensflow::model::Granularity;
 use lensflow::orders::{Lines, Orders, schema};
 use lensflow::report::table::TableWriter;
 use lensflow::report::text::special_lines;

@@ -2,7 +2,7 @@
 
 use indicatif::{HumanCount, ProgressBar, ProgressStyle};
 use lensflow::error::Stage;
-use lensflow::route::PARTITIONS;
+use lensflow::model::PARTITIONS;
 use lensflow::stats::Stats;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};

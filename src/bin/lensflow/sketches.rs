@@ -4,10 +4,10 @@ use crate::args::{Compare, Sketch};
 use crate::inputs::{keep_to_limit, lines_fit, with_states};
 use crate::signals::Job;
 use crate::{partials, print};
-use lensflow::calendar::Window;
 use lensflow::error::Error;
 use lensflow::lens::partial::{Lens1Partial, is_partial};
 use lensflow::lens::sketch::{CustomerSketch, Estimate, Overlap, Share, Sketches};
+use lensflow::model::Window;
 use lensflow::report::output::Output;
 use lensflow::report::text::{Style, render};
 use lensflow::source::files::Files;
@@ -95,7 +95,7 @@ impl Operand {
             }
         };
         let on_bad_row = state.manifest().on_bad_row;
-        let spec = Spec { windows: lensflow::calendar::Windows::List(vec![window]), on_bad_row, ..spec.clone() };
+        let spec = Spec { windows: lensflow::model::Windows::List(vec![window]), on_bad_row, ..spec.clone() };
         let mut all = sketches(spec, Sketches::default(), &[*state], job, |_| Ok(()))?;
         all.pop().ok_or_else(|| Error::internal("a sketch for each window"))
     }

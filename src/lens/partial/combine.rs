@@ -8,8 +8,8 @@ use crate::base::error::{Error, Result};
 use crate::base::merge::Merge;
 use crate::base::text::grouped;
 use crate::base::time::format_timestamp;
-use crate::calendar::Window;
 use crate::lens::sketch::{CustomerSketch, Estimate, InCommon, Overlap};
+use crate::model::window::Window;
 use serde::{Deserialize, Serialize};
 
 /// Several partials as one.

@@ -19,9 +19,9 @@
 use super::{Counted, Lens1Partial, Partials, Rows, Tally, WindowPartial, encode};
 use crate::base::bytes::positional::begins_with;
 use crate::base::error::{Error, Result};
-use crate::calendar::{Window, Windows};
 use crate::lens::Lens;
-use crate::reject::Reason;
+use crate::model::reject::Reason;
+use crate::model::window::{Window, Windows};
 use arrow::array::RecordBatch;
 use arrow::buffer::Buffer;
 use arrow::error::ArrowError;

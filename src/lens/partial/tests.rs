@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::base::error::Kind;
-use crate::calendar::Window;
 use crate::lens::sketch::InCommon;
+use crate::model::window::Window;
 use arrow::array::ArrayRef;
 
 fn window(name: &str, start: i64) -> Window {

@@ -4,7 +4,7 @@
 
 use super::bits;
 use super::pages::{PAGE_ROWS, Store};
-use crate::route::hash_id;
+use crate::model::hash::hash_id;
 use arrow::array::StringViewArray;
 use arrow::array::builder::make_view;
 use hashbrown::HashTable;

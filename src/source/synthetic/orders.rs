@@ -6,8 +6,9 @@
 use super::{Columns, Generator, MARGIN, stream};
 use crate::base::error::{Error, Result};
 use crate::base::money::Amount;
-use crate::source::transactions::TransactionBatch;
-use crate::source::{Chunk, NO_TIMESTAMP, Origin, Sink, Source};
+use crate::model::line_batch::TransactionBatch;
+use crate::model::period_batch::{NO_TIMESTAMP, Origin};
+use crate::source::{Chunk, Sink, Source};
 use arrow::array::{ArrayRef, Decimal128Array, Int64Array, RecordBatch, StringViewArray, StringViewBuilder, TimestampMicrosecondArray};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use rand_core::Rng;

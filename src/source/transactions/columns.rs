@@ -2,15 +2,18 @@
 
 use super::dates::Dates;
 use super::rows::{Worth, reason, whole, without_point};
-use super::{BadLine, INTEGER_IDS, TransactionBatch, TransactionColumn, Transactions};
+use super::{INTEGER_IDS, Transactions};
 use crate::base::error::{Error, Result};
 use crate::base::money::Amount;
-use crate::reject::Reason;
+use crate::model::line_batch::{BadLine, TransactionBatch};
+use crate::model::line_columns::TransactionColumn;
+use crate::model::period_batch::Origin;
+use crate::model::reject::Reason;
+use crate::source::columns;
 use crate::source::columns::{
     each_amount, is_text, nulls, positions, push_bad, text_as_views, timestamps, unfit, unpack, unpacked, whole_cents,
 };
 use crate::source::shape::{ArrowColumns, TextShape};
-use crate::source::{Origin, columns};
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringViewArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Float64Type, Schema};

@@ -1,12 +1,14 @@
 //! Rows of text fields → [`TransactionBatch`], and what a line is worth, for Arrow columns too.
 
+use super::Transactions;
 use super::dates::Dates;
-use super::{BadLine, TransactionBatch, TransactionColumn, Transactions};
 use crate::base::money::{Amount, AmountError};
-use crate::reject::Reason;
+use crate::model::line_batch::{BadLine, TransactionBatch};
+use crate::model::line_columns::TransactionColumn;
+use crate::model::period_batch::{NO_TIMESTAMP, Origin};
+use crate::model::reject::Reason;
 use crate::source::shape::FieldRows;
 use crate::source::text::parse_count;
-use crate::source::{NO_TIMESTAMP, Origin};
 use arrow::array::StringViewBuilder;
 use std::borrow::Cow;
 use std::sync::Arc;

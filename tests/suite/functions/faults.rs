@@ -1,9 +1,10 @@
 //! Faults: whatever fails, panics or gets stuck in a stage, the caller gets the first cause within a second or so, and nothing hangs.
 
-use lensflow::calendar::{Window, Windows};
 use lensflow::error::{Kind, Stage};
 use lensflow::finalize::Block;
-use lensflow::source::{Bad, Chunk, Column, Origin, PeriodBatch, Sink, Source};
+use lensflow::model::{Bad, Column, Origin, PeriodBatch};
+use lensflow::model::{Window, Windows};
+use lensflow::source::{Chunk, Sink, Source};
 use lensflow::spec::Parallel;
 use lensflow::{Error, Lens, Merge, Pipeline, Result};
 use std::collections::VecDeque;
@@ -13,7 +14,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use arrow::array::{RecordBatch, StringViewArray};
-use lensflow::reject::Reason;
+use lensflow::model::Reason;
 
 /// Longer than this is not within a second, even on a busy machine.
 const SOON: Duration = Duration::from_secs(5);

@@ -3,9 +3,9 @@
 
 use super::rows::{Case, Row};
 use chrono::{Datelike, Days, NaiveDate};
-use lensflow::calendar::{Granularity, Window, Windows};
+use lensflow::model::Reason;
+use lensflow::model::{Granularity, Window, Windows};
 use lensflow::money::AmountError;
-use lensflow::reject::Reason;
 use lensflow::time::{DAY, MAX_TIMESTAMP, MIN_TIMESTAMP, format_timestamp};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};

@@ -9,8 +9,8 @@ use arrow::array::{
     StringViewArray, TimestampMicrosecondArray, TimestampNanosecondArray,
 };
 use arrow::datatypes::Int32Type;
-use lensflow::calendar::{Granularity, Window, Windows};
-use lensflow::source::{Column, ColumnMap};
+use lensflow::model::{Column, ColumnMap};
+use lensflow::model::{Granularity, Window, Windows};
 use lensflow::time::{DAY, format_timestamp, parse_timestamp};
 use proptest::prelude::*;
 use std::sync::Arc;

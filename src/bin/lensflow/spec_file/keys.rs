@@ -118,8 +118,7 @@ pub(crate) fn nearest(name: &str, known: impl Iterator<Item = &'static str>) -> 
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use lensflow::source::Column;
-    use lensflow::source::transactions::TransactionColumn;
+    use lensflow::model::{Column, TransactionColumn};
 
     #[test]
     fn every_key_is_in_the_grammar_and_every_line_of_it_is_a_key() {

@@ -2,8 +2,7 @@
 
 use crate::outputs::Outputs;
 use indicatif::BinaryBytes;
-use lensflow::calendar::{Window, Windows};
-use lensflow::route::PARTITIONS;
+use lensflow::model::{PARTITIONS, Window, Windows};
 use lensflow::spec::{Parallel, Spec};
 use lensflow::text::grouped;
 use lensflow::time::format_timestamp;

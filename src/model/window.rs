@@ -5,7 +5,7 @@
 //! thread; [`Windows::resolve`] names the windows once all rows are known.
 
 pub(crate) use crate::base::time::iso;
-pub use crate::base::time::{DAY, MAX_TIMESTAMP, MIN_TIMESTAMP, format_timestamp, from_datetime, parse_timestamp, to_datetime};
+pub(crate) use crate::base::time::{DAY, MAX_TIMESTAMP, format_timestamp, parse_timestamp, to_datetime};
 
 use crate::base::error::{Error, Result};
 use crate::base::time::EPOCH_DAY;

@@ -1,8 +1,8 @@
 //! Customers' states column by column, in the order of hash and id: what a partition hands over once it takes no more rows, what a run
 //! holds, and what finalizing reads. Merging two of them is one pass over both.
 
-use crate::route::hash_id;
-use crate::route::rows::{INLINE, long_view, parts};
+use super::hash::hash_id;
+use super::ids::{INLINE, long_view, parts};
 
 /// States of distinct customers, ascending by hash, then id.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -19,7 +19,7 @@ pub(crate) struct States {
     pub(crate) windows: Vec<u32>,
     /// The earliest `period_start`.
     pub(crate) starts: Vec<i64>,
-    /// The greatest [`reference`](crate::route::rows::reference).
+    /// The greatest [`reference`](crate::model::entry::reference).
     pub(crate) references: Vec<i64>,
     /// Saturating: the greatest value says that there were more.
     pub(crate) orders: Vec<i64>,
@@ -30,7 +30,7 @@ pub(crate) struct States {
 }
 
 /// Bytes of long ids in a piece, about.
-pub(super) const LONG_PER_PIECE: usize = 1 << 20;
+pub(crate) const LONG_PER_PIECE: usize = 1 << 20;
 
 /// What an entry's cents lack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

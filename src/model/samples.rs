@@ -1,8 +1,8 @@
 //! States to test with.
 
-use crate::accumulate::{Rest, States};
 use crate::base::money::{Total, UNITS_PER_CENT};
-use crate::route::hash_id;
+use crate::model::hash::hash_id;
+use crate::model::state_batch::{Rest, States};
 use arrow::array::builder::make_view;
 use proptest::prelude::*;
 use std::collections::BTreeMap;

@@ -4,11 +4,11 @@
 //! not valid in a window is found while finishing. All three end as a [`Reject`]; the policy [`OnBadRow`] decides whether the first
 //! one ends the run. Where rejects are kept, a [`Sorter`](crate::spill::Sorter) keeps them, as records that sort as they do.
 
+use super::columns::Column;
+use super::window::Window;
 use crate::base::bytes::sort_key::{put_text, take_bytes, take_text};
 use crate::base::error::Error;
 use crate::base::time::format_timestamp;
-use crate::calendar::Window;
-use crate::source::Column;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 

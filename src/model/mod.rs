@@ -1,0 +1,34 @@
+//! The field's words as data: windows, columns, batches, customers' ids and what is known of them. No I/O, no threads.
+//!
+//! | file | owns |
+//! |---|---|
+//! | `window` | calendar periods and windows, and which window a period falls in |
+//! | `reject` | why rows and customers are left out |
+//! | `columns`, `period_batch` | period aggregations: their columns, decoded rows |
+//! | `line_columns`, `line_batch` | orders and line items: their columns, decoded rows |
+//! | `ids`, `hash` | ids as Arrow views, their hash, the partition it names |
+//! | `entry`, `amounts` | what a customer did in one window |
+//! | `state_batch` | customers' states, column by column, in the order of hash and id |
+
+pub(crate) mod amounts;
+pub(crate) mod columns;
+pub(crate) mod entry;
+pub(crate) mod hash;
+pub(crate) mod ids;
+pub(crate) mod line_batch;
+pub(crate) mod line_columns;
+pub(crate) mod period_batch;
+pub(crate) mod reject;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+pub(crate) mod samples;
+pub(crate) mod state_batch;
+pub(crate) mod window;
+
+pub use columns::{Column, ColumnMap};
+pub use hash::{PARTITIONS, hash_id, partition_of};
+pub use line_batch::{BadLine, TransactionBatch};
+pub use line_columns::{TransactionColumn, TransactionColumns};
+pub use period_batch::{Bad, NO_TIMESTAMP, Origin, PeriodBatch, Whence};
+pub use reject::{LINE_FIELDS, OnBadRow, Reason, Reject};
+pub use window::{Granularity, Window, Windows};
