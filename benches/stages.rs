@@ -9,10 +9,10 @@ use lensflow::model::{ColumnMap, PeriodBatch};
 use lensflow::model::{Window, Windows};
 use lensflow::report::table::TableWriter;
 use lensflow::source::files::Files;
-use lensflow::source::synthetic;
-use lensflow::source::synthetic::{IdStyle, Skew, Synthetic};
 use lensflow::spec::Spec;
 use lensflow::stages;
+use lensflow::synthetic;
+use lensflow::synthetic::{IdStyle, Skew, Synthetic};
 use std::path::PathBuf;
 
 fn main() {

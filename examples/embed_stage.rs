@@ -10,7 +10,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use lensflow::audit::Order;
 use lensflow::model::{Granularity, Windows};
 use lensflow::report::Report;
-use lensflow::source::synthetic::Synthetic;
+use lensflow::synthetic::Synthetic;
 use lensflow::{Pipeline, Result};
 use std::thread;
 

@@ -11,8 +11,8 @@ use crate::model::entry::reference_time;
 use crate::model::reject::{Reason, Reject, shown_timestamp};
 use crate::model::state_batch::States;
 use crate::model::window::Window;
+use crate::ranks::score::Scorer;
 use crate::rfm;
-use crate::score::Scorer;
 
 /// Finished customers, and a row for each of them and each window in which they are active.
 #[derive(Debug, Clone, Default)]

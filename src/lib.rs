@@ -39,11 +39,11 @@ pub mod model;
 pub mod orders;
 mod pieces;
 pub mod pipeline;
+pub mod ranks;
 mod reduce;
 pub mod report;
 pub mod rfm;
 pub mod route;
-pub mod score;
 pub mod source;
 pub mod spec;
 pub mod spill;
@@ -51,19 +51,21 @@ pub mod spill;
 pub mod stages;
 pub mod state;
 pub mod stats;
+pub mod synthetic;
 mod worker;
 
-pub use self::audit::Audit;
-pub use self::base::cancel::{Cancel, Stop};
-pub use self::base::error::{Error, Result};
-pub use self::base::merge::Merge;
-pub use self::base::{cancel, error, merge, money, text, time};
-pub use self::lens::Lens;
-pub use self::lens::comparison::{CustomerMigration, Lens2Metrics, analyze_period_comparison};
-pub use self::lens::single_period::{Lens1Metrics, analyze_single_period};
-pub use self::pipeline::Pipeline;
-pub use self::rfm::{PeriodAggregation, RfmMetrics, RfmScore, ScoreBins, calculate_rfm, calculate_rfm_scores};
-pub use self::spec::{Parallelism, Spec};
+pub use audit::Audit;
+pub use base::cancel::{Cancel, Stop};
+pub use base::error::{Error, Result};
+pub use base::merge::Merge;
+pub use base::{cancel, error, merge, money, text, time};
+pub use lens::Lens;
+pub use lens::comparison::{CustomerMigration, Lens2Metrics, analyze_period_comparison};
+pub use lens::single_period::{Lens1Metrics, analyze_single_period};
+pub use pipeline::Pipeline;
+pub use ranks::score::ScoreBins;
+pub use rfm::{PeriodAggregation, RfmMetrics, RfmScore, calculate_rfm, calculate_rfm_scores};
+pub use spec::{Parallelism, Spec};
 
 /// The examples in these pages are compiled and run.
 #[cfg(doctest)]

@@ -12,7 +12,7 @@ use crate::base::threads::share_out;
 use crate::finalize::{Block, Finalizer};
 use crate::model::ids::parts;
 use crate::model::state_batch::States;
-use crate::score::Scorer;
+use crate::ranks::score::Scorer;
 use crate::spill::{Place, Reservation, RunStore, decode};
 use crate::state::{Remap, RunFile};
 use std::ops::Range;

@@ -30,7 +30,7 @@ use crate::report::{InputSummary, Report};
 use crate::route::lane::{Lanes, lanes};
 use crate::route::{Ledger, Router};
 use crate::source::Source;
-use crate::source::columns::Columns;
+use crate::source::arrow_columns::Columns;
 use crate::source::files::Files;
 use crate::spec::{Parallel, Spec};
 use crate::spill::{Budget, Disk, Plan, RunStore, Sorter, Sorting, Tiered};

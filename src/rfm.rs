@@ -10,7 +10,6 @@ use crate::base::threads::with_threads;
 use crate::base::time;
 use crate::base::time::DAY;
 use crate::finalize::{Block, Finalizer};
-use crate::lens::order_stats::{Histogram, Ranks};
 use crate::model::amounts::Amounts;
 use crate::model::entry::{Addend, reference, reference_time};
 use crate::model::hash::{PARTITIONS, hash_id, hash_in_section, partition_of};
@@ -19,7 +18,9 @@ use crate::model::period_batch::NO_TIMESTAMP;
 use crate::model::reject::{Reason, Reject};
 use crate::model::state_batch::States;
 use crate::model::window::Window;
-use crate::score::Scorer;
+use crate::ranks::histogram::Histogram;
+use crate::ranks::order_stats::Ranks;
+use crate::ranks::score::{ScoreBins, Scorer};
 use crate::spec::{Parallelism, validate_bins};
 use crate::spill::FRAME_CUSTOMERS;
 use arrow::array::builder::make_view;
@@ -335,24 +336,6 @@ impl RfmScore {
     /// The three digits, recency first.
     pub fn rfm_score(&self) -> &str {
         &self.rfm_score
-    }
-}
-
-/// Score bins per dimension.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct ScoreBins {
-    /// 1 to 9.
-    pub recency: u32,
-    /// 1 to 9.
-    pub frequency: u32,
-    /// 1 to 9.
-    pub monetary: u32,
-}
-
-impl Default for ScoreBins {
-    fn default() -> Self {
-        ScoreBins { recency: 5, frequency: 5, monetary: 5 }
     }
 }
 

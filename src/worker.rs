@@ -9,7 +9,7 @@ use crate::base::error::{Error, Result, Stage};
 use crate::base::threads::Poison;
 use crate::route::Router;
 use crate::route::lane::{Delivery, Lanes, Outlet};
-use crate::route::rows::Rows;
+use crate::route::row_buffer::Rows;
 use crate::source::Source;
 use crate::stats::Stats;
 use crossbeam_channel::{Receiver, Sender, TrySendError, select};

@@ -11,15 +11,15 @@ mod sort;
 mod state;
 
 pub(crate) use self::folded::{Folded, Room};
+use self::sort::sorted_states;
 pub(crate) use self::state::State;
 use crate::base::error::{Result, Stage};
 use crate::base::merge::Merge;
 use crate::model::hash::PARTITIONS;
 pub(crate) use crate::model::state_batch::States;
 use crate::route::lane::Lanes;
-use crate::route::rows::Rows;
+use crate::route::row_buffer::Rows;
 use crate::spill::{Budget, FRAME_CUSTOMERS, Plan, Reservation, RunStore, RunWriter, Runs};
-use sort::sorted_states;
 use std::sync::Arc;
 
 /// Rows whose customers are looked up before any of them is folded: the misses of one lookup overlap with the next.

@@ -5,7 +5,7 @@ use super::state::State;
 use crate::model::entry::HISTORY;
 use crate::model::ids::joined_view;
 use crate::model::state_batch::{Rest, States};
-use crate::route::rows::{Row, Rows};
+use crate::route::row_buffer::{Row, Rows};
 
 /// Bits of the hash that one pass sorts by.
 const DIGIT: u32 = 11;

@@ -14,7 +14,7 @@ use crate::model::entry::{Addend, HISTORY};
 use crate::model::hash::slot_hash;
 use crate::model::ids::View;
 use crate::model::state_batch::States;
-use crate::route::rows::{Row, Rows};
+use crate::route::row_buffer::{Row, Rows};
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry as Slot;
 

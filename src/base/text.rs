@@ -1,5 +1,6 @@
 //! Numbers as people read them, in messages and tables.
 
+use crate::base::money::Fixed2;
 use std::fmt::Display;
 
 /// So many of something: `1 line`, `1,000 lines`.
@@ -21,4 +22,11 @@ pub fn grouped(number: impl Display) -> String {
         out.push(digit);
     }
     out
+}
+
+/// An amount with its thousands grouped: `1,234.50`.
+pub(crate) fn money(amount: Fixed2) -> String {
+    let text = amount.to_string();
+    let (whole, cents) = text.split_once('.').unwrap_or((&text, "00"));
+    format!("{}.{cents}", grouped(whole))
 }

@@ -31,13 +31,13 @@ mod spool;
 
 pub use self::inbox::Finished;
 
+use self::inbox::Inbox;
+use self::spool::Spool;
 use crate::base::cancel::Stop;
 use crate::base::error::{Error, Kind, Result};
 use crate::source::files::Format;
 use crate::state::{Update, Updated};
 use crate::stats::Stats;
-use inbox::Inbox;
-use spool::Spool;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -11,7 +11,7 @@ use crate::base::error::{Error, Result, Stage};
 use crate::base::threads::lock;
 use crate::source::endless::{Endless, Head, Piece};
 use crate::source::files::Format;
-use crate::source::shape::Periods;
+use crate::source::row_kind::Periods;
 use crate::source::transactions::Transactions;
 use crate::state::{State, Update, is_state, last_segment};
 use arrow::ipc::writer::StreamWriter;

@@ -5,8 +5,6 @@
 //! [`finalize`](crate::finalize) with their scores filled in; partials go to [`reduce`](crate::reduce).
 
 pub mod comparison;
-mod histogram;
-pub mod order_stats;
 pub mod partial;
 pub(crate) mod refining;
 pub mod single_period;

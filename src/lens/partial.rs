@@ -57,16 +57,16 @@ pub use super::partial::combine::{Compared, Comparison, Merged, Together, compar
 pub use super::partial::file::is_partial;
 
 use super::Lens;
-use super::order_stats::Histogram;
+use super::partial::pairs::Pairs;
 use super::single_period::{batch, foreign};
 use super::sketch::{CustomerSketch, DEFAULT_LG_K, Sketching};
 use crate::base::error::Result;
 use crate::base::merge::Merge;
 use crate::finalize::Block;
 use crate::model::window::Window;
+use crate::ranks::histogram::Histogram;
 use arrow::array::{Array, AsArray, Int32Array, Int64Array, LargeBinaryArray, RecordBatch, UInt32Array, UInt64Array};
 use arrow::datatypes::{Int32Type, Int64Type, UInt32Type, UInt64Type};
-use pairs::Pairs;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 

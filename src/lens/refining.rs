@@ -4,11 +4,11 @@
 //! observe every block once more and gives them back. Histograms within their limit need no pass; others one or two as a rule, and at
 //! most 7. A pass answers for as many windows as fit its memory, in their order; more windows than that take more passes.
 
-use super::order_stats::Refinement;
 use super::single_period::{Lens1Metrics, Measures, SortedMeasures};
 use crate::base::merge::Merge;
 use crate::finalize::Block;
-use crate::score::Scorer;
+use crate::ranks::order_stats::Refinement;
+use crate::ranks::score::Scorer;
 use rayon::prelude::*;
 
 /// The most cells that one thread holds in a pass, unless one window needs more: 12 MiB.
@@ -132,7 +132,7 @@ impl Merge for Refinements {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::lens::order_stats::Histogram;
+    use crate::ranks::histogram::Histogram;
     use proptest::prelude::*;
     use std::collections::BTreeMap;
 

@@ -5,16 +5,16 @@
 //! [`Distribution`] counts scores once the blocks have them, and [`Lens1Metrics::new`] puts both together.
 
 use super::Lens;
-use super::histogram::Cell;
-use super::order_stats::{Histogram, Open, Ranks};
 use crate::base::error::{Error, Result};
 use crate::base::merge::Merge;
 use crate::base::money::{Fixed2, Money, Percent};
 use crate::base::threads::with_threads;
 use crate::finalize::Block;
 use crate::model::window::Window;
+use crate::ranks::histogram::{Cell, Histogram};
+use crate::ranks::order_stats::{Open, Ranks};
+use crate::ranks::score::Scorer;
 use crate::rfm::{RfmMetrics, RfmScore};
-use crate::score::Scorer;
 use crate::spec::{Parallelism, validate_percentiles};
 use arrow::array::{Array, AsArray, Decimal128Array, Int64Array, RecordBatch, UInt8Array, UInt16Array, UInt32Array, UInt64Array};
 use arrow::datatypes::{DataType, Decimal128Type, Int64Type, UInt8Type, UInt16Type, UInt32Type, UInt64Type};

@@ -1,7 +1,7 @@
 //! What a customer did in one window: the sum that rows add to, wherever they meet.
 
-use crate::model::amounts::Amounts;
-use crate::model::period_batch::NO_TIMESTAMP;
+use super::amounts::Amounts;
+use super::period_batch::NO_TIMESTAMP;
 
 /// Added to a timestamp to make it outrank every period end: the latest transaction decides recency, and only without any the period end.
 /// Timestamps of the years 1 to 9999 need 58 bits.

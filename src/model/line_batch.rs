@@ -1,8 +1,8 @@
 //! Decoded orders and line items, column by column: the message from a source to the grouping of orders.
 
+use super::line_columns::TransactionColumn;
+use super::period_batch::{Bad, Origin};
 use crate::base::money::Amount;
-use crate::model::line_columns::TransactionColumn;
-use crate::model::period_batch::{Bad, Origin};
 use arrow::array::StringViewArray;
 use arrow::buffer::ScalarBuffer;
 use std::sync::Arc;

@@ -25,10 +25,10 @@ pub(crate) mod samples;
 pub(crate) mod state_batch;
 pub(crate) mod window;
 
-pub use columns::{Column, ColumnMap};
-pub use hash::{PARTITIONS, hash_id, partition_of};
-pub use line_batch::{BadLine, TransactionBatch};
-pub use line_columns::{TransactionColumn, TransactionColumns};
-pub use period_batch::{Bad, NO_TIMESTAMP, Origin, PeriodBatch, Whence};
-pub use reject::{LINE_FIELDS, OnBadRow, Reason, Reject};
-pub use window::{Granularity, Window, Windows};
+pub use self::columns::{Column, ColumnMap};
+pub use self::hash::{PARTITIONS, hash_id, partition_of};
+pub use self::line_batch::{BadLine, TransactionBatch};
+pub use self::line_columns::{TransactionColumn, TransactionColumns};
+pub use self::period_batch::{Bad, NO_TIMESTAMP, Origin, PeriodBatch, Whence};
+pub use self::reject::{LINE_FIELDS, OnBadRow, Reason, Reject};
+pub use self::window::{Granularity, Window, Windows};

@@ -1,7 +1,7 @@
 //! Decoded period aggregations, column by column: the message from a source to the router.
 
-use crate::model::columns::Column;
-use crate::model::reject::Reason;
+use super::columns::Column;
+use super::reject::Reason;
 use arrow::array::StringViewArray;
 use arrow::buffer::ScalarBuffer;
 use serde::{Deserialize, Serialize};

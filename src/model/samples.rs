@@ -1,8 +1,8 @@
 //! States to test with.
 
+use super::hash::hash_id;
+use super::state_batch::{Rest, States};
 use crate::base::money::{Total, UNITS_PER_CENT};
-use crate::model::hash::hash_id;
-use crate::model::state_batch::{Rest, States};
 use arrow::array::builder::make_view;
 use proptest::prelude::*;
 use std::collections::BTreeMap;

@@ -1,8 +1,8 @@
 //! What can be wrong with an order, or with a line because of others of its order, and how that is said of each line.
 
 use super::Desk;
-use super::bundle::Bundle;
-use super::judge::rejected;
+use super::partial_order::Bundle;
+use super::validate::rejected;
 use crate::base::money::Total;
 use crate::model::line_columns::TransactionColumn as Column;
 use crate::model::reject::{REJECT_HELP, Reason, Reject, shown_timestamp};

@@ -8,13 +8,13 @@
 //! What is wrong with an order shows only here, in no particular order. So where that ends the run, all partitions are looked at, and the
 //! line that comes first in the input is named.
 
-use super::bundle::Bundle;
 use super::fault::Fault;
-use super::intake::earlier;
+use super::line_record::Record;
+use super::partial_order::Bundle;
 use super::partitions::Partition;
-use super::record::Record;
-use super::rows::{Periods, cents, cents_of};
-use super::{Desk, Duplicates, LineSummary, Orders, record};
+use super::pre_aggregate::earlier;
+use super::to_periods::{Periods, cents, cents_of};
+use super::{Desk, Duplicates, LineSummary, Orders, line_record};
 use crate::base::error::{Error, Result};
 use crate::base::merge::Merge;
 use crate::base::money::Total;
@@ -96,7 +96,7 @@ impl Orders {
         for same in index.chunk_by(|a, b| a.0 == b.0) {
             if same.len() > MOST_TOGETHER {
                 let (desk, _) = heap.get_or_insert_with(|| (large.desk(), self.partitions.budget().hold(self.merge)));
-                same.iter().try_for_each(|at| record::write(&bundle(at), |append| desk.push(append)))?;
+                same.iter().try_for_each(|at| line_record::write(&bundle(at), |append| desk.push(append)))?;
                 continue;
             }
             several.clear();
@@ -120,7 +120,7 @@ impl Orders {
             let mut desk = sorter.desk();
             partition.read(&**self.partitions.store(), |bundles, _| {
                 self.desk.cancel.check()?;
-                (0..bundles.len()).try_for_each(|at| record::write(&bundles.get(at), |append| desk.push(append)))
+                (0..bundles.len()).try_for_each(|at| line_record::write(&bundles.get(at), |append| desk.push(append)))
             })?;
         }
         group_records(&sorter.finish()?, grouper)
@@ -138,7 +138,7 @@ fn group_records(records: &Arc<Records>, grouper: &mut Grouper<'_, impl Take>) -
     let mut refused: BTreeMap<Vec<u8>, Fault> = BTreeMap::new();
     let (mut before, mut sorted) = (Before::default(), records.read());
     while let Some(found) = sorted.next()? {
-        let record = record::read(found).ok_or_else(damaged)?;
+        let record = line_record::read(found).ok_or_else(damaged)?;
         if record.key != before.key
             && let Outcome::Refused(fault) = grouper.end()?
         {
@@ -160,7 +160,7 @@ fn group_records(records: &Arc<Records>, grouper: &mut Grouper<'_, impl Take>) -
     }
     let (mut before, mut sorted) = (Before::default(), records.read());
     while let Some(found) = sorted.next()? {
-        let record = record::read(found).ok_or_else(damaged)?;
+        let record = line_record::read(found).ok_or_else(damaged)?;
         let Some(&fault) = refused.get(record.key) else { continue };
         if !(before.is_same_as(&record) && grouper.seeks_twice()) {
             grouper.refuse(&record.bundle(), fault)?;

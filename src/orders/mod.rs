@@ -34,32 +34,15 @@
 //! and an order's margin or quantity that is too large is a fault for the former only.
 //! Refunds are counted before duplicates and conflicts are left out.
 
-mod bundle;
-mod fault;
-mod group;
-mod intake;
-mod judge;
-mod partitions;
-mod periods;
-mod places;
-mod record;
-mod rows;
-mod source;
-mod whole;
-
-pub use self::periods::schema;
-pub(crate) use self::rows::Periods;
-pub use self::source::OrderSource;
-pub(crate) use self::whole::WholeOrders;
-
-use self::bundle::Bundle;
 use self::fault::Fault;
+use self::partial_order::Bundle;
 use self::partitions::Partitions;
-use self::places::Places;
+use self::provenance::Places;
 use crate::base::cancel::Cancel;
 use crate::base::error::Result;
 use crate::base::merge::Merge;
 use crate::base::money::{Money, Total};
+use crate::base::text::{counted, grouped, money};
 use crate::base::threads::lock;
 use crate::model::line_batch::TransactionBatch;
 use crate::model::line_columns::TransactionColumns;
@@ -73,6 +56,23 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex};
+mod export;
+mod fault;
+mod group;
+mod line_record;
+mod order_source;
+mod partial_order;
+mod partitions;
+mod pre_aggregate;
+mod provenance;
+mod to_periods;
+mod validate;
+mod whole_orders;
+
+pub use self::export::schema;
+pub use self::order_source::OrderSource;
+pub(crate) use self::to_periods::Periods;
+pub(crate) use self::whole_orders::WholeOrders;
 
 /// What is done about lines that many shops have, and none should count without a word.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -318,4 +318,24 @@ impl Orders {
     pub fn summary(&self) -> LineSummary {
         self.desk.summary()
     }
+}
+
+/// What is said of lines that are not simply counted, one by one: rejected ones, refunds, nobody's, duplicates.
+pub fn special_lines(lines: &LineSummary) -> Vec<String> {
+    let mut said: Vec<String> =
+        lines.lines_rejected.iter().map(|(reason, count)| format!("lines rejected, {reason}: {}", grouped(*count))).collect();
+    if lines.refund_lines > 0 {
+        said.push(format!("refunds: {}, {}", counted(lines.refund_lines, "line", "lines"), money(lines.refunds.rounded())));
+    }
+    if lines.anonymous_lines > 0 {
+        let (count, orders) = (counted(lines.anonymous_lines, "line", "lines"), counted(lines.anonymous_orders, "order", "orders"));
+        said.push(match (lines.anonymous_orders, lines.anonymous_revenue) {
+            (0, Money::ZERO) => format!("without a customer: {count}"),
+            (_, revenue) => format!("without a customer: {count}; reported: {orders}, {}", money(revenue)),
+        });
+    }
+    if lines.duplicate_lines > 0 {
+        said.push(format!("lines left out as duplicates: {}", grouped(lines.duplicate_lines)));
+    }
+    said
 }

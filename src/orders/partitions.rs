@@ -4,7 +4,7 @@
 //! Every thread that takes lines in has a buffer for each partition. A full one stays in memory as it is while the budget has room; when
 //! there is none, it leaves as a frame, which the store keeps in memory or on the disk. Nothing is sorted before it is grouped.
 
-use super::bundle::{Bundle, Bundles, MOST_BUNDLES};
+use super::partial_order::{Bundle, Bundles, MOST_BUNDLES};
 use crate::base::error::Result;
 use crate::base::threads::lock;
 use crate::model::hash::hash_id;

@@ -1,12 +1,13 @@
 //! The answers as tables for people: in the terminal, as a text file, or as Markdown.
 
 use super::{ComparisonReport, Report, WindowReport};
-use crate::base::money::{Fixed2, Money};
-use crate::base::text::{counted, grouped};
+use crate::base::money::Fixed2;
+use crate::base::text::grouped;
 use crate::lens::partial::WindowLens1;
 use crate::lens::single_period::Lens1Metrics;
 use crate::model::window::Window;
-use crate::orders::LineSummary;
+use crate::orders::{LineSummary, special_lines};
+use crate::text::money;
 use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle, presets};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -284,34 +285,8 @@ fn day(timestamp: i64) -> String {
     text.strip_suffix("T00:00:00").map(str::to_owned).unwrap_or(text)
 }
 
-fn money(amount: Fixed2) -> String {
-    let text = amount.to_string();
-    let (whole, cents) = text.split_once('.').unwrap_or((&text, "00"));
-    format!("{}.{cents}", grouped(whole))
-}
-
 fn signed(text: String) -> String {
     if text.starts_with('-') || text.trim_matches(['0', '.']).is_empty() { text } else { format!("+{text}") }
-}
-
-/// What is said of lines that are not simply counted, one by one: rejected ones, refunds, nobody's, duplicates.
-pub fn special_lines(lines: &LineSummary) -> Vec<String> {
-    let mut said: Vec<String> =
-        lines.lines_rejected.iter().map(|(reason, count)| format!("lines rejected, {reason}: {}", grouped(*count))).collect();
-    if lines.refund_lines > 0 {
-        said.push(format!("refunds: {}, {}", counted(lines.refund_lines, "line", "lines"), money(lines.refunds.rounded())));
-    }
-    if lines.anonymous_lines > 0 {
-        let (count, orders) = (counted(lines.anonymous_lines, "line", "lines"), counted(lines.anonymous_orders, "order", "orders"));
-        said.push(match (lines.anonymous_orders, lines.anonymous_revenue) {
-            (0, Money::ZERO) => format!("without a customer: {count}"),
-            (_, revenue) => format!("without a customer: {count}; reported: {orders}, {}", money(revenue)),
-        });
-    }
-    if lines.duplicate_lines > 0 {
-        said.push(format!("lines left out as duplicates: {}", grouped(lines.duplicate_lines)));
-    }
-    said
 }
 
 #[cfg(test)]

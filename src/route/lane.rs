@@ -4,7 +4,7 @@
 //! and so no circle of full lanes can block. Empty buffers flow back without waiting. Whoever fails records the cause in [`Poison`] and
 //! drops its ends; everybody else notices at the next send or receive.
 
-use super::rows::Rows;
+use super::row_buffer::Rows;
 use crate::base::error::{Error, Result, Stage};
 use crate::spill::Plan;
 use crossbeam_channel::{Receiver, Sender, bounded};

@@ -7,8 +7,10 @@
 //! are staged in the few buffers of the sections, which stay in the cache, and from a full one go to its partitions a run at a time.
 
 pub(crate) mod lane;
-pub(crate) mod rows;
+pub(crate) mod row_buffer;
 
+use self::lane::Outlet;
+use self::row_buffer::Rows;
 use crate::base::error::{Result, Stage};
 use crate::base::money::Amount;
 use crate::base::threads::lock;
@@ -25,8 +27,6 @@ use crate::spec::Spec;
 use crate::spill::Sorter;
 use crate::stats::Stats;
 use arrow::array::Array;
-use lane::Outlet;
-use rows::Rows;
 use std::sync::{Arc, Mutex};
 
 /// What the routers of a run share.

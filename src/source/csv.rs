@@ -4,8 +4,8 @@
 //! around whole fields at most, are read in place; from the first other one, the `csv` crate reads the rest of the chunk. What the two
 //! make of a plain record is the same, and only the `csv` crate's side knows errors.
 
-use super::lines::{Lines, Marks, TextChunk};
-use super::shape::{FieldRows, TextShape};
+use super::records::{Lines, Marks, TextChunk};
+use super::row_kind::{FieldRows, TextShape};
 use super::{Chunk, Sink, Source};
 use crate::base::error::{Error, Result, Stage};
 use crate::model::period_batch::Origin;
@@ -260,7 +260,7 @@ mod tests {
     use super::*;
     use crate::model::columns::ColumnMap;
     use crate::model::period_batch::PeriodBatch;
-    use crate::source::shape::Periods;
+    use crate::source::row_kind::Periods;
     use proptest::prelude::*;
     use proptest::sample::select;
     use std::ops::Range;

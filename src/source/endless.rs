@@ -4,8 +4,8 @@
 use super::csv::CsvSource;
 use super::files::{Format, open_once};
 use super::ipc;
-use super::lines::Lines;
-use super::shape::TextShape;
+use super::records::Lines;
+use super::row_kind::TextShape;
 use crate::base::error::{Error, Result, Stage};
 use crate::model::period_batch::Origin;
 use arrow::array::RecordBatch;

@@ -1,7 +1,7 @@
 //! From what the user names (files, folders, globs, `-`) to a [`Source`]: finds the files, tells their formats, opens one after the other.
 
 use super::open::{As, Open};
-use super::shape::{Periods, TextShape};
+use super::row_kind::{Periods, TextShape};
 use super::{Chunk, Sink, Source};
 use crate::base::error::{Error, Result, Stage};
 use crate::base::threads::lock;

@@ -1,7 +1,7 @@
 //! Arrow IPC, file (Feather) and stream: a record batch is a chunk.
 
-use super::columns::ArrowChunk;
-use super::shape::{ArrowColumns, Shape};
+use super::arrow_columns::ArrowChunk;
+use super::row_kind::{ArrowColumns, Shape};
 use super::{Chunk, Source, guarded};
 use crate::base::error::{Error, Result, Stage};
 use crate::model::period_batch::Origin;

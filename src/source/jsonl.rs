@@ -1,7 +1,7 @@
 //! JSONL: an object a line. A number is read from its own digits, so `0.1` is exactly 0.1; an absent key is a null.
 
-use super::lines::{CHUNK, Lines, TextChunk};
-use super::shape::{FieldRows, TextShape};
+use super::records::{CHUNK, Lines, TextChunk};
+use super::row_kind::{FieldRows, TextShape};
 use super::{Chunk, Sink, Source};
 use crate::base::error::{Error, Result, Stage};
 use crate::model::period_batch::Origin;

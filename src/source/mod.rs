@@ -14,20 +14,18 @@ use crate::model::line_columns::TransactionColumns;
 use crate::model::period_batch::{Origin, PeriodBatch};
 use arrow::array::RecordBatch;
 use std::sync::Arc;
-pub mod columns;
+pub mod arrow_columns;
 mod csv;
 pub(crate) mod endless;
 pub mod files;
 mod ipc;
 mod jsonl;
-mod lines;
 mod open;
 pub(crate) mod paced;
 pub(crate) mod parquet;
-mod scenario;
-pub(crate) mod shape;
-pub mod synthetic;
-pub(crate) mod text;
+pub(crate) mod period_rows;
+mod records;
+pub(crate) mod row_kind;
 pub mod transactions;
 
 /// A supplier of input, of period aggregations unless it says otherwise.
@@ -89,7 +87,7 @@ pub struct Batches<I, B = PeriodBatch> {
 impl<I> Batches<I> {
     /// A source that is called `name` in reports and errors.
     pub fn new(name: impl Into<String>, map: ColumnMap, iter: I) -> Self {
-        Self::of(name, As(shape::Periods(map)), iter)
+        Self::of(name, As(row_kind::Periods(map)), iter)
     }
 }
 

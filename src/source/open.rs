@@ -1,12 +1,12 @@
 //! A reader of a format, opened for a kind of rows: here the readers, which know the kind, become sources of its batches, which
 //! [`files`](super::files) and [`Batches`](super::Batches) can hold without knowing it.
 
-use super::columns::ArrowChunk;
+use super::arrow_columns::ArrowChunk;
 use super::csv::CsvSource;
 use super::ipc::IpcSource;
 use super::jsonl::JsonlSource;
 use super::parquet::ParquetSource;
-use super::shape::TextShape;
+use super::row_kind::TextShape;
 use super::{Chunk, Source};
 use crate::base::error::Result;
 use crate::model::period_batch::Origin;

@@ -1,6 +1,6 @@
 //! Parquet: a row group is a chunk; only the needed columns are decoded, texts as views into the pages.
 
-use super::shape::{ArrowColumns, Shape};
+use super::row_kind::{ArrowColumns, Shape};
 use super::{Chunk, Sink, Source, guarded};
 use crate::base::error::{Error, Result, Stage};
 use crate::model::period_batch::Origin;

@@ -4,7 +4,7 @@
 //! What comes back is what was written, or an error: a checksum covers every byte, and counts are held against their limits before
 //! memory is taken for them. That a run is sorted is checked in debug builds only: nothing but a bug could break it.
 
-use super::ids::{decode_ids, encode_ids};
+use super::id_column::{decode_ids, encode_ids};
 use crate::base::bytes::checksum::{damaged, seal, unsealed};
 use crate::base::bytes::pack::{pack, take, unpack};
 use crate::base::error::{Error, Result};

@@ -25,30 +25,29 @@
 //! ends, leaves nothing on the disk, but for a killed one, whose folder the next process with a run sweeps away.
 
 mod budget;
+mod combine;
 mod disk;
 mod folder;
 mod frame;
-mod gather;
-mod ids;
-mod memory;
-mod merge;
+mod id_column;
+mod limits;
+mod merge_runs;
 mod plan;
 mod run;
 mod runs;
-mod sorted;
-mod sorter;
+mod sort;
 mod store;
 
 pub use self::budget::{Budget, Reservation};
 pub use self::disk::Disk;
 pub(crate) use self::frame::{FRAME_CUSTOMERS, decode, encode};
-pub(crate) use self::ids::{decode_ids, encode_ids};
-pub use self::memory::{available, default_limit, parse_size, peak_rss, rss};
-pub(crate) use self::merge::{Held, Sorted, merge};
+pub(crate) use self::id_column::{decode_ids, encode_ids};
+pub use self::limits::{available, default_limit, parse_size, peak_rss, rss};
+pub(crate) use self::merge_runs::{Held, Sorted, merge};
 pub use self::plan::MemorySplit;
 pub(crate) use self::plan::Plan;
 pub(crate) use self::run::{Run, RunWriter};
 pub(crate) use self::runs::Runs;
-pub(crate) use self::sorted::{Merged, Records, copy};
-pub(crate) use self::sorter::{Desk, Sorter, Sorting};
+pub(crate) use self::sort::merged::{Merged, Records, copy};
+pub(crate) use self::sort::sorter::{Desk, Sorter, Sorting};
 pub use self::store::{Counters, Faults, Faulty, Memory, Place, RunStore, Tiered};

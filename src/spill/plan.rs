@@ -5,7 +5,7 @@
 //! allocator cannot use again. The parts of that which scale are scaled here, so that the whole keeps to the limit.
 
 use super::budget::Budget;
-use super::memory::default_limit;
+use super::limits::default_limit;
 use crate::base::error::{Error, Result};
 use crate::model::entry::ROW;
 use crate::model::hash::PARTITIONS;

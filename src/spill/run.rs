@@ -4,7 +4,7 @@
 //! frames: reading a frame frees its place, and so does dropping the run.
 
 use super::frame::{decode, encode, frame_end};
-use super::merge::Sorted;
+use super::merge_runs::Sorted;
 use super::store::{Place, RunStore};
 use crate::base::error::Result;
 use crate::model::state_batch::States;

@@ -2,7 +2,7 @@
 //! store does, so that knowing them and reading them back takes little memory too.
 
 use super::frame::FRAME_CUSTOMERS;
-use super::merge::{Sorted, merge};
+use super::merge_runs::{Sorted, merge};
 use super::run::{Run, RunWriter};
 use super::store::RunStore;
 use crate::base::error::Result;
@@ -107,7 +107,7 @@ mod tests {
     use crate::base::merge::Merge;
     use crate::base::money::Total;
     use crate::model::samples::{Model, model_of, states};
-    use crate::spill::merge::Held;
+    use crate::spill::merge_runs::Held;
     use crate::spill::store::Memory;
     use proptest::prelude::*;
 

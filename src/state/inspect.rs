@@ -8,8 +8,7 @@ use crate::base::error::Result;
 use crate::base::text::grouped;
 use crate::model::hash::PARTITIONS;
 use crate::model::state_batch::States;
-use crate::orders::OrderOptions;
-use crate::report::text::special_lines;
+use crate::orders::{OrderOptions, special_lines};
 use std::fmt::{self, Display, Formatter};
 use std::path::Path;
 

@@ -5,7 +5,7 @@ use crate::base::cancel::Cancel;
 use crate::base::error::{Error, Result};
 use crate::model::period_batch::Origin;
 use crate::model::reject::Reject;
-use crate::source::text::TextRows;
+use crate::source::period_rows::TextRows;
 use crate::source::{Chunk, Sink, Source};
 use crate::spill::Merged;
 use std::sync::Arc;

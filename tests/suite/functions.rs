@@ -16,8 +16,8 @@ use lensflow::model::Reason;
 use lensflow::model::{Granularity, Windows};
 use lensflow::money::{Amount, Fixed2, Money};
 use lensflow::report::{InputSummary, Report};
-use lensflow::source::synthetic::{IdStyle, Skew, Synthetic};
 use lensflow::spec::DEFAULT_PERCENTILES;
+use lensflow::synthetic::{IdStyle, Skew, Synthetic};
 use lensflow::time::{from_datetime, to_datetime};
 use lensflow::{
     CustomerMigration, Lens1Metrics, Parallelism, PeriodAggregation, Pipeline, RfmMetrics, RfmScore, ScoreBins, analyze_period_comparison,

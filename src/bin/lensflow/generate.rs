@@ -3,12 +3,11 @@
 use crate::args::{Generate, RowsArg};
 use crate::signals::Job;
 use arrow::array::RecordBatch;
-use lensflow::Result;
 use lensflow::error::Error;
 use lensflow::report::table::{RowStream, TableWriter};
-use lensflow::source::synthetic;
-use lensflow::source::synthetic::Generator;
 use lensflow::spec::validate_workers;
+use lensflow::synthetic::Generator;
+use lensflow::{Result, synthetic};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Does it.

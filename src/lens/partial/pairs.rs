@@ -1,8 +1,7 @@
 //! Customers per pair of recency and frequency: few pairs, as days and orders repeat.
 
 use crate::base::merge::Merge;
-use crate::lens::histogram::hash;
-use crate::lens::order_stats::Histogram;
+use crate::ranks::histogram::{Histogram, hash};
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 

@@ -28,16 +28,16 @@ mod texts;
 
 pub(super) use super::parquet::chunk::Chunk;
 
+use super::parquet::integers::Integers;
+use super::parquet::pages::Pages;
+use super::parquet::texts::Texts;
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Decimal128Type, Int32Type, Int64Type, TimeUnit, TimestampMicrosecondType, UInt8Type, UInt16Type};
-use integers::Integers;
-use pages::Pages;
 use parquet::basic::Type;
 use parquet::errors::{ParquetError, Result};
 use parquet::schema::types::ColumnDescPtr;
 use std::ops::Range;
-use texts::Texts;
 
 /// Runs an expression with the values of an array of integers and what makes each 64 bits wide.
 macro_rules! with_integers {

@@ -5,7 +5,7 @@
 
 use crate::base::error::{Error, Result};
 use crate::base::time::{MAX_TIMESTAMP, MIN_TIMESTAMP, from_datetime, parse_timestamp, to_datetime};
-use crate::source::text::LastTime;
+use crate::source::period_rows::LastTime;
 use chrono::format::{Fixed, Item, Parsed, StrftimeItems, parse};
 use chrono::{Datelike, NaiveTime};
 use std::fmt::Write;

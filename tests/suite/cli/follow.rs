@@ -5,7 +5,7 @@ use super::*;
 use arrow::ipc::writer::StreamWriter;
 use lensflow::report::table::TableWriter;
 use lensflow::source::files::Format;
-use lensflow::source::synthetic::{Synthetic, schema};
+use lensflow::synthetic::{Synthetic, schema};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::PathBuf;

@@ -11,9 +11,9 @@ use lensflow::model::{Column, ColumnMap};
 use lensflow::model::{Granularity, Window, Windows};
 use lensflow::model::{OnBadRow, Reason, Reject};
 use lensflow::money::{Amount, AmountError, Fixed2, Money};
-use lensflow::source::synthetic::{Event, IdStyle, Scenario, Skew, Synthetic};
 use lensflow::spec::{DEFAULT_PERCENTILES, Parallel};
 use lensflow::stats::Snapshot;
+use lensflow::synthetic::{Event, IdStyle, Scenario, Skew, Synthetic};
 use lensflow::time::{MAX_TIMESTAMP, MIN_TIMESTAMP, format_timestamp, parse_timestamp};
 use lensflow::{
     Lens1Metrics, Lens2Metrics, Parallelism, PeriodAggregation, Pipeline, RfmMetrics, RfmScore, ScoreBins, Spec, analyze_period_comparison,

@@ -3,7 +3,7 @@
 use clap::{Args, ValueEnum};
 use lensflow::error::Result;
 use lensflow::source::files::Format;
-use lensflow::source::synthetic::{IdStyle, Scenario, Skew, Synthetic};
+use lensflow::synthetic::{IdStyle, Scenario, Skew, Synthetic};
 use std::path::PathBuf;
 
 #[derive(Debug, Args)]

@@ -15,10 +15,10 @@ use lensflow::follow::{Feed, Finished};
 use lensflow::model::{Granularity, OnBadRow};
 use lensflow::orders::{Anonymous, Duplicates, Lines, Refunds};
 use lensflow::source::files::Format;
-use lensflow::source::synthetic::Synthetic;
 use lensflow::source::transactions::{Encoding, IdFormat};
 use lensflow::spec::Spec;
 use lensflow::state::{State, is_state};
+use lensflow::synthetic::Synthetic;
 use lensflow::text::grouped;
 use std::path::Path;
 

@@ -2,7 +2,7 @@
 //! adds up the rows of a customer and period does the rest.
 
 use super::group::Order;
-use super::rows::{Periods, Rows, take};
+use super::to_periods::{Periods, Rows, take};
 use super::{Desk, Orders};
 use crate::base::error::{Error, Result, Stage};
 use crate::model::ids::INLINE;

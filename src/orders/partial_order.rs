@@ -406,7 +406,7 @@ mod tests {
         /// Lines come back from records, which sort by order, digest and place, and are worth together what the bundle is.
         #[test]
         fn records_come_back(a in bundle(), b in bundle(), same in any::<bool>(), keeps in any::<bool>()) {
-            use crate::orders::record::{read, write};
+            use crate::orders::line_record::{read, write};
             let b = if same { Owned { order: a.order.clone(), ..b } } else { b };
             let records = |bundle: &Bundle<'_>| {
                 let mut records = Vec::new();

@@ -1,6 +1,6 @@
 //! Which lines of a batch count: bad ones, nobody's and refunds are left out here, or end the run, as the options say.
 
-use super::bundle::{Bundle, Detail};
+use super::partial_order::{Bundle, Detail};
 use super::{Anonymous, Desk, LineSummary, Refunds};
 use crate::base::error::Result;
 use crate::base::money::Amount;

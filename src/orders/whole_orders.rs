@@ -1,9 +1,9 @@
 //! Rows that are whole orders, as a source of period aggregations: each becomes a row at once, and nothing waits.
 
 use super::fault::Fault;
-use super::judge::{customer, is_refund, judge, line};
-use super::rows::{Periods, Rows, cents_of};
-use super::{Desk, LineSummary, Lines, places};
+use super::to_periods::{Periods, Rows, cents_of};
+use super::validate::{customer, is_refund, judge, line};
+use super::{Desk, LineSummary, Lines, provenance};
 use crate::base::cancel::Cancel;
 use crate::base::error::Result;
 use crate::base::merge::Merge;
@@ -50,7 +50,7 @@ impl<S: Source<TransactionBatch>> Source for WholeOrders<S> {
     fn next_chunk(&mut self) -> Result<Option<Box<dyn Chunk>>> {
         let Some(rows) = self.source.next_chunk()? else { return Ok(None) };
         self.chunk += 1;
-        Ok(Some(Box::new(Whole { rows, desk: self.desk.clone(), periods: self.periods.clone(), place: places::of_chunk(self.chunk) })))
+        Ok(Some(Box::new(Whole { rows, desk: self.desk.clone(), periods: self.periods.clone(), place: provenance::of_chunk(self.chunk) })))
     }
 }
 

@@ -6,15 +6,15 @@
 //! month by month, as a shop's own aggregation would write them, and within a month in an order that has nothing to do with the ids.
 //! The same customers' line items, of which the rows are the sums, are made by [`orders`].
 
-mod orders;
-
-pub use super::scenario::{Event, Scenario};
-pub use super::synthetic::orders::{SyntheticTransactions, transaction_schema};
-use super::{Chunk, Sink, Source};
+pub(crate) mod line_items;
+pub(crate) mod scenario;
+pub use self::line_items::{SyntheticTransactions, transaction_schema};
+pub use self::scenario::{Event, Scenario};
 use crate::base::error::{Error, Result};
 use crate::base::time::DAY;
 use crate::model::period_batch::{Origin, PeriodBatch};
 use crate::model::window::{Granularity, Window, Windows};
+use crate::source::{Chunk, Sink, Source};
 use arrow::array::{ArrayRef, Decimal128Array, Int64Array, RecordBatch, StringViewArray, StringViewBuilder, TimestampMicrosecondArray};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use rand_core::{Rng, SeedableRng};

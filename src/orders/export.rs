@@ -4,7 +4,7 @@
 //! added up as it comes. So memory is that of sorting, and the rows are the same whatever the threads.
 
 use super::group::Order;
-use super::rows::{Periods, cents};
+use super::to_periods::{Periods, cents};
 use super::{LineSummary, Orders};
 use crate::base::bytes::sort_key::{put_number, put_signed, put_text, take_bytes, take_number, take_signed, take_text};
 use crate::base::error::{Error, Result, Stage};

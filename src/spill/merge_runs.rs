@@ -6,7 +6,7 @@
 //!
 //! Memory: a piece of every stream, and 16 bytes for each of their customers. What comes out does not depend on how states were split.
 
-use super::gather::{Key, Output, Piece};
+use super::combine::{Key, Output, Piece};
 use crate::base::error::Result;
 use crate::model::state_batch::States;
 

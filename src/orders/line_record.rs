@@ -1,7 +1,7 @@
 //! Lines as records, where those of an order are too many to be grouped in memory: what sorts them to their order comes first, then their
 //! digest, so that lines that are the same follow each other, then their place.
 
-use super::bundle::{Bundle, Detail};
+use super::partial_order::{Bundle, Detail};
 use crate::base::bytes::sort_key::{put_number, put_signed, put_text, take_bytes, take_number, take_signed, take_text};
 use crate::base::error::Result;
 use crate::base::money::Amount;

@@ -6,13 +6,13 @@
 //!
 //! Invariant: as for periods, a batch is aligned with its input, and what cannot be read is listed in [`TransactionBatch::bad`].
 
-use super::columns::{Wanted, find, nearest};
+use super::arrow_columns::{Wanted, find, nearest};
 use super::files::{Files, Format};
-use super::shape::{Shape, TextShape};
-use super::transactions::columns::Found;
+use super::row_kind::{Shape, TextShape};
+use super::transactions::arrow_lines::Found;
 use super::transactions::dates::DateFormat;
 use super::transactions::latin1::Latin1;
-use super::transactions::rows::TransactionRows;
+use super::transactions::line_rows::TransactionRows;
 use crate::base::error::Result;
 use crate::model::line_batch::{BadLine, TransactionBatch};
 use crate::model::line_columns::{ORDER_TS, TransactionColumn, TransactionColumns};
@@ -22,10 +22,10 @@ use arrow::datatypes::Schema;
 use serde::{Deserialize, Serialize};
 use std::io::Read;
 use std::sync::{Arc, Once};
-mod columns;
+mod arrow_lines;
 mod dates;
 mod latin1;
-mod rows;
+mod line_rows;
 
 /// What can be done about ids that are numbers with a point.
 const INTEGER_IDS: &str = "--id-format integer reads 12923.0 as 12923";

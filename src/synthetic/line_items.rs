@@ -207,7 +207,7 @@ impl Chunk<TransactionBatch> for LineChunk {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::source::synthetic::{IdStyle, Skew, Synthetic};
+    use crate::synthetic::{IdStyle, Skew, Synthetic};
     use arrow::array::AsArray;
     use arrow::datatypes::{Decimal128Type, Int64Type, TimestampMicrosecondType};
     use std::collections::{BTreeMap, BTreeSet};

@@ -7,7 +7,7 @@
 //!
 //! A question that was not asked beforehand gets an answer near the truth.
 
-pub use super::histogram::Histogram;
+pub(crate) use super::histogram::Histogram;
 
 use super::histogram::Cell;
 use crate::base::merge::Merge;

@@ -275,7 +275,7 @@ impl Histogram {
 
 /// One multiplication; both the low bits, which choose the slot, and the high ones, its tag, depend on the whole value.
 #[inline]
-pub(super) fn hash(value: i64) -> u64 {
+pub(crate) fn hash(value: i64) -> u64 {
     let product = u128::from(value as u64) * 0x9E37_79B9_7F4A_7C15;
     product as u64 ^ (product >> 64) as u64
 }

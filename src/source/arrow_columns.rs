@@ -3,8 +3,8 @@
 //! [`Columns::resolve`] finds the columns by name and refuses types that cannot hold them; [`Columns::batch`] converts. Values that
 //! cannot be read become [`Bad`] entries; nothing here decides what happens to them.
 
-use super::shape::ArrowColumns;
-use super::text::parse_count;
+use super::period_rows::parse_count;
+use super::row_kind::ArrowColumns;
 use super::{Chunk, Sink};
 use crate::base::error::{Error, Result, Stage};
 use crate::base::money::{Amount, AmountError};

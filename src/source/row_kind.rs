@@ -5,8 +5,8 @@
 //! Invariant: for all formats, the same values make the same batch. `N` is the number of columns: rows of text are arrays of that length,
 //! so that each kind has readers of its own after compilation, and the loops over fields are unrolled.
 
-use super::columns::{Columns, Wanted, find, wanted_columns};
-use super::text::TextRows;
+use super::arrow_columns::{Columns, Wanted, find, wanted_columns};
+use super::period_rows::TextRows;
 use crate::base::error::Result;
 use crate::model::columns::{Column, ColumnMap};
 use crate::model::period_batch::{Origin, PeriodBatch};

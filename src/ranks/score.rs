@@ -6,8 +6,8 @@
 //!
 //! Whoever makes a [`Scorer`] may [ask](Scorer::ask) beforehand what it takes, where that is not known at once.
 
+use super::order_stats::{Open, Ranks};
 use crate::base::money::Fixed2;
-use crate::lens::order_stats::{Open, Ranks};
 use serde::{Deserialize, Serialize};
 
 /// The score of everybody where there is only one distinct value.
@@ -149,10 +149,28 @@ impl Scorer {
     }
 }
 
+/// Score bins per dimension.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ScoreBins {
+    /// 1 to 9.
+    pub recency: u32,
+    /// 1 to 9.
+    pub frequency: u32,
+    /// 1 to 9.
+    pub monetary: u32,
+}
+
+impl Default for ScoreBins {
+    fn default() -> Self {
+        ScoreBins { recency: 5, frequency: 5, monetary: 5 }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lens::order_stats::Histogram;
+    use crate::ranks::histogram::Histogram;
 
     fn ranks(values: &[i64]) -> Ranks {
         let mut histogram = Histogram::default();

@@ -14,11 +14,11 @@
 //! [`Sorting::merge`] allows. A frame that the store holds in memory is read where it lies and has its part of the budget from the store.
 //! So few records stay in memory, sorted once and packed, and never see the disk; the store decides which of more do.
 
-use super::sorted::{FRAME, Records, Run, Writer, prefix};
-use super::store::RunStore;
+use super::merged::{FRAME, Records, Run, Writer, prefix};
 use crate::base::cancel::Cancel;
 use crate::base::error::{Error, Result};
 use crate::base::threads::lock;
+use crate::spill::store::RunStore;
 use rayon::prelude::*;
 use std::mem::take;
 use std::sync::{Arc, Mutex};

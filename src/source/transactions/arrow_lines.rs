@@ -1,7 +1,7 @@
 //! Any Arrow schema → [`TransactionBatch`], by the conversions of [`columns`](super::super::columns).
 
 use super::dates::Dates;
-use super::rows::{Worth, reason, whole, without_point};
+use super::line_rows::{Worth, reason, whole, without_point};
 use super::{INTEGER_IDS, Transactions};
 use crate::base::error::{Error, Result};
 use crate::base::money::Amount;
@@ -9,11 +9,10 @@ use crate::model::line_batch::{BadLine, TransactionBatch};
 use crate::model::line_columns::TransactionColumn;
 use crate::model::period_batch::Origin;
 use crate::model::reject::Reason;
-use crate::source::columns;
-use crate::source::columns::{
+use crate::source::arrow_columns::{
     each_amount, is_text, nulls, positions, push_bad, text_as_views, timestamps, unfit, unpack, unpacked, whole_cents,
 };
-use crate::source::shape::{ArrowColumns, TextShape};
+use crate::source::row_kind::{ArrowColumns, TextShape};
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringViewArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Float64Type, Schema};
@@ -167,7 +166,7 @@ fn texts(array: &ArrayRef) -> Result<StringViewArray, ArrowError> {
             let text = |row| array.is_valid(row).then(|| array_value_to_string(array, row)).transpose();
             (0..array.len()).map(text).collect()
         }
-        _ => columns::id_texts(array),
+        _ => crate::source::arrow_columns::id_texts(array),
     }
 }
 

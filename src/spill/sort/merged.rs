@@ -9,11 +9,11 @@
 //!
 //! Limits: a run's handle is 40 bytes for each of its frames, 0.06 % of what is spilled, which nobody counts.
 
-use super::store::{Place, RunStore};
 use crate::base::bytes::checksum::{CHECKSUM, damaged, seal, unsealed};
 use crate::base::bytes::sort_key::{put_number, take_number};
 use crate::base::cancel::Cancel;
 use crate::base::error::Result;
+use crate::spill::store::{Place, RunStore};
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;

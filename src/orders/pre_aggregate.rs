@@ -1,10 +1,10 @@
 //! Batches of lines → bundles in their partitions, on all threads: they take chunks of the source in turn, judge their lines, and add up
 //! those of an order that follow each other.
 
-use super::bundle::{Bundle, Detail, MOST_LINES, sum};
-use super::judge::{customer, is_refund, judge};
+use super::partial_order::{Bundle, Detail, MOST_LINES, sum};
 use super::partitions::{Partitions, Scatter};
-use super::{Desk, Duplicates, LineSummary, Lines, Orders, Setting, places};
+use super::validate::{customer, is_refund, judge};
+use super::{Desk, Duplicates, LineSummary, Lines, Orders, Setting, provenance};
 use crate::base::cancel::{Cancel, Discard};
 use crate::base::error::{Error, Result, Stage};
 use crate::base::merge::Merge;
@@ -118,7 +118,7 @@ impl<S: Source<TransactionBatch>> Intake<'_, S> {
             };
             let Some(undecoded) = next else { break };
             let bytes = undecoded.bytes();
-            let mut place = places::of_chunk(*number);
+            let mut place = provenance::of_chunk(*number);
             undecoded.decode(&mut |batch| {
                 if poison.stops(*number) {
                     return Err(Error::ended(Stage::Source));
