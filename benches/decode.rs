@@ -9,9 +9,9 @@
 mod allocator;
 
 use lensflow::report::table::TableWriter;
-use lensflow::stages::BareFile;
 use lensflow::synthetic;
 use lensflow::synthetic::Synthetic;
+use lensflow::tasks::BareFile;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;

@@ -4,8 +4,8 @@
 //! two half-year windows, Lens 1 and Lens 2, and all RFM rows written to Parquet.
 
 use lensflow::Pipeline;
-use lensflow::audit::Order;
 use lensflow::model::{Granularity, Windows};
+use lensflow::pipeline::Order;
 use lensflow::report::rows::rfm_schema;
 use lensflow::report::table::TableWriter;
 use lensflow::synthetic;

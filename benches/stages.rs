@@ -10,9 +10,9 @@ use lensflow::model::{Window, Windows};
 use lensflow::report::table::TableWriter;
 use lensflow::source::files::Files;
 use lensflow::spec::Spec;
-use lensflow::stages;
 use lensflow::synthetic;
 use lensflow::synthetic::{IdStyle, Skew, Synthetic};
+use lensflow::tasks;
 use std::path::PathBuf;
 
 fn main() {
@@ -39,7 +39,7 @@ fn spec() -> Spec {
 
 fn batches(name: &str) -> Vec<PeriodBatch> {
     let mut source = input(name).generator().expect("a valid generator").source();
-    stages::decode(&mut source).expect("generated rows decode")
+    tasks::decode(&mut source).expect("generated rows decode")
 }
 
 fn rows(batches: &[PeriodBatch]) -> ItemsCount {
@@ -63,20 +63,20 @@ fn source(bencher: Bencher<'_, '_>, format: &str) {
     table.finish().and_then(|output| output.commit()).expect("a file");
     let name = path.to_string_lossy().into_owned();
     let open = || Files::find(&[name.as_str()], None, ColumnMap::default(), 8_192).expect("the file");
-    let count = rows(&stages::decode(&mut open()).expect("rows"));
-    bencher.counter(count).bench(|| stages::decode(&mut open()).expect("rows"));
+    let count = rows(&tasks::decode(&mut open()).expect("rows"));
+    bencher.counter(count).bench(|| tasks::decode(&mut open()).expect("rows"));
 }
 
 #[divan::bench(args = INPUTS)]
 fn route(bencher: Bencher<'_, '_>, name: &str) {
     let (spec, batches) = (spec(), batches(name));
-    bencher.counter(rows(&batches)).bench(|| stages::route(&spec, black_box(&batches)).expect("good rows"));
+    bencher.counter(rows(&batches)).bench(|| tasks::route(&spec, black_box(&batches)).expect("good rows"));
 }
 
 #[divan::bench(args = INPUTS)]
 fn accumulate(bencher: Bencher<'_, '_>, name: &str) {
     let (spec, batches) = (spec(), batches(name));
-    bencher.counter(rows(&batches)).with_inputs(|| stages::route(&spec, &batches).expect("good rows")).bench_values(stages::accumulate);
+    bencher.counter(rows(&batches)).with_inputs(|| tasks::route(&spec, &batches).expect("good rows")).bench_values(tasks::accumulate);
 }
 
 #[divan::bench(args = INPUTS)]
@@ -84,14 +84,14 @@ fn finalize(bencher: Bencher<'_, '_>, name: &str) {
     let (spec, batches) = (spec(), batches(name));
     bencher
         .counter(rows(&batches))
-        .with_inputs(|| stages::accumulate(stages::route(&spec, &batches).expect("good rows")))
-        .bench_values(|states| stages::finalize_all(&spec, &states).expect("windows"));
+        .with_inputs(|| tasks::accumulate(tasks::route(&spec, &batches).expect("good rows")))
+        .bench_values(|states| tasks::finalize_all(&spec, &states).expect("windows"));
 }
 
 #[divan::bench(args = INPUTS)]
 fn lens(bencher: Bencher<'_, '_>, name: &str) {
     let (spec, batches) = (spec(), batches(name));
-    let states = stages::accumulate(stages::route(&spec, &batches).expect("good rows"));
-    let (windows, blocks) = stages::finalize_all(&spec, &states).expect("windows");
-    bencher.counter(rows(&batches)).bench(|| stages::observe(&windows, black_box(&blocks)));
+    let states = tasks::accumulate(tasks::route(&spec, &batches).expect("good rows"));
+    let (windows, blocks) = tasks::finalize_all(&spec, &states).expect("windows");
+    bencher.counter(rows(&batches)).bench(|| tasks::observe(&windows, black_box(&blocks)));
 }

@@ -7,8 +7,8 @@
 
 use arrow::array::RecordBatch;
 use crossbeam_channel::{Receiver, Sender, bounded};
-use lensflow::audit::Order;
 use lensflow::model::{Granularity, Windows};
+use lensflow::pipeline::Order;
 use lensflow::report::Report;
 use lensflow::synthetic::Synthetic;
 use lensflow::{Pipeline, Result};

@@ -2,9 +2,10 @@
 //!
 //! `cargo run --example incremental`
 
+use lensflow::jobs::Update;
 use lensflow::model::{Granularity, Windows};
 use lensflow::spec::Spec;
-use lensflow::state::{State, Update};
+use lensflow::state::State;
 use lensflow::{Pipeline, Result};
 use std::collections::BTreeMap;
 use std::fmt::Write;

@@ -30,41 +30,40 @@
 #![doc(html_no_source)]
 
 mod accumulate;
-pub mod audit;
 mod base;
 pub mod finalize;
-pub mod follow;
+pub mod jobs;
 pub mod lens;
 pub mod model;
 pub mod orders;
-mod pieces;
+pub mod partials;
 pub mod pipeline;
 pub mod ranks;
 mod reduce;
 pub mod report;
-pub mod rfm;
 pub mod route;
 pub mod source;
 pub mod spec;
 pub mod spill;
-#[doc(hidden)]
-pub mod stages;
 pub mod state;
 pub mod stats;
 pub mod synthetic;
-mod worker;
+#[doc(hidden)]
+pub mod tasks;
 
-pub use audit::Audit;
 pub use base::cancel::{Cancel, Stop};
 pub use base::error::{Error, Result};
 pub use base::merge::Merge;
 pub use base::{cancel, error, merge, money, text, time};
+pub use jobs::slices::lenses::analyze_single_period;
+pub use jobs::slices::lenses::{CustomerMigration, Lens2Metrics, analyze_period_comparison};
+pub use jobs::slices::values::{PeriodAggregation, RfmMetrics, RfmScore};
+pub use jobs::slices::{calculate_rfm, calculate_rfm_scores};
 pub use lens::Lens;
-pub use lens::comparison::{CustomerMigration, Lens2Metrics, analyze_period_comparison};
-pub use lens::single_period::{Lens1Metrics, analyze_single_period};
+pub use lens::lens1::Lens1Metrics;
+pub use pipeline::Audit;
 pub use pipeline::Pipeline;
 pub use ranks::score::ScoreBins;
-pub use rfm::{PeriodAggregation, RfmMetrics, RfmScore, calculate_rfm, calculate_rfm_scores};
 pub use spec::{Parallelism, Spec};
 
 /// The examples in these pages are compiled and run.

@@ -4,23 +4,23 @@
 //! is in the cache: folded as they come, every row would miss the cache several times. A [`Partition`] is the unit of everything
 //! after: spilling, finishing, and later saving and merging.
 
+pub(crate) mod accumulator;
 mod chunks;
-mod folded;
-mod ids;
-mod sort;
-mod state;
+mod customer_table;
+mod drain;
+mod long_ids;
+mod sort_rows;
+pub(crate) mod worker;
 
-pub(crate) use self::folded::{Folded, Room};
-use self::sort::sorted_states;
-pub(crate) use self::state::State;
-use crate::base::error::{Result, Stage};
+pub(crate) use self::customer_table::State;
+pub(crate) use self::drain::{Folded, Room};
+use self::sort_rows::sorted_states;
+use crate::base::error::Result;
 use crate::base::merge::Merge;
 use crate::model::hash::PARTITIONS;
 pub(crate) use crate::model::state_batch::States;
-use crate::route::lane::Lanes;
 use crate::route::row_buffer::Rows;
-use crate::spill::{Budget, FRAME_CUSTOMERS, Plan, Reservation, RunStore, RunWriter, Runs};
-use std::sync::Arc;
+use crate::spill::{FRAME_CUSTOMERS, RunStore, RunWriter, Runs};
 
 /// Rows whose customers are looked up before any of them is folded: the misses of one lookup overlap with the next.
 const ROWS_AT_ONCE: usize = 64;
@@ -131,83 +131,6 @@ impl Merge for Partition {
         self.state.merge(other.state);
         self.runs.append(other.runs);
         self.memory = self.state.memory();
-    }
-}
-
-/// A partition that takes no more rows, with its number and the memory it stands for.
-pub(crate) type Closed = (usize, Partition, Reservation);
-
-/// Owns every `count`-th partition, beginning with number `index`.
-pub(crate) struct Accumulator {
-    index: usize,
-    count: usize,
-    partitions: Vec<Partition>,
-    /// The memory of all partitions.
-    memory: usize,
-    budget: Budget,
-    reserved: Reservation,
-    store: Arc<dyn RunStore>,
-}
-
-/// The budget is asked for so much at a time.
-const STEP: usize = 1 << 18;
-
-impl Accumulator {
-    pub(crate) fn new(index: usize, count: usize, plan: &Plan, store: Arc<dyn RunStore>) -> Self {
-        let owned = (0..PARTITIONS).filter(|p| Lanes::owner(*p, count) == index);
-        let partitions = owned.map(|number| Partition::new(number, plan.waiting_rows)).collect();
-        let budget = plan.budget.clone();
-        Accumulator { index, count, partitions, memory: 0, reserved: budget.hold(0), budget, store }
-    }
-
-    /// Whether a partition is one of its own.
-    #[inline]
-    pub(crate) fn owns(&self, partition: usize) -> bool {
-        Lanes::owner(partition, self.count) == self.index
-    }
-
-    /// Takes rows of one of its partitions. When the budget is used up, partitions leave as runs.
-    pub(crate) fn take(&mut self, partition: usize, rows: Rows, mut recycle: impl FnMut(Rows)) -> Result<()> {
-        let partition = &mut self.partitions[partition / self.count];
-        let before = partition.memory();
-        partition.take(rows, &mut recycle);
-        self.memory = self.memory + partition.memory() - before;
-        if self.memory as u64 > self.reserved.bytes() && !self.reserved.resize((self.memory + STEP) as u64) {
-            self.relieve(recycle)?;
-        }
-        Ok(())
-    }
-
-    /// Lets the largest partitions leave, until half of the memory is free: few large runs are better than many small ones.
-    #[cold]
-    fn relieve(&mut self, mut recycle: impl FnMut(Rows)) -> Result<()> {
-        let mut order: Vec<usize> = (0..self.partitions.len()).collect();
-        order.sort_by_key(|&at| std::cmp::Reverse(self.partitions[at].memory()));
-        let goal = self.memory / 2;
-        let mut writer = RunWriter::new(&*self.store);
-        for at in order {
-            if self.memory <= goal {
-                break;
-            }
-            let partition = &mut self.partitions[at];
-            self.memory -= partition.memory();
-            partition.spill(&*self.store, &mut writer, &mut recycle).map_err(|e| e.stage(Stage::Accumulate))?;
-            self.memory += partition.memory();
-        }
-        tracing::debug!(worker = self.index, memory = self.memory, "spilled");
-        self.reserved.hold(self.memory as u64);
-        Ok(())
-    }
-
-    /// The partitions.
-    pub(crate) fn into_partitions(self) -> Vec<Closed> {
-        let Accumulator { index, count, partitions, budget, reserved, .. } = self;
-        drop(reserved);
-        let closed = |(i, partition): (usize, Partition)| {
-            let reserved = budget.hold(partition.memory() as u64);
-            (i * count + index, partition, reserved)
-        };
-        partitions.into_iter().enumerate().map(closed).collect()
     }
 }
 

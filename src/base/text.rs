@@ -1,6 +1,6 @@
 //! Numbers as people read them, in messages and tables.
 
-use crate::base::money::Fixed2;
+use super::money::Fixed2;
 use std::fmt::Display;
 
 /// So many of something: `1 line`, `1,000 lines`.

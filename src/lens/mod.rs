@@ -4,10 +4,9 @@
 //! any number of threads or machines. For the journey between machines a partial encodes as Arrow batches. Blocks come from
 //! [`finalize`](crate::finalize) with their scores filled in; partials go to [`reduce`](crate::reduce).
 
-pub mod comparison;
-pub mod partial;
+pub mod lens1;
+pub mod lens2;
 pub(crate) mod refining;
-pub mod single_period;
 pub mod sketch;
 
 use crate::base::error::Result;

@@ -8,7 +8,7 @@
 //! Source: Dasgupta, Lang, Rhodes and Thaler, "A Framework for Estimating Stream Expression Cardinalities", ICDT 2016.
 
 use super::Lens;
-use super::single_period::{batch, foreign};
+use super::lens1::{batch, foreign};
 use crate::base::error::{Error, Result};
 use crate::base::merge::Merge;
 use crate::finalize::Block;
@@ -79,16 +79,16 @@ pub struct Sketching {
 }
 
 impl Sketching {
-    pub(super) fn new(lg_k: u8) -> Self {
+    pub(crate) fn new(lg_k: u8) -> Self {
         Sketching { lg_k, own: None, others: None }
     }
 
     /// Of customers who were sketched elsewhere.
-    pub(super) fn of(sketch: CustomerSketch, lg_k: u8) -> Self {
+    pub(crate) fn of(sketch: CustomerSketch, lg_k: u8) -> Self {
         Sketching { lg_k, own: None, others: Some(sketch.0) }
     }
 
-    pub(super) fn add(&mut self, id: &[u8]) {
+    pub(crate) fn add(&mut self, id: &[u8]) {
         if self.own.is_none() {
             self.own = ThetaSketchBuilder::default().lg_k(self.lg_k).build().ok();
         }
@@ -96,7 +96,7 @@ impl Sketching {
     }
 
     /// The sketch of all.
-    pub(super) fn compact(&self) -> CustomerSketch {
+    pub(crate) fn compact(&self) -> CustomerSketch {
         let own = self.own.as_ref().map(|own| own.compact(false));
         CustomerSketch::union(own.iter().chain(&self.others), self.lg_k)
     }

@@ -6,12 +6,12 @@ mod parquet;
 pub mod rows;
 pub(crate) mod stream;
 pub mod table;
-pub mod text;
+pub mod text_tables;
 
 use crate::base::error::{Error, Result};
 use crate::base::time::iso;
-use crate::lens::comparison::Change;
-use crate::lens::single_period::Lens1Metrics;
+use crate::lens::lens1::Lens1Metrics;
+use crate::lens::lens2::Change;
 use crate::model::reject::Reason;
 use crate::model::window::Window;
 use crate::orders::LineSummary;

@@ -9,12 +9,12 @@ use super::stream::BATCH;
 use crate::base::bytes::sort_key::{put_number, put_signed, put_text, take_bytes, take_number, take_signed, take_text};
 use crate::base::error::{Error, Result};
 use crate::finalize::Block;
-use crate::lens::comparison::{Status, migrations};
+use crate::finalize::blocks::Pieces;
+use crate::lens::lens2::{Status, migrations};
 use crate::model::columns::Column;
 use crate::model::ids::{INLINE, long_view, parts};
 use crate::model::reject::{LINE_FIELDS, Reject};
 use crate::model::window::Window;
-use crate::pieces::Pieces;
 use crate::spill::Desk;
 use arrow::array::builder::{StringBuilder, UInt64Builder, make_view};
 use arrow::array::{

@@ -1,5 +1,5 @@
 //! An endless stream cut into pieces of whole rows as they come, undecoded, so that each part of it can be a file of its own:
-//! [`follow`](crate::follow) spools them. CSV, JSONL and Arrow streams can be cut; other formats begin at their end.
+//! [`follow`](crate::jobs::follow) spools them. CSV, JSONL and Arrow streams can be cut; other formats begin at their end.
 
 use super::csv::CsvSource;
 use super::files::{Format, open_once};

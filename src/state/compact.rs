@@ -3,9 +3,9 @@
 //! Updates add small files. When [`FAN`] files of about one size are there, the next update makes one of them while it reads; so a state has few files, and each row is
 //! written again once for every power of [`FAN`] that the state outgrows it by.
 
-use super::folder::{Folder, is_state, vacant};
 use super::manifest::{Manifest, RunEntry, compacted_name, run_name};
 use super::sealed::Record;
+use super::state_folder::{Folder, is_state, vacant};
 use super::{Io, Remap, RunFile, Section, State, Writer};
 use crate::base::cancel::Cancel;
 use crate::base::error::{Error, Result};
@@ -22,7 +22,7 @@ const FAN: usize = 8;
 
 /// How many of the newest runs should become one, given their customers, oldest first; 0 for none. What they become may make others due,
 /// and then becomes one with them at once.
-pub(super) fn due(customers: &[u64]) -> usize {
+pub(crate) fn due(customers: &[u64]) -> usize {
     let size = |customers: u64| customers.max(1).ilog(FAN as u64);
     // Customers, and how many runs have them.
     let mut runs: Vec<(u64, usize)> = customers.iter().map(|&customers| (customers, 1)).collect();
@@ -38,7 +38,7 @@ pub(super) fn due(customers: &[u64]) -> usize {
 }
 
 /// Writes what some run files hold as one, on the threads of the current pool.
-pub(super) fn compact(files: &[Arc<RunFile>], to: &Writer, cancel: &Cancel) -> Result<()> {
+pub(crate) fn compact(files: &[Arc<RunFile>], to: &Writer, cancel: &Cancel) -> Result<()> {
     share_out(
         PARTITIONS,
         || (),
@@ -58,15 +58,15 @@ pub(super) fn compact(files: &[Arc<RunFile>], to: &Writer, cancel: &Cancel) -> R
 }
 
 /// The newest run files that became one.
-pub(super) struct Compacted {
+pub(crate) struct Compacted {
     /// How many.
-    pub(super) runs: usize,
-    pub(super) into: RunEntry,
+    pub(crate) runs: usize,
+    pub(crate) into: RunEntry,
 }
 
 /// Makes one of the newest run files of a folder, if that is due, on the threads of the current pool. They count until the record that
 /// names the new one is committed, as the next generation.
-pub(super) fn compact_due<R: Record>(folder: &Folder<R>, record: &R, cancel: &Cancel) -> Result<Option<Compacted>> {
+pub(crate) fn compact_due<R: Record>(folder: &Folder<R>, record: &R, cancel: &Cancel) -> Result<Option<Compacted>> {
     let (generation, runs) = record.runs();
     let customers: Vec<u64> = runs.iter().map(|run| run.customers).collect();
     let count = due(&customers);
@@ -82,7 +82,7 @@ pub(super) fn compact_due<R: Record>(folder: &Folder<R>, record: &R, cancel: &Ca
 }
 
 /// Compacts a folder while that is due, each time as a generation of its own. Gives the record in the end.
-pub(super) fn compact_while_due<R: Record>(folder: &Folder<R>, mut record: R, cancel: &Cancel) -> Result<R> {
+pub(crate) fn compact_while_due<R: Record>(folder: &Folder<R>, mut record: R, cancel: &Cancel) -> Result<R> {
     while let Some(Compacted { runs: count, into }) = compact_due(folder, &record, cancel)? {
         let mut next = record.clone();
         let (generation, runs) = next.runs_mut();
@@ -203,7 +203,7 @@ pub fn merge(out: &Path, states: &[State], allow_duplicate: bool, cancel: &Cance
 }
 
 /// From the first of two ranges to the last.
-pub(super) fn union(a: Option<(u32, u32)>, b: Option<(u32, u32)>) -> Option<(u32, u32)> {
+pub(crate) fn union(a: Option<(u32, u32)>, b: Option<(u32, u32)>) -> Option<(u32, u32)> {
     match (a, b) {
         (Some(a), Some(b)) => Some((a.0.min(b.0), a.1.max(b.1))),
         (a, b) => a.or(b),

@@ -32,32 +32,24 @@
 //! Invariants: an audit of a state is the audit of all inputs ever taken in, to the byte. Run files never change. A folder holds the
 //! generation before or the one after whatever was done, whenever that was interrupted.
 
-mod checkpoint;
-mod compact;
-mod compare;
-mod folder;
+pub(crate) mod compact;
+pub(crate) mod deferred_rows;
 mod inspect;
-mod manifest;
-mod open_rows;
-mod remap;
-mod run_file;
-mod save;
-mod sealed;
-mod update;
+pub(crate) mod manifest;
+pub(crate) mod rollup;
+pub(crate) mod run_file;
+pub(crate) mod save;
+pub(crate) mod sealed;
+pub(crate) mod state_folder;
 
-pub(crate) use self::checkpoint::Checkpoint;
-pub use self::checkpoint::{Checkpointed, Checkpoints};
 pub use self::compact::{Merged, check_merge, merge};
-pub use self::compare::{Side, compare};
-pub use self::folder::{Io, is_state};
+pub(crate) use self::deferred_rows::OpenRows;
 pub use self::inspect::{RunSummary, is_run_file};
 pub use self::manifest::{Input, Manifest, RunEntry};
-pub(crate) use self::open_rows::OpenRows;
-pub(crate) use self::remap::Remap;
+pub(crate) use self::rollup::Remap;
 pub(crate) use self::run_file::{RunFile, Section, Writer};
 pub(crate) use self::save::{Saved, save};
-pub(crate) use self::update::last_segment;
-pub use self::update::{Known, Update, Updated};
+pub use self::state_folder::{Io, is_state};
 
 use crate::base::error::{Error, Kind, Result};
 use crate::model::reject::OnBadRow;
@@ -104,7 +96,7 @@ impl State {
     #[doc(hidden)]
     pub fn open_with(path: &Path, io: &Io) -> Result<Self> {
         loop {
-            let Some(manifest) = folder::read_record::<Manifest>(path, io)? else {
+            let Some(manifest) = state_folder::read_record::<Manifest>(path, io)? else {
                 let error = Error::new(Kind::Io, "there is no state").input(path.to_string_lossy());
                 return Err(error.help("make one with lensflow update STATE_DIR INPUT..."));
             };
@@ -112,7 +104,7 @@ impl State {
                 Ok(state) => return Ok(state),
                 // An update that was committed meanwhile may have removed what the generation before it was made of.
                 Err((generation, error)) => {
-                    let later = folder::read_record::<Manifest>(path, io)?;
+                    let later = state_folder::read_record::<Manifest>(path, io)?;
                     if later.is_none_or(|later| later.generation == generation) {
                         return Err(error);
                     }
@@ -203,7 +195,7 @@ impl State {
 }
 
 impl RunEntry {
-    fn new(file: String, run_file::Written { bytes, checksum, customers, entries }: run_file::Written) -> Self {
+    pub(crate) fn new(file: String, run_file::Written { bytes, checksum, customers, entries }: run_file::Written) -> Self {
         RunEntry { file, bytes, checksum: format!("{checksum:016x}"), customers, entries }
     }
 }

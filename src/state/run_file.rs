@@ -4,8 +4,8 @@
 //! A [`Writer`] is a store for frames that any number of threads append to; what belongs together is said in the index at the end. A
 //! [`RunFile`] is opened by its index, which is held in memory; frames are read one at a time. Files never change once they are written.
 
-use super::folder::Io;
-use super::remap::Remap;
+use super::rollup::Remap;
+use super::state_folder::Io;
 use crate::base::bytes::pack::{pack, take, unpack};
 use crate::base::bytes::positional::{read_at, write_at};
 use crate::base::cancel::{Cancel, Discard};
@@ -21,7 +21,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex};
 
-pub(super) const MAGIC: [u8; 4] = *b"LFST";
+pub(crate) const MAGIC: [u8; 4] = *b"LFST";
 const VERSION: u16 = 1;
 /// Magic, version, two zeros.
 const HEADER: u64 = 8;

@@ -1,12 +1,13 @@
 //! The end of an update's pipeline: partitions → a run file.
 
 use super::{Section, Writer};
-use crate::accumulate::{Closed, Room};
+use crate::accumulate::Room;
+use crate::accumulate::accumulator::Closed;
 use crate::base::error::{Result, Stage};
 use crate::base::threads::{lock, share_out};
+use crate::finalize::finish::Resources;
 use crate::model::state_batch::States;
 use crate::orders::LineSummary;
-use crate::reduce::Resources;
 use crate::spill::{FRAME_CUSTOMERS, Held, RunWriter, Sorter, copy};
 use crate::stats::{Snapshot, Stats};
 use std::sync::Mutex;

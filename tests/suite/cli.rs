@@ -12,8 +12,8 @@ mod spill;
 
 use super::support::*;
 use arrow::array::{ArrayRef, BinaryArray, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
-use lensflow::audit::Order;
 use lensflow::error::Kind;
+use lensflow::pipeline::Order;
 use lensflow::spec::Spec;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};

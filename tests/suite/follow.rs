@@ -3,11 +3,12 @@
 
 use crate::support::listing;
 use lensflow::error::Kind;
-use lensflow::follow::{Event, Feed, Finished, Follow, Follower};
+use lensflow::jobs::Update;
+use lensflow::jobs::follow::{Event, Feed, Finished, Follow, Follower};
 use lensflow::model::{Granularity, Windows};
 use lensflow::orders::Lines;
 use lensflow::spill::Faults;
-use lensflow::state::{Io, State, Update};
+use lensflow::state::{Io, State};
 use lensflow::{Error, Pipeline, Result, Stop};
 use std::collections::BTreeMap;
 use std::fs;

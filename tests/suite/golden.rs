@@ -2,8 +2,8 @@
 
 use super::support::*;
 use arrow::datatypes::{DataType, Field, TimeUnit};
-use lensflow::audit::{Audit, Order};
 use lensflow::model::{Granularity, Windows};
+use lensflow::pipeline::{Audit, Order};
 use lensflow::spec::{Parallel, Spec};
 use std::collections::BTreeSet;
 use std::fs;

@@ -8,8 +8,8 @@ use arrow::array::{ArrayRef, Int64Array, RecordBatch, UInt8Array, UInt16Array, U
 use arrow::ipc::reader::StreamReader;
 use arrow::ipc::writer::StreamWriter;
 use lensflow::finalize::Block;
-use lensflow::lens::comparison::{Comparison, Migration};
-use lensflow::lens::single_period::{Distribution, Measures, ScoreCounts, SinglePeriod};
+use lensflow::lens::lens1::{Distribution, Measures, ScoreCounts, SinglePeriod};
+use lensflow::lens::lens2::{Comparison, Migration};
 use lensflow::model::Window;
 use lensflow::money::{Amount, Fixed2, Total};
 use lensflow::ranks::histogram::Histogram;

@@ -7,6 +7,7 @@ mod cli;
 mod follow;
 mod functions;
 mod golden;
+mod house;
 mod laws;
 mod memory;
 mod model;

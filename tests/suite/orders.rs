@@ -4,11 +4,11 @@
 use crate::model::config;
 use crate::support::{Lensflow, lensflow};
 use arrow::array::{ArrayRef, Decimal128Array, Int32Array, RecordBatch, StringArray, TimestampMillisecondArray};
-use lensflow::audit::Order;
 use lensflow::model::TransactionColumns;
 use lensflow::model::{Granularity, Windows};
 use lensflow::model::{OnBadRow, Reason};
 use lensflow::orders::{Anonymous, Duplicates, Lines, OrderOptions, Refunds};
+use lensflow::pipeline::Order;
 use lensflow::report::table::TableWriter;
 use lensflow::source::files::Files;
 use lensflow::source::transactions::TransactionOptions;

@@ -9,8 +9,8 @@ use arrow::array::{
 use arrow::compute::{cast, concat_batches};
 use arrow::datatypes::{DataType, Field, Schema, TimeUnit, TimestampMicrosecondType};
 use chrono::{NaiveDate, NaiveDateTime};
-use lensflow::audit::{Audit, Order};
 use lensflow::model::{Window, Windows};
+use lensflow::pipeline::{Audit, Order};
 use lensflow::report::table::TableWriter;
 use lensflow::report::{Report, rows};
 use lensflow::source::files::Files;

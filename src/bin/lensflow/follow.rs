@@ -9,12 +9,14 @@ use crate::serve::serve;
 use crate::signals::Job;
 use crate::spec_file::check;
 use crate::spec_file::job::Follow;
-use lensflow::follow::{Event, Feed, Follower};
+use lensflow::Result;
+use lensflow::jobs::Update;
+use lensflow::jobs::follow;
+use lensflow::jobs::follow::{Event, Feed, Follower};
 use lensflow::spec::Spec;
 use lensflow::spill::default_limit;
-use lensflow::state::{State, Update, is_state};
+use lensflow::state::{State, is_state};
 use lensflow::text::grouped;
-use lensflow::{Result, follow};
 use std::sync::Arc;
 
 /// Does it, until a signal comes or the stream ends.

@@ -6,8 +6,8 @@ use crate::signals::Job;
 use crate::sketches::{BOUNDS, count};
 use lensflow::Result;
 use lensflow::error::{Error, Kind};
-use lensflow::lens::partial::{Lens1Partial, is_partial};
 use lensflow::lens::sketch::CustomerSketch;
+use lensflow::partials::{Lens1Partial, is_partial};
 use lensflow::state::{RunSummary, State, is_run_file};
 use lensflow::text::grouped;
 

@@ -1,7 +1,7 @@
 //! What a long-lived process tells of itself: counters and gauges with the names that Prometheus expects, and whether it is well. Told by
 //! [`Metrics::notice`] what happens; what changes by itself is looked up when somebody asks.
 
-use lensflow::follow::{Doing, Event};
+use lensflow::jobs::follow::{Doing, Event};
 use lensflow::spill::rss;
 use lensflow::stats::{Snapshot, Stats};
 use prometheus_client::encoding::EncodeLabelSet;

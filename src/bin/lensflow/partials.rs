@@ -8,12 +8,11 @@ use crate::sketches::{BOUNDS, count, json, table};
 use crate::{say, states};
 use lensflow::Result;
 use lensflow::error::Error;
-use lensflow::lens::partial;
-use lensflow::lens::partial::{Compared, Counted, Lens1Partial, Merged, is_partial};
 use lensflow::lens::sketch::InCommon;
 use lensflow::model::Window;
+use lensflow::partials::{Compared, Counted, Lens1Partial, Merged, is_partial};
 use lensflow::report::output::Output;
-use lensflow::report::text::{Style, render_partials};
+use lensflow::report::text_tables::{Style, render_partials};
 use lensflow::spec::Spec;
 use lensflow::text::counted;
 use std::collections::BTreeSet;
@@ -91,7 +90,7 @@ pub(crate) fn merge(args: &Merge, talk: &Talk, job: &Job) -> Result<()> {
 pub(crate) fn compared(first: Lens1Partial, second: Lens1Partial, spec: &Spec, args: &Compare) -> Result<String> {
     let assumed: Vec<String> =
         [&first, &second].into_iter().filter(|p| p.counted() == Counted::Assumed).map(|p| p.name().to_owned()).collect();
-    let comparison = partial::compare(first, second, args.disjoint, &spec.percentiles, spec.bins)?;
+    let comparison = lensflow::partials::compare(first, second, args.disjoint, &spec.percentiles, spec.bins)?;
     if args.json {
         return json(&comparison);
     }

@@ -5,16 +5,17 @@ use crate::inputs::{keep_to_limit, lines_fit, with_states};
 use crate::signals::Job;
 use crate::{partials, print};
 use lensflow::error::Error;
-use lensflow::lens::partial::{Lens1Partial, is_partial};
+use lensflow::jobs::Side;
 use lensflow::lens::sketch::{CustomerSketch, Estimate, Overlap, Share, Sketches};
 use lensflow::model::Window;
+use lensflow::partials::{Lens1Partial, is_partial};
 use lensflow::report::output::Output;
-use lensflow::report::text::{Style, render};
+use lensflow::report::text_tables::{Style, render};
 use lensflow::source::files::Files;
 use lensflow::spec::Spec;
-use lensflow::state::{Side, State, is_state};
+use lensflow::state::{State, is_state};
 use lensflow::text::grouped;
-use lensflow::{Pipeline, Result, state};
+use lensflow::{Pipeline, Result};
 use serde::Serialize;
 use std::io::Write;
 use std::path::Path;
@@ -113,7 +114,7 @@ pub(crate) fn compare(args: &Compare, job: &Job) -> Result<()> {
         (Operand::Partial(first), Operand::Partial(second)) => partials::compared(*first, *second, &spec, args)?,
         (Operand::State(first, from), Operand::State(second, to)) => {
             let side = |state, window| Side { state, window };
-            let report = state::compare(side(&first, &from), side(&second, &to), spec, &job.cancel)?;
+            let report = lensflow::jobs::compare(side(&first, &from), side(&second, &to), spec, &job.cancel)?;
             if args.json { report.to_json()? } else { render(&report, Style::Text) }
         }
         (a, b) => {

@@ -48,7 +48,7 @@ pub(crate) fn update(args: &UpdateJob, talk: &Talk, job: &Job) -> Result<()> {
     let spec = Spec { on_bad_row: policy(args.on_bad_row, before.as_ref()), ..args.spec.clone() };
     spec.validate()?;
     keep_to_limit(&spec);
-    let update = state::Update {
+    let update = lensflow::jobs::Update {
         every: args.every,
         spec,
         format: args.format,
@@ -56,7 +56,7 @@ pub(crate) fn update(args: &UpdateJob, talk: &Talk, job: &Job) -> Result<()> {
         audited: args.audited.clone(),
         lines: args.lines.clone(),
         cancel: job.cancel.clone(),
-        ..state::Update::default()
+        ..lensflow::jobs::Update::default()
     };
     let mut bar = None;
     let updated = update.run(&args.state, &args.inputs, |stats| {

@@ -3,11 +3,11 @@
 use super::faults::soon;
 use crate::model::engine::Spill;
 use arrow::array::RecordBatch;
-use lensflow::audit::{Audit, Order};
 use lensflow::error::Kind;
 use lensflow::finalize::Block;
 use lensflow::model::{Granularity, Window, Windows};
 use lensflow::pipeline::Builder;
+use lensflow::pipeline::{Audit, Order};
 use lensflow::report::output::Output;
 use lensflow::report::rows::rfm_schema;
 use lensflow::report::table::TableWriter;

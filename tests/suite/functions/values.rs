@@ -6,7 +6,7 @@ use crate::model::answers::units;
 use crate::model::config;
 use chrono::NaiveDateTime;
 use lensflow::error::Kind;
-use lensflow::lens::comparison::{Migration, Status};
+use lensflow::lens::lens2::{Migration, Status};
 use lensflow::model::{Column, ColumnMap};
 use lensflow::model::{Granularity, Window, Windows};
 use lensflow::model::{OnBadRow, Reason, Reject};

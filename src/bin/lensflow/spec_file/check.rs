@@ -10,11 +10,12 @@ use crate::outputs::{self, Outputs, real};
 use crate::partials;
 use crate::states::UpdateJob;
 use lensflow::error::{Error, Kind};
-use lensflow::follow::{Feed, Finished};
+use lensflow::jobs::Checkpoints;
+use lensflow::jobs::follow::{Feed, Finished};
 use lensflow::model::{Granularity, OnBadRow};
 use lensflow::report::table::TableWriter;
 use lensflow::spec::Spec;
-use lensflow::state::{Checkpoints, State, is_state, windows_fit};
+use lensflow::state::{State, is_state, windows_fit};
 use lensflow::{Result, state};
 use std::path::{Path, PathBuf};
 
@@ -109,7 +110,7 @@ fn updatable(update: &UpdateJob) -> Result<(Granularity, OnBadRow)> {
     let on_bad_row = policy(update.on_bad_row, there.as_ref());
     let spec = Spec { on_bad_row, ..update.spec.clone() };
     let (every, lines) = (update.every, update.lines.clone());
-    let every = state::Update { every, spec, lines, ..state::Update::default() }.check(&update.state)?;
+    let every = lensflow::jobs::Update { every, spec, lines, ..lensflow::jobs::Update::default() }.check(&update.state)?;
     Ok((every, on_bad_row))
 }
 
@@ -127,11 +128,11 @@ fn found(update: &UpdateJob, look: bool) -> Result<Vec<String>> {
 /// # Errors
 /// The first fault that is found.
 pub(crate) fn followed(follow: &Follow) -> Result<()> {
-    let files = state::Update { every: follow.every, lines: follow.lines.clone(), ..state::Update::default() };
+    let files = lensflow::jobs::Update { every: follow.every, lines: follow.lines.clone(), ..lensflow::jobs::Update::default() };
     let there = is_state(&follow.state).then(|| State::open(&follow.state)).transpose()?;
     let on_bad_row = policy(follow.on_bad_row, there.as_ref());
     let spec = Spec { on_bad_row, ..follow.spec.clone() };
-    let every = state::Update { spec, ..files }.check(&follow.state)?;
+    let every = lensflow::jobs::Update { spec, ..files }.check(&follow.state)?;
     windows_fit(&follow.spec.windows, every, &follow.state)?;
     writable(&follow.out)?;
     follow.out.check(&[])?;

@@ -11,7 +11,7 @@ use crate::states::UpdateJob;
 use humantime::format_duration;
 use indicatif::BinaryBytes;
 use lensflow::Result;
-use lensflow::follow::{Feed, Finished};
+use lensflow::jobs::follow::{Feed, Finished};
 use lensflow::model::{Granularity, OnBadRow};
 use lensflow::orders::{Anonymous, Duplicates, Lines, Refunds};
 use lensflow::source::files::Format;

@@ -7,7 +7,7 @@ use crate::outputs::Outputs;
 use crate::states::{self, MergeJob, UpdateJob};
 use crate::{follow, signals};
 use lensflow::Result;
-use lensflow::follow::Feed;
+use lensflow::jobs::follow::Feed;
 use lensflow::model::{Granularity, OnBadRow, Windows};
 use lensflow::orders::Lines;
 use lensflow::source::files::Format;

@@ -6,7 +6,7 @@ use crate::args::lines::{ANONYMOUS, DUPLICATES, ENCODINGS, ID_FORMATS, REFUNDS, 
 use crate::outputs::Outputs;
 use lensflow::Result;
 use lensflow::error::Error;
-use lensflow::follow::Finished;
+use lensflow::jobs::follow::Finished;
 use lensflow::model::{Column, ColumnMap, Granularity, OnBadRow, TransactionColumn, TransactionColumns, Window, Windows};
 use lensflow::orders::{Lines, OrderOptions};
 use lensflow::source::files::Format;

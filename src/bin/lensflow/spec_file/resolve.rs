@@ -8,7 +8,7 @@ use crate::audit::{AuditJob, Input};
 use crate::states::{MergeJob, UpdateJob};
 use lensflow::Result;
 use lensflow::error::Error;
-use lensflow::follow::Feed;
+use lensflow::jobs::follow::Feed;
 use lensflow::model::{Column, ColumnMap, OnBadRow};
 use lensflow::source::files::Format;
 use lensflow::spec::Spec;

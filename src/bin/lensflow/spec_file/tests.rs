@@ -4,7 +4,7 @@ use super::job::Job;
 use super::keys::SECTIONS;
 use super::layers::Layers;
 use super::resolve::resolve;
-use lensflow::follow::{Feed, Finished};
+use lensflow::jobs::follow::{Feed, Finished};
 use lensflow::model::{TransactionColumn, TransactionColumns};
 use lensflow::orders::{Anonymous, Duplicates, Lines, OrderOptions, Refunds};
 use lensflow::source::transactions::{Encoding, IdFormat, TransactionOptions};

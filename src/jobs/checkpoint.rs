@@ -15,11 +15,6 @@
 //!
 //! Known limits: what comes through a pipe cannot be skipped and is refused. Finishing is not interrupted in order: it is begun again.
 
-use super::compact::compact_while_due;
-use super::folder::{Folder, vacant};
-use super::manifest::{RunEntry, run_name};
-use super::sealed::{FORMAT, HASH, Record};
-use super::{Io, RunFile, State, Writer};
 use crate::base::cancel::{Cancel, Stop};
 use crate::base::error::{Error, Kind, Result, Stage};
 use crate::base::merge::Merge;
@@ -30,9 +25,15 @@ use crate::model::columns::ColumnMap;
 use crate::model::hash::PARTITIONS;
 use crate::model::reject::{OnBadRow, Reason};
 use crate::model::window::Windows;
-use crate::pipeline::{Builder, Pipeline};
+use crate::pipeline::Builder;
+use crate::pipeline::Pipeline;
 use crate::source::files::{Files, STDIN};
 use crate::source::paced::Paced;
+use crate::state::compact::compact_while_due;
+use crate::state::manifest::{RunEntry, run_name};
+use crate::state::sealed::{FORMAT, HASH, Record};
+use crate::state::state_folder::{Folder, vacant};
+use crate::state::{Io, RunFile, State, Writer};
 use crate::stats::Stats;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -216,7 +217,7 @@ impl Seen {
     /// A state is what its manifest says.
     fn state(state: &State) -> Result<Self> {
         let mut hash = Xxh3::new();
-        hash.update(super::sealed::encode(state.manifest())?.as_bytes());
+        hash.update(crate::state::sealed::encode(state.manifest())?.as_bytes());
         let (name, bytes) = (state.path().to_string_lossy().into_owned(), state.manifest().runs.iter().map(|run| run.bytes).sum());
         Ok(Seen { name, bytes, changed: 0, ends: format!("{:032x}", hash.digest128()) })
     }
@@ -310,7 +311,7 @@ impl Checkpoints {
         next.rows_read += saved.rows.rows_read;
         next.rows_accepted += saved.rows.rows_accepted;
         Merge::merge(&mut next.rows_rejected, saved.rows.rows_rejected);
-        next.windows = super::compact::union(next.windows, saved.keys);
+        next.windows = crate::state::compact::union(next.windows, saved.keys);
         if saved.rows.rows_read > 0 {
             next.runs.push(RunEntry::new(name, writer.finish()?));
         }

@@ -4,7 +4,7 @@ use super::Tally;
 use crate::base::error::Result;
 use crate::base::merge::Merge;
 use crate::base::text::{counted, grouped};
-use crate::lens::single_period::Lens1Metrics;
+use crate::lens::lens1::Lens1Metrics;
 use crate::lens::sketch::CustomerSketch;
 use crate::model::reject::Reason;
 use crate::model::window::Window;
@@ -201,7 +201,7 @@ impl Display for Lens1Partial {
         for window in &self.windows {
             let (amounts, pairs, sketch) = (window.tally.spend.sorted().len(), window.tally.pairs.len(), window.sketch());
             let exact = if sketch.is_exact() { "all of them" } else { "a sample of them" };
-            writeln!(f, "\n{}", super::combine::shown(&window.window))?;
+            writeln!(f, "\n{}", super::merge_partials::shown(&window.window))?;
             writeln!(f, "  {} customers; the sketch holds {exact}", grouped(window.customers()))?;
             writeln!(f, "  {} amounts, {} pairs of recency and frequency", grouped(amounts), grouped(pairs))?;
             for (reason, count) in &window.customers_rejected {

@@ -3,12 +3,13 @@
 use super::Pipeline;
 use crate::base::error::{Error, Result, Stage};
 use crate::base::threads::{lock, with_pool};
+use crate::finalize::blocks::SavedRun;
+use crate::jobs::checkpoint::Checkpoint;
 use crate::lens::Lens;
 use crate::model::reject::Reason;
 use crate::model::window::{Window, Windows};
-use crate::pieces::SavedRun;
 use crate::state;
-use crate::state::{Checkpoint, OpenRows, Remap, RunFile, Saved, Section, State};
+use crate::state::{OpenRows, Remap, RunFile, Saved, Section, State};
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;

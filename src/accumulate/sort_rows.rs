@@ -1,7 +1,7 @@
 //! Rows that were never folded → sorted states. A partition that is about to leave needs its customers in order, and most of its rows are
 //! the only one of their customer: sorting them directly touches each once, where folding and then sorting would touch it many times.
 
-use super::state::State;
+use super::customer_table::State;
 use crate::model::entry::HISTORY;
 use crate::model::ids::joined_view;
 use crate::model::state_batch::{Rest, States};

@@ -4,12 +4,13 @@
 //! A pass turns a piece into a [`Block`], uses it, and forgets it: blocks are cheap to make, and many times as large as what they are
 //! made of when that is packed. Rows are numbered through all pieces, so that any thread can make any [`Span`] of them.
 
+use super::arithmetic::Finalizer;
+use super::block::Block;
 use crate::accumulate::Folded;
 use crate::base::cancel::Cancel;
 use crate::base::error::Result;
 use crate::base::merge::Merge;
 use crate::base::threads::share_out;
-use crate::finalize::{Block, Finalizer};
 use crate::model::ids::parts;
 use crate::model::state_batch::States;
 use crate::ranks::score::Scorer;

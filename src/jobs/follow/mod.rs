@@ -25,18 +25,18 @@
 //! killed process had committed is known by fingerprint, or by its number in the stream. Memory does not grow with the number of commits,
 //! but for what the state's manifest says of every input.
 
-mod inbox;
-mod quarantine;
-mod spool;
+pub(crate) mod inbox;
+pub(crate) mod quarantine;
+pub(crate) mod spool;
 
-pub use self::inbox::Finished;
+pub use super::follow::inbox::Finished;
 
-use self::inbox::Inbox;
-use self::spool::Spool;
+use super::follow::inbox::Inbox;
+use super::follow::spool::Spool;
+use super::update::{Update, Updated};
 use crate::base::cancel::Stop;
 use crate::base::error::{Error, Kind, Result};
 use crate::source::files::Format;
-use crate::state::{Update, Updated};
 use crate::stats::Stats;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -3,20 +3,15 @@
 //! [`Comparison`] counts who was retained, churned, new or reactivated; [`Change`] adds what Lens 1 of both windows knows about money.
 
 use super::Lens;
-use super::single_period::{Lens1Metrics, analyze_single_period, batch, foreign};
-use crate::base::error::{Error, Result};
+use super::lens1::{batch, foreign};
+use crate::base::error::Result;
 use crate::base::merge::Merge;
 use crate::base::money::{Fixed2, Percent};
-use crate::base::threads::with_threads;
 use crate::finalize::Block;
 use crate::model::window::Window;
-use crate::rfm::RfmMetrics;
-use crate::spec::{DEFAULT_PERCENTILES, Parallelism};
 use arrow::array::{AsArray, RecordBatch, UInt64Array};
 use arrow::datatypes::UInt64Type;
-use rayon::slice::ParallelSliceMut;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// A change beyond this many hundredths of a percent (±500 %) from something that was not zero is worth a warning.
@@ -218,121 +213,4 @@ impl Change {
         };
         changes.into_iter().filter(extreme).map(text).collect()
     }
-}
-
-/// Who moved how between two periods, by id.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct CustomerMigration {
-    /// Active in both periods.
-    pub retained: BTreeSet<String>,
-    /// Active in the first only.
-    pub churned: BTreeSet<String>,
-    /// Active in the second only.
-    pub new: BTreeSet<String>,
-    /// Those of the new who are in the history.
-    pub reactivated: BTreeSet<String>,
-}
-
-/// Lens 2 of two periods in memory.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Lens2Metrics {
-    /// Lens 1 of the first period.
-    pub period1_metrics: Lens1Metrics,
-    /// Lens 1 of the second period.
-    pub period2_metrics: Lens1Metrics,
-    /// Who moved.
-    pub migration: CustomerMigration,
-    /// Retained, in percent of the first period's customers.
-    pub retention_rate: Percent,
-    /// Churned, in percent of the first period's customers.
-    pub churn_rate: Percent,
-    /// Reactivated, in percent of the second period's customers.
-    pub reactivation_rate: Percent,
-    /// The second period's customers less the first's.
-    pub customer_count_change: i64,
-    /// The change of revenue.
-    pub revenue_change_pct: Percent,
-    /// The change of revenue per order.
-    pub avg_order_value_change_pct: Percent,
-    /// Changes that should be looked at twice.
-    pub warnings: Vec<String>,
-}
-
-/// Lens 2 of two periods in memory. `all_customer_history` is every id ever seen up to and including period 1 (at least period 1's):
-/// with it, new customers who are in it count as reactivated; without it nobody does. Lens 1 of either period is computed where it is
-/// not given.
-///
-/// # Errors
-/// A customer twice in a period; a history that lacks customers of period 1; 0 workers.
-pub fn analyze_period_comparison(
-    period1_rfm: &[RfmMetrics],
-    period2_rfm: &[RfmMetrics],
-    all_customer_history: Option<&[String]>,
-    period1_metrics: Option<&Lens1Metrics>,
-    period2_metrics: Option<&Lens1Metrics>,
-    parallelism: &Parallelism,
-) -> Result<Lens2Metrics> {
-    let workers = parallelism.workers_for(period1_rfm.len().max(period2_rfm.len()) as u64)?;
-    let sorted = |rfm: &[RfmMetrics], period: &str| {
-        with_threads(workers, |parallel| {
-            let mut ids: Vec<String> = rfm.iter().map(|m| m.customer_id().to_owned()).collect();
-            if parallel {
-                ids.par_sort_unstable()
-            } else {
-                ids.sort_unstable()
-            }
-            match ids.windows(2).find(|pair| pair[0] == pair[1]) {
-                Some(pair) => Err(Error::data(format!("duplicate customer ids in {period}: {:?}", pair[0]))),
-                None => Ok(ids.into_iter().collect::<BTreeSet<String>>()),
-            }
-        })
-    };
-    let (one, two) = (sorted(period1_rfm, "period1_rfm")?, sorted(period2_rfm, "period2_rfm")?);
-    let new: BTreeSet<String> = two.difference(&one).cloned().collect();
-    // An empty history is no history, as in the Python library.
-    let reactivated = match all_customer_history.filter(|history| !history.is_empty()) {
-        Some(history) => {
-            let history: BTreeSet<&str> = history.iter().map(String::as_str).collect();
-            if let Some(missing) = one.iter().find(|id| !history.contains(id.as_str())) {
-                let count = one.iter().filter(|id| !history.contains(id.as_str())).count();
-                let what = format!("all_customer_history must include all customers of period 1: it lacks {count}, such as {missing:?}");
-                return Err(Error::data(what));
-            }
-            new.iter().filter(|id| history.contains(id.as_str())).cloned().collect()
-        }
-        None => BTreeSet::new(),
-    };
-    let migration = CustomerMigration {
-        retained: one.intersection(&two).cloned().collect(),
-        churned: one.difference(&two).cloned().collect(),
-        new,
-        reactivated,
-    };
-    let lens1 = |given: Option<&Lens1Metrics>, rfm| match given {
-        Some(given) => Ok(given.clone()),
-        None => analyze_single_period(rfm, None, &DEFAULT_PERCENTILES, parallelism),
-    };
-    let (period1_metrics, period2_metrics) = (lens1(period1_metrics, period1_rfm)?, lens1(period2_metrics, period2_rfm)?);
-    let orders = |rfm: &[RfmMetrics]| rfm.iter().map(|m| i128::from(m.frequency())).sum::<i128>();
-    let first = (period1_metrics.total_revenue.hundredths(), orders(period1_rfm));
-    let second = (period2_metrics.total_revenue.hundredths(), orders(period2_rfm));
-    let counts = Migration {
-        retained: migration.retained.len() as u64,
-        churned: migration.churned.len() as u64,
-        new: migration.new.len() as u64,
-        reactivated: migration.reactivated.len() as u64,
-    };
-    let change = Change::new(counts, first, second);
-    Ok(Lens2Metrics {
-        warnings: change.warnings("period 1", "period 2", first),
-        period1_metrics,
-        period2_metrics,
-        migration,
-        retention_rate: change.retention_rate,
-        churn_rate: change.churn_rate,
-        reactivation_rate: change.reactivation_rate,
-        customer_count_change: change.customer_count_change,
-        revenue_change_pct: change.revenue_change_pct,
-        avg_order_value_change_pct: change.avg_order_value_change_pct,
-    })
 }

@@ -6,7 +6,7 @@
 //! them once no more rows come is a [`Folded`](super::folded::Folded).
 
 use super::chunks::Chunks;
-use super::ids::LongIds;
+use super::long_ids::LongIds;
 use crate::base::merge::Merge;
 use crate::base::money::Total;
 use crate::model::amounts::{Amounts, Packed};
@@ -21,44 +21,44 @@ use hashbrown::hash_table::Entry as Slot;
 /// Bytes that come into the cache together.
 const CACHE_LINE: usize = 64;
 /// The end of a chain.
-pub(super) const NONE: u32 = u32::MAX;
+pub(crate) const NONE: u32 = u32::MAX;
 
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Customer {
-    pub(super) view: View,
+pub(crate) struct Customer {
+    pub(crate) view: View,
     /// See [`hash_in_section`](crate::model::hash::hash_in_section).
-    pub(super) hash: u32,
+    pub(crate) hash: u32,
     /// The first of the chain of entries.
-    pub(super) head: u32,
+    pub(crate) head: u32,
 }
 
 /// What a customer did in a window.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Entry {
-    pub(super) start: i64,
-    pub(super) reference: i64,
+pub(crate) struct Entry {
+    pub(crate) start: i64,
+    pub(crate) reference: i64,
     /// Those beside are [`State::sums`].
-    pub(super) amounts: Packed,
-    pub(super) window: u32,
-    pub(super) next: u32,
+    pub(crate) amounts: Packed,
+    pub(crate) window: u32,
+    pub(crate) next: u32,
 }
 
 /// Sums that do not fit an entry.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Sum {
+pub(crate) struct Sum {
     /// Saturating.
-    pub(super) orders: i64,
-    pub(super) total: Total,
+    pub(crate) orders: i64,
+    pub(crate) total: Total,
 }
 
 /// The states of a partition's customers.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct State {
-    pub(super) table: HashTable<u32>,
+    pub(crate) table: HashTable<u32>,
     pub(super) customers: Chunks<Customer>,
-    pub(super) long: LongIds,
+    pub(crate) long: LongIds,
     pub(super) entries: Chunks<Entry>,
-    pub(super) sums: Vec<Sum>,
+    pub(crate) sums: Vec<Sum>,
 }
 
 impl State {
@@ -104,7 +104,7 @@ impl State {
 
     /// Folds a row of the customer.
     #[inline]
-    pub(super) fn add(&mut self, customer: u32, buffer: &Rows, row: &Row) {
+    pub(crate) fn add(&mut self, customer: u32, buffer: &Rows, row: &Row) {
         let (window, start, reference) = (row.window, row.start, row.reference);
         let amounts = if window == HISTORY { Amounts::default() } else { buffer.amounts(row) };
         self.fold(customer, Addend { window, start, reference, amounts });
@@ -135,7 +135,7 @@ impl State {
     }
 
     /// Forgets the customers and keeps some of the memory.
-    pub(super) fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.table.clear();
         self.customers.clear();
         self.long = LongIds::default();

@@ -1,6 +1,5 @@
 //! Lens 2 of any two windows of any two states: exact, as the customers of both meet in one pipeline.
 
-use super::State;
 use crate::base::cancel::Cancel;
 use crate::base::error::Result;
 use crate::base::merge::Merge;
@@ -9,6 +8,7 @@ use crate::model::window::{Window, Windows};
 use crate::pipeline::Pipeline;
 use crate::report::Report;
 use crate::spec::Spec;
+use crate::state::State;
 
 /// A window of a state.
 #[derive(Debug, Clone, Copy)]

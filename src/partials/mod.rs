@@ -27,7 +27,7 @@
 //! ```
 //! use lensflow::Pipeline;
 //! use lensflow::calendar::{Granularity, Windows};
-//! use lensflow::lens::partial::{Lens1Partial, Partials};
+//! use lensflow::partials::{Lens1Partial, Partials};
 //!
 //! # fn main() -> lensflow::Result<()> {
 //! let every = Windows::Every(Granularity::Quarter);
@@ -47,22 +47,25 @@
 //! # }
 //! ```
 
-mod answers;
-mod combine;
-mod file;
-mod pairs;
+pub(crate) mod answers;
+pub(crate) mod file;
+pub(crate) mod merge_partials;
+pub(crate) mod pairs;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+pub(crate) mod tests;
 
-pub use super::partial::answers::{Counted, Lens1Partial, Rows, WindowLens1, WindowPartial};
-pub use super::partial::combine::{Compared, Comparison, Merged, Together, compare};
-pub use super::partial::file::is_partial;
+pub use self::answers::{Counted, Lens1Partial, Rows, WindowLens1, WindowPartial};
+pub use self::file::is_partial;
+pub use self::merge_partials::{Compared, Comparison, Merged, Together, compare};
 
-use super::Lens;
-use super::partial::pairs::Pairs;
-use super::single_period::{batch, foreign};
-use super::sketch::{CustomerSketch, DEFAULT_LG_K, Sketching};
+use self::pairs::Pairs;
 use crate::base::error::Result;
 use crate::base::merge::Merge;
 use crate::finalize::Block;
+use crate::lens::Lens;
+use crate::lens::lens1::{batch, foreign};
+use crate::lens::sketch::{CustomerSketch, DEFAULT_LG_K, Sketching};
 use crate::model::window::Window;
 use crate::ranks::histogram::Histogram;
 use arrow::array::{Array, AsArray, Int32Array, Int64Array, LargeBinaryArray, RecordBatch, UInt32Array, UInt64Array};
@@ -193,7 +196,3 @@ fn decoded(batches: &mut dyn Iterator<Item = RecordBatch>) -> Option<Vec<Tally>>
     };
     partial.iter().zip(&spenders).all(agree).then_some(partial)
 }
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod tests;

@@ -4,7 +4,7 @@
 //! Workers send to each other over [`lane`](crate::route::lane)s. One that finds another's lane full folds what is in its own until
 //! there is room, so they never wait for each other in a circle; rows for its own partitions it takes at once.
 
-use crate::accumulate::{Accumulator, Closed};
+use super::accumulator::{Accumulator, Closed};
 use crate::base::error::{Error, Result, Stage};
 use crate::base::threads::Poison;
 use crate::route::Router;

@@ -2,10 +2,11 @@
 
 use crate::accumulate::{Folded, Partition, Room};
 use crate::base::error::{Error, Result};
-use crate::finalize::{Block, Finalizer};
+use crate::finalize::Block;
+use crate::finalize::arithmetic::Finalizer;
 use crate::lens::Lens;
-use crate::lens::comparison::Comparison;
-use crate::lens::single_period::SinglePeriod;
+use crate::lens::lens1::SinglePeriod;
+use crate::lens::lens2::Comparison;
 use crate::model::hash::PARTITIONS;
 use crate::model::period_batch::{Origin, PeriodBatch};
 use crate::model::state_batch::States;

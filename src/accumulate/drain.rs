@@ -2,8 +2,8 @@
 //! often as somebody needs them, in memory that is used again: moving all into columns of their own would take new memory for what is most
 //! of a run's, and give the old back in crumbs.
 
-use super::sort::sort_by_hash;
-use super::state::{Customer, Entry, NONE, State, Sum};
+use super::customer_table::{Customer, Entry, NONE, State, Sum};
+use super::sort_rows::sort_by_hash;
 use crate::model::amounts::Amounts;
 use crate::model::entry::HISTORY;
 use crate::model::hash::hash_id;
@@ -69,7 +69,7 @@ impl Folded {
 
 impl State {
     /// Columns of all customers, sorted, at most so many at a time.
-    pub(super) fn into_states(mut self, most: usize) -> Vec<States> {
+    pub(crate) fn into_states(mut self, most: usize) -> Vec<States> {
         self.table = HashTable::new();
         self.warm();
         let order = order(&self);
@@ -84,7 +84,7 @@ impl State {
     }
 
     /// Appends all customers, sorted, to columns and forgets them.
-    pub(super) fn move_into(&mut self, states: &mut States) {
+    pub(crate) fn move_into(&mut self, states: &mut States) {
         append(self, order(self), states);
         self.clear();
     }

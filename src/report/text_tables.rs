@@ -3,10 +3,10 @@
 use super::{ComparisonReport, Report, WindowReport};
 use crate::base::money::Fixed2;
 use crate::base::text::grouped;
-use crate::lens::partial::WindowLens1;
-use crate::lens::single_period::Lens1Metrics;
+use crate::lens::lens1::Lens1Metrics;
 use crate::model::window::Window;
 use crate::orders::{LineSummary, special_lines};
+use crate::partials::WindowLens1;
 use crate::text::money;
 use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle, presets};
 use serde::{Deserialize, Serialize};

@@ -2,10 +2,10 @@
 
 use crate::base::error::{Error, Result, Stage};
 use crate::base::threads::with_pool;
+use crate::finalize::blocks::{Pieces, Span};
+use crate::finalize::finish::Resources;
 use crate::model::reject::Reject;
 use crate::model::window::Window;
-use crate::pieces::{Pieces, Span};
-use crate::reduce::Resources;
 use crate::report::Report;
 use crate::report::rows::{Migrations, Rfm, Rows, line_reject_schema, reject_rows, reject_schema};
 use crate::report::stream::{Batches, Ordered, Sorted, Stream};

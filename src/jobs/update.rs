@@ -1,9 +1,5 @@
 //! An update: inputs that a state has not taken in yet → its next generation.
 
-use super::compact::{Compacted, compact_due, union};
-use super::folder::{Folder, is_state, vacant};
-use super::manifest::{Input, Manifest, RunEntry, run_name};
-use super::{Io, Saved, State, Writer};
 use crate::base::cancel::Cancel;
 use crate::base::error::{Error, Result, Stage};
 use crate::base::merge::Merge;
@@ -14,6 +10,10 @@ use crate::orders::{LineSummary, Lines};
 use crate::pipeline::Pipeline;
 use crate::source::files::{Files, Format, STDIN, Streamed, fingerprint};
 use crate::spec::Spec;
+use crate::state::compact::{Compacted, compact_due, union};
+use crate::state::manifest::{Input, Manifest, RunEntry, run_name};
+use crate::state::state_folder::{Folder, is_state, vacant};
+use crate::state::{Io, Saved, State, Writer};
 use crate::stats::{Snapshot, Stats};
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -8,17 +8,13 @@ use super::Lens;
 use crate::base::error::{Error, Result};
 use crate::base::merge::Merge;
 use crate::base::money::{Fixed2, Money, Percent};
-use crate::base::threads::with_threads;
 use crate::finalize::Block;
 use crate::model::window::Window;
 use crate::ranks::histogram::{Cell, Histogram};
 use crate::ranks::order_stats::{Open, Ranks};
 use crate::ranks::score::Scorer;
-use crate::rfm::{RfmMetrics, RfmScore};
-use crate::spec::{Parallelism, validate_percentiles};
 use arrow::array::{Array, AsArray, Decimal128Array, Int64Array, RecordBatch, UInt8Array, UInt16Array, UInt32Array, UInt64Array};
 use arrow::datatypes::{DataType, Decimal128Type, Int64Type, UInt8Type, UInt16Type, UInt32Type, UInt64Type};
-use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -67,7 +63,7 @@ impl Lens1Metrics {
     }
 
     /// Asks for the order statistics that [`Lens1Metrics::new`] will want to know.
-    pub(super) fn ask(frequency: &mut Open<'_>, spend: &mut Open<'_>, percentiles: &[u32]) {
+    pub(crate) fn ask(frequency: &mut Open<'_>, spend: &mut Open<'_>, percentiles: &[u32]) {
         let n = spend.ranks().len();
         frequency.count(1);
         percentiles.iter().for_each(|&p| spend.top_sum(top_customers(n, p)));
@@ -106,7 +102,7 @@ impl Measures {
     }
 
     #[inline]
-    pub(super) fn add(&mut self, recency: i64, frequency: i64, monetary: i64, spend: i64) {
+    pub(crate) fn add(&mut self, recency: i64, frequency: i64, monetary: i64, spend: i64) {
         self.recency.add(recency);
         self.frequency.add(frequency);
         self.monetary.add(monetary);
@@ -357,7 +353,7 @@ impl Lens for Distribution {
     }
 }
 
-pub(super) fn batch<const N: usize>(columns: [(&str, arrow::array::ArrayRef); N]) -> Result<RecordBatch> {
+pub(crate) fn batch<const N: usize>(columns: [(&str, arrow::array::ArrayRef); N]) -> Result<RecordBatch> {
     RecordBatch::try_from_iter(columns).map_err(|e| Error::internal("a partial cannot be encoded").cause(e))
 }
 
@@ -376,51 +372,8 @@ fn windows_of(batch: &RecordBatch) -> Option<usize> {
     batch.schema().metadata().get(WINDOWS)?.parse().ok().filter(|n| *n < TOO_MANY_WINDOWS)
 }
 
-pub(super) fn foreign(lens: &str) -> Error {
+pub(crate) fn foreign(lens: &str) -> Error {
     Error::data(format!("these batches are not a partial of the {lens} lens"))
-}
-
-/// Lens 1 of one period, from metrics in memory. Without scores the distribution is empty.
-///
-/// # Errors
-/// A percentile outside 1 to 100; 0 workers; a value beyond 64 bits.
-pub fn analyze_single_period(
-    rfm_metrics: &[RfmMetrics],
-    rfm_scores: Option<&[RfmScore]>,
-    percentiles: &[u32],
-    parallelism: &Parallelism,
-) -> Result<Lens1Metrics> {
-    validate_percentiles(percentiles)?;
-    with_threads(parallelism.workers_for(rfm_metrics.len() as u64)?, |parallel| {
-        let count = |mut sums: Result<(Histogram, Histogram)>, m: &RfmMetrics| {
-            let values = (i64::try_from(m.frequency()), i64::try_from(m.total_spend().hundredths()));
-            match (&mut sums, values) {
-                (Ok((frequency, spend)), (Ok(f), Ok(s))) => {
-                    frequency.add(f);
-                    spend.add(s);
-                }
-                (Ok(_), _) => sums = Err(Error::data(format!("the metrics of customer {:?} do not fit 64 bits", m.customer_id()))),
-                (Err(_), _) => {}
-            }
-            sums
-        };
-        let empty = || Ok((Histogram::default(), Histogram::default()));
-        let (frequency, spend) = if parallel {
-            let merge = |a: Result<(Histogram, Histogram)>, b| {
-                let (mut a, b) = (a?, b?);
-                a.merge(b);
-                Ok(a)
-            };
-            rfm_metrics.par_iter().fold(empty, count).reduce(empty, merge)?
-        } else {
-            rfm_metrics.iter().fold(empty(), count)?
-        };
-        let mut distribution = BTreeMap::new();
-        for score in rfm_scores.unwrap_or_default() {
-            *distribution.entry(score.rfm_score().to_owned()).or_default() += 1;
-        }
-        Ok(Lens1Metrics::new(&Ranks::new(&frequency), &Ranks::new(&spend), percentiles, distribution))
-    })
 }
 
 #[cfg(test)]

@@ -9,11 +9,12 @@
 use super::{Follow, Waiting};
 use crate::base::error::{Error, Result, Stage};
 use crate::base::threads::lock;
+use crate::jobs::update::{Update, last_segment};
 use crate::source::endless::{Endless, Head, Piece};
 use crate::source::files::Format;
 use crate::source::row_kind::Periods;
 use crate::source::transactions::Transactions;
-use crate::state::{State, Update, is_state, last_segment};
+use crate::state::{State, is_state};
 use arrow::ipc::writer::StreamWriter;
 use std::fs::{self, File};
 use std::io::{Read, Write};

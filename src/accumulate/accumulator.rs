@@ -1,0 +1,91 @@
+//! Owns some of the partitions, and decides which of them leave when memory is short.
+
+use crate::accumulate::Partition;
+use crate::base::error::Result;
+use crate::base::error::Stage;
+use crate::model::hash::PARTITIONS;
+use crate::route::lane::Lanes;
+use crate::route::row_buffer::Rows;
+use crate::spill::Budget;
+use crate::spill::Plan;
+use crate::spill::Reservation;
+use crate::spill::RunStore;
+use crate::spill::RunWriter;
+use std::sync::Arc;
+
+/// A partition that takes no more rows, with its number and the memory it stands for.
+pub(crate) type Closed = (usize, Partition, Reservation);
+
+/// Owns every `count`-th partition, beginning with number `index`.
+pub(crate) struct Accumulator {
+    index: usize,
+    count: usize,
+    partitions: Vec<Partition>,
+    /// The memory of all partitions.
+    memory: usize,
+    budget: Budget,
+    reserved: Reservation,
+    store: Arc<dyn RunStore>,
+}
+
+/// The budget is asked for so much at a time.
+pub(crate) const STEP: usize = 1 << 18;
+
+impl Accumulator {
+    pub(crate) fn new(index: usize, count: usize, plan: &Plan, store: Arc<dyn RunStore>) -> Self {
+        let owned = (0..PARTITIONS).filter(|p| Lanes::owner(*p, count) == index);
+        let partitions = owned.map(|number| Partition::new(number, plan.waiting_rows)).collect();
+        let budget = plan.budget.clone();
+        Accumulator { index, count, partitions, memory: 0, reserved: budget.hold(0), budget, store }
+    }
+
+    /// Whether a partition is one of its own.
+    #[inline]
+    pub(crate) fn owns(&self, partition: usize) -> bool {
+        Lanes::owner(partition, self.count) == self.index
+    }
+
+    /// Takes rows of one of its partitions. When the budget is used up, partitions leave as runs.
+    pub(crate) fn take(&mut self, partition: usize, rows: Rows, mut recycle: impl FnMut(Rows)) -> Result<()> {
+        let partition = &mut self.partitions[partition / self.count];
+        let before = partition.memory();
+        partition.take(rows, &mut recycle);
+        self.memory = self.memory + partition.memory() - before;
+        if self.memory as u64 > self.reserved.bytes() && !self.reserved.resize((self.memory + STEP) as u64) {
+            self.relieve(recycle)?;
+        }
+        Ok(())
+    }
+
+    /// Lets the largest partitions leave, until half of the memory is free: few large runs are better than many small ones.
+    #[cold]
+    fn relieve(&mut self, mut recycle: impl FnMut(Rows)) -> Result<()> {
+        let mut order: Vec<usize> = (0..self.partitions.len()).collect();
+        order.sort_by_key(|&at| std::cmp::Reverse(self.partitions[at].memory()));
+        let goal = self.memory / 2;
+        let mut writer = RunWriter::new(&*self.store);
+        for at in order {
+            if self.memory <= goal {
+                break;
+            }
+            let partition = &mut self.partitions[at];
+            self.memory -= partition.memory();
+            partition.spill(&*self.store, &mut writer, &mut recycle).map_err(|e| e.stage(Stage::Accumulate))?;
+            self.memory += partition.memory();
+        }
+        tracing::debug!(worker = self.index, memory = self.memory, "spilled");
+        self.reserved.hold(self.memory as u64);
+        Ok(())
+    }
+
+    /// The partitions.
+    pub(crate) fn into_partitions(self) -> Vec<Closed> {
+        let Accumulator { index, count, partitions, budget, reserved, .. } = self;
+        drop(reserved);
+        let closed = |(i, partition): (usize, Partition)| {
+            let reserved = budget.hold(partition.memory() as u64);
+            (i * count + index, partition, reserved)
+        };
+        partitions.into_iter().enumerate().map(closed).collect()
+    }
+}

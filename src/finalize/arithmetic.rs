@@ -1,0 +1,100 @@
+//! The arithmetic from a customer's sums in a window to recency, frequency and monetary value.
+
+use crate::base::error::Result;
+use crate::base::money::Total;
+use crate::base::time::DAY;
+use crate::finalize::Block;
+use crate::model::columns::Column;
+use crate::model::entry::reference_time;
+use crate::model::reject::Reason;
+use crate::model::reject::Reject;
+use crate::model::reject::shown_timestamp;
+use crate::model::state_batch::States;
+use crate::model::window::Window;
+
+/// The arithmetic from states to blocks.
+#[derive(Debug, Clone)]
+pub(crate) struct Finalizer {
+    pub(crate) windows: Vec<Window>,
+    /// The key of the first window.
+    pub(crate) first_key: u32,
+}
+
+impl Finalizer {
+    /// Fills a block from states. Customers who are not valid in a window have no row for it, and `refused`, if any, is told, with the
+    /// window's place.
+    pub(crate) fn fill(&self, states: &States, block: &mut Block, mut refused: Option<&mut dyn FnMut(u32, Reject)>) {
+        block.clear();
+        block.first_seen.extend_from_slice(&states.first_seen);
+        let (mut from, mut rest) = (0, 0);
+        for (customer, &end) in (0..).zip(&states.ends) {
+            for entry in from..end as usize {
+                let total = states.total(entry, &mut rest);
+                let (orders, reference) = (states.orders[entry], states.references[entry]);
+                let at = states.windows[entry] - self.first_key;
+                let window = &self.windows[at as usize];
+                match finish(total, orders, reference, window.observation_end) {
+                    Ok(rfm) => {
+                        block.customer.push(customer);
+                        block.window.push(at);
+                        block.recency_days.push(rfm.recency_days);
+                        block.frequency.push(orders);
+                        block.monetary.push(rfm.monetary);
+                        block.total_spend.push(rfm.total_spend);
+                        block.observation_start.push(states.starts[entry]);
+                    }
+                    Err(reason) => {
+                        let Some(refused) = refused.as_mut() else { continue };
+                        let (column, value) = match reason {
+                            Reason::NoOrders => (Column::TotalOrders, orders.to_string()),
+                            Reason::AfterObservationEnd => {
+                                let (time, is_transaction) = reference_time(reference);
+                                (if is_transaction { Column::LastTransactionTs } else { Column::PeriodEnd }, shown_timestamp(time))
+                            }
+                            _ if orders == i64::MAX => (Column::TotalOrders, "more than 9223372036854775806".to_owned()),
+                            _ => (Column::TotalSpend, total.rounded().to_string()),
+                        };
+                        refused(at, Reject::customer(window, states.text(customer as usize), reason, column, value));
+                    }
+                }
+            }
+            from = end as usize;
+        }
+    }
+}
+
+/// A customer's numbers in a window.
+pub(crate) struct Finished {
+    pub(crate) recency_days: i32,
+    /// In cents.
+    pub(crate) monetary: i64,
+    /// In cents.
+    pub(crate) total_spend: i64,
+}
+
+/// A window's total of a customer stays below 10¹⁶, so that it fits a decimal of 18 digits.
+pub(crate) const SPEND_LIMIT: i128 = 1_000_000_000_000_000_000;
+
+/// The arithmetic of one customer and window.
+#[inline]
+pub(crate) fn finish(total: Total, orders: i64, reference: i64, observation_end: i64) -> Result<Finished, Reason> {
+    let spend = total.rounded().hundredths();
+    if orders == 0 {
+        return Err(Reason::NoOrders);
+    }
+    if spend < 0 {
+        return Err(Reason::NegativeSpend);
+    }
+    let days = (observation_end - reference_time(reference).0).div_euclid(DAY);
+    if days < 0 {
+        return Err(Reason::AfterObservationEnd);
+    }
+    if spend >= SPEND_LIMIT || orders == i64::MAX {
+        return Err(Reason::AmountOutOfRange);
+    }
+    let spend = spend as i64;
+    let (whole, rest) = (spend / orders, spend % orders);
+    // Half of the orders or more is left: round up. Neither side is negative.
+    let monetary = whole + i64::from(rest >= orders - rest);
+    Ok(Finished { recency_days: days as i32, monetary, total_spend: spend })
+}

@@ -1,0 +1,13 @@
+//! Finalize: a piece of a partition's states → a [`Block`] of RFM metrics, column by column.
+//!
+//! Blocks are the message from here to [`lens`](crate::lens). They hold customers in the engine's order: by the hash of the id, then by
+//! id, which depends on the input's rows alone; each customer has a row for every window in which they are valid, in time order. Where
+//! one block ends and the next begins depends on the memory at hand and means nothing. Scores are filled in once the edges over all
+//! customers are known.
+
+pub(crate) mod arithmetic;
+pub(crate) mod block;
+pub(crate) mod blocks;
+pub(crate) mod finish;
+
+pub use block::Block;
