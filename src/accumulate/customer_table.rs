@@ -2,18 +2,15 @@
 //!
 //! Entries of a customer form a chain, newest window first met last, so a customer pays for the windows with rows only; rows outside every
 //! window have an entry of their own. They are rows of a struct and not columns because folding touches one entry at a time and all of
-//! it: one cache line instead of five. Sums that do not fit a word are rare; they lie beside. What is made of
-//! them once no more rows come is a [`Folded`](super::folded::Folded).
+//! it: one cache line instead of five. Sums that do not fit a word are rare; they lie in the overflow. Once
+//! no more rows come, the customers are put in order ([`Folded`](super::drain::Folded)).
 
 use super::chunks::Chunks;
 use super::long_ids::LongIds;
-use crate::base::merge::Merge;
-use crate::base::money::Total;
 use crate::model::amounts::{Amounts, Packed};
-use crate::model::entry::{Addend, HISTORY};
+use crate::model::entry::{Addend, EntrySum, HISTORY};
 use crate::model::hash::slot_hash;
 use crate::model::ids::View;
-use crate::model::state_batch::States;
 use crate::route::row_buffer::{Row, Rows};
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry as Slot;
@@ -37,18 +34,10 @@ pub(crate) struct Customer {
 pub(crate) struct Entry {
     pub(crate) start: i64,
     pub(crate) reference: i64,
-    /// Those beside are [`State::sums`].
+    /// Inline, or the place of the sum in the table's overflow.
     pub(crate) amounts: Packed,
     pub(crate) window: u32,
     pub(crate) next: u32,
-}
-
-/// Sums that do not fit an entry.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Sum {
-    /// Saturating.
-    pub(crate) orders: i64,
-    pub(crate) total: Total,
 }
 
 /// The states of a partition's customers.
@@ -58,7 +47,8 @@ pub(crate) struct State {
     pub(super) customers: Chunks<Customer>,
     pub(crate) long: LongIds,
     pub(super) entries: Chunks<Entry>,
-    pub(crate) sums: Vec<Sum>,
+    /// Sums that do not fit an entry's word.
+    overflow: Vec<EntrySum>,
 }
 
 impl State {
@@ -69,8 +59,8 @@ impl State {
 
     /// The memory it takes up.
     pub(crate) fn memory(&self) -> usize {
-        let sums = self.sums.capacity() * size_of::<Sum>();
-        self.table.allocation_size() + self.customers.memory() + self.entries.memory() + sums + self.long.memory()
+        let overflow = self.overflow.capacity() * size_of::<EntrySum>();
+        self.table.allocation_size() + self.customers.memory() + self.entries.memory() + overflow + self.long.memory()
     }
 
     /// Reads all of it in order. That brings it into the cache many times as fast as the accesses that follow, in any order, would.
@@ -113,24 +103,21 @@ impl State {
     /// Adds to the customer's entry for a window.
     #[inline]
     pub(crate) fn fold(&mut self, customer: u32, addend: Addend) {
-        let Addend { window, start, reference, amounts } = addend;
-        let State { customers, entries, sums, .. } = self;
+        let State { customers, entries, overflow, .. } = self;
         let head = &mut customers.get_mut(customer).head;
         let mut at = *head;
         while at != NONE {
             let entry = entries.get_mut(at);
-            if entry.window == window {
-                entry.start = entry.start.min(start);
-                entry.reference = entry.reference.max(reference);
-                match entry.amounts.plus(amounts) {
-                    Some(sum) => entry.amounts = sum,
-                    None => entry.amounts = add_beside(sums, entry.amounts, Sum::from(amounts)),
-                }
+            if entry.window == addend.window {
+                let mut sum = entry.sum(overflow);
+                sum.add(&addend.into());
+                entry.set(&sum, overflow);
                 return;
             }
             at = entry.next;
         }
-        let amounts = Packed::new(amounts).unwrap_or_else(|| push_beside(sums, Sum::from(amounts)));
+        let Addend { window, start, reference, amounts } = addend;
+        let amounts = Packed::new(amounts).unwrap_or_else(|| push_overflow(overflow, &addend.into()));
         *head = entries.push(Entry { start, reference, amounts, window, next: *head });
     }
 
@@ -140,89 +127,43 @@ impl State {
         self.customers.clear();
         self.long = LongIds::default();
         self.entries.clear();
-        self.sums.clear();
+        self.overflow.clear();
     }
 
-    /// What an entry sums up to.
-    fn sum(&self, entry: &Entry) -> Sum {
-        entry.amounts.get().map_or_else(|at| self.sums[at], Sum::from)
-    }
-}
-
-impl From<Amounts> for Sum {
-    fn from(Amounts { orders, cents, fraction }: Amounts) -> Self {
-        Sum { orders, total: Total::new(cents.into(), fraction) }
-    }
-}
-
-impl Merge for Sum {
-    fn merge(&mut self, other: Sum) {
-        self.orders = self.orders.saturating_add(other.orders);
-        self.total.merge(other.total);
-    }
-}
-
-/// Puts a sum beside.
-#[cold]
-fn push_beside(sums: &mut Vec<Sum>, sum: Sum) -> Packed {
-    sums.push(sum);
-    Packed::beside(sums.len() - 1)
-}
-
-/// Adds to what is beside, or soon is.
-#[cold]
-fn add_beside(sums: &mut Vec<Sum>, own: Packed, more: Sum) -> Packed {
-    match own.get() {
-        Err(at) => {
-            sums[at].merge(more);
-            own
-        }
-        Ok(amounts) => {
-            let mut sum = Sum::from(amounts);
-            sum.merge(more);
-            push_beside(sums, sum)
-        }
-    }
-}
-
-impl Merge for State {
-    /// Customers in both add up, window by window.
-    fn merge(&mut self, other: State) {
-        for &Customer { view, hash, mut head } in other.customers.iter() {
-            let customer = self.customer(hash, view, other.long.get(view));
-            while head != NONE {
-                let entry = other.entries.get(head);
-                let &Entry { start, reference, window, .. } = entry;
-                self.fold(customer, Addend { window, start, reference, amounts: Amounts::default() });
-                let (own, sum) = (self.entry_of(customer, window), other.sum(entry));
-                let State { entries, sums, .. } = self;
-                let amounts = &mut entries.get_mut(own).amounts;
-                *amounts = entry.amounts.get().ok().and_then(|more| amounts.plus(more)).unwrap_or_else(|| add_beside(sums, *amounts, sum));
-                head = entry.next;
-            }
-        }
-    }
-}
-
-impl State {
-    fn entry_of(&self, customer: u32, window: u32) -> u32 {
-        let mut at = self.customers.get(customer).head;
-        while self.entries.get(at).window != window {
-            at = self.entries.get(at).next;
-        }
-        at
-    }
-}
-
-impl States {
-    /// The sum of an entry, given where in `rests` those of this entry and later ones begin; moves that on.
+    /// The sum of an entry.
     #[inline]
-    pub(crate) fn total(&self, entry: usize, rest: &mut usize) -> Total {
-        let (mut carry, mut fraction) = (0, 0);
-        if let Some(found) = self.rests.get(*rest).filter(|rest| rest.entry as usize == entry) {
-            (carry, fraction) = (found.carry, found.fraction);
-            *rest += 1;
-        }
-        Total::new(i128::from(self.cents[entry]) + carry, fraction)
+    pub(super) fn sum(&self, entry: &Entry) -> EntrySum {
+        entry.sum(&self.overflow)
     }
+}
+
+impl Entry {
+    #[inline]
+    fn sum(&self, overflow: &[EntrySum]) -> EntrySum {
+        match self.amounts.get() {
+            Ok(amounts) => Addend { window: self.window, start: self.start, reference: self.reference, amounts }.into(),
+            Err(at) => overflow[at],
+        }
+    }
+
+    #[inline]
+    fn set(&mut self, sum: &EntrySum, overflow: &mut Vec<EntrySum>) {
+        (self.start, self.reference) = (sum.start, sum.reference);
+        let inline =
+            if sum.carry == 0 { Packed::new(Amounts { orders: sum.orders, cents: sum.cents, fraction: sum.fraction }) } else { None };
+        self.amounts = match (inline, self.amounts.get()) {
+            (Some(inline), Ok(_)) => inline,
+            (_, Err(at)) => {
+                overflow[at] = *sum;
+                self.amounts
+            }
+            (None, Ok(_)) => push_overflow(overflow, sum),
+        };
+    }
+}
+
+#[cold]
+fn push_overflow(overflow: &mut Vec<EntrySum>, sum: &EntrySum) -> Packed {
+    overflow.push(*sum);
+    Packed::overflow(overflow.len() - 1)
 }

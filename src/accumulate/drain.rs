@@ -2,13 +2,12 @@
 //! often as somebody needs them, in memory that is used again: moving all into columns of their own would take new memory for what is most
 //! of a run's, and give the old back in crumbs.
 
-use super::customer_table::{Customer, Entry, NONE, State, Sum};
+use super::customer_table::{Customer, Entry, NONE, State};
 use super::sort_rows::sort_by_hash;
-use crate::model::amounts::Amounts;
 use crate::model::entry::HISTORY;
 use crate::model::hash::hash_id;
 use crate::model::ids::{id_bytes, joined_view};
-use crate::model::state_batch::{LONG_PER_PIECE, Rest, States};
+use crate::model::state_batch::{LONG_PER_PIECE, States};
 use hashbrown::HashTable;
 use std::ops::Range;
 
@@ -147,24 +146,9 @@ fn append(state: &State, order: impl IntoIterator<Item = u32>, states: &mut Stat
             chain.sort_unstable();
         }
         for (_, at) in chain.drain(..) {
-            append_entry(state, state.entries.get(at), states);
+            let entry = state.entries.get(at);
+            states.push_sum(entry.window, &state.sum(entry));
         }
         states.push(joined_view(customer.view), state.long.get(customer.view), first_seen);
     }
-}
-
-#[inline]
-fn append_entry(state: &State, entry: &Entry, states: &mut States) {
-    let (orders, cents) = match entry.amounts.get() {
-        Ok(Amounts { orders, cents, .. }) => (orders, cents),
-        Err(at) => {
-            let Sum { orders, total } = state.sums[at];
-            let (carry, cents, fraction) = total.split();
-            if (carry, fraction) != (0, 0) {
-                states.rests.push(Rest { entry: states.windows.len() as u32, fraction, carry });
-            }
-            (orders, cents)
-        }
-    };
-    states.push_entry(entry.window, entry.start, entry.reference, orders, cents);
 }

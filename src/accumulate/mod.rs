@@ -16,7 +16,6 @@ pub(crate) use self::customer_table::State;
 pub(crate) use self::drain::{Folded, Room};
 use self::sort_rows::sorted_states;
 use crate::base::error::Result;
-use crate::base::merge::Merge;
 use crate::model::hash::PARTITIONS;
 pub(crate) use crate::model::state_batch::States;
 use crate::route::row_buffer::Rows;
@@ -124,19 +123,10 @@ impl Partition {
     }
 }
 
-impl Merge for Partition {
-    fn merge(&mut self, mut other: Partition) {
-        self.fold(drop);
-        other.fold(drop);
-        self.state.merge(other.state);
-        self.runs.append(other.runs);
-        self.memory = self.state.memory();
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::merge::Merge;
     use crate::base::money::{Total, UNITS_PER_CENT};
     use crate::model::amounts::Amounts;
     use crate::model::entry::{Addend, HISTORY};
@@ -254,35 +244,10 @@ mod tests {
         model
     }
 
-    fn merged<T: Merge>(mut a: T, b: T) -> T {
-        a.merge(b);
-        a
-    }
-
     proptest! {
         #[test]
         fn states_are_sums(rows in rows()) {
             prop_assert_eq!(view(state(&rows)), model(&rows));
-        }
-
-        #[test]
-        fn states_merge(a in rows(), b in rows(), c in rows()) {
-            let (x, y, z) = (|| state(&a), || state(&b), || state(&c));
-            prop_assert_eq!(view(merged(x(), y())), view(merged(y(), x())), "not commutative");
-            let (left, right) = (merged(merged(x(), y()), z()), merged(x(), merged(y(), z())));
-            let left = view(left);
-            prop_assert_eq!(&left, &view(right), "not associative");
-            prop_assert_eq!(view(merged(State::default(), x())), view(x()), "no left identity");
-            prop_assert_eq!(view(merged(x(), State::default())), view(x()), "no right identity");
-            prop_assert_eq!(left, model(&[a, b, c].concat()), "merging is not adding");
-        }
-
-        /// A merged state goes on like any other.
-        #[test]
-        fn merged_states_take_more_rows(a in rows(), b in rows(), c in rows()) {
-            let mut state = merged(state(&a), state(&b));
-            add(&mut state, &c);
-            prop_assert_eq!(view(state), model(&[a, b, c].concat()));
         }
     }
 
@@ -307,26 +272,17 @@ mod tests {
     }
 
     proptest! {
+        /// Rows that wait, rows that were folded already, and rows that are sorted without being folded say the same.
         #[test]
-        fn partitions_merge(a in rows(), b in rows(), c in rows(), per_buffer in 1..50usize, early in any::<[bool; 3]>()) {
-            let rows = [a, b, c];
-            // Rows that wait and rows that were folded already are the same.
-            let part = |i: usize| {
-                let mut partition = partition(&rows[i], per_buffer);
-                if early[i] {
-                    partition.fold(drop);
-                }
-                partition
-            };
-            prop_assert_eq!(folded(part(0)), model(&rows[0]));
-            prop_assert_eq!(view_of(sorted_states(&part(0).waiting, 3)), model(if early[0] { &[] } else { &rows[0] }), "sorted, not folded");
-            prop_assert_eq!(folded(merged(part(0), part(1))), folded(merged(part(1), part(0))), "not commutative");
-            let (left, right) = (merged(merged(part(0), part(1)), part(2)), merged(part(0), merged(part(1), part(2))));
-            let (left, right) = (folded(left), folded(right));
-            prop_assert_eq!(&left, &right, "not associative");
-            prop_assert_eq!(folded(merged(Partition::default(), part(0))), folded(part(0)), "no left identity");
-            prop_assert_eq!(folded(merged(part(0), Partition::default())), folded(part(0)), "no right identity");
-            prop_assert_eq!(left, model(&rows.concat()), "merging is not adding");
+        fn partitions_are_sums(a in rows(), b in rows(), per_buffer in 1..50usize, early: bool) {
+            let sorted = view_of(sorted_states(&partition(&a, per_buffer).waiting, 3));
+            prop_assert_eq!(sorted, model(&a), "sorted, not folded");
+            let mut all = partition(&a, per_buffer);
+            if early {
+                all.fold(drop);
+            }
+            partition(&b, per_buffer).waiting.into_iter().for_each(|buffer| all.take(buffer, drop));
+            prop_assert_eq!(folded(all), model(&[a, b].concat()));
         }
     }
 

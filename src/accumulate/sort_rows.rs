@@ -2,9 +2,10 @@
 //! the only one of their customer: sorting them directly touches each once, where folding and then sorting would touch it many times.
 
 use super::customer_table::State;
+use crate::model::entry::Addend;
 use crate::model::entry::HISTORY;
 use crate::model::ids::joined_view;
-use crate::model::state_batch::{Rest, States};
+use crate::model::state_batch::States;
 use crate::route::row_buffer::{Row, Rows};
 
 /// Bits of the hash that one pass sorts by.
@@ -70,11 +71,8 @@ pub(super) fn sorted_states(buffers: &[Rows], most: usize) -> Vec<States> {
 #[inline]
 fn push_row(states: &mut States, buffer: &Rows, row: &Row) {
     if row.window != HISTORY {
-        let amounts = buffer.amounts(row);
-        if amounts.fraction != 0 {
-            states.rests.push(Rest { entry: states.windows.len() as u32, fraction: amounts.fraction, carry: 0 });
-        }
-        states.push_entry(row.window, row.start, row.reference, amounts.orders, amounts.cents);
+        let Row { window, start, reference, .. } = *row;
+        states.push_sum(window, &Addend { window, start, reference, amounts: buffer.amounts(row) }.into());
     }
     states.push(joined_view(row.view), buffer.long_id(row.view), row.start);
 }

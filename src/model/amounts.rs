@@ -1,6 +1,6 @@
-//! Amounts of a row or an entry in one word. Nearly all fit; those that do not lie beside, in a list that the word points into.
+//! Amounts of a row or an entry in one word. Nearly all fit inline; the others lie in an overflow list that the word points into.
 
-/// What a row adds to its window's sums.
+/// Orders and money of a row or an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Amounts {
     /// Not negative.
@@ -10,41 +10,34 @@ pub(crate) struct Amounts {
     pub(crate) fraction: u64,
 }
 
-/// 16 bits of orders above 48 bits of cents; or, where the orders are [`BESIDE`], a place in a list of the user's.
+/// 16 bits of orders above 48 bits of cents; or, where the orders are [`OVERFLOW`], a place in an overflow list.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Packed(u64);
 
 /// These orders say that the amounts do not fit.
-const BESIDE: u64 = 0xffff;
+const OVERFLOW: u64 = 0xffff;
 const LOW: u64 = (1 << 48) - 1;
 
 impl Packed {
     /// Amounts in a word, if they fit.
     #[inline]
     pub(crate) fn new(Amounts { orders, cents, fraction }: Amounts) -> Option<Self> {
-        let fits = (0..BESIDE as i64).contains(&orders) && cents << 16 >> 16 == cents && fraction == 0;
+        let fits = (0..OVERFLOW as i64).contains(&orders) && cents << 16 >> 16 == cents && fraction == 0;
         fits.then_some(Packed((orders as u64) << 48 | (cents as u64 & LOW)))
     }
 
-    /// A word for amounts that lie beside.
-    pub(crate) fn beside(place: usize) -> Self {
-        Packed(BESIDE << 48 | place as u64)
+    /// A word for amounts that lie in an overflow list, at a place.
+    pub(crate) fn overflow(place: usize) -> Self {
+        Packed(OVERFLOW << 48 | place as u64)
     }
 
     /// The amounts, or where they lie.
     #[inline]
     pub(crate) fn get(self) -> Result<Amounts, usize> {
-        if self.0 >> 48 == BESIDE {
+        if self.0 >> 48 == OVERFLOW {
             return Err((self.0 & LOW) as usize);
         }
         Ok(Amounts { orders: (self.0 >> 48) as i64, cents: (self.0 << 16) as i64 >> 16, fraction: 0 })
-    }
-
-    /// The sum, if both and it fit.
-    #[inline]
-    pub(crate) fn plus(self, more: Amounts) -> Option<Self> {
-        let Amounts { orders, cents, .. } = self.get().ok()?;
-        Packed::new(Amounts { orders: orders.checked_add(more.orders)?, cents: cents.checked_add(more.cents)?, fraction: more.fraction })
     }
 }
 
@@ -67,16 +60,6 @@ mod tests {
             };
             assert_eq!(Packed::new(amounts).map(Packed::get), fits.then_some(Ok(amounts)));
         }
-        assert_eq!(Packed::beside(77).get(), Err(77));
-    }
-
-    #[test]
-    fn sums_are_exact_or_refused() {
-        for (a, b) in all().flat_map(|a| all().map(move |b| (a, b))) {
-            let Some(packed) = Packed::new(a) else { continue };
-            let sum = Amounts { orders: a.orders.saturating_add(b.orders), cents: a.cents.saturating_add(b.cents), fraction: b.fraction };
-            assert_eq!(packed.plus(b).map(Packed::get), Packed::new(sum).map(Packed::get));
-        }
-        assert!(Packed::beside(0).plus(Amounts::default()).is_none());
+        assert_eq!(Packed::overflow(77).get(), Err(77));
     }
 }

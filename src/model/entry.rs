@@ -1,7 +1,10 @@
-//! What a customer did in one window: the sum that rows add to, wherever they meet.
+//! A customer's sum in one window, and [`EntrySum::add`], the one way to add to it: rows in a table, states of several runs, and windows that
+//! become a longer one all meet there. It is associative and commutative, and it cannot fail: counts saturate, amounts widen.
 
 use super::amounts::Amounts;
 use super::period_batch::NO_TIMESTAMP;
+use crate::base::merge::Merge;
+use crate::base::money::Total;
 
 /// Added to a timestamp to make it outrank every period end: the latest transaction decides recency, and only without any the period end.
 /// Timestamps of the years 1 to 9999 need 58 bits.
@@ -22,16 +25,73 @@ pub(crate) fn reference_time(reference: i64) -> (i64, bool) {
 /// The window key of rows in no window.
 pub(crate) const HISTORY: u32 = u32::MAX;
 
-/// What a row, or an entry of another state, adds to a customer's state.
+/// A row's part of its customer's sum in a window.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Addend {
     /// The window's key, or [`HISTORY`].
     pub(crate) window: u32,
+    /// `period_start`.
+    pub(crate) start: i64,
+    /// The row's [`reference`].
+    pub(crate) reference: i64,
+    pub(crate) amounts: Amounts,
+}
+
+/// A customer's sum in a window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct EntrySum {
     /// The earliest `period_start`.
     pub(crate) start: i64,
     /// The greatest [`reference`].
     pub(crate) reference: i64,
-    pub(crate) amounts: Amounts,
+    /// Orders; saturating: the greatest value says that there were more.
+    pub(crate) orders: i64,
+    /// Whole cents, rounded down.
+    pub(crate) cents: i64,
+    /// Cents beyond 64 bits, to be added to `cents`, which are 0 where this is not.
+    pub(crate) carry: i128,
+    /// The rest, less than a cent, in 10⁻¹⁸ of money.
+    pub(crate) fraction: u64,
+}
+
+impl EntrySum {
+    /// Adds another sum of the customer in the window.
+    #[inline]
+    pub(crate) fn add(&mut self, other: &EntrySum) {
+        self.start = self.start.min(other.start);
+        self.reference = self.reference.max(other.reference);
+        self.orders = self.orders.saturating_add(other.orders);
+        match self.cents.checked_add(other.cents) {
+            Some(cents) if self.is_whole() && other.is_whole() => self.cents = cents,
+            _ => self.add_wide(other),
+        }
+    }
+
+    /// Whether the money is `cents` and nothing else.
+    #[inline]
+    pub(crate) fn is_whole(&self) -> bool {
+        self.carry == 0 && self.fraction == 0
+    }
+
+    /// The money.
+    #[inline]
+    pub(crate) fn total(&self) -> Total {
+        Total::new(i128::from(self.cents) + self.carry, self.fraction)
+    }
+
+    #[cold]
+    fn add_wide(&mut self, other: &EntrySum) {
+        let mut total = self.total();
+        total.merge(other.total());
+        (self.carry, self.cents, self.fraction) = total.split();
+    }
+}
+
+impl From<Addend> for EntrySum {
+    #[inline]
+    fn from(Addend { start, reference, amounts: Amounts { orders, cents, fraction }, .. }: Addend) -> Self {
+        EntrySum { start, reference, orders, cents, carry: 0, fraction }
+    }
 }
 
 /// The bytes of a row on its way from the router to its partition.
@@ -41,6 +101,39 @@ pub(crate) const ROW: usize = 48;
 mod tests {
     use super::*;
     use crate::base::time::{MAX_TIMESTAMP, MIN_TIMESTAMP};
+    use crate::model::samples::{Held, held};
+    use proptest::prelude::*;
+
+    fn sum((start, reference, orders, total): Held) -> EntrySum {
+        let (carry, cents, fraction) = total.split();
+        EntrySum { start, reference, orders, cents, carry, fraction }
+    }
+
+    fn plus(mut a: EntrySum, b: EntrySum) -> EntrySum {
+        a.add(&b);
+        a
+    }
+
+    proptest! {
+        /// The laws of merging, for the sum that the table, the merging of runs and the rolling up of windows use.
+        #[test]
+        fn sums_obey_the_laws(a in held(), b in held(), c in held()) {
+            let (x, y, z) = (sum(a), sum(b), sum(c));
+            prop_assert_eq!(plus(x, y), plus(y, x), "not commutative");
+            prop_assert_eq!(plus(plus(x, y), z), plus(x, plus(y, z)), "not associative");
+            let (mut orders, mut money) = (0i128, Total::default());
+            for (_, _, o, total) in [a, b, c] {
+                orders += i128::from(o);
+                money.merge(total);
+            }
+            let all = plus(plus(x, y), z);
+            prop_assert_eq!(all.start, a.0.min(b.0).min(c.0));
+            prop_assert_eq!(all.reference, a.1.max(b.1).max(c.1));
+            prop_assert_eq!(i128::from(all.orders), orders.min(i64::MAX.into()));
+            prop_assert_eq!(all.total(), money);
+            prop_assert!(all.carry == 0 || all.cents == 0, "one form for one sum");
+        }
+    }
 
     #[test]
     fn any_transaction_outranks_any_period_end() {

@@ -1,7 +1,8 @@
 //! States to test with.
 
+use super::entry::EntrySum;
 use super::hash::hash_id;
-use super::state_batch::{Rest, States};
+use super::state_batch::States;
 use crate::base::money::{Total, UNITS_PER_CENT};
 use arrow::array::builder::make_view;
 use proptest::prelude::*;
@@ -20,10 +21,7 @@ pub(crate) fn states_of(model: &Model) -> States {
     for ((_, id), (first_seen, entries)) in model {
         for (&window, &(start, reference, orders, total)) in entries {
             let (carry, cents, fraction) = total.split();
-            if (carry, fraction) != (0, 0) {
-                states.rests.push(Rest { entry: states.windows.len() as u32, fraction, carry });
-            }
-            states.push_entry(window, start, reference, orders, cents);
+            states.push_sum(window, &EntrySum { start, reference, orders, cents, carry, fraction });
         }
         states.push(make_view(id.as_bytes(), 0, 0), id.as_bytes(), *first_seen);
     }
@@ -34,10 +32,8 @@ pub(crate) fn states_of(model: &Model) -> States {
 pub(crate) fn customer(states: &States, index: usize) -> ((u64, String), Customer) {
     let id = String::from_utf8(states.id(index, &mut [0; 16]).to_vec()).unwrap();
     let entries = (states.begin(index)..states.ends[index] as usize).map(|e| {
-        let rest = states.rests.iter().find(|rest| rest.entry as usize == e);
-        let (fraction, carry) = rest.map_or((0, 0), |rest| (rest.fraction, rest.carry));
-        let total = Total::new(i128::from(states.cents[e]) + carry, fraction);
-        (states.windows[e], (states.starts[e], states.references[e], states.orders[e], total))
+        let sum = states.sum(e);
+        (states.windows[e], (sum.start, sum.reference, sum.orders, sum.total()))
     });
     ((hash_id(id.as_bytes()), id), (states.first_seen[index], entries.collect()))
 }
@@ -52,7 +48,7 @@ fn id() -> impl Strategy<Value = String> {
     prop_oneof!["[a-c]{0,2}", "[0-9]{10,14}", "[é客x]{1,9}", Just("y".repeat(900))]
 }
 
-fn held() -> impl Strategy<Value = Held> {
+pub(crate) fn held() -> impl Strategy<Value = Held> {
     let cents = prop_oneof![4 => -1_000..1_000i128, 1 => any::<i64>().prop_map(i128::from), 1 => -(1i128 << 80)..1 << 80];
     let fraction = prop_oneof![3 => Just(0), 1 => 0..UNITS_PER_CENT];
     let orders = prop_oneof![4 => 0..5i64, 1 => 0..i64::MAX];

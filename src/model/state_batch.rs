@@ -1,8 +1,10 @@
 //! Customers' states column by column, in the order of hash and id: what a partition hands over once it takes no more rows, what a run
 //! holds, and what finalizing reads. Merging two of them is one pass over both.
 
+use super::entry::EntrySum;
 use super::hash::hash_id;
 use super::ids::{INLINE, long_view, parts};
+use crate::base::money::Total;
 
 /// States of distinct customers, ascending by hash, then id.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -105,16 +107,6 @@ impl States {
         if customer == 0 { 0 } else { self.ends[customer - 1] as usize }
     }
 
-    /// Appends an entry of the customer to be pushed next.
-    #[inline]
-    pub(crate) fn push_entry(&mut self, window: u32, start: i64, reference: i64, orders: i64, cents: i64) {
-        self.windows.push(window);
-        self.starts.push(start);
-        self.references.push(reference);
-        self.orders.push(orders);
-        self.cents.push(cents);
-    }
-
     /// Forgets the customers and keeps the memory.
     pub(crate) fn clear(&mut self) {
         self.views.clear();
@@ -138,5 +130,66 @@ impl States {
         }
         self.first_seen.push(first_seen);
         self.ends.push(self.windows.len() as u32);
+    }
+}
+
+impl States {
+    /// The sum of an entry. One with a rest is searched for, which few have; a reader of every entry in turn has [`States::total`].
+    #[inline]
+    pub(crate) fn sum(&self, entry: usize) -> EntrySum {
+        let (start, reference, orders, cents) = (self.starts[entry], self.references[entry], self.orders[entry], self.cents[entry]);
+        let mut sum = EntrySum { start, reference, orders, cents, carry: 0, fraction: 0 };
+        if let Some(rest) = self.rest(entry) {
+            (sum.carry, sum.fraction) = (rest.carry, rest.fraction);
+        }
+        sum
+    }
+
+    /// The rest of an entry's cents, if it has one.
+    #[inline]
+    pub(crate) fn rest(&self, entry: usize) -> Option<Rest> {
+        if self.rests.is_empty() {
+            return None;
+        }
+        let at = self.rests.binary_search_by_key(&(entry as u32), |rest| rest.entry).ok()?;
+        Some(self.rests[at])
+    }
+
+    /// The money of an entry, given where in `rests` those of this entry and later ones begin; moves that on.
+    #[inline]
+    pub(crate) fn total(&self, entry: usize, rest: &mut usize) -> Total {
+        let (mut carry, mut fraction) = (0, 0);
+        if let Some(found) = self.rests.get(*rest).filter(|rest| rest.entry as usize == entry) {
+            (carry, fraction) = (found.carry, found.fraction);
+            *rest += 1;
+        }
+        Total::new(i128::from(self.cents[entry]) + carry, fraction)
+    }
+
+    /// Appends an entry of the customer to be pushed next.
+    #[inline]
+    pub(crate) fn push_sum(&mut self, window: u32, sum: &EntrySum) {
+        if !sum.is_whole() {
+            self.rests.push(Rest { entry: self.windows.len() as u32, fraction: sum.fraction, carry: sum.carry });
+        }
+        self.windows.push(window);
+        self.starts.push(sum.start);
+        self.references.push(sum.reference);
+        self.orders.push(sum.orders);
+        self.cents.push(sum.cents);
+    }
+
+    /// Puts the entry at `at` in place of another sum; of entries with a rest, `at` must be after all others.
+    #[inline]
+    pub(crate) fn set_sum(&mut self, at: usize, window: u32, sum: &EntrySum) {
+        self.windows[at] = window;
+        self.starts[at] = sum.start;
+        self.references[at] = sum.reference;
+        self.orders[at] = sum.orders;
+        self.cents[at] = sum.cents;
+        self.rests.pop_if(|rest| rest.entry as usize == at);
+        if !sum.is_whole() {
+            self.rests.push(Rest { entry: at as u32, fraction: sum.fraction, carry: sum.carry });
+        }
     }
 }

@@ -30,7 +30,7 @@ const _: () = assert!(size_of::<Row>() == ROW, "plans of memory count rows of th
 pub(crate) struct Rows {
     pub(crate) rows: Vec<Row>,
     pub(crate) bytes: Vec<u8>,
-    wide: Vec<Amounts>,
+    overflow: Vec<Amounts>,
 }
 
 impl Rows {
@@ -44,7 +44,7 @@ impl Rows {
 
     /// The memory it takes up, full or empty.
     pub(crate) fn memory(&self) -> usize {
-        self.rows.capacity() * size_of::<Row>() + self.bytes.capacity() + self.wide.capacity() * size_of::<Amounts>()
+        self.rows.capacity() * size_of::<Row>() + self.bytes.capacity() + self.overflow.capacity() * size_of::<Amounts>()
     }
 
     /// Appends a row.
@@ -55,7 +55,7 @@ impl Rows {
         if id.len() > INLINE {
             view = self.push_long(view, id);
         }
-        let amounts = Packed::new(amounts).unwrap_or_else(|| self.push_wide(amounts));
+        let amounts = Packed::new(amounts).unwrap_or_else(|| self.push_overflow(amounts));
         self.rows.push(Row { view, start, reference, amounts, hash, window });
     }
 
@@ -67,7 +67,7 @@ impl Rows {
             row.view = self.push_long(row.view, other.long_id(row.view));
         }
         if let Err(at) = row.amounts.get() {
-            row.amounts = self.push_wide(other.wide[at]);
+            row.amounts = self.push_overflow(other.overflow[at]);
         }
         self.rows.push(row);
     }
@@ -79,9 +79,9 @@ impl Rows {
     }
 
     #[cold]
-    fn push_wide(&mut self, amounts: Amounts) -> Packed {
-        self.wide.push(amounts);
-        Packed::beside(self.wide.len() - 1)
+    fn push_overflow(&mut self, amounts: Amounts) -> Packed {
+        self.overflow.push(amounts);
+        Packed::overflow(self.overflow.len() - 1)
     }
 
     /// The bytes of a long id; nothing for an inline one.
@@ -93,17 +93,17 @@ impl Rows {
 
     #[inline]
     pub(crate) fn amounts(&self, row: &Row) -> Amounts {
-        row.amounts.get().unwrap_or_else(|at| self.wide[at])
+        row.amounts.get().unwrap_or_else(|at| self.overflow[at])
     }
 
     /// Forgets the rows and keeps the memory, but for what few long ids or large amounts have taken.
     pub(crate) fn clear(&mut self) {
         self.rows.clear();
         self.bytes.clear();
-        self.wide.clear();
+        self.overflow.clear();
         let rows = self.rows.capacity();
         self.bytes.shrink_to(2 * rows * LONG_PER_ROW);
-        self.wide.shrink_to(rows);
+        self.overflow.shrink_to(rows);
     }
 }
 

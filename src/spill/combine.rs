@@ -4,8 +4,6 @@
 //! to pick from, so that copying is the same for all.
 
 use crate::base::error::Result;
-use crate::base::merge::Merge;
-use crate::base::money::Total;
 use crate::model::ids::{INLINE, long_view, parts};
 use crate::model::state_batch::{Rest, States};
 use std::cmp::Ordering;
@@ -121,28 +119,9 @@ impl Output {
         }
         self.same.sort_unstable();
         for same in self.same.chunk_by(|a, b| a.0 == b.0) {
-            let (mut start, mut reference, mut orders, mut cents) = (i64::MAX, i64::MIN, 0i64, Some(0i64));
-            let mut rests = false;
-            for &(_, source, entry) in same {
-                let (states, entry) = (states(source), entry as usize);
-                start = start.min(states.starts[entry]);
-                reference = reference.max(states.references[entry]);
-                orders = orders.saturating_add(states.orders[entry]);
-                cents = cents.and_then(|sum| sum.checked_add(states.cents[entry]));
-                rests |= !states.rests.is_empty();
-            }
-            let (carry, cents, fraction) = match cents {
-                Some(cents) if !rests => (0, cents, 0),
-                _ => {
-                    let mut sum = Total::default();
-                    same.iter().for_each(|&(_, source, entry)| sum.merge(total(states(source), entry)));
-                    sum.split()
-                }
-            };
-            if (carry, fraction) != (0, 0) {
-                self.sums.rests.push(Rest { entry: self.sums.windows.len() as u32, fraction, carry });
-            }
-            self.sums.push_entry(same[0].0, start, reference, orders, cents);
+            let mut sum = states(same[0].1).sum(same[0].2 as usize);
+            same[1..].iter().for_each(|&(_, source, entry)| sum.add(&states(source).sum(entry as usize)));
+            self.sums.push_sum(same[0].0, &sum);
         }
         let (states, customer) = (states(members[0].source), members[0].customer as usize);
         self.sums.push(states.views[customer], states.id(customer, &mut [0; 16]), first_seen);
@@ -173,7 +152,8 @@ impl Output {
         gather(&sources, entries, |source| &source.orders, &mut out.orders);
         gather(&sources, entries, |source| &source.cents, &mut out.cents);
         if sources.iter().any(|source| !source.rests.is_empty()) {
-            let rest = |(at, &(source, entry)): (u32, &(u32, u32))| rest(sources[source as usize], entry).map(|r| Rest { entry: at, ..r });
+            let rest =
+                |(at, &(source, entry)): (u32, &(u32, u32))| sources[source as usize].rest(entry as usize).map(|r| Rest { entry: at, ..r });
             out.rests.extend((first..).zip(entries.iter()).filter_map(rest));
         }
         customers.clear();
@@ -195,17 +175,4 @@ impl Output {
 fn gather<T: Copy>(sources: &[&States], places: &[(u32, u32)], column: impl Fn(&States) -> &Vec<T>, out: &mut Vec<T>) {
     let columns: Vec<&[T]> = sources.iter().map(|source| &column(source)[..]).collect();
     out.extend(places.iter().map(|&(source, at)| columns[source as usize][at as usize]));
-}
-
-/// What an entry's cents lack, if anything. Searched for: the cursor of [`States::total`] wants every entry of the states in turn, while
-/// here customers of other streams come between, those with nothing to add up are passed over, and streams end where they will. That
-/// would be a cursor for each stream and for each of the two ways through it, which outlive a call and skip; and few entries have a rest.
-fn rest(states: &States, entry: u32) -> Option<Rest> {
-    let at = states.rests.binary_search_by_key(&entry, |rest| rest.entry).ok()?;
-    Some(states.rests[at])
-}
-
-fn total(states: &States, entry: u32) -> Total {
-    let rest = rest(states, entry).unwrap_or(Rest { entry, fraction: 0, carry: 0 });
-    Total::new(i128::from(states.cents[entry as usize]) + rest.carry, rest.fraction)
 }

@@ -165,6 +165,7 @@ fn is_sorted(states: &States) -> bool {
 mod tests {
     use super::*;
     use crate::base::bytes::checksum::CHECKSUM;
+    use crate::model::entry::EntrySum;
     use crate::model::samples::{sample, states};
     use proptest::prelude::*;
 
@@ -255,7 +256,7 @@ mod tests {
         let mut states = States::default();
         for windows in [1, 100_000, 2, 3, 20_000, 20_000] {
             for window in 0..windows {
-                states.push_entry(window, 0, 0, 0, 0);
+                states.push_sum(window, &EntrySum { start: 0, reference: 0, orders: 0, cents: 0, carry: 0, fraction: 0 });
             }
             states.push(0, b"", 0);
         }

@@ -48,13 +48,6 @@ impl Runs {
         Ok(())
     }
 
-    /// Adds the runs of another part of the partition.
-    pub(crate) fn append(&mut self, mut other: Runs) {
-        self.runs.append(&mut other.runs);
-        self.added += other.added;
-        self.count_memory();
-    }
-
     fn count_memory(&mut self) {
         self.memory = self.runs.iter().map(Run::own_memory).sum();
     }
@@ -130,19 +123,17 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(24))]
         /// However many runs there were, and however little memory to read them in, the sum is the same.
         #[test]
-        fn runs_add_up(few in prop::collection::vec(states(0..4), 1..5), times in 1..400u64, memory in prop_oneof![Just(1), Just(1 << 20)], cut in any::<bool>()) {
+        fn runs_add_up(few in prop::collection::vec(states(0..4), 1..5), times in 1..400u64, memory in prop_oneof![Just(1), Just(1 << 20)]) {
             let store = Memory::default();
-            let (mut runs, mut other) = (Runs::default(), Runs::default());
+            let mut runs = Runs::default();
             let mut writer = RunWriter::new(&store);
             let all: Vec<States> = few.iter().cycle().take(times as usize).cloned().collect();
-            for (i, part) in all.iter().enumerate() {
+            for part in &all {
                 writer.write(part).unwrap();
-                let runs = if cut && i % 3 == 0 { &mut other } else { &mut runs };
                 runs.push(writer.finish(), &store).unwrap();
                 prop_assert!(runs.runs.len() < 2 * FAN as usize, "{} runs", runs.runs.len());
                 prop_assert_eq!(runs.memory(), runs.runs.iter().map(Run::own_memory).sum::<usize>());
             }
-            runs.append(other);
             let (mut merged, here) = (Model::new(), vec![few[0].clone()]);
             runs.merge(vec![Box::new(Held(here.clone().into_iter()))], &store, memory, 3, |states| {
                 merged.extend(model_of(states));

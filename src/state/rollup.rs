@@ -3,9 +3,7 @@
 //! Every window of an audit is a union of the state's, so a customer's entries need only be added up; entries outside every window are
 //! history, of which `first_seen` says all there is to know.
 
-use crate::base::merge::Merge;
-use crate::base::money::Total;
-use crate::model::state_batch::{Rest, States};
+use crate::model::state_batch::States;
 
 /// Which window of an audit each window of a state belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,20 +51,17 @@ impl Remap {
             let end = states.ends[customer] as usize;
             for entry in from..end {
                 let rest = rests.next_if(|rest| rest.entry as usize == entry);
-                let (carry, fraction) = rest.map_or((0, 0), |rest| (rest.carry, rest.fraction));
                 let Some(key) = self.key(states.windows[entry]) else { continue };
+                let mut sum = states.sum(entry);
+                if let Some(rest) = rest {
+                    (sum.carry, sum.fraction) = (rest.carry, rest.fraction);
+                }
                 if kept > begin && states.windows[kept - 1] == key {
-                    add(states, kept - 1, entry, carry, fraction);
+                    sum.add(&states.sum(kept - 1));
+                    states.set_sum(kept - 1, key, &sum);
                     continue;
                 }
-                states.windows[kept] = key;
-                states.starts[kept] = states.starts[entry];
-                states.references[kept] = states.references[entry];
-                states.orders[kept] = states.orders[entry];
-                states.cents[kept] = states.cents[entry];
-                if rest.is_some() {
-                    states.rests.push(Rest { entry: kept as u32, fraction, carry });
-                }
+                states.set_sum(kept, key, &sum);
                 kept += 1;
             }
             states.ends[customer] = kept as u32;
@@ -79,29 +74,11 @@ impl Remap {
     }
 }
 
-/// Adds an entry to one before it, the last so far.
-fn add(states: &mut States, own: usize, entry: usize, carry: i128, fraction: u64) {
-    states.starts[own] = states.starts[own].min(states.starts[entry]);
-    states.references[own] = states.references[own].max(states.references[entry]);
-    states.orders[own] = states.orders[own].saturating_add(states.orders[entry]);
-    let rest = states.rests.pop_if(|rest| rest.entry as usize == own);
-    if let (None, 0, 0, Some(cents)) = (&rest, carry, fraction, states.cents[own].checked_add(states.cents[entry])) {
-        states.cents[own] = cents;
-        return;
-    }
-    let (own_carry, own_fraction) = rest.map_or((0, 0), |rest| (rest.carry, rest.fraction));
-    let mut sum = Total::new(i128::from(states.cents[own]) + own_carry, own_fraction);
-    sum.merge(Total::new(i128::from(states.cents[entry]) + carry, fraction));
-    let (carry, cents, fraction) = sum.split();
-    states.cents[own] = cents;
-    if (carry, fraction) != (0, 0) {
-        states.rests.push(Rest { entry: own as u32, fraction, carry });
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::merge::Merge;
+    use crate::base::money::Total;
     use crate::model::samples::{Model, model, model_of, states_of};
     use proptest::prelude::*;
 
