@@ -7,12 +7,10 @@
 #[allow(dead_code)] // There is no limit to keep to.
 #[path = "../src/bin/lensflow/allocator.rs"]
 mod allocator;
+mod made;
 
-use lensflow::report::table::TableWriter;
-use lensflow::synthetic;
 use lensflow::synthetic::Synthetic;
 use lensflow::tasks::BareFile;
-use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Instant;
@@ -33,22 +31,16 @@ fn main() -> Result<(), Failure> {
     let folder = tempfile::tempdir()?;
     let file = match file {
         Some(file) => file,
-        None => write(&folder.path().join("periods.parquet"))?,
+        None => {
+            let path = folder.path().join("periods.parquet");
+            made::write(&Synthetic::default(), &path)?;
+            path.to_string_lossy().into_owned()
+        }
     };
     let began = Instant::now();
     let rows = decode(&file, threads)?;
     println!("{rows} rows, {:.3} s", began.elapsed().as_secs_f64());
     Ok(())
-}
-
-fn write(path: &Path) -> Result<String, Failure> {
-    let generator = Synthetic::default().generator()?;
-    let mut table = TableWriter::create(path, None, &synthetic::schema())?;
-    for chunk in 0..generator.chunks() {
-        table.write(&generator.record_batch(chunk)?)?;
-    }
-    table.finish()?.commit()?;
-    Ok(path.to_string_lossy().into_owned())
 }
 
 /// Decodes all row groups; the number of rows.

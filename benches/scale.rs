@@ -3,12 +3,13 @@
 //! `cargo bench --bench scale [-- CUSTOMERS]`. Every measurement runs in a process of its own, three times; the median counts. The job:
 //! two half-year windows, Lens 1 and Lens 2, and all RFM rows written to Parquet.
 
+mod made;
+
 use lensflow::Pipeline;
 use lensflow::model::{Granularity, Windows};
 use lensflow::pipeline::Order;
 use lensflow::report::rows::rfm_schema;
 use lensflow::report::table::TableWriter;
-use lensflow::synthetic;
 use lensflow::synthetic::{IdStyle, Skew, Synthetic};
 use std::path::Path;
 use std::process::Command;
@@ -30,7 +31,7 @@ fn main() -> Result<(), Failure> {
     println!("{:<22} {:>12} {:>9} {:>14} {:>12}", "input", "rows", "seconds", "rows/s", "peak memory");
     for (name, format, input) in inputs(customers) {
         let path = folder.path().join(format!("periods.{format}"));
-        write(&input, &path)?;
+        made::write(&input, &path)?;
         let mut runs = (0..RUNS).map(|_| measure(&path, &folder.path().join("rfm.parquet"))).collect::<Result<Vec<_>, _>>()?;
         runs.sort_by(|a, b| a.seconds.total_cmp(&b.seconds));
         let Run { rows, seconds, peak_mib } = runs[RUNS / 2];
@@ -52,15 +53,6 @@ fn inputs(customers: u64) -> Vec<(&'static str, &'static str, Synthetic)> {
         ("unicode", "parquet", Synthetic { ids: IdStyle::Unicode, ..base.clone() }),
         ("30 % null timestamps", "parquet", Synthetic { null_timestamps: 0.3, ..base }),
     ]
-}
-
-fn write(input: &Synthetic, path: &Path) -> Result<(), Failure> {
-    let generator = input.generator()?;
-    let mut table = TableWriter::create(path, None, &synthetic::schema())?;
-    for chunk in 0..generator.chunks() {
-        table.write(&generator.record_batch(chunk)?)?;
-    }
-    Ok(table.finish()?.commit()?)
 }
 
 #[derive(Clone, Copy)]

@@ -3,14 +3,14 @@
 //! `cargo bench --bench stages`. Inputs are 100,000 made-up customers with some 300,000 rows: uniform, by Zipf's law, with one hot
 //! customer, and with long ids.
 
+mod made;
+
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
 use lensflow::model::{ColumnMap, PeriodBatch};
 use lensflow::model::{Window, Windows};
-use lensflow::report::table::TableWriter;
 use lensflow::source::files::Files;
 use lensflow::spec::Spec;
-use lensflow::synthetic;
 use lensflow::synthetic::{IdStyle, Skew, Synthetic};
 use lensflow::tasks;
 use std::path::PathBuf;
@@ -55,12 +55,7 @@ fn generate(bencher: Bencher<'_, '_>, name: &str) {
 fn source(bencher: Bencher<'_, '_>, format: &str) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path: PathBuf = folder.path().join(format!("periods.{format}"));
-    let generator = input("uniform").generator().expect("a valid generator");
-    let mut table = TableWriter::create(&path, None, &synthetic::schema()).expect("a table");
-    for chunk in 0..generator.chunks() {
-        table.write(&generator.record_batch(chunk).expect("a batch")).expect("a write");
-    }
-    table.finish().and_then(|output| output.commit()).expect("a file");
+    made::write(&input("uniform"), &path).expect("a file");
     let name = path.to_string_lossy().into_owned();
     let open = || Files::find(&[name.as_str()], None, ColumnMap::default(), 8_192).expect("the file");
     let count = rows(&tasks::decode(&mut open()).expect("rows"));

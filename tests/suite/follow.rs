@@ -1,7 +1,8 @@
 //! Following a folder: every file that is complete is in the state once, or in the quarantine, whatever becomes of it and whenever the
 //! process ends.
 
-use crate::support::listing;
+use crate::make::{short_row_cents, short_rows};
+use crate::support::{listing, visible};
 use lensflow::error::Kind;
 use lensflow::jobs::Update;
 use lensflow::jobs::follow::{Event, Feed, Finished, Follow, Follower};
@@ -14,20 +15,20 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
-const HEADER: &str = "customer_id,period_start,period_end,total_orders,total_spend\n";
-
-fn rows(ids: std::ops::Range<usize>) -> String {
-    HEADER.to_owned() + &ids.map(|i| format!("c{i},2023-01-01,2023-02-01,1,10.01\n")).collect::<String>()
-}
-
-/// What a state has: rows and revenue in cents, of which every row has 1,001.
+/// What a state has: rows and revenue in cents.
 fn total(state: &Path) -> (u64, i128) {
     let mut pipeline = Pipeline::builder().windows(Windows::Every(Granularity::Year)).workers(1).build().unwrap();
     pipeline.run_state(&State::open(state).unwrap()).unwrap();
     let report = pipeline.finish().unwrap().report;
     (report.input.rows_accepted, report.windows.iter().map(|window| window.lens1.total_revenue.hundredths()).sum())
+}
+
+/// What rows come to, likewise.
+fn sum(rows: impl Iterator<Item = usize>) -> (u64, i128) {
+    rows.fold((0, 0), |(rows, cents), i| (rows + 1, cents + short_row_cents(i)))
 }
 
 /// Notes what happens, and stops after some commits.
@@ -112,18 +113,18 @@ fn files_are_kept_moved_or_deleted() {
             },
         );
         let inbox = folder.path().join("inbox");
-        fs::write(inbox.join("a.csv"), rows(0..10)).unwrap();
+        fs::write(inbox.join("a.csv"), short_rows(0..10)).unwrap();
         fs::write(inbox.join("bad.csv"), "no header of ours\n1\n").unwrap();
-        fs::write(inbox.join("b.csv"), rows(10..20) + "c,2023-01-01,2023-02-01,one,1\n").unwrap();
-        fs::write(inbox.join("c.csv"), rows(20..50)).unwrap();
+        fs::write(inbox.join("b.csv"), short_rows(10..20) + "c,2023-01-01,2023-02-01,one,1\n").unwrap();
+        fs::write(inbox.join("c.csv"), short_rows(20..50)).unwrap();
         for not_meant in [".hidden.csv", "_x.csv", "d.csv.part", "notes.txt"] {
-            fs::write(inbox.join(not_meant), rows(0..1)).unwrap();
+            fs::write(inbox.join(not_meant), short_rows(0..1)).unwrap();
         }
         let (notes, ended) = run(&follow, 4, None);
         ended.unwrap();
         assert_eq!((notes.committed, notes.failed.len()), (2, 0), "{:?}", notes.failed);
         assert!(notes.refreshed > 0);
-        assert_eq!(total(&follow.state), (40, 40 * 1_001));
+        assert_eq!(total(&follow.state), sum((0..10).chain(20..50)));
         let aside = listing(&follow.quarantine);
         assert_eq!(aside.into_iter().collect::<Vec<_>>(), ["b.csv", "b.csv.reason.txt", "bad.csv", "bad.csv.reason.txt"]);
         let reason = fs::read_to_string(follow.quarantine.join("b.csv.reason.txt")).unwrap();
@@ -136,13 +137,13 @@ fn files_are_kept_moved_or_deleted() {
         let more = inbox.join("more.csv");
         let look = move |looks| {
             if looks == 3 {
-                fs::write(&more, rows(50..60)).unwrap()
+                fs::write(&more, short_rows(50..60)).unwrap()
             }
         };
         let (notes, ended) = run(&follow, 1, Some(Box::new(look)));
         ended.unwrap();
         assert_eq!((notes.committed, notes.quarantined.len()), (1, 0), "{:?}", notes.failed);
-        assert_eq!(total(&follow.state), (50, 50 * 1_001));
+        assert_eq!(total(&follow.state), sum((0..10).chain(20..60)));
     }
 }
 
@@ -152,7 +153,7 @@ fn files_that_change_are_not_taken_in_halfway() {
     let folder = tempfile::tempdir().unwrap();
     let follow = follow(folder.path(), Finished::Keep);
     let file = folder.path().join("inbox/slow.csv");
-    let whole = rows(0..200);
+    let whole = short_rows(0..200);
     let grows = file.clone();
     let look = move |looks: usize| {
         let end = (whole.len() * looks / 20).min(whole.len());
@@ -163,11 +164,11 @@ fn files_that_change_are_not_taken_in_halfway() {
     let (notes, ended) = run(&follow, 1, Some(Box::new(look)));
     ended.unwrap();
     assert_eq!((notes.committed, notes.quarantined.len()), (1, 0));
-    assert_eq!(total(&follow.state), (200, 200 * 1_001));
+    assert_eq!(total(&follow.state), sum(0..200));
     // Changed while nobody looks (and as long as before), and changed while somebody does.
     for seen in [false, true] {
-        let change = if seen { rows(0..202) } else { rows(0..200).replace("c7,", "d7,") };
-        fs::write(&file, if seen { rows(0..200) } else { change.clone() }).unwrap();
+        let change = if seen { short_rows(0..202) } else { short_rows(0..200).replace("c7,", "d7,") };
+        fs::write(&file, if seen { short_rows(0..200) } else { change.clone() }).unwrap();
         let (changed, path) = (change, file.clone());
         let look = move |looks| {
             if seen && looks == 3 {
@@ -178,43 +179,39 @@ fn files_that_change_are_not_taken_in_halfway() {
         ended.unwrap();
         let reasons: Vec<_> = notes.quarantined.values().collect();
         assert!(notes.committed == 0 && reasons.len() == 1 && reasons[0].contains("has changed since"), "{reasons:?}");
-        assert_eq!(total(&follow.state), (200, 200 * 1_001));
+        assert_eq!(total(&follow.state), sum(0..200));
     }
 }
 
 /// A disk that fails once, at any operation, makes it later and nothing else.
 #[test]
 fn failing_disks_only_delay() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut operation = 3;
-    loop {
-        let _ = fs::remove_dir_all(folder.path().join("inbox"));
-        let _ = fs::remove_dir_all(folder.path().join("state"));
-        let faults = Arc::new(Faults::new(operation));
+    let operations_of = |failing: u64| {
+        let folder = tempfile::tempdir().unwrap();
+        let faults = Arc::new(Faults::new(failing));
         let mut follow = follow(folder.path(), Finished::Delete);
         follow.update.io = Io::faulty(faults.clone());
-        fs::write(folder.path().join("inbox/a.csv"), rows(0..10)).unwrap();
-        fs::write(folder.path().join("inbox/b.csv"), rows(10..20)).unwrap();
+        fs::write(folder.path().join("inbox/a.csv"), short_rows(0..10)).unwrap();
+        fs::write(folder.path().join("inbox/b.csv"), short_rows(10..20)).unwrap();
         let (notes, ended) = run(&follow, 2, None);
         ended.unwrap();
-        assert_eq!(total(&follow.state), (20, 20 * 1_001), "operation {operation}");
-        assert!(notes.quarantined.is_empty() && listing(&folder.path().join("inbox")).is_empty(), "operation {operation}");
-        if faults.operations() <= operation {
-            break;
-        }
-        // Some of them, as each failure waits a second.
-        operation += 4;
-    }
-    assert!(operation > 10, "{operation}");
+        assert_eq!(total(&follow.state), sum(0..20), "operation {failing}");
+        assert!(notes.quarantined.is_empty() && listing(&folder.path().join("inbox")).is_empty(), "operation {failing}");
+        faults.operations()
+    };
+    let operations = operations_of(u64::MAX);
+    assert!(operations > 10, "{operations}");
+    // Some of them. Each failure waits a second, and so they wait side by side.
+    thread::scope(|scope| (3..=operations).step_by(4).for_each(|failing| drop(scope.spawn(move || operations_of(failing)))));
 }
 
 #[test]
 fn what_cannot_become_right_is_said() {
     let folder = tempfile::tempdir().unwrap();
     let follow = follow(folder.path(), Finished::Keep);
-    fs::write(folder.path().join("inbox/a.csv"), rows(0..10)).unwrap();
+    fs::write(folder.path().join("inbox/a.csv"), short_rows(0..10)).unwrap();
     run(&follow, 1, None).1.unwrap();
-    fs::write(folder.path().join("inbox/b.csv"), rows(10..20)).unwrap();
+    fs::write(folder.path().join("inbox/b.csv"), short_rows(10..20)).unwrap();
     let every = Some(Granularity::Quarter);
     let other = Follow { update: Update { every, ..Update::default() }, ..follow.clone() };
     assert!(run(&other, 1, None).1.unwrap_err().to_string().contains("kept by month"));
@@ -231,26 +228,22 @@ fn a_namesake_that_arrives_meanwhile_is_taken_in() {
         let finished = if finished == Finished::Delete { finished } else { Finished::Move(folder.path().join("done")) };
         let follow = follow(folder.path(), finished);
         let file = folder.path().join("inbox/latest.csv");
-        fs::write(&file, rows(0..10)).unwrap();
+        fs::write(&file, short_rows(0..10)).unwrap();
         let (stop, other) = (Stop::default(), folder.path().join("other"));
         let then = move || {
-            fs::write(&other, rows(10..30)).unwrap();
+            fs::write(&other, short_rows(10..30)).unwrap();
             fs::rename(&other, &file).unwrap();
         };
         let mut notes = Notes { until: 2, stop: stop.clone(), then: Some(Box::new(then)), ..Notes::default() };
         Follow { stop, ..follow.clone() }.run(&mut notes).unwrap();
-        assert_eq!(total(&follow.state), (30, 30 * 1_001), "{:?}", notes.failed);
-        assert!(files(&folder.path().join("inbox")).is_empty());
+        assert_eq!(total(&follow.state), sum(0..30), "{:?}", notes.failed);
+        assert!(visible(&folder.path().join("inbox")).is_empty());
         // Killed before it was put away.
-        fs::write(folder.path().join("inbox/.again.csv.finished"), rows(10..30)).unwrap();
+        fs::write(folder.path().join("inbox/.again.csv.finished"), short_rows(10..30)).unwrap();
         assert_eq!(run(&follow, 1, None).0.committed, 1);
-        assert_eq!(total(&follow.state), (30, 30 * 1_001));
+        assert_eq!(total(&follow.state), sum(0..30));
         assert!(listing(&folder.path().join("inbox")).iter().all(|name| !name.ends_with(".finished")));
     }
-}
-
-fn files(folder: &Path) -> Vec<String> {
-    listing(folder).into_iter().filter(|name| !name.starts_with(['.', '_'])).collect()
 }
 
 /// A row that only the audits to come find bad is found before it is too late to put its file aside.
@@ -348,13 +341,13 @@ fn a_folder_that_cannot_be_written_to_stops_nobody() {
         let _ = fs::remove_dir_all(folder.path().join("state"));
         let follow = Follow { quarantine: blocked.clone(), ..follow(folder.path(), finished) };
         fs::write(folder.path().join("inbox/a-bad.csv"), "x,y\n1,2\n").unwrap();
-        fs::write(folder.path().join("inbox/b.csv"), rows(0..10)).unwrap();
-        fs::write(folder.path().join("inbox/c.csv"), rows(10..30)).unwrap();
+        fs::write(folder.path().join("inbox/b.csv"), short_rows(0..10)).unwrap();
+        fs::write(folder.path().join("inbox/c.csv"), short_rows(10..30)).unwrap();
         let (notes, ended) = run(&follow, 2, None);
         ended.unwrap();
         assert!(notes.refreshed > 0 && !notes.failed.is_empty());
-        assert_eq!(total(&follow.state), (30, 30 * 1_001));
-        let left = files(&folder.path().join("inbox"));
+        assert_eq!(total(&follow.state), sum(0..30));
+        let left = visible(&folder.path().join("inbox"));
         assert_eq!(left, if moves { vec!["a-bad.csv", "b.csv", "c.csv"] } else { vec!["a-bad.csv"] });
     }
 }

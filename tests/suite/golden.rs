@@ -1,6 +1,7 @@
 //! Golden answers: every case equal through every format, column type and way in, and the same bytes however the work is divided.
 
-use super::support::*;
+use crate::make::{Dice, Encoding, Table, Types};
+use crate::support::*;
 use arrow::datatypes::{DataType, Field, TimeUnit};
 use lensflow::model::{Granularity, Windows};
 use lensflow::pipeline::{Audit, Order};
@@ -15,7 +16,7 @@ use std::sync::Arc;
 struct Faults(Vec<String>);
 
 impl Faults {
-    fn add(&mut self, case: &Case, way: &str, found: Vec<String>) {
+    fn add(&mut self, case: &Golden, way: &str, found: Vec<String>) {
         if !found.is_empty() {
             self.0.push(format!("{} by {way}:\n    {}", case.name, found.iter().take(5).cloned().collect::<Vec<_>>().join("\n    ")));
         }
@@ -31,7 +32,7 @@ fn path(folder: &Path, name: &str) -> String {
 }
 
 /// What is wrong with a case whose rows lie in one file.
-fn faults_of(case: &Case, spec: &Spec, folder: &Path, file: &str, bytes: &[u8]) -> Vec<String> {
+fn faults_of(case: &Golden, spec: &Spec, folder: &Path, file: &str, bytes: &[u8]) -> Vec<String> {
     fs::write(folder.join(file), bytes).unwrap();
     match audit(spec, &[path(folder, file)]) {
         Ok(audit) => {
@@ -52,12 +53,12 @@ fn faults_of(case: &Case, spec: &Spec, folder: &Path, file: &str, bytes: &[u8]) 
 fn every_case_is_equal_in_every_format() {
     let folder = tempfile::tempdir().unwrap();
     let mut faults = Faults::default();
-    for case in Case::all() {
+    for case in Golden::all() {
         // The CSV as it came, and the others made of it.
-        faults.add(&case, "the case's own CSV", faults_of(&case, &case.spec(), folder.path(), "own.csv", case.csv.as_bytes()));
+        faults.add(case, "the case's own CSV", faults_of(case, &case.spec(), folder.path(), "own.csv", case.csv.as_bytes()));
         for encoding in [Encoding::JsonNumbers, Encoding::JsonTexts, Encoding::Parquet, Encoding::ArrowFile] {
             let bytes = encoding.encode(&case.table);
-            faults.add(&case, encoding.file_name(), faults_of(&case, &case.spec(), folder.path(), encoding.file_name(), &bytes));
+            faults.add(case, encoding.file_name(), faults_of(case, &case.spec(), folder.path(), encoding.file_name(), &bytes));
         }
     }
     faults.check();
@@ -67,7 +68,7 @@ fn every_case_is_equal_in_every_format() {
 fn every_case_is_equal_through_standard_input() {
     let mut faults = Faults::default();
     let encodings = [Encoding::Csv, Encoding::JsonNumbers, Encoding::ArrowStream, Encoding::Parquet, Encoding::CsvGzip, Encoding::CsvZstd];
-    for case in Case::all() {
+    for case in Golden::all() {
         for encoding in encodings {
             let folder = tempfile::tempdir().unwrap();
             let mut arguments = vec!["audit".to_owned(), "-".to_owned()];
@@ -81,7 +82,7 @@ fn every_case_is_equal_through_standard_input() {
                 (Some(0), true) => case.differences(&Outcome::read(folder.path())),
                 _ => vec![format!("{ran:?}")],
             };
-            faults.add(&case, &format!("{} on stdin", encoding.file_name()), found);
+            faults.add(case, &format!("{} on stdin", encoding.file_name()), found);
         }
     }
     faults.check();
@@ -141,7 +142,7 @@ fn column_types_do_not_matter() {
     let folder = tempfile::tempdir().unwrap();
     let mut faults = Faults::default();
     for (name, types) in variants {
-        let case = Case::load(name);
+        let case = Golden::load(name);
         if types.spend == Some(Float64) {
             // A float stands for its shortest decimal: only where that is the case's text can the answers be equal.
             let shortest = |text: &str| text.parse::<f64>().unwrap().to_string();
@@ -165,7 +166,7 @@ fn column_types_do_not_matter() {
 #[test]
 fn columns_are_found_by_name_wherever_they_are() {
     let folder = tempfile::tempdir().unwrap();
-    let mut case = Case::load("11_quarters");
+    let mut case = Golden::load("11_quarters");
     let header: Vec<_> = case.table.header.iter().rev().cloned().collect();
     let table = case.table.select(&header);
     let mut faults = Faults::default();
@@ -189,7 +190,7 @@ fn columns_are_found_by_name_wherever_they_are() {
 #[test]
 fn calendar_quarters_of_cdnow_are_the_named_ones() {
     let folder = tempfile::tempdir().unwrap();
-    let mut case = Case::load("50_cdnow_quarters");
+    let mut case = Golden::load("50_cdnow_quarters");
     let spec = Spec { windows: Windows::Every(Granularity::Quarter), ..case.spec() };
     let renamed = |text: &str| text.replace("1997q", "1997-Q").replace("1998q", "1998-Q");
     case.expected = serde_json::from_str(&renamed(&case.expected.to_string())).unwrap();
@@ -215,7 +216,7 @@ fn everything(folder: &Path, audit: &Audit) -> Vec<(&'static str, Vec<u8>)> {
 fn the_same_rows_give_the_same_bytes() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| path(folder.path(), name);
-    let case = Case::load("50_cdnow_quarters");
+    let case = Golden::load("50_cdnow_quarters");
     let mut shuffled = case.table.clone();
     Dice(1998).shuffle(&mut shuffled.rows);
     fs::write(at("rows.csv"), &case.csv).unwrap();

@@ -61,21 +61,9 @@ const LONG_FILES: &[&str] = &[
     "src/source/files.rs",
     "src/source/records.rs",
     "src/synthetic/mod.rs",
-    "tests/suite/model/rows.rs",
-    "tests/suite/orders.rs",
-    "tests/suite/support.rs",
-    "tests/suite/transactions.rs",
 ];
 /// `foo.rs` beside `foo/`.
-const TWO_HEADS: &[&str] = &[
-    "src/bin/lensflow/args.rs",
-    "tests/suite/cli.rs",
-    "tests/suite/cli/specs.rs",
-    "tests/suite/functions.rs",
-    "tests/suite/model.rs",
-    "tests/suite/state.rs",
-    "tests/suite/support.rs",
-];
+const TWO_HEADS: &[&str] = &["src/bin/lensflow/args.rs"];
 /// Files of one name in `src`, but `mod.rs`.
 const NAMESAKE_FILES: &[&str] = &[
     "src/bin/lensflow/args/audit.rs src/bin/lensflow/audit.rs src/pipeline/audit.rs",

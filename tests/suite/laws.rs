@@ -1,9 +1,10 @@
 //! The laws of merging, for every mergeable value that can be reached from outside: associative, commutative, with an identity, total.
 //! And for every lens: blocks may be observed in any groups, partials merged in any order, and sent as Arrow batches in between.
 
-use crate::model::engine::{Run, run_with};
-use crate::model::rows::{Case, cases};
-use crate::model::{config, runs};
+use crate::engine::run::{Run, run_with, runs};
+use crate::make::{Case, cases};
+use crate::model::amounts::units;
+use crate::support::config;
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, UInt8Array, UInt16Array, UInt32Array, UInt64Array};
 use arrow::ipc::reader::StreamReader;
 use arrow::ipc::writer::StreamWriter;
@@ -169,7 +170,7 @@ proptest! {
         }
         let [a, b, c, d] = groups;
         prop_assert_eq!(merged(merged(d, b), merged(c, a)), whole);
-        let units: i128 = amounts.iter().map(|(amount, _)| crate::model::answers::units(&amount.to_string()).expect("an amount")).sum();
+        let units: i128 = amounts.iter().map(|(amount, _)| units(&amount.to_string()).expect("an amount")).sum();
         let (cent, sign) = (10i128.pow(16), if units < 0 { -1 } else { 1 });
         prop_assert_eq!(whole.rounded(), Fixed2::from_hundredths(sign * ((2 * units.abs() + cent) / (2 * cent))));
     }

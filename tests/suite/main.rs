@@ -1,18 +1,23 @@
-//! The integration tests, one binary: golden answers, the command line, a naive model, laws that hold for any input, little memory,
-//! saved states, partials, transactions as input, and the functions on slices.
+//! The integration tests, one binary: golden answers, the command line, the engine against a plain model, laws that hold for any input,
+//! little memory, saved states, partials, orders as input, and the functions on slices.
+//!
+//! `make` makes all input, `model` is the plain model of all answers, `support` runs the binary and compares; `house` holds the layout.
 
 #![allow(clippy::unwrap_used)]
 
 mod cli;
+mod engine;
 mod follow;
 mod functions;
 mod golden;
 mod house;
 mod laws;
+mod make;
 mod memory;
 mod model;
 mod orders;
 mod partials;
+mod stages;
 mod state;
 mod support;
 mod transactions;

@@ -1,13 +1,13 @@
 //! Little memory changes no byte of what a run says, and trouble with what was spilled is an error, never another answer.
 
-use crate::functions::faults::soon;
-use crate::model::engine::Spill;
-use crate::support::{Dice, listing, without_sources, written};
-use arrow::array::{Decimal128Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
+use crate::engine::run::Spill;
+use crate::make::batches;
+use crate::support::{listing, soon, without_sources, written};
+use arrow::array::RecordBatch;
 use lensflow::cancel::Discard;
 use lensflow::error::{Error, Kind, Stage};
+use lensflow::model::ColumnMap;
 use lensflow::model::Windows;
-use lensflow::model::{Column, ColumnMap};
 use lensflow::model::{OnBadRow, Reason};
 use lensflow::pipeline::Builder;
 use lensflow::pipeline::{Audit, Order};
@@ -17,7 +17,6 @@ use lensflow::source::Batches;
 use lensflow::spec::Parallel;
 use lensflow::spill::{Counters, Disk, Faulty, Memory, Place, RunStore};
 use lensflow::stats::Snapshot;
-use lensflow::time::{DAY, parse_timestamp};
 use lensflow::{Pipeline, Result};
 use std::collections::BTreeSet;
 use std::fs;
@@ -26,52 +25,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, Instant};
-
-fn column(column: Column) -> &'static str {
-    column.name()
-}
-
-/// Batches of rows of so many customers that nothing is missing: twelve windows and history before them, ids of all lengths, refunds,
-/// sums beyond 64 bits of cents, customers without orders or with less than nothing spent, bad rows, and the rows of each far apart.
-fn batches(customers: usize, rows: usize) -> Vec<RecordBatch> {
-    let mut dice = Dice(11);
-    let begin = parse_timestamp(b"2022-12-01").unwrap();
-    let id = |customer: usize| match customer % 4 {
-        0 => format!("{customer}"),
-        1 => format!("{customer:012}"),
-        2 => format!("客户 number {customer:07}"),
-        _ => format!("{customer}-{}", "x".repeat(customer % 300)),
-    };
-    let mut drawn: Vec<(String, i64, i64, i128, i64)> = (0..rows)
-        .map(|row| {
-            // Two are in many more rows than the others.
-            let customer = if row % 4 == 0 { [5, 21][row / 4 % 2] % customers } else { row % customers };
-            let month = dice.below(13) as i64;
-            let spend = match customer % 16 {
-                5 => 999_999_999_999_999_999 * if customer != 5 && dice.below(2) == 0 { -1 } else { 1 },
-                6 => -1_000,
-                _ => dice.below(100_000) as i128 - 20_000,
-            };
-            let orders = if customer % 16 == 7 { 0 } else { 1 + dice.below(3) as i64 };
-            // Some end before they start.
-            (id(customer), begin + month * 31 * DAY, orders, spend, if row % 5 == 3 { -DAY } else { DAY })
-        })
-        .collect();
-    dice.shuffle(&mut drawn);
-    let batch = |rows: &[(String, i64, i64, i128, i64)]| {
-        let times = |times: Vec<i64>| Arc::new(TimestampMicrosecondArray::from(times)) as _;
-        let spend = Decimal128Array::from_iter_values(rows.iter().map(|r| r.3)).with_precision_and_scale(20, 3).unwrap();
-        RecordBatch::try_from_iter([
-            (column(Column::CustomerId), Arc::new(StringArray::from_iter_values(rows.iter().map(|r| &r.0))) as _),
-            (column(Column::PeriodStart), times(rows.iter().map(|r| r.1).collect())),
-            (column(Column::PeriodEnd), times(rows.iter().map(|r| r.1 + r.4).collect())),
-            (column(Column::TotalOrders), Arc::new(Int64Array::from_iter_values(rows.iter().map(|r| r.2))) as _),
-            (column(Column::TotalSpend), Arc::new(spend) as _),
-        ])
-        .unwrap()
-    };
-    drawn.chunks(1_000).map(batch).collect()
-}
 
 /// The twelve months, so that what comes before is history.
 fn months() -> Windows {
@@ -221,8 +174,6 @@ struct Flips {
     reads: AtomicU64,
 }
 
-impl Discard for Flips {}
-
 impl RunStore for Flips {
     fn put(&self, frame: &[u8]) -> Result<Place> {
         self.disk.put(frame)
@@ -240,6 +191,8 @@ impl RunStore for Flips {
         self.disk.counters()
     }
 }
+
+impl Discard for Flips {}
 
 /// Whichever byte of whatever is read back was changed, it is noticed.
 #[test]

@@ -1,12 +1,12 @@
 //! Lens 1 partials: what they answer is what the audit reports, and partials of customers split in any way are, merged in any order, the
 //! partial of all of them.
 
-use crate::model::engine::{Run, run_with};
-use crate::model::rows::{Case, cases};
-use crate::model::{PLAIN, config, runs};
-use crate::support::{self, Lensflow, Ran};
+use crate::engine::run::{PLAIN, Run, run_with, runs};
+use crate::make::{Case, Dice, cases, half_year_rows};
+use crate::model::lens1::rf_distribution;
+use crate::support::{Golden, Lensflow, Ran, config, listing};
+use lensflow::Lens1Metrics;
 use lensflow::error::Kind;
-use lensflow::lens::lens1::Lens1Metrics;
 use lensflow::model::Windows;
 use lensflow::partials::{Counted, Lens1Partial, Partials, is_partial};
 use lensflow::report::Report;
@@ -15,7 +15,6 @@ use lensflow::{Lens, Pipeline};
 use proptest::prelude::*;
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
@@ -35,9 +34,7 @@ fn answers_equal(partial: &Lens1Partial, report: &Report, percentiles: &[u32], b
         let answer = window.answer(percentiles, bins).unwrap();
         assert_eq!(answer.lens1, Lens1Metrics { rfm_distribution: BTreeMap::new(), ..said.lens1.clone() });
         assert_eq!((window.customers(), &answer.customers_rejected), (said.lens1.total_customers, &said.customers_rejected));
-        let mut grid: BTreeMap<String, u64> = BTreeMap::new();
-        said.lens1.rfm_distribution.iter().for_each(|(score, n)| *grid.entry(score[..2].to_owned()).or_default() += n);
-        assert_eq!(answer.rf_distribution, grid);
+        assert_eq!(answer.rf_distribution, rf_distribution(&said.lens1.rfm_distribution));
     }
 }
 
@@ -68,7 +65,7 @@ proptest! {
             partial_of(&Case { rows, ..case.clone() }, how).1
         };
         let mut split: Vec<Lens1Partial> = parts.iter().enumerate().map(of).collect();
-        support::Dice(seed).shuffle(&mut split);
+        Dice(seed).shuffle(&mut split);
         // All at once, or some first and the others afterwards.
         let rest = split.split_off(seed as usize % split.len());
         let merge = |parts| Lens1Partial::merge(parts, false).unwrap().partial;
@@ -95,7 +92,7 @@ fn time(at: i64) -> String {
 #[test]
 fn partials_answer_as_the_golden_cases_do() {
     let folder = tempfile::tempdir().unwrap();
-    for case in support::Case::all() {
+    for case in Golden::all() {
         let spec = case.spec();
         let path = folder.path().join("periods.csv");
         fs::write(&path, &case.csv).unwrap();
@@ -133,7 +130,7 @@ fn partials_answer_as_the_golden_cases_do() {
 fn golden_bytes() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/partials/11_quarters.v1.partial");
     let golden = Lens1Partial::read(&path).unwrap();
-    let case = support::Case::load("11_quarters");
+    let case = Golden::load("11_quarters");
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("periods.csv"), &case.csv).unwrap();
     let mut arguments = ["audit", "periods.csv", "--partial-out", "new.partial", "--report", "r.json"].map(str::to_owned).to_vec();
@@ -148,16 +145,9 @@ fn run(folder: &Path, arguments: &str) -> Ran {
     Lensflow::new(folder, &arguments.split(' ').collect::<Vec<_>>()).run()
 }
 
-/// A row for each of so many customers, of whom each fifth one comes in the second half of the year, too.
+/// Writes rows, and audits them into a partial and a report.
 fn write_rows(folder: &Path, name: &str, ids: std::ops::Range<u32>) {
-    let mut csv = "customer_id,period_start,period_end,total_orders,total_spend\n".to_owned();
-    for id in ids {
-        writeln!(csv, "C-{id},2023-01-01,2023-02-01,{},{}.{:02}", id % 4 + 1, id % 97, id % 89).unwrap();
-        if id % 5 == 0 {
-            writeln!(csv, "C-{id},2023-07-01,2023-{:02}-01,1,{}", id % 4 + 8, id % 13).unwrap();
-        }
-    }
-    fs::write(folder.join(format!("{name}.csv")), csv).unwrap();
+    fs::write(folder.join(format!("{name}.csv")), half_year_rows(ids)).unwrap();
     run(folder, &format!("audit {name}.csv --every half --partial-out {name}.partial --report {name}.json")).expect(0);
 }
 
@@ -234,7 +224,7 @@ fn countries_are_put_together_on_the_command_line() {
         let ran = run(at, arguments).expect(code);
         assert!(ran.stderr.contains(wanted) && ran.stdout.is_empty(), "{arguments}: {}", ran.stderr);
     }
-    assert!(!support::listing(at).iter().any(|name| name.starts_with("m.") || name.contains(".part") && !name.ends_with(".partial")));
+    assert!(!listing(at).iter().any(|name| name.starts_with("m.") || name.contains(".part") && !name.ends_with(".partial")));
 
     let inspect = |name: &str, parts: &[&str]| {
         let ran = run(at, &format!("inspect {name}")).expect(0);

@@ -1,9 +1,9 @@
 //! Orders and line items as input: every format and column type gives the same lines, exact and aligned, and what cannot be read is named.
 
-use super::support::*;
-use arrow::array::{Array, ArrayRef, Decimal128Array, Float64Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
-use arrow::compute::cast;
-use arrow::datatypes::{DataType, TimeUnit};
+use crate::make::{Dice, Encoding, Table, gzip, line_batch, line_tables};
+use crate::model::orders::{Line, line_of};
+use crate::support::lensflow;
+use arrow::array::{Array, ArrayRef, Float64Array, Int64Array, RecordBatch, TimestampMicrosecondArray};
 use lensflow::Result;
 use lensflow::model::{BadLine, TransactionBatch, TransactionColumn as Column, TransactionColumns};
 use lensflow::money::{Amount, AmountError, Fixed2, Total};
@@ -13,22 +13,9 @@ use lensflow::source::{Batches, Source};
 use proptest::prelude::*;
 use proptest::sample::select;
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
-
-/// A line as it was decoded, or has to be.
-#[derive(Debug, Clone, PartialEq)]
-struct Line {
-    order: Option<String>,
-    customer: Option<String>,
-    time: i64,
-    spend: Amount,
-    margin: Amount,
-    quantity: Amount,
-    product: Option<String>,
-}
 
 /// All lines of a file, and what is bad of them by the number of its row.
 type Lines = (Vec<Line>, Vec<(u64, BadLine)>);
@@ -118,124 +105,18 @@ fn golden_line_items_are_read() {
     }
 }
 
-/// A decimal text in units of 10⁻⁵.
-fn units(text: &str) -> i128 {
-    let (whole, decimals) = text.split_once('.').unwrap_or((text, ""));
-    format!("{whole}{decimals:0<5}").parse().unwrap()
-}
-
-/// The line that a row of texts is.
-fn expected(header: &[String], row: &[String]) -> Line {
-    let text = |column: Column| header.iter().position(|n| n == column.name()).map(|at| row[at].clone()).filter(|t| !t.is_empty());
-    let number = |column: Column| text(column).map(|text| units(&text));
-    let whole = |units: i128| units * 100_000;
-    let (quantity, price) = (number(Column::Quantity).unwrap_or(100_000), number(Column::UnitPrice).unwrap_or(0));
-    let each = number(Column::UnitMargin).unwrap_or(price - number(Column::UnitCost).unwrap_or(0));
-    let of = |units: i128| Amount::from_decimal(units, 10).unwrap();
-    Line {
-        order: text(Column::OrderId),
-        customer: text(Column::CustomerId),
-        time: chrono::NaiveDateTime::parse_from_str(&text(Column::EventTs).unwrap(), "%Y-%m-%dT%H:%M:%S")
-            .unwrap()
-            .and_utc()
-            .timestamp_micros(),
-        spend: of(number(Column::LineTotal).map_or(quantity * price, whole)),
-        margin: of(number(Column::LineMargin).map_or(quantity * each, whole)),
-        quantity: of(whole(quantity)),
-        product: text(Column::ProductId),
-    }
-}
-
-/// A column's texts.
-fn field(column: Column, numeric_ids: bool) -> BoxedStrategy<String> {
-    let id = || if numeric_ids { "[1-9][0-9]{0,9}".boxed() } else { "[A-Zé\"; 0-9]{1,15}x".boxed() };
-    let number =
-        || r"-?(0|[1-9][0-9]{0,3})(\.[0-9]{0,4}[1-9])?".prop_map(|text| if text.starts_with("-0") { text[1..].to_owned() } else { text });
-    match column {
-        Column::OrderId => id(),
-        Column::CustomerId | Column::ProductId => prop_oneof![4 => id(), 1 => Just(String::new())].boxed(),
-        Column::EventTs => "202[0-4]-(0[1-9]|1[0-2])-[012][1-8]T[01][0-9]:[0-5][0-9]:[0-5][0-9]".boxed(),
-        _ => prop_oneof![3 => number(), 1 => Just(String::new())].boxed(),
-    }
-}
-
-/// Tables with some of the optional columns, in any order, and one that nobody asked for.
-fn tables() -> impl Strategy<Value = Table> {
-    let optional: Vec<Column> = Column::ALL.into_iter().filter(|c| c.is_optional()).collect();
-    let columns = (prop::sample::subsequence(optional, 0..=7), any::<bool>()).prop_flat_map(|(mut columns, numeric)| {
-        columns.extend([Column::OrderId, Column::CustomerId, Column::EventTs]);
-        (Just(columns).prop_shuffle(), Just(numeric))
-    });
-    columns.prop_flat_map(|(columns, numeric)| {
-        let row: Vec<_> = columns.iter().map(|&column| field(column, numeric)).chain(["note[0-9]".boxed()]).collect();
-        let header: Vec<String> = columns.iter().map(|c| c.name().to_owned()).chain(["note".to_owned()]).collect();
-        prop::collection::vec(row, 1..30).prop_map(move |rows| Table { header: header.clone(), rows })
-    })
-}
-
-/// JSON lines: numbers as such where they are, nulls said or left out.
-fn jsonl(table: &Table, numbers: bool) -> String {
-    let mut text = String::new();
-    for row in &table.rows {
-        let fields = table.header.iter().zip(row).filter(|(name, value)| numbers || !value.is_empty() || *name == "customer_id").map(
-            |(name, value)| {
-                let number = numbers && serde_json::from_str::<serde_json::Number>(value).is_ok();
-                let value = match value.as_str() {
-                    "" => "null".to_owned(),
-                    value if number => value.to_owned(),
-                    value => serde_json::to_string(value).unwrap(),
-                };
-                format!("{name:?}: {value}")
-            },
-        );
-        writeln!(text, "{{{}}}", fields.collect::<Vec<_>>().join(", ")).unwrap();
-    }
-    text
-}
-
-/// The table in Arrow columns of any types that can hold it.
-fn batch(table: &Table, dice: &mut Dice) -> RecordBatch {
-    let columns = table.header.iter().enumerate().map(|(at, name)| {
-        let texts: Vec<Option<&str>> = table.rows.iter().map(|row| Some(row[at].as_str()).filter(|t| !t.is_empty())).collect();
-        let text: ArrayRef = Arc::new(StringArray::from(texts.clone()));
-        let dictionary = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
-        let kinds = [DataType::Utf8, DataType::LargeUtf8, DataType::Utf8View, dictionary];
-        let as_text = cast(&text, &kinds[dice.below(4)]).unwrap();
-        let number = Column::from_name(name).is_some_and(|c| c.is_optional() && c != Column::ProductId);
-        let whole = texts.iter().flatten().all(|t| t.parse::<i64>().is_ok());
-        let array: ArrayRef = match dice.below(4) {
-            0 => as_text,
-            _ if name == "event_ts" => {
-                let times = table.rows.iter().map(|row| expected(&table.header, row).time);
-                let unit = [TimeUnit::Second, TimeUnit::Millisecond, TimeUnit::Microsecond, TimeUnit::Nanosecond][dice.below(4)];
-                let zone = [None, Some("+02:00".into())][dice.below(2)].clone();
-                cast(&TimestampMicrosecondArray::from_iter_values(times).with_timezone("UTC"), &DataType::Timestamp(unit, zone)).unwrap()
-            }
-            1 if number => Arc::new(Float64Array::from_iter(texts.iter().map(|t| t.map(|t| t.parse::<f64>().unwrap())))),
-            2 if number => {
-                let wide = Decimal128Array::from_iter(texts.iter().map(|t| t.map(units))).with_precision_and_scale(18, 5).unwrap();
-                cast(&wide, &[DataType::Decimal128(38, 7), DataType::Decimal256(50, 5), DataType::Decimal64(18, 5)][dice.below(3)]).unwrap()
-            }
-            _ if whole => Arc::new(Int64Array::from_iter(texts.iter().map(|t| t.map(|t| t.parse::<i64>().unwrap())))),
-            _ => as_text,
-        };
-        (name.as_str(), array, true)
-    });
-    RecordBatch::try_from_iter_with_nullable(columns.collect::<Vec<_>>()).unwrap()
-}
-
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(100))]
 
     #[test]
-    fn every_format_and_type_gives_the_same_lines(table in tables(), seed in any::<u64>()) {
+    fn every_format_and_type_gives_the_same_lines(table in line_tables(), seed in any::<u64>()) {
         let folder = tempfile::tempdir().unwrap();
-        let lines: Vec<Line> = table.rows.iter().map(|row| expected(&table.header, row)).collect();
-        let batch = batch(&table, &mut Dice(seed));
+        let lines: Vec<Line> = table.rows.iter().map(|row| line_of(&table.header, row)).collect();
+        let batch = line_batch(&table, &mut Dice(seed));
         let files = [
             ("lines.csv", table.to_csv().into_bytes()),
-            ("numbers.jsonl", jsonl(&table, true).into_bytes()),
-            ("texts.jsonl", jsonl(&table, false).into_bytes()),
+            ("numbers.jsonl", table.to_jsonl(true).into_bytes()),
+            ("texts.jsonl", table.to_jsonl(false).into_bytes()),
             ("lines.parquet", Encoding::Parquet.encode_batch(&batch)),
             ("lines.arrow", Encoding::ArrowFile.encode_batch(&batch)),
             ("lines.arrows", Encoding::ArrowStream.encode_batch(&batch)),
@@ -334,7 +215,9 @@ fn bad_values_are_named_with_their_rows() {
     ];
     assert_eq!((lines.len(), shown(&bad)), (3, expected.map(str::to_owned).to_vec()));
     let table = Table::parse(text);
-    for (name, bytes) in [("l.jsonl", jsonl(&table, false).into_bytes()), ("l.parquet", Encoding::Parquet.encode_batch(&texts(&table)))] {
+    for (name, bytes) in
+        [("l.jsonl", table.to_jsonl(false).into_bytes()), ("l.parquet", Encoding::Parquet.encode_batch(&table.text_batch(true)))]
+    {
         let (_, bad) = read_bytes(name, &bytes, &TransactionOptions::default()).unwrap();
         assert_eq!(shown(&bad), expected, "{name}");
     }
@@ -351,15 +234,6 @@ fn products_that_are_too_large() {
     assert_eq!((shown(&bad), lines[2].margin), (expected.map(str::to_owned).to_vec(), amount("5e8")));
 }
 
-/// All columns as text.
-fn texts(table: &Table) -> RecordBatch {
-    let columns = table.header.iter().enumerate().map(|(at, name)| {
-        let array: ArrayRef = Arc::new(StringArray::from_iter_values(table.rows.iter().map(|row| row[at].as_str())));
-        (name.as_str(), array, true)
-    });
-    RecordBatch::try_from_iter_with_nullable(columns.collect::<Vec<_>>()).unwrap()
-}
-
 #[test]
 fn ids_that_are_whole_numbers() {
     let integer = TransactionOptions { id_format: IdFormat::Integer, ..TransactionOptions::default() };
@@ -368,8 +242,8 @@ fn ids_that_are_whole_numbers() {
     let table = Table::parse(&format!("{header}{rows}"));
     for (name, bytes) in [
         ("l.csv", table.to_csv().into_bytes()),
-        ("l.jsonl", jsonl(&table, true).into_bytes()),
-        ("l.arrow", Encoding::ArrowFile.encode_batch(&texts(&table))),
+        ("l.jsonl", table.to_jsonl(true).into_bytes()),
+        ("l.arrow", Encoding::ArrowFile.encode_batch(&table.text_batch(true))),
     ] {
         let (lines, bad) = read_bytes(name, &bytes, &integer).unwrap();
         let customers: Vec<_> = lines.iter().map(|line| line.customer.as_deref()).collect();
@@ -411,7 +285,7 @@ fn dates_as_people_write_them() {
     let (first, day) = (1_291_191_960_000_000, 86_400_000_000);
     assert_eq!(lines.iter().map(|line| line.time).collect::<Vec<_>>(), [first, first, first + day - 30_360_000_000]);
     assert!(bad.is_empty());
-    let arrow = Encoding::ArrowStream.encode_batch(&texts(&Table::parse(text)));
+    let arrow = Encoding::ArrowStream.encode_batch(&Table::parse(text).text_batch(true));
     assert_eq!(read_bytes("l.arrow", &arrow, &with("%m/%d/%Y %H:%M")).unwrap().0, lines);
     let (_, bad) = csv(text);
     assert_eq!(shown(&bad[..1]), ["1 event_ts bad_timestamp \"12/1/2010 8:26\""]);

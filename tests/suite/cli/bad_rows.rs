@@ -55,7 +55,7 @@ fn a_bad_row_is_named_in_full() {
         let id = &table.rows[2][0];
         let customer = if id.is_empty() { String::new() } else { format!("customer \"{id}\": ") };
         let value = if value.is_empty() { "empty".to_owned() } else { format!("\"{value}") };
-        let texts = text_batch(&table, false);
+        let texts = table.text_batch(false);
         for (name, line, bytes) in [
             ("periods.csv", " (line 4)", csv.clone().into_bytes()),
             ("periods.jsonl", " (line 3)", table.to_jsonl(false).into_bytes()),
@@ -74,7 +74,7 @@ fn a_bad_row_is_named_in_full() {
         for (name, bytes) in [
             ("periods.csv", csv.clone().into_bytes()),
             ("periods.jsonl", Table::parse(&csv).to_jsonl(true).into_bytes()),
-            ("periods.parquet", Encoding::Parquet.encode_batch(&text_batch(&Table::parse(&csv), false))),
+            ("periods.parquet", Encoding::Parquet.encode_batch(&Table::parse(&csv).text_batch(false))),
         ] {
             let message = audit(name, &bytes);
             assert!(message.starts_with(&format!("lensflow: customer \"{id}\" in window {window}: {reason}: ")), "{id}: {message}");
@@ -95,7 +95,7 @@ fn of_many_bad_rows_the_earliest_is_named() {
     let mut rows = good_rows(40_000);
     rows[12_345] = "bad,2023-01-01,2023-02-01,1,first,".to_owned();
     (12_346..40_000).step_by(97).for_each(|i| rows[i] = "bad,2023-01-01,2023-02-01,1,later,".to_owned());
-    fs::write(folder.path().join("periods.csv"), csv_of(&rows.iter().map(String::as_str).collect::<Vec<_>>())).unwrap();
+    fs::write(folder.path().join("periods.csv"), csv_of(&rows)).unwrap();
     for workers in ["1", "2", "7"] {
         let message = error(lensflow(folder.path(), &["audit", "periods.csv", "--every", "month", "--workers", workers]), 1);
         let wanted = "lensflow: periods.csv: row 12346 (line 12347): customer \"bad\": bad_number";
@@ -161,9 +161,9 @@ fn rejects_reconcile_and_good_rows_are_still_audited() {
     }
     rows.extend(BAD_CUSTOMERS.iter().flat_map(|(rows, _)| *rows));
     let table = Table::parse(&csv_of(&rows));
-    let texts = text_batch(&table, false);
+    let texts = table.text_batch(false);
     let write = |name: &str, bytes: Vec<u8>| fs::write(folder.path().join(name), bytes).unwrap();
-    write("good.csv", csv_of(&good.iter().map(String::as_str).collect::<Vec<_>>()).into());
+    write("good.csv", csv_of(&good).into());
     write("all.csv", table.to_csv().into());
     write("all.jsonl", table.to_jsonl(false).into());
     write("all.parquet", Encoding::Parquet.encode_batch(&texts));
@@ -253,8 +253,8 @@ fn texts_are_read_alike_in_every_format() {
         let bytes = match name {
             "periods.csv" => table.to_csv().into_bytes(),
             "periods.jsonl" => table.to_jsonl(false).into_bytes(),
-            "empty.arrow" => Encoding::ArrowFile.encode_batch(&text_batch(&table, true)),
-            _ => Encoding::Parquet.encode_batch(&text_batch(&table, name == "empty.parquet")),
+            "empty.arrow" => Encoding::ArrowFile.encode_batch(&table.text_batch(true)),
+            _ => Encoding::Parquet.encode_batch(&table.text_batch(name == "empty.parquet")),
         };
         fs::write(folder.path().join(name), bytes).unwrap();
         let reject = ["audit", name, "--every", "month", "--on-bad-row", "reject", "--rejects", "-"];

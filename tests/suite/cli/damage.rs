@@ -67,7 +67,7 @@ fn damaged_texts_are_refused() {
     damage.refused("id.jsonl", json.replacen("\"ana\"", "1.5", 1).as_bytes(), "row 1 (line 1): customer_id is 1.5");
     damage.refused("id2.jsonl", json.replacen("\"ana\"", "[\"ana\"]", 1).as_bytes(), "row 1 (line 1): customer_id is [\"ana\"]");
 
-    let packed = gzip(csv_of(&good_rows(2_000).iter().map(String::as_str).collect::<Vec<_>>()).as_bytes());
+    let packed = gzip(csv_of(&good_rows(2_000)).as_bytes());
     for cut in [packed.len() - 1, packed.len() - 8, packed.len() / 2, 12, 5, 3] {
         damage.refused("cut.csv.gz", &packed[..cut], "");
     }
@@ -90,7 +90,7 @@ fn garbage_is_refused_whatever_it_is_called() {
     let mut dice = Dice(5);
     let noise: Vec<u8> = (0..5_000).map(|_| dice.next() as u8).collect();
     let letters: Vec<u8> = noise.iter().map(|b| b"abc,;\"{}[]:0123 \n"[usize::from(*b) % 17]).collect();
-    let csv = csv_of(&good_rows(10).iter().map(String::as_str).collect::<Vec<_>>());
+    let csv = csv_of(&good_rows(10));
     let parquet = Encoding::Parquet.encode(&Table::parse(&csv));
     let arrow = Encoding::ArrowFile.encode(&Table::parse(&csv));
     let contents: [&[u8]; 7] = [&noise, &letters, b"PAR1", b"PAR1PAR1", b"ARROW1\0\0ARROW1", &[0xff; 64], b"\x1f\x8b\x08 and so on"];
@@ -138,7 +138,7 @@ fn unfit_column_types_are_refused() {
 fn cut_or_corrupt_columnar_files_never_pass_for_whole() {
     let damage = Damage::new();
     let rows = good_rows(2_500);
-    let table = Table::parse(&csv_of(&rows.iter().map(String::as_str).collect::<Vec<_>>()));
+    let table = Table::parse(&csv_of(&rows));
     for encoding in [Encoding::Parquet, Encoding::ArrowFile] {
         let bytes = encoding.encode(&table);
         let n = bytes.len();
@@ -169,7 +169,7 @@ fn cut_or_corrupt_columnar_files_never_pass_for_whole() {
 #[test]
 fn wrong_lengths_in_a_file_do_not_take_the_process_down() {
     let damage = Damage::new();
-    let table = Table::parse(&csv_of(&good_rows(50).iter().map(String::as_str).collect::<Vec<_>>()));
+    let table = Table::parse(&csv_of(&good_rows(50)));
     for encoding in [Encoding::Parquet, Encoding::ArrowFile, Encoding::ArrowStream] {
         let bytes = encoding.encode(&table);
         // Where lengths and offsets are: the tail of a file, and the high bytes of words in a stream's second message.

@@ -1,87 +1,21 @@
 //! Signals: whatever a run is at, nothing of it stays on the disk, stderr has one line, and the process dies of the signal.
 
-use super::spill::{TOO_MANY, Waiting, long_rows};
+use super::spill::Waiting;
 use super::*;
 use std::io::{PipeReader, Read, Write};
 use std::os::unix::process::ExitStatusExt;
-use std::process::{Child, ExitStatus, Stdio};
+use std::process::Stdio;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 const SIGNALS: [(&str, i32); 3] = [("SIGHUP", 1), ("SIGINT", 2), ("SIGTERM", 15)];
-/// Longer than this is for ever, even on a busy machine.
-const EVER: Duration = Duration::from_secs(30);
-/// Longer than this is not soon.
-const SOON: Duration = Duration::from_secs(5);
-
-/// Waits until something is so.
-#[track_caller]
-fn until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let begun = Instant::now();
-    while !is_so() {
-        assert!(begun.elapsed() < EVER, "it never happens: {what}");
-        thread::sleep(Duration::from_millis(2));
-    }
-}
-
 /// The signals that whoever started the tests does not ignore on their behalf, as `nohup` does.
 fn signals() -> impl Iterator<Item = (&'static str, i32)> {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).unwrap_or("0");
     let ignored = u64::from_str_radix(mask.trim(), 16).unwrap();
     SIGNALS.into_iter().filter(move |(_, number)| ignored & 1 << (number - 1) == 0)
-}
-
-fn send(child: &Child, signal: &str) {
-    let signal = signal.strip_prefix("SIG").unwrap();
-    assert!(Command::new("kill").args(["-s", signal, &child.id().to_string()]).status().unwrap().success());
-}
-
-/// A run of the binary that is not waited for.
-struct Running(Child);
-
-impl Running {
-    fn begin(folder: &Path, arguments: &[&str], stderr: impl Into<Stdio>) -> Running {
-        Self::through(Command::new(env!("CARGO_BIN_EXE_lensflow")), folder, arguments, stderr)
-    }
-
-    /// By way of another program that gets the arguments.
-    fn through(mut command: Command, folder: &Path, arguments: &[&str], stderr: impl Into<Stdio>) -> Running {
-        command.args(arguments).current_dir(folder).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(stderr);
-        Running(command.spawn().unwrap())
-    }
-
-    /// How it ends, which is soon.
-    fn end(&mut self) -> ExitStatus {
-        end(&mut self.0)
-    }
-
-    fn stderr(&mut self) -> String {
-        let mut text = String::new();
-        self.0.stderr.take().unwrap().read_to_string(&mut text).unwrap();
-        text
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // Gone already when all went well.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-fn end(child: &mut Child) -> ExitStatus {
-    let begun = Instant::now();
-    loop {
-        if let Some(status) = child.try_wait().unwrap() {
-            assert!(begun.elapsed() < SOON, "it took {:?}", begun.elapsed());
-            return status;
-        }
-        assert!(begun.elapsed() < EVER, "it goes on");
-        thread::sleep(Duration::from_millis(2));
-    }
 }
 
 fn parts(folder: &Path) -> usize {
@@ -99,7 +33,7 @@ fn a_run_that_reads_is_interrupted() {
     let rows = csv_of(&["ana,2023-01-01,2023-02-01,1,5,"; 1_000]);
     for (case, (name, number)) in signals().enumerate() {
         let mut run = Running::begin(folder.path(), &[&["audit", "-", "--every", "month"], &OUTPUTS[..]].concat(), Stdio::piped());
-        let mut stdin = run.0.stdin.take().unwrap();
+        let mut stdin = run.stdin();
         let kept = match case {
             0 => Some(stdin),
             1 => {
@@ -114,8 +48,8 @@ fn a_run_that_reads_is_interrupted() {
             }
         };
         until("it has its outputs", || parts(folder.path()) == 4);
-        send(&run.0, name);
-        let status = run.end();
+        run.signal(name);
+        let status = run.end(SOON);
         assert_eq!((status.signal(), run.stderr()), (Some(number), format!("lensflow: interrupted by {name}\n")));
         assert_eq!(listing(folder.path()), before);
         drop(kept);
@@ -130,8 +64,8 @@ fn what_was_spilled_is_removed() {
     fs::create_dir(&spill).unwrap();
     let mut run = Waiting::begin(folder.path(), &long_rows(TOO_MANY));
     assert!(!listing(&spill.join(&run.spilled)).is_empty());
-    send(&run.child, "SIGTERM");
-    assert_eq!(end(&mut run.child).signal(), Some(15));
+    run.run.signal("SIGTERM");
+    assert_eq!(run.run.end(SOON).signal(), Some(15));
     assert_eq!(listing(&spill), BTreeSet::new());
 }
 
@@ -147,8 +81,8 @@ fn a_run_that_writes_is_interrupted() {
         let mut stdout = run.0.stdout.take().unwrap();
         stdout.read_exact(&mut [0; 10]).unwrap();
         assert!(parts(folder.path()) > 0);
-        send(&run.0, "SIGTERM");
-        assert_eq!(run.end().signal(), Some(15));
+        run.signal("SIGTERM");
+        assert_eq!(run.end(SOON).signal(), Some(15));
         let message: Value = serde_json::from_str(&run.stderr()).unwrap();
         assert_eq!((&message["level"], &message["fields"]["message"]), (&"ERROR".into(), &"interrupted by SIGTERM".into()));
         assert_eq!(listing(folder.path()), before);
@@ -161,8 +95,8 @@ fn generating_is_interrupted() {
     let mut run = Running::begin(folder.path(), &["generate", "--customers", "1G", "-o", "rows.csv"], Stdio::piped());
     let grows = |name: String| fs::metadata(folder.path().join(name)).is_ok_and(|file| file.len() > 0);
     until("there are rows", || listing(folder.path()).into_iter().any(grows));
-    send(&run.0, "SIGTERM");
-    assert_eq!((run.end().signal(), run.stderr()), (Some(15), "lensflow: interrupted by SIGTERM\n".to_owned()));
+    run.signal("SIGTERM");
+    assert_eq!((run.end(SOON).signal(), run.stderr()), (Some(15), "lensflow: interrupted by SIGTERM\n".to_owned()));
     assert_eq!(listing(folder.path()), BTreeSet::new());
 }
 
@@ -175,7 +109,7 @@ fn a_signal_may_come_twice() {
         until("it has its outputs", || parts(folder.path()) == 4);
         let both = format!("kill -s TERM {0}; kill -s TERM {0} || true", run.0.id());
         assert!(Command::new("sh").args(["-c", &both]).stderr(Stdio::null()).status().unwrap().success());
-        assert_eq!((run.end().signal(), run.stderr()), (Some(15), "lensflow: interrupted by SIGTERM\n".to_owned()));
+        assert_eq!((run.end(SOON).signal(), run.stderr()), (Some(15), "lensflow: interrupted by SIGTERM\n".to_owned()));
         assert_eq!(listing(folder.path()), BTreeSet::new());
     }
 }
@@ -207,13 +141,13 @@ fn the_second_signal_ends_it_at_once() {
     let (_reader, stderr) = full_pipe();
     let mut run = Running::begin(folder.path(), &[&["audit", "-", "--every", "month"], &OUTPUTS[..]].concat(), stderr);
     until("it has its outputs", || parts(folder.path()) == 4);
-    send(&run.0, "SIGTERM");
+    run.signal("SIGTERM");
     until("it has cleaned up", || listing(folder.path()).is_empty());
     thread::sleep(Duration::from_millis(300));
     assert_eq!(run.0.try_wait().unwrap(), None);
     let (name, number) = signals().next().unwrap();
-    send(&run.0, name);
-    assert_eq!(run.end().signal(), Some(number));
+    run.signal(name);
+    assert_eq!(run.end(SOON).signal(), Some(number));
 }
 
 /// What `nohup` started outlives its terminal.
@@ -225,10 +159,10 @@ fn a_signal_that_is_to_be_ignored_is_ignored() {
     shell.args(["-c", "trap '' HUP INT; exec \"$@\"", "sh", env!("CARGO_BIN_EXE_lensflow")]);
     let mut run = Running::through(shell, folder.path(), &["audit", "-", "--every", "month", "--report", "r.json"], Stdio::piped());
     until("it has its outputs", || parts(folder.path()) == 1);
-    send(&run.0, "SIGHUP");
-    send(&run.0, "SIGINT");
-    send(&run.0, "SIGTERM");
-    assert_eq!((run.end().signal(), run.stderr()), (Some(15), "lensflow: interrupted by SIGTERM\n".to_owned()));
+    run.signal("SIGHUP");
+    run.signal("SIGINT");
+    run.signal("SIGTERM");
+    assert_eq!((run.end(SOON).signal(), run.stderr()), (Some(15), "lensflow: interrupted by SIGTERM\n".to_owned()));
 }
 
 /// With a checkpoint, a run writes what it has read and ends with the signal's code; started again, it says what it would have said.
@@ -248,8 +182,8 @@ fn a_run_with_a_checkpoint_ends_in_order() {
         ["r.json", "rfm.csv"].iter().for_each(|name| fs::remove_file(folder.path().join(name)).unwrap());
         let mut run = Running::begin(folder.path(), &keep, Stdio::piped());
         until("it has begun", || folder.path().join("kept/LOCK").exists());
-        send(&run.0, name);
-        assert_eq!(run.end().code(), Some(128 + number));
+        run.signal(name);
+        assert_eq!(run.end(SOON).code(), Some(128 + number));
         let said = run.stderr();
         assert!(said.starts_with("lensflow: kept: interrupted after ") && said.contains("the same command goes on"), "{said}");
         assert_eq!((parts(folder.path()), folder.path().join("kept/CHECKPOINT").exists()), (0, true));

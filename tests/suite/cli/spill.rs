@@ -2,28 +2,12 @@
 
 use super::*;
 use std::io::{BufRead, BufReader, Write};
-use std::process::{Child, ChildStdin, Stdio};
+use std::process::{ChildStdin, Stdio};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// The least memory for one worker.
 const LITTLE: [&str; 4] = ["--memory-limit", "56MiB", "--workers", "1"];
-
-/// Rows of as many customers with long ids.
-pub(super) fn long_rows(n: usize) -> String {
-    let rows = (0..n).map(|i| format!("{i}{},2023-01-01,2023-02-01,1,5,\n", "x".repeat(400)));
-    [format!("{HEADER}\n")].into_iter().chain(rows).collect()
-}
-
-/// Rows of as many customers, of which one in ten is good.
-fn bad_rows(n: usize) -> String {
-    let end = |i: usize| if i.is_multiple_of(10) { "2023-02-01" } else { "2022-12-01" };
-    let rows = (0..n).map(|i| format!("customer-{i:07},2023-01-01,{},1,{i}.5,\n", end(i)));
-    [format!("{HEADER}\n")].into_iter().chain(rows).collect()
-}
-
-/// More of them than fit: twice as many as wait on their way to the partitions, and more.
-pub(super) const TOO_MANY: usize = 75_000;
 
 fn spill_folders(folder: &Path) -> BTreeSet<String> {
     listing(folder).into_iter().filter(|name| name.starts_with("lensflow-spill-")).collect()
@@ -147,7 +131,7 @@ fn a_full_spill_folder_is_a_fault() {
 
 /// A run that has spilled and waits for more rows.
 pub(super) struct Waiting {
-    pub(super) child: Child,
+    pub(super) run: Running,
     stdin: Option<ChildStdin>,
     /// Its spill folder.
     pub(super) spilled: String,
@@ -156,32 +140,16 @@ pub(super) struct Waiting {
 impl Waiting {
     pub(super) fn begin(folder: &Path, rows: &str) -> Waiting {
         let before = spill_folders(&folder.join("spill"));
-        let mut command = Command::new(env!("CARGO_BIN_EXE_lensflow"));
-        command.args(["audit", "-", "--every", "month", "--report", "-", "--spill-dir", "spill", "-vv"]).args(LITTLE).current_dir(folder);
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let mut stdin = child.stdin.take().unwrap();
+        let arguments = [&["audit", "-", "--every", "month", "--report", "-", "--spill-dir", "spill", "-vv"], &LITTLE[..]].concat();
+        let mut run = Running::begin(folder, &arguments, Stdio::piped());
+        let mut stdin = run.stdin();
         stdin.write_all(rows.as_bytes()).unwrap();
-        let begun = Instant::now();
-        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let mut lines = BufReader::new(run.0.stderr.take().unwrap()).lines();
         assert!(lines.any(|line| line.unwrap().contains("spilled")), "it did not spill");
         thread::spawn(move || lines.for_each(drop));
-        let spilled = loop {
-            let now = spill_folders(&folder.join("spill"));
-            if let Some(own) = now.difference(&before).next() {
-                break own.clone();
-            }
-            assert!(begun.elapsed() < Duration::from_secs(30), "there is no spill folder");
-            thread::sleep(Duration::from_millis(5));
-        };
-        Waiting { child, stdin: Some(stdin), spilled }
-    }
-}
-
-impl Drop for Waiting {
-    fn drop(&mut self) {
-        // Gone already when all went well.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        let own = || spill_folders(&folder.join("spill")).difference(&before).next().cloned();
+        until("there is a spill folder", || own().is_some());
+        Waiting { run, stdin: Some(stdin), spilled: own().unwrap() }
     }
 }
 
@@ -202,8 +170,8 @@ fn what_a_killed_run_has_spilled_is_swept_away() {
     let mut killed = Waiting::begin(folder.path(), &rows);
     let mut alive = Waiting::begin(folder.path(), &rows);
     assert_eq!(listing(&spill), and(&[&killed.spilled, &alive.spilled]));
-    killed.child.kill().unwrap();
-    assert_eq!(std::os::unix::process::ExitStatusExt::signal(&killed.child.wait().unwrap()), Some(9));
+    killed.run.0.kill().unwrap();
+    assert_eq!(std::os::unix::process::ExitStatusExt::signal(&killed.run.0.wait().unwrap()), Some(9));
     assert_eq!(listing(&spill), and(&[&killed.spilled, &alive.spilled]), "nobody has swept yet");
 
     fs::write(folder.path().join("one.csv"), csv_of(&["ana,2023-01-01,2023-02-01,1,5,"])).unwrap();
@@ -214,28 +182,27 @@ fn what_a_killed_run_has_spilled_is_swept_away() {
 
     // The other goes on undisturbed.
     drop(alive.stdin.take());
-    let report: Value = serde_json::from_reader(alive.child.stdout.take().unwrap()).unwrap();
+    let report: Value = serde_json::from_reader(alive.run.0.stdout.take().unwrap()).unwrap();
     assert_eq!(report["input"]["customers"], TOO_MANY);
-    assert!(alive.child.wait().unwrap().success());
+    assert!(alive.run.0.wait().unwrap().success());
     assert_eq!(listing(&spill), others);
 }
 
 /// The most bytes of memory that a run of the binary took up, as the system counts them.
 #[cfg(target_os = "linux")]
 fn peak(folder: &Path, arguments: &[&str]) -> u64 {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_lensflow"));
-    let mut child = command.args(arguments).current_dir(folder).spawn().unwrap();
-    let status = format!("/proc/{}/status", child.id());
+    let mut run = Running::begin(folder, arguments, Stdio::inherit());
+    let status = format!("/proc/{}/status", run.0.id());
     let mut peak = 0;
     // It only grows, so the last look before the end is as good as one after it.
-    while child.try_wait().unwrap().is_none() {
+    while run.0.try_wait().unwrap().is_none() {
         let text = fs::read_to_string(&status).unwrap_or_default();
         let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
         let kib = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok());
         peak = peak.max(kib.unwrap_or(0) << 10);
         thread::sleep(Duration::from_millis(2));
     }
-    assert!(child.wait().unwrap().success());
+    assert!(run.0.wait().unwrap().success());
     peak
 }
 

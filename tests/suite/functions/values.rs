@@ -2,8 +2,8 @@
 //! makes no sense is refused, by constructor and by serde alike.
 
 use super::{SEQUENTIAL, always, amount, day, metrics, money, period, threads};
-use crate::model::answers::units;
-use crate::model::config;
+use crate::model::amounts::units;
+use crate::support::config;
 use chrono::NaiveDateTime;
 use lensflow::error::Kind;
 use lensflow::lens::lens2::{Migration, Status};

@@ -1,14 +1,15 @@
 //! Checkpoints: a run that was interrupted, however often and however badly, and goes on says what one says that was not.
 
-use super::faults::{copy, restore, row};
+use super::crashes::{copy, restore, row};
 use super::*;
-use crate::support::{lensflow, listing};
+use crate::support::{Running, lensflow, listing, setting};
 use lensflow::Stop;
 use lensflow::error::Kind;
 use lensflow::jobs::Checkpoints;
 use lensflow::source::files::Files;
 use lensflow::spill::Faults;
 use std::fs;
+use std::process::Stdio;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -188,7 +189,7 @@ fn damage_is_found() {
 /// Audits that are killed at random moments and started again end with the same bytes. `LENSFLOW_KILLS` sets how many are killed.
 #[test]
 fn killed_audits_go_on() {
-    let kills: u64 = std::env::var("LENSFLOW_KILLS").ok().and_then(|n| n.parse().ok()).unwrap_or(20);
+    let kills: u64 = setting("LENSFLOW_KILLS", 20);
     let folder = tempfile::tempdir().unwrap();
     // Files of several chunks, in every way that chunks are made.
     for (seed, name) in ["a.csv", "b.parquet", "c.jsonl.gz", "d.csv.zst"].iter().enumerate() {
@@ -209,12 +210,10 @@ fn killed_audits_go_on() {
     assert_eq!(results(), expected);
     let (mut ended, mut pause) = (0, 0u64);
     for _ in 0..kills {
-        let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_lensflow")).args(&keep).current_dir(folder.path()).spawn().unwrap();
+        let run = Running::begin(folder.path(), &keep, Stdio::inherit());
         // Every moment of a run, sooner or later.
         pause = (pause * 31 + 17) % 100;
-        std::thread::sleep(whole.mul_f64(pause as f64 / 100.0));
-        let _ = child.kill();
-        if child.wait().unwrap().success() {
+        if run.killed_after(whole.mul_f64(pause as f64 / 100.0)) {
             ended += 1;
             assert_eq!(results(), expected);
         }

@@ -1,6 +1,12 @@
 //! The binary as a child process: arguments, streams, exit code, and a limit to how long it may take.
 
-use super::*;
+use super::waits::EVER;
+use std::fs;
+use std::io::{Read, Write};
+use std::path::Path;
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
 
 /// How long a run may take before it counts as hung.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -112,4 +118,65 @@ impl Lensflow {
 /// Runs the binary in a folder.
 pub(crate) fn lensflow(folder: &Path, arguments: &[&str]) -> Ran {
     Lensflow::new(folder, arguments).run()
+}
+
+/// A run of the binary that is not waited for; it is killed when it is dropped.
+pub(crate) struct Running(pub(crate) Child);
+
+impl Running {
+    pub(crate) fn begin<S: AsRef<str>>(folder: &Path, arguments: &[S], stderr: impl Into<Stdio>) -> Running {
+        Self::through(Command::new(env!("CARGO_BIN_EXE_lensflow")), folder, arguments, stderr)
+    }
+
+    /// By way of another program that gets the arguments.
+    pub(crate) fn through<S: AsRef<str>>(mut command: Command, folder: &Path, arguments: &[S], stderr: impl Into<Stdio>) -> Running {
+        command.args(arguments.iter().map(AsRef::as_ref)).current_dir(folder);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(stderr);
+        Running(command.spawn().unwrap())
+    }
+
+    pub(crate) fn stdin(&mut self) -> ChildStdin {
+        self.0.stdin.take().unwrap()
+    }
+
+    pub(crate) fn stderr(&mut self) -> String {
+        let mut text = String::new();
+        self.0.stderr.take().unwrap().read_to_string(&mut text).unwrap();
+        text
+    }
+
+    /// Sends a signal, which is called SIGTERM or TERM.
+    pub(crate) fn signal(&self, signal: &str) {
+        let signal = signal.strip_prefix("SIG").unwrap_or(signal);
+        assert!(Command::new("kill").args(["-s", signal, &self.0.id().to_string()]).status().unwrap().success());
+    }
+
+    /// How it ends, which is within this time.
+    #[track_caller]
+    pub(crate) fn end(&mut self, within: Duration) -> ExitStatus {
+        let begun = Instant::now();
+        loop {
+            if let Some(status) = self.0.try_wait().unwrap() {
+                assert!(begun.elapsed() < within, "it took {:?}", begun.elapsed());
+                return status;
+            }
+            assert!(begun.elapsed() < EVER, "it goes on");
+            thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    /// Kills it after a while; whether it had ended well before.
+    pub(crate) fn killed_after(mut self, pause: Duration) -> bool {
+        thread::sleep(pause);
+        let _ = self.0.kill();
+        self.0.wait().unwrap().success()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Gone already when all went well.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }

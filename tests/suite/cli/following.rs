@@ -9,25 +9,16 @@ use lensflow::synthetic::{Synthetic, schema};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::PathBuf;
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::{ChildStdin, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-const HEADER: &str = "customer_id,period_start,period_end,total_orders,total_spend\n";
 const EVER: Duration = Duration::from_secs(60);
-
-fn row(i: usize) -> String {
-    format!("c{},2023-0{m}-01,2023-0{m}-15,{},{}.{:02}\n", i % 97, i % 5 + 1, i % 50, i % 100, m = i % 6 + 1)
-}
-
-fn rows(range: std::ops::Range<usize>) -> String {
-    HEADER.to_owned() + &range.map(row).collect::<String>()
-}
 
 /// A process that follows.
 struct Following {
-    child: Child,
+    run: Running,
     address: String,
     lines: Receiver<String>,
     folder: PathBuf,
@@ -35,19 +26,18 @@ struct Following {
 
 impl Following {
     fn begin(folder: &Path, more: &[&str]) -> Following {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_lensflow"));
-        command.args(["run", "follow.toml", "--set", "serve.metrics=127.0.0.1:0"]).args(more).current_dir(folder);
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let arguments = [&["run", "follow.toml", "--set", "serve.metrics=127.0.0.1:0"], more].concat();
+        let mut run = Running::begin(folder, &arguments, Stdio::piped());
         let (send, lines) = channel();
-        let stderr = BufReader::new(child.stderr.take().unwrap());
+        let stderr = BufReader::new(run.0.stderr.take().unwrap());
         thread::spawn(move || stderr.lines().map_while(std::result::Result::ok).try_for_each(|line| send.send(line)));
         let begun = lines.recv_timeout(EVER).unwrap();
         let address = begun.split("http://").nth(1).unwrap_or_else(|| panic!("{begun}")).trim_end_matches("/metrics").to_owned();
-        Following { child, address, lines, folder: folder.to_owned() }
+        Following { run, address, lines, folder: folder.to_owned() }
     }
 
     fn stdin(&mut self) -> ChildStdin {
-        self.child.stdin.take().unwrap()
+        self.run.stdin()
     }
 
     fn get(&self, path: &str) -> String {
@@ -88,34 +78,21 @@ impl Following {
     }
 
     fn signal(&self, signal: &str) {
-        assert!(Command::new("kill").args(["-s", signal, &self.child.id().to_string()]).status().unwrap().success());
+        self.run.signal(signal);
     }
 
     /// Its exit code; it takes ten seconds at most.
     fn end(mut self) -> Option<i32> {
-        let begun = Instant::now();
-        loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                let said: Vec<_> = self.lines.iter().collect();
-                assert!(status.code() != Some(1), "{said:?}");
-                return status.code();
-            }
-            assert!(begun.elapsed() < Duration::from_secs(10), "it goes on");
-            thread::sleep(Duration::from_millis(5));
-        }
+        let status = self.run.end(Duration::from_secs(10));
+        let said: Vec<_> = self.lines.iter().collect();
+        assert!(status.code() != Some(1), "{said:?}");
+        status.code()
     }
 
     fn arrive(&self, name: &str, bytes: &[u8]) {
         let part = self.folder.join(format!("inbox/.{name}.part"));
         fs::write(&part, bytes).unwrap();
         fs::rename(part, self.folder.join("inbox").join(name)).unwrap();
-    }
-}
-
-impl Drop for Following {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 
@@ -158,10 +135,6 @@ fn audited(folder: &Path, inputs: &str) -> (serde_json::Value, String) {
     answers(folder)
 }
 
-fn files(folder: &Path) -> Vec<String> {
-    listing(folder).into_iter().filter(|name| !name.starts_with(['.', '_'])).collect()
-}
-
 /// Fifty files arrive, three of them bad, and the process is stopped and started again between.
 #[test]
 fn an_inbox_is_followed() {
@@ -173,9 +146,9 @@ fn an_inbox_is_followed() {
     table.finish().unwrap().commit().unwrap();
     bytes.extend(fs::read(good.path().join("x.parquet")).unwrap());
     let file = |i: usize| match i {
-        7 => ("07.csv".to_owned(), rows(0..50) + "c,2023-01-01,2023-02-01,many,1\n", false),
+        7 => ("07.csv".to_owned(), short_rows(0..50) + "c,2023-01-01,2023-02-01,many,1\n", false),
         23 => ("23.csv".to_owned(), "customer,spend\nana,1\n".to_owned(), false),
-        _ => (format!("{i:02}.csv"), rows(i * 40..i * 40 + 40), true),
+        _ => (format!("{i:02}.csv"), short_rows(i * 40..i * 40 + 40), true),
     };
     let mut following = Following::begin(desk.path(), &[]);
     for i in 0..50 {
@@ -197,15 +170,15 @@ fn an_inbox_is_followed() {
         following.arrive(&name, text.as_bytes());
     }
     // The same bytes under another name change nothing.
-    following.arrive("again.csv", rows(0..40).as_bytes());
+    following.arrive("again.csv", short_rows(0..40).as_bytes());
     following.arrive("32.parquet", &bytes);
-    following.until("everything is taken in", |f| files(&f.folder.join("inbox")).is_empty() && f.metric("waiting") == 0.0);
+    following.until("everything is taken in", |f| visible(&f.folder.join("inbox")).is_empty() && f.metric("waiting") == 0.0);
     following.signal("INT");
     assert_eq!(following.end(), Some(130));
     let aside = listing(&desk.path().join("inbox/_quarantine"));
     let bad: Vec<&str> = aside.iter().map(String::as_str).filter(|name| !name.ends_with(".reason.txt")).collect();
     assert_eq!((bad, aside.len()), (vec!["07.csv", "23.csv", "31.parquet"], 6));
-    assert_eq!(files(&desk.path().join("inbox/_done")).len(), 49);
+    assert_eq!(visible(&desk.path().join("inbox/_done")).len(), 49);
     assert_eq!(answers(desk.path()), audited(good.path(), &format!("{}/*.*[tv]", good.path().display())));
 }
 
@@ -222,20 +195,20 @@ fn batches(format: Format, from: usize, to: usize) -> Vec<Vec<u8>> {
             let more = (from..to)
                 .collect::<Vec<_>>()
                 .chunks(7)
-                .map(|some| some.iter().map(|&i| row(i)).collect::<String>().into_bytes())
+                .map(|some| some.iter().map(|&i| short_row(i)).collect::<String>().into_bytes())
                 .collect();
-            [vec![HEADER.as_bytes().to_vec()], more].concat()
+            [vec![SHORT_HEADER.as_bytes().to_vec()], more].concat()
         }
         Format::Jsonl => {
             let object = |text: String| {
                 let fields: Vec<_> =
-                    HEADER.trim().split(',').zip(text.trim().split(',')).map(|(name, value)| format!("{name:?}:{value:?}")).collect();
+                    SHORT_HEADER.trim().split(',').zip(text.trim().split(',')).map(|(name, value)| format!("{name:?}:{value:?}")).collect();
                 format!("{{{}}}\n", fields.join(",")).into_bytes()
             };
-            (from..to).map(|i| object(row(i))).collect()
+            (from..to).map(|i| object(short_row(i))).collect()
         }
         _ => {
-            let text = rows(from..to);
+            let text = short_rows(from..to);
             let all = Table::parse(&text).batch();
             let mut out = Vec::new();
             let mut writer = StreamWriter::try_new(Vec::new(), &all.schema()).unwrap();
@@ -255,7 +228,7 @@ fn batches(format: Format, from: usize, to: usize) -> Vec<Vec<u8>> {
 fn a_stream_is_followed() {
     for (format, name) in [(Format::Csv, "csv"), (Format::Jsonl, "jsonl"), (Format::Arrow, "arrow")] {
         let (desk, whole) = (desk(&stream_spec(name)), tempfile::tempdir().unwrap());
-        fs::write(whole.path().join("whole.csv"), rows(0..900)).unwrap();
+        fs::write(whole.path().join("whole.csv"), short_rows(0..900)).unwrap();
         for (part, signal) in ["TERM", "KILL", ""].into_iter().enumerate() {
             // What a killed process had not committed was in its spool.
             let commit = if signal == "KILL" { "1h" } else { "20ms" };
@@ -346,12 +319,15 @@ fn a_bad_part_of_a_stream_is_put_aside() {
         stdin.write_all(text.as_bytes()).unwrap();
         following.until(metric, |f| f.metric(metric) >= value);
     };
-    send(&rows(0..10), &following, "rows_total", 10.0);
-    send(&(row(10) + "c,2023-01-01,2023-02-01,many,1\n"), &following, "quarantined_total", 1.0);
-    send(&row(11), &following, "rows_total", 11.0);
+    send(&short_rows(0..10), &following, "rows_total", 10.0);
+    send(&(short_row(10) + "c,2023-01-01,2023-02-01,many,1\n"), &following, "quarantined_total", 1.0);
+    send(&short_row(11), &following, "rows_total", 11.0);
     let aside = desk.path().join("state.quarantine");
     let name = listing(&aside).into_iter().find(|name| name.ends_with(".csv")).unwrap();
-    assert_eq!(fs::read_to_string(aside.join(name)).unwrap(), HEADER.to_owned() + &row(10) + "c,2023-01-01,2023-02-01,many,1\n");
+    assert_eq!(
+        fs::read_to_string(aside.join(name)).unwrap(),
+        SHORT_HEADER.to_owned() + &short_row(10) + "c,2023-01-01,2023-02-01,many,1\n"
+    );
     drop(stdin);
     assert_eq!(following.end(), Some(0));
 }
@@ -359,14 +335,14 @@ fn a_bad_part_of_a_stream_is_put_aside() {
 /// Memory and file descriptors do not grow with commits. `LENSFLOW_COMMITS` sets how many there are.
 #[test]
 fn commits_leave_nothing_behind() {
-    let commits: usize = std::env::var("LENSFLOW_COMMITS").ok().and_then(|n| n.parse().ok()).unwrap_or(60);
+    let commits: usize = setting("LENSFLOW_COMMITS", 60);
     let desk = desk(&stream_spec("csv"));
     let mut following = Following::begin(desk.path(), &["--set", "state.commit_rows=1", "--set", "report.refresh=1s"]);
     let mut stdin = following.stdin();
-    stdin.write_all(HEADER.as_bytes()).unwrap();
+    stdin.write_all(SHORT_HEADER.as_bytes()).unwrap();
     let mut sizes = Vec::new();
     for i in 0..commits {
-        stdin.write_all(row(i).as_bytes()).unwrap();
+        stdin.write_all(short_row(i).as_bytes()).unwrap();
         following.until("it is committed", |f| f.metric("rows_total") > i as f64);
         if i % (commits / 6) == commits / 6 - 1 {
             sizes.push((following.metric("resident_bytes"), following.metric("open_files")));
@@ -408,14 +384,14 @@ fn a_stream_that_never_pauses_is_stopped() {
     let desk = desk(&stream_spec("csv"));
     fs::create_dir(desk.path().join("state.spool")).unwrap();
     // Committed by a process whose clock was ahead.
-    fs::write(desk.path().join("state.spool/03000000000000000000-000001.csv"), rows(0..3)).unwrap();
+    fs::write(desk.path().join("state.spool/03000000000000000000-000001.csv"), short_rows(0..3)).unwrap();
     let mut following = Following::begin(desk.path(), &[]);
     let mut stdin = following.stdin();
     let sent = thread::spawn(move || {
         let mut sent = 0;
-        let mut text = HEADER.to_owned();
+        let mut text = SHORT_HEADER.to_owned();
         while stdin.write_all(text.as_bytes()).is_ok() {
-            text = (sent..sent + 50).map(row).collect();
+            text = (sent..sent + 50).map(short_row).collect();
             sent += 50;
         }
         sent
@@ -432,12 +408,12 @@ fn a_stream_that_never_pauses_is_stopped() {
     let mut following = Following::begin(desk.path(), &["--set", "state.commit=1h"]);
     // It is held open: a stream that ends is committed.
     let mut held = following.stdin();
-    held.write_all(rows(0..5).as_bytes()).unwrap();
+    held.write_all(short_rows(0..5).as_bytes()).unwrap();
     following.until_spooled();
     following.signal("KILL");
     following.end();
     let mut following = Following::begin(desk.path(), &[]);
-    following.stdin().write_all(HEADER.as_bytes()).unwrap();
+    following.stdin().write_all(SHORT_HEADER.as_bytes()).unwrap();
     assert_eq!(following.end(), Some(0));
     assert_eq!(taken(desk.path()), before + 5);
 }

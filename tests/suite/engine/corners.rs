@@ -1,79 +1,15 @@
-//! The engine equals a model: plain maps and exact arithmetic over the same rows, for any number of workers, batch size, row order and
-//! thread policy, pushed or read from a source, with memory for all customers, for some or for none.
-//!
-//! [`rows`] makes random inputs, [`answers`] is the model, [`engine`] runs the pipeline and compares everything it says. The tests here
-//! are the properties and the corners that random rows would hardly hit. `LENSFLOW_CASES` sets the number of cases per property.
+//! Corners that random rows would hardly hit, each in a few ways that differ in everything.
 
-pub(crate) mod answers;
-pub(crate) mod engine;
-pub(crate) mod rows;
-
-use answers::Answers;
-use engine::{Run, Spill, Way, equals, run};
+use super::equals::equals;
+use super::run::{PLAIN, Run, Spill, Way, batches_in_engine_order, run};
+use crate::make::{Case, Ids, Layout, Row, Spend, Times, period};
+use crate::model::Answers;
 use lensflow::error::Kind;
 use lensflow::model::{Granularity, Window, Windows};
 use lensflow::model::{OnBadRow, Reason};
 use lensflow::report::Report;
 use lensflow::spec::Parallel;
 use lensflow::time::{DAY, MAX_TIMESTAMP, MIN_TIMESTAMP};
-use proptest::prelude::*;
-use rows::{Case, Ids, Layout, Row, Spend, Times, cases, time};
-
-/// The number of cases of a property, unless the environment wants another.
-pub(crate) fn config(default: u32) -> ProptestConfig {
-    let cases = std::env::var("LENSFLOW_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(default);
-    ProptestConfig { cases, failure_persistence: None, max_shrink_iters: 2_000, ..ProptestConfig::default() }
-}
-
-pub(crate) fn runs() -> impl Strategy<Value = Run> {
-    let parallel = prop_oneof![
-        Just(Parallel::Off),
-        Just(Parallel::On),
-        Just(Parallel::default()),
-        Just(Parallel::Auto { threshold: 0 }),
-        Just(Parallel::Auto { threshold: 5 }),
-    ];
-    let (workers, batch) = (prop::sample::select(vec![1, 2, 3, 7]), prop::sample::select(vec![1, 7, 1_000]));
-    let way = prop::sample::select(vec![Way::Push, Way::Run, Way::Both]);
-    let budgets = prop::sample::select(vec![Spill::AT_ONCE, 3_000, 30_000]);
-    let spill = prop::option::of((budgets, prop::bool::weighted(0.25)).prop_map(|(budget, disk)| Spill { budget, disk }));
-    (workers, batch, any::<u64>(), parallel, way, spill).prop_map(|(workers, batch, shuffle, parallel, way, spill)| Run {
-        workers,
-        batch,
-        shuffle: Some(shuffle),
-        parallel,
-        way,
-        policy: OnBadRow::Reject,
-        spill,
-    })
-}
-
-/// One thread, rows in order.
-pub(crate) const PLAIN: Run =
-    Run { workers: 1, batch: 1_000, shuffle: None, parallel: Parallel::Off, way: Way::Push, policy: OnBadRow::Reject, spill: None };
-
-proptest! {
-    #![proptest_config(config(800))]
-
-    #[test]
-    fn the_engine_equals_the_model(case in cases(), run in runs()) {
-        equals(&case, &run);
-    }
-
-    #[test]
-    fn under_fail_any_bad_row_or_customer_is_an_error(case in cases(), run in runs()) {
-        engine::fails_iff_something_is_bad(&case, &Run { policy: OnBadRow::Fail, ..run });
-        engine::fails_iff_something_is_bad(&case, &Run { policy: OnBadRow::Fail, ..PLAIN });
-    }
-
-    #[test]
-    fn rows_come_in_the_same_batches_whatever_the_run(case in cases(), runs in prop::collection::vec(runs(), 2)) {
-        let plain = engine::rows_in_engine_order(&case, &PLAIN);
-        for run in &runs {
-            assert_eq!(engine::rows_in_engine_order(&case, run), plain, "{run:?}");
-        }
-    }
-}
 
 /// Compares in a few ways that differ in everything.
 fn check(case: &Case) {
@@ -93,23 +29,12 @@ fn windows(texts: &[&str]) -> Windows {
     Windows::List(texts.iter().map(|t| t.parse().expect(t)).collect())
 }
 
-fn row(id: &str, start: &str, end: &str, orders: i64, spend: &str, last: Option<&str>) -> Row {
-    Row {
-        id: Some(id.to_owned()),
-        start: Some(time(start)),
-        end: Some(time(end)),
-        orders: Some(orders),
-        spend: Some(spend.to_owned()),
-        last: last.map(time),
-    }
-}
-
 fn case(windows: Windows, rows: Vec<Row>) -> Case {
     Case { windows, percentiles: vec![1, 10, 20, 50, 100], bins: 5, rows, layout: Layout::default() }
 }
 
 fn quarter(id: &str, orders: i64, spend: &str, last: Option<&str>) -> Row {
-    row(id, "2023-01-01", "2023-04-01", orders, spend, last)
+    period(id, "2023-01-01", "2023-04-01", orders, spend, last)
 }
 
 /// Who is left out of the one window, and why.
@@ -126,7 +51,7 @@ fn nothing_in() {
         check(&case(Windows::Every(granularity), Vec::new()));
     }
     // All rows bad is nothing, too: no calendar window comes from a bad row.
-    check(&case(Windows::Every(Granularity::Month), vec![row("a", "2023-02-01", "2023-01-01", 1, "1", None)]));
+    check(&case(Windows::Every(Granularity::Month), vec![period("a", "2023-02-01", "2023-01-01", 1, "1", None)]));
 }
 
 #[test]
@@ -224,13 +149,14 @@ fn the_first_and_the_last_microsecond() {
     ];
     check(&case(Windows::List(vec![first, last]), rows.clone()));
     check(&case(Windows::List(vec![ever]), rows));
-    check(&case(windows(&["0001", "9998"]), vec![row("a", "0001-01-01", "0002-01-01", 1, "1", None)]));
+    check(&case(windows(&["0001", "9998"]), vec![period("a", "0001-01-01", "0002-01-01", 1, "1", None)]));
 }
 
 /// A calendar window may end with the last microsecond that there is; what is said of it can be read back.
 #[test]
 fn the_last_calendar_year() {
-    let rows = vec![row("a", "9998-01-01", "9998-12-31", 1, "1", None), row("a", "9999-01-01", "9999-12-31T23:59:59.999999", 1, "1", None)];
+    let rows =
+        vec![period("a", "9998-01-01", "9998-12-31", 1, "1", None), period("a", "9999-01-01", "9999-12-31T23:59:59.999999", 1, "1", None)];
     for windows in [Windows::Every(Granularity::Year), windows(&["9998", "9999"])] {
         let audit = run(&case(windows, rows.clone()), &PLAIN).expect("two good rows");
         let json = audit.report.to_json().expect("JSON");
@@ -243,11 +169,11 @@ fn the_last_calendar_year() {
 #[test]
 fn leap_days() {
     let rows = vec![
-        row("a", "2024-02-29", "2024-03-01", 1, "1", Some("2024-02-29T23:59:59")),
-        row("b", "2024-02-28", "2024-02-29", 1, "1", None),
-        row("b", "2023-02-28", "2023-03-01", 1, "1", None),
-        row("c", "2024-02-29", "2024-03-02", 1, "1", None),
-        row("d", "2100-02-28", "2100-03-01", 1, "1", None),
+        period("a", "2024-02-29", "2024-03-01", 1, "1", Some("2024-02-29T23:59:59")),
+        period("b", "2024-02-28", "2024-02-29", 1, "1", None),
+        period("b", "2023-02-28", "2023-03-01", 1, "1", None),
+        period("c", "2024-02-29", "2024-03-02", 1, "1", None),
+        period("d", "2100-02-28", "2100-03-01", 1, "1", None),
     ];
     check(&case(windows(&["2023-02", "2024-02"]), rows.clone()));
     check(&case(Windows::Every(Granularity::Month), rows.clone()));
@@ -258,16 +184,16 @@ fn leap_days() {
 fn edges_of_windows_and_observation() {
     let q1 = "2023-01-01..2023-04-01@2023-04-10T12:00";
     let rows = vec![
-        row("ends on the end", "2023-03-01", "2023-04-01", 1, "1", None),
-        row("begins on the start", "2023-01-01", "2023-01-02", 1, "1", None),
-        row("is before", "2022-12-01", "2023-01-01", 1, "1", None),
-        row("is after", "2023-04-01", "2023-05-01", 1, "1", None),
-        row("crosses the start", "2022-12-31T23:59:59.999999", "2023-01-02", 1, "1", None),
-        row("crosses the end", "2023-03-01", "2023-04-01T00:00:00.000001", 1, "1", None),
-        row("at the observation end", "2023-03-01", "2023-04-01", 1, "1", Some("2023-04-10T12:00")),
-        row("a microsecond late", "2023-03-01", "2023-04-01", 1, "1", Some("2023-04-10T12:00:00.000001")),
-        row("late, but history", "2023-04-01", "2023-05-01", 1, "1", Some("2024-01-01")),
-        row("empty period", "2023-02-01", "2023-02-01", 1, "1", None),
+        period("ends on the end", "2023-03-01", "2023-04-01", 1, "1", None),
+        period("begins on the start", "2023-01-01", "2023-01-02", 1, "1", None),
+        period("is before", "2022-12-01", "2023-01-01", 1, "1", None),
+        period("is after", "2023-04-01", "2023-05-01", 1, "1", None),
+        period("crosses the start", "2022-12-31T23:59:59.999999", "2023-01-02", 1, "1", None),
+        period("crosses the end", "2023-03-01", "2023-04-01T00:00:00.000001", 1, "1", None),
+        period("at the observation end", "2023-03-01", "2023-04-01", 1, "1", Some("2023-04-10T12:00")),
+        period("a microsecond late", "2023-03-01", "2023-04-01", 1, "1", Some("2023-04-10T12:00:00.000001")),
+        period("late, but history", "2023-04-01", "2023-05-01", 1, "1", Some("2024-01-01")),
+        period("empty period", "2023-02-01", "2023-02-01", 1, "1", None),
     ];
     let edges = case(windows(&[q1]), rows.clone());
     check(&edges);
@@ -291,19 +217,19 @@ fn edges_of_windows_and_observation() {
 #[test]
 fn who_was_seen_before_is_reactivated() {
     let rows = vec![
-        row("history before", "2022-01-01", "2022-02-01", 0, "0", None),
-        row("history before", "2023-04-01", "2023-05-01", 1, "1", None),
-        row("history between", "2023-02-01", "2023-03-01", 0, "-9", None),
-        row("history between", "2023-04-01", "2023-05-01", 1, "1", None),
-        row("invalid in the first", "2023-01-01", "2023-02-01", 0, "1", None),
-        row("invalid in the first", "2023-04-01", "2023-05-01", 1, "1", None),
-        row("only a bad row", "2023-01-01", "2023-02-01", -1, "1", None),
-        row("only a bad row", "2023-04-01", "2023-05-01", 1, "1", None),
-        row("history after", "2024-04-01", "2024-05-01", 1, "1", None),
-        row("history after", "2023-04-01", "2023-05-01", 1, "1", None),
-        row("retained", "2023-01-01", "2023-02-01", 1, "0.10", None),
-        row("retained", "2023-04-01", "2023-05-01", 1, "1000", None),
-        row("churned", "2023-01-01", "2023-02-01", 1, "0", None),
+        period("history before", "2022-01-01", "2022-02-01", 0, "0", None),
+        period("history before", "2023-04-01", "2023-05-01", 1, "1", None),
+        period("history between", "2023-02-01", "2023-03-01", 0, "-9", None),
+        period("history between", "2023-04-01", "2023-05-01", 1, "1", None),
+        period("invalid in the first", "2023-01-01", "2023-02-01", 0, "1", None),
+        period("invalid in the first", "2023-04-01", "2023-05-01", 1, "1", None),
+        period("only a bad row", "2023-01-01", "2023-02-01", -1, "1", None),
+        period("only a bad row", "2023-04-01", "2023-05-01", 1, "1", None),
+        period("history after", "2024-04-01", "2024-05-01", 1, "1", None),
+        period("history after", "2023-04-01", "2023-05-01", 1, "1", None),
+        period("retained", "2023-01-01", "2023-02-01", 1, "0.10", None),
+        period("retained", "2023-04-01", "2023-05-01", 1, "1000", None),
+        period("churned", "2023-01-01", "2023-02-01", 1, "0", None),
     ];
     let case = case(windows(&["2023-01", "2023-04"]), rows);
     check(&case);
@@ -351,14 +277,14 @@ fn many_customers_and_rows() {
         let (customer, month) = (i * 7_919 % 9_001, i % 12 + 1);
         let (start, end) = (format!("2023-{month:02}-01"), format!("2023-{month:02}-28"));
         let id = if customer % 2 == 0 { format!("{customer}") } else { format!("customer number {customer}") };
-        row(&id, &start, &end, i % 4, &format!("{}.{:03}", i % 977, i % 1_000), None)
+        period(&id, &start, &end, i % 4, &format!("{}.{:03}", i % 977, i % 1_000), None)
     });
     let case = case(windows(&["2023-H1", "2023-H2"]), rows.collect());
     equals(&case, &PLAIN);
     let spill = Some(Spill { budget: 200_000, disk: true });
     let run = Run { workers: 3, batch: 1_000, shuffle: Some(3), parallel: Parallel::On, way: Way::Run, policy: OnBadRow::Reject, spill };
     equals(&case, &run);
-    let (plain, other) = (engine::batches_in_engine_order(&case, &PLAIN), engine::batches_in_engine_order(&case, &run));
+    let (plain, other) = (batches_in_engine_order(&case, &PLAIN), batches_in_engine_order(&case, &run));
     assert!(plain.len() > 1);
     assert_eq!(plain, other);
 }
@@ -397,7 +323,7 @@ fn doubles_are_their_shortest_decimal() {
 
 #[test]
 fn calendars_that_are_too_long_are_an_error() {
-    let far = |year: &str| row("a", &format!("{year}-01-01"), &format!("{year}-01-02"), 1, "1", None);
+    let far = |year: &str| period("a", &format!("{year}-01-01"), &format!("{year}-01-02"), 1, "1", None);
     let case = case(Windows::Every(Granularity::Month), vec![far("1023"), far("2023")]);
     let error = run(&case, &PLAIN).expect_err("12,000 windows");
     assert_eq!(error.kind(), Kind::Data, "{error}");

@@ -1,15 +1,13 @@
 //! The functions on slices: equal to the pipeline's answers on the same rows, the same on any number of threads, sorted by the bytes of the
-//! ids, and closed to input that makes no sense. The types that go in and out of them are in [`values`]; what happens when a stage fails
-//! is in [`faults`].
+//! ids, and closed to input that makes no sense. The types that go in and out of them are in [`values`].
 
-mod cancel;
-pub(crate) mod faults;
 mod values;
 
-use crate::model::answers::{Answers, Rfm, scores};
-use crate::model::engine::{rfm_rows, run, sorted_rfm};
-use crate::model::rows::{Case, Row, cases, time};
-use crate::model::{PLAIN, config};
+use crate::engine::run::{PLAIN, rfm_rows, run, sorted_rfm};
+use crate::make::{Case, Row, cases, time};
+use crate::model::Answers;
+use crate::model::rfm::{Rfm, scores};
+use crate::support::config;
 use chrono::NaiveDateTime;
 use lensflow::error::Kind;
 use lensflow::model::Reason;

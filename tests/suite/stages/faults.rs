@@ -1,40 +1,19 @@
 //! Faults: whatever fails, panics or gets stuck in a stage, the caller gets the first cause within a second or so, and nothing hangs.
 
+use crate::support::soon;
+use arrow::array::{RecordBatch, StringViewArray};
 use lensflow::error::{Kind, Stage};
 use lensflow::finalize::Block;
+use lensflow::model::Reason;
 use lensflow::model::{Bad, Column, Origin, PeriodBatch};
 use lensflow::model::{Window, Windows};
 use lensflow::source::{Chunk, Sink, Source};
 use lensflow::spec::Parallel;
 use lensflow::{Error, Lens, Merge, Pipeline, Result};
 use std::collections::VecDeque;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::{Arc, mpsc};
+use std::sync::Arc;
 use std::thread;
-use std::time::{Duration, Instant};
-
-use arrow::array::{RecordBatch, StringViewArray};
-use lensflow::model::Reason;
-
-/// Longer than this is not within a second, even on a busy machine.
-const SOON: Duration = Duration::from_secs(5);
-/// Longer than this is for ever.
-const EVER: Duration = Duration::from_secs(30);
-
-/// The result of work that must end soon.
-pub(crate) fn soon<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    let (done, end) = mpsc::channel();
-    let begun = Instant::now();
-    thread::spawn(move || {
-        // Nobody listens any more when it took for ever.
-        let _ = done.send(catch_unwind(AssertUnwindSafe(work)));
-    });
-    let result = end.recv_timeout(EVER).unwrap_or_else(|_| panic!("it hangs"));
-    let took = begun.elapsed();
-    let value = result.unwrap_or_else(|panic| resume_unwind(panic));
-    assert!(took < SOON, "it took {took:?}");
-    value
-}
+use std::time::Duration;
 
 /// What a source, or a chunk, does next.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -221,17 +200,24 @@ fn a_bad_row_is_found_in_routing() {
 /// Threads that are stuck in a read, or in a chunk, are left behind.
 #[test]
 fn what_is_stuck_holds_up_nothing() {
+    let mut cases: Vec<(usize, Vec<Step>, Kind, Stage, &str)> = Vec::new();
     for workers in [2, 3, 5] {
         for stuck in [InSource(Act::Block), InChunk(Act::Block)] {
-            says(&fault(workers, &[InChunk(Act::FailLate), stuck]), Kind::Data, Stage::Source, "the chunk is broken");
-            says(&fault(workers, &[InChunk(Act::Fail), stuck]), Kind::Data, Stage::Source, "the chunk is broken");
-            says(&fault(workers, &[InChunk(Act::Panic), GOOD, stuck]), Kind::Internal, Stage::Source, "the chunk went mad");
-            says(&fault(workers, &[InChunk(Act::BadRow), GOOD, stuck]), Kind::Data, Stage::Route, "bad_number");
+            cases.push((workers, vec![InChunk(Act::FailLate), stuck], Kind::Data, Stage::Source, "the chunk is broken"));
+            cases.push((workers, vec![InChunk(Act::Fail), stuck], Kind::Data, Stage::Source, "the chunk is broken"));
+            cases.push((workers, vec![InChunk(Act::Panic), GOOD, stuck], Kind::Internal, Stage::Source, "the chunk went mad"));
+            cases.push((workers, vec![InChunk(Act::BadRow), GOOD, stuck], Kind::Data, Stage::Route, "bad_number"));
         }
         let mut steps = vec![InChunk(Act::Block); workers - 1];
         steps.push(InSource(Act::FailLate));
-        says(&fault(workers, &steps), Kind::Data, Stage::Source, "the source is broken");
+        cases.push((workers, steps, Kind::Data, Stage::Source, "the source is broken"));
     }
+    // Each of them waits a second for the threads that it leaves behind.
+    thread::scope(|scope| {
+        for (workers, steps, kind, stage, text) in &cases {
+            scope.spawn(move || says(&fault(*workers, steps), *kind, *stage, text));
+        }
+    });
 }
 
 /// Many rows on their way when it happens: full lanes must not keep anybody.

@@ -4,13 +4,14 @@
 mod bad_rows;
 mod damage;
 #[cfg(unix)]
-mod follow;
+mod following;
 #[cfg(unix)]
 mod signals;
 mod specs;
 mod spill;
 
-use super::support::*;
+use crate::make::*;
+use crate::support::*;
 use arrow::array::{ArrayRef, BinaryArray, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
 use lensflow::error::Kind;
 use lensflow::pipeline::Order;
@@ -22,32 +23,8 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 
-const HEADER: &str = "customer_id,period_start,period_end,total_orders,total_spend,last_transaction_ts";
 /// The first is observed beyond its end, the second ends after it is last observed.
 const WINDOWS: [&str; 4] = ["--window", "h1=2023-01-01..2023-07-01@2023-07-10", "--window", "h2=2023-07-01..2024-01-01@2023-12-15"];
-
-fn csv_of(rows: &[&str]) -> String {
-    format!("{HEADER}\n{}\n", rows.join("\n"))
-}
-
-fn good_rows(n: usize) -> Vec<String> {
-    let day = |month: usize| format!("2023-{month:02}-01");
-    let row = |i: usize| {
-        let (customer, month) = (i * 7 % (n / 3).max(1), i % 11 + 1);
-        format!("good-{customer:05},{},{},{},{}.{:03},{}T12:00:00", day(month), day(month + 1), i % 4 + 1, i % 97, i % 1000, day(month))
-    };
-    (0..n).map(row).collect()
-}
-
-/// All columns as text, which can hold any fault that a CSV can; empty fields are null.
-fn text_batch(table: &Table, null_is_empty: bool) -> RecordBatch {
-    let column = |i: usize| {
-        let field = |row: &'_ Vec<String>| if row[i].is_empty() && !null_is_empty { None } else { Some(row[i].clone()) };
-        let array: ArrayRef = Arc::new(StringArray::from_iter(table.rows.iter().map(field)));
-        (table.header[i].clone(), array, true)
-    };
-    RecordBatch::try_from_iter_with_nullable((0..table.header.len()).map(column).collect::<Vec<_>>()).unwrap()
-}
 
 /// The lines of an error, which are one or two and no more: what is wrong, and perhaps what to do about it.
 #[track_caller]
@@ -64,7 +41,7 @@ fn error(ran: Ran, code: i32) -> String {
 fn answers_go_to_stdout_and_talk_to_stderr() {
     let folder = tempfile::tempdir().unwrap();
     let run = |arguments: &[&str]| lensflow(folder.path(), arguments);
-    fs::write(folder.path().join("periods.csv"), Case::load("01_tiny").csv).unwrap();
+    fs::write(folder.path().join("periods.csv"), Golden::load("01_tiny").csv).unwrap();
 
     let text = run(&["audit", "periods.csv", "--every", "half"]).expect(0);
     assert!(text.out().contains("periods.csv: 5 customers, 8 rows read, 8 accepted, 0 rejected"), "{}", text.out());
@@ -207,7 +184,7 @@ fn wrong_usage_is_refused_before_anything_is_read() {
 #[test]
 fn a_missing_column_is_named_with_those_that_are_there() {
     let folder = tempfile::tempdir().unwrap();
-    let mut table = Case::load("01_tiny").table;
+    let mut table = Golden::load("01_tiny").table;
     let rfm = |arguments: &[&str]| {
         let ran = lensflow(folder.path(), &[&["audit", "--every", "half", "--sorted", "--rfm-out", "-"], arguments].concat()).expect(0);
         ran.out().to_owned()
@@ -223,10 +200,10 @@ fn a_missing_column_is_named_with_those_that_are_there() {
         let bytes = match encoding {
             Encoding::Csv => table.to_csv().into_bytes(),
             Encoding::JsonTexts => {
-                let plain = Case::load("01_tiny").table.to_jsonl(false);
+                let plain = Golden::load("01_tiny").table.to_jsonl(false);
                 plain.replace("customer_id", "cust_no").replace("total_spend", "Total_Spent").replace("last_transaction_ts", "seen").into()
             }
-            arrow => arrow.encode_batch(&text_batch(&table, false)),
+            arrow => arrow.encode_batch(&table.text_batch(false)),
         };
         fs::write(folder.path().join(name), bytes).unwrap();
         let missing = error(lensflow(folder.path(), &["audit", name, "--every", "half", mapping[0], mapping[1]]), 1);
@@ -255,7 +232,7 @@ fn outputs_appear_whole_or_not_at_all() {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
     let read = |name: &str| fs::read(folder.path().join(name)).unwrap();
-    write("periods.csv", &Case::load("11_quarters").csv);
+    write("periods.csv", &Golden::load("11_quarters").csv);
     write("bad.csv", &csv_of(&["bad,2023-01-01,2023-02-01,1,x,"]));
     let quarters = ["--every", "quarter", "--sorted"];
     let run = |arguments: &[&str]| lensflow(folder.path(), &[&["audit", "periods.csv"], arguments, &quarters[..]].concat());
@@ -322,7 +299,7 @@ fn output_files_are_as_open_as_the_umask_says() {
 #[test]
 fn a_reader_that_leaves_is_no_fault_of_ours() {
     let folder = tempfile::tempdir().unwrap();
-    let case = Case::load("30_five_thousand");
+    let case = Golden::load("30_five_thousand");
     fs::write(folder.path().join("periods.csv"), &case.csv).unwrap();
     for arguments in [
         &["audit", "periods.csv", "--every", "month"][..],
@@ -342,7 +319,7 @@ fn a_reader_that_leaves_is_no_fault_of_ours() {
 #[test]
 fn a_reader_that_leaves_does_not_cost_the_other_outputs() {
     let folder = tempfile::tempdir().unwrap();
-    fs::write(folder.path().join("periods.csv"), Case::load("30_five_thousand").csv).unwrap();
+    fs::write(folder.path().join("periods.csv"), Golden::load("30_five_thousand").csv).unwrap();
     let both = ["audit", "periods.csv", "--every", "month", "--rfm-out", "-", "--report", "r.json"];
     let ran = Lensflow::new(folder.path(), &both).stdout_closed().run();
     assert!(ran.code != Some(0) || folder.path().join("r.json").exists(), "success without the report: {ran:?}");
@@ -352,7 +329,7 @@ fn a_reader_that_leaves_does_not_cost_the_other_outputs() {
 #[test]
 fn a_full_disk_is_a_fault() {
     let folder = tempfile::tempdir().unwrap();
-    fs::write(folder.path().join("periods.csv"), Case::load("01_tiny").csv).unwrap();
+    fs::write(folder.path().join("periods.csv"), Golden::load("01_tiny").csv).unwrap();
     for arguments in [
         &["audit", "periods.csv", "--every", "half"][..],
         &["audit", "periods.csv", "--every", "half", "--report", "-"],

@@ -2,11 +2,10 @@
 //! whatever went wrong meanwhile.
 
 mod checkpoint;
-mod faults;
+mod crashes;
 
-use crate::model::config;
-use crate::model::rows::{Layout, Row, monthly_rows};
-use crate::support::Lensflow;
+use crate::make::{Layout, Row, monthly_rows};
+use crate::support::{Lensflow, config};
 use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
 use lensflow::jobs::{Update, Updated};

@@ -2,24 +2,19 @@
 //! and states that do not fit what is asked of them.
 
 use super::*;
-use crate::model::rows::time;
-use crate::support::{lensflow, listing};
+use crate::make::period;
+use crate::support::{Running, lensflow, listing, setting};
 use lensflow::error::Kind;
 use lensflow::spill::Faults;
 use std::fs;
+use std::process::Stdio;
 use std::sync::Arc;
+use std::time::Duration;
 
 const WINDOWS: Windows = Windows::Every(Granularity::Quarter);
 
 pub(super) fn row(id: &str, start: &str, end: &str, last: Option<&str>) -> Row {
-    Row {
-        id: Some(id.to_owned()),
-        start: Some(time(start)),
-        end: Some(time(end)),
-        orders: Some(2),
-        spend: Some("10.005".to_owned()),
-        last: last.map(time),
-    }
+    period(id, start, end, 2, "10.005", last)
 }
 
 /// Nine files: with rows of all sorts, so that updates write customers, rejects and open rows, and the last one compacts.
@@ -177,7 +172,7 @@ fn other_policies_are_refused() {
 /// Updates that are killed at random moments and done again end in the same state. `LENSFLOW_KILLS` sets how many are killed.
 #[test]
 fn killed_updates_leave_the_state_before_or_after() {
-    let kills = std::env::var("LENSFLOW_KILLS").ok().and_then(|n| n.parse().ok()).unwrap_or(20);
+    let kills = setting("LENSFLOW_KILLS", 20);
     let folder = tempfile::tempdir().unwrap();
     let files = sample(folder.path());
     let windows = ["--every", "quarter", "--on-bad-row", "reject"];
@@ -193,14 +188,10 @@ fn killed_updates_leave_the_state_before_or_after() {
             fs::remove_dir_all(folder.path().join("state")).unwrap();
             taken = 0;
         }
-        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_lensflow"));
-        command.args(["update", "state", names[taken], "-q", "--on-bad-row", "reject"]).current_dir(folder.path());
-        let mut child = command.spawn().unwrap();
+        let run = Running::begin(folder.path(), &["update", "state", names[taken], "-q", "--on-bad-row", "reject"], Stdio::inherit());
         // Every moment of an update, sooner or later.
         pause = (pause * 31 + 7) % 60;
-        std::thread::sleep(std::time::Duration::from_micros(pause * 500));
-        let _ = child.kill();
-        child.wait().unwrap();
+        run.killed_after(Duration::from_micros(pause * 500));
         if folder.path().join("state/MANIFEST").exists() {
             let now = audited(&["state"], "now.json");
             let before = taken.checked_sub(1).map(|last| &expected[last]);

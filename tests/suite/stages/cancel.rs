@@ -1,7 +1,7 @@
 //! A run that is cancelled ends soon, says so, and has nothing on the disk any more, whatever its threads are at.
 
-use super::faults::soon;
-use crate::model::engine::Spill;
+use crate::engine::run::Spill;
+use crate::support::{listing, soon};
 use arrow::array::RecordBatch;
 use lensflow::error::Kind;
 use lensflow::finalize::Block;
@@ -38,8 +38,7 @@ fn builder(cancel: &Cancel, spill: &Path) -> Builder {
 }
 
 fn names(folder: &Path) -> Vec<String> {
-    let names = std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("a name").file_name());
-    names.map(|name| name.to_string_lossy().into_owned()).collect()
+    listing(folder).into_iter().collect()
 }
 
 #[test]

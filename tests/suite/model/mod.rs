@@ -1,0 +1,141 @@
+//! The plain model of all that lensflow says: maps, sorted lists and whole numbers, one customer at a time, written for reading and not for
+//! speed. It shares no arithmetic with the engine; the only floats are the edges of scores, as their definition wants it.
+//!
+//! | file | owns |
+//! |---|---|
+//! | `orders` | orders and line items → rows of periods, and the values of a line |
+//! | `rows` | a row's values, or why they cannot be read |
+//! | `windows` | calendar windows, and the window of a row |
+//! | `rfm` | a customer in a window, and scores |
+//! | `lens1`, `lens2` | the answers of a window, and of two |
+//! | `amounts` | decimals as whole numbers |
+
+pub(crate) mod amounts;
+pub(crate) mod lens1;
+mod lens2;
+pub(crate) mod orders;
+pub(crate) mod rfm;
+mod rows;
+pub(crate) mod windows;
+
+use crate::make::Case;
+use lens1::lens1;
+use lens2::Change;
+use lensflow::model::Reason;
+use lensflow::model::{Window, Windows};
+use lensflow::time::format_timestamp;
+use rfm::{Rfm, finish, give_scores};
+use rows::{Good, read};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use windows::{calendar_window, judge};
+
+/// Everything a run says.
+#[derive(Debug)]
+pub(crate) struct Answers {
+    /// By place in the case.
+    pub(crate) rejected_rows: BTreeMap<usize, Reason>,
+    /// Window, id and reason, in that order.
+    pub(crate) left_out: Vec<(String, String, Reason)>,
+    /// By window, then by id.
+    pub(crate) rfm: Vec<Rfm>,
+    /// From, to, id and status, in that order.
+    pub(crate) moved: Vec<[String; 4]>,
+    /// What changed, by how much, from and to.
+    pub(crate) warnings: Vec<[String; 4]>,
+    /// The report but for the sources and the warnings.
+    pub(crate) report: Value,
+}
+
+impl Answers {
+    pub(crate) fn of(case: &Case) -> Answers {
+        let rows = case.said();
+        let mut rejected_rows = BTreeMap::new();
+        let mut by_window: BTreeMap<i64, (Window, BTreeMap<String, Vec<Good>>)> = BTreeMap::new();
+        let mut first_seen: BTreeMap<String, i64> = BTreeMap::new();
+        if let Windows::List(list) = &case.windows {
+            by_window.extend(list.iter().map(|w| (w.start, (w.clone(), BTreeMap::new()))));
+        }
+        for (i, row) in rows.iter().enumerate() {
+            match read(row).and_then(|good| Ok((judge(&good, &case.windows)?, good))) {
+                Ok((window, good)) => {
+                    let seen = first_seen.entry(good.id.clone()).or_insert(good.start);
+                    *seen = good.start.min(*seen);
+                    if let Some(window) = window {
+                        let (_, customers) = by_window.entry(window.start).or_insert_with(|| (window, BTreeMap::new()));
+                        customers.entry(good.id.clone()).or_default().push(good);
+                    }
+                }
+                Err(reason) => {
+                    rejected_rows.insert(i, reason);
+                }
+            }
+        }
+        if let (Windows::Every(granularity), Some((&first, _)), Some((&last, _))) =
+            (&case.windows, by_window.first_key_value(), by_window.last_key_value())
+        {
+            // Gaps are windows without customers.
+            let mut at = first;
+            while at <= last {
+                let window = calendar_window(*granularity, at);
+                at = window.end;
+                by_window.entry(window.start).or_insert_with(|| (window, BTreeMap::new()));
+            }
+        }
+
+        let mut windows: Vec<(Window, Vec<Rfm>, BTreeMap<&str, u64>)> = Vec::new();
+        let mut left_out = Vec::new();
+        for (window, customers) in by_window.values() {
+            let (mut valid, mut counts) = (Vec::new(), BTreeMap::new());
+            for (id, rows) in customers {
+                match finish(window, id, rows) {
+                    Ok(rfm) => valid.push(rfm),
+                    Err(reason) => {
+                        left_out.push((window.name.clone(), id.clone(), reason));
+                        *counts.entry(reason.name()).or_default() += 1;
+                    }
+                }
+            }
+            give_scores(&mut valid, case.bins as usize);
+            windows.push((window.clone(), valid, counts));
+        }
+        left_out.sort();
+
+        let (mut moved, mut warnings, mut comparisons) = (Vec::new(), Vec::new(), Vec::new());
+        for pair in windows.windows(2) {
+            let [(w1, one, _), (w2, two, _)] = pair else { continue };
+            let change = Change::between((w1, one), (w2, two), &first_seen);
+            moved.extend(change.moved);
+            warnings.extend(change.warnings);
+            comparisons.push(change.report);
+        }
+
+        let mut rejected: BTreeMap<&str, u64> = BTreeMap::new();
+        for reason in rejected_rows.values() {
+            *rejected.entry(reason.name()).or_default() += 1;
+        }
+        let window_report = |(window, customers, counts): &(Window, Vec<Rfm>, BTreeMap<&str, u64>)| {
+            json!({
+                "name": window.name,
+                "start": format_timestamp(window.start),
+                "end": format_timestamp(window.end),
+                "observation_end": format_timestamp(window.observation_end),
+                "lens1": lens1(customers, &case.percentiles),
+                "customers_rejected": counts,
+            })
+        };
+        let report = json!({
+            "lensflow": env!("CARGO_PKG_VERSION"),
+            "input": {
+                "rows_read": rows.len(),
+                "rows_accepted": rows.len() - rejected_rows.len(),
+                "rows_rejected": rejected,
+                "customers": first_seen.len(),
+            },
+            "windows": windows.iter().map(window_report).collect::<Vec<_>>(),
+            "comparisons": comparisons,
+        });
+        let rfm = windows.into_iter().flat_map(|(_, customers, _)| customers).collect();
+        Answers { rejected_rows, left_out, rfm, moved, warnings, report }
+    }
+}

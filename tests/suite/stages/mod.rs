@@ -1,0 +1,4 @@
+//! The stages of a run when something goes wrong in one of them, and when the run is cancelled.
+
+mod cancel;
+mod faults;
