@@ -1,36 +1,28 @@
 //! Tables of Arrow batches in any of the four formats, into an [`Output`].
 //!
 //! Rows arrive as batches, or as a [`RowStream`]: cheap parts in order, from which any thread can build batches. Columns may be
-//! dictionaries of what the schema says; what is written is what the schema says. Parquet row groups are built and encoded side by
-//! side ([`Groups`]) and appended in order, so the file's bytes do not depend on the number of threads.
+//! dictionaries of what the schema says; what is written is what the schema says. [`Parquet`](super::parquet) row groups are built and
+//! encoded side by side and appended in order, so the file's bytes do not depend on the number of threads.
 
 use super::output::{Faults, Output};
-use super::parquet::{Chunk, Column};
+use super::parquet::{Group, Groups, ParquetTable};
 use super::rows::plain;
 use super::stream::BATCH;
 use crate::base::cancel::Cancel;
 use crate::base::error::{Error, Result, Stage};
-use crate::base::threads::{in_order, lock};
+use crate::base::threads::in_order;
 use crate::source::files::Format;
 use arrow::array::RecordBatch;
-use arrow::datatypes::{DataType, FieldRef, Schema, SchemaRef};
+use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
-use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowColumnWriter, ArrowRowGroupWriterFactory, compute_leaves};
-use parquet::arrow::{ArrowSchemaConverter, add_encoded_arrow_schema_to_metadata};
-use parquet::basic::Compression;
 use parquet::errors::ParquetError;
-use parquet::file::properties::{EnabledStatistics, WriterProperties};
-use parquet::file::writer::SerializedFileWriter;
-use parquet::schema::types::{ColumnDescPtr, ColumnPath};
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 /// Rows in a Parquet row group; the last one may have fewer, and all where their ids are long.
 pub(crate) const GROUP: usize = 1 << 18;
 /// What a row of a group takes up on its way, about, without a long id.
 const BYTES_PER_ROW: u64 = 64;
-/// Columns with few distinct values, which Arrow's writers are to give a dictionary. For the others it only costs them time.
-const REPETITIVE: [&str; 6] = ["window", "reason", "period_start", "period_end", "total_orders", "total_quantity"];
 
 /// Rows in an order, in parts that become batches on any thread.
 pub trait RowStream: Sync {
@@ -109,7 +101,8 @@ impl TableWriter {
     /// A table for a path, in the format that `format` or the path's extension says; CSV for standard output.
     ///
     /// # Errors
-    /// When neither says a format, or the folder cannot be written to.
+    /// When neither says a format, the folder cannot be written to, or the format has no place for a column's type: Parquet files are of
+    /// texts, times in microseconds, integers of 32 or 64 bits, bytes, and decimals of 10 to 18, 37 or 38 digits.
     pub fn create(path: &Path, format: Option<Format>, schema: &SchemaRef) -> Result<Self> {
         Self::create_with(path, format, schema, &Cancel::default())
     }
@@ -165,7 +158,7 @@ impl TableWriter {
     /// What encodes row groups for [`TableWriter::append`], when this is a Parquet file.
     pub(crate) fn parquet(&self) -> Option<&Arc<Groups>> {
         match &self.encoder {
-            Encoder::Parquet(table) => Some(&table.groups),
+            Encoder::Parquet(table) => Some(table.groups()),
             _ => None,
         }
     }
@@ -274,210 +267,8 @@ fn next_parts<S: RowStream>(stream: &S, most: usize) -> Result<Option<Vec<S::Par
     Ok((!parts.is_empty()).then_some(parts))
 }
 
-/// A Parquet file whose row groups are encoded apart from being written.
-struct ParquetTable {
-    writer: SerializedFileWriter<Output>,
-    groups: Arc<Groups>,
-    /// The row group that [`TableWriter::write`] is at.
-    /// Rows in a group.
-    group_rows: usize,
-    open: Option<OpenGroup>,
-}
-
-/// Encodes row groups, on any number of threads at once.
-pub(crate) struct Groups {
-    name: String,
-    faults: Faults,
-    schema: SchemaRef,
-    /// What encodes a column, as long as that is ours; Arrow's writers for the whole table otherwise.
-    own: Option<Vec<ColumnDescPtr>>,
-    arrow: ArrowRowGroupWriterFactory,
-    /// Columns that were closed, and what they were encoded into: memory that the next ones need not ask for.
-    idle: Mutex<Vec<Vec<Column>>>,
-    rooms: Mutex<Vec<Vec<Vec<u8>>>>,
-}
-
-/// An encoded row group, or none when there were no rows.
-pub(crate) struct Group(Option<Chunks>);
-
-enum Chunks {
-    Own(Vec<Chunk>),
-    Arrow(Vec<ArrowColumnChunk>),
-}
-
-struct OpenGroup {
-    rows: usize,
-    columns: Columns,
-}
-
-enum Columns {
-    Own(Vec<Column>),
-    Arrow(Vec<ArrowColumnWriter>),
-}
-
-impl OpenGroup {
-    fn push(&mut self, schema: &SchemaRef, batch: &RecordBatch) -> Result<(), ParquetError> {
-        self.rows += batch.num_rows();
-        match &mut self.columns {
-            Columns::Own(columns) => columns.iter_mut().zip(batch.columns()).try_for_each(|(column, array)| column.push(array)),
-            Columns::Arrow(columns) => {
-                let batch = plain(batch, schema)?;
-                let mut writers = columns.iter_mut();
-                for (field, array) in schema.fields().iter().zip(batch.columns()) {
-                    for (leaf, writer) in compute_leaves(field, array)?.iter().zip(writers.by_ref()) {
-                        writer.write(leaf)?;
-                    }
-                }
-                Ok(())
-            }
-        }
-    }
-
-    fn close(self, groups: &Groups) -> Result<Group, ParquetError> {
-        if self.rows == 0 {
-            return Ok(Group(None));
-        }
-        Ok(Group(Some(match self.columns {
-            Columns::Own(mut columns) => {
-                let chunks = columns.iter_mut().map(Column::close).collect::<Result<_, _>>()?;
-                lock(&groups.idle).push(columns);
-                Chunks::Own(chunks)
-            }
-            Columns::Arrow(columns) => Chunks::Arrow(columns.into_iter().map(ArrowColumnWriter::close).collect::<Result<_, _>>()?),
-        })))
-    }
-}
-
-impl Groups {
-    /// Encodes the batches that `fill` gives as one row group. They must hold as many rows as others, unless it is the table's last.
-    ///
-    /// # Errors
-    /// When `fill` fails, or a batch cannot be encoded.
-    pub(crate) fn encode_group(&self, fill: impl FnOnce(&mut dyn FnMut(RecordBatch) -> Result<()>) -> Result<()>) -> Result<Group> {
-        let mut group = self.open()?;
-        fill(&mut |batch| group.push(&self.schema, &batch).map_err(|e| self.failed(e)))?;
-        group.close(self).map_err(|e| self.failed(e))
-    }
-
-    fn open(&self) -> Result<OpenGroup> {
-        let columns = match &self.own {
-            Some(columns) => {
-                let idle = lock(&self.idle).pop();
-                let columns = columns.iter().zip(self.schema.fields());
-                let new = || columns.map(|(column, field)| Column::new(column, field.data_type())).collect();
-                let mut columns: Vec<Column> = idle.unwrap_or_else(new);
-                let rooms = lock(&self.rooms).pop().unwrap_or_default();
-                columns.iter_mut().zip(rooms).for_each(|(column, room)| column.set_room(room));
-                Columns::Own(columns)
-            }
-            None => Columns::Arrow(self.arrow.create_column_writers(0).map_err(|e| self.failed(e))?),
-        };
-        Ok(OpenGroup { rows: 0, columns })
-    }
-
-    fn failed(&self, e: ParquetError) -> Error {
-        failed(&self.name, &self.faults, e)
-    }
-}
-
-impl ParquetTable {
-    fn new(name: &str, output: Output, schema: &SchemaRef) -> Result<Self> {
-        let faults = output.faults();
-        let (writer, arrow) = Self::writers(output, schema).map_err(|e| failed(name, &faults, e))?;
-        let columns = writer.schema_descr().columns();
-        let flat = columns.len() == schema.fields().len();
-        let own = flat && columns.iter().zip(schema.fields()).all(|(column, field)| Column::takes(column, field.data_type()));
-        let own = own.then(|| columns.to_vec());
-        let groups =
-            Groups { name: name.to_owned(), faults, schema: schema.clone(), own, arrow, idle: Mutex::default(), rooms: Mutex::default() };
-        Ok(ParquetTable { writer, groups: Arc::new(groups), group_rows: GROUP, open: None })
-    }
-
-    fn writers(output: Output, schema: &SchemaRef) -> Result<(SerializedFileWriter<Output>, ArrowRowGroupWriterFactory), ParquetError> {
-        let mut properties = WriterProperties::builder()
-            .set_compression(Compression::SNAPPY)
-            .set_statistics_enabled(EnabledStatistics::Chunk)
-            .set_dictionary_enabled(false);
-        for name in REPETITIVE {
-            properties = properties.set_column_dictionary_enabled(ColumnPath::from(name), true);
-        }
-        let mut properties = properties.build();
-        add_encoded_arrow_schema_to_metadata(&with_plain_texts(schema), &mut properties);
-        let parquet_schema = ArrowSchemaConverter::new().with_coerce_types(properties.coerce_types()).convert(schema)?;
-        let writer = SerializedFileWriter::new(output, parquet_schema.root_schema_ptr(), Arc::new(properties))?;
-        let groups = ArrowRowGroupWriterFactory::new(&writer, schema.clone());
-        Ok((writer, groups))
-    }
-
-    fn append(&mut self, group: Group) -> Result<()> {
-        // What was written before comes before.
-        self.flush()?;
-        self.append_next(group)
-    }
-
-    fn append_next(&mut self, group: Group) -> Result<()> {
-        let Some(chunks) = group.0 else { return Ok(()) };
-        let append = || {
-            let mut writer = self.writer.next_row_group()?;
-            match chunks {
-                Chunks::Own(chunks) => {
-                    let rooms = chunks.into_iter().map(|chunk| chunk.append_to(&mut writer)).collect::<Result<_, _>>()?;
-                    lock(&self.groups.rooms).push(rooms);
-                }
-                Chunks::Arrow(chunks) => chunks.into_iter().try_for_each(|chunk| chunk.append_to_row_group(&mut writer))?,
-            }
-            writer.close().map(drop)
-        };
-        append().map_err(|e| self.groups.failed(e))
-    }
-
-    fn write(&mut self, batch: &RecordBatch) -> Result<()> {
-        let mut from = 0;
-        while from < batch.num_rows() {
-            let mut group = match self.open.take() {
-                Some(group) => group,
-                None => self.groups.open()?,
-            };
-            let rows = (self.group_rows - group.rows).min(batch.num_rows() - from);
-            group.push(&self.groups.schema, &batch.slice(from, rows)).map_err(|e| self.groups.failed(e))?;
-            from += rows;
-            let is_full = group.rows == self.group_rows;
-            self.open = Some(group);
-            if is_full {
-                self.flush()?;
-            }
-        }
-        Ok(())
-    }
-
-    fn flush(&mut self) -> Result<()> {
-        match self.open.take() {
-            Some(group) => {
-                let group = group.close(&self.groups).map_err(|e| self.groups.failed(e))?;
-                self.append_next(group)
-            }
-            None => Ok(()),
-        }
-    }
-
-    fn finish(mut self) -> Result<Output> {
-        self.flush()?;
-        let groups = self.groups;
-        self.writer.into_inner().map_err(|e| groups.failed(e))
-    }
-}
-
-/// The schema with texts as all readers of Arrow know them: not all can filter or sort views. The file's bytes are the same for both.
-fn with_plain_texts(schema: &Schema) -> Schema {
-    let plain = |field: &FieldRef| match field.data_type() {
-        DataType::Utf8View => Arc::new(field.as_ref().clone().with_data_type(DataType::Utf8)),
-        _ => field.clone(),
-    };
-    Schema::new_with_metadata(schema.fields().iter().map(plain).collect::<Vec<_>>(), schema.metadata().clone())
-}
-
 /// A write that the system refused is its fault, whatever the encoder made of it.
-fn failed(name: &str, faults: &Faults, cause: impl Into<ParquetError>) -> Error {
+pub(super) fn failed(name: &str, faults: &Faults, cause: impl Into<ParquetError>) -> Error {
     let error = match faults.first() {
         Some(refused) => Error::io("cannot write", refused),
         None => Error::internal("rows cannot be written").cause(cause.into()),

@@ -13,6 +13,8 @@ const FEW_SLOTS: usize = 4 * FEW_VALUES;
 /// Integers of 32 or 64 bits.
 pub(super) struct Integers {
     narrow: bool,
+    /// What is below zero here is above all else in the file.
+    unsigned: bool,
     known: Vec<i64>,
     /// A hash table of indices, a power of two in length and at most a quarter full.
     slots: Vec<u16>,
@@ -22,8 +24,8 @@ pub(super) struct Integers {
 }
 
 impl Integers {
-    pub(super) fn new(narrow: bool) -> Self {
-        Integers { narrow, known: Vec::new(), slots: vec![NONE; FEW_SLOTS], page: Vec::new(), bounds: None }
+    pub(super) fn new(narrow: bool, unsigned: bool) -> Self {
+        Integers { narrow, unsigned, known: Vec::new(), slots: vec![NONE; FEW_SLOTS], page: Vec::new(), bounds: None }
     }
 
     /// The indices of the first values that are where their hashes say; says how many these are.
@@ -92,7 +94,9 @@ impl Integers {
 }
 
 impl Store for Integers {
-    const ENCODING: Encoding = Encoding::DELTA_BINARY_PACKED;
+    fn encoding(&self) -> Encoding {
+        Encoding::DELTA_BINARY_PACKED
+    }
 
     fn known(&self) -> usize {
         self.known.len()
@@ -102,7 +106,7 @@ impl Store for Integers {
         self.page.push(self.known[usize::from(index)]);
     }
 
-    fn rows(&self) -> usize {
+    fn values(&self) -> usize {
         self.page.len()
     }
 
@@ -122,12 +126,13 @@ impl Store for Integers {
         self.known[..known].iter().for_each(|value| out.extend_from_slice(&value.to_le_bytes()[..size]));
     }
 
-    fn statistics(&self, known: usize) -> Option<Statistics> {
-        let (least, greatest) = bounds(self.bounds, &self.known[..known])?;
-        Some(match self.narrow {
-            true => Statistics::int32(Some(least as i32), Some(greatest as i32), None, Some(0), false),
-            false => Statistics::int64(Some(least), Some(greatest), None, Some(0), false),
-        })
+    fn statistics(&self, known: usize, nulls: u64) -> Statistics {
+        let bounds = bounds(self.bounds, &self.known[..known]).filter(|(least, _)| !self.unsigned || *least >= 0);
+        let (least, greatest) = bounds.unzip();
+        match self.narrow {
+            true => Statistics::int32(least.map(|n| n as i32), greatest.map(|n| n as i32), None, Some(nulls), false),
+            false => Statistics::int64(least, greatest, None, Some(nulls), false),
+        }
     }
 
     fn clear(&mut self) {

@@ -1,4 +1,5 @@
-//! Columns of a Parquet row group, encoded straight into pages: what [`table`](super::table) writes rows with that have no nulls.
+//! Parquet files: what [`table`](super::table) writes all of them with. Row groups are encoded apart from being written, each column
+//! straight into pages.
 //!
 //! A column begins with a dictionary, and leaves it for good once it has too many values: integers go on as differences, texts as
 //! what they do not share with the text before. Values of a dictionary are numbered as they come, and pages end after so many rows or
@@ -6,12 +7,13 @@
 //! themselves. Nothing is compressed on top: these encodings leave little to gain, and that little costs more than they.
 //!
 //! ```text
-//!  Column ──rows of an array──▶ Pages ──values──▶ Integers, Texts ──bytes──▶ Pages ──Chunk──▶ a row group
+//!  Groups ──arrays──▶ ColumnEncoder ──rows──▶ Pages ──values──▶ Integers, Texts ──bytes──▶ Pages ──Chunk──▶ file
 //! ```
 //!
 //! | file | owns | hands on |
 //! |---|---|---|
-//! | here | [`Column`]: Arrow arrays of all types as integers or texts | how to find and to add rows |
+//! | [`groups`] | the file, its row groups, and what they are encoded with | a column's arrays |
+//! | here | [`ColumnEncoder`]: Arrow arrays of all types as integers, texts and nulls | how to find and to add rows |
 //! | [`pages`] | where pages end, and when the dictionary is left | a [`Chunk`] |
 //! | [`integers`], [`texts`] | a [`Store`](pages::Store) each: the dictionary's values, and those of the page after it | the bytes of a page |
 //! | [`bits`] | integers in few bits | bytes |
@@ -19,6 +21,7 @@
 
 mod bits;
 mod chunk;
+mod groups;
 mod integers;
 mod pages;
 #[cfg(test)]
@@ -26,18 +29,21 @@ mod pages;
 mod tests;
 mod texts;
 
-pub(super) use super::parquet::chunk::Chunk;
+pub(super) use groups::{Group, Groups, ParquetTable};
 
-use super::parquet::integers::Integers;
-use super::parquet::pages::Pages;
-use super::parquet::texts::Texts;
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Decimal128Type, Int32Type, Int64Type, TimeUnit, TimestampMicrosecondType, UInt8Type, UInt16Type};
+use arrow::datatypes::{
+    DataType, Decimal128Type, Int32Type, Int64Type, TimeUnit, TimestampMicrosecondType, UInt8Type, UInt16Type, UInt64Type,
+};
+use chunk::Chunk;
+use integers::Integers;
+use pages::{Pages, Store};
 use parquet::basic::Type;
 use parquet::errors::{ParquetError, Result};
 use parquet::schema::types::ColumnDescPtr;
 use std::ops::Range;
+use texts::Texts;
 
 /// Runs an expression with the values of an array of integers and what makes each 64 bits wide.
 macro_rules! with_integers {
@@ -53,6 +59,10 @@ macro_rules! with_integers {
             }
             DataType::UInt8 => {
                 let ($values, $wide) = (&**$array.as_primitive::<UInt8Type>().values(), |value: u8| i64::from(value));
+                $run
+            }
+            DataType::UInt64 => {
+                let ($values, $wide) = (&**$array.as_primitive::<UInt64Type>().values(), |value: u64| value as i64);
                 $run
             }
             DataType::Timestamp(..) => {
@@ -75,45 +85,81 @@ fn narrowed(values: &[i128]) -> Result<&[i128]> {
     }
 }
 
-/// A column of a row group on its way.
-pub(super) struct Column {
+/// Encodes a column of a row group: the one way from an Arrow array into a Parquet file.
+pub(super) struct ColumnEncoder {
+    /// What arrays are turned into first, unless they are that or dictionaries of it.
     data_type: DataType,
+    is_optional: bool,
     values: Values,
 }
 
 enum Values {
     Integers(Pages<Integers>),
     Texts(Pages<Texts>),
+    /// Decimals of more than 64 bits.
+    Wide(Pages<Texts>),
 }
 
-impl Column {
-    /// Whether values are encoded here.
-    pub(super) fn takes(column: &ColumnDescPtr, data_type: &DataType) -> bool {
-        use DataType::{Decimal128, Int32, Int64, Timestamp, UInt8, Utf8View};
-        let required = column.max_def_level() == 0 && column.max_rep_level() == 0;
-        // Decimals of other precisions are not 64 bits wide.
-        required && matches!(data_type, Utf8View | Int32 | Int64 | UInt8 | Timestamp(TimeUnit::Microsecond, _) | Decimal128(10..=18, _))
-    }
-
-    /// An empty column, of a type that [`Column::takes`].
-    pub(super) fn new(column: &ColumnDescPtr, data_type: &DataType) -> Self {
+impl ColumnEncoder {
+    /// An empty column, unless it is of a type that no table of this program has.
+    pub(super) fn new(column: &ColumnDescPtr, data_type: &DataType) -> Option<Self> {
+        use DataType::{Decimal128, Int32, Int64, LargeUtf8, Timestamp, UInt8, UInt64, Utf8, Utf8View};
+        let data_type = match data_type {
+            Utf8 | LargeUtf8 | Utf8View => Utf8View,
+            // Decimals of fewer digits are 32 bits wide, and of those between as many bytes as it takes.
+            Int32 | Int64 | UInt8 | UInt64 | Timestamp(TimeUnit::Microsecond, _) | Decimal128(10..=18 | 37..=38, _) => data_type.clone(),
+            _ => return None,
+        };
         let values = match column.physical_type() {
             Type::BYTE_ARRAY => Values::Texts(Pages::new(column, Texts::default())),
-            physical => Values::Integers(Pages::new(column, Integers::new(physical == Type::INT32))),
+            Type::FIXED_LEN_BYTE_ARRAY => Values::Wide(Pages::new(column, Texts::fixed())),
+            physical => Values::Integers(Pages::new(column, Integers::new(physical == Type::INT32, data_type == UInt64))),
         };
-        Column { data_type: data_type.clone(), values }
+        Some(ColumnEncoder { data_type, is_optional: column.max_def_level() > 0, values })
     }
 
     /// Appends values of the column's type, or a dictionary of them.
     pub(super) fn push(&mut self, array: &ArrayRef) -> Result<()> {
-        if array.logical_null_count() > 0 {
+        let Some(nulls) = array.logical_nulls().filter(|nulls| nulls.null_count() > 0) else {
+            return self.push_values(array);
+        };
+        if !self.is_optional {
             return Err(ParquetError::General("a null in a column without nulls".to_owned()));
         }
+        let (array, mut row) = (cast(array, &self.data_type)?, 0);
+        for (from, to) in nulls.valid_slices() {
+            self.push_nulls(from - row)?;
+            self.push_values(&array.slice(from, to - from))?;
+            row = to;
+        }
+        self.push_nulls(array.len() - row)
+    }
+
+    fn push_nulls(&mut self, rows: usize) -> Result<()> {
+        match &mut self.values {
+            Values::Integers(pages) => pages.push_nulls(rows),
+            Values::Texts(pages) | Values::Wide(pages) => pages.push_nulls(rows),
+        }
+    }
+
+    fn push_values(&mut self, array: &ArrayRef) -> Result<()> {
         let known = array.as_dictionary_opt::<UInt16Type>().filter(|known| *known.values().data_type() == self.data_type);
         if known.is_none() && *array.data_type() != self.data_type {
-            return self.push(&cast(array, &self.data_type)?);
+            return self.push_values(&cast(array, &self.data_type)?);
         }
         match (&mut self.values, known) {
+            (Values::Wide(_), Some(_)) => self.push_values(&cast(array, &self.data_type)?),
+            (Values::Wide(pages), None) => {
+                let values = array.as_primitive::<Decimal128Type>().values();
+                let add = |own: &mut Texts, mut rows: Range<usize>| {
+                    while !rows.is_empty() && !own.is_full() {
+                        own.add(&values[rows.start].to_be_bytes());
+                        rows.start += 1;
+                    }
+                    rows.start
+                };
+                pages.push(values.len(), |_, _, _| 0, |own, row| own.index(&values[row].to_be_bytes()), add)
+            }
             (Values::Texts(pages), Some(known)) => {
                 let texts = known.values().as_string_view();
                 pages.push_known(
@@ -154,7 +200,7 @@ impl Column {
     pub(super) fn close(&mut self) -> Result<Chunk> {
         match &mut self.values {
             Values::Integers(pages) => pages.close(),
-            Values::Texts(pages) => pages.close(),
+            Values::Texts(pages) | Values::Wide(pages) => pages.close(),
         }
     }
 
@@ -162,7 +208,7 @@ impl Column {
     pub(super) fn set_room(&mut self, room: Vec<u8>) {
         match &mut self.values {
             Values::Integers(pages) => pages.set_room(room),
-            Values::Texts(pages) => pages.set_room(room),
+            Values::Texts(pages) | Values::Wide(pages) => pages.set_room(room),
         }
     }
 }

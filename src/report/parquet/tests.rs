@@ -1,10 +1,12 @@
 //! Tables of all types and shapes of values, through [`TableWriter`] and back through the parquet crate.
 
-use crate::report::rows::rfm_schema;
+use crate::orders::schema as periods;
+use crate::report::rows::{line_reject_schema, migration_schema, reject_schema, rfm_schema};
 use crate::report::table::{GROUP, TableWriter};
+use crate::synthetic;
 use arrow::array::{
     Array, ArrayRef, AsArray, Decimal128Array, DictionaryArray, Int32Array, Int64Array, RecordBatch, StringViewArray,
-    TimestampMicrosecondArray, UInt8Array, UInt16Array,
+    TimestampMicrosecondArray, UInt8Array, UInt16Array, UInt64Array,
 };
 use arrow::compute::{cast, concat_batches, take};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit, UInt16Type};
@@ -62,8 +64,10 @@ fn column(data_type: &DataType, shape: Shape, rows: usize, random: &mut Random) 
         DataType::Int64 => Arc::new(Int64Array::from_iter_values(numbers)),
         DataType::UInt8 => Arc::new(UInt8Array::from_iter_values(numbers.map(|n| n as u8))),
         DataType::Timestamp(..) => Arc::new(TimestampMicrosecondArray::from_iter_values(numbers)),
-        DataType::Decimal128(..) => {
-            Arc::new(Decimal128Array::from_iter_values(numbers.map(i128::from)).with_precision_and_scale(18, 2).unwrap())
+        DataType::UInt64 => Arc::new(UInt64Array::from_iter_values(numbers.map(|n| n as u64))),
+        DataType::Decimal128(precision, scale) => {
+            let wide = |n| if *precision == 38 { i128::from(n) << 60 } else { i128::from(n) };
+            Arc::new(Decimal128Array::from_iter_values(numbers.map(wide)).with_precision_and_scale(*precision, *scale).unwrap())
         }
         _ => Arc::new(StringViewArray::from_iter_values(numbers.map(|n| text(shape, n)))),
     }
@@ -113,12 +117,27 @@ fn read(bytes: Vec<u8>) -> (RecordBatch, Vec<i64>) {
     (concat_batches(&schema, &batches).unwrap(), groups)
 }
 
-const TYPES: [DataType; 6] = [
+/// A column with nulls: at none, few, most or all rows, here and there or in runs.
+fn with_nulls(array: &ArrayRef, random: &mut Random) -> ArrayRef {
+    let (most, run) = ([0, 10, 90, 100][random.next_u64() as usize % 4], [1, 5, 20_000][random.next_u64() as usize % 3]);
+    let mut last = (usize::MAX, false);
+    let rows = (0..array.len() as u64).map(|row| {
+        if last.0 != row as usize / run {
+            last = (row as usize / run, random.next_u64() % 100 < most);
+        }
+        (!last.1).then_some(row)
+    });
+    take(array, &UInt64Array::from_iter(rows), None).unwrap()
+}
+
+const TYPES: [DataType; 8] = [
     DataType::Int32,
     DataType::Int64,
+    DataType::UInt64,
     DataType::UInt8,
     DataType::Timestamp(TimeUnit::Microsecond, None),
     DataType::Decimal128(18, 2),
+    DataType::Decimal128(38, 6),
     DataType::Utf8View,
 ];
 
@@ -146,6 +165,31 @@ proptest! {
     }
 
     #[test]
+    fn nulls_are_written_and_read(
+        seed in any::<u64>(),
+        rows in prop_oneof![1..20_usize, 120..140_usize, 16_380..16_390_usize, 40_000..70_000_usize],
+        size in 1..9_000_usize,
+    ) {
+        let mut random = Random::seed_from_u64(seed);
+        let columns: Vec<_> = TYPES.iter().map(|data_type| {
+            let shape = SHAPES[random.next_u64() as usize % SHAPES.len()];
+            let plain = column(data_type, shape, rows, &mut random);
+            with_nulls(&plain, &mut random)
+        }).collect();
+        let fields = (0..).zip(&columns).map(|(at, c): (usize, _)| Field::new(at.to_string(), c.data_type().clone(), true));
+        let plain = RecordBatch::try_new(Arc::new(Schema::new(fields.collect::<Vec<_>>())), columns).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let schema = plain.schema();
+        let bytes = written(folder.path(), "plain.parquet", &schema, &plain, size.max(rows / 50));
+        prop_assert!(bytes == written(folder.path(), "whole.parquet", &schema, &plain, rows));
+        let reader = ParquetRecordBatchReaderBuilder::try_new(bytes::Bytes::from(bytes.clone())).unwrap();
+        for (column, array) in reader.metadata().row_group(0).columns().iter().zip(plain.columns()) {
+            prop_assert_eq!(column.statistics().unwrap().null_count_opt(), Some(array.null_count() as u64));
+        }
+        prop_assert_eq!(&read(bytes).0, &plain);
+    }
+
+    #[test]
     fn dictionaries_are_written_as_their_values(seed in any::<u64>(), rows in 1..3_000_usize, size in 1..3_000_usize) {
         let mut random = Random::seed_from_u64(seed);
         let shape = |random: &mut Random| SHAPES[random.next_u64() as usize % SHAPES.len()];
@@ -158,7 +202,7 @@ proptest! {
         let schema = plain.schema();
         for name in ["t.parquet", "t.csv", "t.jsonl"] {
             // Not all times have a text.
-            let columns: &[usize] = if name == "t.parquet" { &[0, 1, 2, 3, 4, 5] } else { &[0, 1, 2, 4, 5] };
+            let columns: &[usize] = if name == "t.parquet" { &[0, 1, 2, 3, 4, 5, 6, 7] } else { &[0, 1, 2, 3, 5, 6, 7] };
             let [plain, others] = [&plain, &others].map(|batch| batch.project(columns).unwrap());
             let expected = written(folder.path(), name, &plain.schema(), &plain, size);
             prop_assert!(expected == written(folder.path(), name, &plain.schema(), &others, size), "{name}");
@@ -245,10 +289,26 @@ fn what_does_not_fit_is_an_error() {
 }
 
 #[test]
-fn tables_of_rfm_rows_are_encoded_here() {
+fn types_that_are_not_encoded_are_an_error() {
     let folder = tempfile::tempdir().unwrap();
-    let empty = RecordBatch::new_empty(rfm_schema());
-    let bytes = written(folder.path(), "t.parquet", &rfm_schema(), &empty, 1);
-    let (back, groups) = read(bytes);
-    assert_eq!((back.schema(), groups), (rfm_schema(), Vec::new()));
+    for data_type in [DataType::Float64, DataType::Decimal128(9, 2), DataType::new_list(DataType::Int64, false)] {
+        let schema = Arc::new(Schema::new(vec![Field::new("amount", data_type, false)]));
+        let error = TableWriter::create(&folder.path().join("t.parquet"), None, &schema).map(drop).unwrap_err();
+        assert!(error.to_string().contains("column amount"), "{error}");
+    }
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+/// All tables of the program have columns that are encoded, also when they are empty.
+#[test]
+fn the_tables_of_the_program_are_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let ours = [rfm_schema(), migration_schema(), reject_schema(), line_reject_schema()];
+    let made_up = [synthetic::schema(), synthetic::transaction_schema()];
+    for schema in ours.into_iter().chain(made_up).chain([true, false].map(periods)) {
+        let bytes = written(folder.path(), "t.parquet", &schema, &RecordBatch::new_empty(schema.clone()), 1);
+        let (back, groups) = read(bytes);
+        assert!(groups.is_empty());
+        assert_eq!(back.schema().fields().len(), schema.fields().len());
+    }
 }

@@ -1,6 +1,7 @@
 //! Texts of a column: a dictionary that is found by hashing, and without one what each does not share with the text before.
 //!
-//! Short texts are read out of their views, without looking where the long ones are.
+//! Short texts are read out of their views, without looking where the long ones are. Numbers too wide for [`Integers`](super::integers)
+//! are texts of a fixed length here, the most significant byte first; not all readers know how those share, so they are written whole.
 
 use super::bits;
 use super::pages::{PAGE_ROWS, Store};
@@ -9,7 +10,7 @@ use arrow::array::StringViewArray;
 use arrow::array::builder::make_view;
 use hashbrown::HashTable;
 use parquet::basic::Encoding;
-use parquet::data_type::ByteArray;
+use parquet::data_type::{ByteArray, FixedLenByteArray};
 use parquet::file::statistics::Statistics;
 use std::mem::take;
 use std::ops::Range;
@@ -27,6 +28,8 @@ const INLINE: u32 = 12;
 /// Texts.
 #[derive(Default)]
 pub(super) struct Texts {
+    /// All have the length that the column says, which is more than a view holds.
+    is_fixed: bool,
     known: Vec<u8>,
     known_ends: Vec<u32>,
     table: HashTable<u16>,
@@ -50,6 +53,11 @@ fn known_text<'a>(known: &'a [u8], ends: &[u32], index: u16) -> &'a [u8] {
 }
 
 impl Texts {
+    /// Texts of a length that the column says.
+    pub(super) fn fixed() -> Self {
+        Texts { is_fixed: true, ..Self::default() }
+    }
+
     /// The index of a text, or none when there is no more room for it.
     pub(super) fn index(&mut self, text: &[u8]) -> Option<u16> {
         let hash = hash_id(text);
@@ -126,7 +134,7 @@ impl Texts {
         };
         let (mut last, mut added) = (None, 0);
         for text in texts {
-            let shared = common(text, last.unwrap_or(before));
+            let shared = if self.is_fixed { 0 } else { common(text, last.unwrap_or(before)) };
             let rest = &text[shared..];
             self.make_room(1, rest.len());
             self.bytes[self.used..self.used + rest.len()].copy_from_slice(rest);
@@ -174,7 +182,9 @@ fn common(a: &[u8], b: &[u8]) -> usize {
 }
 
 impl Store for Texts {
-    const ENCODING: Encoding = Encoding::DELTA_BYTE_ARRAY;
+    fn encoding(&self) -> Encoding {
+        if self.is_fixed { Encoding::PLAIN } else { Encoding::DELTA_BYTE_ARRAY }
+    }
 
     fn known(&self) -> usize {
         self.known_ends.len()
@@ -186,7 +196,7 @@ impl Store for Texts {
         self.known = known;
     }
 
-    fn rows(&self) -> usize {
+    fn values(&self) -> usize {
         self.rows
     }
 
@@ -196,8 +206,10 @@ impl Store for Texts {
     }
 
     fn encode(&mut self, out: &mut Vec<u8>) {
-        bits::delta(&self.shared[..self.rows], true, out);
-        bits::delta(&self.rests[..self.rows], true, out);
+        if !self.is_fixed {
+            bits::delta(&self.shared[..self.rows], true, out);
+            bits::delta(&self.rests[..self.rows], true, out);
+        }
         out.extend_from_slice(&self.bytes[..self.used]);
         (self.rows, self.used) = (0, 0);
         // The first text of a page shares nothing.
@@ -208,19 +220,22 @@ impl Store for Texts {
     fn encode_dictionary(&self, known: usize, out: &mut Vec<u8>) {
         for index in 0..known {
             let text = known_text(&self.known, &self.known_ends, index as u16);
-            out.extend_from_slice(&(text.len() as u32).to_le_bytes());
+            if !self.is_fixed {
+                out.extend_from_slice(&(text.len() as u32).to_le_bytes());
+            }
             out.extend_from_slice(text);
         }
     }
 
-    fn statistics(&self, known: usize) -> Option<Statistics> {
-        if self.has_others {
-            return None;
+    fn statistics(&self, known: usize, nulls: u64) -> Statistics {
+        if self.is_fixed {
+            return Statistics::fixed_len_byte_array(None::<FixedLenByteArray>, None, None, Some(nulls), false);
         }
+        let known = if self.has_others { 0 } else { known };
         let texts = || (0..known).map(|index| known_text(&self.known, &self.known_ends, index as u16));
-        let (least, greatest) = (texts().min()?, texts().max()?);
-        let exact = |text: &[u8]| (text.len() <= MOST_STATISTICS_BYTES).then(|| ByteArray::from(text.to_vec()));
-        Some(Statistics::byte_array(Some(exact(least)?), Some(exact(greatest)?), None, Some(0), false))
+        let bounds = texts().min().zip(texts().max()).filter(|(a, b)| a.len().max(b.len()) <= MOST_STATISTICS_BYTES);
+        let (least, greatest) = bounds.map(|(a, b)| (ByteArray::from(a.to_vec()), ByteArray::from(b.to_vec()))).unzip();
+        Statistics::byte_array(least, greatest, None, Some(nulls), false)
     }
 
     fn clear(&mut self) {
