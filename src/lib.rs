@@ -70,4 +70,5 @@ pub use spec::{Parallelism, Spec};
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 #[doc = include_str!("../pipelines/README.md")]
+#[doc = include_str!("pipeline/README.md")]
 struct Pages;
