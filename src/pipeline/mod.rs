@@ -1,4 +1,4 @@
-//! The pipeline: spec → stages. The only file that starts the engine's threads and knows the order of its stages.
+//! The pipeline: spec → stages. It starts the threads of a run and knows the order of its stages.
 //!
 //! [`Pipeline::builder`] checks the options; `build` starts the [`worker`](crate::accumulate::worker)s. From then on rows come in by any mix of
 //! [`push`](Pipeline::push) (decoded and routed on the caller's thread) and [`run`](Pipeline::run) (a source, decoded by the workers).
