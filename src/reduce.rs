@@ -3,19 +3,20 @@
 //! Two passes, both in parallel and both insensitive to order: the first finishes each partition, cuts it into [`Pieces`] and counts what
 //! the scores depend on; the second scores each block, lets the remaining lenses observe it, and writes its rows where that is wanted.
 
-use crate::accumulate::accumulator::Closed;
+use crate::accumulate::Closed;
 use crate::base::error::{Result, Stage};
 use crate::base::merge::Merge;
-use crate::base::threads::share_out;
+use crate::base::threads::parallel_fold;
+use crate::finalize::Block;
 use crate::finalize::arithmetic::Finalizer;
 use crate::finalize::blocks::{Pieces, Span, Workspace};
-use crate::finalize::finish::{Resources, finish_partitions};
+use crate::finalize::finish::{Finished, Resources, finish};
 use crate::lens::Lens;
 use crate::lens::lens1::{Distribution, Lens1Metrics, SinglePeriod, SortedMeasures};
 use crate::lens::lens2::{Change, Comparison};
 use crate::lens::refining::{Refinements, Refining};
+use crate::model::reject::LeftOut;
 use crate::model::reject::{OnBadRow, REJECT_HELP};
-use crate::report::LeftOut;
 use crate::report::rows::Rfm;
 use crate::report::stream::Stream;
 use crate::report::table::TableWriter;
@@ -48,7 +49,9 @@ pub(crate) fn reduce<L: Lens>(
     let windows = finalizer.windows.clone();
     let threads = rayon::current_num_threads();
     let first = (SinglePeriod::sharing(memory.plan.histogram_values, windows.len(), threads), Comparison::new(&windows));
-    let (mut pieces, partial, refused) = finish_partitions(partitions, memory, finalizer, &first, stats)?;
+    let observe_block = |partial: &mut _, block: &Block| first.observe(partial, block);
+    let Finished { blocks: mut pieces, partial, refused } =
+        finish(partitions, memory, finalizer, || first.empty(&windows), observe_block, stats)?;
     if let (OnBadRow::Fail, Some(first)) = (spec.on_bad_row, refused.first) {
         return Err(first.into_error().help(REJECT_HELP).stage(Stage::Finalize));
     }
@@ -102,7 +105,7 @@ fn pass<P: Merge + Send>(
     observe: impl Fn(&mut P, usize, &mut Workspace) -> Result<()> + Sync,
 ) -> Result<P> {
     let start = || (Workspace::default(), empty());
-    let done = share_out(pieces.len(), start, |(workspace, partial), at| observe(partial, at, workspace))?;
+    let done = parallel_fold(pieces.len(), start, |(workspace, partial), at| observe(partial, at, workspace))?;
     Ok(done.into_iter().fold(empty(), |mut all, (_, partial)| {
         all.merge(partial);
         all

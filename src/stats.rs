@@ -1,8 +1,7 @@
-//! What a run counts while it goes on, for whoever watches. The library never prints: the command line draws these.
+//! Counters of a run, to be read while it goes on. The library never prints: the command line draws these.
 
 use crate::base::error::Stage;
 use crate::model::reject::Reason;
-use crate::route::lane::Depths;
 use crate::spill::{Budget, RunStore, peak_rss};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -21,7 +20,16 @@ pub struct Stats {
     stage: AtomicU8,
     rejected: Mutex<BTreeMap<Reason, u64>>,
     memory: OnceLock<(Budget, Arc<dyn RunStore>)>,
-    lanes: OnceLock<Depths>,
+    depths: OnceLock<Depths>,
+}
+
+/// Tells how many buffers wait for each worker now.
+struct Depths(Box<dyn Fn() -> Vec<usize> + Send + Sync>);
+
+impl std::fmt::Debug for Depths {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries((self.0)()).finish()
+    }
 }
 
 /// The counters at one moment.
@@ -69,7 +77,7 @@ impl Stats {
             partitions_finished: load(&self.partitions_finished),
             bytes_spilled: self.memory.get().map_or(0, |(_, store)| load(&store.counters().written)),
             runs: self.memory.get().map_or(0, |(_, store)| load(&store.counters().runs)),
-            queue_depths: self.lanes.get().map_or_else(Vec::new, Depths::now),
+            queue_depths: self.depths.get().map_or_else(Vec::new, |depths| (depths.0)()),
             peak_reserved: self.memory.get().map_or(0, |(budget, _)| budget.peak()),
             peak_rss: peak_rss().unwrap_or(0),
         }
@@ -87,9 +95,9 @@ impl Stats {
     }
 
     /// Watches a run's memory and lanes, too.
-    pub(crate) fn share(&self, budget: Budget, store: Arc<dyn RunStore>, lanes: Depths) {
+    pub(crate) fn share(&self, budget: Budget, store: Arc<dyn RunStore>, depths: impl Fn() -> Vec<usize> + Send + Sync + 'static) {
         // A run has one budget, one store and one set of lanes.
-        let _ = (self.memory.set((budget, store)), self.lanes.set(lanes));
+        let _ = (self.memory.set((budget, store)), self.depths.set(Depths(Box::new(depths))));
     }
 
     pub(crate) fn count_rows(&self, read: u64, accepted: u64) {

@@ -1,16 +1,11 @@
 //! Owns some of the partitions, and decides which of them leave when memory is short.
 
 use crate::accumulate::Partition;
-use crate::base::error::Result;
-use crate::base::error::Stage;
+use crate::base::error::{Result, Stage};
 use crate::model::hash::PARTITIONS;
 use crate::route::lane::Lanes;
 use crate::route::row_buffer::Rows;
-use crate::spill::Budget;
-use crate::spill::Plan;
-use crate::spill::Reservation;
-use crate::spill::RunStore;
-use crate::spill::RunWriter;
+use crate::spill::{Budget, Plan, Reservation, RunStore, RunWriter};
 use std::sync::Arc;
 
 /// A partition that takes no more rows, with its number and the memory it stands for.

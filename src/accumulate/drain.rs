@@ -1,13 +1,17 @@
-//! The customers of a partition that takes no more rows, put in order where they lie. Columns are made of some of them at a time, as
-//! often as somebody needs them, in memory that is used again: moving all into columns of their own would take new memory for what is most
-//! of a run's, and give the old back in crumbs.
+//! A partition that takes no more rows: its customers in order, whether they stayed in memory or were spilled. Finishing and saving both
+//! read them from here.
+//!
+//! Customers in memory are put in order where they lie. Columns are made of some of them at a time, as often as they are needed, in memory
+//! that is used again: moving all into columns of their own would take new memory for most of what a run holds, and free the old in crumbs.
 
 use super::customer_table::{Customer, Entry, NONE, State};
 use super::sort_rows::sort_by_hash;
+use crate::base::error::Result;
 use crate::model::entry::HISTORY;
 use crate::model::hash::hash_id;
 use crate::model::ids::{id_bytes, joined_view};
 use crate::model::state_batch::{LONG_PER_PIECE, States};
+use crate::spill::{Held, RunStore, Runs, Sorted};
 use hashbrown::HashTable;
 use std::ops::Range;
 
@@ -20,6 +24,65 @@ pub(crate) struct Folded(State);
 pub(crate) struct Room {
     customers: Vec<Customer>,
     entries: Vec<Entry>,
+}
+
+/// A partition that takes no more rows.
+pub(crate) enum Drained {
+    /// All customers are in memory.
+    Resident(Folded),
+    /// Some were spilled: batches of the others, and the runs.
+    Spilled(Vec<States>, Runs),
+}
+
+impl Drained {
+    /// Hands on all customers, and those of `others` added to them, in order and at most `most` at a time. `memory` is for reading runs.
+    ///
+    /// # Errors
+    /// When runs cannot be read or written; what `emit` fails with.
+    pub(crate) fn merge(
+        self,
+        mut others: Vec<Box<dyn Sorted + '_>>,
+        store: &dyn RunStore,
+        memory: u64,
+        most: usize,
+        mut emit: impl FnMut(&States) -> Result<()>,
+    ) -> Result<()> {
+        let runs = match self {
+            Drained::Resident(table) if others.is_empty() => {
+                let mut states = States::default();
+                for customers in table.pieces(most) {
+                    table.fill(customers, &mut states);
+                    emit(&states)?;
+                }
+                return Ok(());
+            }
+            Drained::Resident(table) => {
+                let ranges = table.pieces(most).into_iter();
+                others.push(Box::new(TableStream { table, ranges }));
+                Runs::default()
+            }
+            Drained::Spilled(states, runs) => {
+                others.push(Box::new(Held(states.into_iter())));
+                runs
+            }
+        };
+        runs.merge(others, store, memory, most, emit)
+    }
+}
+
+/// The customers of a partition as a stream.
+struct TableStream {
+    table: Folded,
+    ranges: std::vec::IntoIter<Range<u32>>,
+}
+
+impl Sorted for TableStream {
+    fn next(&mut self, states: &mut States) -> Result<bool> {
+        Ok(self.ranges.next().is_some_and(|range| {
+            self.table.fill(range, states);
+            true
+        }))
+    }
 }
 
 impl Folded {

@@ -2,8 +2,7 @@
 //! the only one of their customer: sorting them directly touches each once, where folding and then sorting would touch it many times.
 
 use super::customer_table::State;
-use crate::model::entry::Addend;
-use crate::model::entry::HISTORY;
+use crate::model::entry::{Addend, HISTORY};
 use crate::model::ids::joined_view;
 use crate::model::state_batch::States;
 use crate::route::row_buffer::{Row, Rows};

@@ -6,9 +6,7 @@ use crate::base::time::DAY;
 use crate::finalize::Block;
 use crate::model::columns::Column;
 use crate::model::entry::reference_time;
-use crate::model::reject::Reason;
-use crate::model::reject::Reject;
-use crate::model::reject::shown_timestamp;
+use crate::model::reject::{Reason, Reject, shown_timestamp};
 use crate::model::state_batch::States;
 use crate::model::window::Window;
 

@@ -10,7 +10,7 @@ use crate::accumulate::Folded;
 use crate::base::cancel::Cancel;
 use crate::base::error::Result;
 use crate::base::merge::Merge;
-use crate::base::threads::share_out;
+use crate::base::threads::parallel_fold;
 use crate::model::ids::parts;
 use crate::model::state_batch::States;
 use crate::ranks::score::Scorer;
@@ -177,7 +177,7 @@ impl Pieces {
     /// Something else of each piece that its block tells: a pass of its own.
     pub(crate) fn count(&self, of: impl Fn(&Block) -> usize + Sync) -> Result<Vec<usize>> {
         let counts: Vec<AtomicUsize> = (0..self.len()).map(|_| AtomicUsize::new(0)).collect();
-        share_out(counts.len(), Workspace::default, |workspace, at| {
+        parallel_fold(counts.len(), Workspace::default, |workspace, at| {
             counts[at].store(of(self.block(at, workspace)?), Ordering::Relaxed);
             Ok(())
         })?;

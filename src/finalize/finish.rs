@@ -1,40 +1,24 @@
 //! Partitions that take no more rows → blocks, and what the first pass over them finds.
 
-use crate::accumulate::Folded;
-use crate::accumulate::Room;
-use crate::accumulate::accumulator::Closed;
+use crate::accumulate::Closed;
+
+use crate::accumulate::{Drained, Room};
 use crate::base::cancel::Cancel;
-use crate::base::error::Result;
-use crate::base::error::Stage;
+use crate::base::error::{Result, Stage};
 use crate::base::merge::Merge;
-use crate::base::threads::share_out;
+
+use crate::base::threads::parallel_map;
 use crate::finalize::Block;
 use crate::finalize::arithmetic::Finalizer;
-use crate::finalize::blocks::Held;
-use crate::finalize::blocks::IdBytes;
-use crate::finalize::blocks::Piece;
-use crate::finalize::blocks::Pieces;
-use crate::finalize::blocks::Resident;
-use crate::finalize::blocks::SavedRun;
-use crate::lens::Lens;
-use crate::model::reject::Reject;
+use crate::finalize::blocks::{Held, IdBytes, Piece, Pieces, Resident, SavedRun};
+use crate::model::reject::{LeftOut, Reject};
 use crate::model::state_batch::States;
-use crate::report::LeftOut;
-use crate::spill::FRAME_CUSTOMERS;
-use crate::spill::Held as InMemory;
-use crate::spill::Place;
-use crate::spill::Plan;
-use crate::spill::RunStore;
-use crate::spill::Runs;
-use crate::spill::Sorted;
-use crate::spill::Sorter;
-use crate::spill::encode;
+use crate::spill::{FRAME_CUSTOMERS, Place, Plan, RunStore, Sorter, encode};
 use crate::stats::Stats;
 use std::sync::Arc;
-use std::sync::Mutex;
 
-/// The most entries of a piece: far more than its customers have, but for very many windows.
-pub(crate) const ENTRIES_PER_PIECE: usize = 1 << 18;
+/// The most entries of a block: far more than its customers have, but for very many windows.
+const ENTRIES_PER_BLOCK: usize = 1 << 18;
 
 /// Customers left out while partitions are finished.
 #[derive(Default)]
@@ -65,26 +49,78 @@ impl Merge for Refused {
     }
 }
 
-/// The first pass.
-pub(crate) fn finish_partitions<L: Lens>(
-    partitions: Vec<Closed>,
+/// What finishing the partitions came to.
+pub(crate) struct Finished<P> {
+    pub(crate) blocks: Pieces,
+    /// What was observed of all blocks.
+    pub(crate) partial: P,
+    pub(crate) refused: Refused,
+}
+
+/// What one thread finishes partitions with.
+struct Desk<P> {
+    room: Room,
+    states: States,
+    block: Block,
+    partial: P,
+    refused: Refused,
+    ids: IdBytes,
+}
+
+/// Ends all partitions, on the threads of the current pool: customers of saved states are added to those of the run, every block is
+/// made once for `observe`, and what it was made of stays where the next passes find it.
+///
+/// # Errors
+/// When runs or saved states cannot be read, or what does not fit in memory cannot be written.
+pub(crate) fn finish<P: Merge + Send>(
+    mut partitions: Vec<Closed>,
     memory: &Resources,
     finalizer: Finalizer,
-    lens: &L,
+    empty: impl Fn() -> P + Sync,
+    observe: impl Fn(&mut P, &Block) + Sync,
     stats: &Stats,
-) -> Result<(Pieces, L::Partial, Refused)> {
-    let windows = &finalizer.windows;
-    // A piece is one frame, whatever its customers did.
-    let most = FRAME_CUSTOMERS.min(ENTRIES_PER_PIECE / windows.len().max(1));
-    let mut partitions = partitions;
+) -> Result<Finished<P>> {
+    // A block's states are one frame, whatever its customers did.
+    let most = FRAME_CUSTOMERS.min(ENTRIES_PER_BLOCK / finalizer.windows.len().max(1));
     partitions.sort_by_key(|(number, ..)| *number);
-    let places: Vec<Mutex<(Option<Closed>, Vec<Piece>)>> = partitions.into_iter().map(|p| Mutex::new((Some(p), Vec::new()))).collect();
-    let start = || (Room::default(), States::default(), Block::default(), lens.empty(windows), Refused::default(), IdBytes::default());
-    let finish = |(room, states, block, partial, refused, ids): &mut (Room, States, Block, L::Partial, Refused, IdBytes), at: usize| {
+    let desk = || Desk {
+        room: Room::default(),
+        states: States::default(),
+        block: Block::default(),
+        partial: empty(),
+        refused: Refused::default(),
+        ids: IdBytes::default(),
+    };
+    let work = |desk: &mut Desk<P>, closed: Closed| {
+        let blocks = desk.finish(closed, memory, &finalizer, &observe, most, stats)?;
+        stats.partition_finished();
+        Ok(blocks)
+    };
+    let (desks, blocks) = parallel_map(partitions, desk, work).map_err(|e| e.stage(Stage::Finalize))?;
+    let (mut partial, mut refused, mut ids) = (empty(), Refused::default(), IdBytes::default());
+    for desk in desks {
+        partial.merge(desk.partial);
+        refused.merge(desk.refused);
+        ids.merge(desk.ids);
+    }
+    let blocks = blocks.into_iter().flatten().collect();
+    Ok(Finished { blocks: Pieces::new(blocks, finalizer, ids, memory.store.clone(), memory.cancel.clone()), partial, refused })
+}
+
+impl<P> Desk<P> {
+    /// Ends one partition.
+    fn finish(
+        &mut self,
+        (number, partition, mut reserved): Closed,
+        memory: &Resources,
+        finalizer: &Finalizer,
+        observe: &impl Fn(&mut P, &Block),
+        most: usize,
+        stats: &Stats,
+    ) -> Result<Vec<Piece>> {
         memory.cancel.check()?;
-        let Ok(mut place) = places[at].lock() else { return Ok(()) };
-        let Some((number, partition, mut reserved)) = place.0.take() else { return Ok(()) };
-        let pieces = &mut place.1;
+        let Desk { room, states, block, partial, refused, ids } = self;
+        let mut blocks = Vec::new();
         let mut observe = |states: &States| {
             let mut taken = Ok(());
             let mut take = |window, reject| {
@@ -94,79 +130,47 @@ pub(crate) fn finish_partitions<L: Lens>(
             };
             finalizer.fill(states, block, Some(&mut take));
             taken?;
-            lens.observe(partial, block);
+            observe(partial, block);
             stats.count_customers(states.len() as u64);
             ids.add(states);
             Ok(block.len())
         };
         let saved: Vec<_> = memory.saved.iter().filter(|run| run.file.frames_of(number) > 0).collect();
-        let mut streams: Vec<Box<dyn Sorted + '_>> = saved.iter().map(|run| Box::new(run.file.stream(number, &run.remap)) as _).collect();
-        let mut merge = |streams, runs: Runs, observe: &mut dyn FnMut(&States) -> Result<usize>| {
-            runs.merge(streams, &*memory.store, memory.plan.merge_memory, most, |states| {
-                memory.cancel.check()?;
-                pieces.push(Piece { rows: observe(states)?, held: Held::Frame(memory.frame(states)?) });
-                Ok(())
-            })
-        };
-        match partition.close(most, room) {
-            // What was saved stays where it is.
-            Ok(folded) if folded.len() == 0 && saved.len() == 1 => {
+        match (partition.drain(most, room), &saved[..]) {
+            // Saved customers of whom the run has learnt nothing stay where they are.
+            (Drained::Resident(table), [run]) if table.len() == 0 => {
                 let mut bytes = Vec::new();
-                for frame in 0..saved[0].file.frames_of(number) {
-                    saved[0].file.read(number, frame, &mut bytes, states)?;
-                    saved[0].remap.apply(states);
-                    let held = Held::Saved { run: saved[0].clone(), partition: number, frame };
-                    pieces.push(Piece { rows: observe(states)?, held });
+                for frame in 0..run.file.frames_of(number) {
+                    run.file.read(number, frame, &mut bytes, states)?;
+                    run.remap.apply(states);
+                    let held = Held::Saved { run: Arc::clone(run), partition: number, frame };
+                    blocks.push(Piece { rows: observe(states)?, held });
                 }
             }
-            Ok(folded) if !saved.is_empty() => {
-                let ranges = folded.pieces(most).into_iter();
-                streams.push(Box::new(FoldedStream { folded, ranges }));
-                merge(streams, Runs::default(), &mut observe)?;
-            }
-            Ok(folded) => {
-                // It stays as it is, unless it no longer fits.
+            // A table stays as it is, unless it no longer fits.
+            (Drained::Resident(folded), []) => {
                 let fits = reserved.resize(folded.memory() as u64);
                 let partition = Arc::new(Resident { folded, _reserved: reserved });
                 for customers in partition.folded.pieces(most) {
                     partition.folded.fill(customers.clone(), states);
                     let held =
                         if fits { Held::Folded { partition: partition.clone(), customers } } else { Held::Frame(memory.frame(states)?) };
-                    pieces.push(Piece { rows: observe(states)?, held });
+                    blocks.push(Piece { rows: observe(states)?, held });
                 }
             }
-            Err((states, runs)) => {
-                drop(reserved);
-                streams.push(Box::new(InMemory(states.into_iter())));
-                merge(streams, runs, &mut observe)?;
+            (drained, saved) => {
+                if matches!(drained, Drained::Spilled(..)) {
+                    drop(reserved);
+                }
+                let streams = saved.iter().map(|run| Box::new(run.file.stream(number, &run.remap)) as _).collect();
+                drained.merge(streams, &*memory.store, memory.plan.merge_memory, most, |states| {
+                    memory.cancel.check()?;
+                    blocks.push(Piece { rows: observe(states)?, held: Held::Frame(memory.frame(states)?) });
+                    Ok(())
+                })?;
             }
         }
-        stats.partition_finished();
-        Ok(())
-    };
-    let done = share_out(places.len(), start, finish).map_err(|e| e.stage(Stage::Finalize))?;
-    let (mut all, mut left_out, mut ids) = (lens.empty(windows), Refused::default(), IdBytes::default());
-    for (.., partial, refused, own_ids) in done {
-        all.merge(partial);
-        left_out.merge(refused);
-        ids.merge(own_ids);
-    }
-    let pieces = places.into_iter().filter_map(|place| place.into_inner().ok()).flat_map(|(_, pieces)| pieces).collect();
-    Ok((Pieces::new(pieces, finalizer, ids, memory.store.clone(), memory.cancel.clone()), all, left_out))
-}
-
-/// A partition's customers as a stream.
-pub(crate) struct FoldedStream {
-    folded: Folded,
-    ranges: std::vec::IntoIter<std::ops::Range<u32>>,
-}
-
-impl Sorted for FoldedStream {
-    fn next(&mut self, states: &mut States) -> Result<bool> {
-        Ok(self.ranges.next().is_some_and(|range| {
-            self.folded.fill(range, states);
-            true
-        }))
+        Ok(blocks)
     }
 }
 

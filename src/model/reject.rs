@@ -10,6 +10,7 @@ use crate::base::bytes::sort_key::{put_text, take_bytes, take_text};
 use crate::base::error::Error;
 use crate::base::time::format_timestamp;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::fmt;
 
 /// Why a row, or a customer in a window, is left out.
@@ -108,6 +109,9 @@ impl fmt::Display for Reason {
         f.write_str(self.name())
     }
 }
+
+/// How many customers are left out, by the place of the window, then by reason.
+pub(crate) type LeftOut = BTreeMap<u32, BTreeMap<Reason, u64>>;
 
 /// What to do about a bad row or an invalid customer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash, Serialize, Deserialize)]

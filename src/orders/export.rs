@@ -9,7 +9,7 @@ use super::{LineSummary, Orders};
 use crate::base::bytes::sort_key::{put_number, put_signed, put_text, take_bytes, take_number, take_signed, take_text};
 use crate::base::error::{Error, Result, Stage};
 use crate::base::money::Total;
-use crate::base::threads::{share_out, with_pool};
+use crate::base::threads::{parallel_fold, with_pool};
 use crate::base::time::format_timestamp;
 use crate::model::window::Granularity;
 use crate::report::table::TableWriter;
@@ -72,7 +72,7 @@ impl Orders {
             Sorting { store: self.partitions.store().clone(), heap: self.merge, merge: self.merge, cancel: self.desk.cancel.clone() };
         let sorter = Sorter::new(sorting);
         let records = with_pool(self.threads, || {
-            share_out(
+            parallel_fold(
                 self.partitions.len(),
                 || (),
                 |(), partition| {

@@ -1,6 +1,6 @@
 //! What a pipeline is made of: windows, policies, memory, threads.
 
-use crate::accumulate::accumulator::Accumulator;
+use crate::accumulate::Accumulator;
 use crate::accumulate::worker::Worker;
 use crate::base::cancel::Cancel;
 use crate::base::cancel::Discard;

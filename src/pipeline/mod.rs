@@ -8,7 +8,7 @@
 //! panics, the first cause goes into the poison, the lanes close, and the caller gets that cause; a [`Cancel`] stops everybody likewise.
 //! Threads that are stuck in a read (of standard input, say) are left behind rather than waited for.
 
-use crate::accumulate::accumulator::Closed;
+use crate::accumulate::Closed;
 use crate::accumulate::worker::{Decoding, Job};
 use crate::base::cancel::Cancel;
 use crate::base::error::{Error, Result, Stage};

@@ -4,11 +4,13 @@ use super::Pipeline;
 use crate::base::error::{Error, Result, Stage};
 use crate::base::threads::{lock, with_pool};
 use crate::finalize::blocks::SavedRun;
+use crate::finalize::finish::Resources;
 use crate::jobs::checkpoint::Checkpoint;
 use crate::lens::Lens;
 use crate::model::reject::Reason;
 use crate::model::window::{Window, Windows};
 use crate::state;
+use crate::state::save::{save, save_records};
 use crate::state::{OpenRows, Remap, RunFile, Saved, Section, State};
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -84,7 +86,12 @@ impl<L: Lens> Pipeline<L> {
         let (partitions, resources, _unfinished) = state.close(&poison)?;
         let snapshot = stats.snapshot();
         let threads = if spec.finishes_in_parallel(snapshot.rows_accepted) { spec.worker_count() } else { 1 };
-        let write = || state::save(partitions, &resources, ledger.open.as_deref(), to, &stats);
+        let Resources { plan, store, rejects, cancel, .. } = &resources;
+        let write = || {
+            save(partitions, &**store, plan.merge_memory, cancel, to, &stats)?;
+            save_records(Section::Rejects, rejects.as_deref(), to)?;
+            save_records(Section::Open, ledger.open.as_deref(), to)
+        };
         let written = catch_unwind(AssertUnwindSafe(|| with_pool(threads, write)));
         let written = written.unwrap_or_else(|panic| Err(Error::panicked(Stage::Finalize, panic)));
         poison.cancel.check()?;

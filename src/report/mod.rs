@@ -1,6 +1,7 @@
 //! Report: the answers as data ([`Report`]), as JSON, as tables for people ([`text`]), and the rows behind them ([`rows`]), written
 //! whole or not at all ([`output`], [`table`]).
 
+use crate::model::reject::LeftOut;
 pub mod output;
 mod parquet;
 pub mod rows;
@@ -81,9 +82,6 @@ pub struct ComparisonReport {
     /// The answers.
     pub lens2: Change,
 }
-
-/// How many customers were left out, by the window's place, then by reason.
-pub(crate) type LeftOut = BTreeMap<u32, BTreeMap<Reason, u64>>;
 
 impl Report {
     pub(crate) fn new(

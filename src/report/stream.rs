@@ -8,7 +8,7 @@ use super::rows::{Rows, plain};
 use super::table::RowStream;
 use crate::base::error::{Error, Result};
 use crate::base::merge::Merge;
-use crate::base::threads::{lock, share_out};
+use crate::base::threads::{lock, parallel_fold};
 use crate::finalize::blocks::{Pieces, Span, Workspace};
 use crate::lens::Lens;
 use crate::spill::{Merged, Sorter, Sorting};
@@ -125,7 +125,7 @@ impl<R: Rows> Sorted<R> {
     pub(crate) fn new(pieces: &Pieces, rows: R, sorting: Sorting) -> Result<Self> {
         let sorter = Sorter::new(sorting);
         let start = || (Workspace::default(), sorter.desk());
-        share_out(pieces.len(), start, |(workspace, desk), at| rows.sort(pieces.scored(at, workspace)?, desk))?;
+        parallel_fold(pieces.len(), start, |(workspace, desk), at| rows.sort(pieces.scored(at, workspace)?, desk))?;
         let merged = sorter.finish()?.read();
         Ok(Sorted { rows, rest: Mutex::new((merged, 0)), idle: Mutex::default() })
     }

@@ -37,19 +37,11 @@ pub(crate) fn lanes(n: usize, plan: &Plan) -> (Lanes, Vec<Receiver<Delivery>>) {
     (Lanes { senders, used, spare, rows_per_buffer: plan.rows_per_buffer, spare_buffers: plan.spare_buffers }, receivers)
 }
 
-/// How many buffers wait in each lane, for whoever watches.
-#[derive(Debug)]
-pub(crate) struct Depths(Vec<Sender<Delivery>>);
-
-impl Depths {
-    pub(crate) fn now(&self) -> Vec<usize> {
-        self.0.iter().map(Sender::len).collect()
-    }
-}
-
 impl Lanes {
-    pub(crate) fn depths(&self) -> Depths {
-        Depths(self.senders.clone())
+    /// Tells how many buffers wait in each lane, as often as it is asked. It keeps the lanes open.
+    pub(crate) fn depths(&self) -> impl Fn() -> Vec<usize> + Send + Sync + use<> {
+        let senders = self.senders.clone();
+        move || senders.iter().map(Sender::len).collect()
     }
 
     /// The worker that owns a partition.

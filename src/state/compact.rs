@@ -10,7 +10,7 @@ use super::{Io, Remap, RunFile, Section, State, Writer};
 use crate::base::cancel::Cancel;
 use crate::base::error::{Error, Result};
 use crate::base::merge::Merge;
-use crate::base::threads::share_out;
+use crate::base::threads::parallel_fold;
 use crate::model::hash::PARTITIONS;
 use crate::spill::{FRAME_CUSTOMERS, RunWriter, Sorted};
 use std::collections::BTreeMap;
@@ -39,7 +39,7 @@ pub(crate) fn due(customers: &[u64]) -> usize {
 
 /// Writes what some run files hold as one, on the threads of the current pool.
 pub(crate) fn compact(files: &[Arc<RunFile>], to: &Writer, cancel: &Cancel) -> Result<()> {
-    share_out(
+    parallel_fold(
         PARTITIONS,
         || (),
         |(), partition| {

@@ -48,7 +48,7 @@ pub use self::inspect::{RunSummary, is_run_file};
 pub use self::manifest::{Input, Manifest, RunEntry};
 pub(crate) use self::rollup::Remap;
 pub(crate) use self::run_file::{RunFile, Section, Writer};
-pub(crate) use self::save::{Saved, save};
+pub(crate) use self::save::Saved;
 pub use self::state_folder::{Io, is_state};
 
 use crate::base::error::{Error, Kind, Result};

@@ -1,16 +1,16 @@
-//! The end of an update's pipeline: partitions → a run file.
+//! The end of an update's pipeline: partitions that take no more rows → a run file.
 
 use super::{Section, Writer};
+use crate::accumulate::Closed;
 use crate::accumulate::Room;
-use crate::accumulate::accumulator::Closed;
+use crate::base::cancel::Cancel;
 use crate::base::error::{Result, Stage};
-use crate::base::threads::{lock, share_out};
-use crate::finalize::finish::Resources;
-use crate::model::state_batch::States;
+use crate::base::threads::parallel_map;
+
 use crate::orders::LineSummary;
-use crate::spill::{FRAME_CUSTOMERS, Held, RunWriter, Sorter, copy};
+
+use crate::spill::{FRAME_CUSTOMERS, RunStore, RunWriter, Sorter, copy};
 use crate::stats::{Snapshot, Stats};
-use std::sync::Mutex;
 
 /// What was saved.
 #[derive(Debug, Clone)]
@@ -23,39 +23,39 @@ pub(crate) struct Saved {
     pub(crate) lines: Option<LineSummary>,
 }
 
-/// Writes the customers of all partitions, rows left out, and open rows, on the threads of the current pool.
-pub(crate) fn save(partitions: Vec<Closed>, memory: &Resources, open: Option<&Sorter>, to: &Writer, stats: &Stats) -> Result<()> {
+/// Writes the customers of all partitions, on the threads of the current pool. What was spilled is in `store`, and read in `merge_memory`.
+///
+/// # Errors
+/// When runs cannot be read, or the file cannot be written.
+pub(crate) fn save(
+    partitions: Vec<Closed>,
+    store: &dyn RunStore,
+    merge_memory: u64,
+    cancel: &Cancel,
+    to: &Writer,
+    stats: &Stats,
+) -> Result<()> {
     stats.enter(Stage::Finalize);
-    let places: Vec<Mutex<Option<Closed>>> = partitions.into_iter().map(|partition| Mutex::new(Some(partition))).collect();
-    let start = || (Room::default(), States::default());
-    share_out(places.len(), start, |(room, states), at| {
-        memory.cancel.check()?;
-        let Some((number, partition, _reserved)) = lock(&places[at]).take() else { return Ok(()) };
+    parallel_map(partitions, Room::default, |room, (number, partition, _reserved): Closed| {
         let mut writer = RunWriter::new(to.frames());
-        match partition.close(FRAME_CUSTOMERS, room) {
-            Ok(folded) => {
-                for customers in folded.pieces(FRAME_CUSTOMERS) {
-                    folded.fill(customers, states);
-                    stats.count_customers(states.len() as u64);
-                    writer.write(states)?;
-                }
-            }
-            Err((states, runs)) => {
-                let held = Box::new(Held(states.into_iter()));
-                runs.merge(vec![held], &*memory.store, memory.plan.merge_memory, FRAME_CUSTOMERS, |states| {
-                    memory.cancel.check()?;
-                    stats.count_customers(states.len() as u64);
-                    writer.write(states)
-                })?;
-            }
-        }
+        partition.drain(FRAME_CUSTOMERS, room).merge(Vec::new(), store, merge_memory, FRAME_CUSTOMERS, |states| {
+            cancel.check()?;
+            stats.count_customers(states.len() as u64);
+            writer.write(states)
+        })?;
         to.add(number, writer.finish());
         stats.partition_finished();
         Ok(())
     })?;
-    for (section, sorter) in [(Section::Rejects, memory.rejects.as_deref()), (Section::Open, open)] {
-        let Some(sorter) = sorter else { continue };
-        to.add_records(section, &copy(&sorter.finish()?, to.frames())?);
-    }
+    Ok(())
+}
+
+/// Writes records, if there are any: rows left out, or rows for later audits to judge.
+///
+/// # Errors
+/// When they cannot be read or written.
+pub(crate) fn save_records(section: Section, records: Option<&Sorter>, to: &Writer) -> Result<()> {
+    let Some(sorter) = records else { return Ok(()) };
+    to.add_records(section, &copy(&sorter.finish()?, to.frames())?);
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! The stages one at a time, for benches and profilers: what [`pipeline`](crate::pipeline) runs all at once. Not part of the API.
 
-use crate::accumulate::{Folded, Partition, Room};
+use crate::accumulate::{Drained, Folded, Partition, Room};
 use crate::base::error::{Error, Result};
 use crate::finalize::Block;
 use crate::finalize::arithmetic::Finalizer;
@@ -109,7 +109,11 @@ pub fn accumulate(Routed(deliveries): Routed) -> Accumulated {
         partitions[partition].take(rows, drop);
     }
     let mut room = Room::default();
-    Accumulated(partitions.into_iter().filter_map(|partition| partition.close(FRAME_CUSTOMERS, &mut room).ok()).collect())
+    let resident = |partition: Partition| match partition.drain(FRAME_CUSTOMERS, &mut room) {
+        Drained::Resident(table) => Some(table),
+        Drained::Spilled(..) => None,
+    };
+    Accumulated(partitions.into_iter().filter_map(resident).collect())
 }
 
 /// Finalize: states to blocks.

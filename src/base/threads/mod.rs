@@ -15,9 +15,29 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Does `work` with every item on all threads of the current pool, each with a value of its own. Gives back the threads' values, and what
+/// came of the items, in their order. Of several errors it is that of the first item.
+pub(crate) fn parallel_map<I: Send, T: Send, R: Send>(
+    items: Vec<I>,
+    start: impl Fn() -> T + Sync,
+    work: impl Fn(&mut T, I) -> Result<R> + Sync,
+) -> Result<(Vec<T>, Vec<R>)> {
+    let slots: Vec<Mutex<(Option<I>, Option<R>)>> = items.into_iter().map(|item| Mutex::new((Some(item), None))).collect();
+    let own = parallel_fold(slots.len(), start, |own, at| {
+        let item = lock(&slots[at]).0.take();
+        if let Some(item) = item {
+            let result = work(own, item)?;
+            lock(&slots[at]).1 = Some(result);
+        }
+        Ok(())
+    })?;
+    let results = slots.into_iter().filter_map(|slot| slot.into_inner().unwrap_or_else(PoisonError::into_inner).1);
+    Ok((own, results.collect()))
+}
+
 /// Does `work` for every number below `count` on all threads of the current pool, each with a value of its own, which are given back.
 /// Of several errors it is the one with the lowest number.
-pub(crate) fn share_out<T: Send>(
+pub(crate) fn parallel_fold<T: Send>(
     count: usize,
     start: impl Fn() -> T + Sync,
     work: impl Fn(&mut T, usize) -> Result<()> + Sync,
@@ -32,7 +52,7 @@ pub(crate) fn share_out<T: Send>(
                 return Ok(own);
             }
             if let Err(error) = work(&mut own, at) {
-                // Nobody begins anything more; lower numbers are under way or done.
+                // No thread begins anything more; lower numbers are under way or done.
                 next.fetch_max(count, Ordering::Relaxed);
                 return Err((at, error));
             }
@@ -57,7 +77,7 @@ pub(crate) fn with_threads<T: Send>(threads: usize, work: impl FnOnce(bool) -> R
 }
 
 /// Runs `work` in a pool of so many threads, also of one: the stages within ask the current pool for its threads, and sort and encode on
-/// them. Outside of every pool they would get the one that rayon keeps for everybody, with a thread per core.
+/// them. Outside of every pool they would get rayon's global one, with a thread per core.
 pub(crate) fn with_pool<T: Send>(threads: usize, work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).thread_name(|i| format!("finalize-{i}")).build();
     pool.map_err(|e| Error::internal("cannot start threads").cause(e))?.install(work)

@@ -1,0 +1,295 @@
+//! The customers of one partition, while rows come in.
+//!
+//! Rows wait until a partition has about as many of them as it has customers. Then they are folded together, while the partition's table
+//! is in the cache: folded as they come, every row would miss the cache several times. When memory is short, a partition's customers leave
+//! as a run.
+
+use super::customer_table::State;
+use super::drain::{Drained, Folded, Room};
+use super::sort_rows::sorted_states;
+use crate::base::error::Result;
+use crate::model::hash::PARTITIONS;
+use crate::route::row_buffer::Rows;
+use crate::spill::{FRAME_CUSTOMERS, RunStore, RunWriter, Runs};
+
+/// Rows whose customers are looked up before any of them is folded: the misses of one lookup overlap with the next.
+const ROWS_AT_ONCE: usize = 64;
+
+/// After a run has left, rows wait for so many times as many as made that run.
+const RUNS_TO_WAIT: usize = 4;
+
+/// Fewer rows than one for so many customers are folded without reading all of the state.
+const CUSTOMERS_PER_ROW: usize = 8;
+
+/// The customers of one partition.
+#[derive(Debug, Default)]
+pub(crate) struct Partition {
+    state: State,
+    waiting: Vec<Rows>,
+    waiting_rows: usize,
+    /// How many rows wait before they are folded.
+    patience: usize,
+    /// What has been spilled.
+    runs: Runs,
+    memory: usize,
+}
+
+impl Partition {
+    /// The partition with a number. All partitions get about as many rows, so that all would fold at once, and all their rows wait at
+    /// once, if some were not less patient at first than others.
+    pub(crate) fn new(number: usize, plan_rows: usize) -> Self {
+        Partition { patience: plan_rows / 2 + plan_rows * number / PARTITIONS, ..Partition::default() }
+    }
+
+    /// Takes rows in; folds them now, or later when there are enough of them.
+    pub(crate) fn take(&mut self, rows: Rows, recycle: impl FnMut(Rows)) {
+        self.waiting_rows += rows.rows.len();
+        self.memory += rows.memory();
+        self.waiting.push(rows);
+        if self.waiting_rows >= self.patience {
+            self.fold(recycle);
+            self.patience = self.patience.max(self.state.len() / 2);
+        }
+    }
+
+    /// Folds all rows that wait.
+    pub(crate) fn fold(&mut self, mut recycle: impl FnMut(Rows)) {
+        if self.waiting_rows > self.state.len() / CUSTOMERS_PER_ROW {
+            self.state.warm();
+        }
+        let mut customers = [0; ROWS_AT_ONCE];
+        for buffer in self.waiting.drain(..) {
+            for rows in buffer.rows.chunks(ROWS_AT_ONCE) {
+                for (customer, row) in customers.iter_mut().zip(rows) {
+                    *customer = self.state.customer(row.hash, row.view, buffer.long_id(row.view));
+                }
+                for (&customer, row) in customers.iter().zip(rows) {
+                    self.state.add(customer, &buffer, row);
+                }
+            }
+            recycle(buffer);
+        }
+        self.waiting_rows = 0;
+        self.memory = self.state.memory();
+    }
+
+    /// The memory it takes up.
+    pub(crate) fn memory(&self) -> usize {
+        self.memory + self.runs.memory()
+    }
+
+    /// Lets its customers leave as a run. Where memory is short of customers, folding more rows will not make it longer: they wait to be
+    /// sorted when the next run leaves.
+    pub(super) fn spill(&mut self, store: &dyn RunStore, writer: &mut RunWriter<'_>, mut recycle: impl FnMut(Rows)) -> Result<()> {
+        self.patience = self.patience.max(RUNS_TO_WAIT * (self.waiting_rows + self.state.len()));
+        let states = if self.state.len() == 0 {
+            let states = sorted_states(&self.waiting, FRAME_CUSTOMERS);
+            self.waiting.drain(..).for_each(&mut recycle);
+            self.waiting_rows = 0;
+            states
+        } else {
+            self.fold(recycle);
+            std::mem::take(&mut self.state).into_states(FRAME_CUSTOMERS)
+        };
+        // Whether it can be written or not, it is gone.
+        self.memory = 0;
+        if !states.is_empty() {
+            states.iter().try_for_each(|states| writer.write(states))?;
+            self.runs.push(writer.finish(), store)?;
+        }
+        Ok(())
+    }
+
+    /// Ends the partition; its batches have at most `most` customers.
+    pub(crate) fn drain(mut self, most: usize, room: &mut Room) -> Drained {
+        if self.runs.is_empty() {
+            self.fold(drop);
+            return Drained::Resident(Folded::new(self.state, room));
+        }
+        if self.state.len() == 0 {
+            return Drained::Spilled(sorted_states(&self.waiting, most), self.runs);
+        }
+        self.fold(drop);
+        Drained::Spilled(self.state.into_states(most), self.runs)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::merge::Merge;
+    use crate::base::money::{Total, UNITS_PER_CENT};
+    use crate::model::amounts::Amounts;
+    use crate::model::entry::{Addend, HISTORY};
+    use crate::model::hash::{hash_id, hash_in_section};
+    use crate::model::ids::{View, split_view};
+    use crate::model::state_batch::States;
+    use arrow::array::builder::make_view;
+    use proptest::prelude::*;
+    use std::collections::BTreeMap;
+
+    /// Inside views, at their limit, beyond it, and long enough for a second block.
+    const IDS: [&str; 7] = ["7", "007", "twelve bytes", "thirteen byte", "thirteen bytf", "客户-185-é客户-185-é", LONG];
+    const LONG: &str = match std::str::from_utf8(&[b'x'; 900]) {
+        Ok(text) => text,
+        Err(_) => "",
+    };
+
+    /// A row: whose, when first seen, and what it adds to a window, if to any.
+    type Seen = (usize, i64, Option<Addend>);
+
+    fn addends() -> impl Strategy<Value = Addend> {
+        let cents = prop_oneof![4 => -1_000..1_000i64, 2 => prop::sample::select(vec![i64::MAX, i64::MAX - 1, i64::MIN, i64::MAX / 2]), 1 => any::<i64>()];
+        let fraction = prop_oneof![2 => Just(0), 1 => Just(UNITS_PER_CENT - 1), 1 => 0..UNITS_PER_CENT];
+        let orders = prop_oneof![4 => 0..5i64, 1 => Just(i64::MAX - 1), 1 => 0..i64::MAX];
+        (0..3u32, -9..9i64, orders, cents, fraction).prop_map(|(window, reference, orders, cents, fraction)| Addend {
+            window,
+            start: 0,
+            reference,
+            amounts: Amounts { orders, cents, fraction },
+        })
+    }
+
+    fn rows() -> impl Strategy<Value = Vec<Seen>> {
+        let row = (0..IDS.len(), -9..9i64, prop::option::weighted(0.8, addends()));
+        prop::collection::vec(row.prop_map(|(id, time, addend)| (id, time, addend.map(|a| Addend { start: time, ..a }))), 0..40)
+    }
+
+    fn long(id: &str) -> &[u8] {
+        if id.len() > crate::model::ids::INLINE { id.as_bytes() } else { &[] }
+    }
+
+    fn key(id: &str) -> (u32, View) {
+        (hash_in_section(hash_id(id.as_bytes())), split_view(make_view(id.as_bytes(), 0, 0)))
+    }
+
+    fn state(rows: &[Seen]) -> State {
+        let mut state = State::default();
+        add(&mut state, rows);
+        state
+    }
+
+    fn add(state: &mut State, rows: &[Seen]) {
+        for &(id, time, addend) in rows {
+            let id = IDS[id];
+            let (hash, view) = key(id);
+            let customer = state.customer(hash, view, long(id));
+            state.fold(customer, Addend { window: HISTORY, start: time, reference: 0, amounts: Amounts::default() });
+            addend.into_iter().for_each(|addend| state.fold(customer, addend));
+        }
+    }
+
+    /// What a customer's entry for a window holds.
+    type Held = (i64, i64, i64, Total);
+
+    /// A state as what it says: per customer the first time seen, and the entries by window.
+    fn view(state: State) -> BTreeMap<String, (i64, BTreeMap<u32, Held>)> {
+        let sorted = view_of(state.clone().into_states(3));
+        let folded = Folded::new(state, &mut Room::default());
+        let columns = |customers| {
+            let mut states = States::default();
+            folded.fill(customers, &mut states);
+            states
+        };
+        let in_place = view_of(folded.pieces(3).into_iter().map(columns).collect());
+        assert_eq!(in_place, sorted);
+        sorted
+    }
+
+    fn view_of(pieces: Vec<States>) -> BTreeMap<String, (i64, BTreeMap<u32, Held>)> {
+        let mut view = BTreeMap::new();
+        let mut last = None;
+        for states in pieces {
+            assert!(states.len() <= 3);
+            let mut rest = 0;
+            for customer in 0..states.len() {
+                let held = |e: usize| {
+                    let total = states.total(e, &mut rest);
+                    (states.windows[e], (states.starts[e], states.references[e], states.orders[e], total))
+                };
+                let entries: Vec<_> = (states.begin(customer)..states.ends[customer] as usize).map(held).collect();
+                assert!(entries.is_sorted_by(|a, b| a.0 < b.0), "windows ascend");
+                let id = states.text(customer);
+                let key = Some((hash_in_section(states.hash(customer)), states.hash(customer), id.clone()));
+                assert!(last < key, "customers ascend");
+                last = key;
+                view.insert(id, (states.first_seen[customer], entries.into_iter().collect()));
+            }
+            assert_eq!(rest, states.rests.len());
+        }
+        view
+    }
+
+    /// The same from maps and 128-bit sums.
+    fn model(rows: &[Seen]) -> BTreeMap<String, (i64, BTreeMap<u32, Held>)> {
+        let mut model: BTreeMap<String, (i64, BTreeMap<u32, Held>)> = BTreeMap::new();
+        for &(id, time, addend) in rows {
+            let (first_seen, windows) = model.entry(IDS[id].to_owned()).or_insert((time, BTreeMap::new()));
+            *first_seen = time.min(*first_seen);
+            if let Some(a) = addend {
+                let (start, reference, orders, total) = windows.entry(a.window).or_insert((a.start, a.reference, 0, Total::default()));
+                (*start, *reference) = (a.start.min(*start), a.reference.max(*reference));
+                *orders = (i128::from(*orders) + i128::from(a.amounts.orders)).min(i64::MAX.into()) as i64;
+                total.merge(Total::new(a.amounts.cents.into(), a.amounts.fraction));
+            }
+        }
+        model
+    }
+
+    proptest! {
+        #[test]
+        fn states_are_sums(rows in rows()) {
+            prop_assert_eq!(view(state(&rows)), model(&rows));
+        }
+    }
+
+    fn partition(rows: &[Seen], per_buffer: usize) -> Partition {
+        let mut partition = Partition::new(PARTITIONS / 2, 4_096);
+        for rows in rows.chunks(per_buffer) {
+            let mut buffer = Rows::with_capacity(128);
+            for &(id, start, addend) in rows {
+                let history = Addend { window: HISTORY, start, reference: start, amounts: Amounts { orders: 1, cents: 1, fraction: 1 } };
+                let id = IDS[id].as_bytes();
+                let hash = hash_in_section(hash_id(id));
+                buffer.push(id, make_view(id, 0, 0), hash, Addend { start, ..addend.unwrap_or(history) });
+            }
+            partition.take(buffer, drop);
+        }
+        partition
+    }
+
+    fn folded(mut partition: Partition) -> BTreeMap<String, (i64, BTreeMap<u32, Held>)> {
+        partition.fold(drop);
+        view(partition.state)
+    }
+
+    proptest! {
+        /// Rows that wait, rows that were folded already, and rows that are sorted without being folded say the same.
+        #[test]
+        fn partitions_are_sums(a in rows(), b in rows(), per_buffer in 1..50usize, early: bool) {
+            let sorted = view_of(sorted_states(&partition(&a, per_buffer).waiting, 3));
+            prop_assert_eq!(sorted, model(&a), "sorted, not folded");
+            let mut all = partition(&a, per_buffer);
+            if early {
+                all.fold(drop);
+            }
+            partition(&b, per_buffer).waiting.into_iter().for_each(|buffer| all.take(buffer, drop));
+            prop_assert_eq!(folded(all), model(&[a, b].concat()));
+        }
+    }
+
+    /// Every buffer comes back once, and nothing of it is lost, however many rows wait.
+    #[test]
+    fn buffers_come_back() {
+        let rows: Vec<Seen> = (0..5_000).map(|i| (i % IDS.len(), 0, None)).collect();
+        let mut partition = Partition::new(PARTITIONS / 2, 4_096);
+        let mut back = 0;
+        for rows in rows.chunks(100) {
+            let mut buffers = self::partition(rows, 100).waiting;
+            assert_eq!(buffers.len(), 1);
+            buffers.drain(..).for_each(|buffer| partition.take(buffer, |_| back += 1));
+        }
+        partition.fold(|_| back += 1);
+        assert_eq!((back, partition.waiting_rows, partition.state.len()), (50, 0, IDS.len()));
+    }
+}
