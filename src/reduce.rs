@@ -23,7 +23,7 @@ use crate::report::table::TableWriter;
 use crate::spec::Spec;
 use crate::stats::Stats;
 
-/// What a run found out.
+/// The answers of all passes.
 pub(crate) struct Reduced<A> {
     /// With scorers.
     pub(crate) pieces: Pieces,
@@ -78,7 +78,7 @@ pub(crate) fn reduce<L: Lens>(
             let stream = Stream::new(&pieces, Rfm::new(&windows), &second, spans);
             match table.write_stream_with(&stream, memory.plan.groups) {
                 Ok(()) => stream.into_partial(),
-                // Whoever reads the rows has had enough of them; the answers are for somebody else. The table says so at its end.
+                // The reader of the rows has gone away, but the answers are still wanted. The table reports it at its end.
                 Err(error) if error.is_broken_pipe() => observe(&pieces, &second, stats)?,
                 Err(error) => return Err(error),
             }

@@ -1,4 +1,4 @@
-//! What to run: windows, columns, policies, limits. Plain data with serde; nothing here does I/O.
+//! The options of a run: windows, columns, policies, limits. Plain data with serde; nothing here does I/O.
 
 use crate::base::error::{Error, Result};
 use crate::model::columns::ColumnMap;
@@ -17,13 +17,13 @@ pub const DEFAULT_PERCENTILES: [u32; 2] = [10, 20];
 pub struct Spec {
     /// The windows to audit.
     pub windows: Windows,
-    /// Where the input keeps its columns.
+    /// The input's names of the columns.
     pub columns: ColumnMap,
     /// Lens 1 reports the revenue share of the top p % of customers for each p; 1 to 100.
     pub percentiles: Vec<u32>,
     /// Score bins per dimension; 1 to 9.
     pub bins: u32,
-    /// What to do about bad rows.
+    /// The policy about bad rows.
     pub on_bad_row: OnBadRow,
     /// Threads that decode and accumulate; `None` is one per core, or fewer where memory is short.
     pub workers: Option<usize>,
@@ -70,7 +70,7 @@ impl Spec {
         Ok(())
     }
 
-    /// What a run with these options does with its memory.
+    /// The plan of a run with these options for its memory.
     ///
     /// # Errors
     /// When the limit is less than so many workers need.

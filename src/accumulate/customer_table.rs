@@ -1,4 +1,4 @@
-//! What a partition knows of its customers while rows come in: per customer 24 bytes, per customer and window an entry of 32.
+//! The hash table of a partition's customers while rows come in: per customer 24 bytes, per customer and window an entry of 32.
 //!
 //! Entries of a customer form a chain, newest window first met last, so a customer pays for the windows with rows only; rows outside every
 //! window have an entry of their own. They are rows of a struct and not columns because folding touches one entry at a time and all of
@@ -29,7 +29,7 @@ pub(crate) struct Customer {
     pub(crate) head: u32,
 }
 
-/// What a customer did in a window.
+/// A customer's sum in a window.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Entry {
     pub(crate) start: i64,

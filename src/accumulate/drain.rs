@@ -152,7 +152,7 @@ impl State {
     }
 }
 
-/// Where to cut customers into pieces of at most so many; of fewer where their ids are long.
+/// Cuts customers into stretches of at most so many; of fewer where their ids are long.
 fn pieces(state: &State, order: impl Iterator<Item = u32>, most: usize) -> Vec<Range<u32>> {
     let mut pieces = Vec::new();
     let (mut begin, mut end, mut long) = (0, 0, 0);

@@ -1,4 +1,4 @@
-//! Where a partition's long ids lie: in blocks, found by their Arrow views. Short ids live inside their views. No allocation per id.
+//! The bytes of a partition's long ids, in blocks, found by their Arrow views. Short ids live inside their views. No allocation per id.
 
 use crate::model::ids::{INLINE, View, joined_view, long_view, parts, split_view};
 

@@ -29,7 +29,7 @@ pub(crate) struct Partition {
     waiting_rows: usize,
     /// How many rows wait before they are folded.
     patience: usize,
-    /// What has been spilled.
+    /// The runs that were spilled.
     runs: Runs,
     memory: usize,
 }
@@ -179,7 +179,7 @@ mod tests {
         }
     }
 
-    /// What a customer's entry for a window holds.
+    /// A customer's entry for a window.
     type Held = (i64, i64, i64, Total);
 
     /// A state as what it says: per customer the first time seen, and the entries by window.
@@ -220,7 +220,7 @@ mod tests {
         view
     }
 
-    /// The same from maps and 128-bit sums.
+    /// The plain model: maps and 128-bit sums.
     fn model(rows: &[Seen]) -> BTreeMap<String, (i64, BTreeMap<u32, Held>)> {
         let mut model: BTreeMap<String, (i64, BTreeMap<u32, Held>)> = BTreeMap::new();
         for &(id, time, addend) in rows {

@@ -16,7 +16,7 @@ use crossbeam_channel::{Receiver, Sender, TrySendError, select};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 
-/// What a worker is told to do besides folding.
+/// An instruction to a worker, besides the rows in its lane.
 pub(crate) enum Job {
     /// Take part in decoding a source.
     Decode(Arc<Decoding>),
@@ -51,7 +51,7 @@ pub(crate) struct Worker {
     desk: Desk,
 }
 
-/// What a worker has to do with rows that are routed.
+/// The receiving half of a worker: folds rows of its own partitions, and sends the others on.
 struct Desk {
     accumulator: Accumulator,
     lane: Receiver<Delivery>,
@@ -80,7 +80,7 @@ impl Worker {
                 },
             }
         }
-        // Whoever says so has seen to it that everything was sent before.
+        // The pipeline says so only after everything was sent.
         self.desk.drain()?;
         Ok(Some(self.desk.accumulator.into_partitions()))
     }
@@ -97,8 +97,8 @@ impl Worker {
         let _ = done.send(());
     }
 
-    /// Takes the next chunk, decodes it, routes its batches, until the source or the run ends. `number` is that of the chunk at hand, for
-    /// whoever has to say where it failed.
+    /// Takes the next chunk, decodes it, routes its batches, until the source or the run ends. `number` is that of the chunk at hand, to
+    /// name it if decoding panics.
     fn decode_chunks(&mut self, decoding: &Decoding, number: &mut u64) -> Result<()> {
         let Decoding { source, poison, stats, .. } = decoding;
         let over = || Error::ended(Stage::Source);

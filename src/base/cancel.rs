@@ -3,11 +3,11 @@
 //! A [`Cancel`] is given to a pipeline ([`Builder::cancel`](crate::pipeline::Builder::cancel)) and to its outputs
 //! ([`TableWriter::create_with`](crate::report::table::TableWriter::create_with),
 //! [`Output::create_with`](crate::report::output::Output::create_with)); any clone of it, on any thread, ends them all. The thread that
-//! cancels removes what they have on the disk itself: others may be stuck in a read that never ends or in a write that nobody reads, and
-//! the process may end right after. Everybody else looks from time to time, and stops at the next batch, partition, piece or row group.
+//! cancels removes what they have on the disk itself: others may be stuck in a read that never ends or in a write to a full pipe, and
+//! the process may end right after. The other threads look from time to time, and stop at the next batch, partition, block or row group.
 //!
-//! Invariant: whatever would be left behind is known here from its first moment on the disk to its last. It is made while nobody can
-//! cancel, or by a store that was told before; and it is removed before the last owner lets go of it.
+//! Invariant: whatever would be left behind is known here from its first moment on the disk to its last. It is made while the lock that
+//! cancelling takes is held, or by a store that was told before; and it is removed before the last owner lets go of it.
 
 use super::error::{Error, Result};
 use super::threads::lock;
@@ -47,7 +47,7 @@ pub trait Discard: Send + Sync + std::fmt::Debug {
     fn discard(&self) {}
 }
 
-/// What may have to be removed.
+/// Files and stores that may have to be removed.
 #[derive(Debug, Default)]
 struct Known {
     stores: Vec<Weak<dyn Discard>>,
@@ -84,7 +84,7 @@ impl Cancel {
         Cancel(Arc::new(shared))
     }
 
-    /// Will discard a store. Whoever lets go of it discards it before.
+    /// Will discard a store. The owner discards it before letting go of it.
     pub(crate) fn add_store(&self, store: Weak<dyn Discard>) -> Result<()> {
         let mut known = self.known();
         self.check()?;
@@ -110,7 +110,7 @@ impl Cancel {
 }
 
 /// Asks work that goes on for long to come to an end in order: a run with a checkpoint writes one, following commits what it has. Clones
-/// ask the same. Whoever cannot wait for it has [`Cancel`].
+/// are the same request. To end work at once, use [`Cancel`].
 #[derive(Debug, Clone, Default)]
 pub struct Stop(Arc<(Mutex<bool>, Condvar)>);
 
@@ -121,12 +121,12 @@ impl Stop {
         self.0.1.notify_all();
     }
 
-    /// Whether somebody asked.
+    /// Whether a stop was asked for.
     pub fn is_stopped(&self) -> bool {
         *lock(&self.0.0)
     }
 
-    /// Sleeps, but not longer than until somebody asks. Says whether somebody did.
+    /// Sleeps for `time`, or until a stop is asked for; says whether one was.
     pub fn wait(&self, time: Duration) -> bool {
         let until = Instant::now() + time;
         let mut stopped = lock(&self.0.0);
@@ -151,7 +151,7 @@ pub(crate) struct Temporary {
 impl Temporary {
     /// Renames the file, over another one if need be.
     pub(crate) fn persist(&self, place: &Path) -> Result<()> {
-        // Nobody can cancel it halfway.
+        // Cancelling waits for this lock: a rename is never cut in half.
         let mut name = self.name.lock();
         let path = name.take().ok_or_else(Error::cancelled)?;
         path.persist(place).map_err(|e| Error::io("cannot write", e.error))
@@ -164,12 +164,12 @@ impl Drop for Temporary {
     }
 }
 
-/// The name of a temporary file, until somebody has renamed or removed it.
+/// The name of a temporary file, until it is renamed or removed.
 #[derive(Debug)]
 struct Name(Mutex<Option<TempPath>>);
 
 impl Name {
-    /// Removes the file. Returns when it is gone, whoever removes it.
+    /// Removes the file, or waits until another thread has removed it.
     fn remove(&self) {
         let mut name = self.lock();
         drop(name.take());

@@ -6,10 +6,10 @@
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// What every fallible function of this crate returns.
+/// The result of every fallible function of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What sort of fault it was.
+/// The sort of fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
@@ -75,7 +75,7 @@ struct Parts {
     message: String,
     help: Option<String>,
     cause: Option<Box<dyn std::error::Error + Send + Sync>>,
-    /// Somebody else failed; this is only how it was noticed.
+    /// Another thread failed first; this is only how its end was noticed.
     echo: bool,
 }
 
@@ -111,7 +111,7 @@ impl Error {
         Self::new(Kind::Cancelled, "the run was cancelled")
     }
 
-    /// What a thread stops with when the run has ended elsewhere: never the first cause.
+    /// The error of a thread that stops because the run has ended elsewhere: never the first cause.
     pub(crate) fn ended(stage: Stage) -> Self {
         let mut error = Self::internal("the run was ended").stage(stage);
         error.0.echo = true;
@@ -172,7 +172,7 @@ impl Error {
         self
     }
 
-    /// What sort of fault it was.
+    /// The sort of fault.
     pub fn kind(&self) -> Kind {
         self.0.kind
     }
@@ -192,12 +192,12 @@ impl Error {
         self.0.row
     }
 
-    /// What to do about it, where known.
+    /// Advice on how to mend it, where there is any.
     pub fn advice(&self) -> Option<&str> {
         self.0.help.as_deref()
     }
 
-    /// True when the reader of our output went away: not a fault of anybody's.
+    /// True when the reader of our output went away: not a fault.
     pub fn is_broken_pipe(&self) -> bool {
         let mut cause = std::error::Error::source(self);
         while let Some(e) = cause {

@@ -6,7 +6,7 @@
 //! - *associative*: `(a ∘ b) ∘ c = a ∘ (b ∘ c)`
 //! - *commutative*: `a ∘ b = b ∘ a`
 //! - *identity*: `T::default() ∘ a = a` where `T` has a default (a [`Lens`](crate::lens::Lens) has `empty`)
-//! - *total*: it cannot fail. Sums that could overflow saturate or widen, and whoever finishes the value reports it.
+//! - *total*: it cannot fail. Sums that could overflow saturate or widen, and finishing the value reports it.
 
 /// Values that combine associatively and commutatively, without failing.
 pub trait Merge {

@@ -1,4 +1,4 @@
-//! What everything stands on: errors, money, time, threads, and the bytes of files. Knows nothing of customers.
+//! The ground floor: errors, money, time, threads, and the bytes of files. Knows nothing of customers.
 //!
 //! | file | owns |
 //! |---|---|

@@ -72,7 +72,7 @@ impl Layout {
         Layout { bytes: u64::from_le_bytes(bytes), digits }
     }
 
-    /// What each byte and its right neighbour say as a number of two digits, eight at once; a neighbour that is no digit counts as 0.
+    /// Reads each byte and its right neighbour as a number of two digits, eight at once; a neighbour that is no digit counts as 0.
     /// None for another layout.
     #[inline(always)]
     fn pairs(&self, text: &[u8; 8]) -> Option<[u8; 8]> {

@@ -1,4 +1,4 @@
-//! What is left of the partitions once no more rows come: their states in the engine's order, cut into pieces that fit a core's cache.
+//! All customers once no more rows come: their states in the engine's order, cut into pieces that fit a core's cache.
 //!
 //! Everything after accumulation is a pass over these pieces: [`reduce`](crate::reduce) makes two, writing rows apart from that a third.
 //! A pass turns a piece into a [`Block`], uses it, and forgets it: blocks are cheap to make, and many times as large as what they are
@@ -28,7 +28,7 @@ pub(crate) struct Piece {
     pub(crate) rows: usize,
 }
 
-/// Where a piece's states are.
+/// The place of a piece's states.
 #[derive(Debug)]
 pub(crate) enum Held {
     /// Some customers of a partition that is here.
@@ -83,7 +83,7 @@ impl IdBytes {
         }
     }
 
-    /// Per customer, in the engine's order: nobody is beside somebody else for a reason.
+    /// Per customer in the engine's order, in which long and short ids are mixed.
     pub(crate) fn mean(&self) -> u64 {
         self.sum / self.customers.max(1)
     }

@@ -49,15 +49,15 @@ impl Merge for Refused {
     }
 }
 
-/// What finishing the partitions came to.
+/// The outcome of the first pass.
 pub(crate) struct Finished<P> {
     pub(crate) blocks: Pieces,
-    /// What was observed of all blocks.
+    /// The observations of all blocks.
     pub(crate) partial: P,
     pub(crate) refused: Refused,
 }
 
-/// What one thread finishes partitions with.
+/// The working memory and sums of one finishing thread.
 struct Desk<P> {
     room: Room,
     states: States,
@@ -174,7 +174,7 @@ impl<P> Desk<P> {
     }
 }
 
-/// What finishing has to work with.
+/// Memory, stores and saved states for finishing.
 pub(crate) struct Resources {
     pub(crate) plan: Plan,
     /// Takes what does not fit as it is: packed, three times as much stays in memory.

@@ -49,13 +49,13 @@ impl Column {
     }
 }
 
-/// What the input calls the columns, where it differs from [`Column::name`].
+/// The input's names of the columns, where they differ from [`Column::name`].
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ColumnMap(pub BTreeMap<Column, String>);
 
 impl ColumnMap {
-    /// What the input calls a column.
+    /// The input's name of a column.
     pub fn name(&self, column: Column) -> &str {
         self.0.get(&column).map_or(column.name(), String::as_str)
     }

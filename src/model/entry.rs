@@ -10,7 +10,7 @@ use crate::base::money::Total;
 /// Timestamps of the years 1 to 9999 need 58 bits.
 pub(crate) const TRANSACTION: i64 = 1 << 60;
 
-/// What recency counts from, as one number whose maximum is the answer.
+/// The time that recency counts from, as one number whose maximum is the answer.
 #[inline]
 pub(crate) fn reference(last_transaction: i64, period_end: i64) -> i64 {
     if last_transaction == NO_TIMESTAMP { period_end } else { last_transaction + TRANSACTION }

@@ -49,7 +49,7 @@ pub(crate) fn partition_in_section(hash: u32) -> usize {
     (hash >> (32 - (PARTITION_BITS - SECTION_BITS))) as usize
 }
 
-/// What a hash table inside a partition uses, made of [`hash_in_section`]: all of its low bits, mixed into the top seven as well.
+/// The hash for a table inside a partition, made of [`hash_in_section`]: all of its low bits, mixed into the top seven as well.
 #[inline]
 pub(crate) fn slot_hash(hash: u32) -> u64 {
     u64::from(hash).wrapping_mul(0x9e37_79b9_7f4a_7c15)

@@ -18,13 +18,13 @@ pub struct TransactionBatch {
     pub first_line: Option<u64>,
     /// Order ids; no rows where each row is an order of its own.
     pub orders: StringViewArray,
-    /// Customer ids; null where nobody is named, which is no fault here.
+    /// Customer ids; null where none is named, which is no fault here.
     pub customers: StringViewArray,
     /// When it happened, in microseconds since 1970, UTC.
     pub times: ScalarBuffer<i64>,
-    /// What the line is worth.
+    /// The worth of each line.
     pub spend: Vec<Amount>,
-    /// What of that is margin; may be empty where nobody asked for it.
+    /// The part of it that is margin; may be empty where it was not asked for.
     pub margin: Vec<Amount>,
     /// How much of the product; 1 where nothing is said.
     pub quantity: Vec<Amount>,

@@ -10,7 +10,7 @@ pub(crate) const ORDER_TS: &str = "order_ts";
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TransactionColumn {
-    /// What lines of one order have in common; text or integer.
+    /// The order, which all its lines name; text or integer.
     OrderId,
     /// Opaque, compared byte for byte; text or integer. May be null.
     CustomerId,
@@ -19,17 +19,17 @@ pub enum TransactionColumn {
     EventTs,
     /// How much was bought, a decimal; 1 where absent.
     Quantity,
-    /// What one costs the customer; 0 where absent.
+    /// The price of one item; 0 where absent.
     UnitPrice,
-    /// What the line costs the customer.
+    /// The price of the whole line.
     LineTotal,
-    /// What is earned by the line.
+    /// The margin of the whole line.
     LineMargin,
-    /// What is earned by one.
+    /// The margin of one item.
     UnitMargin,
-    /// What one costs the shop; 0 where absent.
+    /// The shop's cost of one item; 0 where absent.
     UnitCost,
-    /// What was bought; text or integer.
+    /// The product; text or integer.
     ProductId,
 }
 
@@ -86,13 +86,13 @@ impl TransactionColumn {
     }
 }
 
-/// What the input calls the columns, where it differs from [`TransactionColumn::name`].
+/// The input's names of the columns, where they differ from [`TransactionColumn::name`].
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct TransactionColumns(pub BTreeMap<TransactionColumn, String>);
 
 impl TransactionColumns {
-    /// What the input calls a column.
+    /// The input's name of a column.
     pub fn name(&self, column: TransactionColumn) -> &str {
         self.0.get(&column).map_or(column.name(), String::as_str)
     }

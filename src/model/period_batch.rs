@@ -7,10 +7,10 @@ use arrow::buffer::ScalarBuffer;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-/// What stands for "no timestamp" in [`PeriodBatch::last_transactions`].
+/// The value for "no timestamp" in [`PeriodBatch::last_transactions`].
 pub const NO_TIMESTAMP: i64 = i64::MIN;
 
-/// Where a batch comes from.
+/// The input of a batch.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Origin {
     /// The path, `stdin`, or what the caller named it.
@@ -36,13 +36,13 @@ pub struct PeriodBatch {
     pub orders: ScalarBuffer<i64>,
     /// `total_spend` in whole cents, rounded down.
     pub cents: ScalarBuffer<i64>,
-    /// What is left of `total_spend`, in 10⁻¹⁸ of money; empty when that is nothing in every row.
+    /// The rest of `total_spend`, in 10⁻¹⁸ of money; empty when that is nothing in every row.
     pub fractions: ScalarBuffer<u64>,
     /// `last_transaction_ts`, or [`NO_TIMESTAMP`]; empty when the input has no such column.
     pub last_transactions: ScalarBuffer<i64>,
     /// Values that could not be read, by row and column. The row's other columns may hold anything where one is listed.
     pub bad: Vec<Bad>,
-    /// Where each row came from, where they do not follow each other in one input.
+    /// Finds the input and row of each row, for batches whose rows do not follow each other in one input.
     pub whence: Option<Whence>,
 }
 

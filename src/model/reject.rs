@@ -113,7 +113,7 @@ impl fmt::Display for Reason {
 /// How many customers are left out, by the place of the window, then by reason.
 pub(crate) type LeftOut = BTreeMap<u32, BTreeMap<Reason, u64>>;
 
-/// What to do about a bad row or an invalid customer.
+/// The policy about bad rows and invalid customers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum OnBadRow {
@@ -125,7 +125,7 @@ pub enum OnBadRow {
 }
 
 impl OnBadRow {
-    /// What the command line calls it.
+    /// Its name in options and specs.
     pub const fn name(self) -> &'static str {
         match self {
             OnBadRow::Fail => "fail",
@@ -186,7 +186,7 @@ impl Reject {
         put_texts(at, out);
     }
 
-    /// What a record says; nothing when it is no reject's.
+    /// Reads a record back; `None` when it is not a reject's.
     pub(crate) fn read(mut record: &[u8]) -> Option<Self> {
         let bytes = &mut record;
         Some(Reject {
@@ -243,7 +243,7 @@ fn take_string(bytes: &mut &[u8]) -> Option<String> {
     String::from_utf8(take_text(bytes)?.into_owned()).ok()
 }
 
-/// What a user of a run can do about a bad row.
+/// Advice about a bad row.
 pub(crate) const REJECT_HELP: &str = "correct it, or run with --on-bad-row reject to leave such rows out and count them";
 
 /// A value in quotes, cut where a message would get lost in it.

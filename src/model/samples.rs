@@ -8,9 +8,9 @@ use arrow::array::builder::make_view;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
-/// What a customer did in a window: the earliest start, the greatest reference, orders, and the sum.
+/// A customer's sum in a window: the earliest start, the greatest reference, orders, and the sum.
 pub(crate) type Held = (i64, i64, i64, Total);
-/// What is known of a customer: when first seen, and entries by window.
+/// A customer's state: when first seen, and entries by window.
 pub(crate) type Customer = (i64, BTreeMap<u32, Held>);
 /// Customers in the order of states.
 pub(crate) type Model = BTreeMap<(u64, String), Customer>;
@@ -38,7 +38,7 @@ pub(crate) fn customer(states: &States, index: usize) -> ((u64, String), Custome
     ((hash_id(id.as_bytes()), id), (states.first_seen[index], entries.collect()))
 }
 
-/// What states say.
+/// The model of some states.
 pub(crate) fn model_of(states: &States) -> Model {
     (0..states.len()).map(|index| customer(states, index)).collect()
 }

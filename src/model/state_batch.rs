@@ -27,14 +27,14 @@ pub(crate) struct States {
     pub(crate) orders: Vec<i64>,
     /// Whole cents.
     pub(crate) cents: Vec<i64>,
-    /// What the cents of few entries lack, ascending by entry.
+    /// The rests of the few entries whose money is not 64 bits of whole cents, ascending by entry.
     pub(crate) rests: Vec<Rest>,
 }
 
 /// Bytes of long ids in a piece, about.
 pub(crate) const LONG_PER_PIECE: usize = 1 << 20;
 
-/// What an entry's cents lack.
+/// The part of an entry's money that its cents do not hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Rest {
     pub(crate) entry: u32,
@@ -101,7 +101,7 @@ impl States {
         self.len() < most && self.long.len() < LONG_PER_PIECE
     }
 
-    /// Where a customer's entries begin.
+    /// The place of a customer's first entry.
     #[inline]
     pub(crate) fn begin(&self, customer: usize) -> usize {
         if customer == 0 { 0 } else { self.ends[customer - 1] as usize }

@@ -121,7 +121,7 @@ impl FromStr for Granularity {
 /// One window: `start ≤ t < end`, judged from `observation_end`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Window {
-    /// What reports call it.
+    /// Its name in reports.
     pub name: String,
     /// Inclusive.
     #[serde(with = "iso")]
@@ -246,7 +246,7 @@ impl Windows {
     }
 }
 
-/// Where a row's period lies.
+/// The place of a row's period among the windows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Place {
     /// In the window with this key: its place in the list, or the number of the calendar period.

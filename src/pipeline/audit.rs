@@ -27,7 +27,7 @@ pub enum Order {
     Sorted,
 }
 
-/// What a run found out. `A` is the answer of the caller's own lens.
+/// The answers of a run, and the rows behind them. `A` is the answer of the caller's own lens.
 #[derive(Debug)]
 pub struct Audit<A = ()> {
     /// Lens 1 of each window, Lens 2 of each pair, what was read and what was left out.
@@ -103,13 +103,13 @@ impl<A> Audit<A> {
         reject_rows(self.rejects(), reject_schema())
     }
 
-    /// The same where rows are lines of orders, with [`line_reject_schema`].
+    /// The lines of orders and customers left out, with [`line_reject_schema`].
     pub fn line_reject_rows(&self) -> impl Iterator<Item = Result<RecordBatch>> {
         reject_rows(self.rejects(), line_reject_schema())
     }
 }
 
-/// What rows are made of, and with.
+/// The blocks that rows are made of, and the memory and threads to make them with.
 #[derive(Debug)]
 struct Making {
     pieces: Pieces,

@@ -1,4 +1,4 @@
-//! What a pipeline is made of: windows, policies, memory, threads.
+//! The options of a pipeline: windows, policies, memory, threads.
 
 use crate::accumulate::Accumulator;
 use crate::accumulate::worker::Worker;
@@ -65,7 +65,7 @@ impl<L: Lens> Builder<L> {
         self
     }
 
-    /// Where the input keeps its columns.
+    /// The input's names of the columns.
     #[must_use]
     pub fn columns(mut self, columns: ColumnMap) -> Self {
         self.spec.columns = columns;
@@ -86,7 +86,7 @@ impl<L: Lens> Builder<L> {
         self
     }
 
-    /// What to do about bad rows.
+    /// The policy about bad rows.
     #[must_use]
     pub fn on_bad_row(mut self, policy: OnBadRow) -> Self {
         self.spec.on_bad_row = policy;
@@ -121,7 +121,7 @@ impl<L: Lens> Builder<L> {
         self
     }
 
-    /// Where to spill instead of to a folder.
+    /// A store to spill to instead of a folder.
     #[doc(hidden)]
     #[must_use]
     pub fn run_store(mut self, store: Arc<dyn RunStore>) -> Self {
@@ -144,7 +144,7 @@ impl<L: Lens> Builder<L> {
         self
     }
 
-    /// What decides what is kept of rows: the spec, and whether rejects are.
+    /// The options that decide what is kept of rows: the spec, and whether rejects are.
     pub(crate) fn options(&self) -> (&Spec, bool) {
         (&self.spec, !self.forget_rejects)
     }
@@ -161,7 +161,7 @@ impl<L: Lens> Builder<L> {
         self
     }
 
-    /// What ends the run from outside.
+    /// Ends the run from outside.
     #[must_use]
     pub fn cancel(mut self, cancel: Cancel) -> Self {
         self.cancel = cancel;
@@ -211,7 +211,7 @@ impl<L: Lens> Builder<L> {
             let worker = Worker::new(router, accumulator, lane, lanes.clone());
             let (done, poison) = (done.clone(), poison.clone());
             start(format!("worker-{index}"), move || match catch_unwind(AssertUnwindSafe(|| worker.run(&taken))) {
-                // Nobody waits for the partitions of a run that has ended.
+                // The pipeline may have ended meanwhile and not take the partitions.
                 Ok(Ok(partitions)) => drop(partitions.map(|partitions| done.send(partitions))),
                 Ok(Err(error)) => poison.set(error),
                 Err(panic) => poison.set(Error::panicked(Stage::Accumulate, panic)),

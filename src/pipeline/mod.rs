@@ -4,8 +4,8 @@
 //! [`push`](Pipeline::push) (decoded and routed on the caller's thread) and [`run`](Pipeline::run) (a source, decoded by the workers).
 //! [`finish`](Pipeline::finish) takes the workers' partitions, finalizes, asks the lenses, and gives the [`Audit`].
 //!
-//! Memory between the stages is bounded: lanes hold a fixed number of buffers, and whoever fills one waits. When a thread fails or
-//! panics, the first cause goes into the poison, the lanes close, and the caller gets that cause; a [`Cancel`] stops everybody likewise.
+//! Memory between the stages is bounded: lanes hold a fixed number of buffers, and a thread that fills one waits. When a thread fails or
+//! panics, the first cause goes into the poison, the lanes close, and the caller gets that cause; a [`Cancel`] stops all threads likewise.
 //! Threads that are stuck in a read (of standard input, say) are left behind rather than waited for.
 
 use crate::accumulate::Closed;
@@ -140,7 +140,7 @@ impl<L: Lens> Pipeline<L> {
     /// Reads a source to its end, with as many decoding threads as there are workers.
     ///
     /// # Errors
-    /// What the source, the rows or another thread failed with first.
+    /// The first fault of the source, the rows or another thread.
     pub fn run(&mut self, source: impl Source + 'static) -> Result<()> {
         let workers = self.spec.worker_count();
         self.inputs.extend(source.inputs());
@@ -191,7 +191,7 @@ impl<L: Lens> Pipeline<L> {
         self.finish_into(None)
     }
 
-    /// The same, and writes the RFM rows to a table on the way, in the engine's order: that saves the pass that
+    /// Ends the input and answers, and writes the RFM rows to a table on the way, in the engine's order: that saves the pass that
     /// [`Audit::write_rfm`] makes.
     ///
     /// # Errors
@@ -204,7 +204,7 @@ impl<L: Lens> Pipeline<L> {
         self.answer(windows, rfm)
     }
 
-    /// The same for other windows than rows were judged by, which may be in any order.
+    /// Answers for other windows than rows were judged by, which may be in any order.
     pub(crate) fn finish_with(self, windows: Vec<Window>) -> Result<Audit<L::Answer>>
     where
         L::Answer: Send,

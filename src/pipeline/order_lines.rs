@@ -1,4 +1,4 @@
-//! Where pipelines meet orders and line items: lines are grouped, and their orders are rows like any other.
+//! Orders and line items in pipelines: lines are grouped, and their orders are rows like any other.
 
 use super::{Pipeline, Resources};
 use crate::base::error::Result;

@@ -1,4 +1,4 @@
-//! Where pipelines meet saved states: a state is taken in as if its inputs were read again, or comes out instead of answers.
+//! Saved states in pipelines: a state is taken in as if its inputs were read again, or comes out instead of answers.
 
 use super::Pipeline;
 use crate::base::error::{Error, Result, Stage};
@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-/// What was counted when saved rows were read.
+/// The counts from when saved rows were read.
 struct Rows<'a> {
     read: u64,
     accepted: u64,

@@ -1,8 +1,8 @@
 //! Lanes: bounded channels from every thread that routes to every worker, the way back for empty buffers, and the poison that ends a run.
 //!
-//! Workers route and accumulate, so they send to each other; whoever finds another's lane full takes from its own until there is room,
-//! and so no circle of full lanes can block. Empty buffers flow back without waiting. Whoever fails records the cause in [`Poison`] and
-//! drops its ends; everybody else notices at the next send or receive.
+//! Workers route and accumulate, so they send to each other; one that finds another's lane full takes from its own until there is room,
+//! and so no circle of full lanes can block. Empty buffers flow back without waiting. A thread that fails records the cause in the
+//! [`Poison`](crate::base::threads::Poison) and drops its ends; the others notice at the next send or receive.
 
 use super::row_buffer::Rows;
 use crate::base::error::{Error, Result, Stage};
@@ -26,7 +26,7 @@ pub(crate) struct Lanes {
     used: Sender<Rows>,
     spare: Receiver<Rows>,
     rows_per_buffer: usize,
-    /// Empty buffers that anybody keeps for later.
+    /// The most empty buffers that a worker keeps for later.
     pub(crate) spare_buffers: usize,
 }
 
@@ -68,7 +68,7 @@ impl Lanes {
     }
 }
 
-/// Where a router's full buffers go.
+/// Takes a router's full buffers.
 pub(crate) trait Outlet {
     /// An empty buffer.
     fn empty(&mut self) -> Rows;

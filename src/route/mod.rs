@@ -29,7 +29,7 @@ use crate::stats::Stats;
 use arrow::array::Array;
 use std::sync::{Arc, Mutex};
 
-/// What the routers of a run share.
+/// Shared by the routers of a run: where rows left out go, and which windows had rows.
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
     /// Takes the rows left out, where they are not only counted.
@@ -52,7 +52,7 @@ impl Ledger {
     }
 }
 
-/// What is wrong with a row, and the time that it is at odds with: a window's boundary, an observation end, the period's start.
+/// The fault of a row, and the time that it is at odds with: a window's boundary, an observation end, the period's start.
 struct Fault {
     reason: Reason,
     column: Column,

@@ -19,7 +19,7 @@ pub(crate) fn unsealed(frame: &[u8]) -> Option<&[u8]> {
     (rapidhash_v3_seeded(body, &SECRETS).to_le_bytes() == checksum).then_some(body)
 }
 
-/// What was read back is not a frame, or not the one that was written.
+/// The error for bytes that are not a frame, or not the one that was written.
 pub(crate) fn damaged() -> Error {
     Error::data("a spilled run is damaged: what was read back is not what was written")
         .help("look for faults of the disk or the memory, or give another folder with --spill-dir")

@@ -11,7 +11,7 @@
 //! └──────┴──────────────┴──────────────┴───────────────────────────┘
 //! ```
 //!
-//! Exact for any values: differences wrap. The number of values is not in the bytes; whoever unpacks knows it and has checked it.
+//! Exact for any values: differences wrap. The number of values is not in the bytes; the reader knows it and has checked it.
 
 /// A value that fits 64 bits.
 pub(crate) trait Word: Copy + Ord + Default {
@@ -19,7 +19,7 @@ pub(crate) trait Word: Copy + Ord + Default {
     fn bits(self) -> u64;
     /// The value of these bits.
     fn of(bits: u64) -> Self;
-    /// What of these bits the type cannot hold.
+    /// Those of the bits that the type cannot hold.
     fn excess(bits: u64) -> u64;
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Records compare byte by byte, so what rows are sorted by comes first, as bytes whose order is that of the values: whole numbers
 //! beginning with their highest byte, texts ended in such a way that none is the beginning of another. What rows only carry along
-//! follows, in as few bytes as it takes. Which values a record holds, and in which order, whoever writes it knows.
+//! follows, in as few bytes as it takes. Which values a record holds, and in which order, is for its writer and reader to know.
 
 use std::borrow::Cow;
 

@@ -39,7 +39,7 @@ impl std::error::Error for AmountError {}
 pub struct Amount {
     /// Whole cents, rounded towards minus infinity.
     pub(crate) cents: i64,
-    /// What is left, in units of 10⁻¹⁸: less than [`UNITS_PER_CENT`].
+    /// The rest, in units of 10⁻¹⁸: less than [`UNITS_PER_CENT`].
     pub(crate) fraction: u64,
 }
 

@@ -44,7 +44,7 @@ impl Total {
         self.cents * 10_000 + down + i128::from(up)
     }
 
-    /// What does not fit 64 bits of cents, the cents that do, and the fraction.
+    /// Splits the sum: cents that do not fit 64 bits, cents that do, and the fraction.
     pub(crate) fn split(self) -> (i128, i64, u64) {
         match i64::try_from(self.cents) {
             Ok(cents) => (0, cents, self.fraction),

@@ -1,5 +1,5 @@
-//! Work that is begun in order, done on several threads, and handed over in order: whoever has done what comes next hands it over, while
-//! the others go on with theirs.
+//! Work that is begun in order, done on several threads, and handed over in order: the thread that has done the next item hands it over,
+//! while the others go on with theirs.
 
 use super::lock;
 use crate::base::error::{Error, Result};
@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use std::collections::BTreeMap;
 use std::sync::{Condvar, Mutex, PoisonError};
 
-/// What is done and waits for what comes before it.
+/// Finished items that wait for earlier ones.
 struct Done<T, H> {
     waiting: BTreeMap<usize, T>,
     /// The number of what is to be handed over next.
@@ -83,7 +83,7 @@ pub(crate) fn in_order<P, T: Send>(
     done.first_error.map_or(Ok(()), |(_, error)| Err(error))
 }
 
-/// Lets nobody wait for somebody who panicked.
+/// Wakes the waiting threads when one of them panics.
 struct Alarm<'a, T, H>(&'a Mutex<Done<T, H>>, &'a Condvar);
 
 impl<T, H> Drop for Alarm<'_, T, H> {
@@ -128,7 +128,7 @@ mod tests {
             let ahead = under_way.fetch_max(number, Ordering::Relaxed);
             if number.is_multiple_of(7) {
                 std::thread::sleep(Duration::from_millis(3));
-                assert!(number == 0 || ahead < number + 3 * THREADS, "nobody runs away");
+                assert!(number == 0 || ahead < number + 3 * THREADS, "no thread runs ahead");
             }
             Ok(number)
         };

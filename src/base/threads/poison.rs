@@ -34,7 +34,7 @@ impl Poison {
 
     /// Records a fault in a chunk.
     pub(crate) fn set_in_chunk(&self, chunk: u64, error: Error) {
-        // A thread that was stopped by somebody's fault knows nothing of its own.
+        // A thread that was stopped by another's fault has no fault of its own.
         let rank = if error.is_echo() { u64::MAX } else { chunk };
         if let Ok(mut first) = self.first.lock()
             && first.as_ref().is_none_or(|(known, _)| rank < *known)
