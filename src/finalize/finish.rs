@@ -20,13 +20,13 @@ use crate::lens::Lens;
 use crate::model::reject::Reject;
 use crate::model::state_batch::States;
 use crate::report::LeftOut;
+use crate::spill::BlockRef;
 use crate::spill::FRAME_CUSTOMERS;
-use crate::spill::Held as InMemory;
-use crate::spill::Place;
 use crate::spill::Plan;
 use crate::spill::RunStore;
 use crate::spill::Runs;
 use crate::spill::Sorted;
+use crate::spill::SortedBatches;
 use crate::spill::Sorter;
 use crate::spill::encode;
 use crate::stats::Stats;
@@ -49,7 +49,7 @@ impl Refused {
     fn take(&mut self, window: u32, reject: Reject, kept: Option<&Sorter>) -> Result<()> {
         *self.counts.entry(window).or_default().entry(reject.reason).or_default() += 1;
         match kept {
-            Some(kept) => kept.desk().push(|out| reject.write(out)),
+            Some(kept) => kept.buffer().push(|out| reject.write(out)),
             None => {
                 self.first = self.first.take().into_iter().chain([reject]).min();
                 Ok(())
@@ -100,7 +100,7 @@ pub(crate) fn finish_partitions<L: Lens>(
             Ok(block.len())
         };
         let saved: Vec<_> = memory.saved.iter().filter(|run| run.file.frames_of(number) > 0).collect();
-        let mut streams: Vec<Box<dyn Sorted + '_>> = saved.iter().map(|run| Box::new(run.file.stream(number, &run.remap)) as _).collect();
+        let mut streams: Vec<Box<dyn Sorted + '_>> = saved.iter().map(|run| Box::new(run.file.stream(number, &run.rollup)) as _).collect();
         let mut merge = |streams, runs: Runs, observe: &mut dyn FnMut(&States) -> Result<usize>| {
             runs.merge(streams, &*memory.store, memory.plan.merge_memory, most, |states| {
                 memory.cancel.check()?;
@@ -114,7 +114,7 @@ pub(crate) fn finish_partitions<L: Lens>(
                 let mut bytes = Vec::new();
                 for frame in 0..saved[0].file.frames_of(number) {
                     saved[0].file.read(number, frame, &mut bytes, states)?;
-                    saved[0].remap.apply(states);
+                    saved[0].rollup.apply(states);
                     let held = Held::Saved { run: saved[0].clone(), partition: number, frame };
                     pieces.push(Piece { rows: observe(states)?, held });
                 }
@@ -137,7 +137,7 @@ pub(crate) fn finish_partitions<L: Lens>(
             }
             Err((states, runs)) => {
                 drop(reserved);
-                streams.push(Box::new(InMemory(states.into_iter())));
+                streams.push(Box::new(SortedBatches(states.into_iter())));
                 merge(streams, runs, &mut observe)?;
             }
         }
@@ -183,7 +183,7 @@ pub(crate) struct Resources {
 }
 
 impl Resources {
-    fn frame(&self, states: &States) -> Result<Place> {
+    fn frame(&self, states: &States) -> Result<BlockRef> {
         self.cancel.check()?;
         let mut bytes = Vec::new();
         encode(states, 0..states.len(), &mut bytes)?;

@@ -204,11 +204,11 @@ impl Seen {
             let mut file = File::open(name)?;
             let about = file.metadata()?;
             let changed = about.modified()?.duration_since(UNIX_EPOCH).map_or(1, |time| (time.as_nanos() as u64).max(1));
-            let (mut hash, mut room) = (Xxh3::new(), Vec::new());
-            (&mut file).take(END).read_to_end(&mut room)?;
+            let (mut hash, mut ends) = (Xxh3::new(), Vec::new());
+            (&mut file).take(END).read_to_end(&mut ends)?;
             file.seek(SeekFrom::Start(about.len().saturating_sub(END)))?;
-            file.take(END).read_to_end(&mut room)?;
-            hash.update(&room);
+            file.take(END).read_to_end(&mut ends)?;
+            hash.update(&ends);
             Ok(Seen { name: name.to_owned(), bytes: about.len(), changed, ends: format!("{:032x}", hash.digest128()) })
         };
         look().map_err(|e| Error::io("cannot read", e).input(name).stage(Stage::Source))

@@ -124,8 +124,8 @@ impl<R: Rows> Sorted<R> {
     /// Sorts all rows of the pieces, on the threads of the current pool.
     pub(crate) fn new(pieces: &Pieces, rows: R, sorting: Sorting) -> Result<Self> {
         let sorter = Sorter::new(sorting);
-        let start = || (Workspace::default(), sorter.desk());
-        share_out(pieces.len(), start, |(workspace, desk), at| rows.sort(pieces.scored(at, workspace)?, desk))?;
+        let start = || (Workspace::default(), sorter.buffer());
+        share_out(pieces.len(), start, |(workspace, buffer), at| rows.sort(pieces.scored(at, workspace)?, buffer))?;
         let merged = sorter.finish()?.read();
         Ok(Sorted { rows, rest: Mutex::new((merged, 0)), idle: Mutex::default() })
     }

@@ -8,7 +8,7 @@
 //! not list a folder for each that never spills, and those who die meanwhile are for the next process.
 
 use super::folder::{FILES, Folder, probe, sweep};
-use super::store::{Counters, Place, RunStore};
+use super::store::{BlockRef, Counters, RunStore};
 use crate::base::bytes::positional::{read_at, write_at};
 use crate::base::cancel::Discard;
 use crate::base::error::{Error, Result};
@@ -88,14 +88,14 @@ impl Disk {
         }
     }
 
-    fn append(&self, frame: &[u8]) -> io::Result<Place> {
+    fn append(&self, frame: &[u8]) -> io::Result<BlockRef> {
         let folder = self.folder()?;
         let file = (self.turn.fetch_add(1, Relaxed) % FILES as u64) as usize;
         // What fails leaves a hole.
         let at = self.ends[file].fetch_add(frame.len() as u64, Relaxed);
         write_at(&folder.files[file], frame, at)?;
         self.counters.written.fetch_add(frame.len() as u64, Relaxed);
-        Ok(Place::Disk { file, at, length: frame.len() })
+        Ok(BlockRef::Disk { file, at, length: frame.len() })
     }
 }
 
@@ -109,17 +109,17 @@ impl Discard for Disk {
 }
 
 impl RunStore for Disk {
-    fn put(&self, frame: &[u8]) -> Result<Place> {
+    fn put(&self, frame: &[u8]) -> Result<BlockRef> {
         self.append(frame).map_err(|e| failed("write to", &self.parent, e))
     }
 
-    fn get<'a>(&self, place: &'a Place, room: &'a mut Vec<u8>) -> Result<&'a [u8]> {
-        let (Some(folder), &Place::Disk { file, at, length }) = (self.folder.get(), place) else {
+    fn get<'a>(&self, block: &'a BlockRef, scratch: &'a mut Vec<u8>) -> Result<&'a [u8]> {
+        let (Some(folder), &BlockRef::Disk { file, at, length }) = (self.folder.get(), block) else {
             return Err(Error::internal("a frame was looked for in the wrong store"));
         };
-        room.resize(length, 0);
-        read_at(&folder.files[file], room, at).map_err(|e| failed("read back from", &self.parent, e))?;
-        Ok(room)
+        scratch.resize(length, 0);
+        read_at(&folder.files[file], scratch, at).map_err(|e| failed("read back from", &self.parent, e))?;
+        Ok(scratch)
     }
 
     fn counters(&self) -> &Counters {
@@ -158,10 +158,10 @@ mod tests {
                 let disk = &disk;
                 scope.spawn(move || {
                     let frames: Vec<Vec<u8>> = (0..50).map(|i| vec![thread * 50 + i; usize::from(i) * 7]).collect();
-                    let places: Vec<Place> = frames.iter().map(|frame| disk.put(frame).unwrap()).collect();
-                    let mut room = vec![1; 20];
-                    for (place, frame) in places.iter().zip(&frames).rev() {
-                        assert_eq!(disk.get(place, &mut room).unwrap(), frame);
+                    let blocks: Vec<BlockRef> = frames.iter().map(|frame| disk.put(frame).unwrap()).collect();
+                    let mut scratch = vec![1; 20];
+                    for (block, frame) in blocks.iter().zip(&frames).rev() {
+                        assert_eq!(disk.get(block, &mut scratch).unwrap(), frame);
                     }
                 });
             }
@@ -193,9 +193,9 @@ mod tests {
         assert_eq!(disk.put(b"x").unwrap_err().kind(), crate::base::error::Kind::Io);
         // Shorter than it was.
         let disk = Disk::new(parent.path()).unwrap();
-        let place = disk.put(b"x").unwrap();
+        let block = disk.put(b"x").unwrap();
         disk.folder.get().unwrap().files[0].set_len(0).unwrap();
-        assert!(disk.get(&place, &mut Vec::new()).is_err());
+        assert!(disk.get(&block, &mut Vec::new()).is_err());
     }
 
     /// A full disk is an error with advice, and what there is of the frame goes with the rest.

@@ -20,9 +20,9 @@ pub(crate) trait Sorted {
 }
 
 /// States that are in memory, piece by piece.
-pub(crate) struct Held(pub(crate) std::vec::IntoIter<States>);
+pub(crate) struct SortedBatches(pub(crate) std::vec::IntoIter<States>);
 
-impl Sorted for Held {
+impl Sorted for SortedBatches {
     fn next(&mut self, states: &mut States) -> Result<bool> {
         self.0.next().map_or(Ok(false), |next| {
             *states = next;
@@ -149,16 +149,16 @@ mod tests {
     }
 
     /// A stream of a model's customers, in pieces of which some are empty.
-    fn stream(model: &Model, sizes: &[usize]) -> Held {
+    fn stream(model: &Model, sizes: &[usize]) -> SortedBatches {
         let mut customers = model.iter().map(|(key, customer)| (key.clone(), customer.clone()));
         let pieces = sizes.iter().map(|&size| states_of(&customers.by_ref().take(size).collect()));
         let mut pieces: Vec<States> = pieces.collect();
         pieces.push(states_of(&customers.collect()));
-        Held(pieces.into_iter())
+        SortedBatches(pieces.into_iter())
     }
 
     /// What comes out, and that no more of it than was asked for came at once.
-    fn merged(streams: Vec<Held>, most: usize, hash: fn(&States, usize) -> u64) -> Vec<States> {
+    fn merged(streams: Vec<SortedBatches>, most: usize, hash: fn(&States, usize) -> u64) -> Vec<States> {
         let mut out = Vec::new();
         let streams = streams.into_iter().map(|stream| Box::new(stream) as Box<dyn Sorted>).collect();
         merge_by(streams, most, hash, |states| {
@@ -202,7 +202,7 @@ mod tests {
                 Err(Error::data("no"))
             }
         }
-        let held = || Box::new(Held(vec![crate::model::samples::sample()].into_iter())) as Box<dyn Sorted>;
+        let held = || Box::new(SortedBatches(vec![crate::model::samples::sample()].into_iter())) as Box<dyn Sorted>;
         let failed = merge(vec![held(), Box::new(Fails)], 9, |_| Ok(()));
         assert_eq!(failed.unwrap_err().kind(), Kind::Data);
         let failed = merge(vec![held(), held()], 9, |_| Err(Error::usage("no")));

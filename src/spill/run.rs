@@ -5,7 +5,7 @@
 
 use super::frame::{decode, encode, frame_end};
 use super::merge_runs::Sorted;
-use super::store::{Place, RunStore};
+use super::store::{BlockRef, RunStore};
 use crate::base::error::Result;
 use crate::model::state_batch::States;
 use std::sync::atomic::Ordering::Relaxed;
@@ -13,7 +13,7 @@ use std::sync::atomic::Ordering::Relaxed;
 /// Where a run's customers are.
 #[derive(Debug, Default)]
 pub(crate) struct Run {
-    frames: Vec<Place>,
+    frames: Vec<BlockRef>,
     customers: u64,
     entries: u64,
     /// Bytes of long ids.
@@ -29,11 +29,11 @@ impl Run {
 
     /// The memory that knowing it takes.
     pub(crate) fn own_memory(&self) -> usize {
-        size_of::<Run>() + self.frames.capacity() * size_of::<Place>()
+        size_of::<Run>() + self.frames.capacity() * size_of::<BlockRef>()
     }
 
     /// Its frames, customers and entries.
-    pub(crate) fn into_parts(self) -> (Vec<Place>, u64, u64) {
+    pub(crate) fn into_parts(self) -> (Vec<BlockRef>, u64, u64) {
         (self.frames, self.customers, self.entries)
     }
 
@@ -89,14 +89,14 @@ impl<'a> RunWriter<'a> {
 /// A run on its way back.
 pub(crate) struct RunReader<'a> {
     store: &'a dyn RunStore,
-    frames: std::vec::IntoIter<Place>,
+    frames: std::vec::IntoIter<BlockRef>,
     bytes: Vec<u8>,
 }
 
 impl Sorted for RunReader<'_> {
     fn next(&mut self, states: &mut States) -> Result<bool> {
-        let Some(place) = self.frames.next() else { return Ok(false) };
-        decode(self.store.get(&place, &mut self.bytes)?, states)?;
+        let Some(block) = self.frames.next() else { return Ok(false) };
+        decode(self.store.get(&block, &mut self.bytes)?, states)?;
         Ok(true)
     }
 }

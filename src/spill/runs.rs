@@ -107,7 +107,7 @@ mod tests {
     use crate::base::merge::Merge;
     use crate::base::money::Total;
     use crate::model::samples::{Model, model_of, states};
-    use crate::spill::merge_runs::Held;
+    use crate::spill::merge_runs::SortedBatches;
     use crate::spill::store::Memory;
     use proptest::prelude::*;
 
@@ -144,7 +144,7 @@ mod tests {
             }
             runs.append(other);
             let (mut merged, here) = (Model::new(), vec![few[0].clone()]);
-            runs.merge(vec![Box::new(Held(here.clone().into_iter()))], &store, memory, 3, |states| {
+            runs.merge(vec![Box::new(SortedBatches(here.clone().into_iter()))], &store, memory, 3, |states| {
                 merged.extend(model_of(states));
                 Ok(())
             }).unwrap();

@@ -1,9 +1,9 @@
 //! Where frames go: a [`RunStore`] takes bytes, says where they lie, and gives them back. It knows nothing of what they mean.
 //!
-//! A run's stack is [`Tiered`] over [`Disk`](super::disk::Disk): frames stay in memory while a [`Budget`] has room, the others go to the
+//! A run's stack is [`Tiered`] over [`Disk`](super::disk::Disk): frames stay in memory while a [`Budget`] has scratch, the others go to the
 //! disk. [`Memory`] keeps everything, [`Faulty`] fails when told to; both are for tests.
 //!
-//! A [`Place`] belongs to the store that handed it out. Dropping a place in memory frees it; space on the disk comes back with the store.
+//! A [`BlockRef`] belongs to the store that handed it out. Dropping a place in memory frees it; space on the disk comes back with the store.
 
 use super::budget::{Budget, Reservation};
 use crate::base::cancel::Discard;
@@ -18,13 +18,13 @@ pub trait RunStore: Discard {
     ///
     /// # Errors
     /// When there is no room for them.
-    fn put(&self, frame: &[u8]) -> Result<Place>;
+    fn put(&self, frame: &[u8]) -> Result<BlockRef>;
 
-    /// The bytes at a place; `room` is memory to read into where they are not in memory already.
+    /// The bytes at a place; `scratch` is memory to read into where they are not in memory already.
     ///
     /// # Errors
     /// When they cannot be read.
-    fn get<'a>(&self, place: &'a Place, room: &'a mut Vec<u8>) -> Result<&'a [u8]>;
+    fn get<'a>(&self, block: &'a BlockRef, scratch: &'a mut Vec<u8>) -> Result<&'a [u8]>;
 
     /// What was done so far.
     fn counters(&self) -> &Counters;
@@ -32,7 +32,7 @@ pub trait RunStore: Discard {
 
 /// Where a frame lies.
 #[derive(Debug)]
-pub enum Place {
+pub enum BlockRef {
     /// Here, with the budget's leave.
     Memory(Box<[u8]>, Option<Reservation>),
     /// In a file.
@@ -66,14 +66,14 @@ pub struct Memory(Counters);
 impl Discard for Memory {}
 
 impl RunStore for Memory {
-    fn put(&self, frame: &[u8]) -> Result<Place> {
-        Ok(Place::Memory(frame.into(), None))
+    fn put(&self, frame: &[u8]) -> Result<BlockRef> {
+        Ok(BlockRef::Memory(frame.into(), None))
     }
 
-    fn get<'a>(&self, place: &'a Place, _: &'a mut Vec<u8>) -> Result<&'a [u8]> {
-        match place {
-            Place::Memory(bytes, _) => Ok(bytes),
-            Place::Disk { .. } => Err(Error::internal("a frame was looked for in the wrong store")),
+    fn get<'a>(&self, block: &'a BlockRef, _: &'a mut Vec<u8>) -> Result<&'a [u8]> {
+        match block {
+            BlockRef::Memory(bytes, _) => Ok(bytes),
+            BlockRef::Disk { .. } => Err(Error::internal("a frame was looked for in the wrong store")),
         }
     }
 
@@ -103,17 +103,17 @@ impl Discard for Tiered {
 }
 
 impl RunStore for Tiered {
-    fn put(&self, frame: &[u8]) -> Result<Place> {
+    fn put(&self, frame: &[u8]) -> Result<BlockRef> {
         match self.budget.reserve(frame.len() as u64) {
-            Some(reservation) => Ok(Place::Memory(frame.into(), Some(reservation))),
+            Some(reservation) => Ok(BlockRef::Memory(frame.into(), Some(reservation))),
             None => self.next.put(frame),
         }
     }
 
-    fn get<'a>(&self, place: &'a Place, room: &'a mut Vec<u8>) -> Result<&'a [u8]> {
-        match place {
-            Place::Memory(bytes, _) => Ok(bytes),
-            Place::Disk { .. } => self.next.get(place, room),
+    fn get<'a>(&self, block: &'a BlockRef, scratch: &'a mut Vec<u8>) -> Result<&'a [u8]> {
+        match block {
+            BlockRef::Memory(bytes, _) => Ok(bytes),
+            BlockRef::Disk { .. } => self.next.get(block, scratch),
         }
     }
 
@@ -180,14 +180,14 @@ impl<S: RunStore> Discard for Faulty<S> {
 }
 
 impl<S: RunStore> RunStore for Faulty<S> {
-    fn put(&self, frame: &[u8]) -> Result<Place> {
+    fn put(&self, frame: &[u8]) -> Result<BlockRef> {
         self.operate("cannot write a run")?;
         self.next.put(frame)
     }
 
-    fn get<'a>(&self, place: &'a Place, room: &'a mut Vec<u8>) -> Result<&'a [u8]> {
+    fn get<'a>(&self, block: &'a BlockRef, scratch: &'a mut Vec<u8>) -> Result<&'a [u8]> {
         self.operate("cannot read a run")?;
-        self.next.get(place, room)
+        self.next.get(block, scratch)
     }
 
     fn counters(&self) -> &Counters {
@@ -205,25 +205,25 @@ mod tests {
         let budget = Budget::new(10);
         let store = Tiered::new(budget.clone(), Arc::new(Memory::default()));
         let (first, second) = (store.put(b"sixsix").unwrap(), store.put(b"fives").unwrap());
-        assert!(matches!((&first, &second), (Place::Memory(_, Some(_)), Place::Memory(_, None))));
-        let room = &mut Vec::new();
-        assert_eq!(store.get(&first, room).unwrap(), b"sixsix");
-        assert_eq!(store.get(&second, room).unwrap(), b"fives");
+        assert!(matches!((&first, &second), (BlockRef::Memory(_, Some(_)), BlockRef::Memory(_, None))));
+        let scratch = &mut Vec::new();
+        assert_eq!(store.get(&first, scratch).unwrap(), b"sixsix");
+        assert_eq!(store.get(&second, scratch).unwrap(), b"fives");
         drop(first);
         assert_eq!(budget.reserved(), 0);
-        assert!(matches!(store.put(b"again").unwrap(), Place::Memory(_, Some(_))));
+        assert!(matches!(store.put(b"again").unwrap(), BlockRef::Memory(_, Some(_))));
     }
 
     #[test]
     fn faults_come_when_wanted() {
         let store = Faulty::new(Memory::default(), 2);
-        let place = store.put(b"1").unwrap();
-        let room = &mut Vec::new();
-        assert!(store.get(&place, room).is_ok());
+        let block = store.put(b"1").unwrap();
+        let scratch = &mut Vec::new();
+        assert!(store.get(&block, scratch).is_ok());
         assert!(store.put(b"2").is_err());
         assert!(store.put(b"3").is_ok());
         assert_eq!(store.operations(), 4);
-        let elsewhere = Place::Disk { file: 0, at: 0, length: 1 };
-        assert!(Memory::default().get(&elsewhere, room).is_err());
+        let elsewhere = BlockRef::Disk { file: 0, at: 0, length: 1 };
+        assert!(Memory::default().get(&elsewhere, scratch).is_err());
     }
 }

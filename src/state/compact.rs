@@ -6,7 +6,7 @@
 use super::manifest::{Manifest, RunEntry, compacted_name, run_name};
 use super::sealed::Record;
 use super::state_folder::{Folder, is_state, vacant};
-use super::{Io, Remap, RunFile, Section, State, Writer};
+use super::{Io, Rollup, RunFile, Section, State, Writer};
 use crate::base::cancel::Cancel;
 use crate::base::error::{Error, Result};
 use crate::base::merge::Merge;
@@ -44,7 +44,8 @@ pub(crate) fn compact(files: &[Arc<RunFile>], to: &Writer, cancel: &Cancel) -> R
         || (),
         |(), partition| {
             cancel.check()?;
-            let streams: Vec<Box<dyn Sorted + '_>> = files.iter().map(|file| Box::new(file.stream(partition, &Remap::Same)) as _).collect();
+            let streams: Vec<Box<dyn Sorted + '_>> =
+                files.iter().map(|file| Box::new(file.stream(partition, &Rollup::Same)) as _).collect();
             let mut writer = RunWriter::new(to.frames());
             crate::spill::merge(streams, FRAME_CUSTOMERS, |states| writer.write(states))?;
             to.add(partition, writer.finish());
@@ -98,7 +99,7 @@ pub(crate) fn compact_while_due<R: Record>(folder: &Folder<R>, mut record: R, ca
 
 /// What merging states made.
 #[derive(Debug, Clone)]
-pub struct Merged {
+pub struct MergedState {
     /// The new state.
     pub manifest: Manifest,
     /// Inputs that several of the states had taken in.
@@ -110,7 +111,7 @@ pub struct Merged {
 /// # Errors
 /// When they were made with other windows or another policy about bad rows; when two of them took in the same input, unless
 /// `allow_duplicate`; when the folder holds something already.
-pub fn check_merge(out: &Path, states: &[State], allow_duplicate: bool) -> Result<Merged> {
+pub fn check_merge(out: &Path, states: &[State], allow_duplicate: bool) -> Result<MergedState> {
     let merged = added_up(states, allow_duplicate)?;
     if is_state(out) {
         return Err(there_already(out));
@@ -125,7 +126,7 @@ fn there_already(out: &Path) -> Error {
 }
 
 /// The manifests of states as one, without run files.
-fn added_up(states: &[State], allow_duplicate: bool) -> Result<Merged> {
+fn added_up(states: &[State], allow_duplicate: bool) -> Result<MergedState> {
     let [first, others @ ..] = states else {
         return Err(Error::usage("no state is given").help("name the states to merge"));
     };
@@ -177,15 +178,15 @@ fn added_up(states: &[State], allow_duplicate: bool) -> Result<Merged> {
             (all, own) => *all = all.take().or(own),
         }
     }
-    Ok(Merged { manifest, duplicates })
+    Ok(MergedState { manifest, duplicates })
 }
 
 /// Merges states into a new one: exact, whether they share customers or not.
 ///
 /// # Errors
 /// Those of [`check_merge`], or when anything cannot be read or written.
-pub fn merge(out: &Path, states: &[State], allow_duplicate: bool, cancel: &Cancel, io: &Io) -> Result<Merged> {
-    let Merged { mut manifest, duplicates } = added_up(states, allow_duplicate)?;
+pub fn merge(out: &Path, states: &[State], allow_duplicate: bool, cancel: &Cancel, io: &Io) -> Result<MergedState> {
+    let MergedState { mut manifest, duplicates } = added_up(states, allow_duplicate)?;
     let (folder, there) = Folder::<Manifest>::lock(out, io)?;
     if there.is_some() {
         return Err(there_already(out));
@@ -199,7 +200,7 @@ pub fn merge(out: &Path, states: &[State], allow_duplicate: bool, cancel: &Cance
     }
     cancel.check()?;
     folder.commit(&manifest)?;
-    Ok(Merged { manifest, duplicates })
+    Ok(MergedState { manifest, duplicates })
 }
 
 /// From the first of two ranges to the last.

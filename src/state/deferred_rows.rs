@@ -14,15 +14,15 @@ use std::sync::Arc;
 const ROWS: usize = 4_096;
 
 /// The open rows of some run files.
-pub(crate) struct OpenRows {
+pub(crate) struct DeferredRows {
     files: std::vec::IntoIter<Arc<RunFile>>,
     current: Option<(Arc<RunFile>, Merged)>,
     cancel: Cancel,
 }
 
-impl OpenRows {
+impl DeferredRows {
     pub(crate) fn new(files: Vec<Arc<RunFile>>, cancel: Cancel) -> Self {
-        OpenRows { files: files.into_iter(), current: None, cancel }
+        DeferredRows { files: files.into_iter(), current: None, cancel }
     }
 
     fn next_row(&mut self) -> Result<Option<Reject>> {
@@ -42,7 +42,7 @@ impl OpenRows {
     }
 }
 
-impl Source for OpenRows {
+impl Source for DeferredRows {
     /// Whose rows they are is for the state to say.
     fn inputs(&self) -> Vec<String> {
         Vec::new()
@@ -55,13 +55,13 @@ impl Source for OpenRows {
         {
             rows.push(row);
         }
-        Ok(if rows.is_empty() { None } else { Some(Box::new(OpenChunk(rows))) })
+        Ok(if rows.is_empty() { None } else { Some(Box::new(DeferredChunk(rows))) })
     }
 }
 
-struct OpenChunk(Vec<Reject>);
+struct DeferredChunk(Vec<Reject>);
 
-impl Chunk for OpenChunk {
+impl Chunk for DeferredChunk {
     fn decode(self: Box<Self>, sink: &mut Sink<'_>) -> Result<()> {
         // Rows that followed each other in their file are a batch.
         let follows = |a: &Reject, b: &Reject| a.source == b.source && b.row == a.row + 1 && b.line == a.line.map(|line| line + 1);

@@ -5,7 +5,7 @@
 //!  not yet    windows: the state's     sorted            one an update,        replaced as a whole:
 //!  taken in   calendar                                   never changed         the new generation
 //!
-//!  MANIFEST ──▶ run files ──frames──▶ remap ──▶ merge ──▶ finalize, as after any run
+//!  MANIFEST ──▶ run files ──frames──▶ rollup ──▶ merge ──▶ finalize, as after any run
 //!                                     months to the audit's windows
 //! ```
 //!
@@ -21,9 +21,9 @@
 //! | `checkpoint` | how far one long run has come: a state by its own windows, and a place in its inputs |
 //! | `compact` | several run files → one, of one state or of several |
 //! | `compare` | two windows of any two states, against each other |
-//! | `remap` | the state's windows → an audit's |
+//! | `rollup` | the state's windows → an audit's |
 //! | `inspect` | a manifest for people, and a run file by itself |
-//! | `open_rows` | rows that each audit judges for itself |
+//! | `deferred_rows` | rows that each audit judges for itself |
 //!
 //! A state has one record per customer and calendar window. That is all an audit needs whose windows are unions of the state's, but for
 //! rows that cross a boundary of the state's windows, or whose last transaction lies after their window's end: another audit's windows may
@@ -42,11 +42,11 @@ pub(crate) mod save;
 pub(crate) mod sealed;
 pub(crate) mod state_folder;
 
-pub use self::compact::{Merged, check_merge, merge};
-pub(crate) use self::deferred_rows::OpenRows;
+pub use self::compact::{MergedState, check_merge, merge};
+pub(crate) use self::deferred_rows::DeferredRows;
 pub use self::inspect::{RunSummary, is_run_file};
 pub use self::manifest::{Input, Manifest, RunEntry};
-pub(crate) use self::rollup::Remap;
+pub(crate) use self::rollup::Rollup;
 pub(crate) use self::run_file::{RunFile, Section, Writer};
 pub(crate) use self::save::{Saved, save};
 pub use self::state_folder::{Io, is_state};
@@ -154,7 +154,7 @@ impl State {
             let error = Error::usage(format!("the state was made with --on-bad-row {was}")).input(self.path.to_string_lossy());
             return Err(error.help(format!("audit it with --on-bad-row {was}, or make another state")));
         }
-        self.remap(&spec.windows).map(drop)
+        self.rollup(&spec.windows).map(drop)
     }
 
     /// Checks that the lines it has taken in, if it has any, were grouped so.
@@ -166,30 +166,30 @@ impl State {
     }
 
     /// Which of an audit's windows the state's belong to.
-    pub(crate) fn remap(&self, windows: &Windows) -> Result<Remap> {
+    pub(crate) fn rollup(&self, windows: &Windows) -> Result<Rollup> {
         let every = self.manifest.every;
         let nothing = matches!(windows, Windows::List(_)) && self.manifest.windows.is_none();
         if !nothing {
             windows_fit(windows, every, &self.path)?;
         }
         match windows {
-            Windows::Every(wanted) if *wanted == every => Ok(Remap::Same),
-            Windows::Every(wanted) => Ok(Remap::Coarser(wanted.months() / every.months())),
+            Windows::Every(wanted) if *wanted == every => Ok(Rollup::Same),
+            Windows::Every(wanted) => Ok(Rollup::Coarser(wanted.months() / every.months())),
             Windows::List(list) => {
-                let Some((first, last)) = self.manifest.windows else { return Ok(Remap::Listed { first: 0, keys: Vec::new() }) };
+                let Some((first, last)) = self.manifest.windows else { return Ok(Rollup::Listed { first: 0, keys: Vec::new() }) };
                 let inside = |index: u32| (0u32..).zip(list).find(|(_, window)| holds(window, every, index)).map(|(key, _)| key);
-                Ok(Remap::Listed { first, keys: (first..=last).map(inside).collect() })
+                Ok(Rollup::Listed { first, keys: (first..=last).map(inside).collect() })
             }
         }
     }
 
     /// The first and the last of an audit's calendar windows with a row of the state.
-    pub(crate) fn keys(&self, remap: &Remap) -> Option<(u32, u32)> {
+    pub(crate) fn keys(&self, rollup: &Rollup) -> Option<(u32, u32)> {
         let (first, last) = self.manifest.windows?;
-        match remap {
-            Remap::Same => Some((first, last)),
-            Remap::Coarser(windows) => Some((first / windows, last / windows)),
-            Remap::Listed { .. } => None,
+        match rollup {
+            Rollup::Same => Some((first, last)),
+            Rollup::Coarser(windows) => Some((first / windows, last / windows)),
+            Rollup::Listed { .. } => None,
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::base::threads::{lock, share_out};
 use crate::finalize::finish::Resources;
 use crate::model::state_batch::States;
 use crate::orders::LineSummary;
-use crate::spill::{FRAME_CUSTOMERS, Held, RunWriter, Sorter, copy};
+use crate::spill::{FRAME_CUSTOMERS, RunWriter, SortedBatches, Sorter, copy};
 use crate::stats::{Snapshot, Stats};
 use std::sync::Mutex;
 
@@ -41,7 +41,7 @@ pub(crate) fn save(partitions: Vec<Closed>, memory: &Resources, open: Option<&So
                 }
             }
             Err((states, runs)) => {
-                let held = Box::new(Held(states.into_iter()));
+                let held = Box::new(SortedBatches(states.into_iter()));
                 runs.merge(vec![held], &*memory.store, memory.plan.merge_memory, FRAME_CUSTOMERS, |states| {
                     memory.cancel.check()?;
                     stats.count_customers(states.len() as u64);

@@ -119,7 +119,7 @@ fn failed(path: &Path, cause: std::io::Error) -> Error {
 struct Shared {
     open: Mutex<Reading>,
     /// There is room for more rows.
-    room: Condvar,
+    has_room: Condvar,
 }
 
 #[derive(Default)]
@@ -174,7 +174,7 @@ impl Spool {
                 }
                 reading.segment.as_mut().map_or(Ok(()), |segment| segment.append(&piece))?;
                 while !reading.over && reading.segment.as_ref().is_some_and(|segment| segment.rows >= limits.rows) {
-                    reading = shared.room.wait(reading).unwrap_or_else(PoisonError::into_inner);
+                    reading = shared.has_room.wait(reading).unwrap_or_else(PoisonError::into_inner);
                 }
                 if reading.over {
                     return Ok(());
@@ -271,7 +271,7 @@ impl Drop for Spool {
     /// What was read and is in no complete segment is found by whoever opens the spool next.
     fn drop(&mut self) {
         lock(&self.shared.open).over = true;
-        self.shared.room.notify_all();
+        self.shared.has_room.notify_all();
     }
 }
 
@@ -283,7 +283,7 @@ impl Waiting for Spool {
             let silent = reading.heard.is_none_or(|heard| heard.elapsed() >= SILENCE) && asked.elapsed() >= SILENCE;
             reading.over |= last && asked.elapsed() >= LAST_WORDS;
             if reading.over {
-                self.shared.room.notify_all();
+                self.shared.has_room.notify_all();
             }
             let is_last = reading.ended || last && (silent || asked.elapsed() >= PATIENCE);
             let Limits { time, rows } = self.limits;
@@ -292,7 +292,7 @@ impl Waiting for Spool {
                 && let Some(segment) = reading.segment.take()
             {
                 self.complete.push(segment.complete()?);
-                self.shared.room.notify_all();
+                self.shared.has_room.notify_all();
             }
             if is_last || !last {
                 return Ok(self.complete.clone());

@@ -2,7 +2,7 @@
 //! through it (RFM rows, migration rows), and what was left out of a run, whose order must not depend on which thread found it first.
 //!
 //! ```text
-//!  record ──▶ Desk ──heap──▶ sort ──run──▶ RunStore ──runs──▶ merge in rounds ──▶ Records ──▶ Merged ──▶ record
+//!  record ──▶ SortBuffer ──heap──▶ sort ──run──▶ RunStore ──runs──▶ merge in rounds ──▶ Records ──▶ Merged ──▶ record
 //!  any order  one per        by the thread  memory while the   until one merge     can be     the least
 //!             thread         that filled it budget has room    can read them all   read again next
 //! ```
@@ -68,8 +68,8 @@ struct Entry {
     length: u32,
 }
 
-/// Where one thread puts records in. Whose desk is dropped leaves the heap to the next.
-pub(crate) struct Desk<'a> {
+/// Where one thread puts records in. Whose buffer is dropped leaves the heap to the next.
+pub(crate) struct SortBuffer<'a> {
     sorter: &'a Sorter,
     heap: Heap,
 }
@@ -80,12 +80,12 @@ impl Sorter {
     }
 
     /// A place to put records in.
-    pub(crate) fn desk(&self) -> Desk<'_> {
+    pub(crate) fn buffer(&self) -> SortBuffer<'_> {
         let heap = lock(&self.idle).pop();
-        Desk { sorter: self, heap: heap.unwrap_or_default() }
+        SortBuffer { sorter: self, heap: heap.unwrap_or_default() }
     }
 
-    /// The records, once all desks are left. Heaps are sorted on the threads of the current pool.
+    /// The records, once all buffers are left. Heaps are sorted on the threads of the current pool.
     ///
     /// # Errors
     /// When runs cannot be written, or read to be merged.
@@ -95,12 +95,12 @@ impl Sorter {
         let Sorting { store, merge, cancel, .. } = &self.sorting;
         let runs = take(&mut *lock(&self.runs));
         // Of runs in memory any number can be read at once.
-        let (held, mut runs): (Vec<Run>, Vec<Run>) = runs.into_iter().partition(|run| run.room == 0);
+        let (held, mut runs): (Vec<Run>, Vec<Run>) = runs.into_iter().partition(|run| run.read_memory == 0);
         loop {
-            let mut room = 0;
+            let mut memory = 0;
             let fit = runs.iter().take_while(|run| {
-                room += run.room;
-                room <= *merge
+                memory += run.read_memory;
+                memory <= *merge
             });
             let fit = fit.count().max(2);
             if fit >= runs.len() {
@@ -149,14 +149,14 @@ impl Heap {
     }
 }
 
-impl Desk<'_> {
+impl SortBuffer<'_> {
     /// Puts in the record that is appended to the bytes. When the heap is full, it leaves as a run.
     ///
     /// # Errors
     /// When that cannot be written.
     #[inline]
     pub(crate) fn push(&mut self, append: impl FnOnce(&mut Vec<u8>)) -> Result<()> {
-        let Desk { sorter, heap: Heap { bytes, entries } } = self;
+        let SortBuffer { sorter, heap: Heap { bytes, entries } } = self;
         if bytes.capacity() == 0 {
             // At once: growing would take twice of it. What is not used yet takes up nothing, so both may have room for more than fits.
             bytes.reserve(sorter.sorting.heap as usize + FRAME);
@@ -173,7 +173,7 @@ impl Desk<'_> {
     }
 }
 
-impl Drop for Desk<'_> {
+impl Drop for SortBuffer<'_> {
     fn drop(&mut self) {
         if self.heap.bytes.capacity() > 0 {
             lock(&self.sorter.idle).push(take(&mut self.heap));
@@ -191,15 +191,15 @@ mod tests {
     use proptest::prelude::*;
     use std::sync::atomic::Ordering::Relaxed;
 
-    /// Records put in at several desks in turn, then read back.
-    fn sorted(sorting: Sorting, desks: usize, records: &[Vec<u8>]) -> Result<Vec<Vec<u8>>> {
+    /// Records put in at several buffers in turn, then read back.
+    fn sorted(sorting: Sorting, buffers: usize, records: &[Vec<u8>]) -> Result<Vec<Vec<u8>>> {
         let sorter = Sorter::new(sorting);
-        // Each desk is left now and then, as it is between rejects.
-        for records in records.chunks(desks * 3) {
-            let mut desks: Vec<Desk<'_>> = (0..desks).map(|_| sorter.desk()).collect();
+        // Each buffer is left now and then, as it is between rejects.
+        for records in records.chunks(buffers * 3) {
+            let mut buffers: Vec<SortBuffer<'_>> = (0..buffers).map(|_| sorter.buffer()).collect();
             for (at, record) in records.iter().enumerate() {
-                let desk = at % desks.len();
-                desks[desk].push(|out| out.extend_from_slice(record))?;
+                let buffer = at % buffers.len();
+                buffers[buffer].push(|out| out.extend_from_slice(record))?;
             }
         }
         let found = sorter.finish()?;
@@ -228,12 +228,12 @@ mod tests {
             heap in prop_oneof![Just(0u64), 1..400u64, Just(1 << 20)],
             merge in prop_oneof![Just(0u64), 1..2_000u64, Just(1 << 20)],
             held in prop_oneof![Just(0u64), 1..4_000u64],
-            desks in 1..4usize,
+            buffers in 1..4usize,
         ) {
             let store: Arc<dyn RunStore> = Arc::new(Tiered::new(Budget::new(held), Arc::new(Memory::default())));
             let mut expected = records.clone();
             expected.sort();
-            prop_assert_eq!(sorted(Sorting { store, heap, merge, cancel: Cancel::default() }, desks, &records).unwrap(), expected);
+            prop_assert_eq!(sorted(Sorting { store, heap, merge, cancel: Cancel::default() }, buffers, &records).unwrap(), expected);
         }
     }
 
@@ -260,13 +260,13 @@ mod tests {
             let store = Arc::new(Memory::default());
             // Four records of 28 bytes fill a heap.
             let sorter = Sorter::new(Sorting { store: store.clone(), heap: 100, merge, cancel: Cancel::default() });
-            let mut desk = sorter.desk();
-            many(400).iter().for_each(|record| desk.push(|out| out.extend_from_slice(record)).unwrap());
-            drop(desk);
-            let rooms = sorter.finish().unwrap().rooms();
-            let (sum, longest) = (rooms.iter().sum::<u64>(), rooms.iter().max().unwrap());
-            assert!(rooms.len() == 2 || sum <= merge, "too many for {merge}: {rooms:?}");
-            assert!(rooms.len() == 100 || sum + 2 * longest > merge, "too few for {merge}: {rooms:?}");
+            let mut buffer = sorter.buffer();
+            many(400).iter().for_each(|record| buffer.push(|out| out.extend_from_slice(record)).unwrap());
+            drop(buffer);
+            let memories = sorter.finish().unwrap().read_memories();
+            let (sum, longest) = (memories.iter().sum::<u64>(), memories.iter().max().unwrap());
+            assert!(memories.len() == 2 || sum <= merge, "too many for {merge}: {memories:?}");
+            assert!(memories.len() == 100 || sum + 2 * longest > merge, "too few for {merge}: {memories:?}");
         }
     }
 
@@ -291,14 +291,14 @@ mod tests {
         for merge in [0, 1 << 20] {
             let cancel = Cancel::default();
             let sorter = Sorter::new(Sorting { store: Arc::new(Memory::default()), heap: 60, merge, cancel: cancel.clone() });
-            many(40).iter().for_each(|record| sorter.desk().push(|out| out.extend_from_slice(record)).unwrap());
+            many(40).iter().for_each(|record| sorter.buffer().push(|out| out.extend_from_slice(record)).unwrap());
             cancel.cancel();
             let error = sorter.finish().and_then(|records| records.read().next().map(drop)).unwrap_err();
             assert_eq!(error.kind(), Kind::Cancelled, "{merge}");
         }
     }
 
-    /// Many threads, each at its desk.
+    /// Many threads, each at its buffer.
     #[test]
     fn threads_share() {
         let sorter = Sorter::new(Sorting { store: Arc::new(Memory::default()), heap: 2_000, merge: 4_000, cancel: Cancel::default() });
@@ -308,8 +308,8 @@ mod tests {
                 let sorter = &sorter;
                 scope.spawn(move || {
                     records.chunks(7).for_each(|some| {
-                        let mut desk = sorter.desk();
-                        some.iter().for_each(|record| desk.push(|out| out.extend_from_slice(record)).unwrap());
+                        let mut buffer = sorter.buffer();
+                        some.iter().for_each(|record| buffer.push(|out| out.extend_from_slice(record)).unwrap());
                     })
                 });
             }
