@@ -4,22 +4,14 @@ use super::Pipeline;
 use crate::base::error::{Error, Result, Stage};
 use crate::base::threads::{lock, with_pool};
 use crate::finalize::blocks::SavedRun;
-use crate::jobs::checkpoint::Checkpoint;
 use crate::lens::Lens;
-use crate::model::reject::Reason;
 use crate::model::window::{Window, Windows};
 use crate::state;
+use crate::state::checkpoint_record::Checkpoint;
+use crate::state::sealed::{Record, RowCounts};
 use crate::state::{DeferredRows, Rollup, RunFile, Saved, Section, State};
-use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-
-/// What was counted when saved rows were read.
-struct Rows<'a> {
-    read: u64,
-    accepted: u64,
-    rejected: &'a BTreeMap<Reason, u64>,
-}
 
 impl<L: Lens> Pipeline<L> {
     /// Takes a saved state in, as if all its inputs were read again.
@@ -32,9 +24,9 @@ impl<L: Lens> Pipeline<L> {
         let manifest = state.manifest();
         let rollup = state.rollup(&self.spec.windows)?;
         self.inputs.extend(manifest.inputs.iter().map(|input| input.name.clone()));
-        let rows =
-            Rows { read: manifest.rows_read - manifest.rows_open(), accepted: manifest.rows_accepted, rejected: &manifest.rows_rejected };
-        self.take_in(state.runs(), rows, state.keys(&rollup), rollup)?;
+        // Open rows are read again, and counted then.
+        let rows = RowCounts { read: manifest.rows_read - manifest.rows_open(), windows: state.keys(&rollup), ..manifest.counts() };
+        self.take_in(state.runs(), rows, rollup)?;
         manifest.transactions.iter().for_each(|(_, lines)| self.add_lines(lines.clone()));
         let cancel = &self.poison.cancel;
         let open = DeferredRows::new(state.runs().to_vec(), cancel.clone());
@@ -44,19 +36,18 @@ impl<L: Lens> Pipeline<L> {
     /// Takes in what a checkpoint of this same run holds.
     pub(crate) fn run_checkpoint(&mut self, checkpoint: &Checkpoint, runs: &[Arc<RunFile>]) -> Result<()> {
         self.inputs.extend(checkpoint.files());
-        let Checkpoint { rows_read: read, rows_accepted: accepted, rows_rejected: rejected, .. } = checkpoint;
-        self.take_in(runs, Rows { read: *read, accepted: *accepted, rejected }, checkpoint.windows, Rollup::Same)
+        self.take_in(runs, checkpoint.counts(), Rollup::Same)
     }
 
-    fn take_in(&mut self, runs: &[Arc<RunFile>], rows: Rows<'_>, keys: Option<(u32, u32)>, rollup: Rollup) -> Result<()> {
+    fn take_in(&mut self, runs: &[Arc<RunFile>], rows: RowCounts<'_>, rollup: Rollup) -> Result<()> {
         self.stats.count_rows(rows.read, rows.accepted);
         rows.rejected.iter().for_each(|(&reason, &count)| self.stats.count_rejects(reason, count));
-        self.ledger.cover(keys);
+        self.ledger.cover(rows.windows);
         for file in runs {
             if let Some(kept) = &self.ledger.rejects {
-                let (mut records, mut desk) = (file.records(Section::Rejects, self.poison.cancel.clone()).read(), kept.buffer());
+                let (mut records, mut buffer) = (file.records(Section::Rejects, self.poison.cancel.clone()).read(), kept.buffer());
                 while let Some(record) = records.next().map_err(|e| e.input(file.name()))? {
-                    desk.push(|out| out.extend_from_slice(record))?;
+                    buffer.push(|out| out.extend_from_slice(record))?;
                 }
             }
             self.state.resources.saved.push(Arc::new(SavedRun { file: file.clone(), rollup: rollup.clone() }));

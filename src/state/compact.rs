@@ -163,10 +163,7 @@ fn added_up(states: &[State], allow_duplicate: bool) -> Result<MergedState> {
             }
         }
         manifest.inputs.extend(own.inputs.iter().cloned().map(|input| super::Input { generation: 1, ..input }));
-        manifest.rows_read += own.rows_read;
-        manifest.rows_accepted += own.rows_accepted;
-        Merge::merge(&mut manifest.rows_rejected, own.rows_rejected.clone());
-        manifest.windows = union(manifest.windows, own.windows);
+        manifest.counts_mut().add(own.counts());
         match (&mut manifest.transactions, own.transactions.clone()) {
             (Some((options, _)), Some((other, _))) if *options != other => {
                 let what = format!("its lines were grouped otherwise than those of {}", first.path().display());
@@ -201,14 +198,6 @@ pub fn merge(out: &Path, states: &[State], allow_duplicate: bool, cancel: &Cance
     cancel.check()?;
     folder.commit(&manifest)?;
     Ok(MergedState { manifest, duplicates })
-}
-
-/// From the first of two ranges to the last.
-pub(crate) fn union(a: Option<(u32, u32)>, b: Option<(u32, u32)>) -> Option<(u32, u32)> {
-    match (a, b) {
-        (Some(a), Some(b)) => Some((a.0.min(b.0), a.1.max(b.1))),
-        (a, b) => a.or(b),
-    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The manifest: what a state holds, in one small file of JSON that is replaced as a whole. Whichever manifest is in place names all the
 //! files of its generation; files it does not name mean nothing.
 
-use super::sealed::{FORMAT, HASH, Record};
+use super::sealed::{FORMAT, HASH, Record, RowCounts, RowCountsMut};
 use crate::base::error::{Error, Result};
 use crate::model::hash::PARTITIONS;
 use crate::model::reject::{OnBadRow, Reason};
@@ -126,9 +126,23 @@ impl Record for Manifest {
         (&mut self.generation, &mut self.runs)
     }
 
+    fn partitioning(&self) -> (&str, usize) {
+        (&self.hash, self.partitions)
+    }
+
+    fn counts(&self) -> RowCounts<'_> {
+        let Manifest { rows_read, rows_accepted, rows_rejected, windows, .. } = self;
+        RowCounts { read: *rows_read, accepted: *rows_accepted, rejected: rows_rejected, windows: *windows }
+    }
+
+    fn counts_mut(&mut self) -> RowCountsMut<'_> {
+        let Manifest { rows_read, rows_accepted, rows_rejected, windows, .. } = self;
+        RowCountsMut { read: rows_read, accepted: rows_accepted, rejected: rows_rejected, windows }
+    }
+
+    /// What is not judged is open.
     fn is_sound(&self) -> bool {
-        let known = self.rows_accepted.checked_add(self.rows_rejected.values().sum::<u64>());
-        self.hash == HASH && self.partitions == PARTITIONS && known.is_some_and(|known| known <= self.rows_read)
+        self.counts().judged().is_some_and(|judged| judged <= self.rows_read)
     }
 }
 

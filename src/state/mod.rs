@@ -32,6 +32,7 @@
 //! Invariants: an audit of a state is the audit of all inputs ever taken in, to the byte. Run files never change. A folder holds the
 //! generation before or the one after whatever was done, whenever that was interrupted.
 
+pub(crate) mod checkpoint_record;
 pub(crate) mod compact;
 pub(crate) mod deferred_rows;
 mod inspect;

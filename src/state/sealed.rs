@@ -4,10 +4,15 @@
 //! [`Manifest`]: super::Manifest
 
 use super::manifest::RunEntry;
+use super::save::Saved;
 use crate::base::error::{Error, Result};
+use crate::base::merge::Merge;
+use crate::model::hash::PARTITIONS;
+use crate::model::reject::Reason;
 use rapidhash::v3::{RapidSecrets, rapidhash_v3_seeded};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 const SECRETS: RapidSecrets = RapidSecrets::seed_cpp(0x4c46_4d46);
@@ -32,8 +37,61 @@ pub(crate) trait Record: Clone + Serialize + DeserializeOwned {
     /// The same, to be changed.
     fn runs_mut(&mut self) -> (&mut u64, &mut Vec<RunEntry>);
 
-    /// Whether what it says can be.
+    /// The hash of ids and the number of partitions that its run files were written with.
+    fn partitioning(&self) -> (&str, usize);
+
+    /// The counts of rows.
+    fn counts(&self) -> RowCounts<'_>;
+
+    /// The counts of rows, to be added to.
+    fn counts_mut(&mut self) -> RowCountsMut<'_>;
+
+    /// Whether its counts agree with each other.
     fn is_sound(&self) -> bool;
+}
+
+/// Counted rows, and the first and the last window with one.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RowCounts<'a> {
+    pub(crate) read: u64,
+    pub(crate) accepted: u64,
+    pub(crate) rejected: &'a BTreeMap<Reason, u64>,
+    pub(crate) windows: Option<(u32, u32)>,
+}
+
+impl<'a> RowCounts<'a> {
+    /// The counts of what was just saved.
+    pub(crate) fn of(saved: &'a Saved) -> Self {
+        let Saved { keys, rows, .. } = saved;
+        RowCounts { read: rows.rows_read, accepted: rows.rows_accepted, rejected: &rows.rows_rejected, windows: *keys }
+    }
+
+    /// Rows that were accepted or rejected: all but open ones. `None` where that is no number.
+    pub(crate) fn judged(&self) -> Option<u64> {
+        self.rejected.values().try_fold(self.accepted, |sum, &count| sum.checked_add(count))
+    }
+}
+
+/// The fields of a record that count rows.
+#[derive(Debug)]
+pub(crate) struct RowCountsMut<'a> {
+    pub(crate) read: &'a mut u64,
+    pub(crate) accepted: &'a mut u64,
+    pub(crate) rejected: &'a mut BTreeMap<Reason, u64>,
+    pub(crate) windows: &'a mut Option<(u32, u32)>,
+}
+
+impl RowCountsMut<'_> {
+    /// Adds what was counted of other rows.
+    pub(crate) fn add(self, more: RowCounts<'_>) {
+        *self.read += more.read;
+        *self.accepted += more.accepted;
+        Merge::merge(self.rejected, more.rejected.clone());
+        *self.windows = match (*self.windows, more.windows) {
+            (Some(a), Some(b)) => Some((a.0.min(b.0), a.1.max(b.1))),
+            (a, b) => a.or(b),
+        };
+    }
 }
 
 /// A record as a file.
@@ -65,5 +123,5 @@ pub(crate) fn decode<R: Record>(text: &str, path: &Path) -> Result<R> {
         return Err(Error::data(what).input(path.to_string_lossy()).help("use the lensflow that wrote it, or a newer one"));
     }
     let record: R = serde_json::from_str(json).map_err(|e| damaged().cause(e))?;
-    if record.is_sound() { Ok(record) } else { Err(damaged()) }
+    if record.partitioning() == (HASH, PARTITIONS) && record.is_sound() { Ok(record) } else { Err(damaged()) }
 }
