@@ -1,4 +1,4 @@
-//! Frames on disk: a few files that only grow, in a private [`Folder`] that is gone when the run is.
+//! Frames on disk: a few files that only grow, in a private [folder](LockedFolder) that is gone when the run is.
 //!
 //! Nothing is made before the first frame comes. A frame is one write at its own place in a file, so threads do not wait for each other,
 //! and one read. Limits: space is not given back before the end.
@@ -7,27 +7,46 @@
 //! next run of the command gives the space back, however small it is. Once is enough. A program that builds pipeline after pipeline need
 //! not list a folder for each that never spills, and those who die meanwhile are for the next process.
 
-use super::folder::{FILES, Folder, probe, sweep};
+use super::folder::{LockedFolder, probe, sweep};
 use super::store::{BlockRef, Counters, RunStore};
 use crate::base::bytes::positional::{read_at, write_at};
 use crate::base::cancel::Discard;
 use crate::base::error::{Error, Result};
 use crate::base::threads::lock;
 use std::collections::BTreeSet;
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Mutex, OnceLock};
 
+/// Data files of a run: threads that write to different ones do not wait for each other.
+const FILES: usize = 4;
+
 /// The folders that this process has swept.
 static SWEPT: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+
+/// The data files of a run, and the folder that is removed with them. Files are closed before it is.
+#[derive(Debug)]
+struct DataFolder {
+    files: Vec<File>,
+    locked: LockedFolder,
+}
+
+impl DataFolder {
+    fn make(parent: &Path) -> io::Result<Self> {
+        let locked = LockedFolder::make(parent)?;
+        let files = (0..FILES).map(|number| locked.create_data(number)).collect::<io::Result<_>>()?;
+        Ok(DataFolder { files, locked })
+    }
+}
 
 /// Frames in files.
 #[derive(Debug)]
 pub struct Disk {
     parent: PathBuf,
-    folder: OnceLock<Folder>,
+    folder: OnceLock<DataFolder>,
     /// Held while the folder is made or discarded; true when there may be none any more.
     discarded: Mutex<bool>,
     /// Where the files end.
@@ -73,7 +92,7 @@ impl Disk {
         }
     }
 
-    fn folder(&self) -> io::Result<&Folder> {
+    fn folder(&self) -> io::Result<&DataFolder> {
         if let Some(folder) = self.folder.get() {
             return Ok(folder);
         }
@@ -82,7 +101,7 @@ impl Disk {
             Some(folder) => Ok(folder),
             None if *discarded => Err(io::Error::other("the run has ended")),
             None => {
-                let folder = Folder::make(&self.parent)?;
+                let folder = DataFolder::make(&self.parent)?;
                 Ok(self.folder.get_or_init(|| folder))
             }
         }
@@ -104,7 +123,7 @@ impl Discard for Disk {
         // Held to the end: whoever else discards it returns when it is gone.
         let mut discarded = lock(&self.discarded);
         *discarded = true;
-        self.folder.get().into_iter().for_each(Folder::remove);
+        self.folder.get().into_iter().for_each(|folder| folder.locked.remove());
     }
 }
 
@@ -203,7 +222,7 @@ mod tests {
     #[cfg(target_os = "linux")]
     fn a_full_disk_is_an_error() {
         let parent = tempfile::tempdir().unwrap();
-        let mut folder = Folder::make(parent.path()).unwrap();
+        let mut folder = DataFolder::make(parent.path()).unwrap();
         folder.files[0] = std::fs::OpenOptions::new().read(true).write(true).open("/dev/full").unwrap();
         let disk = Disk::below(parent.path().to_owned());
         disk.folder.set(folder).unwrap();

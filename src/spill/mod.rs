@@ -27,7 +27,8 @@
 mod budget;
 mod combine;
 mod disk;
-mod folder;
+mod faults;
+pub(crate) mod folder;
 mod frame;
 mod id_column;
 mod limits;
@@ -40,6 +41,7 @@ mod store;
 
 pub use self::budget::{Budget, Reservation};
 pub use self::disk::Disk;
+pub use self::faults::{Faults, Faulty, Io};
 pub(crate) use self::frame::{FRAME_CUSTOMERS, decode, encode};
 pub(crate) use self::id_column::{decode_ids, encode_ids};
 pub use self::limits::{available, default_limit, parse_size, peak_rss, rss};
@@ -50,4 +52,4 @@ pub(crate) use self::run::{Run, RunWriter};
 pub(crate) use self::runs::Runs;
 pub(crate) use self::sort::merged::{Merged, Records, copy};
 pub(crate) use self::sort::sorter::{SortBuffer, Sorter, Sorting};
-pub use self::store::{BlockRef, Counters, Faults, Faulty, Memory, RunStore, Tiered};
+pub use self::store::{BlockRef, Counters, Memory, RunStore, Tiered};

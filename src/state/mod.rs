@@ -50,7 +50,8 @@ pub use self::manifest::{Input, Manifest, RunEntry};
 pub(crate) use self::rollup::Rollup;
 pub(crate) use self::run_file::{RunFile, Section, Writer};
 pub(crate) use self::save::{Saved, save};
-pub use self::state_folder::{Io, is_state};
+pub use self::state_folder::is_state;
+pub use crate::spill::Io;
 
 use crate::base::error::{Error, Kind, Result};
 use crate::model::reject::OnBadRow;

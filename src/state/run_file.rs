@@ -5,7 +5,6 @@
 //! [`RunFile`] is opened by its index, which is held in memory; frames are read one at a time. Files never change once they are written.
 
 use super::rollup::Rollup;
-use super::state_folder::Io;
 use crate::base::bytes::pack::{pack, take, unpack};
 use crate::base::bytes::positional::{read_at, write_at};
 use crate::base::cancel::{Cancel, Discard};
@@ -13,7 +12,7 @@ use crate::base::error::{Error, Result};
 use crate::base::threads::lock;
 use crate::model::hash::PARTITIONS;
 use crate::model::state_batch::States;
-use crate::spill::{BlockRef, Counters, Records, Run, RunStore, Sorted, decode};
+use crate::spill::{BlockRef, Counters, Io, Records, Run, RunStore, Sorted, decode};
 use rapidhash::v3::{RapidSecrets, rapidhash_v3_seeded};
 use std::fs::File;
 use std::path::Path;
