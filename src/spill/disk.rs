@@ -3,9 +3,9 @@
 //! Nothing is made before the first frame comes. A frame is one write at its own place in a file, so threads do not wait for each other,
 //! and one read. Limits: space is not given back before the end.
 //!
-//! What killed processes left is swept away when a process first gets a disk below a folder, whether it is ever written to or not: the
-//! next run of the command gives the space back, however small it is. Once is enough. A program that builds pipeline after pipeline need
-//! not list a folder for each that never spills, and those who die meanwhile are for the next process.
+//! Folders of killed processes are swept away when a process first gets a disk below a parent folder, whether it ever spills or not: the
+//! next run of the command gives the space back, however small it is. A process sweeps a parent once, so that a program with many
+//! pipelines does not list it for each. Processes that die later are left to the next one.
 
 use super::folder::{LockedFolder, probe, sweep};
 use super::store::{BlockRef, Counters, RunStore};
@@ -49,7 +49,7 @@ pub struct Disk {
     folder: OnceLock<DataFolder>,
     /// Held while the folder is made or discarded; true when there may be none any more.
     discarded: Mutex<bool>,
-    /// Where the files end.
+    /// The length of each file.
     ends: [AtomicU64; FILES],
     /// Frames go to one file after the other.
     turn: AtomicU64,
@@ -65,7 +65,7 @@ impl Disk {
     /// Frames below a folder, if one is said, else below the system's.
     ///
     /// # Errors
-    /// Those of [`new`](Disk::new).
+    /// The errors of [`new`](Disk::new).
     pub(crate) fn within(parent: Option<&Path>) -> Result<Self> {
         parent.map_or_else(|| Ok(Self::temporary()), Self::new)
     }
@@ -80,7 +80,7 @@ impl Disk {
     }
 
     fn below(parent: PathBuf) -> Self {
-        // Leftovers harm nobody, so if they cannot be swept, they stay.
+        // Leftovers do no harm: if they cannot be swept, they stay.
         let _ = sweep_once(&parent);
         Disk {
             parent,
@@ -120,7 +120,7 @@ impl Disk {
 
 impl Discard for Disk {
     fn discard(&self) {
-        // Held to the end: whoever else discards it returns when it is gone.
+        // Held to the end, so that every call returns only when the folder is gone.
         let mut discarded = lock(&self.discarded);
         *discarded = true;
         self.folder.get().into_iter().for_each(|folder| folder.locked.remove());

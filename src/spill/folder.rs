@@ -366,7 +366,7 @@ pub(super) mod tests {
         symlink(outside.path().join(PRIVATE_LOCK), folder.join(PRIVATE_LOCK)).unwrap();
         let data = abandoned(parent.path());
         symlink(outside.path().join("frames-0"), data.join("frames-9")).unwrap();
-        // Open to others: somebody else may have put things there.
+        // Open to others: another user may have put things there.
         let open = abandoned(parent.path());
         std::fs::set_permissions(&open, std::fs::Permissions::from_mode(0o755)).unwrap();
         sweep(parent.path()).unwrap();

@@ -1,8 +1,8 @@
 //! Many sorted streams of states → one: customers who are in several add up, window by window.
 //!
 //! Every stream has a piece of itself in memory. Up to the least of the last customers of these pieces, everything that exists is in
-//! memory: so much is put in order, one sort over stretches that are sorted already, and copied column by column. Then the pieces that
-//! are used up are replaced. A heap would do the same a customer at a time, with a branch that nobody can predict for every comparison.
+//! memory. That much is put in order by one sort over stretches that are sorted already, and copied column by column. Then the pieces that
+//! are used up are replaced. A heap would do that a customer at a time, with a branch for every comparison that cannot be predicted.
 //!
 //! Memory: a piece of every stream, and 16 bytes for each of their customers. What comes out does not depend on how states were split.
 
@@ -19,7 +19,7 @@ pub(crate) trait Sorted {
     fn next(&mut self, states: &mut States) -> Result<bool>;
 }
 
-/// States that are in memory, piece by piece.
+/// Batches of states in memory, as a sorted stream.
 pub(crate) struct SortedBatches(pub(crate) std::vec::IntoIter<States>);
 
 impl Sorted for SortedBatches {
@@ -34,7 +34,7 @@ impl Sorted for SortedBatches {
 /// Merges streams and hands on what comes out, at most `most` customers at a time.
 ///
 /// # Errors
-/// What a stream or `emit` fails with.
+/// The errors of a stream or of `emit`.
 pub(crate) fn merge<'a>(streams: Vec<Box<dyn Sorted + 'a>>, most: usize, emit: impl FnMut(&States) -> Result<()>) -> Result<()> {
     merge_by(streams, most, States::hash, emit)
 }
@@ -157,7 +157,7 @@ mod tests {
         SortedBatches(pieces.into_iter())
     }
 
-    /// What comes out, and that no more of it than was asked for came at once.
+    /// The merged states. Checks that no more came at once than was asked for.
     fn merged(streams: Vec<SortedBatches>, most: usize, hash: fn(&States, usize) -> u64) -> Vec<States> {
         let mut out = Vec::new();
         let streams = streams.into_iter().map(|stream| Box::new(stream) as Box<dyn Sorted>).collect();

@@ -1,7 +1,7 @@
 //! A run: one partition's customers in ascending order, as frames in a store. Written once, read once.
 //!
 //! A run is what spilling leaves of a partition; [`merge`](super::merge) puts a partition's runs together again. The handle owns its
-//! frames: reading a frame frees its place, and so does dropping the run.
+//! frames: reading a frame frees it, and so does dropping the run.
 
 use super::frame::{decode, encode, frame_end};
 use super::merge_runs::Sorted;
@@ -10,7 +10,7 @@ use crate::base::error::Result;
 use crate::model::state_batch::States;
 use std::sync::atomic::Ordering::Relaxed;
 
-/// Where a run's customers are.
+/// The handle of a run: the places of its frames, and its size.
 #[derive(Debug, Default)]
 pub(crate) struct Run {
     frames: Vec<BlockRef>,

@@ -1,9 +1,10 @@
-//! Where frames go: a [`RunStore`] takes bytes, says where they lie, and gives them back. It knows nothing of what they mean.
+//! Stores of frames: a [`RunStore`] takes bytes, says where they lie, and gives them back. It does not know their meaning.
 //!
 //! A run's stack is [`Tiered`] over [`Disk`](super::disk::Disk): frames stay in memory while a [`Budget`] has scratch, the others go to the
-//! disk. [`Memory`] keeps everything, [`Faulty`] fails when told to; both are for tests.
+//! disk. [`Memory`] keeps everything; it and [`Faulty`](super::faults::Faulty), which fails when told to, are for tests.
 //!
-//! A [`BlockRef`] belongs to the store that handed it out. Dropping a place in memory frees it; space on the disk comes back with the store.
+//! A [`BlockRef`] belongs to the store that handed it out. Dropping one in memory frees its bytes; space on the disk comes back with the
+//! store.
 
 use super::budget::{Budget, Reservation};
 use crate::base::cancel::Discard;
@@ -19,20 +20,20 @@ pub trait RunStore: Discard {
     /// When there is no room for them.
     fn put(&self, frame: &[u8]) -> Result<BlockRef>;
 
-    /// The bytes at a place; `scratch` is memory to read into where they are not in memory already.
+    /// The bytes of a frame. `scratch` is read into where they are not in memory already.
     ///
     /// # Errors
     /// When they cannot be read.
     fn get<'a>(&self, block: &'a BlockRef, scratch: &'a mut Vec<u8>) -> Result<&'a [u8]>;
 
-    /// What was done so far.
+    /// Counts of what was spilled so far.
     fn counters(&self) -> &Counters;
 }
 
-/// Where a frame lies.
+/// The place of a frame: its bytes in memory, or their position in a file.
 #[derive(Debug)]
 pub enum BlockRef {
-    /// Here, with the budget's leave.
+    /// In memory, with its part of a budget where one counts it.
     Memory(Box<[u8]>, Option<Reservation>),
     /// In a file.
     Disk {
@@ -45,7 +46,7 @@ pub enum BlockRef {
     },
 }
 
-/// What was spilled so far.
+/// Counts of what was spilled so far.
 #[derive(Debug, Default)]
 pub struct Counters {
     /// Runs finished.

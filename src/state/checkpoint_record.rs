@@ -23,7 +23,7 @@ pub(crate) struct Checkpoint {
     pub(crate) generation: u64,
     pub(crate) hash: String,
     pub(crate) partitions: usize,
-    /// What the rows were read for.
+    /// The options of the run that decide what is kept of a row.
     pub(crate) job: CheckpointJob,
     pub(crate) inputs: Vec<SeenInput>,
     /// How far the inputs were read, one after the other.
@@ -37,7 +37,7 @@ pub(crate) struct Checkpoint {
     pub(crate) runs: Vec<RunEntry>,
 }
 
-/// What decides what is kept of the rows. Whatever else is asked may be another thing when the run goes on.
+/// The options that decide what is kept of a row. All others may be different when the run goes on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct CheckpointJob {
@@ -92,7 +92,7 @@ impl Record for Checkpoint {
 }
 
 impl Checkpoint {
-    /// That of a run that has read nothing.
+    /// The record of a run that has read nothing.
     pub(crate) fn new(job: CheckpointJob, inputs: Vec<SeenInput>) -> Self {
         Checkpoint {
             format: FORMAT,

@@ -1,7 +1,7 @@
-//! Several run files → one: what keeps the number of run files small, and what merges states of several machines.
+//! Several run files → one: keeps the number of run files small, and merges states of several machines.
 //!
-//! Updates add small files. When [`FAN`] files of about one size are there, the next update makes one of them while it reads; so a state has few files, and each row is
-//! written again once for every power of [`FAN`] that the state outgrows it by.
+//! Updates add small files. When there are [`FAN`] files of about one size, the next update makes one of them while it reads. So a state
+//! has few files, and each row is written again once for every power of [`FAN`] that the state outgrows it by.
 
 use super::manifest::{Manifest, RunEntry, compacted_name, run_name};
 use super::sealed::Record;
@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-/// So many run files of a size are one; a size is a power of this.
+/// The number of run files of a size that become one. A size is a power of this.
 const FAN: usize = 8;
 
 /// How many of the newest runs should become one, given their customers, oldest first; 0 for none. What they become may make others due,
@@ -97,7 +97,7 @@ pub(crate) fn compact_while_due<R: Record>(folder: &Folder<R>, mut record: R, ca
     Ok(record)
 }
 
-/// What merging states made.
+/// The result of merging states.
 #[derive(Debug, Clone)]
 pub struct MergedState {
     /// The new state.
@@ -106,7 +106,7 @@ pub struct MergedState {
     pub duplicates: Vec<String>,
 }
 
-/// What merging states would make, but for its run files: the states are not read, and nothing is written.
+/// The result that merging states would have, but for its run files: the states are not read, and nothing is written.
 ///
 /// # Errors
 /// When they were made with other windows or another policy about bad rows; when two of them took in the same input, unless
@@ -181,7 +181,7 @@ fn added_up(states: &[State], allow_duplicate: bool) -> Result<MergedState> {
 /// Merges states into a new one: exact, whether they share customers or not.
 ///
 /// # Errors
-/// Those of [`check_merge`], or when anything cannot be read or written.
+/// The errors of [`check_merge`], or when anything cannot be read or written.
 pub fn merge(out: &Path, states: &[State], allow_duplicate: bool, cancel: &Cancel, io: &Io) -> Result<MergedState> {
     let MergedState { mut manifest, duplicates } = added_up(states, allow_duplicate)?;
     let (folder, there) = Folder::<Manifest>::lock(out, io)?;

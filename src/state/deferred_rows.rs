@@ -1,4 +1,5 @@
-//! Open rows on their way into an audit: a source like any file, whose rows say which file and row they were.
+//! Deferred rows on their way into an audit. A state keeps them as they were read, because only an audit's windows can judge them; the
+//! manifest calls them open rows. Here they are a source like any file, whose rows say which file and row they were.
 
 use super::{RunFile, Section};
 use crate::base::cancel::Cancel;
@@ -13,7 +14,7 @@ use std::sync::Arc;
 /// Rows that are read at a time.
 const ROWS: usize = 4_096;
 
-/// The open rows of some run files.
+/// The deferred rows of some run files.
 pub(crate) struct DeferredRows {
     files: std::vec::IntoIter<Arc<RunFile>>,
     current: Option<(Arc<RunFile>, Merged)>,
@@ -43,7 +44,7 @@ impl DeferredRows {
 }
 
 impl Source for DeferredRows {
-    /// Whose rows they are is for the state to say.
+    /// None: the state has named its inputs already.
     fn inputs(&self) -> Vec<String> {
         Vec::new()
     }

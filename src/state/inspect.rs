@@ -17,7 +17,7 @@ pub fn is_run_file(path: &Path) -> bool {
     begins_with(path, MAGIC)
 }
 
-/// What a run file holds, every byte of it read.
+/// The contents of a run file, every byte of which was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunSummary {
     /// Its length.

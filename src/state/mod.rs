@@ -1,4 +1,4 @@
-//! Saved state: what all inputs so far say of every customer, on the disk, so that tomorrow's audit reads tomorrow's rows only.
+//! Saved state: every customer's orders in all inputs so far, on the disk, so that tomorrow's audit reads tomorrow's rows only.
 //!
 //! ```text
 //!  inputs ──▶ pipeline ──partitions──▶ save ──frames──▶ run file ──named by──▶ MANIFEST
@@ -12,25 +12,26 @@
 //! | file | owns |
 //! |---|---|
 //! | here | [`State`]: a generation, open to be read |
-//! | [`manifest`](Manifest) | what a generation holds |
-//! | `sealed` | a record with its checksum, such as a manifest |
-//! | `folder` | the folder: lock, commit, what killed writers left |
+//! | [`manifest`](Manifest) | the record of a state: the contents of a generation |
+//! | `checkpoint_record` | the record of a checkpoint: how far one long run has read |
+//! | `sealed` | records as files with a checksum |
+//! | `state_folder` | the folder of a record: lock, commit, sweep |
 //! | `run_file` | frames and their index; `FORMAT.md` draws them |
 //! | `save` | partitions → a run file |
-//! | `update` | inputs → the next generation |
-//! | `checkpoint` | how far one long run has come: a state by its own windows, and a place in its inputs |
 //! | `compact` | several run files → one, of one state or of several |
-//! | `compare` | two windows of any two states, against each other |
 //! | `rollup` | the state's windows → an audit's |
 //! | `inspect` | a manifest for people, and a run file by itself |
 //! | `deferred_rows` | rows that each audit judges for itself |
+//!
+//! [`Update`](crate::jobs::Update) makes the next generation of inputs, [`compare`](crate::jobs::compare()) sets windows of two states against
+//! each other.
 //!
 //! A state has one record per customer and calendar window. That is all an audit needs whose windows are unions of the state's, but for
 //! rows that cross a boundary of the state's windows, or whose last transaction lies after their window's end: another audit's windows may
 //! hold them. Such rows are *open*: kept as they were read, and judged by every audit as if they came from their file.
 //!
 //! Invariants: an audit of a state is the audit of all inputs ever taken in, to the byte. Run files never change. A folder holds the
-//! generation before or the one after whatever was done, whenever that was interrupted.
+//! generation before or the one after, whenever a writer was interrupted.
 
 pub(crate) mod checkpoint_record;
 pub(crate) mod compact;
@@ -61,7 +62,7 @@ use crate::spec::Spec;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// What can be done about a state that cannot be read.
+/// The advice about a state that cannot be read.
 const DAMAGED_HELP: &str = "restore the state from a copy, or make it anew from its inputs";
 
 /// A generation of a state, open to be read. Later updates do not touch it.
@@ -84,7 +85,7 @@ impl State {
     /// Opens several states, which must differ.
     ///
     /// # Errors
-    /// Those of [`open`](State::open), or when one is there twice.
+    /// The errors of [`open`](State::open), or when one is there twice.
     pub fn open_all<S: AsRef<str>>(paths: &[S]) -> Result<Vec<Self>> {
         let real = |path: &str| std::fs::canonicalize(path).unwrap_or_else(|_| path.into());
         let mut seen = std::collections::BTreeSet::new();
@@ -94,7 +95,7 @@ impl State {
         paths.iter().map(|path| Self::open(Path::new(path.as_ref()))).collect()
     }
 
-    /// The same on a disk that may have faults.
+    /// Opens the state in a folder, on a disk that may have faults.
     #[doc(hidden)]
     pub fn open_with(path: &Path, io: &Io) -> Result<Self> {
         loop {
@@ -130,7 +131,7 @@ impl State {
         Ok(State { path: path.to_owned(), manifest, runs })
     }
 
-    /// What it holds.
+    /// The manifest of the generation.
     pub fn manifest(&self) -> &Manifest {
         &self.manifest
     }

@@ -1,7 +1,7 @@
-//! A run file: what one update added to a state, or what compacting several of them left. A run for every partition, and the records
-//! that are not of any customer: rows left out, and rows that every audit judges for itself. `FORMAT.md` draws the bytes.
+//! A run file: the customers of one update of a state, or of several that were compacted. It has a run for every partition, and records
+//! that belong to no customer: rows left out, and rows that every audit judges for itself. `FORMAT.md` draws the bytes.
 //!
-//! A [`Writer`] is a store for frames that any number of threads append to; what belongs together is said in the index at the end. A
+//! A [`Writer`] is a store for frames that any number of threads append to; the index at the end says which belong together. A
 //! [`RunFile`] is opened by its index, which is held in memory; frames are read one at a time. Files never change once they are written.
 
 use super::rollup::Rollup;
@@ -83,7 +83,7 @@ impl RunStore for Frames {
     }
 }
 
-/// Where everything is in a run file.
+/// The index of a run file: the positions of all frames.
 #[derive(Debug)]
 struct Index {
     /// The frames of each partition's run, of rows left out, of open rows.
@@ -142,7 +142,7 @@ pub(crate) struct Writer {
     index: Mutex<Index>,
 }
 
-/// What a manifest says of a run file.
+/// The size and the checksum of a run file, for a manifest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Written {
     pub(crate) bytes: u64,
@@ -165,7 +165,7 @@ impl Writer {
         Ok(Writer { frames, index: Mutex::default() })
     }
 
-    /// Where frames go.
+    /// The store that frames go to.
     pub(crate) fn frames(&self) -> &Frames {
         &self.frames
     }

@@ -22,19 +22,19 @@ pub(crate) const FORMAT: u32 = 1;
 /// The hash that names partitions and sorts customers, with its seed.
 pub(crate) const HASH: &str = "rapidhash-v3 6c656e73666c6f77";
 
-/// What a folder of run files says of itself. It has a field `format`.
+/// The record of a folder of run files. Its JSON has a field `format`.
 pub(crate) trait Record: Clone + Serialize + DeserializeOwned {
     /// The file that it is in.
     const FILE: &'static str;
-    /// What the folder is in messages.
+    /// The word for the folder in messages.
     const WHAT: &'static str;
-    /// What can be done where it cannot be read.
+    /// The advice where it cannot be read.
     const DAMAGED_HELP: &'static str;
 
     /// How often it was changed, and the run files that count.
     fn runs(&self) -> (u64, &[RunEntry]);
 
-    /// The same, to be changed.
+    /// The generation and the run files, to be changed.
     fn runs_mut(&mut self) -> (&mut u64, &mut Vec<RunEntry>);
 
     /// The hash of ids and the number of partitions that its run files were written with.

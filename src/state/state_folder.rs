@@ -1,7 +1,7 @@
-//! The folder of a state or of a checkpoint: one [`Record`], the run files that it names, and a lock for whoever writes.
+//! The folder of a state or of a checkpoint: one [`Record`], the run files that it names, and a lock for the process that writes.
 //!
 //! A generation appears when its record is renamed into place, after everything that it names is on the disk. Until then, and whatever
-//! happens, the folder holds the generation before; what a killed writer left is swept by the next.
+//! happens, the folder holds the generation before. Files of a killed writer are swept by the next.
 
 use super::sealed::{Record, decode, encode};
 use crate::base::error::{Error, Kind, Result};

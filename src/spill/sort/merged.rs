@@ -1,13 +1,13 @@
 //! Sorted records: runs of them as frames in a store, and many runs read as one.
 //!
 //! A [`Writer`] turns records that come in order into the frames of a [`Run`]; [`Merged`] reads any number of runs frame by frame and
-//! gives their records in order, equal ones as often as there are. `FORMAT.md` draws the frames. What comes back is what was written,
-//! or an error: every frame has a checksum, and nothing of a frame is looked at before that is found to fit.
+//! gives their records in order, equal ones as often as there are. `FORMAT.md` draws the frames. Reading gives what was written,
+//! or an error: every frame has a checksum, which is checked before anything else of the frame is used.
 //!
 //! Memory: of every run one frame, [`FRAME`] bytes or as many as one record takes; none of a frame that the store holds in memory.
 //! Reading takes nothing away, so [`Records`] can be read again; their frames go with them.
 //!
-//! Limits: a run's handle is 40 bytes for each of its frames, 0.06 % of what is spilled, which nobody counts.
+//! Limits: a run's handle takes 40 bytes for each of its frames, 0.06 % of what is spilled, which no budget counts.
 
 use crate::base::bytes::checksum::{CHECKSUM, damaged, seal, unsealed};
 use crate::base::bytes::sort_key::{put_number, take_number};
@@ -90,7 +90,7 @@ impl<'a> Writer<'a> {
         seal(&mut self.frame, 0);
         let block = self.store.put(&self.frame)?;
         self.bytes += self.frame.len() as u64;
-        // A frame in memory that nobody counts is as good as on the disk.
+        // A frame in memory that no budget counts is taken to be on the disk.
         if !matches!(block, BlockRef::Memory(_, Some(_))) {
             self.run.read_memory = self.run.read_memory.max(self.frame.len() as u64);
         }
@@ -101,7 +101,7 @@ impl<'a> Writer<'a> {
     }
 }
 
-/// Where the records of a frame are in it.
+/// The range of a frame's records in its bytes.
 fn payload(frame: &[u8]) -> Option<Range<usize>> {
     let body = unsealed(frame)?;
     let (header, payload) = body.split_first_chunk::<HEADER>()?;
@@ -122,7 +122,7 @@ impl Records {
         Records { store, runs, cancel }
     }
 
-    /// Of one run with these frames.
+    /// The records of one run with these frames.
     pub(crate) fn of_frames(store: Arc<dyn RunStore>, frames: Vec<BlockRef>, cancel: Cancel) -> Self {
         Self::new(store, vec![Run { frames, read_memory: FRAME as u64 }], cancel)
     }
@@ -150,22 +150,22 @@ pub(crate) fn copy(records: &Arc<Records>, to: &dyn RunStore) -> Result<Vec<Bloc
 /// Records on their way back.
 pub(crate) struct Merged {
     records: Arc<Records>,
-    /// Of each run.
+    /// The position in each run.
     heads: Vec<Head>,
     /// The runs that have a record, as a heap: the one with the least comes first.
     order: Vec<u32>,
     begun: bool,
 }
 
-/// Where a run's next record is.
+/// The position of a run's next record.
 struct Head {
-    /// What frames are read into that are not in memory.
+    /// Memory for frames that are not in memory already.
     scratch: Vec<u8>,
     /// The frames that were begun.
     frames: usize,
     /// The record, in the last of these.
     record: Range<usize>,
-    /// What follows it there.
+    /// The records after it, there.
     rest: Range<usize>,
     prefix: [u64; 2],
 }
@@ -336,7 +336,7 @@ mod tests {
         assert_eq!(store.counters().bytes.load(Relaxed), lengths.iter().sum::<usize>() as u64);
     }
 
-    /// What the store holds in memory takes no more of it to read, and is not counted as spilled; it is free when the records go.
+    /// Frames that the store holds in memory take no more of it to be read, and do not count as spilled. They are freed with the records.
     #[test]
     fn frames_in_memory_are_read_where_they_lie() {
         let budget = Budget::new(1_000);
@@ -398,7 +398,7 @@ mod tests {
                 assert!(at >= 120, "only {at} bytes");
                 break;
             }
-            let error = found.expect_err("somebody must notice");
+            let error = found.expect_err("damage must be noticed");
             assert_eq!(error.kind(), Kind::Data);
             assert!(error.to_string().contains("a spilled run is damaged"), "{error}");
         }

@@ -1,5 +1,5 @@
-//! The sorter: records in any order in, the same records in order out, in the memory that it is given. Rows that are wanted sorted go
-//! through it (RFM rows, migration rows), and what was left out of a run, whose order must not depend on which thread found it first.
+//! The sorter: records come in in any order and go out sorted, in the memory that it is given. Rows that are wanted sorted go through it
+//! (RFM rows, migration rows, order lines), and rejects, whose order must not depend on which thread found them first.
 //!
 //! ```text
 //!  record ──▶ SortBuffer ──heap──▶ sort ──run──▶ RunStore ──runs──▶ merge in rounds ──▶ Records ──▶ Merged ──▶ record
@@ -7,8 +7,8 @@
 //!             thread         that filled it budget has room    can read them all   read again next
 //! ```
 //!
-//! A record is bytes, and its place is theirs: see [`record`](super::record). So one sorter serves rows of all kinds, what comes out does
-//! not depend on how records were spread over threads, heaps or runs, and equal records are one as good as the other.
+//! A record is bytes, sorted as bytes (see [`sort_key`](crate::base::bytes::sort_key)). So one sorter serves rows of all kinds, and the
+//! result does not depend on how records were spread over threads, heaps or runs.
 //!
 //! Memory: a heap of fixed size for every thread that puts records in; then, heaps gone, a frame of every run that is merged, as many as
 //! [`Sorting::merge`] allows. A frame that the store holds in memory is read where it lies and has its part of the budget from the store.
@@ -23,7 +23,7 @@ use rayon::prelude::*;
 use std::mem::take;
 use std::sync::{Arc, Mutex};
 
-/// Where records are sorted, and in how much memory.
+/// The store and the memory that records are sorted in.
 #[derive(Debug, Clone)]
 pub(crate) struct Sorting {
     /// Takes the runs.
@@ -48,7 +48,7 @@ impl Sorting {
 #[derive(Debug)]
 pub(crate) struct Sorter {
     sorting: Sorting,
-    /// Heaps that nobody is at.
+    /// Heaps without a buffer.
     idle: Mutex<Vec<Heap>>,
     runs: Mutex<Vec<Run>>,
 }
@@ -68,7 +68,7 @@ struct Entry {
     length: u32,
 }
 
-/// Where one thread puts records in. Whose buffer is dropped leaves the heap to the next.
+/// The buffer that one thread puts records in. When it is dropped, the next buffer goes on with its heap.
 pub(crate) struct SortBuffer<'a> {
     sorter: &'a Sorter,
     heap: Heap,
@@ -79,13 +79,13 @@ impl Sorter {
         Sorter { sorting, idle: Mutex::default(), runs: Mutex::default() }
     }
 
-    /// A place to put records in.
+    /// A buffer to put records in.
     pub(crate) fn buffer(&self) -> SortBuffer<'_> {
         let heap = lock(&self.idle).pop();
         SortBuffer { sorter: self, heap: heap.unwrap_or_default() }
     }
 
-    /// The records, once all buffers are left. Heaps are sorted on the threads of the current pool.
+    /// The records, once all buffers are dropped. Heaps are sorted on the threads of the current pool.
     ///
     /// # Errors
     /// When runs cannot be written, or read to be merged.
@@ -192,10 +192,10 @@ mod tests {
     use proptest::prelude::*;
     use std::sync::atomic::Ordering::Relaxed;
 
-    /// Records put in at several buffers in turn, then read back.
+    /// Records put into several buffers in turn, then read back.
     fn sorted(sorting: Sorting, buffers: usize, records: &[Vec<u8>]) -> Result<Vec<Vec<u8>>> {
         let sorter = Sorter::new(sorting);
-        // Each buffer is left now and then, as it is between rejects.
+        // Each buffer is dropped now and then, as it is between rejects.
         for records in records.chunks(buffers * 3) {
             let mut buffers: Vec<SortBuffer<'_>> = (0..buffers).map(|_| sorter.buffer()).collect();
             for (at, record) in records.iter().enumerate() {
@@ -242,7 +242,7 @@ mod tests {
         (0..count).map(|i| i.wrapping_mul(2_654_435_761).to_be_bytes().to_vec()).collect()
     }
 
-    /// What has room in memory stays there.
+    /// Records that fit into memory stay there.
     #[test]
     fn few_records_are_not_spilled() {
         let disk = Arc::new(Faulty::new(Memory::default(), 0));
@@ -299,7 +299,7 @@ mod tests {
         }
     }
 
-    /// Many threads, each at its buffer.
+    /// Many threads, each with its buffer.
     #[test]
     fn threads_share() {
         let sorter = Sorter::new(Sorting { store: Arc::new(Memory::default()), heap: 2_000, merge: 4_000, cancel: Cancel::default() });
