@@ -11,7 +11,7 @@ use crate::model::entry::HISTORY;
 use crate::model::hash::hash_id;
 use crate::model::ids::{id_bytes, joined_view};
 use crate::model::state_batch::{LONG_PER_PIECE, States};
-use crate::spill::{Held, RunStore, Runs, Sorted};
+use crate::spill::{RunStore, Runs, Sorted, SortedBatches};
 use hashbrown::HashTable;
 use std::ops::Range;
 
@@ -62,7 +62,7 @@ impl Drained {
                 Runs::default()
             }
             Drained::Spilled(states, runs) => {
-                others.push(Box::new(Held(states.into_iter())));
+                others.push(Box::new(SortedBatches(states.into_iter())));
                 runs
             }
         };

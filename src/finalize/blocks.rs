@@ -14,8 +14,8 @@ use crate::base::threads::parallel_fold;
 use crate::model::ids::parts;
 use crate::model::state_batch::States;
 use crate::ranks::score::Scorer;
-use crate::spill::{Place, Reservation, RunStore, decode};
-use crate::state::{Remap, RunFile};
+use crate::spill::{BlockRef, Reservation, RunStore, decode};
+use crate::state::{Rollup, RunFile};
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -34,7 +34,7 @@ pub(crate) enum Held {
     /// Some customers of a partition that is here.
     Folded { partition: Arc<Resident>, customers: Range<u32> },
     /// A frame of the store.
-    Frame(Place),
+    Frame(BlockRef),
     /// A frame of a saved state.
     Saved { run: Arc<SavedRun>, partition: usize, frame: usize },
 }
@@ -43,7 +43,7 @@ pub(crate) enum Held {
 #[derive(Debug)]
 pub(crate) struct SavedRun {
     pub(crate) file: Arc<RunFile>,
-    pub(crate) remap: Remap,
+    pub(crate) rollup: Rollup,
 }
 
 /// A partition in memory, with its part of the budget.
@@ -161,7 +161,7 @@ impl Pieces {
             Held::Frame(place) => decode(self.store.get(place, frame)?, states)?,
             Held::Saved { run, partition, frame: at } => {
                 run.file.read(*partition, *at, frame, states)?;
-                run.remap.apply(states);
+                run.rollup.apply(states);
             }
         }
         self.finalizer.fill(states, block, None);

@@ -1,19 +1,16 @@
 //! Partitions that take no more rows → blocks, and what the first pass over them finds.
 
-use crate::accumulate::Closed;
-
-use crate::accumulate::{Drained, Room};
+use crate::accumulate::{Closed, Drained, Room};
 use crate::base::cancel::Cancel;
 use crate::base::error::{Result, Stage};
 use crate::base::merge::Merge;
-
 use crate::base::threads::parallel_map;
 use crate::finalize::Block;
 use crate::finalize::arithmetic::Finalizer;
 use crate::finalize::blocks::{Held, IdBytes, Piece, Pieces, Resident, SavedRun};
 use crate::model::reject::{LeftOut, Reject};
 use crate::model::state_batch::States;
-use crate::spill::{FRAME_CUSTOMERS, Place, Plan, RunStore, Sorter, encode};
+use crate::spill::{BlockRef, FRAME_CUSTOMERS, Plan, RunStore, Sorter, encode};
 use crate::stats::Stats;
 use std::sync::Arc;
 
@@ -33,7 +30,7 @@ impl Refused {
     fn take(&mut self, window: u32, reject: Reject, kept: Option<&Sorter>) -> Result<()> {
         *self.counts.entry(window).or_default().entry(reject.reason).or_default() += 1;
         match kept {
-            Some(kept) => kept.desk().push(|out| reject.write(out)),
+            Some(kept) => kept.buffer().push(|out| reject.write(out)),
             None => {
                 self.first = self.first.take().into_iter().chain([reject]).min();
                 Ok(())
@@ -142,7 +139,7 @@ impl<P> Desk<P> {
                 let mut bytes = Vec::new();
                 for frame in 0..run.file.frames_of(number) {
                     run.file.read(number, frame, &mut bytes, states)?;
-                    run.remap.apply(states);
+                    run.rollup.apply(states);
                     let held = Held::Saved { run: Arc::clone(run), partition: number, frame };
                     blocks.push(Piece { rows: observe(states)?, held });
                 }
@@ -162,7 +159,7 @@ impl<P> Desk<P> {
                 if matches!(drained, Drained::Spilled(..)) {
                     drop(reserved);
                 }
-                let streams = saved.iter().map(|run| Box::new(run.file.stream(number, &run.remap)) as _).collect();
+                let streams = saved.iter().map(|run| Box::new(run.file.stream(number, &run.rollup)) as _).collect();
                 drained.merge(streams, &*memory.store, memory.plan.merge_memory, most, |states| {
                     memory.cancel.check()?;
                     blocks.push(Piece { rows: observe(states)?, held: Held::Frame(memory.frame(states)?) });
@@ -187,7 +184,7 @@ pub(crate) struct Resources {
 }
 
 impl Resources {
-    fn frame(&self, states: &States) -> Result<Place> {
+    fn frame(&self, states: &States) -> Result<BlockRef> {
         self.cancel.check()?;
         let mut bytes = Vec::new();
         encode(states, 0..states.len(), &mut bytes)?;

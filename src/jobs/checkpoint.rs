@@ -15,34 +15,27 @@
 //!
 //! Known limits: what comes through a pipe cannot be skipped and is refused. Finishing is not interrupted in order: it is begun again.
 
+use super::update::save_run;
 use crate::base::cancel::{Cancel, Stop};
 use crate::base::error::{Error, Kind, Result, Stage};
-use crate::base::merge::Merge;
 use crate::base::text::grouped;
 use crate::base::threads::with_pool;
 use crate::lens::Lens;
-use crate::model::columns::ColumnMap;
-use crate::model::hash::PARTITIONS;
-use crate::model::reject::{OnBadRow, Reason};
-use crate::model::window::Windows;
-use crate::pipeline::Builder;
-use crate::pipeline::Pipeline;
+use crate::pipeline::{Builder, Pipeline};
 use crate::source::files::{Files, STDIN};
 use crate::source::paced::Paced;
+use crate::state::checkpoint_record::{Checkpoint, CheckpointJob, SeenInput};
 use crate::state::compact::compact_while_due;
-use crate::state::manifest::{RunEntry, run_name};
-use crate::state::sealed::{FORMAT, HASH, Record};
+use crate::state::sealed::{Record, RowCounts, encode};
 use crate::state::state_folder::{Folder, vacant};
-use crate::state::{Io, RunFile, State, Writer};
+use crate::state::{Io, RunEntry, RunFile, State};
 use crate::stats::Stats;
-use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant, UNIX_EPOCH};
-use xxhash_rust::xxh3::Xxh3;
+use xxhash_rust::xxh3::xxh3_128;
 
 /// Bytes at either end of a file that tell whether it is the same.
 const END: u64 = 1 << 16;
@@ -87,140 +80,26 @@ impl Checkpointed {
     }
 }
 
-/// The record of a checkpoint.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Checkpoint {
-    format: u32,
-    lensflow: String,
-    generation: u64,
-    hash: String,
-    partitions: usize,
-    /// What the rows were read for.
-    job: Job,
-    inputs: Vec<Seen>,
-    /// How far the inputs were read, one after the other.
-    chunks: u64,
-    bytes: u64,
-    pub(crate) rows_read: u64,
-    pub(crate) rows_accepted: u64,
-    pub(crate) rows_rejected: BTreeMap<Reason, u64>,
-    /// The first and the last window with a row, where windows are not listed.
-    pub(crate) windows: Option<(u32, u32)>,
-    runs: Vec<RunEntry>,
+/// Looks at a file: its length, its time of change, and a hash of both its ends.
+fn seen_file(name: &str) -> Result<SeenInput> {
+    let look = || {
+        let mut file = File::open(name)?;
+        let about = file.metadata()?;
+        let changed = about.modified()?.duration_since(UNIX_EPOCH).map_or(1, |time| (time.as_nanos() as u64).max(1));
+        let mut ends = Vec::new();
+        (&mut file).take(END).read_to_end(&mut ends)?;
+        file.seek(SeekFrom::Start(about.len().saturating_sub(END)))?;
+        file.take(END).read_to_end(&mut ends)?;
+        Ok(SeenInput { name: name.to_owned(), bytes: about.len(), changed, ends: format!("{:032x}", xxh3_128(&ends)) })
+    };
+    look().map_err(|e| Error::io("cannot read", e).input(name).stage(Stage::Source))
 }
 
-/// What decides what is kept of the rows. Whatever else is asked may be another thing when the run goes on.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Job {
-    windows: Windows,
-    columns: ColumnMap,
-    on_bad_row: OnBadRow,
-    keeps_rejects: bool,
-}
-
-/// An input as it was.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Seen {
-    name: String,
-    bytes: u64,
-    /// Nanoseconds since 1970; 0 of a state.
-    changed: u64,
-    ends: String,
-}
-
-impl Record for Checkpoint {
-    const FILE: &'static str = "CHECKPOINT";
-    const WHAT: &'static str = "checkpoint";
-    const DAMAGED_HELP: &'static str = "remove its folder, and the run begins again";
-
-    fn runs(&self) -> (u64, &[RunEntry]) {
-        (self.generation, &self.runs)
-    }
-
-    fn runs_mut(&mut self) -> (&mut u64, &mut Vec<RunEntry>) {
-        (&mut self.generation, &mut self.runs)
-    }
-
-    fn is_sound(&self) -> bool {
-        let known = self.rows_accepted.checked_add(self.rows_rejected.values().sum::<u64>());
-        self.hash == HASH && self.partitions == PARTITIONS && known == Some(self.rows_read)
-    }
-}
-
-impl Checkpoint {
-    /// That of a run that has read nothing.
-    fn new(job: Job, inputs: Vec<Seen>) -> Self {
-        Checkpoint {
-            format: FORMAT,
-            lensflow: env!("CARGO_PKG_VERSION").to_owned(),
-            generation: 0,
-            hash: HASH.to_owned(),
-            partitions: PARTITIONS,
-            job,
-            inputs,
-            chunks: 0,
-            bytes: 0,
-            rows_read: 0,
-            rows_accepted: 0,
-            rows_rejected: BTreeMap::new(),
-            windows: None,
-            runs: Vec::new(),
-        }
-    }
-
-    /// The files that were read.
-    pub(crate) fn files(&self) -> impl Iterator<Item = String> {
-        self.inputs.iter().filter(|input| input.changed > 0).map(|input| input.name.clone())
-    }
-
-    /// Refuses to go on with another job, or other inputs.
-    fn fits(&self, job: &Job, inputs: &[Seen], folder: &Path) -> Result<()> {
-        let folder = folder.to_string_lossy();
-        let again = "remove the folder to begin again, or name another one";
-        if self.job != *job {
-            let what = "the checkpoint is of a run with other windows, columns or treatment of bad rows";
-            return Err(Error::usage(what).input(folder).help(format!("go on with the arguments that it was begun with; {again}")));
-        }
-        for pair in self.inputs.iter().map(Some).chain([None]).zip(inputs.iter().map(Some).chain([None])) {
-            let (name, what) = match pair {
-                (Some(was), Some(is)) if was == is => continue,
-                (Some(was), Some(is)) if was.name == is.name => (&is.name, "it has changed since the checkpoint was written"),
-                (Some(was), _) => (&was.name, "the checkpoint has read it, and it is not an input now"),
-                (None, Some(is)) => (&is.name, "the checkpoint knows nothing of this input"),
-                (None, None) => continue,
-            };
-            return Err(Error::usage(what).input(name).help(format!("the checkpoint is in {folder}; {again}")));
-        }
-        Ok(())
-    }
-}
-
-impl Seen {
-    fn file(name: &str) -> Result<Self> {
-        let look = || {
-            let mut file = File::open(name)?;
-            let about = file.metadata()?;
-            let changed = about.modified()?.duration_since(UNIX_EPOCH).map_or(1, |time| (time.as_nanos() as u64).max(1));
-            let (mut hash, mut room) = (Xxh3::new(), Vec::new());
-            (&mut file).take(END).read_to_end(&mut room)?;
-            file.seek(SeekFrom::Start(about.len().saturating_sub(END)))?;
-            file.take(END).read_to_end(&mut room)?;
-            hash.update(&room);
-            Ok(Seen { name: name.to_owned(), bytes: about.len(), changed, ends: format!("{:032x}", hash.digest128()) })
-        };
-        look().map_err(|e| Error::io("cannot read", e).input(name).stage(Stage::Source))
-    }
-
-    /// A state is what its manifest says.
-    fn state(state: &State) -> Result<Self> {
-        let mut hash = Xxh3::new();
-        hash.update(crate::state::sealed::encode(state.manifest())?.as_bytes());
-        let (name, bytes) = (state.path().to_string_lossy().into_owned(), state.manifest().runs.iter().map(|run| run.bytes).sum());
-        Ok(Seen { name, bytes, changed: 0, ends: format!("{:032x}", hash.digest128()) })
-    }
+/// Looks at a state: its manifest says all that is in it.
+fn seen_state(state: &State) -> Result<SeenInput> {
+    let ends = format!("{:032x}", xxh3_128(encode(state.manifest())?.as_bytes()));
+    let bytes = state.manifest().runs.iter().map(|run| run.bytes).sum();
+    Ok(SeenInput { name: state.path().to_string_lossy().into_owned(), bytes, changed: 0, ends })
 }
 
 impl Checkpoints {
@@ -242,12 +121,12 @@ impl Checkpoints {
             let error = Error::usage("a run with a checkpoint may have to find its place in the input again, and a pipe has none");
             return Err(error.input(if pipe == STDIN { "stdin" } else { pipe }).help("put it into a file, or leave --checkpoint out"));
         }
-        let look = || states.iter().map(Seen::state).chain(paths.iter().map(|path| Seen::file(path))).collect::<Result<Vec<_>>>();
+        let look = || states.iter().map(seen_state).chain(paths.iter().map(|path| seen_file(path))).collect::<Result<Vec<_>>>();
         let inputs = look()?;
         let job = {
             let (spec, keeps_rejects) = builder.options();
             let (windows, columns) = (spec.windows.clone(), spec.columns.clone());
-            Job { windows, columns, on_bad_row: spec.on_bad_row, keeps_rejects }
+            CheckpointJob { windows, columns, on_bad_row: spec.on_bad_row, keeps_rejects }
         };
         let (folder, there) = Folder::<Checkpoint>::lock(&self.folder, &self.io)?;
         let mut reached = match there {
@@ -305,16 +184,9 @@ impl Checkpoints {
         let began = Instant::now();
         let threads = pipeline.spec.worker_count();
         let mut next = Checkpoint { generation: before.generation + 1, chunks, bytes, ..before };
-        let name = run_name(next.generation);
-        let writer = Writer::create(&folder.path().join(&name), &self.io)?;
-        let saved = pipeline.save(&writer)?;
-        next.rows_read += saved.rows.rows_read;
-        next.rows_accepted += saved.rows.rows_accepted;
-        Merge::merge(&mut next.rows_rejected, saved.rows.rows_rejected);
-        next.windows = crate::state::compact::union(next.windows, saved.keys);
-        if saved.rows.rows_read > 0 {
-            next.runs.push(RunEntry::new(name, writer.finish()?));
-        }
+        let (saved, run) = save_run(pipeline, folder, next.generation)?;
+        next.counts_mut().add(RowCounts::of(&saved));
+        next.runs.extend(run);
         self.cancel.check()?;
         folder.commit(&next)?;
         tracing::info!(rows = next.rows_read, seconds = began.elapsed().as_secs_f64(), "checkpoint");

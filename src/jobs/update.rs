@@ -4,17 +4,19 @@ use crate::base::cancel::Cancel;
 use crate::base::error::{Error, Result, Stage};
 use crate::base::merge::Merge;
 use crate::base::threads::with_pool;
+use crate::lens::Lens;
 use crate::model::reject::{OnBadRow, Reason};
 use crate::model::window::{Granularity, Windows};
 use crate::orders::{LineSummary, Lines};
 use crate::pipeline::Pipeline;
 use crate::source::files::{Files, Format, STDIN, Streamed, fingerprint};
 use crate::spec::Spec;
-use crate::state::compact::{Compacted, compact_due, union};
+use crate::state::compact::{Compacted, compact_due};
 use crate::state::manifest::{Input, Manifest, RunEntry, run_name};
+use crate::state::sealed::{Record, RowCounts};
 use crate::state::state_folder::{Folder, is_state, vacant};
 use crate::state::{Io, Saved, State, Writer};
-use crate::stats::{Snapshot, Stats};
+use crate::stats::Stats;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -141,11 +143,8 @@ impl Update {
         } else {
             next.inputs.extend(taken.iter().cloned());
         }
-        next.rows_read += read.rows.rows_read;
-        next.rows_accepted += read.rows.rows_accepted;
-        Merge::merge(&mut next.rows_rejected, read.rows.rows_rejected.clone());
-        next.windows = union(next.windows, read.keys);
-        if let (Some(wanted), Some(lines)) = (&self.lines, read.lines.clone()) {
+        next.counts_mut().add(RowCounts::of(&read.saved));
+        if let (Some(wanted), Some(lines)) = (&self.lines, read.saved.lines.clone()) {
             match &mut next.transactions {
                 Some((_, before)) => before.merge(lines),
                 before => *before = Some((wanted.orders.clone(), lines)),
@@ -159,8 +158,8 @@ impl Update {
         next.runs.extend(read.run);
         self.cancel.check()?;
         folder.commit(&next)?;
-        let (rows, rows_rejected) = (read.rows.rows_read, read.rows.rows_rejected);
-        let Read { lines, customers, .. } = read;
+        let Read { saved: Saved { rows, lines, .. }, customers, .. } = read;
+        let (rows, rows_rejected) = (rows.rows_read, rows.rows_rejected);
         Ok(Updated { manifest: next, taken, known, rows, rows_rejected, lines, customers, compacted })
     }
 
@@ -244,11 +243,8 @@ impl Update {
                 None => found.taken.push(input),
             }
         }
-        let name = run_name(generation);
-        let writer = Writer::create(&folder.path().join(&name), &self.io)?;
-        let Saved { keys, rows, lines } = pipeline.save(&writer)?;
-        let run = if rows.rows_read > 0 { Some(RunEntry::new(name, writer.finish()?)) } else { None };
-        Ok(Some(Read { run, keys, rows, lines, customers: stats.snapshot().customers }))
+        let (saved, run) = save_run(pipeline, folder, generation)?;
+        Ok(Some(Read { run, saved, customers: stats.snapshot().customers }))
     }
 
     /// What the input was called when it was taken in.
@@ -292,10 +288,21 @@ struct Found {
 /// What was read.
 struct Read {
     run: Option<RunEntry>,
-    keys: Option<(u32, u32)>,
-    rows: Snapshot,
-    lines: Option<LineSummary>,
+    saved: Saved,
     customers: u64,
+}
+
+/// Ends the input of a pipeline and writes what it has read to the run file of a generation. There is no file where there are no rows.
+pub(super) fn save_run<L: Lens, R: Record>(
+    pipeline: Pipeline<L>,
+    folder: &Folder<R>,
+    generation: u64,
+) -> Result<(Saved, Option<RunEntry>)> {
+    let name = run_name(generation);
+    let writer = Writer::create(&folder.path().join(&name), folder.io())?;
+    let saved = pipeline.save(&writer)?;
+    let run = if saved.rows.rows_read > 0 { Some(RunEntry::new(name, writer.finish()?)) } else { None };
+    Ok((saved, run))
 }
 
 /// A file's length, and when it was last changed.

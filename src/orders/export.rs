@@ -76,7 +76,7 @@ impl Orders {
                 self.partitions.len(),
                 || (),
                 |(), partition| {
-                    let (mut desk, mut found) = (sorter.desk(), periods.clone());
+                    let (mut desk, mut found) = (sorter.buffer(), periods.clone());
                     self.group(partition, &periods, |order: &Order<'_>| {
                         let (time, (start, _)) = found.find(order.time);
                         let (cents, fraction) = whole_cents(order.quantity).ok_or_else(|| Error::internal("an order of too much"))?;

@@ -95,7 +95,7 @@ impl Orders {
         let (large, mut heap) = (self.sorter(), None);
         for same in index.chunk_by(|a, b| a.0 == b.0) {
             if same.len() > MOST_TOGETHER {
-                let (desk, _) = heap.get_or_insert_with(|| (large.desk(), self.partitions.budget().hold(self.merge)));
+                let (desk, _) = heap.get_or_insert_with(|| (large.buffer(), self.partitions.budget().hold(self.merge)));
                 same.iter().try_for_each(|at| line_record::write(&bundle(at), |append| desk.push(append)))?;
                 continue;
             }
@@ -117,7 +117,7 @@ impl Orders {
     fn group_sorted(&self, partition: Partition, grouper: &mut Grouper<'_, impl Take>) -> Result<()> {
         let sorter = self.sorter();
         {
-            let mut desk = sorter.desk();
+            let mut desk = sorter.buffer();
             partition.read(&**self.partitions.store(), |bundles, _| {
                 self.desk.cancel.check()?;
                 (0..bundles.len()).try_for_each(|at| line_record::write(&bundles.get(at), |append| desk.push(append)))

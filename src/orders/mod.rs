@@ -304,7 +304,7 @@ impl Desk {
             return Err(reject.into_error().help(help));
         }
         *lock(&self.summary).lines_rejected.entry(reject.reason).or_default() += 1;
-        self.rejects.as_ref().map_or(Ok(()), |rejects| rejects.desk().push(|out| reject.write(out)))
+        self.rejects.as_ref().map_or(Ok(()), |rejects| rejects.buffer().push(|out| reject.write(out)))
     }
 
     /// What was counted so far.

@@ -8,7 +8,7 @@ use super::partial_order::{Bundle, Bundles, MOST_BUNDLES};
 use crate::base::error::Result;
 use crate::base::threads::lock;
 use crate::model::hash::hash_id;
-use crate::spill::{Budget, Place, Reservation, RunStore};
+use crate::spill::{BlockRef, Budget, Reservation, RunStore};
 use std::mem::{replace, take};
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex};
@@ -40,7 +40,7 @@ pub(super) struct Partitions {
 #[derive(Debug, Default)]
 pub(super) struct Partition {
     held: Vec<(Bundles, Reservation)>,
-    frames: Vec<Place>,
+    frames: Vec<BlockRef>,
     bundles: u64,
     /// What the frames take up when they are read.
     framed: u64,
@@ -153,7 +153,7 @@ impl Scatter<'_> {
         buffer.clear();
         let place = store.put(&self.frame)?;
         let mut partition = lock(&partitions[at]);
-        if !matches!(place, Place::Memory(_, Some(_))) {
+        if !matches!(place, BlockRef::Memory(_, Some(_))) {
             let counters = store.counters();
             counters.runs.fetch_add(partition.frames.is_empty().into(), Relaxed);
             counters.frames.fetch_add(1, Relaxed);

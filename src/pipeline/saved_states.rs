@@ -5,23 +5,15 @@ use crate::base::error::{Error, Result, Stage};
 use crate::base::threads::{lock, with_pool};
 use crate::finalize::blocks::SavedRun;
 use crate::finalize::finish::Resources;
-use crate::jobs::checkpoint::Checkpoint;
 use crate::lens::Lens;
-use crate::model::reject::Reason;
 use crate::model::window::{Window, Windows};
 use crate::state;
+use crate::state::checkpoint_record::Checkpoint;
 use crate::state::save::{save, save_records};
-use crate::state::{OpenRows, Remap, RunFile, Saved, Section, State};
-use std::collections::BTreeMap;
+use crate::state::sealed::{Record, RowCounts};
+use crate::state::{DeferredRows, Rollup, RunFile, Saved, Section, State};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-
-/// The counts from when saved rows were read.
-struct Rows<'a> {
-    read: u64,
-    accepted: u64,
-    rejected: &'a BTreeMap<Reason, u64>,
-}
 
 impl<L: Lens> Pipeline<L> {
     /// Takes a saved state in, as if all its inputs were read again.
@@ -32,50 +24,49 @@ impl<L: Lens> Pipeline<L> {
     pub fn run_state(&mut self, state: &State) -> Result<()> {
         state.fits(&self.spec)?;
         let manifest = state.manifest();
-        let remap = state.remap(&self.spec.windows)?;
+        let rollup = state.rollup(&self.spec.windows)?;
         self.inputs.extend(manifest.inputs.iter().map(|input| input.name.clone()));
-        let rows =
-            Rows { read: manifest.rows_read - manifest.rows_open(), accepted: manifest.rows_accepted, rejected: &manifest.rows_rejected };
-        self.take_in(state.runs(), rows, state.keys(&remap), remap)?;
+        // Open rows are read again, and counted then.
+        let rows = RowCounts { read: manifest.rows_read - manifest.rows_open(), windows: state.keys(&rollup), ..manifest.counts() };
+        self.take_in(state.runs(), rows, rollup)?;
         manifest.transactions.iter().for_each(|(_, lines)| self.add_lines(lines.clone()));
         let cancel = &self.poison.cancel;
-        let open = OpenRows::new(state.runs().to_vec(), cancel.clone());
+        let open = DeferredRows::new(state.runs().to_vec(), cancel.clone());
         self.run(open)
     }
 
     /// Takes in what a checkpoint of this same run holds.
     pub(crate) fn run_checkpoint(&mut self, checkpoint: &Checkpoint, runs: &[Arc<RunFile>]) -> Result<()> {
         self.inputs.extend(checkpoint.files());
-        let Checkpoint { rows_read: read, rows_accepted: accepted, rows_rejected: rejected, .. } = checkpoint;
-        self.take_in(runs, Rows { read: *read, accepted: *accepted, rejected }, checkpoint.windows, Remap::Same)
+        self.take_in(runs, checkpoint.counts(), Rollup::Same)
     }
 
-    fn take_in(&mut self, runs: &[Arc<RunFile>], rows: Rows<'_>, keys: Option<(u32, u32)>, remap: Remap) -> Result<()> {
+    fn take_in(&mut self, runs: &[Arc<RunFile>], rows: RowCounts<'_>, rollup: Rollup) -> Result<()> {
         self.stats.count_rows(rows.read, rows.accepted);
         rows.rejected.iter().for_each(|(&reason, &count)| self.stats.count_rejects(reason, count));
-        self.ledger.cover(keys);
+        self.ledger.cover(rows.windows);
         for file in runs {
             if let Some(kept) = &self.ledger.rejects {
-                let (mut records, mut desk) = (file.records(Section::Rejects, self.poison.cancel.clone()).read(), kept.desk());
+                let (mut records, mut buffer) = (file.records(Section::Rejects, self.poison.cancel.clone()).read(), kept.buffer());
                 while let Some(record) = records.next().map_err(|e| e.input(file.name()))? {
-                    desk.push(|out| out.extend_from_slice(record))?;
+                    buffer.push(|out| out.extend_from_slice(record))?;
                 }
             }
-            self.state.resources.saved.push(Arc::new(SavedRun { file: file.clone(), remap: remap.clone() }));
+            self.state.resources.saved.push(Arc::new(SavedRun { file: file.clone(), rollup: rollup.clone() }));
         }
         Ok(())
     }
 
     /// Takes in the customers of one window of a state, as the run's window with a place in its list.
     pub(crate) fn run_window(&mut self, state: &State, window: &Window, place: u32) -> Result<()> {
-        let remap = state.remap(&Windows::List(vec![window.clone()]))?.moved_to(place);
+        let rollup = state.rollup(&Windows::List(vec![window.clone()]))?.moved_to(place);
         if state.manifest().rows_open() > 0 {
             let what = "the state has rows that belong to no single window of its own, and only an audit can judge them";
             return Err(Error::data(what)
                 .input(state.path().to_string_lossy())
                 .help("compare sketches, which lensflow sketch makes of audits"));
         }
-        let saved = state.runs().iter().map(|file| Arc::new(SavedRun { file: file.clone(), remap: remap.clone() }));
+        let saved = state.runs().iter().map(|file| Arc::new(SavedRun { file: file.clone(), rollup: rollup.clone() }));
         self.state.resources.saved.extend(saved);
         Ok(())
     }

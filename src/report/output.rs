@@ -2,33 +2,16 @@
 
 use crate::base::cancel::{Cancel, Temporary};
 use crate::base::error::{Error, Result, Stage};
+use crate::spill::folder::sweep_files;
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 use tempfile::Builder;
 
 /// How standard output is called on the command line.
 const STDOUT: &str = "-";
 const PART: &str = ".part";
-/// Files that are younger may be somebody's who has not locked them yet.
-const NEW: Duration = Duration::from_secs(60);
-
-/// Removes what killed processes have left of an output: files that nobody holds locked, and that nobody has only just made.
-fn sweep(folder: &Path, prefix: &str) {
-    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-        let name = entry.file_name();
-        if !name.to_str().is_some_and(|name| name.starts_with(prefix) && name.ends_with(PART)) {
-            continue;
-        }
-        let age = entry.metadata().and_then(|about| about.modified()).ok().and_then(|time| time.elapsed().ok());
-        let is_dead = || File::options().write(true).open(entry.path()).is_ok_and(|file| file.try_lock().is_ok());
-        if age.is_some_and(|age| age > NEW) && is_dead() {
-            let _ = std::fs::remove_file(entry.path());
-        }
-    }
-}
 
 /// An output that is not there until it is committed. Dropped before that, it leaves nothing behind.
 pub struct Output {
@@ -121,7 +104,7 @@ impl Output {
             let folder = target.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
             let name = target.file_name().unwrap_or_default().to_string_lossy();
             let prefix = format!(".{name}.");
-            sweep(folder, &prefix);
+            sweep_files(folder, &prefix, PART);
             let mut builder = Builder::new();
             builder.prefix(&prefix).suffix(PART);
             #[cfg(unix)]

@@ -15,7 +15,7 @@ use crate::model::columns::Column;
 use crate::model::ids::{INLINE, long_view, parts};
 use crate::model::reject::{LINE_FIELDS, Reject};
 use crate::model::window::Window;
-use crate::spill::Desk;
+use crate::spill::SortBuffer;
 use arrow::array::builder::{StringBuilder, UInt64Builder, make_view};
 use arrow::array::{
     Array, ArrayRef, Decimal128Array, DictionaryArray, Int32Array, Int64Array, RecordBatch, StringViewArray, TimestampMicrosecondArray,
@@ -163,7 +163,7 @@ pub(crate) trait Rows: Sync {
     fn append(&self, block: &Block, rows: Range<usize>, columns: &mut Self::Columns);
 
     /// Puts all of the block's rows in to be sorted: by window or pair, then by id as bytes.
-    fn sort(&self, block: &Block, desk: &mut Desk<'_>) -> Result<()>;
+    fn sort(&self, block: &Block, buffer: &mut SortBuffer<'_>) -> Result<()>;
 
     /// Appends the row of a record; nothing when it is none of these.
     fn read(&self, record: &[u8], columns: &mut Self::Columns) -> Option<()>;
@@ -249,9 +249,9 @@ impl Rows for Rfm {
         columns.score.extend(scores.iter().map(joined));
     }
 
-    fn sort(&self, block: &Block, desk: &mut Desk<'_>) -> Result<()> {
+    fn sort(&self, block: &Block, buffer: &mut SortBuffer<'_>) -> Result<()> {
         (0..block.len()).try_for_each(|row| {
-            desk.push(|out| {
+            buffer.push(|out| {
                 put_key(block.window[row] as u16, block, block.customer[row], out);
                 put_signed(block.recency_days[row].into(), out);
                 put_signed(block.frequency[row], out);
@@ -354,11 +354,11 @@ impl Rows for Migrations {
         });
     }
 
-    fn sort(&self, block: &Block, desk: &mut Desk<'_>) -> Result<()> {
+    fn sort(&self, block: &Block, buffer: &mut SortBuffer<'_>) -> Result<()> {
         let mut taken = Ok(());
         migrations(block, &self.starts, |customer, first, status| {
             if taken.is_ok() {
-                taken = desk.push(|out| {
+                taken = buffer.push(|out| {
                     put_key(first as u16, block, customer, out);
                     out.push(status as u8);
                 });

@@ -124,7 +124,7 @@ impl<R: Rows> Sorted<R> {
     /// Sorts all rows of the pieces, on the threads of the current pool.
     pub(crate) fn new(pieces: &Pieces, rows: R, sorting: Sorting) -> Result<Self> {
         let sorter = Sorter::new(sorting);
-        let start = || (Workspace::default(), sorter.desk());
+        let start = || (Workspace::default(), sorter.buffer());
         parallel_fold(pieces.len(), start, |(workspace, desk), at| rows.sort(pieces.scored(at, workspace)?, desk))?;
         let merged = sorter.finish()?.read();
         Ok(Sorted { rows, rest: Mutex::new((merged, 0)), idle: Mutex::default() })

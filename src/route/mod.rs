@@ -206,13 +206,13 @@ impl Router {
         let is_open =
             matches!(reject.reason, Reason::StraddlesWindow | Reason::AfterObservationEnd) && self.judge.as_mut().is_none_or(fits);
         if let Some(open) = self.ledger.open.as_ref().filter(|_| is_open) {
-            return open.desk().push(|out| reject.write(out)).map_err(|e| e.stage(Stage::Route));
+            return open.buffer().push(|out| reject.write(out)).map_err(|e| e.stage(Stage::Route));
         }
         if self.policy == OnBadRow::Fail {
             return Err(reject.into_error().help(REJECT_HELP).stage(Stage::Route));
         }
         self.stats.count_rejects(reject.reason, 1);
-        let kept = self.ledger.rejects.as_ref().map(|rejects| rejects.desk().push(|out| reject.write(out)));
+        let kept = self.ledger.rejects.as_ref().map(|rejects| rejects.buffer().push(|out| reject.write(out)));
         kept.unwrap_or(Ok(())).map_err(|e| e.stage(Stage::Route))
     }
 

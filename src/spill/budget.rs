@@ -1,8 +1,8 @@
-//! Budget: when to spill. A number of bytes that the parts of a run share, each of which reserves what it is about to hold.
+//! The budget: a number of bytes that the parts of a run share. Each reserves bytes before it holds them, and spills when there are none.
 //!
 //! Only bookkeeping: nothing is allocated here. A [`Reservation`] gives back on drop, so it lives beside the memory that it stands for.
-//! What cannot be refused (a row that is in already, a frame read back) is held by force: the budget is then exceeded, which the next
-//! [`reserve`](Budget::reserve) notices and [`peak`](Budget::peak) tells. How large a budget should be is for [`memory`](super::memory).
+//! Bytes that cannot be refused (a row that is in already, a frame read back) are held by force: the budget is then exceeded, which the
+//! next [`reserve`](Budget::reserve) notices and [`peak`](Budget::peak) tells. [`plan`](super::plan) says how large a budget is.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};

@@ -1,36 +1,55 @@
-//! Frames on disk: a few files that only grow, in a private [`Folder`] that is gone when the run is.
+//! Frames on disk: a few files that only grow, in a private [folder](LockedFolder) that is gone when the run is.
 //!
 //! Nothing is made before the first frame comes. A frame is one write at its own place in a file, so threads do not wait for each other,
 //! and one read. Limits: space is not given back before the end.
 //!
-//! What killed processes left is swept away when a process first gets a disk below a folder, whether it is ever written to or not: the
-//! next run of the command gives the space back, however small it is. Once is enough. A program that builds pipeline after pipeline need
-//! not list a folder for each that never spills, and those who die meanwhile are for the next process.
+//! Folders of killed processes are swept away when a process first gets a disk below a parent folder, whether it ever spills or not: the
+//! next run of the command gives the space back, however small it is. A process sweeps a parent once, so that a program with many
+//! pipelines does not list it for each. Processes that die later are left to the next one.
 
-use super::folder::{FILES, Folder, probe, sweep};
-use super::store::{Counters, Place, RunStore};
+use super::folder::{LockedFolder, probe, sweep};
+use super::store::{BlockRef, Counters, RunStore};
 use crate::base::bytes::positional::{read_at, write_at};
 use crate::base::cancel::Discard;
 use crate::base::error::{Error, Result};
 use crate::base::threads::lock;
 use std::collections::BTreeSet;
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Mutex, OnceLock};
 
+/// Data files of a run: threads that write to different ones do not wait for each other.
+const FILES: usize = 4;
+
 /// The folders that this process has swept.
 static SWEPT: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+
+/// The data files of a run, and the folder that is removed with them. Files are closed before it is.
+#[derive(Debug)]
+struct DataFolder {
+    files: Vec<File>,
+    locked: LockedFolder,
+}
+
+impl DataFolder {
+    fn make(parent: &Path) -> io::Result<Self> {
+        let locked = LockedFolder::make(parent)?;
+        let files = (0..FILES).map(|number| locked.create_data(number)).collect::<io::Result<_>>()?;
+        Ok(DataFolder { files, locked })
+    }
+}
 
 /// Frames in files.
 #[derive(Debug)]
 pub struct Disk {
     parent: PathBuf,
-    folder: OnceLock<Folder>,
+    folder: OnceLock<DataFolder>,
     /// Held while the folder is made or discarded; true when there may be none any more.
     discarded: Mutex<bool>,
-    /// Where the files end.
+    /// The length of each file.
     ends: [AtomicU64; FILES],
     /// Frames go to one file after the other.
     turn: AtomicU64,
@@ -46,7 +65,7 @@ impl Disk {
     /// Frames below a folder, if one is said, else below the system's.
     ///
     /// # Errors
-    /// Those of [`new`](Disk::new).
+    /// The errors of [`new`](Disk::new).
     pub(crate) fn within(parent: Option<&Path>) -> Result<Self> {
         parent.map_or_else(|| Ok(Self::temporary()), Self::new)
     }
@@ -61,7 +80,7 @@ impl Disk {
     }
 
     fn below(parent: PathBuf) -> Self {
-        // Leftovers harm nobody, so if they cannot be swept, they stay.
+        // Leftovers do no harm: if they cannot be swept, they stay.
         let _ = sweep_once(&parent);
         Disk {
             parent,
@@ -73,7 +92,7 @@ impl Disk {
         }
     }
 
-    fn folder(&self) -> io::Result<&Folder> {
+    fn folder(&self) -> io::Result<&DataFolder> {
         if let Some(folder) = self.folder.get() {
             return Ok(folder);
         }
@@ -82,44 +101,44 @@ impl Disk {
             Some(folder) => Ok(folder),
             None if *discarded => Err(io::Error::other("the run has ended")),
             None => {
-                let folder = Folder::make(&self.parent)?;
+                let folder = DataFolder::make(&self.parent)?;
                 Ok(self.folder.get_or_init(|| folder))
             }
         }
     }
 
-    fn append(&self, frame: &[u8]) -> io::Result<Place> {
+    fn append(&self, frame: &[u8]) -> io::Result<BlockRef> {
         let folder = self.folder()?;
         let file = (self.turn.fetch_add(1, Relaxed) % FILES as u64) as usize;
         // What fails leaves a hole.
         let at = self.ends[file].fetch_add(frame.len() as u64, Relaxed);
         write_at(&folder.files[file], frame, at)?;
         self.counters.written.fetch_add(frame.len() as u64, Relaxed);
-        Ok(Place::Disk { file, at, length: frame.len() })
+        Ok(BlockRef::Disk { file, at, length: frame.len() })
     }
 }
 
 impl Discard for Disk {
     fn discard(&self) {
-        // Held to the end: whoever else discards it returns when it is gone.
+        // Held to the end, so that every call returns only when the folder is gone.
         let mut discarded = lock(&self.discarded);
         *discarded = true;
-        self.folder.get().into_iter().for_each(Folder::remove);
+        self.folder.get().into_iter().for_each(|folder| folder.locked.remove());
     }
 }
 
 impl RunStore for Disk {
-    fn put(&self, frame: &[u8]) -> Result<Place> {
+    fn put(&self, frame: &[u8]) -> Result<BlockRef> {
         self.append(frame).map_err(|e| failed("write to", &self.parent, e))
     }
 
-    fn get<'a>(&self, place: &'a Place, room: &'a mut Vec<u8>) -> Result<&'a [u8]> {
-        let (Some(folder), &Place::Disk { file, at, length }) = (self.folder.get(), place) else {
+    fn get<'a>(&self, block: &'a BlockRef, scratch: &'a mut Vec<u8>) -> Result<&'a [u8]> {
+        let (Some(folder), &BlockRef::Disk { file, at, length }) = (self.folder.get(), block) else {
             return Err(Error::internal("a frame was looked for in the wrong store"));
         };
-        room.resize(length, 0);
-        read_at(&folder.files[file], room, at).map_err(|e| failed("read back from", &self.parent, e))?;
-        Ok(room)
+        scratch.resize(length, 0);
+        read_at(&folder.files[file], scratch, at).map_err(|e| failed("read back from", &self.parent, e))?;
+        Ok(scratch)
     }
 
     fn counters(&self) -> &Counters {
@@ -158,10 +177,10 @@ mod tests {
                 let disk = &disk;
                 scope.spawn(move || {
                     let frames: Vec<Vec<u8>> = (0..50).map(|i| vec![thread * 50 + i; usize::from(i) * 7]).collect();
-                    let places: Vec<Place> = frames.iter().map(|frame| disk.put(frame).unwrap()).collect();
-                    let mut room = vec![1; 20];
-                    for (place, frame) in places.iter().zip(&frames).rev() {
-                        assert_eq!(disk.get(place, &mut room).unwrap(), frame);
+                    let blocks: Vec<BlockRef> = frames.iter().map(|frame| disk.put(frame).unwrap()).collect();
+                    let mut scratch = vec![1; 20];
+                    for (block, frame) in blocks.iter().zip(&frames).rev() {
+                        assert_eq!(disk.get(block, &mut scratch).unwrap(), frame);
                     }
                 });
             }
@@ -193,9 +212,9 @@ mod tests {
         assert_eq!(disk.put(b"x").unwrap_err().kind(), crate::base::error::Kind::Io);
         // Shorter than it was.
         let disk = Disk::new(parent.path()).unwrap();
-        let place = disk.put(b"x").unwrap();
+        let block = disk.put(b"x").unwrap();
         disk.folder.get().unwrap().files[0].set_len(0).unwrap();
-        assert!(disk.get(&place, &mut Vec::new()).is_err());
+        assert!(disk.get(&block, &mut Vec::new()).is_err());
     }
 
     /// A full disk is an error with advice, and what there is of the frame goes with the rest.
@@ -203,7 +222,7 @@ mod tests {
     #[cfg(target_os = "linux")]
     fn a_full_disk_is_an_error() {
         let parent = tempfile::tempdir().unwrap();
-        let mut folder = Folder::make(parent.path()).unwrap();
+        let mut folder = DataFolder::make(parent.path()).unwrap();
         folder.files[0] = std::fs::OpenOptions::new().read(true).write(true).open("/dev/full").unwrap();
         let disk = Disk::below(parent.path().to_owned());
         disk.folder.set(folder).unwrap();

@@ -1,40 +1,60 @@
-//! The private folder of a run's data files: made, locked, removed, and swept away where its owner was killed.
+//! A folder with one owner: made or opened, locked, swept of what a killed process left, and removed or kept at the end.
 //!
-//! The folder `lensflow-spill-XXXXXX` holds a lock file, locked for as long as its owner lives: a killed process leaves the folder but not
-//! the lock, and the next one with a run that may spill to the same place takes the lock and sweeps the folder away. Process numbers,
-//! which come round again, are not asked.
+//! | folder | made by | lock file | at the end |
+//! |---|---|---|---|
+//! | a run's spilled data, `lensflow-spill-XXXXXX` | [`make`](LockedFolder::make) | `lensflow.lock` | removed |
+//! | a state, a checkpoint, the spool of a stream | [`lock`](LockedFolder::lock) | `LOCK`, with the owner's process number | kept |
 //!
-//! Sweeping may meet a folder in the making. Whoever makes one locks first and then makes sure that the lock file is still the one in the
-//! folder; if a sweeper was faster, another folder is made. A sweeper makes sure of the same, and that the folder is private and its own
-//! user's; it removes files by the names they are given here, never what a link points to, and the lock file last.
+//! The lock lasts as long as its owner lives: the system gives up the locks of a killed process. So a lock that can be taken says that the
+//! owner is dead, and what it left may be removed. Process numbers, which are used again, decide nothing. Output files have no folder of their
+//! own and are locked one by one; [`sweep_files`] removes those whose owner is dead.
 //!
-//! Limits: a network disk that grants every machine the same lock must not be shared.
+//! A sweep may meet a folder that is just being made. The maker locks first and then checks that the lock file is still the one in the
+//! folder; if a sweep was faster, another folder is made. A sweep checks that, too, and that the folder is private and belongs to its own
+//! user. It removes files by the names that they are given here, never the target of a link, and the lock file last.
+//!
+//! Limits: machines that share a network disk must not be granted one lock at the same time.
 
+use super::faults::Io;
 use std::fs::{File, Metadata, OpenOptions, TryLockError};
-use std::io;
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-/// Data files in a folder: writers of different ones do not wait for each other.
-pub(super) const FILES: usize = 4;
-/// How folders are called, before what makes their names unique.
+/// The lock file of a folder that is kept.
+pub(crate) const LOCK: &str = "LOCK";
+/// The lock file of a folder that is removed.
+const PRIVATE_LOCK: &str = "lensflow.lock";
+/// The beginning of the names of folders that are removed.
 const PREFIX: &str = "lensflow-spill-";
-const LOCK: &str = "lensflow.lock";
-/// How data files are called, before their number.
+/// The beginning of the names of their data files.
 const DATA: &str = "frames-";
-/// A sweeper could be faster this often, but not by chance.
+/// New folders that sweeps may take away before making one fails. More than chance would explain.
 const ATTEMPTS: usize = 100;
+/// Files younger than this are not swept: they may be too new to be locked.
+const NEW: Duration = Duration::from_secs(60);
 
-/// The folder, removed on drop.
+/// A folder that this process owns until it is dropped.
 #[derive(Debug)]
-pub(super) struct Folder {
-    /// The data files, of which there are [`FILES`].
-    pub(super) files: Vec<File>,
+pub(crate) struct LockedFolder {
     path: PathBuf,
+    /// The open lock file. None while the folder is being made, and where nothing can be locked.
     lock: Option<File>,
+    /// Whether the folder is removed on drop.
+    is_temporary: bool,
 }
 
-impl Folder {
-    /// Makes one below another folder.
+/// Why a folder could not be locked.
+#[derive(Debug)]
+pub(crate) enum NotLocked {
+    /// Another process owns it; its number, where that could be read.
+    Taken(Option<String>),
+    /// The lock file cannot be opened or locked.
+    Failed(io::Error),
+}
+
+impl LockedFolder {
+    /// Makes a private folder below another one. It is removed on drop.
     pub(super) fn make(parent: &Path) -> io::Result<Self> {
         for _ in 0..ATTEMPTS {
             let mut builder = tempfile::Builder::new();
@@ -45,61 +65,126 @@ impl Folder {
                 builder.permissions(std::fs::Permissions::from_mode(0o700));
             }
             let path = builder.tempdir_in(parent)?.keep();
-            let mut folder = Folder { files: Vec::new(), path, lock: None };
-            let lock = create(&folder.path.join(LOCK))?;
-            match lock.try_lock() {
-                Ok(()) if is_at(&lock, &folder.path.join(LOCK)) => {}
-                // Where nothing can be locked, nobody can sweep either.
+            let mut folder = LockedFolder { path, lock: None, is_temporary: true };
+            let marker = folder.path.join(PRIVATE_LOCK);
+            let lock = create(&marker)?;
+            match lock_at(&lock, &marker) {
+                Ok(()) => folder.lock = Some(lock),
+                // Where nothing can be locked, nothing is swept either.
                 Err(TryLockError::Error(_)) => {}
-                Ok(()) | Err(TryLockError::WouldBlock) => {
+                Err(TryLockError::WouldBlock) => {
                     std::mem::forget(folder);
                     continue;
                 }
-            }
-            folder.lock = Some(lock);
-            for number in 0..FILES {
-                folder.files.push(create(&folder.path.join(format!("{DATA}{number}")))?);
             }
             return Ok(folder);
         }
         Err(io::Error::other("others remove every folder that is made there"))
     }
-}
 
-impl Folder {
-    /// Removes it from the disk. What cannot be removed now is swept later.
-    pub(super) fn remove(&self) {
-        let _ = remove(&self.path);
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        self.files.clear();
-        self.remove();
-    }
-}
-
-/// Removes what a folder of ours holds, and then the folder. The lock is held and goes last: what is left without it is never swept.
-fn remove(path: &Path) -> io::Result<()> {
-    for entry in std::fs::read_dir(path)? {
-        let entry = entry?;
-        if entry.file_name().to_string_lossy().starts_with(DATA) {
-            std::fs::remove_file(entry.path())?;
+    /// Locks a folder that is there. It is kept on drop.
+    pub(crate) fn lock(path: &Path, io: &Io) -> Result<Self, NotLocked> {
+        let marker = path.join(LOCK);
+        let opened = io.step().and_then(|()| File::options().create(true).read(true).append(true).open(&marker));
+        let mut lock = opened.map_err(NotLocked::Failed)?;
+        match lock_at(&lock, &marker) {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let mut owner = String::new();
+                let _ = lock.read_to_string(&mut owner);
+                return Err(NotLocked::Taken(owner.lines().next_back().map(str::to_owned)));
+            }
+            Err(TryLockError::Error(e)) => return Err(NotLocked::Failed(e)),
         }
+        // For messages of processes that find it locked. It is only a courtesy.
+        let _ = lock.set_len(0).and_then(|()| writeln!(lock, "{}", std::process::id()));
+        Ok(LockedFolder { path: path.to_owned(), lock: Some(lock), is_temporary: false })
     }
-    // A folder may have come no further than its name.
-    let _ = std::fs::remove_file(path.join(LOCK));
-    std::fs::remove_dir(path)
+
+    /// The folder.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Makes one of the data files of a folder that is removed.
+    pub(super) fn create_data(&self, number: usize) -> io::Result<File> {
+        create(&self.path.join(format!("{DATA}{number}")))
+    }
+
+    /// Removes the files of the folder that are leftovers by their names, as many as can be.
+    ///
+    /// # Errors
+    /// The first error of removing one, or of listing the folder.
+    pub(crate) fn sweep(&self, is_leftover: impl Fn(&str) -> bool) -> io::Result<()> {
+        remove_files(&self.path, is_leftover)
+    }
+
+    /// Removes the folder from the disk before it is dropped: its data files, the lock file, and the folder if nothing else is in it. What
+    /// cannot be removed now is swept later.
+    pub(crate) fn remove(&self) {
+        let _ = match self.is_temporary {
+            true => remove_private(&self.path),
+            false => std::fs::remove_file(self.path.join(LOCK)).and_then(|()| std::fs::remove_dir(&self.path)),
+        };
+    }
+
+    /// Writes a file anew as a whole: under another name first, then renamed into its place. Names that were made in the folder before are on
+    /// the disk before the new file has its name.
+    ///
+    /// # Errors
+    /// When that fails; the file that was there is then still there, unless only the last step failed, after which either may be.
+    pub(crate) fn replace(&self, name: &str, bytes: &[u8], io: &Io) -> io::Result<()> {
+        let part = self.path.join(part_name(name));
+        io.step()?;
+        let mut file = File::create(&part)?;
+        io.step()?;
+        file.write_all(bytes)?;
+        io.step()?;
+        file.sync_all()?;
+        self.sync(io)?;
+        io.step()?;
+        std::fs::rename(&part, self.path.join(name))?;
+        self.sync(io)
+    }
+
+    /// Waits until the names in the folder are on the disk, where a system can say so.
+    fn sync(&self, io: &Io) -> io::Result<()> {
+        io.step()?;
+        if cfg!(unix) { File::open(&self.path)?.sync_all() } else { Ok(()) }
+    }
 }
 
-/// A file without a name tells whether files can be made in a folder, and whose they are.
+impl Drop for LockedFolder {
+    fn drop(&mut self) {
+        if self.is_temporary {
+            self.remove();
+        }
+        // Closing it would do, if no thread were starting a process just now: until that has become another program, it holds the file, too.
+        let _ = self.lock.as_ref().map(File::unlock);
+    }
+}
+
+/// The name that a file has until it is complete.
+pub(crate) fn part_name(name: &str) -> String {
+    format!("{name}.part")
+}
+
+/// Gives a complete file its name, once its bytes are on the disk.
+pub(crate) fn publish(file: &File, part: &Path, whole: &Path) -> io::Result<()> {
+    file.sync_all()?;
+    std::fs::rename(part, whole)
+}
+
+/// A file without a name tells whether files can be made in a folder, and to which user they belong.
 pub(super) fn probe(parent: &Path) -> io::Result<Metadata> {
-    // The error's own text would name a file that nobody has heard of.
+    // The error's own text would name a file that the user has never heard of.
     tempfile::tempfile_in(parent).map_err(|e| e.raw_os_error().map_or_else(|| e.kind().into(), io::Error::from_raw_os_error))?.metadata()
 }
 
-/// Removes the folders of owners that died. Fails when the parent cannot be written to; folders that cannot be removed stay.
+/// Removes the private folders of owners that died. Folders that cannot be removed stay.
+///
+/// # Errors
+/// When the parent cannot be listed or written to.
 pub(super) fn sweep(parent: &Path) -> io::Result<()> {
     let own = probe(parent)?;
     for entry in std::fs::read_dir(parent)?.flatten() {
@@ -111,18 +196,60 @@ pub(super) fn sweep(parent: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Removes a folder if its owner died. False where that is not so, or where the folder is none of ours.
+/// Removes a private folder if its owner died. False where the owner lives, or the folder is another user's or something else.
 fn sweep_one(path: &Path, own: &Metadata) -> io::Result<bool> {
-    let (folder, marker) = (path.symlink_metadata()?, path.join(LOCK));
+    let (folder, marker) = (path.symlink_metadata()?, path.join(PRIVATE_LOCK));
     let file = marker.symlink_metadata()?;
     if !folder.is_dir() || !file.is_file() || !is_private(&folder, own) || !is_private(&file, own) {
         return Ok(false);
     }
     let lock = OpenOptions::new().read(true).write(true).open(&marker)?;
-    if lock.try_lock().is_err() || !is_at(&lock, &marker) {
+    if lock_at(&lock, &marker).is_err() {
         return Ok(false);
     }
-    remove(path).map(|()| true)
+    remove_private(path).map(|()| true)
+}
+
+/// Removes files whose owner died, by the beginning and the end of their names: those that are not new and can be locked.
+pub(crate) fn sweep_files(folder: &Path, prefix: &str, suffix: &str) {
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        if !entry.file_name().to_str().is_some_and(|name| name.starts_with(prefix) && name.ends_with(suffix)) {
+            continue;
+        }
+        let age = entry.metadata().and_then(|about| about.modified()).ok().and_then(|time| time.elapsed().ok());
+        let is_dead = || File::options().write(true).open(entry.path()).is_ok_and(|file| lock_at(&file, &entry.path()).is_ok());
+        if age.is_some_and(|age| age > NEW) && is_dead() {
+            let _ = std::fs::remove_file(entry.path());
+        }
+    }
+}
+
+/// Removes the data files of a private folder, and then the folder. The caller holds the lock. Its file goes last: without it, nothing of
+/// the folder is ever swept.
+fn remove_private(path: &Path) -> io::Result<()> {
+    remove_files(path, |name| name.starts_with(DATA))?;
+    // A folder that was just made may lack it.
+    let _ = std::fs::remove_file(path.join(PRIVATE_LOCK));
+    std::fs::remove_dir(path)
+}
+
+/// Removes files of a folder by their names, as many as can be. Gives the first error.
+fn remove_files(folder: &Path, wanted: impl Fn(&str) -> bool) -> io::Result<()> {
+    let mut result = Ok(());
+    for entry in std::fs::read_dir(folder)? {
+        let removed = entry.and_then(|entry| match wanted(&entry.file_name().to_string_lossy()) {
+            true => std::fs::remove_file(entry.path()),
+            false => Ok(()),
+        });
+        result = result.and(removed);
+    }
+    result
+}
+
+/// Locks an open file that must be the one at a path.
+fn lock_at(file: &File, path: &Path) -> Result<(), TryLockError> {
+    file.try_lock()?;
+    if is_at(file, path) { Ok(()) } else { Err(TryLockError::WouldBlock) }
 }
 
 fn create(path: &Path) -> io::Result<File> {
@@ -149,7 +276,7 @@ fn is_at(_: &File, path: &Path) -> bool {
     path.exists()
 }
 
-/// Whether something belongs to the user of `own` and to nobody else.
+/// Whether a file belongs to the user of `own`, and other users have no access.
 #[cfg(unix)]
 fn is_private(metadata: &Metadata, own: &Metadata) -> bool {
     use std::os::unix::fs::MetadataExt;
@@ -166,7 +293,10 @@ fn is_private(_: &Metadata, _: &Metadata) -> bool {
 pub(super) mod tests {
     use super::*;
 
-    /// What lies in a folder.
+    /// Data files of a folder, for tests.
+    const FILES: usize = 4;
+
+    /// The names in a folder, sorted.
     pub(in crate::spill) fn names(folder: &Path) -> Vec<String> {
         let mut names: Vec<String> =
             std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
@@ -174,10 +304,17 @@ pub(super) mod tests {
         names
     }
 
-    /// What a killed process leaves behind: the folder, with the lock given back by the system.
+    /// A folder with data files.
+    fn made(parent: &Path) -> LockedFolder {
+        let folder = LockedFolder::make(parent).unwrap();
+        (0..FILES).for_each(|number| drop(folder.create_data(number).unwrap()));
+        folder
+    }
+
+    /// A folder as a killed process leaves it, with the lock given up by the system.
     pub(in crate::spill) fn abandoned(parent: &Path) -> PathBuf {
-        let mut folder = Folder::make(parent).unwrap();
-        io::Write::write_all(&mut folder.files[0], b"lost").unwrap();
+        let mut folder = made(parent);
+        std::fs::write(folder.path.join("frames-0"), b"lost").unwrap();
         drop(folder.lock.take());
         let path = folder.path.clone();
         std::mem::forget(folder);
@@ -189,7 +326,7 @@ pub(super) mod tests {
     fn others_may_not_look() {
         use std::os::unix::fs::PermissionsExt;
         let parent = tempfile::tempdir().unwrap();
-        let folder = Folder::make(parent.path()).unwrap();
+        let folder = made(parent.path());
         let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
         assert_eq!(mode(&folder.path), 0o700);
         for name in names(&folder.path) {
@@ -200,7 +337,7 @@ pub(super) mod tests {
     #[test]
     fn only_what_the_dead_left_is_swept() {
         let parent = tempfile::tempdir().unwrap();
-        let alive = Folder::make(parent.path()).unwrap();
+        let alive = made(parent.path());
         let dead = [abandoned(parent.path()), abandoned(parent.path())];
         let foreign = parent.path().join("lensflow-spill-notes");
         std::fs::create_dir(&foreign).unwrap();
@@ -208,7 +345,7 @@ pub(super) mod tests {
         // One folder of ours holds something that is not.
         std::fs::write(dead[1].join("notes.txt"), "mine too").unwrap();
         sweep(parent.path()).unwrap();
-        assert!(alive.path.join(LOCK).exists() && foreign.join("notes.txt").exists());
+        assert!(alive.path.join(PRIVATE_LOCK).exists() && foreign.join("notes.txt").exists());
         assert!(!dead[0].exists());
         assert_eq!(names(&dead[1]), ["notes.txt"]);
         assert_eq!(names(&alive.path).len(), FILES + 1);
@@ -220,20 +357,20 @@ pub(super) mod tests {
         use std::os::unix::fs::{PermissionsExt, symlink};
         let (parent, outside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         std::fs::write(outside.path().join("frames-0"), "precious").unwrap();
-        std::fs::write(outside.path().join(LOCK), "precious").unwrap();
-        std::fs::set_permissions(outside.path().join(LOCK), std::fs::Permissions::from_mode(0o600)).unwrap();
+        std::fs::write(outside.path().join(PRIVATE_LOCK), "precious").unwrap();
+        std::fs::set_permissions(outside.path().join(PRIVATE_LOCK), std::fs::Permissions::from_mode(0o600)).unwrap();
         // The folder a link, the marker a link, a data file a link.
         symlink(outside.path(), parent.path().join("lensflow-spill-folder")).unwrap();
         let folder = abandoned(parent.path());
-        std::fs::remove_file(folder.join(LOCK)).unwrap();
-        symlink(outside.path().join(LOCK), folder.join(LOCK)).unwrap();
+        std::fs::remove_file(folder.join(PRIVATE_LOCK)).unwrap();
+        symlink(outside.path().join(PRIVATE_LOCK), folder.join(PRIVATE_LOCK)).unwrap();
         let data = abandoned(parent.path());
         symlink(outside.path().join("frames-0"), data.join("frames-9")).unwrap();
-        // Open to others: somebody else may have put things there.
+        // Open to others: another user may have put things there.
         let open = abandoned(parent.path());
         std::fs::set_permissions(&open, std::fs::Permissions::from_mode(0o755)).unwrap();
         sweep(parent.path()).unwrap();
-        assert_eq!(names(outside.path()), ["frames-0", LOCK]);
+        assert_eq!(names(outside.path()), ["frames-0", PRIVATE_LOCK]);
         assert!(folder.join("frames-0").exists() && open.join("frames-0").exists());
         assert!(!data.exists());
     }
@@ -249,9 +386,9 @@ pub(super) mod tests {
                         if round % 3 == 0 {
                             abandoned(parent.path());
                         }
-                        let folder = Folder::make(parent.path()).unwrap();
+                        let folder = made(parent.path());
                         sweep(parent.path()).unwrap();
-                        assert!(is_at(folder.lock.as_ref().unwrap(), &folder.path.join(LOCK)));
+                        assert!(is_at(folder.lock.as_ref().unwrap(), &folder.path.join(PRIVATE_LOCK)));
                         assert_eq!(names(&folder.path).len(), FILES + 1);
                     }
                 });
@@ -259,5 +396,39 @@ pub(super) mod tests {
         });
         sweep(parent.path()).unwrap();
         assert!(names(parent.path()).is_empty(), "{:?}", names(parent.path()));
+    }
+
+    #[test]
+    fn a_kept_folder_has_one_owner() {
+        let parent = tempfile::tempdir().unwrap();
+        let lock = || LockedFolder::lock(parent.path(), &Io::default());
+        let folder = lock().unwrap();
+        let own = std::process::id().to_string();
+        assert!(matches!(lock(), Err(NotLocked::Taken(Some(owner))) if owner == own));
+        folder.replace("record", b"one", &Io::default()).unwrap();
+        std::fs::write(parent.path().join("record.part"), "killed").unwrap();
+        folder.sweep(|name| name.ends_with(".part")).unwrap();
+        drop(folder);
+        assert_eq!(names(parent.path()), [LOCK, "record"]);
+        let folder = lock().unwrap();
+        folder.remove();
+        assert_eq!(names(parent.path()), ["record"], "what is not ours stays");
+        assert_eq!(std::fs::read(parent.path().join("record")).unwrap(), b"one");
+    }
+
+    #[test]
+    fn files_of_the_living_are_not_swept() {
+        let parent = tempfile::tempdir().unwrap();
+        let old = std::time::SystemTime::now() - 2 * NEW;
+        let make = |name: &str, time| {
+            let file = File::create(parent.path().join(name)).unwrap();
+            file.set_modified(time).unwrap();
+            file
+        };
+        let alive = make(".out.alive.part", old);
+        alive.try_lock().unwrap();
+        drop((make(".out.dead.part", old), make(".out.new.part", std::time::SystemTime::now()), make(".other.dead.part", old)));
+        sweep_files(parent.path(), ".out.", ".part");
+        assert_eq!(names(parent.path()), [".other.dead.part", ".out.alive.part", ".out.new.part"]);
     }
 }

@@ -1,8 +1,8 @@
 //! A frame: up to [`FRAME_CUSTOMERS`] customers as bytes, and back; `FORMAT.md` beside this file draws them. Runs are made of frames;
 //! each is written, found and read back by itself.
 //!
-//! What comes back is what was written, or an error: a checksum covers every byte, and counts are held against their limits before
-//! memory is taken for them. That a run is sorted is checked in debug builds only: nothing but a bug could break it.
+//! Reading gives what was written, or an error: a checksum covers every byte, and counts are checked against their limits before memory is
+//! taken for them. That a run is sorted is checked in debug builds only: nothing but a bug could break it.
 
 use super::id_column::{decode_ids, encode_ids};
 use crate::base::bytes::checksum::{damaged, seal, unsealed};
@@ -27,7 +27,7 @@ const HEADER: usize = 24;
 /// Sums beyond 64 bits stay far below this, so that adding up any number of them cannot overflow.
 const CARRY_LIMIT: u128 = 1 << 100;
 
-/// Where the frame that begins at a customer ends: as many of those that follow as fit one frame, and at least that one.
+/// The end of the frame that begins at a customer: as many customers as fit one frame, and at least one.
 pub(crate) fn frame_end(states: &States, from: usize) -> usize {
     let most = states.len().min(from + FRAME_CUSTOMERS);
     let mut memory = 0;

@@ -1,8 +1,8 @@
 //! Many sorted streams of states → one: customers who are in several add up, window by window.
 //!
 //! Every stream has a piece of itself in memory. Up to the least of the last customers of these pieces, everything that exists is in
-//! memory: so much is put in order, one sort over stretches that are sorted already, and copied column by column. Then the pieces that
-//! are used up are replaced. A heap would do the same a customer at a time, with a branch that nobody can predict for every comparison.
+//! memory. That much is put in order by one sort over stretches that are sorted already, and copied column by column. Then the pieces that
+//! are used up are replaced. A heap would do that a customer at a time, with a branch for every comparison that cannot be predicted.
 //!
 //! Memory: a piece of every stream, and 16 bytes for each of their customers. What comes out does not depend on how states were split.
 
@@ -19,10 +19,10 @@ pub(crate) trait Sorted {
     fn next(&mut self, states: &mut States) -> Result<bool>;
 }
 
-/// States that are in memory, piece by piece.
-pub(crate) struct Held(pub(crate) std::vec::IntoIter<States>);
+/// Batches of states in memory, as a sorted stream.
+pub(crate) struct SortedBatches(pub(crate) std::vec::IntoIter<States>);
 
-impl Sorted for Held {
+impl Sorted for SortedBatches {
     fn next(&mut self, states: &mut States) -> Result<bool> {
         self.0.next().map_or(Ok(false), |next| {
             *states = next;
@@ -34,7 +34,7 @@ impl Sorted for Held {
 /// Merges streams and hands on what comes out, at most `most` customers at a time.
 ///
 /// # Errors
-/// What a stream or `emit` fails with.
+/// The errors of a stream or of `emit`.
 pub(crate) fn merge<'a>(streams: Vec<Box<dyn Sorted + 'a>>, most: usize, emit: impl FnMut(&States) -> Result<()>) -> Result<()> {
     merge_by(streams, most, States::hash, emit)
 }
@@ -149,16 +149,16 @@ mod tests {
     }
 
     /// A stream of a model's customers, in pieces of which some are empty.
-    fn stream(model: &Model, sizes: &[usize]) -> Held {
+    fn stream(model: &Model, sizes: &[usize]) -> SortedBatches {
         let mut customers = model.iter().map(|(key, customer)| (key.clone(), customer.clone()));
         let pieces = sizes.iter().map(|&size| states_of(&customers.by_ref().take(size).collect()));
         let mut pieces: Vec<States> = pieces.collect();
         pieces.push(states_of(&customers.collect()));
-        Held(pieces.into_iter())
+        SortedBatches(pieces.into_iter())
     }
 
-    /// What comes out, and that no more of it than was asked for came at once.
-    fn merged(streams: Vec<Held>, most: usize, hash: fn(&States, usize) -> u64) -> Vec<States> {
+    /// The merged states. Checks that no more came at once than was asked for.
+    fn merged(streams: Vec<SortedBatches>, most: usize, hash: fn(&States, usize) -> u64) -> Vec<States> {
         let mut out = Vec::new();
         let streams = streams.into_iter().map(|stream| Box::new(stream) as Box<dyn Sorted>).collect();
         merge_by(streams, most, hash, |states| {
@@ -202,7 +202,7 @@ mod tests {
                 Err(Error::data("no"))
             }
         }
-        let held = || Box::new(Held(vec![crate::model::samples::sample()].into_iter())) as Box<dyn Sorted>;
+        let held = || Box::new(SortedBatches(vec![crate::model::samples::sample()].into_iter())) as Box<dyn Sorted>;
         let failed = merge(vec![held(), Box::new(Fails)], 9, |_| Ok(()));
         assert_eq!(failed.unwrap_err().kind(), Kind::Data);
         let failed = merge(vec![held(), held()], 9, |_| Err(Error::usage("no")));

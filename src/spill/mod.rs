@@ -9,17 +9,19 @@
 //!
 //! | file | owns |
 //! |---|---|
-//! | `budget` | how many bytes there are to share, and who holds them |
-//! | `memory` | sizes as people write them, what the machine grants |
-//! | `plan` | what a run does with the memory it was given |
-//! | `store`, `disk`, `folder` | where frames lie |
-//! | `pack`, `ids`, `frame` | what their bytes are; `FORMAT.md` draws them |
+//! | `limits` | sizes as people write them, the memory that the machine grants |
+//! | `plan` | the parts of a memory limit |
+//! | `budget` | the bytes that the parts of a run share |
+//! | `store`, `disk` | where frames lie: in memory, then in files |
+//! | `folder` | a locked folder: of a run's data files, of a state, of a spool |
+//! | `faults` | disks that fail when a test tells them to |
+//! | `frame`, `id_column` | customers as bytes; `FORMAT.md` draws them |
 //! | `run` | a partition's frames in order, written once and read once |
 //! | `runs` | all runs of a partition, and how many there may be |
-//! | `merge`, `gather` | many sorted streams → one |
-//! | `sorter`, `sorted`, `record` | rows that are wanted sorted, and rejects: the same store, frames of their own |
+//! | `merge_runs`, `combine` | many sorted streams → one |
+//! | `sort/` | rows that are wanted sorted, and rejects: an external sort over this store, with frames of its own |
 //!
-//! When to spill states, and which, is for the accumulator. Errors carry no stage: whoever spills or reads knows which one it is.
+//! The accumulator decides when to spill, and which states. Errors carry no stage: the caller adds it.
 //!
 //! Invariants: a run ascends, of states by hash and id; what is read back is what was written, or an error; a run that ends, however it
 //! ends, leaves nothing on the disk, but for a killed one, whose folder the next process with a run sweeps away.
@@ -27,7 +29,8 @@
 mod budget;
 mod combine;
 mod disk;
-mod folder;
+mod faults;
+pub(crate) mod folder;
 mod frame;
 mod id_column;
 mod limits;
@@ -40,14 +43,15 @@ mod store;
 
 pub use self::budget::{Budget, Reservation};
 pub use self::disk::Disk;
+pub use self::faults::{Faults, Faulty, Io};
 pub(crate) use self::frame::{FRAME_CUSTOMERS, decode, encode};
 pub(crate) use self::id_column::{decode_ids, encode_ids};
 pub use self::limits::{available, default_limit, parse_size, peak_rss, rss};
-pub(crate) use self::merge_runs::{Held, Sorted, merge};
+pub(crate) use self::merge_runs::{Sorted, SortedBatches, merge};
 pub use self::plan::MemorySplit;
 pub(crate) use self::plan::Plan;
 pub(crate) use self::run::{Run, RunWriter};
 pub(crate) use self::runs::Runs;
 pub(crate) use self::sort::merged::{Merged, Records, copy};
-pub(crate) use self::sort::sorter::{Desk, Sorter, Sorting};
-pub use self::store::{Counters, Faults, Faulty, Memory, Place, RunStore, Tiered};
+pub(crate) use self::sort::sorter::{SortBuffer, Sorter, Sorting};
+pub use self::store::{BlockRef, Counters, Memory, RunStore, Tiered};

@@ -1,4 +1,4 @@
-//! Plan: what a run does with the memory it was given.
+//! The plan: how a memory limit is divided among the parts of a run.
 //!
 //! Most of it is for customers' states, which a [`Budget`] shares out and which spill when it is used up. What remains is for what cannot
 //! spill: the program, decoded batches, buffers on their way, histograms, frames on their way back, rows being encoded, and what the
@@ -11,10 +11,10 @@ use crate::model::entry::ROW;
 use crate::model::hash::PARTITIONS;
 
 const MIB: u64 = 1 << 20;
-/// What a run takes whatever it does, and what each worker adds.
+/// The memory that any run takes, and that each worker adds.
 const LEAST: u64 = 48 * MIB;
 const LEAST_PER_WORKER: u64 = 8 * MIB;
-/// What each worker's histograms of a window take up at the least.
+/// The least memory of each worker's histograms of a window.
 const LEAST_PER_WINDOW: u64 = 24 << 10;
 /// The part of the limit that is not for states: a fixed amount, and three tenths.
 const FIXED: u64 = 38 * MIB;
@@ -23,8 +23,8 @@ const BYTES_PER_VALUE: u64 = 80;
 /// Memory of a row group that is being encoded, its rows and what is made of them.
 const BYTES_PER_GROUP: u64 = 16 * MIB;
 
-/// What a run does with its memory, in bytes, for people. The rest of the limit is for the program, for batches being decoded, and for
-/// what the allocator cannot use again.
+/// The parts of a run's memory in bytes, for people. The rest of the limit is for the program, for batches being decoded, and for memory
+/// that the allocator cannot use again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MemorySplit {
@@ -65,7 +65,8 @@ pub(crate) struct Plan {
     pub(crate) reject_memory: u64,
     /// Row groups that are encoded at the same time.
     pub(crate) groups: usize,
-    /// The same of sorted rows: one thread merges them, so that all of a row group are there before another begins to encode them.
+    /// Row groups of sorted rows that are encoded at the same time: fewer, because one thread merges the rows of a group before another encodes
+    /// it.
     pub(crate) sorted_groups: usize,
 }
 
@@ -131,7 +132,7 @@ impl Plan {
         }
     }
 
-    /// The same with so many bytes for states, and no more than that for a buffer, a merge or rejects.
+    /// This plan with another number of bytes for states, and no more than that for a buffer, a merge or rejects.
     pub(crate) fn with_state_budget(self, bytes: u64) -> Self {
         let rows = (bytes / ROW as u64).clamp(1, self.rows_per_buffer as u64);
         let (merge_memory, reject_memory) = (self.merge_memory.min(bytes), self.reject_memory.min(bytes));

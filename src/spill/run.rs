@@ -1,19 +1,19 @@
 //! A run: one partition's customers in ascending order, as frames in a store. Written once, read once.
 //!
 //! A run is what spilling leaves of a partition; [`merge`](super::merge) puts a partition's runs together again. The handle owns its
-//! frames: reading a frame frees its place, and so does dropping the run.
+//! frames: reading a frame frees it, and so does dropping the run.
 
 use super::frame::{decode, encode, frame_end};
 use super::merge_runs::Sorted;
-use super::store::{Place, RunStore};
+use super::store::{BlockRef, RunStore};
 use crate::base::error::Result;
 use crate::model::state_batch::States;
 use std::sync::atomic::Ordering::Relaxed;
 
-/// Where a run's customers are.
+/// The handle of a run: the places of its frames, and its size.
 #[derive(Debug, Default)]
 pub(crate) struct Run {
-    frames: Vec<Place>,
+    frames: Vec<BlockRef>,
     customers: u64,
     entries: u64,
     /// Bytes of long ids.
@@ -29,11 +29,11 @@ impl Run {
 
     /// The memory that knowing it takes.
     pub(crate) fn own_memory(&self) -> usize {
-        size_of::<Run>() + self.frames.capacity() * size_of::<Place>()
+        size_of::<Run>() + self.frames.capacity() * size_of::<BlockRef>()
     }
 
     /// Its frames, customers and entries.
-    pub(crate) fn into_parts(self) -> (Vec<Place>, u64, u64) {
+    pub(crate) fn into_parts(self) -> (Vec<BlockRef>, u64, u64) {
         (self.frames, self.customers, self.entries)
     }
 
@@ -89,14 +89,14 @@ impl<'a> RunWriter<'a> {
 /// A run on its way back.
 pub(crate) struct RunReader<'a> {
     store: &'a dyn RunStore,
-    frames: std::vec::IntoIter<Place>,
+    frames: std::vec::IntoIter<BlockRef>,
     bytes: Vec<u8>,
 }
 
 impl Sorted for RunReader<'_> {
     fn next(&mut self, states: &mut States) -> Result<bool> {
-        let Some(place) = self.frames.next() else { return Ok(false) };
-        decode(self.store.get(&place, &mut self.bytes)?, states)?;
+        let Some(block) = self.frames.next() else { return Ok(false) };
+        decode(self.store.get(&block, &mut self.bytes)?, states)?;
         Ok(true)
     }
 }
@@ -107,8 +107,9 @@ mod tests {
     use super::*;
     use crate::model::samples::{customer, many, model_of, states};
     use crate::spill::budget::Budget;
+    use crate::spill::faults::Faulty;
     use crate::spill::frame::FRAME_CUSTOMERS;
-    use crate::spill::store::{Faulty, Memory, Tiered};
+    use crate::spill::store::{Memory, Tiered};
     use proptest::prelude::*;
 
     proptest! {

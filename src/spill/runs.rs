@@ -1,5 +1,5 @@
-//! The runs of one partition. Where little memory makes runs small, they get many: then some are merged into one, as a log-structured
-//! store does, so that knowing them and reading them back takes little memory too.
+//! The runs of one partition. Little memory makes many small runs. Some of them are then merged into one, as a log-structured store
+//! does, so that their handles and reading them back take little memory too.
 
 use super::frame::FRAME_CUSTOMERS;
 use super::merge_runs::{Sorted, merge};
@@ -8,7 +8,7 @@ use super::store::RunStore;
 use crate::base::error::Result;
 use crate::model::state_batch::States;
 
-/// So many runs become one, and as many of those one again. A run is written once more for every such step.
+/// The number of runs that become one, and of those that become one again. A run is written once more for every such step.
 const FAN: u64 = 32;
 
 /// Some runs, larger ones first.
@@ -100,11 +100,11 @@ mod tests {
     use crate::base::merge::Merge;
     use crate::base::money::Total;
     use crate::model::samples::{Model, model_of, states};
-    use crate::spill::merge_runs::Held;
+    use crate::spill::merge_runs::SortedBatches;
     use crate::spill::store::Memory;
     use proptest::prelude::*;
 
-    /// What states say together.
+    /// The sum of several states.
     fn sum(all: &[States]) -> Model {
         let mut sum = Model::new();
         for (key, (first_seen, entries)) in all.iter().flat_map(model_of) {
@@ -135,7 +135,7 @@ mod tests {
                 prop_assert_eq!(runs.memory(), runs.runs.iter().map(Run::own_memory).sum::<usize>());
             }
             let (mut merged, here) = (Model::new(), vec![few[0].clone()]);
-            runs.merge(vec![Box::new(Held(here.clone().into_iter()))], &store, memory, 3, |states| {
+            runs.merge(vec![Box::new(SortedBatches(here.clone().into_iter()))], &store, memory, 3, |states| {
                 merged.extend(model_of(states));
                 Ok(())
             }).unwrap();

@@ -1,16 +1,16 @@
-//! Where frames go: a [`RunStore`] takes bytes, says where they lie, and gives them back. It knows nothing of what they mean.
+//! Stores of frames: a [`RunStore`] takes bytes, says where they lie, and gives them back. It does not know their meaning.
 //!
-//! A run's stack is [`Tiered`] over [`Disk`](super::disk::Disk): frames stay in memory while a [`Budget`] has room, the others go to the
-//! disk. [`Memory`] keeps everything, [`Faulty`] fails when told to; both are for tests.
+//! A run's stack is [`Tiered`] over [`Disk`](super::disk::Disk): frames stay in memory while a [`Budget`] has scratch, the others go to the
+//! disk. [`Memory`] keeps everything; it and [`Faulty`](super::faults::Faulty), which fails when told to, are for tests.
 //!
-//! A [`Place`] belongs to the store that handed it out. Dropping a place in memory frees it; space on the disk comes back with the store.
+//! A [`BlockRef`] belongs to the store that handed it out. Dropping one in memory frees its bytes; space on the disk comes back with the
+//! store.
 
 use super::budget::{Budget, Reservation};
 use crate::base::cancel::Discard;
 use crate::base::error::{Error, Result};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::sync::atomic::Ordering::Relaxed;
 
 /// Keeps frames. All of it may be called from many threads at once.
 pub trait RunStore: Discard {
@@ -18,22 +18,22 @@ pub trait RunStore: Discard {
     ///
     /// # Errors
     /// When there is no room for them.
-    fn put(&self, frame: &[u8]) -> Result<Place>;
+    fn put(&self, frame: &[u8]) -> Result<BlockRef>;
 
-    /// The bytes at a place; `room` is memory to read into where they are not in memory already.
+    /// The bytes of a frame. `scratch` is read into where they are not in memory already.
     ///
     /// # Errors
     /// When they cannot be read.
-    fn get<'a>(&self, place: &'a Place, room: &'a mut Vec<u8>) -> Result<&'a [u8]>;
+    fn get<'a>(&self, block: &'a BlockRef, scratch: &'a mut Vec<u8>) -> Result<&'a [u8]>;
 
-    /// What was done so far.
+    /// Counts of what was spilled so far.
     fn counters(&self) -> &Counters;
 }
 
-/// Where a frame lies.
+/// The place of a frame: its bytes in memory, or their position in a file.
 #[derive(Debug)]
-pub enum Place {
-    /// Here, with the budget's leave.
+pub enum BlockRef {
+    /// In memory, with its part of a budget where one counts it.
     Memory(Box<[u8]>, Option<Reservation>),
     /// In a file.
     Disk {
@@ -46,7 +46,7 @@ pub enum Place {
     },
 }
 
-/// What was spilled so far.
+/// Counts of what was spilled so far.
 #[derive(Debug, Default)]
 pub struct Counters {
     /// Runs finished.
@@ -66,14 +66,14 @@ pub struct Memory(Counters);
 impl Discard for Memory {}
 
 impl RunStore for Memory {
-    fn put(&self, frame: &[u8]) -> Result<Place> {
-        Ok(Place::Memory(frame.into(), None))
+    fn put(&self, frame: &[u8]) -> Result<BlockRef> {
+        Ok(BlockRef::Memory(frame.into(), None))
     }
 
-    fn get<'a>(&self, place: &'a Place, _: &'a mut Vec<u8>) -> Result<&'a [u8]> {
-        match place {
-            Place::Memory(bytes, _) => Ok(bytes),
-            Place::Disk { .. } => Err(Error::internal("a frame was looked for in the wrong store")),
+    fn get<'a>(&self, block: &'a BlockRef, _: &'a mut Vec<u8>) -> Result<&'a [u8]> {
+        match block {
+            BlockRef::Memory(bytes, _) => Ok(bytes),
+            BlockRef::Disk { .. } => Err(Error::internal("a frame was looked for in the wrong store")),
         }
     }
 
@@ -103,91 +103,18 @@ impl Discard for Tiered {
 }
 
 impl RunStore for Tiered {
-    fn put(&self, frame: &[u8]) -> Result<Place> {
+    fn put(&self, frame: &[u8]) -> Result<BlockRef> {
         match self.budget.reserve(frame.len() as u64) {
-            Some(reservation) => Ok(Place::Memory(frame.into(), Some(reservation))),
+            Some(reservation) => Ok(BlockRef::Memory(frame.into(), Some(reservation))),
             None => self.next.put(frame),
         }
     }
 
-    fn get<'a>(&self, place: &'a Place, room: &'a mut Vec<u8>) -> Result<&'a [u8]> {
-        match place {
-            Place::Memory(bytes, _) => Ok(bytes),
-            Place::Disk { .. } => self.next.get(place, room),
+    fn get<'a>(&self, block: &'a BlockRef, scratch: &'a mut Vec<u8>) -> Result<&'a [u8]> {
+        match block {
+            BlockRef::Memory(bytes, _) => Ok(bytes),
+            BlockRef::Disk { .. } => self.next.get(block, scratch),
         }
-    }
-
-    fn counters(&self) -> &Counters {
-        self.next.counters()
-    }
-}
-
-/// Counts operations on a disk, and lets one of them fail.
-#[derive(Debug)]
-pub struct Faults {
-    fails: u64,
-    operations: AtomicU64,
-}
-
-impl Faults {
-    /// Lets the operation number `fails` fail, counted from 0.
-    pub fn new(fails: u64) -> Self {
-        Faults { fails, operations: AtomicU64::new(0) }
-    }
-
-    /// The number of operations so far.
-    pub fn operations(&self) -> u64 {
-        self.operations.load(Relaxed)
-    }
-
-    /// Counts an operation.
-    ///
-    /// # Errors
-    /// When it is the one that fails.
-    pub fn operate(&self) -> std::io::Result<()> {
-        let fails = self.operations.fetch_add(1, Relaxed) == self.fails;
-        if fails { Err(std::io::Error::other("a fault was wanted here")) } else { Ok(()) }
-    }
-}
-
-/// A store whose n-th operation fails, as if the disk had.
-#[derive(Debug)]
-pub struct Faulty<S> {
-    next: S,
-    faults: Faults,
-}
-
-impl<S: RunStore> Faulty<S> {
-    /// Lets the operation number `fails` fail, counted from 0, be it a put or a get; the others go to `next`.
-    pub fn new(next: S, fails: u64) -> Self {
-        Faulty { next, faults: Faults::new(fails) }
-    }
-
-    /// The number of operations so far.
-    pub fn operations(&self) -> u64 {
-        self.faults.operations()
-    }
-
-    fn operate(&self, doing: &str) -> Result<()> {
-        self.faults.operate().map_err(|e| Error::io(doing, e))
-    }
-}
-
-impl<S: RunStore> Discard for Faulty<S> {
-    fn discard(&self) {
-        self.next.discard();
-    }
-}
-
-impl<S: RunStore> RunStore for Faulty<S> {
-    fn put(&self, frame: &[u8]) -> Result<Place> {
-        self.operate("cannot write a run")?;
-        self.next.put(frame)
-    }
-
-    fn get<'a>(&self, place: &'a Place, room: &'a mut Vec<u8>) -> Result<&'a [u8]> {
-        self.operate("cannot read a run")?;
-        self.next.get(place, room)
     }
 
     fn counters(&self) -> &Counters {
@@ -205,25 +132,12 @@ mod tests {
         let budget = Budget::new(10);
         let store = Tiered::new(budget.clone(), Arc::new(Memory::default()));
         let (first, second) = (store.put(b"sixsix").unwrap(), store.put(b"fives").unwrap());
-        assert!(matches!((&first, &second), (Place::Memory(_, Some(_)), Place::Memory(_, None))));
-        let room = &mut Vec::new();
-        assert_eq!(store.get(&first, room).unwrap(), b"sixsix");
-        assert_eq!(store.get(&second, room).unwrap(), b"fives");
+        assert!(matches!((&first, &second), (BlockRef::Memory(_, Some(_)), BlockRef::Memory(_, None))));
+        let scratch = &mut Vec::new();
+        assert_eq!(store.get(&first, scratch).unwrap(), b"sixsix");
+        assert_eq!(store.get(&second, scratch).unwrap(), b"fives");
         drop(first);
         assert_eq!(budget.reserved(), 0);
-        assert!(matches!(store.put(b"again").unwrap(), Place::Memory(_, Some(_))));
-    }
-
-    #[test]
-    fn faults_come_when_wanted() {
-        let store = Faulty::new(Memory::default(), 2);
-        let place = store.put(b"1").unwrap();
-        let room = &mut Vec::new();
-        assert!(store.get(&place, room).is_ok());
-        assert!(store.put(b"2").is_err());
-        assert!(store.put(b"3").is_ok());
-        assert_eq!(store.operations(), 4);
-        let elsewhere = Place::Disk { file: 0, at: 0, length: 1 };
-        assert!(Memory::default().get(&elsewhere, room).is_err());
+        assert!(matches!(store.put(b"again").unwrap(), BlockRef::Memory(_, Some(_))));
     }
 }

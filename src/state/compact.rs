@@ -1,12 +1,12 @@
-//! Several run files → one: what keeps the number of run files small, and what merges states of several machines.
+//! Several run files → one: keeps the number of run files small, and merges states of several machines.
 //!
-//! Updates add small files. When [`FAN`] files of about one size are there, the next update makes one of them while it reads; so a state has few files, and each row is
-//! written again once for every power of [`FAN`] that the state outgrows it by.
+//! Updates add small files. When there are [`FAN`] files of about one size, the next update makes one of them while it reads. So a state
+//! has few files, and each row is written again once for every power of [`FAN`] that the state outgrows it by.
 
 use super::manifest::{Manifest, RunEntry, compacted_name, run_name};
 use super::sealed::Record;
 use super::state_folder::{Folder, is_state, vacant};
-use super::{Io, Remap, RunFile, Section, State, Writer};
+use super::{Io, Rollup, RunFile, Section, State, Writer};
 use crate::base::cancel::Cancel;
 use crate::base::error::{Error, Result};
 use crate::base::merge::Merge;
@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-/// So many run files of a size are one; a size is a power of this.
+/// The number of run files of a size that become one. A size is a power of this.
 const FAN: usize = 8;
 
 /// How many of the newest runs should become one, given their customers, oldest first; 0 for none. What they become may make others due,
@@ -44,7 +44,8 @@ pub(crate) fn compact(files: &[Arc<RunFile>], to: &Writer, cancel: &Cancel) -> R
         || (),
         |(), partition| {
             cancel.check()?;
-            let streams: Vec<Box<dyn Sorted + '_>> = files.iter().map(|file| Box::new(file.stream(partition, &Remap::Same)) as _).collect();
+            let streams: Vec<Box<dyn Sorted + '_>> =
+                files.iter().map(|file| Box::new(file.stream(partition, &Rollup::Same)) as _).collect();
             let mut writer = RunWriter::new(to.frames());
             crate::spill::merge(streams, FRAME_CUSTOMERS, |states| writer.write(states))?;
             to.add(partition, writer.finish());
@@ -96,21 +97,21 @@ pub(crate) fn compact_while_due<R: Record>(folder: &Folder<R>, mut record: R, ca
     Ok(record)
 }
 
-/// What merging states made.
+/// The result of merging states.
 #[derive(Debug, Clone)]
-pub struct Merged {
+pub struct MergedState {
     /// The new state.
     pub manifest: Manifest,
     /// Inputs that several of the states had taken in.
     pub duplicates: Vec<String>,
 }
 
-/// What merging states would make, but for its run files: the states are not read, and nothing is written.
+/// The result that merging states would have, but for its run files: the states are not read, and nothing is written.
 ///
 /// # Errors
 /// When they were made with other windows or another policy about bad rows; when two of them took in the same input, unless
 /// `allow_duplicate`; when the folder holds something already.
-pub fn check_merge(out: &Path, states: &[State], allow_duplicate: bool) -> Result<Merged> {
+pub fn check_merge(out: &Path, states: &[State], allow_duplicate: bool) -> Result<MergedState> {
     let merged = added_up(states, allow_duplicate)?;
     if is_state(out) {
         return Err(there_already(out));
@@ -125,7 +126,7 @@ fn there_already(out: &Path) -> Error {
 }
 
 /// The manifests of states as one, without run files.
-fn added_up(states: &[State], allow_duplicate: bool) -> Result<Merged> {
+fn added_up(states: &[State], allow_duplicate: bool) -> Result<MergedState> {
     let [first, others @ ..] = states else {
         return Err(Error::usage("no state is given").help("name the states to merge"));
     };
@@ -162,10 +163,7 @@ fn added_up(states: &[State], allow_duplicate: bool) -> Result<Merged> {
             }
         }
         manifest.inputs.extend(own.inputs.iter().cloned().map(|input| super::Input { generation: 1, ..input }));
-        manifest.rows_read += own.rows_read;
-        manifest.rows_accepted += own.rows_accepted;
-        Merge::merge(&mut manifest.rows_rejected, own.rows_rejected.clone());
-        manifest.windows = union(manifest.windows, own.windows);
+        manifest.counts_mut().add(own.counts());
         match (&mut manifest.transactions, own.transactions.clone()) {
             (Some((options, _)), Some((other, _))) if *options != other => {
                 let what = format!("its lines were grouped otherwise than those of {}", first.path().display());
@@ -177,15 +175,15 @@ fn added_up(states: &[State], allow_duplicate: bool) -> Result<Merged> {
             (all, own) => *all = all.take().or(own),
         }
     }
-    Ok(Merged { manifest, duplicates })
+    Ok(MergedState { manifest, duplicates })
 }
 
 /// Merges states into a new one: exact, whether they share customers or not.
 ///
 /// # Errors
-/// Those of [`check_merge`], or when anything cannot be read or written.
-pub fn merge(out: &Path, states: &[State], allow_duplicate: bool, cancel: &Cancel, io: &Io) -> Result<Merged> {
-    let Merged { mut manifest, duplicates } = added_up(states, allow_duplicate)?;
+/// The errors of [`check_merge`], or when anything cannot be read or written.
+pub fn merge(out: &Path, states: &[State], allow_duplicate: bool, cancel: &Cancel, io: &Io) -> Result<MergedState> {
+    let MergedState { mut manifest, duplicates } = added_up(states, allow_duplicate)?;
     let (folder, there) = Folder::<Manifest>::lock(out, io)?;
     if there.is_some() {
         return Err(there_already(out));
@@ -199,15 +197,7 @@ pub fn merge(out: &Path, states: &[State], allow_duplicate: bool, cancel: &Cance
     }
     cancel.check()?;
     folder.commit(&manifest)?;
-    Ok(Merged { manifest, duplicates })
-}
-
-/// From the first of two ranges to the last.
-pub(crate) fn union(a: Option<(u32, u32)>, b: Option<(u32, u32)>) -> Option<(u32, u32)> {
-    match (a, b) {
-        (Some(a), Some(b)) => Some((a.0.min(b.0), a.1.max(b.1))),
-        (a, b) => a.or(b),
-    }
+    Ok(MergedState { manifest, duplicates })
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
-//! Open rows on their way into an audit: a source like any file, whose rows say which file and row they were.
+//! Deferred rows on their way into an audit. A state keeps them as they were read, because only an audit's windows can judge them; the
+//! manifest calls them open rows. Here they are a source like any file, whose rows say which file and row they were.
 
 use super::{RunFile, Section};
 use crate::base::cancel::Cancel;
@@ -13,16 +14,16 @@ use std::sync::Arc;
 /// Rows that are read at a time.
 const ROWS: usize = 4_096;
 
-/// The open rows of some run files.
-pub(crate) struct OpenRows {
+/// The deferred rows of some run files.
+pub(crate) struct DeferredRows {
     files: std::vec::IntoIter<Arc<RunFile>>,
     current: Option<(Arc<RunFile>, Merged)>,
     cancel: Cancel,
 }
 
-impl OpenRows {
+impl DeferredRows {
     pub(crate) fn new(files: Vec<Arc<RunFile>>, cancel: Cancel) -> Self {
-        OpenRows { files: files.into_iter(), current: None, cancel }
+        DeferredRows { files: files.into_iter(), current: None, cancel }
     }
 
     fn next_row(&mut self) -> Result<Option<Reject>> {
@@ -42,8 +43,8 @@ impl OpenRows {
     }
 }
 
-impl Source for OpenRows {
-    /// Whose rows they are is for the state to say.
+impl Source for DeferredRows {
+    /// None: the state has named its inputs already.
     fn inputs(&self) -> Vec<String> {
         Vec::new()
     }
@@ -55,13 +56,13 @@ impl Source for OpenRows {
         {
             rows.push(row);
         }
-        Ok(if rows.is_empty() { None } else { Some(Box::new(OpenChunk(rows))) })
+        Ok(if rows.is_empty() { None } else { Some(Box::new(DeferredChunk(rows))) })
     }
 }
 
-struct OpenChunk(Vec<Reject>);
+struct DeferredChunk(Vec<Reject>);
 
-impl Chunk for OpenChunk {
+impl Chunk for DeferredChunk {
     fn decode(self: Box<Self>, sink: &mut Sink<'_>) -> Result<()> {
         // Rows that followed each other in their file are a batch.
         let follows = |a: &Reject, b: &Reject| a.source == b.source && b.row == a.row + 1 && b.line == a.line.map(|line| line + 1);

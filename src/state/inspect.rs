@@ -17,7 +17,7 @@ pub fn is_run_file(path: &Path) -> bool {
     begins_with(path, MAGIC)
 }
 
-/// What a run file holds, every byte of it read.
+/// The contents of a run file, every byte of which was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunSummary {
     /// Its length.
@@ -43,7 +43,7 @@ impl RunSummary {
     /// When it cannot be read, or is not what was written.
     pub fn read(path: &Path, cancel: &Cancel) -> Result<Self> {
         let file = RunFile::open(path, &Io::default())?;
-        let (mut room, mut states) = (Vec::new(), States::default());
+        let (mut scratch, mut states) = (Vec::new(), States::default());
         let (mut partitions, mut frames) = (0, 0);
         for partition in 0..PARTITIONS {
             let count = file.frames_of(partition);
@@ -51,7 +51,7 @@ impl RunSummary {
             frames += count;
             for frame in 0..count {
                 cancel.check()?;
-                file.read(partition, frame, &mut room, &mut states)?;
+                file.read(partition, frame, &mut scratch, &mut states)?;
             }
         }
         let records = |section| {

@@ -1,7 +1,7 @@
-//! The manifest: what a state holds, in one small file of JSON that is replaced as a whole. Whichever manifest is in place names all the
-//! files of its generation; files it does not name mean nothing.
+//! The manifest: the contents of a state, in one small file of JSON that is replaced as a whole. The manifest in place names all files of
+//! its generation. Files that it does not name mean nothing.
 
-use super::sealed::{FORMAT, HASH, Record};
+use super::sealed::{FORMAT, HASH, Record, RowCounts, RowCountsMut};
 use crate::base::error::{Error, Result};
 use crate::model::hash::PARTITIONS;
 use crate::model::reject::{OnBadRow, Reason};
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// What a state holds.
+/// The contents of a state.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
@@ -23,7 +23,7 @@ pub struct Manifest {
     pub generation: u64,
     /// The calendar windows it is kept by.
     pub every: Granularity,
-    /// What was done about bad rows.
+    /// The policy about bad rows.
     pub on_bad_row: OnBadRow,
     /// The hash of ids.
     pub hash: String,
@@ -39,7 +39,7 @@ pub struct Manifest {
     pub rows_rejected: BTreeMap<Reason, u64>,
     /// The first and the last calendar window with a row, counted from the year 0.
     pub windows: Option<(u32, u32)>,
-    /// Where orders and line items were taken in: how lines were grouped, and what was counted of them.
+    /// How lines were grouped, and what was counted of them, where orders and line items were taken in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub transactions: Option<(OrderOptions, LineSummary)>,
     /// The run files, the oldest first.
@@ -50,7 +50,7 @@ pub struct Manifest {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Input {
-    /// What it was called.
+    /// Its name when it was taken in.
     pub name: String,
     /// Its length in bytes.
     pub bytes: u64,
@@ -77,7 +77,7 @@ pub struct RunEntry {
 }
 
 impl Manifest {
-    /// That of a state in which nothing is yet.
+    /// The manifest of an empty state.
     pub(crate) fn new(every: Granularity, on_bad_row: OnBadRow) -> Self {
         Manifest {
             format: FORMAT,
@@ -126,9 +126,23 @@ impl Record for Manifest {
         (&mut self.generation, &mut self.runs)
     }
 
+    fn partitioning(&self) -> (&str, usize) {
+        (&self.hash, self.partitions)
+    }
+
+    fn counts(&self) -> RowCounts<'_> {
+        let Manifest { rows_read, rows_accepted, rows_rejected, windows, .. } = self;
+        RowCounts { read: *rows_read, accepted: *rows_accepted, rejected: rows_rejected, windows: *windows }
+    }
+
+    fn counts_mut(&mut self) -> RowCountsMut<'_> {
+        let Manifest { rows_read, rows_accepted, rows_rejected, windows, .. } = self;
+        RowCountsMut { read: rows_read, accepted: rows_accepted, rejected: rows_rejected, windows }
+    }
+
+    /// Rows that are not judged are open.
     fn is_sound(&self) -> bool {
-        let known = self.rows_accepted.checked_add(self.rows_rejected.values().sum::<u64>());
-        self.hash == HASH && self.partitions == PARTITIONS && known.is_some_and(|known| known <= self.rows_read)
+        self.counts().judged().is_some_and(|judged| judged <= self.rows_read)
     }
 }
 

@@ -1,37 +1,39 @@
-//! Saved state: what all inputs so far say of every customer, on the disk, so that tomorrow's audit reads tomorrow's rows only.
+//! Saved state: every customer's orders in all inputs so far, on the disk, so that tomorrow's audit reads tomorrow's rows only.
 //!
 //! ```text
 //!  inputs ──▶ pipeline ──partitions──▶ save ──frames──▶ run file ──named by──▶ MANIFEST
 //!  not yet    windows: the state's     sorted            one an update,        replaced as a whole:
 //!  taken in   calendar                                   never changed         the new generation
 //!
-//!  MANIFEST ──▶ run files ──frames──▶ remap ──▶ merge ──▶ finalize, as after any run
+//!  MANIFEST ──▶ run files ──frames──▶ rollup ──▶ merge ──▶ finalize, as after any run
 //!                                     months to the audit's windows
 //! ```
 //!
 //! | file | owns |
 //! |---|---|
 //! | here | [`State`]: a generation, open to be read |
-//! | [`manifest`](Manifest) | what a generation holds |
-//! | `sealed` | a record with its checksum, such as a manifest |
-//! | `folder` | the folder: lock, commit, what killed writers left |
+//! | [`manifest`](Manifest) | the record of a state: the contents of a generation |
+//! | `checkpoint_record` | the record of a checkpoint: how far one long run has read |
+//! | `sealed` | records as files with a checksum |
+//! | `state_folder` | the folder of a record: lock, commit, sweep |
 //! | `run_file` | frames and their index; `FORMAT.md` draws them |
 //! | `save` | partitions → a run file |
-//! | `update` | inputs → the next generation |
-//! | `checkpoint` | how far one long run has come: a state by its own windows, and a place in its inputs |
 //! | `compact` | several run files → one, of one state or of several |
-//! | `compare` | two windows of any two states, against each other |
-//! | `remap` | the state's windows → an audit's |
+//! | `rollup` | the state's windows → an audit's |
 //! | `inspect` | a manifest for people, and a run file by itself |
-//! | `open_rows` | rows that each audit judges for itself |
+//! | `deferred_rows` | rows that each audit judges for itself |
+//!
+//! [`Update`](crate::jobs::Update) makes the next generation of inputs, [`compare`](crate::jobs::compare()) sets windows of two states against
+//! each other.
 //!
 //! A state has one record per customer and calendar window. That is all an audit needs whose windows are unions of the state's, but for
 //! rows that cross a boundary of the state's windows, or whose last transaction lies after their window's end: another audit's windows may
 //! hold them. Such rows are *open*: kept as they were read, and judged by every audit as if they came from their file.
 //!
 //! Invariants: an audit of a state is the audit of all inputs ever taken in, to the byte. Run files never change. A folder holds the
-//! generation before or the one after whatever was done, whenever that was interrupted.
+//! generation before or the one after, whenever a writer was interrupted.
 
+pub(crate) mod checkpoint_record;
 pub(crate) mod compact;
 pub(crate) mod deferred_rows;
 mod inspect;
@@ -42,14 +44,15 @@ pub(crate) mod save;
 pub(crate) mod sealed;
 pub(crate) mod state_folder;
 
-pub use self::compact::{Merged, check_merge, merge};
-pub(crate) use self::deferred_rows::OpenRows;
+pub use self::compact::{MergedState, check_merge, merge};
+pub(crate) use self::deferred_rows::DeferredRows;
 pub use self::inspect::{RunSummary, is_run_file};
 pub use self::manifest::{Input, Manifest, RunEntry};
-pub(crate) use self::rollup::Remap;
+pub(crate) use self::rollup::Rollup;
 pub(crate) use self::run_file::{RunFile, Section, Writer};
 pub(crate) use self::save::Saved;
-pub use self::state_folder::{Io, is_state};
+pub use self::state_folder::is_state;
+pub use crate::spill::Io;
 
 use crate::base::error::{Error, Kind, Result};
 use crate::model::reject::OnBadRow;
@@ -59,7 +62,7 @@ use crate::spec::Spec;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// What can be done about a state that cannot be read.
+/// The advice about a state that cannot be read.
 const DAMAGED_HELP: &str = "restore the state from a copy, or make it anew from its inputs";
 
 /// A generation of a state, open to be read. Later updates do not touch it.
@@ -82,7 +85,7 @@ impl State {
     /// Opens several states, which must differ.
     ///
     /// # Errors
-    /// Those of [`open`](State::open), or when one is there twice.
+    /// The errors of [`open`](State::open), or when one is there twice.
     pub fn open_all<S: AsRef<str>>(paths: &[S]) -> Result<Vec<Self>> {
         let real = |path: &str| std::fs::canonicalize(path).unwrap_or_else(|_| path.into());
         let mut seen = std::collections::BTreeSet::new();
@@ -92,7 +95,7 @@ impl State {
         paths.iter().map(|path| Self::open(Path::new(path.as_ref()))).collect()
     }
 
-    /// The same on a disk that may have faults.
+    /// Opens the state in a folder, on a disk that may have faults.
     #[doc(hidden)]
     pub fn open_with(path: &Path, io: &Io) -> Result<Self> {
         loop {
@@ -128,7 +131,7 @@ impl State {
         Ok(State { path: path.to_owned(), manifest, runs })
     }
 
-    /// What it holds.
+    /// The manifest of the generation.
     pub fn manifest(&self) -> &Manifest {
         &self.manifest
     }
@@ -154,7 +157,7 @@ impl State {
             let error = Error::usage(format!("the state was made with --on-bad-row {was}")).input(self.path.to_string_lossy());
             return Err(error.help(format!("audit it with --on-bad-row {was}, or make another state")));
         }
-        self.remap(&spec.windows).map(drop)
+        self.rollup(&spec.windows).map(drop)
     }
 
     /// Checks that the lines it has taken in, if it has any, were grouped so.
@@ -166,30 +169,30 @@ impl State {
     }
 
     /// Which of an audit's windows the state's belong to.
-    pub(crate) fn remap(&self, windows: &Windows) -> Result<Remap> {
+    pub(crate) fn rollup(&self, windows: &Windows) -> Result<Rollup> {
         let every = self.manifest.every;
         let nothing = matches!(windows, Windows::List(_)) && self.manifest.windows.is_none();
         if !nothing {
             windows_fit(windows, every, &self.path)?;
         }
         match windows {
-            Windows::Every(wanted) if *wanted == every => Ok(Remap::Same),
-            Windows::Every(wanted) => Ok(Remap::Coarser(wanted.months() / every.months())),
+            Windows::Every(wanted) if *wanted == every => Ok(Rollup::Same),
+            Windows::Every(wanted) => Ok(Rollup::Coarser(wanted.months() / every.months())),
             Windows::List(list) => {
-                let Some((first, last)) = self.manifest.windows else { return Ok(Remap::Listed { first: 0, keys: Vec::new() }) };
+                let Some((first, last)) = self.manifest.windows else { return Ok(Rollup::Listed { first: 0, keys: Vec::new() }) };
                 let inside = |index: u32| (0u32..).zip(list).find(|(_, window)| holds(window, every, index)).map(|(key, _)| key);
-                Ok(Remap::Listed { first, keys: (first..=last).map(inside).collect() })
+                Ok(Rollup::Listed { first, keys: (first..=last).map(inside).collect() })
             }
         }
     }
 
     /// The first and the last of an audit's calendar windows with a row of the state.
-    pub(crate) fn keys(&self, remap: &Remap) -> Option<(u32, u32)> {
+    pub(crate) fn keys(&self, rollup: &Rollup) -> Option<(u32, u32)> {
         let (first, last) = self.manifest.windows?;
-        match remap {
-            Remap::Same => Some((first, last)),
-            Remap::Coarser(windows) => Some((first / windows, last / windows)),
-            Remap::Listed { .. } => None,
+        match rollup {
+            Rollup::Same => Some((first, last)),
+            Rollup::Coarser(windows) => Some((first / windows, last / windows)),
+            Rollup::Listed { .. } => None,
         }
     }
 }

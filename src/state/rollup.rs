@@ -7,7 +7,7 @@ use crate::model::state_batch::States;
 
 /// Which window of an audit each window of a state belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Remap {
+pub(crate) enum Rollup {
     /// Each is one of its own, by the same key.
     Same,
     /// So many calendar windows in a row are one, whose key counts these.
@@ -21,18 +21,18 @@ pub(crate) enum Remap {
     },
 }
 
-impl Remap {
+impl Rollup {
     fn key(&self, window: u32) -> Option<u32> {
         match self {
-            Remap::Same => Some(window),
-            Remap::Coarser(windows) => Some(window / windows),
-            Remap::Listed { first, keys } => keys.get(window.checked_sub(*first)? as usize).copied().flatten(),
+            Rollup::Same => Some(window),
+            Rollup::Coarser(windows) => Some(window / windows),
+            Rollup::Listed { first, keys } => keys.get(window.checked_sub(*first)? as usize).copied().flatten(),
         }
     }
 
     /// The same with the one window of its list at another place.
     pub(crate) fn moved_to(mut self, place: u32) -> Self {
-        if let Remap::Listed { keys, .. } = &mut self {
+        if let Rollup::Listed { keys, .. } = &mut self {
             keys.iter_mut().flatten().for_each(|key| *key = place);
         }
         self
@@ -40,7 +40,7 @@ impl Remap {
 
     /// Adds up the entries of every customer that belong to one window.
     pub(crate) fn apply(&self, states: &mut States) {
-        if *self == Remap::Same {
+        if *self == Rollup::Same {
             return;
         }
         let rests = std::mem::take(&mut states.rests);
@@ -83,12 +83,12 @@ mod tests {
     use proptest::prelude::*;
 
     /// The same by maps.
-    fn expected(model: &Model, remap: &Remap) -> Model {
+    fn expected(model: &Model, rollup: &Rollup) -> Model {
         let mut expected = Model::new();
         for (id, (first_seen, entries)) in model {
             let own = &mut expected.entry(id.clone()).or_insert((*first_seen, Default::default())).1;
             for (&window, &(start, reference, orders, total)) in entries {
-                let Some(key) = remap.key(window) else { continue };
+                let Some(key) = rollup.key(window) else { continue };
                 let sum = own.entry(key).or_insert((start, reference, 0, Total::default()));
                 (sum.0, sum.1, sum.2) = (sum.0.min(start), sum.1.max(reference), sum.2.saturating_add(orders));
                 sum.3.merge(total);
@@ -104,10 +104,10 @@ mod tests {
             let mut sorted: Vec<u32> = keys.iter().copied().flatten().collect();
             sorted.sort_unstable();
             keys.iter_mut().flatten().zip(sorted).for_each(|(key, ascending)| *key = ascending);
-            for remap in [Remap::Same, Remap::Coarser(coarser), Remap::Listed { first, keys: keys.clone() }] {
+            for rollup in [Rollup::Same, Rollup::Coarser(coarser), Rollup::Listed { first, keys: keys.clone() }] {
                 let mut states = states_of(&model);
-                remap.apply(&mut states);
-                prop_assert_eq!(model_of(&states), expected(&model, &remap), "{:?}", remap);
+                rollup.apply(&mut states);
+                prop_assert_eq!(model_of(&states), expected(&model, &rollup), "{:?}", rollup);
             }
         }
     }

@@ -1,11 +1,10 @@
-//! A run file: what one update added to a state, or what compacting several of them left. A run for every partition, and the records
-//! that are not of any customer: rows left out, and rows that every audit judges for itself. `FORMAT.md` draws the bytes.
+//! A run file: the customers of one update of a state, or of several that were compacted. It has a run for every partition, and records
+//! that belong to no customer: rows left out, and rows that every audit judges for itself. `FORMAT.md` draws the bytes.
 //!
-//! A [`Writer`] is a store for frames that any number of threads append to; what belongs together is said in the index at the end. A
+//! A [`Writer`] is a store for frames that any number of threads append to; the index at the end says which belong together. A
 //! [`RunFile`] is opened by its index, which is held in memory; frames are read one at a time. Files never change once they are written.
 
-use super::rollup::Remap;
-use super::state_folder::Io;
+use super::rollup::Rollup;
 use crate::base::bytes::pack::{pack, take, unpack};
 use crate::base::bytes::positional::{read_at, write_at};
 use crate::base::cancel::{Cancel, Discard};
@@ -13,7 +12,7 @@ use crate::base::error::{Error, Result};
 use crate::base::threads::lock;
 use crate::model::hash::PARTITIONS;
 use crate::model::state_batch::States;
-use crate::spill::{Counters, Place, Records, Run, RunStore, Sorted, decode};
+use crate::spill::{BlockRef, Counters, Io, Records, Run, RunStore, Sorted, decode};
 use rapidhash::v3::{RapidSecrets, rapidhash_v3_seeded};
 use std::fs::File;
 use std::path::Path;
@@ -63,20 +62,20 @@ impl Frames {
 impl Discard for Frames {}
 
 impl RunStore for Frames {
-    fn put(&self, frame: &[u8]) -> Result<Place> {
+    fn put(&self, frame: &[u8]) -> Result<BlockRef> {
         let at = self.end.fetch_add(frame.len() as u64, Relaxed);
         self.io.step().and_then(|()| write_at(&self.file, frame, at)).map_err(|e| self.failed("cannot write", e))?;
         self.counters.written.fetch_add(frame.len() as u64, Relaxed);
-        Ok(Place::Disk { file: 0, at, length: frame.len() })
+        Ok(BlockRef::Disk { file: 0, at, length: frame.len() })
     }
 
-    fn get<'a>(&self, place: &'a Place, room: &'a mut Vec<u8>) -> Result<&'a [u8]> {
-        let &Place::Disk { at, length, .. } = place else {
+    fn get<'a>(&self, block: &'a BlockRef, scratch: &'a mut Vec<u8>) -> Result<&'a [u8]> {
+        let &BlockRef::Disk { at, length, .. } = block else {
             return Err(Error::internal("a frame was looked for in the wrong store"));
         };
-        room.resize(length, 0);
-        self.io.step().and_then(|()| read_at(&self.file, room, at)).map_err(|e| self.failed("cannot read", e))?;
-        Ok(room)
+        scratch.resize(length, 0);
+        self.io.step().and_then(|()| read_at(&self.file, scratch, at)).map_err(|e| self.failed("cannot read", e))?;
+        Ok(scratch)
     }
 
     fn counters(&self) -> &Counters {
@@ -84,7 +83,7 @@ impl RunStore for Frames {
     }
 }
 
-/// Where everything is in a run file.
+/// The index of a run file: the positions of all frames.
 #[derive(Debug)]
 struct Index {
     /// The frames of each partition's run, of rows left out, of open rows.
@@ -143,7 +142,7 @@ pub(crate) struct Writer {
     index: Mutex<Index>,
 }
 
-/// What a manifest says of a run file.
+/// The size and the checksum of a run file, for a manifest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Written {
     pub(crate) bytes: u64,
@@ -166,7 +165,7 @@ impl Writer {
         Ok(Writer { frames, index: Mutex::default() })
     }
 
-    /// Where frames go.
+    /// The store that frames go to.
     pub(crate) fn frames(&self) -> &Frames {
         &self.frames
     }
@@ -175,14 +174,14 @@ impl Writer {
     pub(crate) fn add(&self, partition: usize, run: Run) {
         let (frames, customers, entries) = run.into_parts();
         let mut index = lock(&self.index);
-        index.sections[partition].extend(frames.iter().filter_map(place));
+        index.sections[partition].extend(frames.iter().filter_map(position));
         index.customers[partition] += customers;
         index.entries[partition] += entries;
     }
 
     /// Says that frames of this store hold records.
-    pub(crate) fn add_records(&self, section: Section, frames: &[Place]) {
-        lock(&self.index).sections[PARTITIONS + section as usize].extend(frames.iter().filter_map(place));
+    pub(crate) fn add_records(&self, section: Section, frames: &[BlockRef]) {
+        lock(&self.index).sections[PARTITIONS + section as usize].extend(frames.iter().filter_map(position));
     }
 
     /// Writes the index, and waits until all of it is on the disk.
@@ -208,10 +207,10 @@ impl Writer {
     }
 }
 
-fn place(place: &Place) -> Option<(u64, u32)> {
-    match *place {
-        Place::Disk { at, length, .. } => Some((at, length as u32)),
-        Place::Memory(..) => None,
+fn position(block: &BlockRef) -> Option<(u64, u32)> {
+    match *block {
+        BlockRef::Disk { at, length, .. } => Some((at, length as u32)),
+        BlockRef::Memory(..) => None,
     }
 }
 
@@ -282,10 +281,10 @@ impl RunFile {
     }
 
     /// Reads a frame of a partition, by its number.
-    pub(crate) fn read(&self, partition: usize, frame: usize, room: &mut Vec<u8>, states: &mut States) -> Result<()> {
+    pub(crate) fn read(&self, partition: usize, frame: usize, scratch: &mut Vec<u8>, states: &mut States) -> Result<()> {
         let (at, length) = self.index.sections[partition][frame];
-        let place = Place::Disk { file: 0, at, length: length as usize };
-        let bytes = self.frames.get(&place, room)?;
+        let block = BlockRef::Disk { file: 0, at, length: length as usize };
+        let bytes = self.frames.get(&block, scratch)?;
         decode(bytes, states).map_err(|_| {
             let what = format!("the run file is damaged: what lies at byte {at} is not what was written");
             Error::data(what).input(self.name()).help(super::DAMAGED_HELP)
@@ -293,24 +292,24 @@ impl RunFile {
     }
 
     /// A partition's customers, with the windows of an audit.
-    pub(crate) fn stream<'a>(&'a self, partition: usize, remap: &'a Remap) -> impl Sorted + 'a {
-        Stream { file: self, remap, partition, next: 0, room: Vec::new() }
+    pub(crate) fn stream<'a>(&'a self, partition: usize, rollup: &'a Rollup) -> impl Sorted + 'a {
+        Stream { file: self, rollup, partition, next: 0, scratch: Vec::new() }
     }
 
     /// All records of a kind, as they were written.
     pub(crate) fn records(&self, section: Section, cancel: Cancel) -> Arc<Records> {
         let frames = self.index.sections[PARTITIONS + section as usize].iter();
-        let frames = frames.map(|&(at, length)| Place::Disk { file: 0, at, length: length as usize }).collect();
+        let frames = frames.map(|&(at, length)| BlockRef::Disk { file: 0, at, length: length as usize }).collect();
         Arc::new(Records::of_frames(self.frames.clone(), frames, cancel))
     }
 
     /// Appends its records of a kind to another file.
     pub(crate) fn copy_records(&self, section: Section, to: &Writer) -> Result<()> {
-        let mut room = Vec::new();
+        let mut scratch = Vec::new();
         let mut copied = Vec::new();
         for &(at, length) in &self.index.sections[PARTITIONS + section as usize] {
-            let place = Place::Disk { file: 0, at, length: length as usize };
-            copied.push(to.frames.put(self.frames.get(&place, &mut room)?)?);
+            let block = BlockRef::Disk { file: 0, at, length: length as usize };
+            copied.push(to.frames.put(self.frames.get(&block, &mut scratch)?)?);
         }
         to.add_records(section, &copied);
         Ok(())
@@ -319,10 +318,10 @@ impl RunFile {
 
 struct Stream<'a> {
     file: &'a RunFile,
-    remap: &'a Remap,
+    rollup: &'a Rollup,
     partition: usize,
     next: usize,
-    room: Vec<u8>,
+    scratch: Vec<u8>,
 }
 
 impl Sorted for Stream<'_> {
@@ -330,8 +329,8 @@ impl Sorted for Stream<'_> {
         if self.next == self.file.frames_of(self.partition) {
             return Ok(false);
         }
-        self.file.read(self.partition, self.next, &mut self.room, states)?;
-        self.remap.apply(states);
+        self.file.read(self.partition, self.next, &mut self.scratch, states)?;
+        self.rollup.apply(states);
         self.next += 1;
         Ok(true)
     }

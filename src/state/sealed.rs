@@ -4,10 +4,15 @@
 //! [`Manifest`]: super::Manifest
 
 use super::manifest::RunEntry;
+use super::save::Saved;
 use crate::base::error::{Error, Result};
+use crate::base::merge::Merge;
+use crate::model::hash::PARTITIONS;
+use crate::model::reject::Reason;
 use rapidhash::v3::{RapidSecrets, rapidhash_v3_seeded};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 const SECRETS: RapidSecrets = RapidSecrets::seed_cpp(0x4c46_4d46);
@@ -17,23 +22,76 @@ pub(crate) const FORMAT: u32 = 1;
 /// The hash that names partitions and sorts customers, with its seed.
 pub(crate) const HASH: &str = "rapidhash-v3 6c656e73666c6f77";
 
-/// What a folder of run files says of itself. It has a field `format`.
+/// The record of a folder of run files. Its JSON has a field `format`.
 pub(crate) trait Record: Clone + Serialize + DeserializeOwned {
     /// The file that it is in.
     const FILE: &'static str;
-    /// What the folder is in messages.
+    /// The word for the folder in messages.
     const WHAT: &'static str;
-    /// What can be done where it cannot be read.
+    /// The advice where it cannot be read.
     const DAMAGED_HELP: &'static str;
 
     /// How often it was changed, and the run files that count.
     fn runs(&self) -> (u64, &[RunEntry]);
 
-    /// The same, to be changed.
+    /// The generation and the run files, to be changed.
     fn runs_mut(&mut self) -> (&mut u64, &mut Vec<RunEntry>);
 
-    /// Whether what it says can be.
+    /// The hash of ids and the number of partitions that its run files were written with.
+    fn partitioning(&self) -> (&str, usize);
+
+    /// The counts of rows.
+    fn counts(&self) -> RowCounts<'_>;
+
+    /// The counts of rows, to be added to.
+    fn counts_mut(&mut self) -> RowCountsMut<'_>;
+
+    /// Whether its counts agree with each other.
     fn is_sound(&self) -> bool;
+}
+
+/// Counted rows, and the first and the last window with one.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RowCounts<'a> {
+    pub(crate) read: u64,
+    pub(crate) accepted: u64,
+    pub(crate) rejected: &'a BTreeMap<Reason, u64>,
+    pub(crate) windows: Option<(u32, u32)>,
+}
+
+impl<'a> RowCounts<'a> {
+    /// The counts of what was just saved.
+    pub(crate) fn of(saved: &'a Saved) -> Self {
+        let Saved { keys, rows, .. } = saved;
+        RowCounts { read: rows.rows_read, accepted: rows.rows_accepted, rejected: &rows.rows_rejected, windows: *keys }
+    }
+
+    /// Rows that were accepted or rejected: all but open ones. `None` where that is no number.
+    pub(crate) fn judged(&self) -> Option<u64> {
+        self.rejected.values().try_fold(self.accepted, |sum, &count| sum.checked_add(count))
+    }
+}
+
+/// The fields of a record that count rows.
+#[derive(Debug)]
+pub(crate) struct RowCountsMut<'a> {
+    pub(crate) read: &'a mut u64,
+    pub(crate) accepted: &'a mut u64,
+    pub(crate) rejected: &'a mut BTreeMap<Reason, u64>,
+    pub(crate) windows: &'a mut Option<(u32, u32)>,
+}
+
+impl RowCountsMut<'_> {
+    /// Adds what was counted of other rows.
+    pub(crate) fn add(self, more: RowCounts<'_>) {
+        *self.read += more.read;
+        *self.accepted += more.accepted;
+        Merge::merge(self.rejected, more.rejected.clone());
+        *self.windows = match (*self.windows, more.windows) {
+            (Some(a), Some(b)) => Some((a.0.min(b.0), a.1.max(b.1))),
+            (a, b) => a.or(b),
+        };
+    }
 }
 
 /// A record as a file.
@@ -65,5 +123,5 @@ pub(crate) fn decode<R: Record>(text: &str, path: &Path) -> Result<R> {
         return Err(Error::data(what).input(path.to_string_lossy()).help("use the lensflow that wrote it, or a newer one"));
     }
     let record: R = serde_json::from_str(json).map_err(|e| damaged().cause(e))?;
-    if record.is_sound() { Ok(record) } else { Err(damaged()) }
+    if record.partitioning() == (HASH, PARTITIONS) && record.is_sound() { Ok(record) } else { Err(damaged()) }
 }

@@ -5,7 +5,7 @@ use crate::make::{short_row_cents, short_rows};
 use crate::support::{listing, visible};
 use lensflow::error::Kind;
 use lensflow::jobs::Update;
-use lensflow::jobs::follow::{Event, Feed, Finished, Follow, Follower};
+use lensflow::jobs::follow::{Feed, Finished, Follow, FollowEvent, Follower};
 use lensflow::model::{Granularity, Windows};
 use lensflow::orders::Lines;
 use lensflow::spill::Faults;
@@ -54,17 +54,17 @@ impl Follower for Notes {
         Ok(())
     }
 
-    fn notice(&mut self, event: Event<'_>) {
+    fn notice(&mut self, event: FollowEvent<'_>) {
         match event {
-            Event::Committed { updated, .. } => {
+            FollowEvent::Committed { updated, .. } => {
                 self.committed += updated.taken.len() + updated.known.len();
                 if let Some(then) = self.then.take() {
                     then();
                 }
             }
-            Event::Quarantined { file, reason } => drop(self.quarantined.insert(file.to_owned(), reason.to_string())),
-            Event::Failed { error, .. } => self.failed.push(error.to_string()),
-            Event::Waiting(_) => {
+            FollowEvent::Quarantined { file, reason } => drop(self.quarantined.insert(file.to_owned(), reason.to_string())),
+            FollowEvent::Failed { error, .. } => self.failed.push(error.to_string()),
+            FollowEvent::Waiting(_) => {
                 self.looks += 1;
                 if let Some(look) = &mut self.look {
                     look(self.looks);

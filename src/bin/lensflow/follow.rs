@@ -12,7 +12,7 @@ use crate::spec_file::job::Follow;
 use lensflow::Result;
 use lensflow::jobs::Update;
 use lensflow::jobs::follow;
-use lensflow::jobs::follow::{Event, Feed, Follower};
+use lensflow::jobs::follow::{Feed, FollowEvent, Follower};
 use lensflow::spec::Spec;
 use lensflow::spill::default_limit;
 use lensflow::state::{State, is_state};
@@ -83,18 +83,18 @@ impl Follower for Command<'_> {
         Ok(())
     }
 
-    fn notice(&mut self, event: Event<'_>) {
+    fn notice(&mut self, event: FollowEvent<'_>) {
         self.metrics.notice(&event);
         match event {
-            Event::Committed { updated, time } => {
+            FollowEvent::Committed { updated, time } => {
                 for known in &updated.known {
                     tracing::info!("{}: taken in before, as {}; it changes nothing", known.name, known.before);
                 }
                 let (inputs, rows, seconds) = (updated.taken.len(), grouped(updated.rows), time.as_secs_f64());
                 tracing::info!("generation {}: {inputs} inputs, {rows} rows in {seconds:.2} s", updated.manifest.generation);
             }
-            Event::Quarantined { file, reason } => tracing::warn!("put aside as {}: {reason}", file.display()),
-            Event::Failed { error, .. } => tracing::warn!("tried again: {error}"),
+            FollowEvent::Quarantined { file, reason } => tracing::warn!("put aside as {}: {reason}", file.display()),
+            FollowEvent::Failed { error, .. } => tracing::warn!("tried again: {error}"),
             _ => {}
         }
     }

@@ -1,7 +1,7 @@
 //! What a long-lived process tells of itself: counters and gauges with the names that Prometheus expects, and whether it is well. Told by
 //! [`Metrics::notice`] what happens; what changes by itself is looked up when somebody asks.
 
-use lensflow::jobs::follow::{Doing, Event};
+use lensflow::jobs::follow::{Doing, FollowEvent};
 use lensflow::spill::rss;
 use lensflow::stats::{Snapshot, Stats};
 use prometheus_client::encoding::EncodeLabelSet;
@@ -127,14 +127,14 @@ impl Metrics {
     }
 
     /// Counts what happened.
-    pub(crate) fn notice(&self, event: &Event<'_>) {
+    pub(crate) fn notice(&self, event: &FollowEvent<'_>) {
         match event {
-            Event::Began(stats) => {
+            FollowEvent::Began(stats) => {
                 let mut now = self.now();
                 now.workers = now.workers.max(stats.snapshot().queue_depths.len() as u64);
                 now.update = Some((stats.clone(), Instant::now()));
             }
-            Event::Committed { updated, time } => {
+            FollowEvent::Committed { updated, time } => {
                 let mut now = self.now();
                 if let Some((stats, _)) = now.update.take() {
                     self.spilled.inc_by(stats.snapshot().bytes_spilled);
@@ -155,16 +155,16 @@ impl Metrics {
                     self.last_commit.set(SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |time| time.as_secs_f64()));
                 }
             }
-            Event::Quarantined { .. } => drop(self.quarantined.inc()),
-            Event::Refreshed { time } => {
+            FollowEvent::Quarantined { .. } => drop(self.quarantined.inc()),
+            FollowEvent::Refreshed { time } => {
                 self.refresh_seconds.observe(time.as_secs_f64());
                 self.now().ills.remove(&Doing::Refreshing);
             }
-            Event::Failed { doing, error } => {
+            FollowEvent::Failed { doing, error } => {
                 self.failures.inc();
                 self.now().ills.insert(*doing, error.to_string());
             }
-            Event::Waiting(files) => {
+            FollowEvent::Waiting(files) => {
                 self.waiting.set(*files as i64);
                 let mut now = self.now();
                 now.ills.remove(&Doing::Looking);

@@ -96,7 +96,7 @@ pub struct Follow {
 /// What happened.
 #[derive(Debug)]
 #[non_exhaustive]
-pub enum Event<'a> {
+pub enum FollowEvent<'a> {
     /// An update begins, with these counters.
     Began(Arc<Stats>),
     /// Files were taken in, or were known already.
@@ -149,7 +149,7 @@ pub trait Follower {
     fn refresh(&mut self) -> Result<()>;
 
     /// Something happened.
-    fn notice(&mut self, event: Event<'_>);
+    fn notice(&mut self, event: FollowEvent<'_>);
 }
 
 /// Where files come from.
@@ -219,7 +219,7 @@ impl Follow {
             let over = feed.has_ended() || stopped;
             let files = match feed.look(over) {
                 Ok(files) => {
-                    follower.notice(Event::Waiting(files.len()));
+                    follower.notice(FollowEvent::Waiting(files.len()));
                     files
                 }
                 Err(error) => self.later(Doing::Looking, error, follower)?,
@@ -238,7 +238,7 @@ impl Follow {
                 match follower.refresh() {
                     Ok(()) => {
                         (stale, pause) = (false, self.refresh);
-                        follower.notice(Event::Refreshed { time: began.elapsed() });
+                        follower.notice(FollowEvent::Refreshed { time: began.elapsed() });
                     }
                     Err(error) if over => return Err(error),
                     Err(error) => {
@@ -263,7 +263,7 @@ impl Follow {
         if self.update.cancel.is_cancelled() || matches!(error.kind(), Kind::Usage | Kind::Internal) {
             return Err(error);
         }
-        follower.notice(Event::Failed { doing, error: &error });
+        follower.notice(FollowEvent::Failed { doing, error: &error });
         // Not as fast as it can fail.
         self.stop.wait(Duration::from_secs(1));
         Ok(T::default())
@@ -283,11 +283,11 @@ impl Follow {
         while let Some(mut files) = groups.pop() {
             let began = Instant::now();
             let names: Vec<_> = files.iter().map(|file| file.to_string_lossy()).collect();
-            let done = self.update.run(&self.state, &names, |stats| follower.notice(Event::Began(stats)));
+            let done = self.update.run(&self.state, &names, |stats| follower.notice(FollowEvent::Began(stats)));
             let error = match done {
                 Ok(updated) => {
                     *stale |= !updated.taken.is_empty();
-                    follower.notice(Event::Committed { updated: &updated, time: began.elapsed() });
+                    follower.notice(FollowEvent::Committed { updated: &updated, time: began.elapsed() });
                     for file in &files {
                         failed = failed.and(feed.done(file));
                     }
@@ -318,7 +318,7 @@ impl Follow {
     fn put_aside(&self, feed: &mut impl Waiting, file: &Path, reason: &Error, follower: &mut dyn Follower) -> Result<()> {
         let place = quarantine::put(file, &self.quarantine, reason)?;
         feed.gone(file);
-        follower.notice(Event::Quarantined { file: &place, reason });
+        follower.notice(FollowEvent::Quarantined { file: &place, reason });
         Ok(())
     }
 

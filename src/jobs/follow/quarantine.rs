@@ -1,6 +1,7 @@
 //! Quarantine: a folder for files that cannot be taken in, each with a text that says why.
 
 use crate::base::error::{Error, Result};
+use crate::spill::folder::{part_name, publish};
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
@@ -31,10 +32,9 @@ fn rename(from: &Path, to: &Path) -> io::Result<()> {
     match fs::rename(from, to) {
         Err(e) if e.kind() == io::ErrorKind::CrossesDevices => {
             // Complete before it has its name.
-            let part = to.with_file_name(format!(".{}.part", name(to)));
+            let part = to.with_file_name(part_name(&format!(".{}", name(to))));
             fs::copy(from, &part)?;
-            fs::File::open(&part)?.sync_all()?;
-            fs::rename(&part, to)?;
+            publish(&fs::File::open(&part)?, &part, to)?;
             fs::remove_file(from)
         }
         renamed => renamed,

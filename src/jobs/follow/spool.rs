@@ -14,6 +14,7 @@ use crate::source::endless::{Endless, Head, Piece};
 use crate::source::files::Format;
 use crate::source::row_kind::Periods;
 use crate::source::transactions::Transactions;
+use crate::spill::folder::{LockedFolder, NotLocked, part_name, publish};
 use crate::state::{State, is_state};
 use arrow::ipc::writer::StreamWriter;
 use std::fs::{self, File};
@@ -98,8 +99,7 @@ impl Segment {
                     writer.into_inner().map_err(std::io::Error::other)?
                 }
             };
-            file.sync_all()?;
-            fs::rename(part(&path), &path)
+            publish(&file, &part(&path), &path)
         };
         put().map_err(|e| failed(&path, e))?;
         Ok(path)
@@ -107,7 +107,7 @@ impl Segment {
 }
 
 fn part(path: &Path) -> PathBuf {
-    path.with_extension(format!("{}.{PART}", path.extension().unwrap_or_default().to_string_lossy()))
+    path.with_file_name(part_name(&path.file_name().unwrap_or_default().to_string_lossy()))
 }
 
 fn failed(path: &Path, cause: std::io::Error) -> Error {
@@ -119,7 +119,7 @@ fn failed(path: &Path, cause: std::io::Error) -> Error {
 struct Shared {
     open: Mutex<Reading>,
     /// There is room for more rows.
-    room: Condvar,
+    has_room: Condvar,
 }
 
 #[derive(Default)]
@@ -138,19 +138,21 @@ pub(super) struct Spool {
     limits: Limits,
     /// Complete segments, the oldest first.
     complete: Vec<PathBuf>,
-    /// Locked: there is one reader.
-    _only: File,
+    /// There is one reader.
+    _locked: LockedFolder,
 }
 
 impl Spool {
     /// Goes on with what is in the folder, and begins to read.
     pub(super) fn open(folder: &Path, limits: Limits, follow: &Follow, reader: Box<dyn Read + Send>) -> Result<Self> {
         fs::create_dir_all(folder).map_err(|e| failed(folder, e))?;
-        let only = File::create(folder.join("LOCK")).map_err(|e| failed(folder, e))?;
-        if only.try_lock().is_err() {
-            let error = Error::usage("another lensflow follows a stream with this spool").input(folder.to_string_lossy());
-            return Err(error.help("end that one first, or name another state"));
-        }
+        let locked = LockedFolder::lock(folder, &follow.update.io).map_err(|e| match e {
+            NotLocked::Taken(_) => {
+                let error = Error::usage("another lensflow follows a stream with this spool").input(folder.to_string_lossy());
+                error.help("end that one first, or name another state")
+            }
+            NotLocked::Failed(e) => failed(folder, e),
+        })?;
         let (own, format) = (follow.clone(), follow.update.format);
         let complete = recover(folder, follow)?;
         // Numbers rise, also where the clock was put back.
@@ -158,7 +160,7 @@ impl Spool {
         let last = |name: &str| name.split('-').next().and_then(|number| number.parse::<u128>().ok()).unwrap_or(0);
         let names = complete.iter().filter_map(|path| path.file_stem()?.to_str().map(last));
         let begun = names.chain(committed(follow)?.as_deref().map(last)).fold(now, |begun, last| begun.max(last + 1));
-        let spool = Spool { shared: Arc::default(), limits, complete, _only: only };
+        let spool = Spool { shared: Arc::default(), limits, complete, _locked: locked };
         let (shared, folder) = (spool.shared.clone(), folder.to_owned());
         let read = move || -> Result<()> {
             let mut stream = begin(reader, STREAM, format, &own)?;
@@ -174,7 +176,7 @@ impl Spool {
                 }
                 reading.segment.as_mut().map_or(Ok(()), |segment| segment.append(&piece))?;
                 while !reading.over && reading.segment.as_ref().is_some_and(|segment| segment.rows >= limits.rows) {
-                    reading = shared.room.wait(reading).unwrap_or_else(PoisonError::into_inner);
+                    reading = shared.has_room.wait(reading).unwrap_or_else(PoisonError::into_inner);
                 }
                 if reading.over {
                     return Ok(());
@@ -250,8 +252,7 @@ fn mend(part: &Path, whole: &Path, follow: &Follow) -> std::io::Result<()> {
         file.read_to_end(&mut text)?;
         let end = memchr::memrchr(b'\n', &text).map_or(0, |at| at + 1);
         file.set_len(end as u64)?;
-        file.sync_all()?;
-        return if end > 0 { fs::rename(part, whole) } else { Ok(()) };
+        return if end > 0 { publish(&file, part, whole) } else { Ok(()) };
     }
     // It ends where it was cut off.
     let opened = begin(Box::new(File::open(part)?), &part.to_string_lossy(), Some(Format::Arrow), follow);
@@ -263,15 +264,14 @@ fn mend(part: &Path, whole: &Path, follow: &Follow) -> std::io::Result<()> {
         writer.write(&batch).map_err(std::io::Error::other)?;
     }
     writer.finish().map_err(std::io::Error::other)?;
-    writer.get_ref().sync_all()?;
-    fs::rename(mended, whole)
+    publish(writer.get_ref(), &mended, whole)
 }
 
 impl Drop for Spool {
     /// What was read and is in no complete segment is found by whoever opens the spool next.
     fn drop(&mut self) {
         lock(&self.shared.open).over = true;
-        self.shared.room.notify_all();
+        self.shared.has_room.notify_all();
     }
 }
 
@@ -283,7 +283,7 @@ impl Waiting for Spool {
             let silent = reading.heard.is_none_or(|heard| heard.elapsed() >= SILENCE) && asked.elapsed() >= SILENCE;
             reading.over |= last && asked.elapsed() >= LAST_WORDS;
             if reading.over {
-                self.shared.room.notify_all();
+                self.shared.has_room.notify_all();
             }
             let is_last = reading.ended || last && (silent || asked.elapsed() >= PATIENCE);
             let Limits { time, rows } = self.limits;
@@ -292,7 +292,7 @@ impl Waiting for Spool {
                 && let Some(segment) = reading.segment.take()
             {
                 self.complete.push(segment.complete()?);
-                self.shared.room.notify_all();
+                self.shared.has_room.notify_all();
             }
             if is_last || !last {
                 return Ok(self.complete.clone());

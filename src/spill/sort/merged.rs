@@ -1,19 +1,19 @@
 //! Sorted records: runs of them as frames in a store, and many runs read as one.
 //!
 //! A [`Writer`] turns records that come in order into the frames of a [`Run`]; [`Merged`] reads any number of runs frame by frame and
-//! gives their records in order, equal ones as often as there are. `FORMAT.md` draws the frames. What comes back is what was written,
-//! or an error: every frame has a checksum, and nothing of a frame is looked at before that is found to fit.
+//! gives their records in order, equal ones as often as there are. `FORMAT.md` draws the frames. Reading gives what was written,
+//! or an error: every frame has a checksum, which is checked before anything else of the frame is used.
 //!
 //! Memory: of every run one frame, [`FRAME`] bytes or as many as one record takes; none of a frame that the store holds in memory.
 //! Reading takes nothing away, so [`Records`] can be read again; their frames go with them.
 //!
-//! Limits: a run's handle is 40 bytes for each of its frames, 0.06 % of what is spilled, which nobody counts.
+//! Limits: a run's handle takes 40 bytes for each of its frames, 0.06 % of what is spilled, which no budget counts.
 
 use crate::base::bytes::checksum::{CHECKSUM, damaged, seal, unsealed};
 use crate::base::bytes::sort_key::{put_number, take_number};
 use crate::base::cancel::Cancel;
 use crate::base::error::Result;
-use crate::spill::store::{Place, RunStore};
+use crate::spill::store::{BlockRef, RunStore};
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -29,9 +29,9 @@ const LENGTH: usize = 10;
 /// Records in order, as frames.
 #[derive(Debug, Default)]
 pub(super) struct Run {
-    frames: Vec<Place>,
+    frames: Vec<BlockRef>,
     /// The memory that reading it takes: that of its longest frame which is not in memory.
-    pub(super) room: u64,
+    pub(super) read_memory: u64,
 }
 
 /// Writes one run.
@@ -77,7 +77,7 @@ impl<'a> Writer<'a> {
             self.flush()?;
         }
         // What never left memory was not spilled.
-        if self.run.room > 0 {
+        if self.run.read_memory > 0 {
             let counters = self.store.counters();
             counters.runs.fetch_add(1, Relaxed);
             counters.frames.fetch_add(self.run.frames.len() as u64, Relaxed);
@@ -88,20 +88,20 @@ impl<'a> Writer<'a> {
 
     fn flush(&mut self) -> Result<()> {
         seal(&mut self.frame, 0);
-        let place = self.store.put(&self.frame)?;
+        let block = self.store.put(&self.frame)?;
         self.bytes += self.frame.len() as u64;
-        // A frame in memory that nobody counts is as good as on the disk.
-        if !matches!(place, Place::Memory(_, Some(_))) {
-            self.run.room = self.run.room.max(self.frame.len() as u64);
+        // A frame in memory that no budget counts is taken to be on the disk.
+        if !matches!(block, BlockRef::Memory(_, Some(_))) {
+            self.run.read_memory = self.run.read_memory.max(self.frame.len() as u64);
         }
-        self.run.frames.push(place);
+        self.run.frames.push(block);
         self.frame.clear();
         self.frame.shrink_to(FRAME);
         Ok(())
     }
 }
 
-/// Where the records of a frame are in it.
+/// The range of a frame's records in its bytes.
 fn payload(frame: &[u8]) -> Option<Range<usize>> {
     let body = unsealed(frame)?;
     let (header, payload) = body.split_first_chunk::<HEADER>()?;
@@ -122,14 +122,14 @@ impl Records {
         Records { store, runs, cancel }
     }
 
-    /// Of one run with these frames.
-    pub(crate) fn of_frames(store: Arc<dyn RunStore>, frames: Vec<Place>, cancel: Cancel) -> Self {
-        Self::new(store, vec![Run { frames, room: FRAME as u64 }], cancel)
+    /// The records of one run with these frames.
+    pub(crate) fn of_frames(store: Arc<dyn RunStore>, frames: Vec<BlockRef>, cancel: Cancel) -> Self {
+        Self::new(store, vec![Run { frames, read_memory: FRAME as u64 }], cancel)
     }
 
     #[cfg(test)]
-    pub(super) fn rooms(&self) -> Vec<u64> {
-        self.runs.iter().map(|run| run.room).collect()
+    pub(super) fn read_memories(&self) -> Vec<u64> {
+        self.runs.iter().map(|run| run.read_memory).collect()
     }
 
     /// All of them in order, from the first.
@@ -139,7 +139,7 @@ impl Records {
 }
 
 /// Writes all records to a store, and gives their frames.
-pub(crate) fn copy(records: &Arc<Records>, to: &dyn RunStore) -> Result<Vec<Place>> {
+pub(crate) fn copy(records: &Arc<Records>, to: &dyn RunStore) -> Result<Vec<BlockRef>> {
     let (mut merged, mut writer) = (records.read(), Writer::new(to, FRAME));
     while let Some(record) = merged.next()? {
         writer.put(record)?;
@@ -150,22 +150,22 @@ pub(crate) fn copy(records: &Arc<Records>, to: &dyn RunStore) -> Result<Vec<Plac
 /// Records on their way back.
 pub(crate) struct Merged {
     records: Arc<Records>,
-    /// Of each run.
+    /// The position in each run.
     heads: Vec<Head>,
     /// The runs that have a record, as a heap: the one with the least comes first.
     order: Vec<u32>,
     begun: bool,
 }
 
-/// Where a run's next record is.
+/// The position of a run's next record.
 struct Head {
-    /// What frames are read into that are not in memory.
-    room: Vec<u8>,
+    /// Memory for frames that are not in memory already.
+    scratch: Vec<u8>,
     /// The frames that were begun.
     frames: usize,
     /// The record, in the last of these.
     record: Range<usize>,
-    /// What follows it there.
+    /// The records after it, there.
     rest: Range<usize>,
     prefix: [u64; 2],
 }
@@ -186,8 +186,9 @@ impl Merged {
 
     fn begin(&mut self) -> Result<()> {
         self.begun = true;
-        let room = |run: &Run| Head { room: Vec::with_capacity(run.room as usize), frames: 0, record: 0..0, rest: 0..0, prefix: [0; 2] };
-        self.heads = self.records.runs.iter().map(room).collect();
+        let head =
+            |run: &Run| Head { scratch: Vec::with_capacity(run.read_memory as usize), frames: 0, record: 0..0, rest: 0..0, prefix: [0; 2] };
+        self.heads = self.records.runs.iter().map(head).collect();
         for run in 0..self.heads.len() as u32 {
             if self.advance(run)? {
                 self.order.push(run);
@@ -211,12 +212,12 @@ impl Merged {
     fn advance(&mut self, run: u32) -> Result<bool> {
         let (head, frames) = (&mut self.heads[run as usize], &self.records.runs[run as usize].frames);
         if head.rest.is_empty() {
-            let Some(place) = frames.get(head.frames) else { return Ok(false) };
+            let Some(block) = frames.get(head.frames) else { return Ok(false) };
             self.records.cancel.check()?;
-            head.rest = payload(self.records.store.get(place, &mut head.room)?).ok_or_else(damaged)?;
+            head.rest = payload(self.records.store.get(block, &mut head.scratch)?).ok_or_else(damaged)?;
             head.frames += 1;
         }
-        let mut rest = &bytes(&frames[head.frames - 1], &head.room)[head.rest.clone()];
+        let mut rest = &bytes(&frames[head.frames - 1], &head.scratch)[head.rest.clone()];
         let length = take_number(&mut rest).and_then(|length| usize::try_from(length).ok()).filter(|&length| length <= rest.len());
         let begin = head.rest.end - rest.len();
         head.record = begin..begin + length.ok_or_else(damaged)?;
@@ -227,7 +228,7 @@ impl Merged {
 
     fn record(&self, run: u32) -> &[u8] {
         let (head, frames) = (&self.heads[run as usize], &self.records.runs[run as usize].frames);
-        &bytes(&frames[head.frames - 1], &head.room)[head.record.clone()]
+        &bytes(&frames[head.frames - 1], &head.scratch)[head.record.clone()]
     }
 
     fn is_less(&self, a: u32, b: u32) -> bool {
@@ -254,10 +255,10 @@ impl Merged {
 }
 
 /// The bytes of a frame that was read.
-fn bytes<'a>(place: &'a Place, room: &'a [u8]) -> &'a [u8] {
-    match place {
-        Place::Memory(bytes, _) => bytes,
-        Place::Disk { .. } => room,
+fn bytes<'a>(block: &'a BlockRef, scratch: &'a [u8]) -> &'a [u8] {
+    match block {
+        BlockRef::Memory(bytes, _) => bytes,
+        BlockRef::Disk { .. } => scratch,
     }
 }
 
@@ -326,16 +327,16 @@ mod tests {
             writer.put(&vec![at; size]).unwrap();
         }
         let run = writer.finish().unwrap();
-        let lengths: Vec<usize> = run.frames.iter().map(|place| bytes(place, &[]).len()).collect();
+        let lengths: Vec<usize> = run.frames.iter().map(|block| bytes(block, &[]).len()).collect();
         let around = HEADER + CHECKSUM;
         assert_eq!(lengths, [around + 40_014, around + 65_513, around + 2, around + 100_003, around + 4]);
         assert_eq!(lengths[1] + LENGTH - 3, FRAME, "as full as may be");
-        assert_eq!(run.room, lengths[3] as u64);
+        assert_eq!(run.read_memory, lengths[3] as u64);
         assert_eq!(store.counters().frames.load(Relaxed), 5);
         assert_eq!(store.counters().bytes.load(Relaxed), lengths.iter().sum::<usize>() as u64);
     }
 
-    /// What the store holds in memory takes no more of it to read, and is not counted as spilled; it is free when the records go.
+    /// Frames that the store holds in memory take no more of it to be read, and do not count as spilled. They are freed with the records.
     #[test]
     fn frames_in_memory_are_read_where_they_lie() {
         let budget = Budget::new(1_000);
@@ -346,7 +347,7 @@ mod tests {
             writer.finish().unwrap()
         };
         let (held, spilled) = (write(&records("held", 50)), write(&records("spilled", 50)));
-        assert_eq!((held.room, spilled.room > 0, store.counters().runs.load(Relaxed)), (0, true, 1));
+        assert_eq!((held.read_memory, spilled.read_memory > 0, store.counters().runs.load(Relaxed)), (0, true, 1));
         assert!(budget.reserved() > 700, "{}", budget.reserved());
         let both = Arc::new(Records::new(store.clone(), vec![spilled, held], Cancel::default()));
         let all = [records("held", 50), records("spilled", 50)].concat();
@@ -368,7 +369,7 @@ mod tests {
     impl Discard for Flips {}
 
     impl RunStore for Flips {
-        fn put(&self, frame: &[u8]) -> Result<Place> {
+        fn put(&self, frame: &[u8]) -> Result<BlockRef> {
             let mut frame = frame.to_vec();
             let before = self.written.fetch_add(frame.len() as u64, Relaxed);
             if let Some(byte) = self.at.checked_sub(before).and_then(|at| frame.get_mut(at as usize)) {
@@ -377,8 +378,8 @@ mod tests {
             self.memory.put(&frame)
         }
 
-        fn get<'a>(&self, place: &'a Place, room: &'a mut Vec<u8>) -> Result<&'a [u8]> {
-            self.memory.get(place, room)
+        fn get<'a>(&self, block: &'a BlockRef, scratch: &'a mut Vec<u8>) -> Result<&'a [u8]> {
+            self.memory.get(block, scratch)
         }
 
         fn counters(&self) -> &crate::spill::Counters {
@@ -397,7 +398,7 @@ mod tests {
                 assert!(at >= 120, "only {at} bytes");
                 break;
             }
-            let error = found.expect_err("somebody must notice");
+            let error = found.expect_err("damage must be noticed");
             assert_eq!(error.kind(), Kind::Data);
             assert!(error.to_string().contains("a spilled run is damaged"), "{error}");
         }
@@ -413,7 +414,7 @@ mod tests {
         };
         let read = |frame: &[u8]| {
             let store: Arc<dyn RunStore> = Arc::new(Memory::default());
-            let run = Run { frames: vec![store.put(frame).unwrap()], room: 0 };
+            let run = Run { frames: vec![store.put(frame).unwrap()], read_memory: 0 };
             collect(Arc::new(Records::new(store, vec![run], Cancel::default())).read())
         };
         assert_eq!(read(&sealed(b"LFSR\x01\0\0\0\x02hi\0")).unwrap(), [&b"hi"[..], b""]);

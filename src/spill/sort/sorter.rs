@@ -1,14 +1,14 @@
-//! The sorter: records in any order in, the same records in order out, in the memory that it is given. Rows that are wanted sorted go
-//! through it (RFM rows, migration rows), and what was left out of a run, whose order must not depend on which thread found it first.
+//! The sorter: records come in in any order and go out sorted, in the memory that it is given. Rows that are wanted sorted go through it
+//! (RFM rows, migration rows, order lines), and rejects, whose order must not depend on which thread found them first.
 //!
 //! ```text
-//!  record ──▶ Desk ──heap──▶ sort ──run──▶ RunStore ──runs──▶ merge in rounds ──▶ Records ──▶ Merged ──▶ record
+//!  record ──▶ SortBuffer ──heap──▶ sort ──run──▶ RunStore ──runs──▶ merge in rounds ──▶ Records ──▶ Merged ──▶ record
 //!  any order  one per        by the thread  memory while the   until one merge     can be     the least
 //!             thread         that filled it budget has room    can read them all   read again next
 //! ```
 //!
-//! A record is bytes, and its place is theirs: see [`record`](super::record). So one sorter serves rows of all kinds, what comes out does
-//! not depend on how records were spread over threads, heaps or runs, and equal records are one as good as the other.
+//! A record is bytes, sorted as bytes (see [`sort_key`](crate::base::bytes::sort_key)). So one sorter serves rows of all kinds, and the
+//! result does not depend on how records were spread over threads, heaps or runs.
 //!
 //! Memory: a heap of fixed size for every thread that puts records in; then, heaps gone, a frame of every run that is merged, as many as
 //! [`Sorting::merge`] allows. A frame that the store holds in memory is read where it lies and has its part of the budget from the store.
@@ -23,7 +23,7 @@ use rayon::prelude::*;
 use std::mem::take;
 use std::sync::{Arc, Mutex};
 
-/// Where records are sorted, and in how much memory.
+/// The store and the memory that records are sorted in.
 #[derive(Debug, Clone)]
 pub(crate) struct Sorting {
     /// Takes the runs.
@@ -48,7 +48,7 @@ impl Sorting {
 #[derive(Debug)]
 pub(crate) struct Sorter {
     sorting: Sorting,
-    /// Heaps that nobody is at.
+    /// Heaps without a buffer.
     idle: Mutex<Vec<Heap>>,
     runs: Mutex<Vec<Run>>,
 }
@@ -68,8 +68,8 @@ struct Entry {
     length: u32,
 }
 
-/// Where one thread puts records in. Whose desk is dropped leaves the heap to the next.
-pub(crate) struct Desk<'a> {
+/// The buffer that one thread puts records in. When it is dropped, the next buffer goes on with its heap.
+pub(crate) struct SortBuffer<'a> {
     sorter: &'a Sorter,
     heap: Heap,
 }
@@ -79,13 +79,13 @@ impl Sorter {
         Sorter { sorting, idle: Mutex::default(), runs: Mutex::default() }
     }
 
-    /// A place to put records in.
-    pub(crate) fn desk(&self) -> Desk<'_> {
+    /// A buffer to put records in.
+    pub(crate) fn buffer(&self) -> SortBuffer<'_> {
         let heap = lock(&self.idle).pop();
-        Desk { sorter: self, heap: heap.unwrap_or_default() }
+        SortBuffer { sorter: self, heap: heap.unwrap_or_default() }
     }
 
-    /// The records, once all desks are left. Heaps are sorted on the threads of the current pool.
+    /// The records, once all buffers are dropped. Heaps are sorted on the threads of the current pool.
     ///
     /// # Errors
     /// When runs cannot be written, or read to be merged.
@@ -95,12 +95,12 @@ impl Sorter {
         let Sorting { store, merge, cancel, .. } = &self.sorting;
         let runs = take(&mut *lock(&self.runs));
         // Of runs in memory any number can be read at once.
-        let (held, mut runs): (Vec<Run>, Vec<Run>) = runs.into_iter().partition(|run| run.room == 0);
+        let (held, mut runs): (Vec<Run>, Vec<Run>) = runs.into_iter().partition(|run| run.read_memory == 0);
         loop {
-            let mut room = 0;
+            let mut memory = 0;
             let fit = runs.iter().take_while(|run| {
-                room += run.room;
-                room <= *merge
+                memory += run.read_memory;
+                memory <= *merge
             });
             let fit = fit.count().max(2);
             if fit >= runs.len() {
@@ -149,14 +149,14 @@ impl Heap {
     }
 }
 
-impl Desk<'_> {
+impl SortBuffer<'_> {
     /// Puts in the record that is appended to the bytes. When the heap is full, it leaves as a run.
     ///
     /// # Errors
     /// When that cannot be written.
     #[inline]
     pub(crate) fn push(&mut self, append: impl FnOnce(&mut Vec<u8>)) -> Result<()> {
-        let Desk { sorter, heap: Heap { bytes, entries } } = self;
+        let SortBuffer { sorter, heap: Heap { bytes, entries } } = self;
         if bytes.capacity() == 0 {
             // At once: growing would take twice of it. What is not used yet takes up nothing, so both may have room for more than fits.
             bytes.reserve(sorter.sorting.heap as usize + FRAME);
@@ -173,7 +173,7 @@ impl Desk<'_> {
     }
 }
 
-impl Drop for Desk<'_> {
+impl Drop for SortBuffer<'_> {
     fn drop(&mut self) {
         if self.heap.bytes.capacity() > 0 {
             lock(&self.sorter.idle).push(take(&mut self.heap));
@@ -187,19 +187,20 @@ mod tests {
     use super::*;
     use crate::base::error::Kind;
     use crate::spill::budget::Budget;
-    use crate::spill::store::{Faulty, Memory, Tiered};
+    use crate::spill::faults::Faulty;
+    use crate::spill::store::{Memory, Tiered};
     use proptest::prelude::*;
     use std::sync::atomic::Ordering::Relaxed;
 
-    /// Records put in at several desks in turn, then read back.
-    fn sorted(sorting: Sorting, desks: usize, records: &[Vec<u8>]) -> Result<Vec<Vec<u8>>> {
+    /// Records put into several buffers in turn, then read back.
+    fn sorted(sorting: Sorting, buffers: usize, records: &[Vec<u8>]) -> Result<Vec<Vec<u8>>> {
         let sorter = Sorter::new(sorting);
-        // Each desk is left now and then, as it is between rejects.
-        for records in records.chunks(desks * 3) {
-            let mut desks: Vec<Desk<'_>> = (0..desks).map(|_| sorter.desk()).collect();
+        // Each buffer is dropped now and then, as it is between rejects.
+        for records in records.chunks(buffers * 3) {
+            let mut buffers: Vec<SortBuffer<'_>> = (0..buffers).map(|_| sorter.buffer()).collect();
             for (at, record) in records.iter().enumerate() {
-                let desk = at % desks.len();
-                desks[desk].push(|out| out.extend_from_slice(record))?;
+                let buffer = at % buffers.len();
+                buffers[buffer].push(|out| out.extend_from_slice(record))?;
             }
         }
         let found = sorter.finish()?;
@@ -228,12 +229,12 @@ mod tests {
             heap in prop_oneof![Just(0u64), 1..400u64, Just(1 << 20)],
             merge in prop_oneof![Just(0u64), 1..2_000u64, Just(1 << 20)],
             held in prop_oneof![Just(0u64), 1..4_000u64],
-            desks in 1..4usize,
+            buffers in 1..4usize,
         ) {
             let store: Arc<dyn RunStore> = Arc::new(Tiered::new(Budget::new(held), Arc::new(Memory::default())));
             let mut expected = records.clone();
             expected.sort();
-            prop_assert_eq!(sorted(Sorting { store, heap, merge, cancel: Cancel::default() }, desks, &records).unwrap(), expected);
+            prop_assert_eq!(sorted(Sorting { store, heap, merge, cancel: Cancel::default() }, buffers, &records).unwrap(), expected);
         }
     }
 
@@ -241,7 +242,7 @@ mod tests {
         (0..count).map(|i| i.wrapping_mul(2_654_435_761).to_be_bytes().to_vec()).collect()
     }
 
-    /// What has room in memory stays there.
+    /// Records that fit into memory stay there.
     #[test]
     fn few_records_are_not_spilled() {
         let disk = Arc::new(Faulty::new(Memory::default(), 0));
@@ -260,13 +261,13 @@ mod tests {
             let store = Arc::new(Memory::default());
             // Four records of 28 bytes fill a heap.
             let sorter = Sorter::new(Sorting { store: store.clone(), heap: 100, merge, cancel: Cancel::default() });
-            let mut desk = sorter.desk();
-            many(400).iter().for_each(|record| desk.push(|out| out.extend_from_slice(record)).unwrap());
-            drop(desk);
-            let rooms = sorter.finish().unwrap().rooms();
-            let (sum, longest) = (rooms.iter().sum::<u64>(), rooms.iter().max().unwrap());
-            assert!(rooms.len() == 2 || sum <= merge, "too many for {merge}: {rooms:?}");
-            assert!(rooms.len() == 100 || sum + 2 * longest > merge, "too few for {merge}: {rooms:?}");
+            let mut buffer = sorter.buffer();
+            many(400).iter().for_each(|record| buffer.push(|out| out.extend_from_slice(record)).unwrap());
+            drop(buffer);
+            let memories = sorter.finish().unwrap().read_memories();
+            let (sum, longest) = (memories.iter().sum::<u64>(), memories.iter().max().unwrap());
+            assert!(memories.len() == 2 || sum <= merge, "too many for {merge}: {memories:?}");
+            assert!(memories.len() == 100 || sum + 2 * longest > merge, "too few for {merge}: {memories:?}");
         }
     }
 
@@ -291,14 +292,14 @@ mod tests {
         for merge in [0, 1 << 20] {
             let cancel = Cancel::default();
             let sorter = Sorter::new(Sorting { store: Arc::new(Memory::default()), heap: 60, merge, cancel: cancel.clone() });
-            many(40).iter().for_each(|record| sorter.desk().push(|out| out.extend_from_slice(record)).unwrap());
+            many(40).iter().for_each(|record| sorter.buffer().push(|out| out.extend_from_slice(record)).unwrap());
             cancel.cancel();
             let error = sorter.finish().and_then(|records| records.read().next().map(drop)).unwrap_err();
             assert_eq!(error.kind(), Kind::Cancelled, "{merge}");
         }
     }
 
-    /// Many threads, each at its desk.
+    /// Many threads, each with its buffer.
     #[test]
     fn threads_share() {
         let sorter = Sorter::new(Sorting { store: Arc::new(Memory::default()), heap: 2_000, merge: 4_000, cancel: Cancel::default() });
@@ -308,8 +309,8 @@ mod tests {
                 let sorter = &sorter;
                 scope.spawn(move || {
                     records.chunks(7).for_each(|some| {
-                        let mut desk = sorter.desk();
-                        some.iter().for_each(|record| desk.push(|out| out.extend_from_slice(record)).unwrap());
+                        let mut buffer = sorter.buffer();
+                        some.iter().for_each(|record| buffer.push(|out| out.extend_from_slice(record)).unwrap());
                     })
                 });
             }

@@ -1,0 +1,119 @@
+//! Disks that fail when told to: every operation is counted, and one of them is an error. For tests.
+//!
+//! [`Faulty`] is a store of frames, [`Io`] the disk under a state, a checkpoint or a spool; both count with [`Faults`].
+
+use super::store::{BlockRef, Counters, RunStore};
+use crate::base::cancel::Discard;
+use crate::base::error::{Error, Result};
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
+
+/// Counts operations on a disk, and lets one of them fail.
+#[derive(Debug)]
+pub struct Faults {
+    fails: u64,
+    operations: AtomicU64,
+}
+
+impl Faults {
+    /// Lets the operation number `fails` fail, counted from 0.
+    pub fn new(fails: u64) -> Self {
+        Faults { fails, operations: AtomicU64::new(0) }
+    }
+
+    /// The number of operations so far.
+    pub fn operations(&self) -> u64 {
+        self.operations.load(Relaxed)
+    }
+
+    /// Counts an operation.
+    ///
+    /// # Errors
+    /// When it is the one that fails.
+    pub fn operate(&self) -> std::io::Result<()> {
+        let fails = self.operations.fetch_add(1, Relaxed) == self.fails;
+        if fails { Err(std::io::Error::other("a fault was wanted here")) } else { Ok(()) }
+    }
+}
+
+/// A store whose n-th operation fails, as if the disk had.
+#[derive(Debug)]
+pub struct Faulty<S> {
+    next: S,
+    faults: Faults,
+}
+
+impl<S: RunStore> Faulty<S> {
+    /// Lets the operation number `fails` fail, counted from 0, be it a put or a get; the others go to `next`.
+    pub fn new(next: S, fails: u64) -> Self {
+        Faulty { next, faults: Faults::new(fails) }
+    }
+
+    /// The number of operations so far.
+    pub fn operations(&self) -> u64 {
+        self.faults.operations()
+    }
+
+    fn operate(&self, doing: &str) -> Result<()> {
+        self.faults.operate().map_err(|e| Error::io(doing, e))
+    }
+}
+
+impl<S: RunStore> Discard for Faulty<S> {
+    fn discard(&self) {
+        self.next.discard();
+    }
+}
+
+impl<S: RunStore> RunStore for Faulty<S> {
+    fn put(&self, frame: &[u8]) -> Result<BlockRef> {
+        self.operate("cannot write a run")?;
+        self.next.put(frame)
+    }
+
+    fn get<'a>(&self, block: &'a BlockRef, scratch: &'a mut Vec<u8>) -> Result<&'a [u8]> {
+        self.operate("cannot read a run")?;
+        self.next.get(block, scratch)
+    }
+
+    fn counters(&self) -> &Counters {
+        self.next.counters()
+    }
+}
+
+/// The disk under a folder that is kept. Each operation on it is a step, so that tests can let any one fail.
+#[derive(Debug, Clone, Default)]
+pub struct Io(Option<Arc<Faults>>);
+
+impl Io {
+    /// A disk with faults.
+    #[doc(hidden)]
+    pub fn faulty(faults: Arc<Faults>) -> Self {
+        Io(Some(faults))
+    }
+
+    pub(crate) fn step(&self) -> std::io::Result<()> {
+        self.0.as_ref().map_or(Ok(()), |faults| faults.operate())
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::spill::store::Memory;
+
+    #[test]
+    fn faults_come_when_wanted() {
+        let store = Faulty::new(Memory::default(), 2);
+        let block = store.put(b"1").unwrap();
+        let scratch = &mut Vec::new();
+        assert!(store.get(&block, scratch).is_ok());
+        assert!(store.put(b"2").is_err());
+        assert!(store.put(b"3").is_ok());
+        assert_eq!(store.operations(), 4);
+        let elsewhere = BlockRef::Disk { file: 0, at: 0, length: 1 };
+        assert!(Memory::default().get(&elsewhere, scratch).is_err());
+    }
+}
