@@ -30,7 +30,7 @@
 //! there on. A refund is a line with a negative quantity or worth; an order of nothing but refunds is netted without counting as an order,
 //! and beside other lines a refund does not decide the order's time.
 //!
-//! Known limits: margins and products are read only where [`Orders::write_periods`] needs them or lines that are the same are looked for,
+//! Known limits: margins and products are read only where [`Orders::into_period_rows`] needs them or lines that are the same are looked for,
 //! and an order's margin or quantity that is too large is a fault for the former only.
 //! Refunds are counted before duplicates and conflicts are left out.
 
@@ -69,7 +69,7 @@ mod to_periods;
 mod validate;
 mod whole_orders;
 
-pub use self::export::schema;
+pub use self::export::{PeriodRows, schema};
 pub use self::order_source::OrderSource;
 pub(crate) use self::to_periods::Periods;
 pub(crate) use self::whole_orders::WholeOrders;

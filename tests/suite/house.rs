@@ -47,7 +47,6 @@ const NOT_PLACED_YET: &[&str] = &[];
 const UPWARD_IMPORTS: &[&str] = &[
     "finalize -> lens: src/finalize/finish.rs",
     "finalize -> report: src/finalize/finish.rs",
-    "orders -> report: src/orders/export.rs",
     "pipeline -> jobs: src/pipeline/saved_states.rs",
     "report -> partials: src/report/text_tables.rs",
     "state -> finalize: src/state/save.rs",
