@@ -26,6 +26,7 @@ pub(crate) mod parquet;
 pub(crate) mod period_rows;
 mod records;
 pub(crate) mod row_kind;
+pub(crate) mod shared;
 pub mod transactions;
 
 /// A supplier of input, of period aggregations unless it says otherwise.
@@ -43,6 +44,20 @@ pub trait Source<B = PeriodBatch>: Send {
     /// # Errors
     /// When the input cannot be read, or is not what it claims to be.
     fn next_chunk(&mut self) -> Result<Option<Box<dyn Chunk<B>>>>;
+}
+
+impl<B> Source<B> for Box<dyn Source<B>> {
+    fn inputs(&self) -> Vec<String> {
+        (**self).inputs()
+    }
+
+    fn size_bytes(&self) -> Option<u64> {
+        (**self).size_bytes()
+    }
+
+    fn next_chunk(&mut self) -> Result<Option<Box<dyn Chunk<B>>>> {
+        (**self).next_chunk()
+    }
 }
 
 /// A piece of input that one thread decodes.
