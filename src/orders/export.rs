@@ -73,23 +73,23 @@ impl Orders {
     /// An order that no row can hold; what grouping or sorting fails with.
     pub fn into_period_rows(self, every: Granularity) -> Result<PeriodRows> {
         let whole = AtomicBool::new(true);
-        let periods = Periods::new(Some(every), self.desk.options.timezone);
+        let periods = Periods::new(Some(every), self.validation.options.timezone);
         let sorting =
-            Sorting { store: self.partitions.store().clone(), heap: self.merge, merge: self.merge, cancel: self.desk.cancel.clone() };
+            Sorting { store: self.partitions.store().clone(), heap: self.merge, merge: self.merge, cancel: self.validation.cancel.clone() };
         let sorter = Sorter::new(sorting);
         let records = with_pool(self.threads, || {
             share_out(
                 self.partitions.len(),
                 || (),
                 |(), partition| {
-                    let (mut desk, mut found) = (sorter.desk(), periods.clone());
+                    let (mut buffer, mut found) = (sorter.desk(), periods.clone());
                     self.group(partition, &periods, |order: &Order<'_>| {
                         let (time, (start, _)) = found.find(order.time);
                         let (cents, fraction) = whole_cents(order.quantity).ok_or_else(|| Error::internal("an order of too much"))?;
                         if cents % 100 != 0 || fraction != 0 {
                             whole.store(false, Ordering::Relaxed);
                         }
-                        desk.push(|out| {
+                        buffer.push(|out| {
                             put_text(order.customer, out);
                             out.extend_from_slice(&(start as u64 ^ 1 << 63).to_be_bytes());
                             out.push(order.counts.into());

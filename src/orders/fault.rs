@@ -1,7 +1,7 @@
 //! What can be wrong with an order, or with a line because of others of its order, and how that is said of each line.
 
-use super::Desk;
-use super::partial_order::Bundle;
+use super::Validation;
+use super::partial_order::PartialOrder;
 use super::validate::rejected;
 use crate::base::money::Total;
 use crate::model::line_columns::TransactionColumn as Column;
@@ -10,7 +10,7 @@ use crate::model::reject::{REJECT_HELP, Reason, Reject, shown_timestamp};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fault {
     /// The line is there before.
-    Twice,
+    Duplicate,
     /// Its lines name two customers.
     Conflict,
     /// It is worth too much.
@@ -25,10 +25,10 @@ pub(super) enum Fault {
 
 impl Fault {
     /// A line that is left out for it.
-    pub(super) fn reject(self, line: &Bundle<'_>, desk: &Desk) -> Reject {
+    pub(super) fn reject(self, line: &PartialOrder<'_>, validation: &Validation) -> Reject {
         let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
         let (reason, column, value) = match self {
-            Fault::Twice => (Reason::DuplicateLine, Column::OrderId, text(line.order)),
+            Fault::Duplicate => (Reason::DuplicateLine, Column::OrderId, text(line.order)),
             Fault::Conflict => (Reason::OrderCustomerConflict, Column::CustomerId, line.customer.map_or(String::new(), text)),
             Fault::Spend(sum) => (Reason::AmountOutOfRange, Column::LineTotal, sum.rounded().to_string()),
             Fault::Margin(sum) => (Reason::AmountOutOfRange, Column::LineMargin, sum.rounded().to_string()),
@@ -36,13 +36,13 @@ impl Fault {
             Fault::Late { time, .. } => (Reason::AfterObservationEnd, Column::EventTs, shown_timestamp(time)),
         };
         let at = if let Fault::Late { observation_end, .. } = self { Some(shown_timestamp(observation_end)) } else { None };
-        Reject { at, ..rejected(line, desk, reason, column, value) }
+        Reject { at, ..rejected(line, validation, reason, column, value) }
     }
 
     /// What can be done about it.
     pub(super) const fn help(self) -> &'static str {
         match self {
-            Fault::Twice => "leave all but one out with --duplicates drop, or let them count with --duplicates keep",
+            Fault::Duplicate => "leave all but one out with --duplicates drop, or let them count with --duplicates keep",
             Fault::Spend(_) => "what an order comes to must be below 10^15; is the column of order ids the right one?",
             Fault::Margin(_) => "what an order earns must be below 10^15; is the column of order ids the right one?",
             Fault::Conflict | Fault::Quantity(_) => {

@@ -1,7 +1,7 @@
 //! Orders: line items → orders → period aggregations. A stage before [`route`](crate::route), which can also be used alone.
 //!
 //! ```text
-//!  TransactionBatch ──▶ judge ──▶ intake ──bundles──▶ Partitions ──▶ group ──orders──▶ PeriodBatch ──▶ route
+//!  TransactionBatch ──▶ judge ──▶ intake ──partial orders──▶ Partitions ──▶ group ──orders──▶ PeriodBatch ──▶ route
 //!  lines, anywhere      leaves    adds up lines that   by order;     one order        one row an order
 //!                       out       follow each other    may spill     after another
 //!                                                                     └─▶ periods: sorted, added up ──▶ table
@@ -12,18 +12,18 @@
 //! | here | the options, what was counted, [`Orders`]: lines that are all there |
 //! | `places` | where a line came from, in one number |
 //! | `judge` | lines that are bad, nobody's, or refunds |
-//! | `bundle` | the message: lines of an order that follow each other, added up; a buffer of them, and its frame |
-//! | `intake` | batches → bundles, on all threads |
-//! | `partitions` | where bundles wait, in memory or spilled |
+//! | `partial order` | the message: lines of an order that follow each other, added up; a buffer of them, and its frame |
+//! | `intake` | batches → partial orders, on all threads |
+//! | `partitions` | where partial orders wait, in memory or spilled |
 //! | `fault` | what can be wrong with an order |
-//! | `group`, `record` | a partition's bundles → orders; lines that are there twice, orders of two customers |
+//! | `group`, `record` | a partition's partial orders → orders; lines that are there twice, orders of two customers |
 //! | `rows` | the period an order belongs to; orders as columns of period aggregations |
 //! | `source` | orders as a [`Source`](crate::source::Source) of period aggregations: a chunk is a partition |
 //! | `whole` | rows that are whole orders, as such a source: nothing waits |
 //! | `periods` | orders → a row for each customer and calendar period |
 //!
 //! Lines of an order may be anywhere, so all wait until the last has been read, in the partition that their order's hash names. Exports
-//! mostly have the lines of an order next to each other; then what waits is a bundle of 64 bytes for each order.
+//! mostly have the lines of an order next to each other; then what waits is a partial order of 64 bytes for each order.
 //!
 //! What an order is: its time is that of its earliest line, its spend and margin are the exact sums of its lines, rounded to cents half
 //! away from zero. It belongs to the calendar period of its time in the time zone that is asked for; times are told in that zone from
@@ -35,9 +35,9 @@
 //! Refunds are counted before duplicates and conflicts are left out.
 
 use self::fault::Fault;
-use self::partial_order::Bundle;
+use self::partial_order::PartialOrder;
 use self::partitions::Partitions;
-use self::provenance::Places;
+use self::provenance::Provenance;
 use crate::base::cancel::Cancel;
 use crate::base::error::Result;
 use crate::base::merge::Merge;
@@ -219,7 +219,7 @@ impl Lines {
 /// Lines that are all there.
 pub struct Orders {
     partitions: Partitions,
-    desk: Arc<Desk>,
+    validation: Arc<Validation>,
     threads: usize,
     /// Bytes for each thread to group in.
     merge: u64,
@@ -250,11 +250,11 @@ impl std::fmt::Debug for Orders {
 }
 
 /// What all that judge lines share.
-pub(crate) struct Desk {
+pub(crate) struct Validation {
     options: OrderOptions,
     reading: TransactionOptions,
     on_bad_row: OnBadRow,
-    places: Places,
+    provenance: Provenance,
     /// What was counted so far.
     summary: Mutex<LineSummary>,
     /// Takes lines left out, where they are not only counted.
@@ -264,14 +264,14 @@ pub(crate) struct Desk {
     first: Mutex<Option<(u64, Reject, &'static str)>>,
 }
 
-impl Desk {
+impl Validation {
     fn new(lines: &Lines, on_bad_row: OnBadRow, rejects: Option<Arc<Sorter>>, cancel: Cancel) -> Self {
         let (options, reading) = (lines.orders.clone(), lines.options.clone());
-        Desk {
+        Validation {
             options,
             reading,
             on_bad_row,
-            places: Places::default(),
+            provenance: Provenance::default(),
             summary: Mutex::default(),
             rejects,
             cancel,
@@ -281,13 +281,13 @@ impl Desk {
 
     /// Leaves out a line for what is wrong with its order; where that ends the run, it does when all orders are known.
     #[cold]
-    fn refuse(&self, line: &Bundle<'_>, fault: Fault) -> Result<()> {
+    fn refuse(&self, line: &PartialOrder<'_>, fault: Fault) -> Result<()> {
         if self.on_bad_row != OnBadRow::Fail {
             return self.reject(fault.reject(line, self), fault.help());
         }
         let mut first = lock(&self.first);
-        if first.as_ref().is_none_or(|(known, ..)| line.place < *known) {
-            *first = Some((line.place, fault.reject(line, self), fault.help()));
+        if first.as_ref().is_none_or(|(known, ..)| line.position < *known) {
+            *first = Some((line.position, fault.reject(line, self), fault.help()));
         }
         Ok(())
     }
@@ -316,7 +316,7 @@ impl Desk {
 impl Orders {
     /// What was counted so far: of lines, all of it; of orders, when they have been grouped, once.
     pub fn summary(&self) -> LineSummary {
-        self.desk.summary()
+        self.validation.summary()
     }
 }
 

@@ -3,7 +3,7 @@
 
 use super::group::Order;
 use super::to_periods::{Periods, Rows, take};
-use super::{Desk, Orders};
+use super::{Orders, Validation};
 use crate::base::error::{Error, Result, Stage};
 use crate::model::ids::INLINE;
 use crate::model::period_batch::{Origin, PeriodBatch, Whence};
@@ -28,7 +28,7 @@ impl OrderSource {
     /// For these windows: orders belong to the calendar periods of the same kind, or, where windows are listed, to the window that
     /// their time lies in. `inputs` are what the lines were read from.
     pub fn new(orders: Arc<Orders>, windows: &Windows, inputs: Vec<String>) -> Self {
-        let periods = Periods::of_windows(windows, orders.desk.options.timezone);
+        let periods = Periods::of_windows(windows, orders.validation.options.timezone);
         Self::of(orders, periods, inputs)
     }
 
@@ -60,7 +60,7 @@ struct Part {
 
 impl Chunk for Part {
     fn decode(self: Box<Self>, sink: &mut Sink<'_>) -> Result<()> {
-        let mut batch = Batch::new(&self.orders.desk, self.periods.clone());
+        let mut batch = Batch::new(&self.orders.validation, self.periods.clone());
         let take = |order: &Order<'_>| {
             batch.push(order);
             if batch.rows.len() == ROWS { sink(batch.take()?) } else { Ok(()) }
@@ -73,21 +73,21 @@ impl Chunk for Part {
 /// Rows on their way, whose they are, and where they came from.
 struct Batch {
     origin: Arc<Origin>,
-    desk: Arc<Desk>,
+    validation: Arc<Validation>,
     first_row: u64,
     /// Ids as Arrow views, and the long ones.
     views: Vec<u128>,
     long: Vec<u8>,
     /// Of the first lines of orders.
-    places: Vec<u64>,
+    positions: Vec<u64>,
     rows: Rows,
 }
 
 impl Batch {
-    fn new(desk: &Arc<Desk>, periods: Periods) -> Self {
+    fn new(validation: &Arc<Validation>, periods: Periods) -> Self {
         let origin = Arc::new(Origin { name: "orders".to_owned() });
-        let (views, long, places) = Default::default();
-        Batch { origin, desk: desk.clone(), first_row: 1, views, long, places, rows: Rows::new(periods) }
+        let (views, long, positions) = Default::default();
+        Batch { origin, validation: validation.clone(), first_row: 1, views, long, positions, rows: Rows::new(periods) }
     }
 
     fn push(&mut self, order: &Order<'_>) {
@@ -95,7 +95,7 @@ impl Batch {
         if order.customer.len() > INLINE {
             self.long.extend_from_slice(order.customer);
         }
-        self.places.push(order.place);
+        self.positions.push(order.position);
         self.rows.push(order.time, order.counts, order.spend);
     }
 
@@ -105,8 +105,8 @@ impl Batch {
         let ids = ids.map_err(|e| Error::internal("ids of customers are no texts any more").cause(e))?;
         let first_row = self.first_row;
         self.first_row += self.rows.len() as u64;
-        let (places, desk) = (take(&mut self.places), self.desk.clone());
-        let whence = Some(Whence::new(move |row| desk.places.find(places[row])));
+        let (positions, validation) = (take(&mut self.positions), self.validation.clone());
+        let whence = Some(Whence::new(move |row| validation.provenance.find(positions[row])));
         Ok(PeriodBatch { whence, ..self.rows.take(self.origin.clone(), first_row, ids) })
     }
 }

@@ -1,8 +1,8 @@
-//! Bundles: lines of one order and one customer that followed each other in the input, added up. It is what flows from intake to grouping,
+//! Partial orders: lines of one order and one customer that followed each other in the input, added up. It is what flows from intake to grouping,
 //! 64 bytes each, in buffers that stay in memory or leave as frames (`spill/FORMAT.md` draws them).
 //!
-//! Where nobody asks for single lines again, the lines of an order that stand next to each other are one bundle; else each is one of its
-//! own. What only some runs need lies beside the bundles and takes nothing where it is not needed: long ids, fractions of a cent, margins
+//! Where nobody asks for single lines again, the lines of an order that stand next to each other are one partial order; else each is one of its
+//! own. What only some runs need lies beside the partial orders and takes nothing where it is not needed: long ids, fractions of a cent, margins
 //! and quantities, and a digest of every line, by which lines that are the same are found.
 
 use crate::base::bytes::checksum::{damaged, seal, unsealed};
@@ -12,18 +12,18 @@ use crate::base::money::{Amount, UNITS_PER_CENT};
 use crate::model::ids::{INLINE, long_view, parts};
 use crate::spill::{decode_ids, encode_ids};
 
-/// Lines of a bundle, at most: as many amounts never exceed 64 bits of cents together.
+/// Lines of a partial order, at most: as many amounts never exceed 64 bits of cents together.
 pub(super) const MOST_LINES: usize = 64;
-/// A buffer is full early when its long ids take up so many bytes for each bundle that it has room for.
-const LONG_PER_BUNDLE: usize = 32;
-/// The most bundles of a buffer, and of a frame.
-pub(super) const MOST_BUNDLES: usize = 1 << 12;
+/// A buffer is full early when its long ids take up so many bytes for each partial order that it has room for.
+const LONG_PER_PARTIAL: usize = 32;
+/// The most partial orders of a buffer, and of a frame.
+pub(super) const MOST_PARTIALS: usize = 1 << 12;
 const MAGIC: [u8; 4] = *b"LFOB";
 const VERSION: u16 = 1;
 
 /// Lines of one order and one customer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Bundle<'a> {
+pub(super) struct PartialOrder<'a> {
     pub(super) order: &'a [u8],
     /// None where nobody is named.
     pub(super) customer: Option<&'a [u8]>,
@@ -32,7 +32,7 @@ pub(super) struct Bundle<'a> {
     /// Whether there is a line that is no refund.
     pub(super) counts: bool,
     /// Of the first line; the others follow it.
-    pub(super) place: u64,
+    pub(super) position: u64,
     pub(super) lines: u8,
     pub(super) spend: Amount,
     /// Zero where it was not asked for.
@@ -48,16 +48,16 @@ pub(super) struct Detail {
     pub(super) quantity: Amount,
 }
 
-/// A bundle in a buffer.
+/// A partial order in a buffer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(C)]
 struct Slot {
-    /// Arrow views, as bytes; long ids lie in [`Bundles::long`].
+    /// Arrow views, as bytes; long ids lie in [`Partial orders::long`].
     order: [u8; 16],
     customer: [u8; 16],
     time: i64,
     cents: i64,
-    place: u64,
+    position: u64,
     /// The first of its digests.
     digests: u32,
     lines: u8,
@@ -67,13 +67,13 @@ struct Slot {
 const NAMED: u8 = 1;
 const COUNTS: u8 = 2;
 
-/// A buffer of bundles.
+/// A buffer of partial orders.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Bundles {
+pub(super) struct PartialOrders {
     slots: Vec<Slot>,
     /// Long ids, one after the other.
     long: Vec<u8>,
-    /// Of a cent, for each bundle; empty where all are zero.
+    /// Of a cent, for each partial order; empty where all are zero.
     fractions: Vec<u64>,
     /// Empty where all are zero.
     details: Vec<Detail>,
@@ -88,19 +88,19 @@ pub(super) fn sum(a: Amount, b: Amount) -> Amount {
     Amount { cents: a.cents + b.cents + i64::from(carry), fraction: if carry { fraction - UNITS_PER_CENT } else { fraction } }
 }
 
-impl Bundles {
-    pub(super) fn with_capacity(bundles: usize) -> Self {
-        Bundles { slots: Vec::with_capacity(bundles), ..Bundles::default() }
+impl PartialOrders {
+    pub(super) fn with_capacity(partials: usize) -> Self {
+        PartialOrders { slots: Vec::with_capacity(partials), ..PartialOrders::default() }
     }
 
     /// An empty buffer with room for as much as this one has room for, and nearly as much beside that as is in this one.
     pub(super) fn like(&self) -> Self {
         let much = |length: usize| length + length / 16;
-        Bundles {
+        PartialOrders {
             slots: Vec::with_capacity(self.slots.capacity()),
             long: Vec::with_capacity(much(self.long.len())),
             digests: Vec::with_capacity(much(self.digests.len())),
-            ..Bundles::default()
+            ..PartialOrders::default()
         }
     }
 
@@ -109,12 +109,12 @@ impl Bundles {
     }
 
     pub(super) fn has_room(&self) -> bool {
-        self.slots.len() < self.slots.capacity() && self.long.len() < self.slots.capacity() * LONG_PER_BUNDLE
+        self.slots.len() < self.slots.capacity() && self.long.len() < self.slots.capacity() * LONG_PER_PARTIAL
     }
 
     /// The memory it takes up, full or empty, with itself and what allocators round up.
     pub(super) fn memory(&self) -> u64 {
-        let Bundles { slots, long, fractions, details, digests } = self;
+        let PartialOrders { slots, long, fractions, details, digests } = self;
         let words = 8 * (fractions.capacity() + digests.capacity());
         let beside = long.capacity() + words + details.capacity() * size_of::<Detail>();
         (2 * size_of::<Self>() + slots.capacity() * size_of::<Slot>() + beside + beside / 8) as u64
@@ -122,37 +122,37 @@ impl Bundles {
 
     /// The memory that what is in it needs.
     pub(super) fn needed(&self) -> u64 {
-        let Bundles { slots, long, fractions, details, digests } = self;
+        let PartialOrders { slots, long, fractions, details, digests } = self;
         (size_of_val(&slots[..]) + long.len() + 8 * (fractions.len() + digests.len()) + size_of_val(&details[..])) as u64
     }
 
-    /// Forgets the bundles and keeps the memory, but for what few long ids have taken.
+    /// Forgets the partial orders and keeps the memory, but for what few long ids have taken.
     pub(super) fn clear(&mut self) {
         self.slots.clear();
         self.long.clear();
-        self.long.shrink_to(2 * self.slots.capacity() * LONG_PER_BUNDLE);
+        self.long.shrink_to(2 * self.slots.capacity() * LONG_PER_PARTIAL);
         self.fractions.clear();
         self.details.clear();
         self.digests.clear();
     }
 
-    /// Appends a bundle, with its ids as Arrow has them.
+    /// Appends a partial order, with its ids as Arrow has them.
     #[inline]
-    pub(super) fn push(&mut self, bundle: &Bundle<'_>, order: u128, customer: u128) {
-        let Bundle { time, counts, place, lines, spend, .. } = *bundle;
-        let order = self.id(bundle.order, order);
-        let customer = bundle.customer.map_or([0; 16], |id| self.id(id, customer));
-        let kind = if bundle.customer.is_some() { NAMED } else { 0 } | if counts { COUNTS } else { 0 };
+    pub(super) fn push(&mut self, partial: &PartialOrder<'_>, order: u128, customer: u128) {
+        let PartialOrder { time, counts, position, lines, spend, .. } = *partial;
+        let order = self.id(partial.order, order);
+        let customer = partial.customer.map_or([0; 16], |id| self.id(id, customer));
+        let kind = if partial.customer.is_some() { NAMED } else { 0 } | if counts { COUNTS } else { 0 };
         let digests = self.digests.len() as u32;
-        self.digests.extend_from_slice(bundle.digests);
-        let slot = Slot { order, customer, time, cents: spend.cents, place, digests, lines, kind };
+        self.digests.extend_from_slice(partial.digests);
+        let slot = Slot { order, customer, time, cents: spend.cents, position, digests, lines, kind };
         if spend.fraction != 0 || !self.fractions.is_empty() {
             self.fractions.resize(self.slots.len(), 0);
             self.fractions.push(spend.fraction);
         }
-        if bundle.detail != Detail::default() || !self.details.is_empty() {
+        if partial.detail != Detail::default() || !self.details.is_empty() {
             self.details.resize(self.slots.len(), Detail::default());
-            self.details.push(bundle.detail);
+            self.details.push(partial.detail);
         }
         self.slots.push(slot);
     }
@@ -167,21 +167,21 @@ impl Bundles {
         long_view(view, 0, offset).to_le_bytes()
     }
 
-    /// A bundle.
+    /// A partial order.
     #[inline]
-    pub(super) fn get(&self, at: usize) -> Bundle<'_> {
+    pub(super) fn get(&self, at: usize) -> PartialOrder<'_> {
         let slot = &self.slots[at];
-        let Slot { time, cents, place, lines, kind, .. } = *slot;
+        let Slot { time, cents, position, lines, kind, .. } = *slot;
         let digests = match self.digests.is_empty() {
             true => &[],
             false => &self.digests[slot.digests as usize..][..lines.into()],
         };
-        Bundle {
+        PartialOrder {
             order: self.text(&slot.order),
             customer: (kind & NAMED != 0).then(|| self.text(&slot.customer)),
             time,
             counts: kind & COUNTS != 0,
-            place,
+            position,
             lines,
             spend: Amount { cents, fraction: self.fractions.get(at).copied().unwrap_or(0) },
             detail: self.details.get(at).copied().unwrap_or_default(),
@@ -189,7 +189,7 @@ impl Bundles {
         }
     }
 
-    /// The order's id of a bundle.
+    /// The order's id of a partial order.
     #[inline]
     pub(super) fn order(&self, at: usize) -> &[u8] {
         self.text(&self.slots[at].order)
@@ -201,7 +201,7 @@ impl Bundles {
         if length > INLINE { &self.long[offset..offset + length] } else { &view[4..4 + length] }
     }
 
-    /// Appends a frame of all bundles.
+    /// Appends a frame of all partial orders.
     pub(super) fn encode(&self, out: &mut Vec<u8>) {
         let at = out.len();
         out.extend_from_slice(&MAGIC);
@@ -218,7 +218,7 @@ impl Bundles {
             pack(&small, out);
         }
         let mut wide: Vec<i64> = Vec::with_capacity(self.slots.len());
-        for of in [|slot: &Slot| slot.time, |slot: &Slot| slot.cents, |slot: &Slot| slot.place as i64] as [fn(&Slot) -> i64; 3] {
+        for of in [|slot: &Slot| slot.time, |slot: &Slot| slot.cents, |slot: &Slot| slot.position as i64] as [fn(&Slot) -> i64; 3] {
             wide.clear();
             wide.extend(self.slots.iter().map(of));
             pack(&wide, out);
@@ -242,14 +242,14 @@ impl Bundles {
         seal(out, at);
     }
 
-    /// With zeros for the last bundles, if they have none.
+    /// With zeros for the last partial orders, if they have none.
     fn padded<T: Copy + Default>(&self, values: &[T]) -> Vec<T> {
         let mut values = values.to_vec();
         values.resize(self.slots.len(), T::default());
         values
     }
 
-    /// The bundles of a frame.
+    /// The partial orders of a frame.
     ///
     /// # Errors
     /// When the bytes are not a frame, or not the one that was written.
@@ -266,7 +266,7 @@ impl Bundles {
         let &[has_fractions, has_details] = take(bytes, 2)? else { return None };
         let mut count = || Some(u32::from_le_bytes(take(bytes, 4)?.try_into().ok()?) as usize);
         let (count, digest_count) = (count()?, count()?);
-        if count > MOST_BUNDLES || digest_count > count * MOST_LINES {
+        if count > MOST_PARTIALS || digest_count > count * MOST_LINES {
             return None;
         }
         let (mut lines, mut kinds) = (Vec::<u32>::new(), Vec::<u32>::new());
@@ -277,8 +277,8 @@ impl Bundles {
             unpack(bytes, count, &mut values)?;
             Some(values)
         };
-        let (times, cents, places) = (wide()?, wide()?, wide()?);
-        let mut found = Bundles::default();
+        let (times, cents, positions) = (wide()?, wide()?, wide()?);
+        let mut found = PartialOrders::default();
         if has_fractions != 0 {
             unpack(bytes, count, &mut found.fractions)?;
         }
@@ -304,7 +304,16 @@ impl Bundles {
         for (at, (order, customer)) in orders.into_iter().zip(customers).enumerate() {
             let lines = u8::try_from(lines[at]).ok()?;
             let (order, customer, kind) = (order.to_le_bytes(), customer.to_le_bytes(), u8::try_from(kinds[at]).ok()?);
-            found.slots.push(Slot { order, customer, time: times[at], cents: cents[at], place: places[at] as u64, digests, lines, kind });
+            found.slots.push(Slot {
+                order,
+                customer,
+                time: times[at],
+                cents: cents[at],
+                position: positions[at] as u64,
+                digests,
+                lines,
+                kind,
+            });
             digests += u32::from(lines);
         }
         let digests_fit = digest_count == 0 || digest_count == digests as usize;
@@ -319,28 +328,28 @@ mod tests {
     use arrow::array::builder::make_view;
     use proptest::prelude::*;
 
-    /// A bundle that owns what it is of.
+    /// A partial order that owns what it is of.
     #[derive(Debug, Clone)]
     struct Owned {
         order: String,
         customer: Option<String>,
         time: i64,
         counts: bool,
-        place: u64,
+        position: u64,
         spend: Amount,
         detail: Detail,
         digests: Vec<u64>,
     }
 
     impl Owned {
-        fn bundle(&self) -> Bundle<'_> {
-            let Owned { time, counts, place, spend, detail, .. } = *self;
+        fn partial(&self) -> PartialOrder<'_> {
+            let Owned { time, counts, position, spend, detail, .. } = *self;
             let (order, customer) = (self.order.as_bytes(), self.customer.as_deref().map(str::as_bytes));
-            Bundle { order, customer, time, counts, place, lines: self.digests.len() as u8, spend, detail, digests: &self.digests }
+            PartialOrder { order, customer, time, counts, position, lines: self.digests.len() as u8, spend, detail, digests: &self.digests }
         }
     }
 
-    fn bundle() -> impl Strategy<Value = Owned> {
+    fn partial() -> impl Strategy<Value = Owned> {
         let id = || prop_oneof![Just(String::new()), "[a-z0-9]{1,14}", "[äöü客]{3,9}"];
         let amount = || {
             let fraction = prop_oneof![3 => Just(0), 1 => 0..UNITS_PER_CENT];
@@ -350,67 +359,67 @@ mod tests {
             prop_oneof![2 => Just(Detail::default()), 1 => (amount(), amount()).prop_map(|(margin, quantity)| Detail { margin, quantity })];
         let digests = prop::collection::vec(any::<u64>(), 1..MOST_LINES);
         let parts = (id(), prop::option::of(id()), any::<i64>(), any::<bool>(), 0..u64::MAX / 2, amount(), detail, digests);
-        parts.prop_map(|(order, customer, time, counts, place, spend, detail, digests)| Owned {
+        parts.prop_map(|(order, customer, time, counts, position, spend, detail, digests)| Owned {
             order,
             customer,
             time,
             counts,
-            place,
+            position,
             spend,
             detail,
             digests,
         })
     }
 
-    fn put(buffer: &mut Bundles, bundle: &Bundle<'_>) {
+    fn put(buffer: &mut PartialOrders, partial: &PartialOrder<'_>) {
         let view = |id: &[u8]| make_view(id, 0, 0);
-        buffer.push(bundle, view(bundle.order), bundle.customer.map_or(0, view));
+        buffer.push(partial, view(partial.order), partial.customer.map_or(0, view));
     }
 
-    fn filled(bundles: &[Owned]) -> Bundles {
-        let mut buffer = Bundles::default();
-        bundles.iter().for_each(|bundle| put(&mut buffer, &bundle.bundle()));
+    fn filled(partials: &[Owned]) -> PartialOrders {
+        let mut buffer = PartialOrders::default();
+        partials.iter().for_each(|partial| put(&mut buffer, &partial.partial()));
         buffer
     }
 
-    fn encoded(bundles: &Bundles) -> Vec<u8> {
+    fn encoded(partials: &PartialOrders) -> Vec<u8> {
         let mut frame = Vec::new();
-        bundles.encode(&mut frame);
+        partials.encode(&mut frame);
         frame
     }
 
     proptest! {
-        /// Bundles come back from a buffer, and from its frame, whatever lies beside them.
+        /// Partial orders come back from a buffer, and from its frame, whatever lies beside them.
         #[test]
-        fn bundles_come_back(bundles in prop::collection::vec(bundle(), 0..20), keeps in any::<bool>()) {
-            let mut bundles = bundles;
-            let buffer = filled(&bundles);
-            for (at, bundle) in bundles.iter().enumerate() {
-                prop_assert_eq!(buffer.get(at), bundle.bundle());
+        fn bundles_come_back(partials in prop::collection::vec(partial(), 0..20), keeps in any::<bool>()) {
+            let mut partials = partials;
+            let buffer = filled(&partials);
+            for (at, partial) in partials.iter().enumerate() {
+                prop_assert_eq!(buffer.get(at), partial.partial());
             }
-            let back = Bundles::decode(&encoded(&buffer)).unwrap();
-            for (at, bundle) in bundles.iter().enumerate() {
-                prop_assert_eq!(back.get(at), bundle.bundle());
+            let back = PartialOrders::decode(&encoded(&buffer)).unwrap();
+            for (at, partial) in partials.iter().enumerate() {
+                prop_assert_eq!(back.get(at), partial.partial());
             }
             // Where lines may be there twice, none has a digest.
             if keeps {
-                let mut buffer = Bundles::default();
-                bundles.iter().for_each(|bundle| put(&mut buffer, &Bundle { digests: &[], ..bundle.bundle() }));
-                let back = Bundles::decode(&encoded(&buffer)).unwrap();
-                for (at, bundle) in bundles.iter_mut().enumerate() {
-                    prop_assert_eq!(back.get(at), Bundle { digests: &[], ..bundle.bundle() });
+                let mut buffer = PartialOrders::default();
+                partials.iter().for_each(|partial| put(&mut buffer, &PartialOrder { digests: &[], ..partial.partial() }));
+                let back = PartialOrders::decode(&encoded(&buffer)).unwrap();
+                for (at, partial) in partials.iter_mut().enumerate() {
+                    prop_assert_eq!(back.get(at), PartialOrder { digests: &[], ..partial.partial() });
                 }
             }
         }
 
-        /// Lines come back from records, which sort by order, digest and place, and are worth together what the bundle is.
+        /// Lines come back from records, which sort by order, digest and place, and are worth together what the partial order is.
         #[test]
-        fn records_come_back(a in bundle(), b in bundle(), same in any::<bool>(), keeps in any::<bool>()) {
+        fn records_come_back(a in partial(), b in partial(), same in any::<bool>(), keeps in any::<bool>()) {
             use crate::orders::line_record::{read, write};
             let b = if same { Owned { order: a.order.clone(), ..b } } else { b };
-            let records = |bundle: &Bundle<'_>| {
+            let records = |partial: &PartialOrder<'_>| {
                 let mut records = Vec::new();
-                write(bundle, |append| {
+                write(partial, |append| {
                     let mut record = Vec::new();
                     append(&mut record);
                     records.push(record);
@@ -418,38 +427,38 @@ mod tests {
                 }).unwrap();
                 records
             };
-            let of = |owned: &Owned| records(&Bundle { digests: if keeps { &[] } else { &owned.digests }, ..owned.bundle() });
+            let of = |owned: &Owned| records(&PartialOrder { digests: if keeps { &[] } else { &owned.digests }, ..owned.partial() });
             let (one, other) = (of(&a), of(&b));
             for (at, found) in one.iter().enumerate() {
                 let record = read(found).unwrap();
-                let whole = a.bundle();
-                let (place, lines) = (whole.place.wrapping_add(at as u64), if keeps { whole.lines } else { 1 });
+                let whole = a.partial();
+                let (position, lines) = (whole.position.wrapping_add(at as u64), if keeps { whole.lines } else { 1 });
                 let (spend, detail) = if at == 0 { (whole.spend, whole.detail) } else { Default::default() };
-                prop_assert_eq!(record.bundle(), Bundle { place, lines, spend, detail, digests: &[], ..whole });
+                prop_assert_eq!(record.partial(), PartialOrder { position, lines, spend, detail, digests: &[], ..whole });
                 prop_assert_eq!(record.digest, if keeps { 0 } else { a.digests[at] });
                 let (other, next) = (&other[0], read(&other[0]).unwrap());
                 prop_assert_eq!(record.key == next.key, a.order == b.order);
-                if record.key == next.key && (record.digest, place) != (next.digest, b.place) {
-                    prop_assert_eq!(found.cmp(other), (record.digest, place).cmp(&(next.digest, b.place)));
+                if record.key == next.key && (record.digest, position) != (next.digest, b.position) {
+                    prop_assert_eq!(found.cmp(other), (record.digest, position).cmp(&(next.digest, b.position)));
                 }
             }
             prop_assert_eq!(one.len(), if keeps { 1 } else { a.digests.len() });
         }
 
         #[test]
-        fn damage_is_an_error(bundles in prop::collection::vec(bundle(), 0..4), bit in 0..8u8, at in any::<prop::sample::Index>(), to in any::<u8>()) {
-            let frame = encoded(&filled(&bundles));
+        fn damage_is_an_error(partials in prop::collection::vec(partial(), 0..4), bit in 0..8u8, at in any::<prop::sample::Index>(), to in any::<u8>()) {
+            let frame = encoded(&filled(&partials));
             for at in 0..frame.len() {
                 let mut flipped = frame.clone();
                 flipped[at] ^= 1 << bit;
-                prop_assert!(Bundles::decode(&flipped).is_err(), "byte {}", at);
+                prop_assert!(PartialOrders::decode(&flipped).is_err(), "byte {}", at);
             }
             // Not even bytes made to deceive are a panic.
             let mut body = frame[..frame.len() - 8].to_vec();
             let at = at.index(body.len());
             body[at] = to;
             seal(&mut body, 0);
-            let _ = Bundles::decode(&body).map(|bundles| bundles.len());
+            let _ = PartialOrders::decode(&body).map(|partials| partials.len());
         }
     }
 
@@ -461,21 +470,21 @@ mod tests {
     /// The bytes of version 1. If this fails, the format has changed: see `FORMAT.md`.
     #[test]
     fn golden_bytes() {
-        let bundle = Bundle {
+        let partial = PartialOrder {
             order: b"O1",
             customer: Some(b"a customer's long id"),
             time: 1_700_000_000_000_000,
             counts: true,
-            place: 3 << 38,
+            position: 3 << 38,
             lines: 2,
             spend: Amount { cents: 1_250, fraction: 0 },
             detail: Detail::default(),
             digests: &[5, 7],
         };
-        let mut bundles = Bundles::default();
-        put(&mut bundles, &bundle);
-        put(&mut bundles, &Bundle { order: b"O2", customer: None, place: (3 << 38) + 2, ..bundle });
-        let frame = encoded(&bundles);
+        let mut partials = PartialOrders::default();
+        put(&mut partials, &partial);
+        put(&mut partials, &PartialOrder { order: b"O2", customer: None, position: (3 << 38) + 2, ..partial });
+        let frame = encoded(&partials);
         let hex: String = frame.iter().map(|byte| format!("{byte:02x}")).collect();
         assert_eq!(hex, GOLDEN);
     }

@@ -1,10 +1,10 @@
-//! Batches of lines → bundles in their partitions, on all threads: they take chunks of the source in turn, judge their lines, and add up
+//! Batches of lines → partial orders in their partitions, on all threads: they take chunks of the source in turn, judge their lines, and add up
 //! those of an order that follow each other.
 
-use super::partial_order::{Bundle, Detail, MOST_LINES, sum};
+use super::partial_order::{Detail, MOST_LINES, PartialOrder, sum};
 use super::partitions::{Partitions, Scatter};
-use super::validate::{customer, is_refund, judge};
-use super::{Desk, Duplicates, LineSummary, Lines, Orders, Setting, provenance};
+use super::validate::{customer, is_refund, validate};
+use super::{Duplicates, LineSummary, Lines, Orders, Setting, Validation, provenance};
 use crate::base::cancel::{Cancel, Discard};
 use crate::base::error::{Error, Result, Stage};
 use crate::base::merge::Merge;
@@ -35,16 +35,17 @@ impl Orders {
     pub(crate) fn read(source: impl Source<TransactionBatch>, lines: &Lines, detail: bool, setting: Setting) -> Result<Self> {
         let Setting { budget, store, threads, on_bad_row, rejects, cancel, stats, merge } = setting;
         let partitions = Partitions::new(budget.clone(), store, threads, source.size_bytes(), merge);
-        let desk = Desk::new(lines, on_bad_row, rejects, cancel.clone());
+        let validation = Validation::new(lines, on_bad_row, rejects, cancel.clone());
         stats.expect_bytes(source.size_bytes().unwrap_or(0));
         // Where nothing is left out of an order but all of it, and nobody is told which lines that were, no line is asked for again.
-        let together = desk.rejects.is_none()
+        let together = validation.rejects.is_none()
             && match lines.orders.duplicates {
                 Duplicates::Keep => true,
                 Duplicates::Fail => on_bad_row == OnBadRow::Fail,
                 Duplicates::Drop => false,
             };
-        let intake = Intake { source: Mutex::new((0, source)), partitions: &partitions, desk: &desk, stats: &stats, together, detail };
+        let intake =
+            Intake { source: Mutex::new((0, source)), partitions: &partitions, validation: &validation, stats: &stats, together, detail };
         let poison = Poison::new(cancel);
         let held = budget.hold(partitions.open_memory(threads));
         std::thread::scope(|scope| {
@@ -56,7 +57,7 @@ impl Orders {
         if poison.is_set() {
             return Err(poison.take());
         }
-        Ok(Orders { partitions, desk: Arc::new(desk), threads, merge, grouped: AtomicUsize::new(0) })
+        Ok(Orders { partitions, validation: Arc::new(validation), threads, merge, grouped: AtomicUsize::new(0) })
     }
 
     /// The same without a pipeline, in the memory that a spec has for one.
@@ -85,7 +86,7 @@ impl Orders {
 struct Intake<'a, S> {
     source: Mutex<(u64, S)>,
     partitions: &'a Partitions,
-    desk: &'a Desk,
+    validation: &'a Validation,
     stats: &'a Stats,
     /// Whether lines of an order that follow each other are added up.
     together: bool,
@@ -118,39 +119,39 @@ impl<S: Source<TransactionBatch>> Intake<'_, S> {
             };
             let Some(undecoded) = next else { break };
             let bytes = undecoded.bytes();
-            let mut place = provenance::of_chunk(*number);
+            let mut position = provenance::of_chunk(*number);
             undecoded.decode(&mut |batch| {
                 if poison.stops(*number) {
                     return Err(Error::ended(Stage::Source));
                 }
-                self.desk.places.begin(place, &batch);
-                self.take(&batch, place, &mut bundler, &mut tally)?;
-                place += batch.times.len() as u64;
+                self.validation.provenance.begin(position, &batch);
+                self.take(&batch, position, &mut bundler, &mut tally)?;
+                position += batch.times.len() as u64;
                 Ok(())
             })?;
             self.stats.count_bytes(bytes);
         }
-        lock(&self.desk.summary).merge(tally);
+        lock(&self.validation.summary).merge(tally);
         bundler.scatter.finish()
     }
 
-    fn take(&self, batch: &TransactionBatch, place: u64, bundler: &mut Bundler<'_>, tally: &mut LineSummary) -> Result<()> {
-        if self.desk.reading.one_row_per_order {
+    fn take(&self, batch: &TransactionBatch, position: u64, bundler: &mut Bundler<'_>, tally: &mut LineSummary) -> Result<()> {
+        if self.validation.reading.one_row_per_order {
             // Each row is an order of its own: nothing else has its place.
-            return judge(batch, place, self.desk, tally, |mut rows| {
+            return validate(batch, position, self.validation, tally, |mut rows| {
                 rows.try_for_each(|row| {
-                    let order = format!("{:x}", place + row as u64).into_bytes();
-                    self.put(batch, row..row + 1, place, &order, make_view(&order, 0, 0), bundler)
+                    let order = format!("{:x}", position + row as u64).into_bytes();
+                    self.put(batch, row..row + 1, position, &order, make_view(&order, 0, 0), bundler)
                 })
             });
         }
         let orders = batch.orders.views();
-        judge(batch, place, self.desk, tally, |rows| {
+        validate(batch, position, self.validation, tally, |rows| {
             let mut first = rows.start;
             while first < rows.end {
                 let most = if self.together { rows.end.min(first + MOST_LINES) } else { first + 1 };
                 let next = (first + 1..most).find(|&row| !is_same(batch, first, row)).unwrap_or(most);
-                self.put(batch, first..next, place, batch.orders.value(first).as_bytes(), orders[first], bundler)?;
+                self.put(batch, first..next, position, batch.orders.value(first).as_bytes(), orders[first], bundler)?;
                 first = next;
             }
             Ok(())
@@ -163,14 +164,14 @@ impl<S: Source<TransactionBatch>> Intake<'_, S> {
         &self,
         batch: &TransactionBatch,
         rows: Range<usize>,
-        place: u64,
+        position: u64,
         order: &[u8],
         view: u128,
         Bundler { digests, scatter }: &mut Bundler<'_>,
     ) -> Result<()> {
         let first = rows.start;
         let customer = customer(batch, first);
-        let digests = match self.desk.options.duplicates {
+        let digests = match self.validation.options.duplicates {
             Duplicates::Keep => &[],
             _ => {
                 let customer = customer.map_or(0, hash_id);
@@ -187,14 +188,18 @@ impl<S: Source<TransactionBatch>> Intake<'_, S> {
             spend = sum(spend, batch.spend[row]);
         }
         let detail = if self.detail { detail(batch, rows.clone()) } else { Detail::default() };
-        let (place, lines) = (place + first as u64, rows.len() as u8);
-        scatter.push(&Bundle { order, customer, time, counts, place, lines, spend, detail, digests }, view, batch.customers.views()[first])
+        let (position, lines) = (position + first as u64, rows.len() as u8);
+        scatter.push(
+            &PartialOrder { order, customer, time, counts, position, lines, spend, detail, digests },
+            view,
+            batch.customers.views()[first],
+        )
     }
 }
 
-/// What a thread makes bundles with.
+/// What a thread makes partial orders with.
 struct Bundler<'a> {
-    /// Room for those of one bundle. Not a vector: its length, written and read back at once, would wait for all that is on its way to memory.
+    /// Room for those of one partial order. Not a vector: its length, written and read back at once, would wait for all that is on its way to memory.
     digests: [u64; MOST_LINES],
     scatter: Scatter<'a>,
 }

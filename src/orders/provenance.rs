@@ -12,7 +12,7 @@ const ROW: u32 = 38;
 
 /// What places stand for.
 #[derive(Debug, Default)]
-pub(super) struct Places(Mutex<BTreeMap<u64, Stretch>>);
+pub(super) struct Provenance(Mutex<BTreeMap<u64, Stretch>>);
 
 /// Rows that follow each other in one input.
 #[derive(Debug, Clone)]
@@ -27,27 +27,27 @@ pub(super) fn of_chunk(number: u64) -> u64 {
     number << ROW
 }
 
-impl Places {
+impl Provenance {
     /// Says where a batch is that begins at a place.
-    pub(super) fn begin(&self, place: u64, batch: &TransactionBatch) {
+    pub(super) fn begin(&self, position: u64, batch: &TransactionBatch) {
         let stretch = Stretch { origin: batch.origin.clone(), row: batch.first_row, line: batch.first_line };
         let mut stretches = lock(&self.0);
-        if let Some((before, known)) = stretches.range(..place).next_back() {
-            let on = place - before;
-            let same = known.origin == stretch.origin && before >> ROW == place >> ROW;
+        if let Some((before, known)) = stretches.range(..position).next_back() {
+            let on = position - before;
+            let same = known.origin == stretch.origin && before >> ROW == position >> ROW;
             if same && known.row + on == stretch.row && known.line.map(|line| line + on) == stretch.line {
                 return;
             }
         }
-        stretches.insert(place, stretch);
+        stretches.insert(position, stretch);
     }
 
     /// The input, the row and the line at a place.
-    pub(super) fn find(&self, place: u64) -> (String, u64, Option<u64>) {
+    pub(super) fn find(&self, position: u64) -> (String, u64, Option<u64>) {
         let stretches = lock(&self.0);
-        match stretches.range(..=place).next_back() {
+        match stretches.range(..=position).next_back() {
             Some((first, Stretch { origin, row, line })) => {
-                let on = place - first;
+                let on = position - first;
                 (origin.name.clone(), row + on, line.map(|line| line + on))
             }
             None => (String::new(), 0, None),

@@ -1,7 +1,7 @@
 //! Which lines of a batch count: bad ones, nobody's and refunds are left out here, or end the run, as the options say.
 
-use super::partial_order::{Bundle, Detail};
-use super::{Anonymous, Desk, LineSummary, Refunds};
+use super::partial_order::{Detail, PartialOrder};
+use super::{Anonymous, LineSummary, Refunds, Validation};
 use crate::base::error::Result;
 use crate::base::money::Amount;
 use crate::model::line_batch::TransactionBatch;
@@ -11,10 +11,10 @@ use arrow::array::Array;
 use std::ops::Range;
 
 /// Calls `take` with the rows that count, as many at once as follow each other. The first row of the batch is at `place`.
-pub(super) fn judge(
+pub(super) fn validate(
     batch: &TransactionBatch,
-    place: u64,
-    desk: &Desk,
+    position: u64,
+    validation: &Validation,
     tally: &mut LineSummary,
     mut take: impl FnMut(Range<usize>) -> Result<()>,
 ) -> Result<()> {
@@ -30,12 +30,12 @@ pub(super) fn judge(
     for i in 0..n {
         let mut faults = std::iter::from_fn(|| bad.next_if(|bad| bad.row as usize == i));
         let counts = match faults.next() {
-            None => counts(batch, i, place, desk, tally),
+            None => counts(batch, i, position, validation, tally),
             Some(fault) => {
                 // Nobody reads it else, and to look for it takes time.
-                let help = if desk.on_bad_row == OnBadRow::Fail { desk.reading.help(fault) } else { None };
-                let reject = rejected(&line(batch, i, place), desk, fault.reason, fault.column, fault.value.clone());
-                desk.reject(reject, help.as_deref().unwrap_or(REJECT_HELP)).map(|()| false)
+                let help = if validation.on_bad_row == OnBadRow::Fail { validation.reading.help(fault) } else { None };
+                let reject = rejected(&line(batch, i, position), validation, fault.reason, fault.column, fault.value.clone());
+                validation.reject(reject, help.as_deref().unwrap_or(REJECT_HELP)).map(|()| false)
             }
         };
         faults.for_each(drop);
@@ -52,10 +52,10 @@ pub(super) fn judge(
 }
 
 /// Whether a row that could be read counts, or is left out for what it is.
-fn counts(batch: &TransactionBatch, i: usize, place: u64, desk: &Desk, tally: &mut LineSummary) -> Result<bool> {
+fn counts(batch: &TransactionBatch, i: usize, position: u64, validation: &Validation, tally: &mut LineSummary) -> Result<bool> {
     if customer(batch, i).is_none() {
-        match desk.options.anonymous {
-            Anonymous::Fail => return anonymous(&line(batch, i, place), desk).map(|()| false),
+        match validation.options.anonymous {
+            Anonymous::Fail => return anonymous(&line(batch, i, position), validation).map(|()| false),
             Anonymous::Drop => {
                 tally.anonymous_lines += 1;
                 return Ok(false);
@@ -64,12 +64,12 @@ fn counts(batch: &TransactionBatch, i: usize, place: u64, desk: &Desk, tally: &m
         }
     }
     if is_refund(batch, i) {
-        if desk.options.refunds == Refunds::Fail {
-            return refund(&line(batch, i, place), batch.quantity[i], desk).map(|()| false);
+        if validation.options.refunds == Refunds::Fail {
+            return refund(&line(batch, i, position), batch.quantity[i], validation).map(|()| false);
         }
         tally.refund_lines += 1;
         tally.refunds.add(batch.spend[i]);
-        return Ok(desk.options.refunds == Refunds::Net);
+        return Ok(validation.options.refunds == Refunds::Net);
     }
     Ok(true)
 }
@@ -88,14 +88,14 @@ pub(super) fn is_refund(batch: &TransactionBatch, i: usize) -> bool {
 }
 
 /// A row as it is, by itself.
-pub(super) fn line(batch: &TransactionBatch, i: usize, place: u64) -> Bundle<'_> {
+pub(super) fn line(batch: &TransactionBatch, i: usize, position: u64) -> PartialOrder<'_> {
     let order = if i < batch.orders.len() { batch.orders.value(i).as_bytes() } else { &[] };
-    Bundle {
+    PartialOrder {
         order,
         customer: customer(batch, i),
         time: batch.times[i],
         counts: !is_refund(batch, i),
-        place: place + i as u64,
+        position: position + i as u64,
         lines: 1,
         spend: batch.spend[i],
         detail: Detail::default(),
@@ -104,26 +104,26 @@ pub(super) fn line(batch: &TransactionBatch, i: usize, place: u64) -> Bundle<'_>
 }
 
 #[cold]
-fn anonymous(line: &Bundle<'_>, desk: &Desk) -> Result<()> {
+fn anonymous(line: &PartialOrder<'_>, validation: &Validation) -> Result<()> {
     const HELP: &str = "leave such lines out with --anonymous drop, report them with --anonymous report, or name the column with --column";
-    let reject = rejected(line, desk, Reason::MissingValue, Column::CustomerId, String::new());
-    desk.reject(reject, HELP)
+    let reject = rejected(line, validation, Reason::MissingValue, Column::CustomerId, String::new());
+    validation.reject(reject, HELP)
 }
 
 #[cold]
-fn refund(line: &Bundle<'_>, quantity: Amount, desk: &Desk) -> Result<()> {
+fn refund(line: &PartialOrder<'_>, quantity: Amount, validation: &Validation) -> Result<()> {
     let (column, value) = match quantity.cents < 0 {
         true => (Column::Quantity, quantity.to_string()),
         false => (Column::LineTotal, line.spend.to_string()),
     };
-    let reject = rejected(line, desk, Reason::Refund, column, value);
-    desk.reject(reject, "take them off what the customer spent with --refunds net, or leave them out with --refunds drop")
+    let reject = rejected(line, validation, Reason::Refund, column, value);
+    validation.reject(reject, "take them off what the customer spent with --refunds net, or leave them out with --refunds drop")
 }
 
 /// A line as a reject.
-pub(super) fn rejected(line: &Bundle<'_>, desk: &Desk, reason: Reason, column: Column, value: String) -> Reject {
+pub(super) fn rejected(line: &PartialOrder<'_>, validation: &Validation, reason: Reason, column: Column, value: String) -> Reject {
     let customer_id = line.customer.map_or(String::new(), |id| String::from_utf8_lossy(id).into_owned());
-    let (source, row, number) = desk.places.find(line.place);
+    let (source, row, number) = validation.provenance.find(line.position);
     let time = crate::model::reject::shown_timestamp(line.time);
     // In the order of LINE_FIELDS.
     let fields = vec![String::from_utf8_lossy(line.order).into_owned(), customer_id.clone(), time, line.spend.to_string()];

@@ -2,8 +2,8 @@
 
 use super::fault::Fault;
 use super::to_periods::{Periods, Rows, cents_of};
-use super::validate::{customer, is_refund, judge, line};
-use super::{Desk, LineSummary, Lines, provenance};
+use super::validate::{customer, is_refund, line, validate};
+use super::{LineSummary, Lines, Validation, provenance};
 use crate::base::cancel::Cancel;
 use crate::base::error::Result;
 use crate::base::merge::Merge;
@@ -19,22 +19,22 @@ use std::sync::Arc;
 /// Reads rows that are whole orders as period aggregations.
 pub(crate) struct WholeOrders<S> {
     source: S,
-    desk: Arc<Desk>,
+    validation: Arc<Validation>,
     periods: Periods,
     chunk: u64,
 }
 
 impl<S: Source<TransactionBatch>> WholeOrders<S> {
-    /// `lines` is what the source was opened with. The desk knows what went in, once the source has been read.
+    /// `lines` is what the source was opened with. The validation knows what went in, once the source has been read.
     pub(crate) fn new(
         source: S,
         lines: &Lines,
         periods: Periods,
         (on_bad_row, rejects): (OnBadRow, Option<Arc<Sorter>>),
         cancel: Cancel,
-    ) -> (Self, Arc<Desk>) {
-        let desk = Arc::new(Desk::new(lines, on_bad_row, rejects, cancel));
-        (WholeOrders { source, desk: desk.clone(), periods, chunk: 0 }, desk)
+    ) -> (Self, Arc<Validation>) {
+        let validation = Arc::new(Validation::new(lines, on_bad_row, rejects, cancel));
+        (WholeOrders { source, validation: validation.clone(), periods, chunk: 0 }, validation)
     }
 }
 
@@ -50,16 +50,21 @@ impl<S: Source<TransactionBatch>> Source for WholeOrders<S> {
     fn next_chunk(&mut self) -> Result<Option<Box<dyn Chunk>>> {
         let Some(rows) = self.source.next_chunk()? else { return Ok(None) };
         self.chunk += 1;
-        Ok(Some(Box::new(Whole { rows, desk: self.desk.clone(), periods: self.periods.clone(), place: provenance::of_chunk(self.chunk) })))
+        Ok(Some(Box::new(Whole {
+            rows,
+            validation: self.validation.clone(),
+            periods: self.periods.clone(),
+            position: provenance::of_chunk(self.chunk),
+        })))
     }
 }
 
 /// A chunk of such rows.
 struct Whole {
     rows: Box<dyn Chunk<TransactionBatch>>,
-    desk: Arc<Desk>,
+    validation: Arc<Validation>,
     periods: Periods,
-    place: u64,
+    position: u64,
 }
 
 impl Chunk for Whole {
@@ -68,27 +73,27 @@ impl Chunk for Whole {
     }
 
     fn decode(self: Box<Self>, sink: &mut Sink<'_>) -> Result<()> {
-        let Whole { rows, desk, periods, mut place } = *self;
+        let Whole { rows, validation, periods, mut position } = *self;
         let mut tally = LineSummary::default();
         let mut open = Open { first: 0, rows: Rows::new(periods), counted: LineSummary::default() };
         rows.decode(&mut |batch| {
-            desk.places.begin(place, &batch);
-            judge(&batch, place, &desk, &mut tally, |mut rows| {
+            validation.provenance.begin(position, &batch);
+            validate(&batch, position, &validation, &mut tally, |mut rows| {
                 rows.try_for_each(|row| {
                     // Rows of a batch follow each other in the input.
                     if open.first + open.rows.len() != row {
                         open.send(&batch, sink)?;
                         open.first = row;
                     }
-                    open.push(&batch, row, place, &desk)
+                    open.push(&batch, row, position, &validation)
                 })
             })?;
             open.send(&batch, sink)?;
-            place += batch.times.len() as u64;
+            position += batch.times.len() as u64;
             Ok(())
         })?;
         tally.merge(open.counted);
-        lock(&desk.summary).merge(tally);
+        lock(&validation.summary).merge(tally);
         Ok(())
     }
 }
@@ -104,9 +109,9 @@ struct Open {
 
 impl Open {
     #[inline]
-    fn push(&mut self, batch: &TransactionBatch, i: usize, place: u64, desk: &Desk) -> Result<()> {
+    fn push(&mut self, batch: &TransactionBatch, i: usize, position: u64, validation: &Validation) -> Result<()> {
         let counts = !is_refund(batch, i);
-        let refuse = |fault: Fault| desk.reject(fault.reject(&line(batch, i, place), desk), REJECT_HELP);
+        let refuse = |fault: Fault| validation.reject(fault.reject(&line(batch, i, position), validation), REJECT_HELP);
         let spend = Total::from(batch.spend[i]);
         if customer(batch, i).is_none() {
             self.counted.add_anonymous(counts, spend);
