@@ -13,12 +13,12 @@ use super::line_record::Record;
 use super::partial_order::PartialOrder;
 use super::partitions::Partition;
 use super::pre_aggregate::earlier;
-use super::to_periods::{Periods, cents, cents_of};
-use super::{Duplicates, LineSummary, Orders, Validation, line_record};
+use super::settle::{Settled, Sums};
+use super::to_periods::Periods;
+use super::validate::Validation;
+use super::{Duplicates, LineSummary, Orders, line_record};
 use crate::base::error::{Error, Result};
-use crate::base::merge::Merge;
 use crate::base::money::Total;
-use crate::base::threads::lock;
 use crate::model::hash::hash_id;
 use crate::model::reject::OnBadRow;
 use crate::spill::{Records, Sorter, Sorting};
@@ -61,7 +61,7 @@ impl Orders {
         } else {
             self.group_sorted(partition, &mut grouper)?;
         }
-        lock(&self.validation.summary).merge(grouper.tally);
+        self.validation.count(grouper.tally);
         // Whoever is the last knows what is wrong with any order.
         let last = self.grouped.fetch_add(1, Ordering::AcqRel) + 1 == self.partitions.len();
         if last { self.validation.verdict() } else { Ok(()) }
@@ -286,13 +286,17 @@ impl<'a, T: Take> Grouper<'a, T> {
         // Of few lines it is known at once that none is there twice.
         let digests = partial.digests;
         let duplicates = digests.len() > 8 || (1..digests.len()).any(|at| digests[..at].contains(&digests[at]));
-        let PartialOrder { time, counts, spend, detail, .. } = *partial;
-        match (partial.customer, cents_of(spend), cents_of(detail.margin)) {
-            (Some(customer), Some(spend), Some(margin)) if !duplicates && self.periods.fault(time, counts).is_none() => {
-                self.tally.orders += u64::from(counts);
-                (self.take)(&Order { customer, time, counts, spend, margin, quantity: detail.quantity.into(), position: partial.position })
+        if duplicates {
+            return self.take_all(std::slice::from_ref(partial));
+        }
+        let PartialOrder { customer, time, counts, spend, detail, position, .. } = *partial;
+        let sums = Sums { time, counts, spend, margin: detail.margin, quantity: detail.quantity };
+        match (self.periods.settle(customer.is_some(), &sums, &mut self.tally), customer) {
+            (Ok(Some(Settled { spend, margin })), Some(customer)) => {
+                (self.take)(&Order { customer, time, counts, spend, margin, quantity: detail.quantity.into(), position })
             }
-            _ => self.take_all(std::slice::from_ref(partial)),
+            (Ok(_), _) => Ok(()),
+            (Err(_), _) => self.take_all(std::slice::from_ref(partial)),
         }
     }
 
@@ -370,22 +374,14 @@ impl<'a, T: Take> Grouper<'a, T> {
             return self
                 .end_bad(&PartialOrder { customer: customer.as_deref(), position, time, ..PartialOrder::default() }, Fault::Conflict);
         }
-        if !named {
-            self.tally.add_anonymous(counts, spend);
-            return Ok(Outcome::Taken);
-        }
-        let fault = match (cents(spend), cents(margin), self.periods.fault(time, counts)) {
-            (None, ..) => Fault::Spend(spend),
-            (_, None, _) => Fault::Margin(margin),
-            _ if quantity.split().0 != 0 => Fault::Quantity(quantity),
-            (.., Some(fault)) => fault,
-            (Some(spend), Some(margin), None) => {
-                self.tally.orders += u64::from(counts);
+        match self.periods.settle(named, &Sums { time, counts, spend, margin, quantity }, &mut self.tally) {
+            Ok(None) => Ok(Outcome::Taken),
+            Ok(Some(Settled { spend, margin })) => {
                 (self.take)(&Order { customer: &self.customer, time, counts, spend, margin, quantity, position })?;
-                return Ok(Outcome::Taken);
+                Ok(Outcome::Taken)
             }
-        };
-        self.end_bad(&PartialOrder { customer: Some(&self.customer), time, position, ..PartialOrder::default() }, fault)
+            Err(fault) => self.end_bad(&PartialOrder { customer: Some(&self.customer), time, position, ..PartialOrder::default() }, fault),
+        }
     }
 
     /// Ends an order that something is wrong with. Where that ends the run, this line of it is named; else all are left out.

@@ -34,19 +34,16 @@
 //! and an order's margin or quantity that is too large is a fault for the former only.
 //! Refunds are counted before duplicates and conflicts are left out.
 
-use self::fault::Fault;
-use self::partial_order::PartialOrder;
 use self::partitions::Partitions;
-use self::provenance::Provenance;
+use self::validate::Validation;
 use crate::base::cancel::Cancel;
 use crate::base::error::Result;
 use crate::base::merge::Merge;
 use crate::base::money::{Money, Total};
 use crate::base::text::{counted, grouped, money};
-use crate::base::threads::lock;
 use crate::model::line_batch::TransactionBatch;
 use crate::model::line_columns::TransactionColumns;
-use crate::model::reject::{OnBadRow, Reason, Reject};
+use crate::model::reject::{OnBadRow, Reason};
 use crate::source::files::{Files, Format};
 use crate::source::transactions::{TransactionOptions, Transactions};
 use crate::spill::{Budget, RunStore, Sorter};
@@ -55,7 +52,7 @@ use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicUsize;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 mod export;
 mod fault;
 mod group;
@@ -65,6 +62,7 @@ mod partial_order;
 mod partitions;
 mod pre_aggregate;
 mod provenance;
+mod settle;
 mod to_periods;
 mod validate;
 mod whole_orders;
@@ -218,7 +216,7 @@ impl Lines {
 
 /// Lines that are all there.
 pub struct Orders {
-    partitions: Partitions,
+    partitions: Arc<Partitions>,
     validation: Arc<Validation>,
     threads: usize,
     /// Bytes for each thread to group in.
@@ -246,70 +244,6 @@ pub(crate) struct Setting {
 impl std::fmt::Debug for Orders {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Orders").field("partitions", &self.partitions.len()).field("summary", &self.summary()).finish()
-    }
-}
-
-/// What all that judge lines share.
-pub(crate) struct Validation {
-    options: OrderOptions,
-    reading: TransactionOptions,
-    on_bad_row: OnBadRow,
-    provenance: Provenance,
-    /// What was counted so far.
-    summary: Mutex<LineSummary>,
-    /// Takes lines left out, where they are not only counted.
-    rejects: Option<Arc<Sorter>>,
-    cancel: Cancel,
-    /// What is wrong with an order and ends the run: the place, the line, what can be done. It is the first of the input.
-    first: Mutex<Option<(u64, Reject, &'static str)>>,
-}
-
-impl Validation {
-    fn new(lines: &Lines, on_bad_row: OnBadRow, rejects: Option<Arc<Sorter>>, cancel: Cancel) -> Self {
-        let (options, reading) = (lines.orders.clone(), lines.options.clone());
-        Validation {
-            options,
-            reading,
-            on_bad_row,
-            provenance: Provenance::default(),
-            summary: Mutex::default(),
-            rejects,
-            cancel,
-            first: Mutex::default(),
-        }
-    }
-
-    /// Leaves out a line for what is wrong with its order; where that ends the run, it does when all orders are known.
-    #[cold]
-    fn refuse(&self, line: &PartialOrder<'_>, fault: Fault) -> Result<()> {
-        if self.on_bad_row != OnBadRow::Fail {
-            return self.reject(fault.reject(line, self), fault.help());
-        }
-        let mut first = lock(&self.first);
-        if first.as_ref().is_none_or(|(known, ..)| line.position < *known) {
-            *first = Some((line.position, fault.reject(line, self), fault.help()));
-        }
-        Ok(())
-    }
-
-    /// Ends the run, if an order does.
-    fn verdict(&self) -> Result<()> {
-        lock(&self.first).take().map_or(Ok(()), |(_, reject, help)| Err(reject.into_error().help(help)))
-    }
-
-    /// Leaves a line out, or ends the run.
-    #[cold]
-    fn reject(&self, reject: Reject, help: &str) -> Result<()> {
-        if self.on_bad_row == OnBadRow::Fail {
-            return Err(reject.into_error().help(help));
-        }
-        *lock(&self.summary).lines_rejected.entry(reject.reason).or_default() += 1;
-        self.rejects.as_ref().map_or(Ok(()), |rejects| rejects.desk().push(|out| reject.write(out)))
-    }
-
-    /// What was counted so far.
-    pub(crate) fn summary(&self) -> LineSummary {
-        lock(&self.summary).clone()
     }
 }
 

@@ -82,23 +82,22 @@ impl Partitions {
     pub(super) fn store(&self) -> &Arc<dyn RunStore> {
         &self.store
     }
-
-    /// A place to put partial orders in, for one thread.
-    pub(super) fn scatter(&self) -> Scatter<'_> {
-        let open = (0..self.len()).map(|_| PartialOrders::default()).collect();
-        Scatter { partitions: self, open, shift: u64::BITS - self.len().ilog2(), frame: Vec::new() }
-    }
 }
 
-/// Where one thread puts partial orders in.
-pub(super) struct Scatter<'a> {
-    partitions: &'a Partitions,
+/// Puts partial orders into their partitions, on one thread.
+pub(super) struct Scatter {
+    partitions: Arc<Partitions>,
     open: Vec<PartialOrders>,
     shift: u32,
     frame: Vec<u8>,
 }
 
-impl Scatter<'_> {
+impl Scatter {
+    pub(super) fn new(partitions: Arc<Partitions>) -> Self {
+        let (count, open) = (partitions.len(), (0..partitions.len()).map(|_| PartialOrders::default()).collect());
+        Scatter { partitions, open, shift: u64::BITS - count.ilog2(), frame: Vec::new() }
+    }
+
     /// Takes a partial order, with its ids as Arrow has them.
     ///
     /// # Errors
@@ -118,7 +117,7 @@ impl Scatter<'_> {
     ///
     /// # Errors
     /// When the store takes no more.
-    pub(super) fn finish(mut self) -> Result<()> {
+    pub(super) fn finish(&mut self) -> Result<()> {
         (0..self.open.len())
             .filter(|&partition| self.open[partition].len() > 0)
             .collect::<Vec<_>>()
@@ -138,7 +137,7 @@ impl Scatter<'_> {
     }
 
     fn hand_over(&mut self, at: usize) -> Result<()> {
-        let Partitions { partitions, budget, store, .. } = self.partitions;
+        let Partitions { partitions, budget, store, .. } = &*self.partitions;
         let buffer = &mut self.open[at];
         let (partials, needed) = (buffer.len() as u64, buffer.needed());
         if let Some(reservation) = budget.reserve(buffer.memory()) {
@@ -220,16 +219,16 @@ mod tests {
     #[test]
     fn bundles_are_in_the_partition_of_their_order() {
         for budget in [0, 100_000, 300_000, u64::MAX] {
-            let partitions = partitions(budget, Some(0), MIB);
+            let partitions = Arc::new(partitions(budget, Some(0), MIB));
             let ids: Vec<String> = (0..3_000).map(|i| format!("order number {}", i % 1_000)).collect();
-            let mut scatters = [partitions.scatter(), partitions.scatter()];
+            let mut scatters = [Scatter::new(partitions.clone()), Scatter::new(partitions.clone())];
             for (at, id) in ids.iter().enumerate() {
                 let partial =
                     PartialOrder { order: id.as_bytes(), customer: Some(b"c"), position: at as u64, lines: 1, ..PartialOrder::default() };
                 let view = |id: &[u8]| arrow::array::builder::make_view(id, 0, 0);
                 scatters[at % 2].push(&partial, view(id.as_bytes()), view(b"c")).unwrap();
             }
-            scatters.into_iter().for_each(|scatter| scatter.finish().unwrap());
+            scatters.iter_mut().for_each(|scatter| scatter.finish().unwrap());
             let mut found = Vec::new();
             for number in 0..partitions.len() {
                 let partition = partitions.take(number);

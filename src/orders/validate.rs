@@ -1,17 +1,133 @@
 //! Which lines of a batch count: bad ones, nobody's and refunds are left out here, or end the run, as the options say.
 
+use super::fault::Fault;
 use super::partial_order::{Detail, PartialOrder};
-use super::{Anonymous, LineSummary, Refunds, Validation};
+use super::provenance::Provenance;
+use super::{Anonymous, LineSummary, Lines, OrderOptions, Refunds, provenance};
+use crate::base::cancel::Cancel;
 use crate::base::error::Result;
+use crate::base::merge::Merge;
 use crate::base::money::Amount;
+use crate::base::threads::lock;
 use crate::model::line_batch::TransactionBatch;
 use crate::model::line_columns::TransactionColumn as Column;
 use crate::model::reject::{OnBadRow, REJECT_HELP, Reason, Reject};
+use crate::source::transactions::TransactionOptions;
+use crate::spill::Sorter;
 use arrow::array::Array;
 use std::ops::Range;
+use std::sync::{Arc, Mutex};
 
-/// Calls `take` with the rows that count, as many at once as follow each other. The first row of the batch is at `place`.
-pub(super) fn validate(
+/// The options of validation, and its results so far; shared by threads.
+pub(crate) struct Validation {
+    pub(super) options: OrderOptions,
+    pub(super) reading: TransactionOptions,
+    pub(super) on_bad_row: OnBadRow,
+    pub(super) provenance: Provenance,
+    /// The counts so far.
+    summary: Mutex<LineSummary>,
+    /// Takes the lines that were left out; none where they are only counted.
+    rejects: Option<Arc<Sorter>>,
+    pub(super) cancel: Cancel,
+    /// The fault of an order that ends the run: the position, the line, the advice. It is the first fault of the input.
+    first: Mutex<Option<(u64, Reject, &'static str)>>,
+}
+
+impl Validation {
+    pub(super) fn new(lines: &Lines, on_bad_row: OnBadRow, rejects: Option<Arc<Sorter>>, cancel: Cancel) -> Self {
+        let (options, reading) = (lines.orders.clone(), lines.options.clone());
+        Validation {
+            options,
+            reading,
+            on_bad_row,
+            provenance: Provenance::default(),
+            summary: Mutex::default(),
+            rejects,
+            cancel,
+            first: Mutex::default(),
+        }
+    }
+
+    /// Leaves out a line for the fault of its order; a fault that ends the run does so when all orders are known.
+    #[cold]
+    pub(super) fn refuse(&self, line: &PartialOrder<'_>, fault: Fault) -> Result<()> {
+        if self.on_bad_row != OnBadRow::Fail {
+            return self.reject(fault.reject(line, self), fault.help());
+        }
+        let mut first = lock(&self.first);
+        if first.as_ref().is_none_or(|(known, ..)| line.position < *known) {
+            *first = Some((line.position, fault.reject(line, self), fault.help()));
+        }
+        Ok(())
+    }
+
+    /// Ends the run, if an order has a fault that does.
+    pub(super) fn verdict(&self) -> Result<()> {
+        lock(&self.first).take().map_or(Ok(()), |(_, reject, help)| Err(reject.into_error().help(help)))
+    }
+
+    /// Adds counts.
+    pub(super) fn count(&self, more: LineSummary) {
+        lock(&self.summary).merge(more);
+    }
+
+    /// Leaves a line out, or ends the run.
+    #[cold]
+    pub(super) fn reject(&self, reject: Reject, help: &str) -> Result<()> {
+        if self.on_bad_row == OnBadRow::Fail {
+            return Err(reject.into_error().help(help));
+        }
+        *lock(&self.summary).lines_rejected.entry(reject.reason).or_default() += 1;
+        self.rejects.as_ref().map_or(Ok(()), |rejects| rejects.desk().push(|out| reject.write(out)))
+    }
+
+    /// The counts so far.
+    pub(crate) fn summary(&self) -> LineSummary {
+        lock(&self.summary).clone()
+    }
+}
+
+/// Validates the lines that one thread reads, and counts them.
+pub(super) struct Validator {
+    validation: Arc<Validation>,
+    /// The position of the next batch's first row.
+    position: u64,
+    pub(super) counted: LineSummary,
+}
+
+impl Validator {
+    pub(super) fn new(validation: Arc<Validation>) -> Self {
+        Validator { validation, position: 0, counted: LineSummary::default() }
+    }
+
+    pub(super) fn validation(&self) -> &Validation {
+        &self.validation
+    }
+
+    /// Says that the next batch is the first of a chunk.
+    pub(super) fn begin_chunk(&mut self, number: u64) {
+        self.position = provenance::of_chunk(number);
+    }
+
+    /// Calls `take` with the rows of a batch that count, as many at once as follow each other, and the position of the batch's first row.
+    #[inline]
+    pub(super) fn lines(&mut self, batch: &TransactionBatch, mut take: impl FnMut(Range<usize>, u64) -> Result<()>) -> Result<()> {
+        let Validator { validation, position, counted } = self;
+        let first = *position;
+        validation.provenance.begin(first, batch);
+        validate(batch, first, validation, counted, |rows| take(rows, first))?;
+        *position += batch.times.len() as u64;
+        Ok(())
+    }
+
+    /// Adds what was counted to the counts of all threads.
+    pub(super) fn finish(&mut self) {
+        self.validation.count(std::mem::take(&mut self.counted));
+    }
+}
+
+/// Calls `take` with the rows that count, as many at once as follow each other. The first row of the batch is at `position`.
+fn validate(
     batch: &TransactionBatch,
     position: u64,
     validation: &Validation,

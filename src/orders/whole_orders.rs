@@ -1,14 +1,12 @@
 //! Rows that are whole orders, as a source of period aggregations: each becomes a row at once, and nothing waits.
 
-use super::fault::Fault;
-use super::to_periods::{Periods, Rows, cents_of};
-use super::validate::{customer, is_refund, line, validate};
-use super::{LineSummary, Lines, Validation, provenance};
+use super::settle::{Settled, Sums};
+use super::to_periods::{Periods, Rows};
+use super::validate::{Validation, Validator, customer, is_refund, line};
+use super::{LineSummary, Lines};
 use crate::base::cancel::Cancel;
 use crate::base::error::Result;
-use crate::base::merge::Merge;
-use crate::base::money::Total;
-use crate::base::threads::lock;
+use crate::base::money::Amount;
 use crate::model::line_batch::TransactionBatch;
 use crate::model::period_batch::PeriodBatch;
 use crate::model::reject::{OnBadRow, REJECT_HELP};
@@ -50,12 +48,7 @@ impl<S: Source<TransactionBatch>> Source for WholeOrders<S> {
     fn next_chunk(&mut self) -> Result<Option<Box<dyn Chunk>>> {
         let Some(rows) = self.source.next_chunk()? else { return Ok(None) };
         self.chunk += 1;
-        Ok(Some(Box::new(Whole {
-            rows,
-            validation: self.validation.clone(),
-            periods: self.periods.clone(),
-            position: provenance::of_chunk(self.chunk),
-        })))
+        Ok(Some(Box::new(Whole { rows, validation: self.validation.clone(), periods: self.periods.clone(), number: self.chunk })))
     }
 }
 
@@ -64,7 +57,7 @@ struct Whole {
     rows: Box<dyn Chunk<TransactionBatch>>,
     validation: Arc<Validation>,
     periods: Periods,
-    position: u64,
+    number: u64,
 }
 
 impl Chunk for Whole {
@@ -73,56 +66,77 @@ impl Chunk for Whole {
     }
 
     fn decode(self: Box<Self>, sink: &mut Sink<'_>) -> Result<()> {
-        let Whole { rows, validation, periods, mut position } = *self;
-        let mut tally = LineSummary::default();
-        let mut open = Open { first: 0, rows: Rows::new(periods), counted: LineSummary::default() };
-        rows.decode(&mut |batch| {
-            validation.provenance.begin(position, &batch);
-            validate(&batch, position, &validation, &mut tally, |mut rows| {
-                rows.try_for_each(|row| {
-                    // Rows of a batch follow each other in the input.
-                    if open.first + open.rows.len() != row {
-                        open.send(&batch, sink)?;
-                        open.first = row;
-                    }
-                    open.push(&batch, row, position, &validation)
-                })
-            })?;
-            open.send(&batch, sink)?;
-            position += batch.times.len() as u64;
-            Ok(())
-        })?;
-        tally.merge(open.counted);
-        lock(&validation.summary).merge(tally);
+        let Whole { rows, validation, periods, number } = *self;
+        let mut converter = Converter::new(validation, periods);
+        converter.begin_chunk(number);
+        rows.decode(&mut |batch| converter.take(&batch, sink))?;
+        converter.finish();
         Ok(())
+    }
+}
+
+/// Turns batches of rows that are whole orders into batches of period aggregations, on one thread.
+pub(super) struct Converter {
+    validator: Validator,
+    open: Open,
+}
+
+impl Converter {
+    pub(super) fn new(validation: Arc<Validation>, periods: Periods) -> Self {
+        let open = Open { validation: validation.clone(), first: 0, rows: Rows::new(periods), counted: LineSummary::default() };
+        Converter { validator: Validator::new(validation), open }
+    }
+
+    /// Says that the next batch is the first of a chunk.
+    pub(super) fn begin_chunk(&mut self, number: u64) {
+        self.validator.begin_chunk(number);
+    }
+
+    /// Gives `sink` the orders of a batch, as rows that follow each other in the input.
+    pub(super) fn take(&mut self, batch: &TransactionBatch, sink: &mut Sink<'_>) -> Result<()> {
+        let Converter { validator, open } = self;
+        validator.lines(batch, |mut rows, position| {
+            rows.try_for_each(|row| {
+                if open.first + open.rows.len() != row {
+                    open.send(batch, sink)?;
+                    open.first = row;
+                }
+                open.push(batch, row, position)
+            })
+        })?;
+        open.send(batch, sink)
+    }
+
+    /// Adds what was counted to the counts of all threads.
+    pub(super) fn finish(&mut self) {
+        self.open.validation.count(std::mem::take(&mut self.open.counted));
+        self.validator.finish();
     }
 }
 
 /// Rows that follow each other, on their way.
 struct Open {
-    /// The first one's place in its batch.
+    validation: Arc<Validation>,
+    /// The first row's index in its batch.
     first: usize,
     rows: Rows,
-    /// Orders, those of nobody among them.
+    /// Orders, those without a customer among them.
     counted: LineSummary,
 }
 
 impl Open {
     #[inline]
-    fn push(&mut self, batch: &TransactionBatch, i: usize, position: u64, validation: &Validation) -> Result<()> {
-        let counts = !is_refund(batch, i);
-        let refuse = |fault: Fault| validation.reject(fault.reject(&line(batch, i, position), validation), REJECT_HELP);
-        let spend = Total::from(batch.spend[i]);
-        if customer(batch, i).is_none() {
-            self.counted.add_anonymous(counts, spend);
-            return Ok(());
+    fn push(&mut self, batch: &TransactionBatch, i: usize, position: u64) -> Result<()> {
+        let (time, counts) = (batch.times[i], !is_refund(batch, i));
+        let sums = Sums { time, counts, spend: batch.spend[i], margin: Amount::default(), quantity: Amount::default() };
+        match self.rows.periods.settle(customer(batch, i).is_some(), &sums, &mut self.counted) {
+            Ok(Some(Settled { spend, .. })) => self.rows.push(time, counts, spend),
+            Ok(None) => {}
+            Err(fault) => {
+                let validation = &self.validation;
+                return validation.reject(fault.reject(&line(batch, i, position), validation), REJECT_HELP);
+            }
         }
-        let Some(cents) = cents_of(batch.spend[i]) else { return refuse(Fault::Spend(spend)) };
-        if let Some(fault) = self.rows.periods.fault(batch.times[i], counts) {
-            return refuse(fault);
-        }
-        self.counted.orders += u64::from(counts);
-        self.rows.push(batch.times[i], counts, cents);
         Ok(())
     }
 
