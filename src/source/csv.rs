@@ -1,10 +1,11 @@
 //! CSV: a header, then a row a record. Delimiter `,`, or `;`, tab or `|` where the header has no comma; quotes as RFC 4180.
 //!
-//! [`Lines`](super::lines) cuts at record boundaries; each chunk is parsed on the thread that decodes it. Plain records, which have quotes
+//! [`RecordSplitter`](super::lines) cuts at record boundaries; each chunk is parsed on the thread that decodes it. Plain records, which have quotes
 //! around whole fields at most, are read in place; from the first other one, the `csv` crate reads the rest of the chunk. What the two
 //! make of a plain record is the same, and only the `csv` crate's side knows errors.
 
-use super::records::{Lines, Marks, TextChunk};
+use super::marks::Marks;
+use super::records::{RecordSplitter, TextChunk};
 use super::row_kind::{FieldRows, TextShape};
 use super::{Chunk, Sink, Source};
 use crate::base::error::{Error, Result, Stage};
@@ -13,7 +14,7 @@ use std::io::Read;
 use std::sync::Arc;
 
 pub(super) struct CsvSource<S, const N: usize> {
-    lines: Lines,
+    lines: RecordSplitter,
     layout: Arc<Layout<S, N>>,
 }
 
@@ -29,7 +30,7 @@ struct Layout<S, const N: usize> {
 
 impl<S: TextShape<N>, const N: usize> CsvSource<S, N> {
     pub(super) fn open(reader: Box<dyn Read + Send>, origin: Arc<Origin>, shape: &S, batch_rows: usize) -> Result<Self> {
-        let mut lines = Lines::new(reader, origin.clone());
+        let mut lines = RecordSplitter::new(reader, origin.clone());
         let delimiter = delimiter(lines.peek_line()?);
         lines.quoted_fields(delimiter);
         let empty = || Error::data("the file is empty: a CSV begins with a header").input(&origin.name).stage(Stage::Source);
@@ -65,7 +66,7 @@ pub(super) fn delimiter(header: &[u8]) -> u8 {
     delimiters.into_iter().find(|d| header.contains(d)).unwrap_or(b',')
 }
 
-/// Records end at `\n` and nowhere else, as for [`Lines`]; the `\r` before it is left to [`trimmed`].
+/// Records end at `\n` and nowhere else, as for [`RecordSplitter`]; the `\r` before it is left to [`trimmed`].
 fn parser<R: Read>(bytes: R, delimiter: u8) -> csv::Reader<R> {
     let mut builder = csv::ReaderBuilder::new();
     builder.has_headers(false).flexible(true).delimiter(delimiter).terminator(csv::Terminator::Any(b'\n')).buffer_capacity(1 << 16);

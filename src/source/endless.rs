@@ -2,9 +2,9 @@
 //! [`follow`](crate::jobs::follow) spools them. CSV, JSONL and Arrow streams can be cut; other formats begin at their end.
 
 use super::csv::CsvSource;
-use super::files::{Format, open_once};
+use super::format::{Format, open_once};
 use super::ipc;
-use super::records::Lines;
+use super::records::RecordSplitter;
 use super::row_kind::TextShape;
 use crate::base::error::{Error, Result, Stage};
 use crate::model::period_batch::Origin;
@@ -48,7 +48,7 @@ pub(crate) struct Endless {
 }
 
 enum Pieces {
-    Text(Box<Lines>),
+    Text(Box<RecordSplitter>),
     Arrow(Box<dyn Iterator<Item = Result<RecordBatch>> + Send>),
 }
 
@@ -63,7 +63,7 @@ impl Endless {
         let origin = Arc::new(Origin { name: name.to_owned() });
         let fail = |e| Error::io("cannot read", e).input(name).stage(Stage::Source);
         let (reader, found) = open_once(reader, format).map_err(fail)?;
-        let lines = |reader| Box::new(Lines::new(reader, origin.clone()));
+        let lines = |reader| Box::new(RecordSplitter::new(reader, origin.clone()));
         match found {
             Some(Format::Csv) => {
                 let mut lines = lines(reader);

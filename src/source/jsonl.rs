@@ -1,6 +1,6 @@
 //! JSONL: an object a line. A number is read from its own digits, so `0.1` is exactly 0.1; an absent key is a null.
 
-use super::records::{CHUNK, Lines, TextChunk};
+use super::records::{CHUNK, RecordSplitter, TextChunk};
 use super::row_kind::{FieldRows, TextShape};
 use super::{Chunk, Sink, Source};
 use crate::base::error::{Error, Result, Stage};
@@ -18,7 +18,7 @@ use std::sync::Arc;
 const LINES_WITH_KEYS: usize = 1_000;
 
 pub(super) struct JsonlSource<S, const N: usize> {
-    lines: Lines,
+    lines: RecordSplitter,
     first: Option<TextChunk>,
     layout: Arc<Layout<S, N>>,
 }
@@ -33,7 +33,7 @@ struct Layout<S, const N: usize> {
 
 impl<S: TextShape<N>, const N: usize> JsonlSource<S, N> {
     pub(super) fn open(reader: Box<dyn Read + Send>, origin: Arc<Origin>, shape: &S, batch_rows: usize) -> Result<Self> {
-        let mut lines = Lines::new(reader, origin.clone());
+        let mut lines = RecordSplitter::new(reader, origin.clone());
         lines.peek_line()?;
         let first = lines.first_chunk(LINES_WITH_KEYS as u64)?;
         let wanted = shape.wanted();

@@ -18,8 +18,10 @@ pub mod arrow_columns;
 mod csv;
 pub(crate) mod endless;
 pub mod files;
+mod format;
 mod ipc;
 mod jsonl;
+mod marks;
 mod open;
 pub(crate) mod paced;
 pub(crate) mod parquet;
@@ -27,6 +29,7 @@ pub(crate) mod period_rows;
 mod records;
 pub(crate) mod row_kind;
 pub(crate) mod shared;
+mod streamed;
 pub mod transactions;
 
 /// A supplier of input, of period aggregations unless it says otherwise.

@@ -1,9 +1,10 @@
-//! Generated line items: the orders behind the generated rows of period aggregations, so that an audit of either has the same customers,
-//! orders and revenue. What a row says is drawn first, by the streams it always had; its orders are drawn from a stream of their own.
+//! Generated line items: the orders behind the generated rows of period aggregations. An audit of the lines and an audit of the rows have
+//! equal customers, orders and revenue. A row is drawn first, from the streams of the rows; its orders are drawn from a stream of their own.
 //!
 //! The last order of a row happens at its `last_transaction_ts`, where it has one. Lines of an order are next to each other.
 
-use super::{Columns, Generator, MARGIN, stream};
+use super::MARGIN;
+use super::generator::{Columns, Generator, stream};
 use crate::base::error::{Error, Result};
 use crate::base::money::Amount;
 use crate::model::line_batch::TransactionBatch;
@@ -19,7 +20,7 @@ use std::sync::Arc;
 const SLOTS: u64 = 1 << 13;
 /// Lines of an order, at most; as many have 1 as 2 and so on.
 const LINES: u64 = 5;
-/// Of one product in a line, at most.
+/// The most that a line has of its product.
 const QUANTITY: u64 = 4;
 /// Products in the shop.
 const PRODUCTS: u64 = 1_000;
@@ -74,7 +75,7 @@ impl Generator {
                 text.clear();
                 // Writing to a String cannot fail.
                 let _ = write!(text, "O{number}-{customer}-{place}");
-                // Each product once: no two lines of an order are the same.
+                // Each product once: no two lines of an order are duplicates.
                 let first = rng.next_u64();
                 for (nth, spend) in (0..).zip(spends.by_ref().take(lines as usize)) {
                     // As many as drawn, or the next fewer for which the price is whole cents.
