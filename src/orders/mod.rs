@@ -57,6 +57,7 @@ mod export;
 mod fault;
 mod group;
 mod line_record;
+mod order_frame;
 mod order_source;
 mod partial_order;
 mod partitions;
