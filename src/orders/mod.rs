@@ -63,6 +63,7 @@ mod partial_order;
 mod partitions;
 mod pre_aggregate;
 mod provenance;
+mod pushed_lines;
 mod settle;
 mod to_periods;
 mod validate;
@@ -70,6 +71,7 @@ mod whole_orders;
 
 pub use self::export::{PeriodRows, schema};
 pub use self::order_source::OrderSource;
+pub(crate) use self::pushed_lines::{FinishedLines, PushedLines};
 pub(crate) use self::to_periods::Periods;
 pub(crate) use self::whole_orders::WholeOrders;
 
@@ -203,15 +205,21 @@ impl Lines {
         Files::find_transactions(named, format, self.columns.clone(), &self.options, batch_rows)
     }
 
-    /// The same for whoever has no use for margins: they and products are read only to tell lines from each other.
+    /// The files behind names, as [`Lines::find`] finds them, without margins. Those and products are read only where they are needed to
+    /// tell lines from each other.
     ///
     /// # Errors
-    /// The same.
+    /// Those of [`Lines::find`].
     pub fn find_sales<S: AsRef<str>>(&self, named: &[S], format: Option<Format>, batch_rows: usize) -> Result<Files<TransactionBatch>> {
+        Files::find_as(named, format, self.sales()?, batch_rows)
+    }
+
+    /// The rows to read where margins are not needed.
+    fn sales(&self) -> Result<Transactions> {
         if self.orders.duplicates != Duplicates::Keep && !self.options.one_row_per_order {
-            return self.find(named, format, batch_rows);
+            return Transactions::new(self.columns.clone(), &self.options);
         }
-        Files::find_as(named, format, Transactions::without_margins(self.columns.clone(), &self.options)?, batch_rows)
+        Transactions::without_margins(self.columns.clone(), &self.options)
     }
 }
 

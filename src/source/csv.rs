@@ -6,7 +6,7 @@
 
 use super::marks::Marks;
 use super::records::{RecordSplitter, TextChunk};
-use super::row_kind::{FieldRows, TextShape};
+use super::row_kind::{FieldRows, TextRowKind};
 use super::{Chunk, Sink, Source};
 use crate::base::error::{Error, Result, Stage};
 use crate::model::period_batch::Origin;
@@ -20,7 +20,7 @@ pub(super) struct CsvSource<S, const N: usize> {
 
 /// What the header says.
 struct Layout<S, const N: usize> {
-    shape: S,
+    kind: S,
     origin: Arc<Origin>,
     at: [Option<usize>; N],
     fields: usize,
@@ -28,8 +28,8 @@ struct Layout<S, const N: usize> {
     batch_rows: usize,
 }
 
-impl<S: TextShape<N>, const N: usize> CsvSource<S, N> {
-    pub(super) fn open(reader: Box<dyn Read + Send>, origin: Arc<Origin>, shape: &S, batch_rows: usize) -> Result<Self> {
+impl<S: TextRowKind<N>, const N: usize> CsvSource<S, N> {
+    pub(super) fn open(reader: Box<dyn Read + Send>, origin: Arc<Origin>, kind: &S, batch_rows: usize) -> Result<Self> {
         let mut lines = RecordSplitter::new(reader, origin.clone());
         let delimiter = delimiter(lines.peek_line()?);
         lines.quoted_fields(delimiter);
@@ -51,11 +51,11 @@ impl<S: TextShape<N>, const N: usize> CsvSource<S, N> {
         }
         let names: Vec<_> = (0..record.len()).filter_map(|at| trimmed(&record, at)).map(String::from_utf8_lossy).collect();
         let names: Vec<_> = names.iter().map(|n| n.trim()).collect();
-        let at = shape.find(&names, &origin).map_err(|e| match std::str::from_utf8(&header.bytes) {
+        let at = kind.find(&names, &origin).map_err(|e| match std::str::from_utf8(&header.bytes) {
             Ok(_) => e,
             Err(_) => Error::data("the header is not valid UTF-8").cause(e).input(&origin.name).stage(Stage::Source).help(S::NOT_UTF8),
         })?;
-        let layout = Layout { shape: shape.clone(), at, fields: names.len(), delimiter, origin, batch_rows };
+        let layout = Layout { kind: kind.clone(), at, fields: names.len(), delimiter, origin, batch_rows };
         Ok(CsvSource { lines, layout: Arc::new(layout) })
     }
 }
@@ -84,7 +84,7 @@ fn trimmed(record: &csv::ByteRecord, at: usize) -> Option<&[u8]> {
     Some(if at + 1 == record.len() { field.strip_suffix(b"\r").unwrap_or(field) } else { field })
 }
 
-impl<S: TextShape<N>, const N: usize> Source<S::Batch> for CsvSource<S, N> {
+impl<S: TextRowKind<N>, const N: usize> Source<S::Batch> for CsvSource<S, N> {
     fn inputs(&self) -> Vec<String> {
         vec![self.layout.origin.name.clone()]
     }
@@ -100,7 +100,7 @@ struct CsvChunk<S, const N: usize> {
     layout: Arc<Layout<S, N>>,
 }
 
-impl<S: TextShape<N>, const N: usize> Chunk<S::Batch> for CsvChunk<S, N> {
+impl<S: TextRowKind<N>, const N: usize> Chunk<S::Batch> for CsvChunk<S, N> {
     fn decode(self: Box<Self>, sink: &mut Sink<'_, S::Batch>) -> Result<()> {
         let mut decoder = self.decoder(sink);
         let bytes = &self.text.bytes[..];
@@ -115,12 +115,12 @@ impl<S: TextShape<N>, const N: usize> Chunk<S::Batch> for CsvChunk<S, N> {
     }
 }
 
-impl<S: TextShape<N>, const N: usize> CsvChunk<S, N> {
+impl<S: TextRowKind<N>, const N: usize> CsvChunk<S, N> {
     fn decoder<'c, 's>(&'c self, sink: &'c mut Sink<'s, S::Batch>) -> Decoder<'c, 's, S, N> {
         let TextChunk { records, first_record, first_line, .. } = self.text;
         // The header was the first record of the file.
         let first_row = first_record - 1;
-        let rows = self.layout.shape.rows(0);
+        let rows = self.layout.kind.rows(0);
         let mut decoder = Decoder { layout: &self.layout, rows, left: records, first_row, first_line, sink };
         decoder.make_room();
         decoder
@@ -128,7 +128,7 @@ impl<S: TextShape<N>, const N: usize> CsvChunk<S, N> {
 }
 
 /// Rows of a chunk on their way to the sink.
-struct Decoder<'c, 's, S: TextShape<N>, const N: usize> {
+struct Decoder<'c, 's, S: TextRowKind<N>, const N: usize> {
     layout: &'c Layout<S, N>,
     rows: S::Rows,
     /// Rows of the chunk that were not handed over.
@@ -138,9 +138,9 @@ struct Decoder<'c, 's, S: TextShape<N>, const N: usize> {
     sink: &'c mut Sink<'s, S::Batch>,
 }
 
-impl<S: TextShape<N>, const N: usize> Decoder<'_, '_, S, N> {
+impl<S: TextRowKind<N>, const N: usize> Decoder<'_, '_, S, N> {
     fn make_room(&mut self) {
-        self.rows = self.layout.shape.rows(self.layout.batch_rows.min(self.left as usize));
+        self.rows = self.layout.kind.rows(self.layout.batch_rows.min(self.left as usize));
     }
 
     /// Reads records that have as many fields as the header, and quotes only around whole fields; says where the first other record
@@ -203,7 +203,7 @@ impl<S: TextShape<N>, const N: usize> Decoder<'_, '_, S, N> {
             for (column, at) in at.into_iter().enumerate() {
                 let Some(bytes) = at.and_then(|at| trimmed(&record, at)) else { continue };
                 let text = std::str::from_utf8(bytes).map_err(|e| {
-                    let name = self.layout.shape.wanted()[column].column;
+                    let name = self.layout.kind.wanted()[column].column;
                     self.fault(format!("{name} is not valid UTF-8")).cause(e).help(S::NOT_UTF8)
                 })?;
                 texts[column] = Some(text);

@@ -5,7 +5,7 @@ use super::csv::CsvSource;
 use super::format::{Format, open_once};
 use super::ipc;
 use super::records::RecordSplitter;
-use super::row_kind::TextShape;
+use super::row_kind::TextRowKind;
 use crate::base::error::{Error, Result, Stage};
 use crate::model::period_batch::Origin;
 use arrow::array::RecordBatch;
@@ -54,11 +54,11 @@ enum Pieces {
 
 impl Endless {
     /// Begins to read, up to the header or the schema, which must have the columns.
-    pub(crate) fn open<S: TextShape<N>, const N: usize>(
+    pub(crate) fn open<S: TextRowKind<N>, const N: usize>(
         reader: Box<dyn Read + Send>,
         name: &str,
         format: Option<Format>,
-        shape: &S,
+        kind: &S,
     ) -> Result<Self> {
         let origin = Arc::new(Origin { name: name.to_owned() });
         let fail = |e| Error::io("cannot read", e).input(name).stage(Stage::Source);
@@ -70,7 +70,7 @@ impl Endless {
                 let delimiter = super::csv::delimiter(lines.peek_line()?);
                 lines.quoted_fields(delimiter);
                 let mut header = lines.first_record()?.map(|header| header.bytes).unwrap_or_default();
-                CsvSource::<S, N>::open(shape.recode(Box::new(Cursor::new(header.clone()))), origin, shape, 1)?;
+                CsvSource::<S, N>::open(kind.recode(Box::new(Cursor::new(header.clone()))), origin, kind, 1)?;
                 if header.last() != Some(&b'\n') {
                     header.push(b'\n');
                 }
@@ -79,7 +79,7 @@ impl Endless {
             Some(Format::Jsonl) => Ok(Endless { head: Head::Text(Vec::new()), extension: "jsonl", pieces: Pieces::Text(lines(reader)) }),
             Some(Format::Arrow) => {
                 let (schema, batches) = ipc::stream(reader, &origin)?;
-                shape.resolve(&schema, &origin)?;
+                kind.resolve(&schema, &origin)?;
                 Ok(Endless { head: Head::Arrow(schema), extension: "arrows", pieces: Pieces::Arrow(Box::new(batches)) })
             }
             Some(Format::Parquet) => {

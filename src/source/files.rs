@@ -5,7 +5,7 @@ pub(crate) use super::streamed::{Streamed, fingerprint};
 
 use super::format::{compression, is_arrow_file, is_arrow_stream, read_head};
 use super::open::{As, Open};
-use super::row_kind::{Periods, TextShape};
+use super::row_kind::{Periods, TextRowKind};
 use super::streamed::Counted;
 use super::{Chunk, Sink, Source};
 use crate::base::error::{Error, Result, Stage};
@@ -45,7 +45,7 @@ pub struct Files<B = PeriodBatch> {
     /// Bytes read since the last chunk, from inputs that are read from beginning to end.
     bytes: Arc<AtomicU64>,
     streamed: Streamed,
-    shape: Box<dyn Open<B>>,
+    kind: Box<dyn Open<B>>,
     format: Option<Format>,
     batch_rows: usize,
     spool: Option<PathBuf>,
@@ -63,11 +63,11 @@ impl Files {
 }
 
 impl<B: 'static> Files<B> {
-    /// As [`Files::find`], for rows of any shape.
+    /// As [`Files::find`], for rows of any kind.
     pub(crate) fn find_as<S: AsRef<str>, const N: usize>(
         named: &[S],
         format: Option<Format>,
-        shape: impl TextShape<N, Batch = B>,
+        kind: impl TextRowKind<N, Batch = B>,
         batch_rows: usize,
     ) -> Result<Self> {
         let mut inputs = Vec::new();
@@ -116,7 +116,7 @@ impl<B: 'static> Files<B> {
             current: None,
             bytes: Arc::default(),
             streamed: Streamed::default(),
-            shape: Box::new(As(shape)),
+            kind: Box::new(As(kind)),
             format,
             batch_rows: batch_rows.max(1),
             spool: None,
@@ -176,8 +176,8 @@ impl<B: 'static> Files<B> {
             return self.open_stream(origin, self.counted(file), &head, named);
         }
         match self.format.or(named).or_else(|| Format::of_first_bytes(&head)) {
-            Some(Format::Parquet) => self.shape.parquet(file, origin, self.batch_rows),
-            Some(Format::Arrow) if !is_arrow_stream(&head) => self.shape.arrow_file(file, origin),
+            Some(Format::Parquet) => self.kind.parquet(file, origin, self.batch_rows),
+            Some(Format::Arrow) if !is_arrow_stream(&head) => self.kind.arrow_file(file, origin),
             format => self.open_text(origin, self.counted(file), format),
         }
     }
@@ -231,16 +231,16 @@ impl<B: 'static> Files<B> {
         // From here on, progress is what the file's chunks say.
         self.bytes.store(0, Ordering::Relaxed);
         match format {
-            Some(Format::Parquet) => self.shape.parquet(file, origin, self.batch_rows),
-            _ => self.shape.arrow_file(file, origin),
+            Some(Format::Parquet) => self.kind.parquet(file, origin, self.batch_rows),
+            _ => self.kind.arrow_file(file, origin),
         }
     }
 
     fn open_text(&self, origin: Arc<Origin>, reader: Box<dyn Read + Send>, format: Option<Format>) -> Result<Box<dyn Source<B>>> {
         match format {
-            Some(Format::Csv) => self.shape.csv(reader, origin, self.batch_rows),
-            Some(Format::Jsonl) => self.shape.jsonl(reader, origin, self.batch_rows),
-            Some(Format::Arrow) => self.shape.arrow_stream(reader, origin),
+            Some(Format::Csv) => self.kind.csv(reader, origin, self.batch_rows),
+            Some(Format::Jsonl) => self.kind.jsonl(reader, origin, self.batch_rows),
+            Some(Format::Arrow) => self.kind.arrow_stream(reader, origin),
             _ => {
                 let help = "if that is right, say its format with --format";
                 Err(Error::data("the input is empty").input(&origin.name).stage(Stage::Source).help(help))

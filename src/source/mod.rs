@@ -1,6 +1,6 @@
 //! Where rows come from. A [`Source`] hands out [`Chunk`]s of undecoded input, one caller at a time; decoding threads turn each chunk
 //! into [`PeriodBatch`]es side by side. The batch is the message from here to [`route`](crate::route). What rows become is a parameter
-//! of sources, chunks and sinks, and of the readers of all formats ([`shape`]).
+//! of sources, chunks and sinks, and of the readers of all formats ([`row_kind`]).
 //!
 //! Invariant: a batch is aligned with its input. A row that cannot be read keeps its place and is listed in [`PeriodBatch::bad`], so
 //! the row number of any row is `first_row` plus its index, and the policy about bad rows is applied in one place, by the router.
@@ -97,7 +97,7 @@ fn guarded<T, E: Into<Box<dyn std::error::Error + Send + Sync>>>(
 /// type; or with those of [`TransactionColumn`](transactions::TransactionColumn), by [`Batches::transactions`].
 pub struct Batches<I, B = PeriodBatch> {
     origin: Arc<Origin>,
-    shape: Box<dyn Open<B>>,
+    kind: Box<dyn Open<B>>,
     iter: I,
     next_row: u64,
 }
@@ -120,8 +120,8 @@ impl<I> Batches<I, TransactionBatch> {
 }
 
 impl<I, B> Batches<I, B> {
-    fn of(name: impl Into<String>, shape: impl Open<B> + 'static, iter: I) -> Self {
-        Batches { origin: Arc::new(Origin { name: name.into() }), shape: Box::new(shape), iter, next_row: 1 }
+    fn of(name: impl Into<String>, kind: impl Open<B> + 'static, iter: I) -> Self {
+        Batches { origin: Arc::new(Origin { name: name.into() }), kind: Box::new(kind), iter, next_row: 1 }
     }
 }
 
@@ -156,6 +156,6 @@ impl<T: IntoBatch, I: Iterator<Item = T> + Send, B> Source<B> for Batches<I, B> 
         let batch = batch.into_batch().map_err(|e| e.input(&self.origin.name).stage(Stage::Source))?;
         let first_row = self.next_row;
         self.next_row += batch.num_rows() as u64;
-        self.shape.arrow_batch(batch, &self.origin, first_row).map(Some)
+        self.kind.arrow_batch(batch, &self.origin, first_row).map(Some)
     }
 }

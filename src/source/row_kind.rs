@@ -1,4 +1,4 @@
-//! What rows become. A [`Shape`] knows the columns of one kind of input, how they are found, and how a batch is made of them; the readers
+//! What rows become. A [`RowKind`] knows the columns of one kind of input, how they are found, and how a batch is made of them; the readers
 //! of formats are generic over it and know nothing else about rows. Period aggregations ([`Periods`]) are one kind, line items
 //! ([`Transactions`](super::transactions)) the other.
 //!
@@ -16,7 +16,7 @@ use std::io::Read;
 use std::sync::Arc;
 
 /// A kind of rows, in Arrow columns.
-pub(crate) trait Shape: Clone + Send + Sync + 'static {
+pub(crate) trait RowKind: Clone + Send + Sync + 'static {
     type Batch: 'static;
     /// Where the columns are in a schema.
     type Columns: ArrowColumns<Batch = Self::Batch>;
@@ -43,7 +43,7 @@ pub(crate) trait ArrowColumns: Clone + Send + Sync + 'static {
 }
 
 /// A kind of rows, in fields of text.
-pub(crate) trait TextShape<const N: usize>: Shape {
+pub(crate) trait TextRowKind<const N: usize>: RowKind {
     type Rows: FieldRows<N, Batch = Self::Batch>;
     /// What else can be done about text that is not UTF-8.
     const NOT_UTF8: &'static str;
@@ -111,7 +111,7 @@ pub(crate) trait FieldRows<const N: usize>: Send {
 #[derive(Clone)]
 pub(crate) struct Periods(pub(crate) ColumnMap);
 
-impl Shape for Periods {
+impl RowKind for Periods {
     type Batch = PeriodBatch;
     type Columns = Columns;
 
@@ -132,7 +132,7 @@ impl ArrowColumns for Columns {
     }
 }
 
-impl TextShape<6> for Periods {
+impl TextRowKind<6> for Periods {
     type Rows = TextRows;
     const NOT_UTF8: &'static str = "convert the file to UTF-8 first, with iconv for example";
 

@@ -13,6 +13,7 @@ mod memory;
 mod model;
 mod orders;
 mod partials;
+mod pushed_orders;
 mod state;
 mod support;
 mod transactions;

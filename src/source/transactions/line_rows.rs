@@ -142,7 +142,7 @@ pub(super) fn without_point(id: &str) -> &str {
 
 /// Collects rows into a batch.
 pub(crate) struct TransactionRows {
-    shape: Transactions,
+    kind: Transactions,
     orders: StringViewBuilder,
     customers: StringViewBuilder,
     products: StringViewBuilder,
@@ -155,7 +155,7 @@ pub(crate) struct TransactionRows {
 
 impl TransactionRows {
     /// Room for a number of rows.
-    pub(super) fn new(shape: Transactions, rows: usize) -> Self {
+    pub(super) fn new(kind: Transactions, rows: usize) -> Self {
         let ids = || StringViewBuilder::with_capacity(rows);
         TransactionRows {
             orders: ids(),
@@ -163,18 +163,18 @@ impl TransactionRows {
             products: StringViewBuilder::new(),
             has_products: false,
             times: Vec::with_capacity(rows),
-            worth: Worth::with_capacity(rows, shape.reads_margins()),
+            worth: Worth::with_capacity(rows, kind.reads_margins()),
             bad: Vec::new(),
-            dates: Dates::new(shape.0.dates.clone()),
-            shape,
+            dates: Dates::new(kind.0.dates.clone()),
+            kind,
         }
     }
 
     /// Takes a row. A field that is not there is an empty text.
     #[inline]
     fn push_texts(&mut self, [order, customer, time, numbers @ .., product]: [&str; 10]) {
-        let integers = self.shape.are_ids_integers();
-        if !self.shape.0.options.one_row_per_order {
+        let integers = self.kind.are_ids_integers();
+        if !self.kind.0.options.one_row_per_order {
             if order.is_empty() {
                 self.fault(TransactionColumn::OrderId, Reason::MissingValue, "");
             }
@@ -248,7 +248,7 @@ impl FieldRows<10> for TransactionRows {
     }
 
     fn take(&mut self, origin: &Arc<Origin>, first_row: u64, first_line: Option<u64>) -> TransactionBatch {
-        let empty = TransactionRows::new(self.shape.clone(), 0);
+        let empty = TransactionRows::new(self.kind.clone(), 0);
         let mut rows = std::mem::replace(self, empty);
         rows.bad.sort_unstable();
         TransactionBatch {

@@ -1,5 +1,5 @@
 //! Orders and line items as input: their columns, the options of reading them, and the batches they become. Any format is read, by the
-//! same readers as period aggregations ([`shape`](super::shape)); what the lines make of customers and periods is not decided here.
+//! same readers as period aggregations ([`row_kind`](super::row_kind)); what the lines make of customers and periods is not decided here.
 //!
 //! A line is worth what it says, or else what its parts say: `line_total`, else quantity × `unit_price`; `line_margin`, else quantity ×
 //! `unit_margin`, else quantity × (`unit_price` − `unit_cost`). Row by row, a null is as good as no column.
@@ -8,7 +8,7 @@
 
 use super::arrow_columns::{Wanted, find, nearest};
 use super::files::{Files, Format};
-use super::row_kind::{Shape, TextShape};
+use super::row_kind::{RowKind, TextRowKind};
 use super::transactions::arrow_lines::Found;
 use super::transactions::dates::DateFormat;
 use super::transactions::latin1::Latin1;
@@ -176,7 +176,7 @@ impl Transactions {
     }
 }
 
-impl Shape for Transactions {
+impl RowKind for Transactions {
     type Batch = TransactionBatch;
     type Columns = Found;
 
@@ -185,7 +185,7 @@ impl Shape for Transactions {
     }
 }
 
-impl TextShape<10> for Transactions {
+impl TextRowKind<10> for Transactions {
     type Rows = TransactionRows;
     const NOT_UTF8: &'static str =
         "if a spreadsheet wrote it, run with --encoding latin1; or convert the file to UTF-8 first, with iconv for example";
