@@ -1,4 +1,4 @@
-//! What can be wrong with an order, or with a line because of others of its order, and how that is said of each line.
+//! The faults of orders, and of lines because of others of their order, and the rejects of lines that are left out for them.
 
 use super::Validation;
 use super::partial_order::PartialOrder;
@@ -7,9 +7,10 @@ use crate::base::money::Total;
 use crate::model::line_columns::TransactionColumn as Column;
 use crate::model::reject::{REJECT_HELP, Reason, Reject, shown_timestamp};
 
+/// A fault of an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fault {
-    /// The line is there before.
+    /// The line is a duplicate of one before it.
     Duplicate,
     /// Its lines name two customers.
     Conflict,
@@ -17,14 +18,14 @@ pub(super) enum Fault {
     Spend(Total),
     /// Its margin is too large.
     Margin(Total),
-    /// There is too much of it.
+    /// Its quantity is too large.
     Quantity(Total),
-    /// It lies after the observation end of its window. Both as the calendar on the wall has them.
+    /// It lies after the observation end of its window. Both in local time.
     Late { time: i64, observation_end: i64 },
 }
 
 impl Fault {
-    /// A line that is left out for it.
+    /// The reject of a line that is left out for it.
     pub(super) fn reject(self, line: &PartialOrder<'_>, validation: &Validation) -> Reject {
         let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
         let (reason, column, value) = match self {
@@ -39,7 +40,7 @@ impl Fault {
         Reject { at, ..rejected(line, validation, reason, column, value) }
     }
 
-    /// What can be done about it.
+    /// Advice about it.
     pub(super) const fn help(self) -> &'static str {
         match self {
             Fault::Duplicate => "leave all but one out with --duplicates drop, or let them count with --duplicates keep",

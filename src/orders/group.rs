@@ -1,12 +1,13 @@
-//! A partition's partial orders → its orders. A partial order whose order's hash no other has is an order as it is; the others are sorted by that hash, and
-//! those of each order are added up, in the order of the input.
+//! The partial orders of a partition → its orders.
 //!
-//! A partition that does not fit the memory of one thread, and an order of very many lines, go through the sorter as records, line by line;
-//! there an order takes up nothing but its sums, however many lines it has; the ids of orders that are left out are known until the partition
-//! ends.
+//! A partial order that shares the hash of its order with no other is an order as it is. The others are sorted by that hash, and those of
+//! each order are added up, in the order of the input.
 //!
-//! What is wrong with an order shows only here, in no particular order. So where that ends the run, all partitions are looked at, and the
-//! line that comes first in the input is named.
+//! A partition that does not fit the memory of one thread, and an order of very many lines, go through the sorter as records, line by line.
+//! There an order takes up its sums only, however many lines it has; the ids of orders that are left out are kept until the partition ends.
+//!
+//! Faults of orders show only here, and not in the order of the input. So where a fault ends the run, all partitions are grouped first, and
+//! the fault that comes first in the input is named.
 
 use super::fault::Fault;
 use super::line_record::Record;
@@ -33,7 +34,7 @@ const MOST_TOGETHER: usize = 1 << 11;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Order<'a> {
     pub(super) customer: &'a [u8],
-    /// Of its earliest line that is no refund, or of all where all are; microseconds since 1970, UTC.
+    /// The time of its earliest line that is no refund, or of all where all are; microseconds since 1970, UTC.
     pub(super) time: i64,
     /// Whether it counts as an order.
     pub(super) counts: bool,
@@ -41,7 +42,7 @@ pub(super) struct Order<'a> {
     pub(super) spend: i64,
     pub(super) margin: i64,
     pub(super) quantity: Total,
-    /// Of its first line.
+    /// The position of its first line.
     pub(super) position: u64,
 }
 
@@ -62,7 +63,7 @@ impl Orders {
             self.group_sorted(partition, &mut grouper)?;
         }
         self.validation.count(grouper.tally);
-        // Whoever is the last knows what is wrong with any order.
+        // With the last partition, the faults of all orders are known.
         let last = self.grouped.fetch_add(1, Ordering::AcqRel) + 1 == self.partitions.len();
         if last { self.validation.verdict() } else { Ok(()) }
     }
@@ -78,7 +79,7 @@ impl Orders {
         for (partials, _) in &buffers {
             (0..partials.len()).for_each(|at| hashes.add(hash_id(partials.order(at))));
         }
-        // What is alone is an order as it is, and taken where it lies.
+        // A partial order that is alone is an order as it is, and taken from its buffer.
         let mut index: Vec<(u64, u32, u32)> = Vec::new();
         let mut hash = hashes.all.iter();
         for ((partials, _), buffer) in buffers.iter().zip(0..) {
@@ -154,7 +155,7 @@ fn group_records(records: &Arc<Records>, grouper: &mut Grouper<'_, impl Take>) -
     if let Outcome::Refused(fault) = grouper.end()? {
         refused.insert(before.key, fault);
     }
-    // Only now it is known whose lines are left out, each with its reason.
+    // Only now it is known which orders are left out. Each of their lines is, with its reason.
     if refused.is_empty() {
         return Ok(());
     }
@@ -226,25 +227,25 @@ impl Hashes {
     }
 }
 
-/// Makes orders of partial orders.
+/// Adds partial orders up to orders.
 struct Grouper<'a, T> {
     validation: &'a Validation,
     periods: &'a Periods,
     tally: LineSummary,
     take: T,
     open: Option<Open>,
-    /// Of whom the first line of the open order is.
+    /// The customer of the first line of the open order.
     customer: Vec<u8>,
-    /// The first line of somebody else, and of whom it is.
+    /// The first line of another customer, and that customer.
     other: Option<(u64, Option<Vec<u8>>)>,
-    /// Digests of lines, their places, and their partial orders.
+    /// Digests of lines, their positions, and the indices of their partial orders.
     digests: Vec<(u64, u64, u32)>,
 }
 
-/// What became of an order.
+/// The outcome of grouping an order.
 #[derive(Debug, PartialEq, Eq)]
 enum Outcome {
-    /// It is an order, or nobody's.
+    /// It counts, or it names no customer.
     Taken,
     /// All of its lines are to be left out, for this.
     Refused(Fault),
@@ -258,7 +259,7 @@ struct Open {
     spend: Total,
     margin: Total,
     quantity: Total,
-    /// Of its first line.
+    /// The position of its first line.
     position: u64,
 }
 
@@ -283,7 +284,7 @@ impl<'a, T: Take> Grouper<'a, T> {
     /// Takes a partial order that is all of its order.
     #[inline]
     fn take_alone(&mut self, partial: &PartialOrder<'_>) -> Result<()> {
-        // Of few lines it is known at once that none is there twice.
+        // With few digests, it is quickly known that there are no duplicates.
         let digests = partial.digests;
         let duplicates = digests.len() > 8 || (1..digests.len()).any(|at| digests[..at].contains(&digests[at]));
         if duplicates {
@@ -339,8 +340,8 @@ impl<'a, T: Take> Grouper<'a, T> {
         open.quantity.add(partial.detail.quantity);
     }
 
-    /// Lines that are there twice, all but the first, end the run or are left out; gives their places then. Where they end the run, partial orders
-    /// of several lines are kept: what else is wrong with the order may come first.
+    /// Finds lines that are duplicates of lines before them. They end the run, or are left out: then their positions are given. Where they
+    /// end the run, partial orders of several lines are kept, because another fault of the order may come first.
     fn find_duplicates(&mut self, partials: &[PartialOrder<'_>]) -> Result<Vec<u64>> {
         self.digests.clear();
         for (partial, at) in partials.iter().zip(0..) {
@@ -356,7 +357,7 @@ impl<'a, T: Take> Grouper<'a, T> {
         Ok(duplicates.into_iter().filter(|&(_, at)| partials[at as usize].lines == 1).map(|(position, _)| position).collect())
     }
 
-    /// Leaves out a line that is there before.
+    /// Leaves out a line that is a duplicate of one before it.
     #[cold]
     fn leave_out_duplicate(&mut self, line: &PartialOrder<'_>) -> Result<()> {
         if self.validation.options.duplicates == Duplicates::Drop {
@@ -370,7 +371,7 @@ impl<'a, T: Take> Grouper<'a, T> {
     fn end(&mut self) -> Result<Outcome> {
         let Some(Open { named, time, counts, spend, margin, quantity, position }) = self.open.take() else { return Ok(Outcome::Taken) };
         if let Some((position, customer)) = self.other.take() {
-            // The first line of somebody else.
+            // The first line of another customer.
             return self
                 .end_bad(&PartialOrder { customer: customer.as_deref(), position, time, ..PartialOrder::default() }, Fault::Conflict);
         }
@@ -384,7 +385,7 @@ impl<'a, T: Take> Grouper<'a, T> {
         }
     }
 
-    /// Ends an order that something is wrong with. Where that ends the run, this line of it is named; else all are left out.
+    /// Ends an order with a fault. Where that ends the run, this line of it is named; else all its lines are left out.
     fn end_bad(&self, line: &PartialOrder<'_>, fault: Fault) -> Result<Outcome> {
         match self.validation.on_bad_row {
             OnBadRow::Fail => self.validation.refuse(line, fault).map(|()| Outcome::Taken),
@@ -392,7 +393,7 @@ impl<'a, T: Take> Grouper<'a, T> {
         }
     }
 
-    /// Leaves out the lines of an order that something is wrong with.
+    /// Leaves out the lines of an order with a fault.
     #[cold]
     fn refuse(&self, partial: &PartialOrder<'_>, fault: Fault) -> Result<()> {
         (partial.position..)

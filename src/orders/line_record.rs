@@ -1,5 +1,5 @@
-//! Lines as records, where those of an order are too many to be grouped in memory: what sorts them to their order comes first, then their
-//! digest, so that lines that are the same follow each other, then their place.
+//! Lines as records for the sorter, where those of a partition or an order are too many to be grouped in memory. The key of the order comes
+//! first, then the digest, so that duplicate lines follow each other, then the position.
 
 use super::partial_order::{Detail, PartialOrder};
 use crate::base::bytes::sort_key::{put_number, put_signed, put_text, take_bytes, take_number, take_signed, take_text};
@@ -10,7 +10,7 @@ use std::borrow::Cow;
 
 /// A record that was read back.
 pub(super) struct Record<'a> {
-    /// What all records of its order begin with.
+    /// The bytes that all records of its order begin with, and no others.
     pub(super) key: &'a [u8],
     pub(super) order: Cow<'a, [u8]>,
     /// 0 where lines have none.
@@ -54,7 +54,7 @@ fn write_one(partial: &PartialOrder<'_>, digest: u64, out: &mut Vec<u8>) {
     }
 }
 
-/// Reads a record; nothing when it is none of ours.
+/// Reads a record; nothing when it was not written by [`write`].
 pub(super) fn read(record: &[u8]) -> Option<Record<'_>> {
     let mut rest = record;
     let bytes = &mut rest;

@@ -213,7 +213,7 @@ mod tests {
             for (at, partial) in partials.iter().enumerate() {
                 prop_assert_eq!(back.get(at), partial.partial());
             }
-            // Where lines may be there twice, none has a digest.
+            // Where duplicates count, no line has a digest.
             if keeps {
                 let mut buffer = PartialOrders::default();
                 partials.iter().for_each(|partial| put(&mut buffer, &PartialOrder { digests: &[], ..partial.partial() }));
@@ -224,7 +224,7 @@ mod tests {
             }
         }
 
-        /// Lines come back from records, which sort by order, digest and place, and are worth together what the partial order is.
+        /// Lines come back from records, which sort by order, digest and position, and together have the sums of the partial order.
         #[test]
         fn records_come_back(a in partial(), b in partial(), same in any::<bool>(), keeps in any::<bool>()) {
             use crate::orders::line_record::{read, write};

@@ -1,5 +1,5 @@
-//! Orders as a source of period aggregations: a chunk is a partition, a row is an order, or a customer's refunds that belong to none. Whoever
-//! adds up the rows of a customer and period does the rest.
+//! Orders as a source of period aggregations: a chunk is a partition, a row is an order, or a customer's refunds that belong to none. The
+//! stages after it add up the rows of a customer and period.
 
 use super::group::Order;
 use super::to_periods::{Periods, Rows, take};
@@ -25,8 +25,8 @@ pub struct OrderSource {
 }
 
 impl OrderSource {
-    /// For these windows: orders belong to the calendar periods of the same kind, or, where windows are listed, to the window that
-    /// their time lies in. `inputs` are what the lines were read from.
+    /// A source for these windows: orders belong to calendar periods of their kind, or, where windows are listed, to the window that their
+    /// time lies in. `inputs` are the names of what the lines were read from.
     pub fn new(orders: Arc<Orders>, windows: &Windows, inputs: Vec<String>) -> Self {
         let periods = Periods::of_windows(windows, orders.validation.options.timezone);
         Self::of(orders, periods, inputs)
@@ -70,7 +70,7 @@ impl Chunk for Part {
     }
 }
 
-/// Rows on their way, whose they are, and where they came from.
+/// Rows on their way, with their customers and the positions they came from.
 struct Batch {
     origin: Arc<Origin>,
     validation: Arc<Validation>,
@@ -78,7 +78,7 @@ struct Batch {
     /// Ids as Arrow views, and the long ones.
     views: Vec<u128>,
     long: Vec<u8>,
-    /// Of the first lines of orders.
+    /// The positions of the first lines of orders.
     positions: Vec<u64>,
     rows: Rows,
 }

@@ -1,9 +1,9 @@
-//! Partial orders: lines of one order and one customer that followed each other in the input, added up. It is what flows from intake to grouping,
-//! 64 bytes each, in buffers that stay in memory or leave as frames (`spill/FORMAT.md` draws them).
+//! Partial orders: lines of one order and one customer that followed each other in the input, added up. They go from `pre_aggregate` to
+//! `group`, 64 bytes each, in buffers that stay in memory or leave as frames (`order_frame`).
 //!
-//! Where nobody asks for single lines again, the lines of an order that stand next to each other are one partial order; else each is one of its
-//! own. What only some runs need lies beside the partial orders and takes nothing where it is not needed: long ids, fractions of a cent, margins
-//! and quantities, and a digest of every line, by which lines that are the same are found.
+//! Where single lines are not asked for again, the lines of an order that stand next to each other are one partial order; else each line is
+//! one of its own. Some values are needed by some runs only. They lie beside the partial orders, and take up nothing where they are not
+//! needed: long ids, fractions of a cent, margins and quantities, and a digest of every line, by which duplicates are found.
 
 use crate::base::money::{Amount, UNITS_PER_CENT};
 use crate::model::ids::{INLINE, long_view, parts};
@@ -19,23 +19,23 @@ pub(super) const MOST_PARTIALS: usize = 1 << 12;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct PartialOrder<'a> {
     pub(super) order: &'a [u8],
-    /// None where nobody is named.
+    /// None where no customer is named.
     pub(super) customer: Option<&'a [u8]>,
-    /// Of the earliest line that is no refund, or of all where all are; microseconds since 1970, UTC.
+    /// The time of the earliest line that is no refund, or of all where all are; microseconds since 1970, UTC.
     pub(super) time: i64,
     /// Whether there is a line that is no refund.
     pub(super) counts: bool,
-    /// Of the first line; the others follow it.
+    /// The position of the first line; the others follow it.
     pub(super) position: u64,
     pub(super) lines: u8,
     pub(super) spend: Amount,
     /// Zero where it was not asked for.
     pub(super) detail: Detail,
-    /// Of each line in turn; empty where lines may be there twice.
+    /// A digest of each line in turn; empty where duplicates count.
     pub(super) digests: &'a [u64],
 }
 
-/// What is added up of lines besides their worth.
+/// The sums of lines besides their worth.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Detail {
     pub(super) margin: Amount,
@@ -67,9 +67,9 @@ pub(super) struct PartialOrders {
     pub(super) slots: Vec<Slot>,
     /// Long ids, one after the other.
     pub(super) long: Vec<u8>,
-    /// Of a cent, for each partial order; empty where all are zero.
+    /// Fractions of a cent, for each partial order; empty where all are zero.
     pub(super) fractions: Vec<u64>,
-    /// Empty where all are zero.
+    /// Details of each partial order; empty where all are zero.
     pub(super) details: Vec<Detail>,
     pub(super) digests: Vec<u64>,
 }

@@ -1,5 +1,5 @@
-//! Partitions: where partial orders wait until all lines are there. A partial order belongs to the partition that the highest bits of its order's hash
-//! name, so all lines of an order end up in one place, and a partition is grouped by itself, in the cache.
+//! Partitions: partial orders wait in them until all lines have been read. The highest bits of an order's hash name its partition, so all
+//! lines of an order end up in one partition, and a partition is grouped by itself, in the cache.
 //!
 //! Every thread that takes lines in has a buffer for each partition. A full one stays in memory as it is while the budget has room; when
 //! there is none, it leaves as a frame, which the store keeps in memory or on the disk. Nothing is sorted before it is grouped.
@@ -23,7 +23,7 @@ const OPEN: u64 = 16;
 const GROWTH: u64 = 2;
 /// The most partial orders of a buffer.
 const ROOM: u64 = 2_048;
-/// What a partial order takes up, nearly: itself and what lies beside it.
+/// The memory of a partial order, nearly: itself and what lies beside it.
 const PARTIAL: u64 = 96;
 
 /// All partitions.
@@ -36,19 +36,19 @@ pub(super) struct Partitions {
     store: Arc<dyn RunStore>,
 }
 
-/// What is there of a partition, in no order.
+/// The partial orders of a partition, in no order.
 #[derive(Debug, Default)]
 pub(super) struct Partition {
     held: Vec<(PartialOrders, Reservation)>,
     frames: Vec<Place>,
     partials: u64,
-    /// What the frames take up when they are read.
+    /// The memory of the frames when they are read.
     framed: u64,
 }
 
 impl Partitions {
-    /// As few as it takes to group each of an input of so many bytes in `merge` bytes, and as many at most as a budget has buffers for, when
-    /// so many threads have one for each.
+    /// Empty partitions: as few as it takes to group each partition of an input of so many bytes in `merge` bytes, and at most as many as the
+    /// budget has buffers for, when each thread has one for each partition.
     pub(super) fn new(budget: Budget, store: Arc<dyn RunStore>, threads: usize, bytes: Option<u64>, merge: u64) -> Self {
         let open = budget.limit() / OPEN / PARTIAL / threads as u64;
         let room = |partitions: usize| open / partitions as u64;
@@ -61,7 +61,7 @@ impl Partitions {
         Partitions { partitions: (0..count).map(|_| Mutex::default()).collect(), room, budget, store }
     }
 
-    /// What the buffers of so many threads take up, nearly.
+    /// The memory of the buffers of so many threads, nearly.
     pub(super) fn open_memory(&self, threads: usize) -> u64 {
         (threads * self.len() * self.room) as u64 * PARTIAL
     }
@@ -74,7 +74,7 @@ impl Partitions {
         &self.budget
     }
 
-    /// Takes a partition out. What is still in memory is no longer counted when it has been read.
+    /// Takes a partition out. Its memory is given back to the budget when it has been read.
     pub(super) fn take(&self, partition: usize) -> Partition {
         take(&mut *lock(&self.partitions[partition]))
     }
@@ -175,7 +175,7 @@ impl Partition {
     /// All of it, a buffer at a time.
     ///
     /// # Errors
-    /// What `each` fails with; frames that cannot be read back.
+    /// The error of `each`; frames that cannot be read back.
     pub(super) fn read(self, store: &dyn RunStore, mut each: impl FnMut(PartialOrders, Option<Reservation>) -> Result<()>) -> Result<()> {
         self.held.into_iter().try_for_each(|(partials, reservation)| each(partials, Some(reservation)))?;
         let mut room = Vec::new();
@@ -215,7 +215,7 @@ mod tests {
         assert_eq!(found(0, None, 0), (32, 1));
     }
 
-    /// Whatever stays in memory and whatever leaves as frames: a partition has all of its partial orders, and of each order all.
+    /// A partition has all of its partial orders, and all lines of each order, however many stay in memory or leave as frames.
     #[test]
     fn bundles_are_in_the_partition_of_their_order() {
         for budget in [0, 100_000, 300_000, u64::MAX] {

@@ -10,7 +10,7 @@ use chrono::{DateTime, Offset, TimeZone};
 use chrono_tz::Tz;
 use std::sync::Arc;
 
-/// Which period an order belongs to.
+/// Finds the period that an order belongs to.
 #[derive(Debug, Clone)]
 pub(crate) struct Periods {
     /// None gives each order a period of its own: its moment.
@@ -18,7 +18,7 @@ pub(crate) struct Periods {
     timezone: Tz,
     /// The windows, in time order, that are not observed to their end.
     observed: Arc<[Window]>,
-    /// That of the order before, in local time: those that follow each other mostly share it.
+    /// The period of the order before, in local time: orders that follow each other mostly share it.
     last: (i64, i64),
 }
 
@@ -38,7 +38,7 @@ impl Periods {
         }
     }
 
-    /// What is wrong with an order of this moment, if anything; money given back without one is never late.
+    /// The fault of an order of this moment, if any; refunds without an order are never late.
     #[inline]
     pub(super) fn fault(&self, time: i64, counts: bool) -> Option<Fault> {
         if !counts || self.observed.is_empty() {
@@ -50,7 +50,7 @@ impl Periods {
         (observation_end < time && time < end).then_some(Fault::Late { time, observation_end })
     }
 
-    /// A time as the calendar on the wall has it, and the start and the end of the period it belongs to, also in local time.
+    /// A time in local time, and the start and the end of the period it belongs to, also in local time.
     #[inline]
     pub(super) fn find(&mut self, time: i64) -> (i64, (i64, i64)) {
         let time = self.local(time);
@@ -77,7 +77,7 @@ impl Periods {
     }
 }
 
-/// Orders as rows, but for whose they are.
+/// Orders as rows, without the customers.
 pub(super) struct Rows {
     pub(super) periods: Periods,
     starts: Vec<i64>,
@@ -97,7 +97,7 @@ impl Rows {
         self.cents.len()
     }
 
-    /// Adds an order of this moment, or, where it does not count as one, what was given back then.
+    /// Adds an order of this moment, or, where it does not count as one, the money given back.
     #[inline]
     pub(super) fn push(&mut self, time: i64, counts: bool, cents: i64) {
         let (time, (start, end)) = self.periods.find(time);
@@ -139,7 +139,7 @@ pub(super) fn cents(total: Total) -> Option<i64> {
     Amount::from_cents(cents).ok().map(|amount| amount.cents)
 }
 
-/// The same of one amount.
+/// An amount in cents, as [`cents`] gives it of a total.
 #[inline]
 pub(super) fn cents_of(amount: Amount) -> Option<i64> {
     if amount.fraction == 0 {

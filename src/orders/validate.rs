@@ -1,4 +1,6 @@
-//! Which lines of a batch count: bad ones, nobody's and refunds are left out here, or end the run, as the options say.
+//! Validates the lines of a batch: bad lines, lines without a customer, and refunds are left out here or end the run, as the options say.
+//!
+//! [`Validation`] has the options and the counts, for all threads; a [`Validator`] works on one.
 
 use super::fault::Fault;
 use super::partial_order::{Detail, PartialOrder};
@@ -148,7 +150,7 @@ fn validate(
         let counts = match faults.next() {
             None => counts(batch, i, position, validation, tally),
             Some(fault) => {
-                // Nobody reads it else, and to look for it takes time.
+                // The advice is shown with an error only, and finding it takes time.
                 let help = if validation.on_bad_row == OnBadRow::Fail { validation.reading.help(fault) } else { None };
                 let reject = rejected(&line(batch, i, position), validation, fault.reason, fault.column, fault.value.clone());
                 validation.reject(reject, help.as_deref().unwrap_or(REJECT_HELP)).map(|()| false)
@@ -190,7 +192,7 @@ fn counts(batch: &TransactionBatch, i: usize, position: u64, validation: &Valida
     Ok(true)
 }
 
-/// Who is named in a row; an empty id names nobody.
+/// The customer of a row, if it names one; an empty id does not.
 #[inline]
 pub(super) fn customer(batch: &TransactionBatch, i: usize) -> Option<&[u8]> {
     let id = if batch.customers.is_valid(i) { batch.customers.value(i) } else { "" };
@@ -203,7 +205,7 @@ pub(super) fn is_refund(batch: &TransactionBatch, i: usize) -> bool {
     batch.quantity[i].cents < 0 || batch.spend[i].cents < 0
 }
 
-/// A row as it is, by itself.
+/// A row as a partial order of its own.
 pub(super) fn line(batch: &TransactionBatch, i: usize, position: u64) -> PartialOrder<'_> {
     let order = if i < batch.orders.len() { batch.orders.value(i).as_bytes() } else { &[] };
     PartialOrder {

@@ -1,4 +1,4 @@
-//! Rows that are whole orders, as a source of period aggregations: each becomes a row at once, and nothing waits.
+//! Rows that are whole orders, as a source of period aggregations: each becomes a row at once, and none waits for others.
 
 use super::settle::{Settled, Sums};
 use super::to_periods::{Periods, Rows};
@@ -23,7 +23,7 @@ pub(crate) struct WholeOrders<S> {
 }
 
 impl<S: Source<TransactionBatch>> WholeOrders<S> {
-    /// `lines` is what the source was opened with. The validation knows what went in, once the source has been read.
+    /// `lines` is what the source was opened with. The validation has the counts, once the source has been read.
     pub(crate) fn new(
         source: S,
         lines: &Lines,

@@ -1,8 +1,8 @@
 //! CSV: a header, then a row a record. Delimiter `,`, or `;`, tab or `|` where the header has no comma; quotes as RFC 4180.
 //!
-//! [`RecordSplitter`](super::lines) cuts at record boundaries; each chunk is parsed on the thread that decodes it. Plain records, which have quotes
-//! around whole fields at most, are read in place; from the first other one, the `csv` crate reads the rest of the chunk. What the two
-//! make of a plain record is the same, and only the `csv` crate's side knows errors.
+//! [`RecordSplitter`] cuts at record boundaries; each chunk is parsed on the thread that decodes it. Plain records, which have quotes
+//! around whole fields at most, are read in place; from the first other one, the `csv` crate reads the rest of the chunk. Both
+//! read plain records alike, and only the `csv` crate's side knows errors.
 
 use super::marks::Marks;
 use super::records::{RecordSplitter, TextChunk};
@@ -18,7 +18,7 @@ pub(super) struct CsvSource<S, const N: usize> {
     layout: Arc<Layout<S, N>>,
 }
 
-/// What the header says.
+/// The columns of the header, and how records are read.
 struct Layout<S, const N: usize> {
     kind: S,
     origin: Arc<Origin>,
@@ -60,7 +60,7 @@ impl<S: TextRowKind<N>, const N: usize> CsvSource<S, N> {
     }
 }
 
-/// What a header has between its names.
+/// The delimiter of a header.
 pub(super) fn delimiter(header: &[u8]) -> u8 {
     let delimiters = [b',', b'\t', b';', b'|'];
     delimiters.into_iter().find(|d| header.contains(d)).unwrap_or(b',')
@@ -216,7 +216,7 @@ impl<S: TextRowKind<N>, const N: usize> Decoder<'_, '_, S, N> {
         Ok(())
     }
 
-    /// What is wrong with the next row.
+    /// An error in the next row.
     fn fault(&self, what: String) -> Error {
         let read = self.rows.len() as u64;
         let (row, line) = (self.first_row + read, self.first_line.map(|l| l + read));
@@ -239,8 +239,8 @@ impl<S: TextRowKind<N>, const N: usize> Decoder<'_, '_, S, N> {
     }
 }
 
-/// Where a field that begins with this quote has its other one, and where its delimiter or newline is. None where it is not simply text
-/// between two quotes.
+/// The positions of the closing quote of a field that begins with this quote, and of its delimiter or newline. None where it is not simply
+/// text between two quotes.
 fn closed(bytes: &[u8], marks: &mut impl Iterator<Item = usize>, begin: usize, quote: usize) -> Option<(usize, usize)> {
     if quote != begin {
         return None;
@@ -276,7 +276,7 @@ mod tests {
         }
     }
 
-    /// What was decoded, in a form that can be compared, and what it ended with.
+    /// The decoded rows, in a form that can be compared, and how they ended.
     fn decoded(text: &[u8], drip: usize, batch_rows: usize, plain: bool) -> (Vec<String>, Option<String>) {
         let mut batches = Vec::new();
         let mut sink = |batch: PeriodBatch| {

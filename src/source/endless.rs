@@ -17,7 +17,7 @@ use std::sync::Arc;
 pub(crate) enum Piece {
     /// Records of a text, whole.
     Text { bytes: Vec<u8>, rows: u64 },
-    /// Of an Arrow stream.
+    /// A batch of an Arrow stream.
     Batch(RecordBatch),
 }
 
@@ -30,7 +30,7 @@ impl Piece {
     }
 }
 
-/// What every part of a stream begins with.
+/// The beginning of every part of a stream.
 #[derive(Clone)]
 pub(crate) enum Head {
     /// The header of a CSV, or nothing.

@@ -1,4 +1,4 @@
-//! From what the user names (files, folders, globs, `-`) to a [`Source`]: finds the files, tells their formats, opens one after the other.
+//! Files, folders, globs and `-`, as the user names them, as a [`Source`]: finds the files, tells their formats, opens one after the other.
 
 pub use super::format::Format;
 pub(crate) use super::streamed::{Streamed, fingerprint};
@@ -123,7 +123,8 @@ impl<B: 'static> Files<B> {
         })
     }
 
-    /// Keeps what has to lie in a file, and comes through a pipe, in a folder instead of the system's for temporary files.
+    /// Sets the folder for temporary files, instead of the system's: formats that are read from their end are kept there when they come
+    /// through a pipe.
     #[must_use]
     pub fn spool_in(mut self, folder: Option<PathBuf>) -> Self {
         self.spool = folder;
@@ -139,12 +140,12 @@ impl<B: 'static> Files<B> {
         files.try_for_each(|name| self.open(name).map(drop))
     }
 
-    /// What is read, in order, as it would be named again.
+    /// The inputs in the order they are read in, as they would be named again.
     pub(crate) fn paths(&self) -> Vec<String> {
         self.inputs.clone()
     }
 
-    /// What will have been read of inputs that can be read only once.
+    /// The fingerprints of inputs that can be read only once; they grow while those are read.
     pub(crate) fn streamed(&self) -> Streamed {
         self.streamed.clone()
     }

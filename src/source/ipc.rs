@@ -64,7 +64,7 @@ fn begun(
     Ok((schema, first.map(Ok).into_iter().chain(reader)))
 }
 
-/// The same for whoever wants all columns, batch by batch, as they come.
+/// The batches of a stream as they come, with all columns, and their schema.
 pub(super) fn stream(
     reader: Box<dyn Read + Send>,
     origin: &Arc<Origin>,

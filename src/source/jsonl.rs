@@ -26,7 +26,7 @@ pub(super) struct JsonlSource<S, const N: usize> {
 struct Layout<S, const N: usize> {
     kind: S,
     origin: Arc<Origin>,
-    /// What the input calls each column that is read.
+    /// The name in the input of each column that is read.
     names: [Option<String>; N],
     batch_rows: usize,
 }

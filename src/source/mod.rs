@@ -1,19 +1,12 @@
-//! Where rows come from. A [`Source`] hands out [`Chunk`]s of undecoded input, one caller at a time; decoding threads turn each chunk
-//! into [`PeriodBatch`]es side by side. The batch is the message from here to [`route`](crate::route). What rows become is a parameter
+//! Sources of rows: files, folders, standard input, batches of a caller.
+//!
+//! A [`Source`] hands out [`Chunk`]s of undecoded input, one caller at a time; threads decode chunks side by side ([`shared`]). Out go
+//! batches: [`PeriodBatch`]es for [`route`](crate::route), or batches of lines for [`orders`](crate::orders). The kind of rows is a parameter
 //! of sources, chunks and sinks, and of the readers of all formats ([`row_kind`]).
 //!
 //! Invariant: a batch is aligned with its input. A row that cannot be read keeps its place and is listed in [`PeriodBatch::bad`], so
 //! the row number of any row is `first_row` plus its index, and the policy about bad rows is applied in one place, by the router.
 
-use self::open::{As, Open};
-use self::transactions::{TransactionOptions, Transactions};
-use crate::base::error::{Error, Result, Stage};
-use crate::model::columns::ColumnMap;
-use crate::model::line_batch::TransactionBatch;
-use crate::model::line_columns::TransactionColumns;
-use crate::model::period_batch::{Origin, PeriodBatch};
-use arrow::array::RecordBatch;
-use std::sync::Arc;
 pub mod arrow_columns;
 mod csv;
 pub(crate) mod endless;
@@ -31,6 +24,16 @@ pub(crate) mod row_kind;
 pub(crate) mod shared;
 mod streamed;
 pub mod transactions;
+
+use self::open::{As, Open};
+use self::transactions::{TransactionOptions, Transactions};
+use crate::base::error::{Error, Result, Stage};
+use crate::model::columns::ColumnMap;
+use crate::model::line_batch::TransactionBatch;
+use crate::model::line_columns::TransactionColumns;
+use crate::model::period_batch::{Origin, PeriodBatch};
+use arrow::array::RecordBatch;
+use std::sync::Arc;
 
 /// A supplier of input, of period aggregations unless it says otherwise.
 pub trait Source<B = PeriodBatch>: Send {
@@ -73,11 +76,11 @@ pub trait Chunk<B = PeriodBatch>: Send {
     /// Decodes it and gives `sink` one batch after the other.
     ///
     /// # Errors
-    /// When the bytes cannot be decoded, or whatever the sink returns.
+    /// When the bytes cannot be decoded, or an error of the sink.
     fn decode(self: Box<Self>, sink: &mut Sink<'_, B>) -> Result<()>;
 }
 
-/// What takes decoded batches.
+/// Takes decoded batches.
 pub type Sink<'a, B = PeriodBatch> = dyn FnMut(B) -> Result<()> + 'a;
 
 /// Runs a reader that panics on some malformed files: to a user that is a damaged file like any other.
@@ -125,12 +128,12 @@ impl<I, B> Batches<I, B> {
     }
 }
 
-/// A batch, or what a reader failed with instead.
+/// A batch, or the error of a reader.
 pub trait IntoBatch {
     /// The batch, or the failure as an error of this crate.
     ///
     /// # Errors
-    /// What the reader failed with.
+    /// The error of the reader.
     fn into_batch(self) -> Result<RecordBatch>;
 }
 

@@ -1,5 +1,5 @@
-//! A reader of a format, opened for a kind of rows: here the readers, which know the kind, become sources of its batches, which
-//! [`files`](super::files) and [`Batches`](super::Batches) can hold without knowing it.
+//! Opens readers of a format for a kind of rows: the readers, which know the kind, become sources of its batches, which
+//! [`files`](super::files) and [`Batches`](super::Batches) hold without knowing it.
 
 use super::arrow_columns::ArrowChunk;
 use super::csv::CsvSource;

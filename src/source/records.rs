@@ -303,7 +303,7 @@ mod tests {
         Ok(all)
     }
 
-    /// Where records end, blank ones too, and the number of the line after each; byte by byte. Or the line of a quote that stays open.
+    /// The ends of records, blank ones too, and the number of the line after each, found byte by byte; or the line of a quote that stays open.
     fn ends(text: &[u8], delimiter: u8) -> Result<Vec<(usize, u64)>, u64> {
         let (mut ends, mut line, mut opened) = (vec![(0, 1)], 1, 0);
         let (mut quoted, mut closing, mut begins) = (false, false, true);

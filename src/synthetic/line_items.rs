@@ -213,7 +213,7 @@ mod tests {
     use arrow::datatypes::{Decimal128Type, Int64Type, TimestampMicrosecondType};
     use std::collections::{BTreeMap, BTreeSet};
 
-    /// Of a customer and a month: orders, cents, and the last time.
+    /// Orders, cents, and the last time, by customer and month.
     type Sums = BTreeMap<(String, i64), (usize, i64, i64)>;
 
     fn of_rows(generator: &Generator) -> Sums {

@@ -41,8 +41,9 @@ fn pushed(batches: &[RecordBatch], lines: &Lines, on_bad_row: OnBadRow) -> Resul
 
 fn run(batches: &[RecordBatch], lines: &Lines, on_bad_row: OnBadRow) -> Result<Audit> {
     let mut pipeline = pipeline(on_bad_row);
-    let batches = batches.to_vec().into_iter();
-    pipeline.run_transactions(Batches::transactions("pushed orders", lines.columns.clone(), &lines.options, batches)?, lines)?;
+    let batches = batches.to_vec();
+    pipeline
+        .run_transactions(Batches::transactions("pushed orders", lines.columns.clone(), &lines.options, batches.into_iter())?, lines)?;
     pipeline.finish()
 }
 

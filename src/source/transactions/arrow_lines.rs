@@ -1,4 +1,4 @@
-//! Any Arrow schema → [`TransactionBatch`], by the conversions of [`columns`](super::super::columns).
+//! Any Arrow schema → [`TransactionBatch`], by the conversions of [`arrow_columns`](super::super::arrow_columns).
 
 use super::dates::Dates;
 use super::line_rows::{Worth, reason, whole, without_point};
@@ -21,7 +21,7 @@ use arrow::util::display::array_value_to_string;
 use std::borrow::Cow;
 use std::sync::Arc;
 
-/// Where each column is in a schema.
+/// The position of each column in a schema.
 #[derive(Clone)]
 pub(crate) struct Found {
     kind: Transactions,
@@ -120,7 +120,7 @@ impl ArrowColumns for Found {
 }
 
 impl Found {
-    /// What lines are worth, whatever their numbers are.
+    /// The worth of lines with any numbers.
     fn worth(&self, arrays: &[Option<ArrayRef>; 6], rows: usize, bad: &mut Vec<BadLine>) -> Result<Worth, ArrowError> {
         let mut numbers = [const { None }; 6];
         for ((number, array), column) in numbers.iter_mut().zip(arrays).zip(TransactionColumn::NUMBERS) {
@@ -154,7 +154,7 @@ fn amounts(array: &ArrayRef, column: TransactionColumn, bad: &mut Vec<BadLine>) 
     Ok(amounts)
 }
 
-/// Ids as text, numbers that are not integers as they would be written. What is no number names nobody.
+/// Ids as text, numbers that are not integers as they would be written. A float that is no number names no customer.
 fn texts(array: &ArrayRef) -> Result<StringViewArray, ArrowError> {
     match array.data_type() {
         data_type if data_type.is_floating() => {

@@ -15,10 +15,10 @@ use std::sync::Arc;
 
 const ONE: Amount = Amount { cents: 100, fraction: 0 };
 
-/// What a line says in numbers, in the order of [`TransactionColumn::NUMBERS`].
+/// The numbers of a line, in the order of [`TransactionColumn::NUMBERS`].
 pub(super) type Said = [Option<Amount>; 6];
 
-/// What lines are worth.
+/// The worth of lines.
 #[derive(Default)]
 pub(super) struct Worth {
     pub(super) spend: Vec<Amount>,
@@ -34,7 +34,7 @@ impl Worth {
         Worth { spend: column(rows), margin: column(if margins { rows } else { 0 }), quantity: column(rows), margins }
     }
 
-    /// Of columns that have cents in every row; nothing where one line is worth too much.
+    /// The worth of lines whose columns have cents in every row; nothing where one line is worth too much.
     pub(super) fn of_cents(said: [Option<Vec<i64>>; 6], rows: usize, margins: bool) -> Option<Self> {
         let [quantity, price, total, line_margin, unit_margin, cost] = said;
         let exact = |cents: &Vec<i64>| cents.iter().map(|&cents| Amount { cents, fraction: 0 }).collect::<Vec<_>>();
@@ -209,7 +209,7 @@ impl TransactionRows {
         self.times.push(time);
     }
 
-    /// Where there are products at all, there is one or a null for each row.
+    /// A product or a null for each row; none where there are no products.
     fn push_product(&mut self, product: &str) {
         if !self.has_products {
             self.has_products = true;
