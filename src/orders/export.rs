@@ -7,7 +7,7 @@
 //! the number of threads.
 
 use super::group::Order;
-use super::to_periods::{Periods, cents};
+use super::to_periods::{PeriodFinder, cents};
 use super::{LineSummary, Orders};
 use crate::base::bytes::sort_key::{put_number, put_signed, put_text, take_bytes, take_number, take_signed, take_text};
 use crate::base::error::{Error, Result, Stage};
@@ -73,7 +73,7 @@ impl Orders {
     /// An order that no row can hold; what grouping or sorting fails with.
     pub fn into_period_rows(self, every: Granularity) -> Result<PeriodRows> {
         let whole = AtomicBool::new(true);
-        let periods = Periods::new(Some(every), self.validation.options.timezone);
+        let periods = PeriodFinder::new(Some(every), self.validation.options.timezone);
         let sorting =
             Sorting { store: self.partitions.store().clone(), heap: self.merge, merge: self.merge, cancel: self.validation.cancel.clone() };
         let sorter = Sorter::new(sorting);

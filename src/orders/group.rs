@@ -15,7 +15,7 @@ use super::partial_order::PartialOrder;
 use super::partitions::Partition;
 use super::pre_aggregate::earlier;
 use super::settle::{Settled, Sums};
-use super::to_periods::Periods;
+use super::to_periods::PeriodFinder;
 use super::validate::Validation;
 use super::{Duplicates, LineSummary, Orders, line_record};
 use crate::base::error::{Error, Result};
@@ -52,7 +52,7 @@ impl<T: FnMut(&Order<'_>) -> Result<()>> Take for T {}
 
 impl Orders {
     /// Groups a partition, which can be done once; `take` gets its orders.
-    pub(super) fn group(&self, partition: usize, periods: &Periods, take: impl Take) -> Result<()> {
+    pub(super) fn group(&self, partition: usize, periods: &PeriodFinder, take: impl Take) -> Result<()> {
         let partition = self.partitions.take(partition);
         let mut grouper = Grouper::new(&self.validation, periods, take);
         let needed = partition.needed();
@@ -230,10 +230,10 @@ impl Hashes {
 /// Adds partial orders up to orders.
 struct Grouper<'a, T> {
     validation: &'a Validation,
-    periods: &'a Periods,
+    periods: &'a PeriodFinder,
     tally: LineSummary,
     take: T,
-    open: Option<Open>,
+    open: Option<OpenOrder>,
     /// The customer of the first line of the open order.
     customer: Vec<u8>,
     /// The first line of another customer, and that customer.
@@ -252,7 +252,7 @@ enum Outcome {
 }
 
 /// An order that is not all there yet.
-struct Open {
+struct OpenOrder {
     named: bool,
     time: i64,
     counts: bool,
@@ -264,7 +264,7 @@ struct Open {
 }
 
 impl<'a, T: Take> Grouper<'a, T> {
-    fn new(validation: &'a Validation, periods: &'a Periods, take: T) -> Self {
+    fn new(validation: &'a Validation, periods: &'a PeriodFinder, take: T) -> Self {
         Grouper {
             validation,
             periods,
@@ -320,7 +320,7 @@ impl<'a, T: Take> Grouper<'a, T> {
             self.customer.clear();
             self.customer.extend_from_slice(customer.unwrap_or_default());
             let (spend, margin, quantity) = (nothing(), nothing(), nothing());
-            Open { named: customer.is_some(), time, counts, spend, margin, quantity, position }
+            OpenOrder { named: customer.is_some(), time, counts, spend, margin, quantity, position }
         });
         let first = open.named.then_some(&self.customer[..]);
         let other = self.other.as_ref().map_or(u64::MAX, |(position, _)| *position);
@@ -369,7 +369,9 @@ impl<'a, T: Take> Grouper<'a, T> {
 
     /// Ends the order that was added up, if any.
     fn end(&mut self) -> Result<Outcome> {
-        let Some(Open { named, time, counts, spend, margin, quantity, position }) = self.open.take() else { return Ok(Outcome::Taken) };
+        let Some(OpenOrder { named, time, counts, spend, margin, quantity, position }) = self.open.take() else {
+            return Ok(Outcome::Taken);
+        };
         if let Some((position, customer)) = self.other.take() {
             // The first line of another customer.
             return self

@@ -57,7 +57,7 @@ mod whole_orders;
 pub use self::export::{PeriodRows, schema};
 pub use self::order_source::OrderSource;
 pub(crate) use self::pushed_lines::{FinishedLines, PushedLines};
-pub(crate) use self::to_periods::Periods;
+pub(crate) use self::to_periods::PeriodFinder;
 pub(crate) use self::whole_orders::WholeOrders;
 
 use self::partitions::Partitions;

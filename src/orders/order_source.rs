@@ -2,7 +2,7 @@
 //! stages after it add up the rows of a customer and period.
 
 use super::group::Order;
-use super::to_periods::{Periods, Rows, take};
+use super::to_periods::{OrderRows, PeriodFinder, take};
 use super::{Orders, Validation};
 use crate::base::error::{Error, Result, Stage};
 use crate::model::ids::INLINE;
@@ -19,7 +19,7 @@ const ROWS: usize = 8_192;
 /// Reads orders as period aggregations.
 pub struct OrderSource {
     orders: Arc<Orders>,
-    periods: Periods,
+    periods: PeriodFinder,
     inputs: Vec<String>,
     next: usize,
 }
@@ -28,11 +28,11 @@ impl OrderSource {
     /// A source for these windows: orders belong to calendar periods of their kind, or, where windows are listed, to the window that their
     /// time lies in. `inputs` are the names of what the lines were read from.
     pub fn new(orders: Arc<Orders>, windows: &Windows, inputs: Vec<String>) -> Self {
-        let periods = Periods::of_windows(windows, orders.validation.options.timezone);
+        let periods = PeriodFinder::of_windows(windows, orders.validation.options.timezone);
         Self::of(orders, periods, inputs)
     }
 
-    pub(crate) fn of(orders: Arc<Orders>, periods: Periods, inputs: Vec<String>) -> Self {
+    pub(crate) fn of(orders: Arc<Orders>, periods: PeriodFinder, inputs: Vec<String>) -> Self {
         OrderSource { orders, periods, inputs, next: 0 }
     }
 }
@@ -47,20 +47,20 @@ impl Source for OrderSource {
             return Ok(None);
         }
         self.next += 1;
-        Ok(Some(Box::new(Part { orders: self.orders.clone(), periods: self.periods.clone(), partition: self.next - 1 })))
+        Ok(Some(Box::new(OrderChunk { orders: self.orders.clone(), periods: self.periods.clone(), partition: self.next - 1 })))
     }
 }
 
 /// The orders of a partition.
-struct Part {
+struct OrderChunk {
     orders: Arc<Orders>,
-    periods: Periods,
+    periods: PeriodFinder,
     partition: usize,
 }
 
-impl Chunk for Part {
+impl Chunk for OrderChunk {
     fn decode(self: Box<Self>, sink: &mut Sink<'_>) -> Result<()> {
-        let mut batch = Batch::new(&self.orders.validation, self.periods.clone());
+        let mut batch = OrderBatch::new(&self.orders.validation, self.periods.clone());
         let take = |order: &Order<'_>| {
             batch.push(order);
             if batch.rows.len() == ROWS { sink(batch.take()?) } else { Ok(()) }
@@ -71,7 +71,7 @@ impl Chunk for Part {
 }
 
 /// Rows on their way, with their customers and the positions they came from.
-struct Batch {
+struct OrderBatch {
     origin: Arc<Origin>,
     validation: Arc<Validation>,
     first_row: u64,
@@ -80,14 +80,14 @@ struct Batch {
     long: Vec<u8>,
     /// The positions of the first lines of orders.
     positions: Vec<u64>,
-    rows: Rows,
+    rows: OrderRows,
 }
 
-impl Batch {
-    fn new(validation: &Arc<Validation>, periods: Periods) -> Self {
+impl OrderBatch {
+    fn new(validation: &Arc<Validation>, periods: PeriodFinder) -> Self {
         let origin = Arc::new(Origin { name: "orders".to_owned() });
         let (views, long, positions) = Default::default();
-        Batch { origin, validation: validation.clone(), first_row: 1, views, long, positions, rows: Rows::new(periods) }
+        OrderBatch { origin, validation: validation.clone(), first_row: 1, views, long, positions, rows: OrderRows::new(periods) }
     }
 
     fn push(&mut self, order: &Order<'_>) {

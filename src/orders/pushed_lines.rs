@@ -4,7 +4,7 @@
 //! [`Orders`] when the last batch has come.
 
 use super::pre_aggregate::{PreAggregation, PreAggregator};
-use super::to_periods::Periods;
+use super::to_periods::PeriodFinder;
 use super::validate::Validation;
 use super::whole_orders::Converter;
 use super::{LineSummary, Lines, Orders, Setting};
@@ -52,7 +52,7 @@ impl PushedLines {
 
     /// # Errors
     /// When the options are not right.
-    pub(crate) fn new(lines: &Lines, periods: Periods, setting: Setting) -> Result<Self> {
+    pub(crate) fn new(lines: &Lines, periods: PeriodFinder, setting: Setting) -> Result<Self> {
         let road = if lines.options.one_row_per_order {
             let validation = Arc::new(Validation::new(lines, setting.on_bad_row, setting.rejects, setting.cancel));
             let mut converter = Converter::new(validation.clone(), periods);

@@ -4,7 +4,7 @@
 
 use super::LineSummary;
 use super::fault::Fault;
-use super::to_periods::{Periods, cents, cents_of};
+use super::to_periods::{PeriodFinder, cents, cents_of};
 use crate::base::money::{Amount, Total};
 
 /// A sum of an order: one amount, or the total of several.
@@ -55,7 +55,7 @@ pub(super) struct Settled {
     pub(super) margin: i64,
 }
 
-impl Periods {
+impl PeriodFinder {
     /// Counts an order, and gives its money; nothing when it names no customer.
     ///
     /// # Errors

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 /// Finds the period that an order belongs to.
 #[derive(Debug, Clone)]
-pub(crate) struct Periods {
+pub(crate) struct PeriodFinder {
     /// None gives each order a period of its own: its moment.
     every: Option<Granularity>,
     timezone: Tz,
@@ -22,9 +22,9 @@ pub(crate) struct Periods {
     last: (i64, i64),
 }
 
-impl Periods {
+impl PeriodFinder {
     pub(super) fn new(every: Option<Granularity>, timezone: Tz) -> Self {
-        Periods { every, timezone, observed: Arc::default(), last: (i64::MAX, i64::MIN) }
+        PeriodFinder { every, timezone, observed: Arc::default(), last: (i64::MAX, i64::MIN) }
     }
 
     /// Those of the windows, where they are calendar periods.
@@ -33,7 +33,7 @@ impl Periods {
             Windows::Every(every) => Self::new(Some(*every), timezone),
             Windows::List(list) => {
                 let observed = list.iter().filter(|window| window.observation_end < window.end).cloned().collect();
-                Periods { observed, ..Self::new(None, timezone) }
+                PeriodFinder { observed, ..Self::new(None, timezone) }
             }
         }
     }
@@ -78,8 +78,8 @@ impl Periods {
 }
 
 /// Orders as rows, without the customers.
-pub(super) struct Rows {
-    pub(super) periods: Periods,
+pub(super) struct OrderRows {
+    pub(super) periods: PeriodFinder,
     starts: Vec<i64>,
     ends: Vec<i64>,
     orders: Vec<i64>,
@@ -87,10 +87,10 @@ pub(super) struct Rows {
     last_transactions: Vec<i64>,
 }
 
-impl Rows {
-    pub(super) fn new(periods: Periods) -> Self {
+impl OrderRows {
+    pub(super) fn new(periods: PeriodFinder) -> Self {
         let (starts, ends, orders, cents, last_transactions) = Default::default();
-        Rows { periods, starts, ends, orders, cents, last_transactions }
+        OrderRows { periods, starts, ends, orders, cents, last_transactions }
     }
 
     pub(super) fn len(&self) -> usize {

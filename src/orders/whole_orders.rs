@@ -1,7 +1,7 @@
 //! Rows that are whole orders, as a source of period aggregations: each becomes a row at once, and none waits for others.
 
 use super::settle::{Settled, Sums};
-use super::to_periods::{Periods, Rows};
+use super::to_periods::{OrderRows, PeriodFinder};
 use super::validate::{Validation, Validator, customer, is_refund, line};
 use super::{LineSummary, Lines};
 use crate::base::cancel::Cancel;
@@ -18,7 +18,7 @@ use std::sync::Arc;
 pub(crate) struct WholeOrders<S> {
     source: S,
     validation: Arc<Validation>,
-    periods: Periods,
+    periods: PeriodFinder,
     chunk: u64,
 }
 
@@ -27,7 +27,7 @@ impl<S: Source<TransactionBatch>> WholeOrders<S> {
     pub(crate) fn new(
         source: S,
         lines: &Lines,
-        periods: Periods,
+        periods: PeriodFinder,
         (on_bad_row, rejects): (OnBadRow, Option<Arc<Sorter>>),
         cancel: Cancel,
     ) -> (Self, Arc<Validation>) {
@@ -48,25 +48,25 @@ impl<S: Source<TransactionBatch>> Source for WholeOrders<S> {
     fn next_chunk(&mut self) -> Result<Option<Box<dyn Chunk>>> {
         let Some(rows) = self.source.next_chunk()? else { return Ok(None) };
         self.chunk += 1;
-        Ok(Some(Box::new(Whole { rows, validation: self.validation.clone(), periods: self.periods.clone(), number: self.chunk })))
+        Ok(Some(Box::new(WholeOrderChunk { rows, validation: self.validation.clone(), periods: self.periods.clone(), number: self.chunk })))
     }
 }
 
 /// A chunk of such rows.
-struct Whole {
+struct WholeOrderChunk {
     rows: Box<dyn Chunk<TransactionBatch>>,
     validation: Arc<Validation>,
-    periods: Periods,
+    periods: PeriodFinder,
     number: u64,
 }
 
-impl Chunk for Whole {
+impl Chunk for WholeOrderChunk {
     fn bytes(&self) -> u64 {
         self.rows.bytes()
     }
 
     fn decode(self: Box<Self>, sink: &mut Sink<'_>) -> Result<()> {
-        let Whole { rows, validation, periods, number } = *self;
+        let WholeOrderChunk { rows, validation, periods, number } = *self;
         let mut converter = Converter::new(validation, periods);
         converter.begin_chunk(number);
         rows.decode(&mut |batch| converter.take(&batch, sink))?;
@@ -78,13 +78,14 @@ impl Chunk for Whole {
 /// Turns batches of rows that are whole orders into batches of period aggregations, on one thread.
 pub(super) struct Converter {
     validator: Validator,
-    open: Open,
+    pending: PendingRows,
 }
 
 impl Converter {
-    pub(super) fn new(validation: Arc<Validation>, periods: Periods) -> Self {
-        let open = Open { validation: validation.clone(), first: 0, rows: Rows::new(periods), counted: LineSummary::default() };
-        Converter { validator: Validator::new(validation), open }
+    pub(super) fn new(validation: Arc<Validation>, periods: PeriodFinder) -> Self {
+        let pending =
+            PendingRows { validation: validation.clone(), first: 0, rows: OrderRows::new(periods), counted: LineSummary::default() };
+        Converter { validator: Validator::new(validation), pending }
     }
 
     /// Says that the next batch is the first of a chunk.
@@ -94,37 +95,37 @@ impl Converter {
 
     /// Gives `sink` the orders of a batch, as rows that follow each other in the input.
     pub(super) fn take(&mut self, batch: &TransactionBatch, sink: &mut Sink<'_>) -> Result<()> {
-        let Converter { validator, open } = self;
+        let Converter { validator, pending } = self;
         validator.lines(batch, |mut rows, position| {
             rows.try_for_each(|row| {
-                if open.first + open.rows.len() != row {
-                    open.send(batch, sink)?;
-                    open.first = row;
+                if pending.first + pending.rows.len() != row {
+                    pending.send(batch, sink)?;
+                    pending.first = row;
                 }
-                open.push(batch, row, position)
+                pending.push(batch, row, position)
             })
         })?;
-        open.send(batch, sink)
+        pending.send(batch, sink)
     }
 
     /// Adds what was counted to the counts of all threads.
     pub(super) fn finish(&mut self) {
-        self.open.validation.count(std::mem::take(&mut self.open.counted));
+        self.pending.validation.count(std::mem::take(&mut self.pending.counted));
         self.validator.finish();
     }
 }
 
 /// Rows that follow each other, on their way.
-struct Open {
+struct PendingRows {
     validation: Arc<Validation>,
     /// The first row's index in its batch.
     first: usize,
-    rows: Rows,
+    rows: OrderRows,
     /// Orders, those without a customer among them.
     counted: LineSummary,
 }
 
-impl Open {
+impl PendingRows {
     #[inline]
     fn push(&mut self, batch: &TransactionBatch, i: usize, position: u64) -> Result<()> {
         let (time, counts) = (batch.times[i], !is_refund(batch, i));

@@ -5,7 +5,7 @@ use crate::base::error::{Error, Result};
 use crate::base::merge::Merge;
 use crate::lens::Lens;
 use crate::model::line_batch::TransactionBatch;
-use crate::orders::{FinishedLines, LineSummary, Lines, OrderSource, Orders, Periods, PushedLines, Setting, WholeOrders};
+use crate::orders::{FinishedLines, LineSummary, Lines, OrderSource, Orders, PeriodFinder, PushedLines, Setting, WholeOrders};
 use crate::source::Source;
 use arrow::array::RecordBatch;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ impl<L: Lens> Pipeline<L> {
     /// # Errors
     /// A line that is bad, under [`OnBadRow::Fail`](crate::model::reject::OnBadRow::Fail), or what [`run`](Pipeline::run) fails with.
     pub fn run_transactions(&mut self, source: impl Source<TransactionBatch> + 'static, lines: &Lines) -> Result<()> {
-        let periods = Periods::of_windows(&self.spec.windows, lines.orders.timezone);
+        let periods = PeriodFinder::of_windows(&self.spec.windows, lines.orders.timezone);
         let setting = self.setting(self.spec.worker_count());
         if lines.options.one_row_per_order {
             let (orders, validation) = WholeOrders::new(source, lines, periods, (setting.on_bad_row, setting.rejects), setting.cancel);
@@ -78,7 +78,7 @@ impl<L: Lens> Pipeline<L> {
         let mut pushed = match self.pushed_lines.take() {
             Some(pushed) => pushed,
             None => {
-                let periods = Periods::of_windows(&self.spec.windows, lines.orders.timezone);
+                let periods = PeriodFinder::of_windows(&self.spec.windows, lines.orders.timezone);
                 PushedLines::new(lines, periods, self.setting(1))?
             }
         };
@@ -99,7 +99,7 @@ impl<L: Lens> Pipeline<L> {
         if self.poison.is_set() {
             return Err(self.poison.take());
         }
-        let periods = Periods::of_windows(&self.spec.windows, pushed.lines().orders.timezone);
+        let periods = PeriodFinder::of_windows(&self.spec.windows, pushed.lines().orders.timezone);
         let inputs = vec![PushedLines::NAME.to_owned()];
         match pushed.finish()? {
             FinishedLines::Whole(summary) => {
@@ -112,7 +112,7 @@ impl<L: Lens> Pipeline<L> {
     }
 
     /// Groups orders, and takes them in.
-    fn run_orders(&mut self, orders: Orders, periods: Periods, inputs: Vec<String>) -> Result<()> {
+    fn run_orders(&mut self, orders: Orders, periods: PeriodFinder, inputs: Vec<String>) -> Result<()> {
         let orders = Arc::new(orders);
         self.run(OrderSource::of(orders.clone(), periods, inputs))?;
         self.add_lines(orders.summary());

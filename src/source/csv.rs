@@ -261,7 +261,7 @@ mod tests {
     use super::*;
     use crate::model::columns::ColumnMap;
     use crate::model::period_batch::PeriodBatch;
-    use crate::source::row_kind::Periods;
+    use crate::source::row_kind::Aggregations;
     use proptest::prelude::*;
     use proptest::sample::select;
     use std::ops::Range;
@@ -288,7 +288,7 @@ mod tests {
         let mut decode = || -> Result<()> {
             let reader = Box::new(Drip(std::io::Cursor::new(text.to_vec()), drip));
             let mut source =
-                CsvSource::open(reader, Arc::new(Origin { name: "t".to_owned() }), &Periods(ColumnMap::default()), batch_rows)?;
+                CsvSource::open(reader, Arc::new(Origin { name: "t".to_owned() }), &Aggregations(ColumnMap::default()), batch_rows)?;
             while let Some(text) = source.lines.next_chunk()? {
                 let chunk = Box::new(CsvChunk { text, layout: source.layout.clone() });
                 if plain {

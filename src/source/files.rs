@@ -5,7 +5,7 @@ pub(crate) use super::streamed::{Streamed, fingerprint};
 
 use super::format::{compression, is_arrow_file, is_arrow_stream, read_head};
 use super::open::{As, Open};
-use super::row_kind::{Periods, TextRowKind};
+use super::row_kind::{Aggregations, TextRowKind};
 use super::streamed::Counted;
 use super::{Chunk, Sink, Source};
 use crate::base::error::{Error, Result, Stage};
@@ -58,7 +58,7 @@ impl Files {
     /// # Errors
     /// When something named is not there, or a folder or glob holds no input.
     pub fn find<S: AsRef<str>>(named: &[S], format: Option<Format>, map: ColumnMap, batch_rows: usize) -> Result<Self> {
-        Self::find_as(named, format, Periods(map), batch_rows)
+        Self::find_as(named, format, Aggregations(map), batch_rows)
     }
 }
 

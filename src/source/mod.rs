@@ -108,7 +108,7 @@ pub struct Batches<I, B = PeriodBatch> {
 impl<I> Batches<I> {
     /// A source that is called `name` in reports and errors.
     pub fn new(name: impl Into<String>, map: ColumnMap, iter: I) -> Self {
-        Self::of(name, As(row_kind::Periods(map)), iter)
+        Self::of(name, As(row_kind::Aggregations(map)), iter)
     }
 }
 

@@ -9,20 +9,20 @@ use std::sync::{Arc, Mutex};
 
 /// A source for several readers, one after the other, which share its place in the input.
 pub(crate) struct Paced<S> {
-    place: Arc<Mutex<Place<S>>>,
+    place: Arc<Mutex<Progress<S>>>,
     /// How many chunks were read when this reader began.
     from: u64,
     pause: Arc<dyn Fn() -> bool + Send + Sync>,
 }
 
-struct Place<S> {
+struct Progress<S> {
     source: S,
     chunks: u64,
     bytes: u64,
     ended: bool,
 }
 
-impl<S: Source> Place<S> {
+impl<S: Source> Progress<S> {
     fn next(&mut self) -> Result<Option<Box<dyn Chunk>>> {
         let chunk = self.source.next_chunk()?;
         match &chunk {
@@ -38,7 +38,7 @@ impl<S: Source> Place<S> {
 
 impl<S: Source> Paced<S> {
     pub(crate) fn new(source: S) -> Self {
-        let place = Place { source, chunks: 0, bytes: 0, ended: false };
+        let place = Progress { source, chunks: 0, bytes: 0, ended: false };
         Paced { place: Arc::new(Mutex::new(place)), from: 0, pause: Arc::new(|| false) }
     }
 

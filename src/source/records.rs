@@ -18,7 +18,7 @@ const MIN_BLOCK: usize = 1 << 16;
 const MAX_RECORD: usize = 16 << 20;
 
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum State {
+enum QuoteState {
     Unquoted,
     Quoted,
     /// The last byte was a quote in a quoted field: it closes the field, or the next quote is its other half.
@@ -47,7 +47,7 @@ pub(super) struct RecordSplitter {
     scanned: usize,
     /// The end of the last whole record in the buffer.
     boundary: usize,
-    state: State,
+    state: QuoteState,
     record_start: usize,
     records: u64,
     lines: u64,
@@ -72,7 +72,7 @@ impl RecordSplitter {
             buffer: Vec::new(),
             scanned: 0,
             boundary: 0,
-            state: State::Unquoted,
+            state: QuoteState::Unquoted,
             record_start: 0,
             records: 0,
             lines: 0,
@@ -196,15 +196,15 @@ impl RecordSplitter {
             let at = from + at;
             let newline = self.buffer[at] == b'\n';
             self.state = match self.state {
-                State::Quoted if newline => {
+                QuoteState::Quoted if newline => {
                     self.lines += 1;
-                    State::Quoted
+                    QuoteState::Quoted
                 }
-                State::Quoted => {
+                QuoteState::Quoted => {
                     closed = at + 1;
-                    State::QuoteInQuoted
+                    QuoteState::QuoteInQuoted
                 }
-                State::QuoteInQuoted if !newline && at == closed => State::Quoted,
+                QuoteState::QuoteInQuoted if !newline && at == closed => QuoteState::Quoted,
                 _ if newline => {
                     self.lines += 1;
                     self.records += u64::from(!self.is_blank(self.record_start, at));
@@ -212,24 +212,24 @@ impl RecordSplitter {
                     self.whole_lines = self.lines;
                     if self.records - self.taken_records >= most_records {
                         self.scanned = at + 1;
-                        self.state = State::Unquoted;
+                        self.state = QuoteState::Unquoted;
                         break;
                     }
-                    State::Unquoted
+                    QuoteState::Unquoted
                 }
                 _ if at == self.record_start || self.buffer[at - 1] == delimiter => {
                     self.quote_line = self.lines + 1;
-                    State::Quoted
+                    QuoteState::Quoted
                 }
-                _ => State::Unquoted,
+                _ => QuoteState::Unquoted,
             };
         }
-        if self.state == State::QuoteInQuoted && closed < self.scanned {
-            self.state = State::Unquoted;
+        if self.state == QuoteState::QuoteInQuoted && closed < self.scanned {
+            self.state = QuoteState::Unquoted;
         }
         self.boundary = self.record_start;
         if self.buffer.len() - self.record_start > MAX_RECORD && self.scanned == self.buffer.len() {
-            let what = if self.state == State::Quoted {
+            let what = if self.state == QuoteState::Quoted {
                 format!("a quote that opens on line {} is not closed within {} MiB", self.quote_line, MAX_RECORD >> 20)
             } else {
                 format!("the line is longer than {} MiB", MAX_RECORD >> 20)
@@ -241,7 +241,7 @@ impl RecordSplitter {
 
     /// Takes a last record without a newline.
     fn end_of_input(&mut self) -> Result<()> {
-        if self.state == State::Quoted {
+        if self.state == QuoteState::Quoted {
             return Err(self.fault(self.quote_line, "a quote opens here and is never closed".to_owned()));
         }
         if self.boundary < self.buffer.len() {

@@ -1,5 +1,5 @@
 //! The kinds of rows. A [`RowKind`] knows the columns of one kind of input, how they are found, and how a batch is made of them; the readers
-//! of formats are generic over it and know nothing else about rows. Period aggregations ([`Periods`]) are one kind, line items
+//! of formats are generic over it and know nothing else about rows. Period aggregations ([`Aggregations`]) are one kind, line items
 //! ([`Transactions`](super::transactions)) the other.
 //!
 //! Invariant: equal values make equal batches, in all formats. `N` is the number of columns: rows of text are arrays of that length,
@@ -109,9 +109,9 @@ pub(crate) trait FieldRows<const N: usize>: Send {
 
 /// Period aggregations.
 #[derive(Clone)]
-pub(crate) struct Periods(pub(crate) ColumnMap);
+pub(crate) struct Aggregations(pub(crate) ColumnMap);
 
-impl RowKind for Periods {
+impl RowKind for Aggregations {
     type Batch = PeriodBatch;
     type Columns = Columns;
 
@@ -132,7 +132,7 @@ impl ArrowColumns for Columns {
     }
 }
 
-impl TextRowKind<6> for Periods {
+impl TextRowKind<6> for Aggregations {
     type Rows = TextRows;
     const NOT_UTF8: &'static str = "convert the file to UTF-8 first, with iconv for example";
 

@@ -42,7 +42,7 @@ pub(super) struct Month {
 }
 
 /// Generated rows, column by column.
-pub(super) struct Columns {
+pub(super) struct GeneratedRows {
     /// The customer who drew the row; with a skew, another one may have bought.
     pub(super) customers: Vec<u64>,
     pub(super) ids: StringViewArray,
@@ -93,13 +93,13 @@ impl Generator {
         self.chunks_per_month() * self.months.len() as u64
     }
 
-    pub(super) fn rows(&self, chunk: u64) -> Columns {
+    pub(super) fn rows(&self, chunk: u64) -> GeneratedRows {
         let first = chunk % self.chunks_per_month() * SLOTS;
         self.rows_of(chunk / self.chunks_per_month(), first..first + SLOTS)
     }
 
     /// A month's rows of the customers who are visited at these places.
-    pub(super) fn rows_of(&self, number: u64, slots: Range<u64>) -> Columns {
+    pub(super) fn rows_of(&self, number: u64, slots: Range<u64>) -> GeneratedRows {
         let month = &self.months[number as usize];
         let slots = slots.start..slots.end.min(self.spec.customers);
         let capacity = (slots.end - slots.start) as usize / 2;
@@ -138,7 +138,7 @@ impl Generator {
         }
         let n = orders.len();
         let (starts, ends) = (vec![month.start; n], vec![month.end; n]);
-        Columns { customers, ids: ids.finish(), starts, ends, orders, cents, quantities, last }
+        GeneratedRows { customers, ids: ids.finish(), starts, ends, orders, cents, quantities, last }
     }
 
     /// The customer's orders in a month with the stream that drew them, or none without any.

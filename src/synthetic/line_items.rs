@@ -4,7 +4,7 @@
 //! The last order of a row happens at its `last_transaction_ts`, where it has one. Lines of an order are next to each other.
 
 use super::MARGIN;
-use super::generator::{Columns, Generator, stream};
+use super::generator::{GeneratedRows, Generator, stream};
 use crate::base::error::{Error, Result};
 use crate::base::money::Amount;
 use crate::model::line_batch::TransactionBatch;
@@ -28,7 +28,7 @@ const PRODUCTS: u64 = 1_000;
 const ROWS_PER_CHUNK: u64 = SLOTS << 15;
 
 /// Generated lines, column by column.
-struct Lines {
+struct GeneratedLines {
     orders: StringViewArray,
     customers: StringViewArray,
     times: Vec<i64>,
@@ -49,10 +49,11 @@ impl Generator {
         self.line_chunks_per_month() * self.months.len() as u64
     }
 
-    fn lines(&self, chunk: u64) -> Lines {
+    fn lines(&self, chunk: u64) -> GeneratedLines {
         let number = chunk / self.line_chunks_per_month();
         let first = chunk % self.line_chunks_per_month() * SLOTS;
-        let Columns { customers: drawn, ids, starts, ends, orders: counts, cents, last, .. } = self.rows_of(number, first..first + SLOTS);
+        let GeneratedRows { customers: drawn, ids, starts, ends, orders: counts, cents, last, .. } =
+            self.rows_of(number, first..first + SLOTS);
         let (mut orders, mut customers, mut products) = (StringViewBuilder::new(), StringViewBuilder::new(), StringViewBuilder::new());
         let (mut times, mut quantities, mut prices, mut costs) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let (mut moments, mut lines, mut weights) = (Vec::new(), Vec::new(), Vec::new());
@@ -93,7 +94,7 @@ impl Generator {
             }
         }
         let (orders, customers, products) = (orders.finish(), customers.finish(), products.finish());
-        Lines { orders, customers, times, quantities, prices, costs, products }
+        GeneratedLines { orders, customers, times, quantities, prices, costs, products }
     }
 
     /// The line items of a chunk.
@@ -101,7 +102,7 @@ impl Generator {
     /// # Errors
     /// Never, in practice: the columns have one length.
     pub fn line_batch(&self, chunk: u64) -> Result<RecordBatch> {
-        let Lines { orders, customers, times, quantities, prices, costs, products } = self.lines(chunk);
+        let GeneratedLines { orders, customers, times, quantities, prices, costs, products } = self.lines(chunk);
         let unfit = |e| Error::internal("generated lines do not fit a batch").cause(e);
         let money = |cents: Vec<i64>| {
             let values = cents.into_iter().map(i128::from);
@@ -183,7 +184,7 @@ struct LineChunk {
 
 impl Chunk<TransactionBatch> for LineChunk {
     fn decode(self: Box<Self>, sink: &mut Sink<'_, TransactionBatch>) -> Result<()> {
-        let Lines { orders, customers, times, quantities, prices, costs, products } = self.generator.lines(self.number);
+        let GeneratedLines { orders, customers, times, quantities, prices, costs, products } = self.generator.lines(self.number);
         // Prices are far below what an amount holds.
         let amount = |cents| Amount { cents, fraction: 0 };
         let each = |of: fn(i64, i64) -> i64| prices.iter().zip(&costs).zip(&quantities).map(move |((p, c), q)| amount(of(*p, *c) * q));

@@ -1,7 +1,7 @@
 //! Generated rows as Arrow batches, and as a source of a pipeline.
 
 use super::MARGIN;
-use super::generator::{Columns, Generator, SLOTS};
+use super::generator::{GeneratedRows, Generator, SLOTS};
 use crate::base::error::{Error, Result};
 use crate::model::period_batch::{NO_TIMESTAMP, Origin, PeriodBatch};
 use crate::source::{Chunk, Sink, Source};
@@ -15,7 +15,7 @@ impl Generator {
     /// # Errors
     /// Never, in practice: the columns have one length.
     pub fn record_batch(&self, chunk: u64) -> Result<RecordBatch> {
-        let Columns { ids, starts, ends, orders, cents, quantities, last, .. } = self.rows(chunk);
+        let GeneratedRows { ids, starts, ends, orders, cents, quantities, last, .. } = self.rows(chunk);
         let unfit = |e| Error::internal("generated rows do not fit a batch").cause(e);
         let money = |values: &mut dyn Iterator<Item = i64>| {
             Decimal128Array::from_iter_values(values.map(i128::from)).with_precision_and_scale(18, 2).map_err(unfit)
@@ -88,7 +88,7 @@ struct SyntheticChunk {
 
 impl Chunk for SyntheticChunk {
     fn decode(self: Box<Self>, sink: &mut Sink<'_>) -> Result<()> {
-        let Columns { ids, starts, ends, orders, cents, last, .. } = self.generator.rows(self.number);
+        let GeneratedRows { ids, starts, ends, orders, cents, last, .. } = self.generator.rows(self.number);
         // How many rows the chunks before made is not known; chunks are numbered apart instead.
         let first_row = self.number * SLOTS + 1;
         sink(PeriodBatch {

@@ -23,13 +23,13 @@ use std::sync::Arc;
 
 /// The position of each column in a schema.
 #[derive(Clone)]
-pub(crate) struct Found {
+pub(crate) struct LineColumns {
     kind: Transactions,
     origin: Arc<Origin>,
     at: [Option<usize>; 10],
 }
 
-impl Found {
+impl LineColumns {
     pub(super) fn resolve(kind: &Transactions, schema: &Schema, origin: &Arc<Origin>) -> Result<Self> {
         let names: Vec<&str> = schema.fields().iter().map(|f| f.name().as_str()).collect();
         let at = kind.find(&names, origin)?;
@@ -42,7 +42,7 @@ impl Found {
                 return Err(if number { error.help(INTEGER_IDS) } else { error });
             }
         }
-        Ok(Found { kind: kind.clone(), origin: origin.clone(), at })
+        Ok(LineColumns { kind: kind.clone(), origin: origin.clone(), at })
     }
 }
 
@@ -70,7 +70,7 @@ const fn wanted(column: TransactionColumn) -> &'static str {
     }
 }
 
-impl ArrowColumns for Found {
+impl ArrowColumns for LineColumns {
     type Batch = TransactionBatch;
 
     fn projection(&self) -> Vec<usize> {
@@ -119,7 +119,7 @@ impl ArrowColumns for Found {
     }
 }
 
-impl Found {
+impl LineColumns {
     /// The worth of lines with any numbers.
     fn worth(&self, arrays: &[Option<ArrayRef>; 6], rows: usize, bad: &mut Vec<BadLine>) -> Result<Worth, ArrowError> {
         let mut numbers = [const { None }; 6];

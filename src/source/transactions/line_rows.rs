@@ -16,7 +16,7 @@ use std::sync::Arc;
 const ONE: Amount = Amount { cents: 100, fraction: 0 };
 
 /// The numbers of a line, in the order of [`TransactionColumn::NUMBERS`].
-pub(super) type Said = [Option<Amount>; 6];
+pub(super) type LineNumbers = [Option<Amount>; 6];
 
 /// The worth of lines.
 #[derive(Default)]
@@ -75,7 +75,7 @@ impl Worth {
 
     /// Takes the next line.
     #[inline]
-    pub(super) fn push(&mut self, [quantity, price, total, line_margin, unit_margin, cost]: Said, bad: &mut Vec<BadLine>) {
+    pub(super) fn push(&mut self, [quantity, price, total, line_margin, unit_margin, cost]: LineNumbers, bad: &mut Vec<BadLine>) {
         let (quantity, price) = (quantity.unwrap_or(ONE), price.unwrap_or_default());
         let spend = total.map_or_else(|| quantity.times(price), Ok);
         let margin = match (line_margin, unit_margin, cost) {
@@ -195,7 +195,7 @@ impl TransactionRows {
             self.push_product(if integers { without_point(product) } else { product });
         }
         let time = self.dates.read(time).unwrap_or_else(|| self.bad_time(time));
-        let mut said: Said = [None; 6];
+        let mut said: LineNumbers = [None; 6];
         for ((said, text), column) in said.iter_mut().zip(numbers).zip(TransactionColumn::NUMBERS) {
             if text.is_empty() {
                 continue;

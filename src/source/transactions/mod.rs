@@ -14,7 +14,7 @@ mod line_rows;
 use super::arrow_columns::{Wanted, find, nearest};
 use super::files::{Files, Format};
 use super::row_kind::{RowKind, TextRowKind};
-use super::transactions::arrow_lines::Found;
+use super::transactions::arrow_lines::LineColumns;
 use super::transactions::dates::DateFormat;
 use super::transactions::latin1::Latin1;
 use super::transactions::line_rows::TransactionRows;
@@ -114,10 +114,10 @@ impl Files<TransactionBatch> {
 
 /// Orders and line items.
 #[derive(Clone)]
-pub(crate) struct Transactions(Arc<Said>);
+pub(crate) struct Transactions(Arc<Reading>);
 
 /// The columns and the options, ready to read by.
-struct Said {
+struct Reading {
     columns: TransactionColumns,
     options: TransactionOptions,
     dates: Option<Arc<DateFormat>>,
@@ -141,7 +141,7 @@ impl Transactions {
 
     fn but_for(columns: TransactionColumns, options: &TransactionOptions, unread: &'static [TransactionColumn]) -> Result<Self> {
         let dates = options.dates()?.map(Arc::new);
-        Ok(Transactions(Arc::new(Said {
+        Ok(Transactions(Arc::new(Reading {
             columns,
             options: options.clone(),
             dates,
@@ -186,10 +186,10 @@ impl Transactions {
 
 impl RowKind for Transactions {
     type Batch = TransactionBatch;
-    type Columns = Found;
+    type Columns = LineColumns;
 
-    fn resolve(&self, schema: &Schema, origin: &Arc<Origin>) -> Result<Found> {
-        Found::resolve(self, schema, origin)
+    fn resolve(&self, schema: &Schema, origin: &Arc<Origin>) -> Result<LineColumns> {
+        LineColumns::resolve(self, schema, origin)
     }
 }
 
@@ -201,7 +201,7 @@ impl TextRowKind<10> for Transactions {
     const DECIMAL_IDS: Option<&'static str> = Some(INTEGER_IDS);
 
     fn wanted(&self) -> [Wanted<'_>; 10] {
-        let Said { columns, options, .. } = &*self.0;
+        let Reading { columns, options, .. } = &*self.0;
         TransactionColumn::ALL.map(|column| {
             let required = !column.is_optional() || columns.0.contains_key(&column);
             let sought = column != TransactionColumn::OrderId || !options.one_row_per_order;
@@ -228,7 +228,7 @@ impl TextRowKind<10> for Transactions {
     }
 
     fn reads(&self, column: usize) -> bool {
-        let Said { options, unread, .. } = &*self.0;
+        let Reading { options, unread, .. } = &*self.0;
         let column = TransactionColumn::ALL[column];
         !(unread.contains(&column) || options.one_row_per_order && column == TransactionColumn::OrderId)
     }
