@@ -67,7 +67,7 @@ impl<L: Lens> Pipeline<L> {
     /// pipeline.push_orders(&batch("O-1", ["2024-01-05", "2024-01-09"], [20.0, 5.0])?, &lines)?;
     /// pipeline.push_orders(&batch("O-3", ["2024-01-20", "2024-01-09"], [10.0, 7.5])?, &lines)?;
     /// let audit = pipeline.finish()?;
-    /// let read = audit.report().input.transactions.as_ref();
+    /// let read = audit.report.input.transactions.as_ref();
     /// assert_eq!(read.map(|read| (read.lines, read.orders)), Some((4, 3)));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
