@@ -7,14 +7,15 @@
 use super::accumulator::{Accumulator, Closed};
 use crate::base::error::{Error, Result, Stage};
 use crate::base::threads::Poison;
+use crate::model::period_batch::PeriodBatch;
 use crate::route::Router;
 use crate::route::lane::{Delivery, Lanes, Outlet};
 use crate::route::row_buffer::Rows;
 use crate::source::Source;
+use crate::source::shared::{BatchTaker, SharedSource};
 use crate::stats::Stats;
 use crossbeam_channel::{Receiver, Sender, TrySendError, select};
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 /// An instruction to a worker, besides the rows in its lane.
 pub(crate) enum Job {
@@ -26,22 +27,14 @@ pub(crate) enum Job {
 
 /// A source that workers decode together.
 pub(crate) struct Decoding {
-    source: Mutex<Numbered>,
-    poison: Arc<Poison>,
-    stats: Arc<Stats>,
+    source: SharedSource<Box<dyn Source>, PeriodBatch>,
     /// Told by each worker that is done with it.
     done: Sender<()>,
 }
 
-/// A source whose chunks are counted, from 1.
-struct Numbered {
-    chunk: u64,
-    source: Box<dyn Source>,
-}
-
 impl Decoding {
     pub(crate) fn new(source: impl Source + 'static, poison: Arc<Poison>, stats: Arc<Stats>, done: Sender<()>) -> Self {
-        Decoding { source: Mutex::new(Numbered { chunk: 0, source: Box::new(source) }), poison, stats, done }
+        Decoding { source: SharedSource::new(Box::new(source), poison, stats), done }
     }
 }
 
@@ -74,7 +67,11 @@ impl Worker {
                     Err(_) => return Ok(None),
                 },
                 recv(jobs) -> job => match job {
-                    Ok(Job::Decode(decoding)) => self.decode(&decoding),
+                    Ok(Job::Decode(decoding)) => {
+                        decoding.source.decode(&mut self);
+                        // The caller may have stopped listening after a failure.
+                        let _ = decoding.done.send(());
+                    }
                     Ok(Job::Finish) => break,
                     Err(_) => return Ok(None),
                 },
@@ -84,47 +81,17 @@ impl Worker {
         self.desk.drain()?;
         Ok(Some(self.desk.accumulator.into_partitions()))
     }
+}
 
-    fn decode(&mut self, decoding: &Decoding) {
-        let Decoding { poison, done, .. } = decoding;
-        let mut chunk = 0;
-        match catch_unwind(AssertUnwindSafe(|| self.decode_chunks(decoding, &mut chunk))) {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => poison.set_in_chunk(chunk, error),
-            Err(panic) => poison.set_in_chunk(chunk, Error::panicked(Stage::Source, panic)),
-        }
-        // The caller may have stopped listening after a failure.
-        let _ = done.send(());
+impl BatchTaker<PeriodBatch> for Worker {
+    #[inline]
+    fn take(&mut self, batch: PeriodBatch) -> Result<()> {
+        self.router.route(&batch, &mut self.desk)?;
+        self.desk.drain()
     }
 
-    /// Takes the next chunk, decodes it, routes its batches, until the source or the run ends. `number` is that of the chunk at hand, to
-    /// name it if decoding panics.
-    fn decode_chunks(&mut self, decoding: &Decoding, number: &mut u64) -> Result<()> {
-        let Decoding { source, poison, stats, .. } = decoding;
-        let over = || Error::ended(Stage::Source);
-        let Worker { router, desk } = self;
-        loop {
-            let next = {
-                let mut source = source.lock().map_err(|_| over())?;
-                source.chunk += 1;
-                *number = source.chunk;
-                if poison.stops(*number) {
-                    return Err(over());
-                }
-                source.source.next_chunk().map_err(|e| e.stage(Stage::Source))?
-            };
-            let Some(undecoded) = next else { return router.flush(desk) };
-            let bytes = undecoded.bytes();
-            let mut sink = |batch| {
-                if poison.stops(*number) {
-                    return Err(over());
-                }
-                router.route(&batch, desk)?;
-                desk.drain()
-            };
-            undecoded.decode(&mut sink).map_err(|e| e.stage(Stage::Source))?;
-            stats.count_bytes(bytes);
-        }
+    fn finish(&mut self) -> Result<()> {
+        self.router.flush(&mut self.desk)
     }
 }
 

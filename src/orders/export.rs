@@ -1,19 +1,22 @@
-//! Orders → period aggregations: a row for each customer and calendar period, by customer and period, as bytes and time sort.
+//! Orders → period aggregations: a row for each customer and calendar period, sorted by the bytes of the customer's id and by time.
 //!
-//! Partitions give their orders to one more sorter, whose records are a customer, a period, and an order in it; what comes out of that in order is
-//! added up as it comes. So memory is that of sorting, and the rows are the same whatever the threads.
+//! In come the partitions of [`Orders`]; out go Arrow batches, to a sink that the caller gives.
+//!
+//! Each partition gives its orders to a sorter, whose records are a customer, a period and an order. The sorted orders of one customer and
+//! period follow each other and are added up while they are read. So the memory needed is that of sorting, and the rows do not depend on
+//! the number of threads.
 
 use super::group::Order;
-use super::to_periods::{Periods, cents};
+use super::to_periods::{PeriodFinder, cents};
 use super::{LineSummary, Orders};
 use crate::base::bytes::sort_key::{put_number, put_signed, put_text, take_bytes, take_number, take_signed, take_text};
 use crate::base::error::{Error, Result, Stage};
+use crate::base::merge::Merge;
 use crate::base::money::Total;
 use crate::base::threads::{parallel_fold, with_pool};
 use crate::base::time::format_timestamp;
 use crate::model::window::Granularity;
-use crate::report::table::TableWriter;
-use crate::spill::{Sorter, Sorting};
+use crate::spill::{Records, Sorter, Sorting};
 use arrow::array::{ArrayRef, Decimal128Array, Int64Array, RecordBatch, StringBuilder, TimestampMicrosecondArray};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use std::sync::Arc;
@@ -43,7 +46,7 @@ pub fn schema(whole_quantities: bool) -> SchemaRef {
     ]))
 }
 
-/// What a customer did in a period.
+/// The sums of a customer in a period.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 struct Row {
     customer: Vec<u8>,
@@ -55,35 +58,38 @@ struct Row {
     last: Option<i64>,
 }
 
+/// Orders sorted by customer and period, ready to be added up to rows.
+pub struct PeriodRows {
+    records: Arc<Records>,
+    every: Granularity,
+    schema: SchemaRef,
+    summary: LineSummary,
+}
+
 impl Orders {
-    /// Writes a row for each customer and calendar period to a table with the columns of [`schema`], which is made when they are known.
-    /// Gives the table, the number of rows, and what went in.
+    /// Groups all lines to orders, and sorts these by customer and calendar period.
     ///
     /// # Errors
-    /// An order or a customer's total that no row can hold; what grouping, sorting or the table fails with.
-    pub fn write_periods(
-        self,
-        every: Granularity,
-        make: impl FnOnce(SchemaRef) -> Result<TableWriter>,
-    ) -> Result<(TableWriter, u64, LineSummary)> {
+    /// An order that no row can hold; what grouping or sorting fails with.
+    pub fn into_period_rows(self, every: Granularity) -> Result<PeriodRows> {
         let whole = AtomicBool::new(true);
-        let periods = Periods::new(Some(every), self.desk.options.timezone);
+        let periods = PeriodFinder::new(Some(every), self.validation.options.timezone);
         let sorting =
-            Sorting { store: self.partitions.store().clone(), heap: self.merge, merge: self.merge, cancel: self.desk.cancel.clone() };
+            Sorting { store: self.partitions.store().clone(), heap: self.merge, merge: self.merge, cancel: self.validation.cancel.clone() };
         let sorter = Sorter::new(sorting);
         let records = with_pool(self.threads, || {
             parallel_fold(
                 self.partitions.len(),
                 || (),
                 |(), partition| {
-                    let (mut desk, mut found) = (sorter.buffer(), periods.clone());
+                    let (mut buffer, mut found) = (sorter.buffer(), periods.clone());
                     self.group(partition, &periods, |order: &Order<'_>| {
                         let (time, (start, _)) = found.find(order.time);
                         let (cents, fraction) = whole_cents(order.quantity).ok_or_else(|| Error::internal("an order of too much"))?;
                         if cents % 100 != 0 || fraction != 0 {
                             whole.store(false, Ordering::Relaxed);
                         }
-                        desk.push(|out| {
+                        buffer.push(|out| {
                             put_text(order.customer, out);
                             out.extend_from_slice(&(start as u64 ^ 1 << 63).to_be_bytes());
                             out.push(order.counts.into());
@@ -98,9 +104,34 @@ impl Orders {
             )?;
             sorter.finish()
         })?;
-        let schema = schema(whole.into_inner());
-        let mut table = make(schema.clone())?;
+        Ok(PeriodRows { records, every, schema: schema(whole.into_inner()), summary: self.summary() })
+    }
+}
+
+impl PeriodRows {
+    /// The columns of the batches: those of [`schema`].
+    pub fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    /// The counts of the lines and orders that the rows were made of.
+    pub fn summary(&self) -> &LineSummary {
+        &self.summary
+    }
+
+    /// Gives `sink` the rows in batches, in order; returns how many rows there were.
+    ///
+    /// # Errors
+    /// A customer's total that no row can hold; what reading the sorted orders, or the sink, fails with.
+    pub fn write(self, mut sink: impl FnMut(&RecordBatch) -> Result<()>) -> Result<u64> {
+        let PeriodRows { records, every, schema, .. } = self;
         let (mut merged, mut rows, mut count) = (records.read(), Vec::new(), 0);
+        let mut send = |rows: &mut Vec<Row>| {
+            count += rows.len() as u64;
+            sink(&batch(rows, every, &schema)?)?;
+            rows.clear();
+            Ok::<(), Error>(())
+        };
         let mut current: Option<Row> = None;
         while let Some(record) = merged.next()? {
             let (mut row, counts, time) = read(record).ok_or_else(|| Error::internal("a record that is no order's"))?;
@@ -111,25 +142,27 @@ impl Orders {
                 _ => {
                     rows.extend(current.replace(row));
                     if rows.len() == ROWS {
-                        count += rows.len() as u64;
-                        table.write(&batch(&rows, every, &schema)?)?;
-                        rows.clear();
+                        send(&mut rows)?;
                     }
                 }
             }
         }
         rows.extend(current);
-        count += rows.len() as u64;
         if !rows.is_empty() {
-            table.write(&batch(&rows, every, &schema)?)?;
+            send(&mut rows)?;
         }
-        Ok((table, count, self.summary()))
+        Ok(count)
+    }
+}
+
+impl std::fmt::Debug for PeriodRows {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PeriodRows").field("every", &self.every).field("summary", &self.summary).finish_non_exhaustive()
     }
 }
 
 impl Row {
     fn add(&mut self, other: &Row) {
-        use crate::base::merge::Merge;
         self.orders += other.orders;
         self.spend += other.spend;
         self.margin += other.margin;

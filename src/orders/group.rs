@@ -1,24 +1,25 @@
-//! A partition's bundles → its orders. A bundle whose order's hash no other has is an order as it is; the others are sorted by that hash, and
-//! those of each order are added up, in the order of the input.
+//! The partial orders of a partition → its orders.
 //!
-//! A partition that does not fit the memory of one thread, and an order of very many lines, go through the sorter as records, line by line;
-//! there an order takes up nothing but its sums, however many lines it has; the ids of orders that are left out are known until the partition
-//! ends.
+//! A partial order that shares the hash of its order with no other is an order as it is. The others are sorted by that hash, and those of
+//! each order are added up, in the order of the input.
 //!
-//! What is wrong with an order shows only here, in no particular order. So where that ends the run, all partitions are looked at, and the
-//! line that comes first in the input is named.
+//! A partition that does not fit the memory of one thread, and an order of very many lines, go through the sorter as records, line by line.
+//! There an order takes up its sums only, however many lines it has; the ids of orders that are left out are kept until the partition ends.
+//!
+//! Faults of orders show only here, and not in the order of the input. So where a fault ends the run, all partitions are grouped first, and
+//! the fault that comes first in the input is named.
 
 use super::fault::Fault;
 use super::line_record::Record;
-use super::partial_order::Bundle;
+use super::partial_order::PartialOrder;
 use super::partitions::Partition;
 use super::pre_aggregate::earlier;
-use super::to_periods::{Periods, cents, cents_of};
-use super::{Desk, Duplicates, LineSummary, Orders, line_record};
+use super::settle::{Settled, Sums};
+use super::to_periods::PeriodFinder;
+use super::validate::Validation;
+use super::{Duplicates, LineSummary, Orders, line_record};
 use crate::base::error::{Error, Result};
-use crate::base::merge::Merge;
 use crate::base::money::Total;
-use crate::base::threads::lock;
 use crate::model::hash::hash_id;
 use crate::model::reject::OnBadRow;
 use crate::spill::{Records, Sorter, Sorting};
@@ -26,14 +27,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-/// Bundles of an order that are looked at together.
+/// Partial orders of an order that are looked at together.
 const MOST_TOGETHER: usize = 1 << 11;
 
 /// An order, or a customer's refunds that belong to none.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Order<'a> {
     pub(super) customer: &'a [u8],
-    /// Of its earliest line that is no refund, or of all where all are; microseconds since 1970, UTC.
+    /// The time of its earliest line that is no refund, or of all where all are; microseconds since 1970, UTC.
     pub(super) time: i64,
     /// Whether it counts as an order.
     pub(super) counts: bool,
@@ -41,8 +42,8 @@ pub(super) struct Order<'a> {
     pub(super) spend: i64,
     pub(super) margin: i64,
     pub(super) quantity: Total,
-    /// Of its first line.
-    pub(super) place: u64,
+    /// The position of its first line.
+    pub(super) position: u64,
 }
 
 /// Takes orders one by one.
@@ -51,9 +52,9 @@ impl<T: FnMut(&Order<'_>) -> Result<()>> Take for T {}
 
 impl Orders {
     /// Groups a partition, which can be done once; `take` gets its orders.
-    pub(super) fn group(&self, partition: usize, periods: &Periods, take: impl Take) -> Result<()> {
+    pub(super) fn group(&self, partition: usize, periods: &PeriodFinder, take: impl Take) -> Result<()> {
         let partition = self.partitions.take(partition);
-        let mut grouper = Grouper::new(&self.desk, periods, take);
+        let mut grouper = Grouper::new(&self.validation, periods, take);
         let needed = partition.needed();
         let room = self.partitions.budget().reserve(needed);
         if room.is_some() || needed <= self.merge {
@@ -61,54 +62,54 @@ impl Orders {
         } else {
             self.group_sorted(partition, &mut grouper)?;
         }
-        lock(&self.desk.summary).merge(grouper.tally);
-        // Whoever is the last knows what is wrong with any order.
+        self.validation.count(grouper.tally);
+        // With the last partition, the faults of all orders are known.
         let last = self.grouped.fetch_add(1, Ordering::AcqRel) + 1 == self.partitions.len();
-        if last { self.desk.verdict() } else { Ok(()) }
+        if last { self.validation.verdict() } else { Ok(()) }
     }
 
     fn group_in_memory(&self, partition: Partition, grouper: &mut Grouper<'_, impl Take>) -> Result<()> {
         let mut buffers = Vec::new();
-        partition.read(&**self.partitions.store(), |bundles, reservation| {
-            buffers.push((bundles, reservation));
+        partition.read(&**self.partitions.store(), |partials, reservation| {
+            buffers.push((partials, reservation));
             Ok(())
         })?;
-        let count = buffers.iter().map(|(bundles, _)| bundles.len()).sum();
+        let count = buffers.iter().map(|(partials, _)| partials.len()).sum();
         let mut hashes = Hashes::with_capacity(count);
-        for (bundles, _) in &buffers {
-            (0..bundles.len()).for_each(|at| hashes.add(hash_id(bundles.order(at))));
+        for (partials, _) in &buffers {
+            (0..partials.len()).for_each(|at| hashes.add(hash_id(partials.order(at))));
         }
-        // What is alone is an order as it is, and taken where it lies.
+        // A partial order that is alone is an order as it is, and taken from its buffer.
         let mut index: Vec<(u64, u32, u32)> = Vec::new();
         let mut hash = hashes.all.iter();
-        for ((bundles, _), buffer) in buffers.iter().zip(0..) {
-            for (at, &hash) in (0..bundles.len()).zip(&mut hash) {
+        for ((partials, _), buffer) in buffers.iter().zip(0..) {
+            for (at, &hash) in (0..partials.len()).zip(&mut hash) {
                 match hashes.is_alone(hash) {
-                    true => grouper.take_alone(&bundles.get(at))?,
+                    true => grouper.take_alone(&partials.get(at))?,
                     false => index.push((hash, buffer, at as u32)),
                 }
             }
         }
         index.sort_unstable();
-        let bundle = |&(_, buffer, at): &(u64, u32, u32)| buffers[buffer as usize].0.get(at as usize);
-        let mut several: Vec<Bundle<'_>> = Vec::new();
+        let partial = |&(_, buffer, at): &(u64, u32, u32)| buffers[buffer as usize].0.get(at as usize);
+        let mut several: Vec<PartialOrder<'_>> = Vec::new();
         let (large, mut heap) = (self.sorter(), None);
         for same in index.chunk_by(|a, b| a.0 == b.0) {
             if same.len() > MOST_TOGETHER {
-                let (desk, _) = heap.get_or_insert_with(|| (large.buffer(), self.partitions.budget().hold(self.merge)));
-                same.iter().try_for_each(|at| line_record::write(&bundle(at), |append| desk.push(append)))?;
+                let (buffer, _) = heap.get_or_insert_with(|| (large.buffer(), self.partitions.budget().hold(self.merge)));
+                same.iter().try_for_each(|at| line_record::write(&partial(at), |append| buffer.push(append)))?;
                 continue;
             }
             several.clear();
-            several.extend(same.iter().map(bundle));
-            several.sort_unstable_by_key(|bundle| (bundle.order, bundle.place));
+            several.extend(same.iter().map(partial));
+            several.sort_unstable_by_key(|partial| (partial.order, partial.position));
             several.chunk_by(|a, b| a.order == b.order).try_for_each(|order| grouper.take_all(order))?;
         }
-        self.desk.cancel.check()?;
+        self.validation.cancel.check()?;
         match heap.take() {
             None => Ok(()),
-            Some((desk, _held)) => {
-                drop(desk);
+            Some((buffer, _held)) => {
+                drop(buffer);
                 group_records(&large.finish()?, grouper)
             }
         }
@@ -117,17 +118,17 @@ impl Orders {
     fn group_sorted(&self, partition: Partition, grouper: &mut Grouper<'_, impl Take>) -> Result<()> {
         let sorter = self.sorter();
         {
-            let mut desk = sorter.buffer();
-            partition.read(&**self.partitions.store(), |bundles, _| {
-                self.desk.cancel.check()?;
-                (0..bundles.len()).try_for_each(|at| line_record::write(&bundles.get(at), |append| desk.push(append)))
+            let mut buffer = sorter.buffer();
+            partition.read(&**self.partitions.store(), |partials, _| {
+                self.validation.cancel.check()?;
+                (0..partials.len()).try_for_each(|at| line_record::write(&partials.get(at), |append| buffer.push(append)))
             })?;
         }
         group_records(&sorter.finish()?, grouper)
     }
 
     fn sorter(&self) -> Sorter {
-        let (store, cancel) = (self.partitions.store().clone(), self.desk.cancel.clone());
+        let (store, cancel) = (self.partitions.store().clone(), self.validation.cancel.clone());
         Sorter::new(Sorting { store, heap: self.merge, merge: self.merge, cancel })
     }
 }
@@ -144,17 +145,17 @@ fn group_records(records: &Arc<Records>, grouper: &mut Grouper<'_, impl Take>) -
         {
             refused.insert(before.key.clone(), fault);
         }
-        if before.is_same_as(&record) && grouper.seeks_twice() {
-            grouper.leave_out_twice(&record.bundle())?;
+        if before.is_same_as(&record) && grouper.finds_duplicates() {
+            grouper.leave_out_duplicate(&record.partial())?;
         } else {
-            grouper.add(&record.bundle());
+            grouper.add(&record.partial());
         }
         before.set(&record);
     }
     if let Outcome::Refused(fault) = grouper.end()? {
         refused.insert(before.key, fault);
     }
-    // Only now it is known whose lines are left out, each with its reason.
+    // Only now it is known which orders are left out. Each of their lines is, with its reason.
     if refused.is_empty() {
         return Ok(());
     }
@@ -162,8 +163,8 @@ fn group_records(records: &Arc<Records>, grouper: &mut Grouper<'_, impl Take>) -
     while let Some(found) = sorted.next()? {
         let record = line_record::read(found).ok_or_else(damaged)?;
         let Some(&fault) = refused.get(record.key) else { continue };
-        if !(before.is_same_as(&record) && grouper.seeks_twice()) {
-            grouper.refuse(&record.bundle(), fault)?;
+        if !(before.is_same_as(&record) && grouper.finds_duplicates()) {
+            grouper.refuse(&record.partial(), fault)?;
         }
         before.set(&record);
     }
@@ -191,7 +192,7 @@ impl Before {
     }
 }
 
-/// The hashes of a partition's bundles, and which of them are there once for certain: each sets one of sixteen bits for every bundle, so of
+/// The hashes of a partition's partial orders, and which of them are there once for certain: each sets one of sixteen bits for every partial order, so of
 /// those that are alone one in sixteen is not known to be.
 struct Hashes {
     all: Vec<u64>,
@@ -226,169 +227,179 @@ impl Hashes {
     }
 }
 
-/// Makes orders of bundles.
+/// Adds partial orders up to orders.
 struct Grouper<'a, T> {
-    desk: &'a Desk,
-    periods: &'a Periods,
+    validation: &'a Validation,
+    periods: &'a PeriodFinder,
     tally: LineSummary,
     take: T,
-    open: Option<Open>,
-    /// Of whom the first line of the open order is.
+    open: Option<OpenOrder>,
+    /// The customer of the first line of the open order.
     customer: Vec<u8>,
-    /// The first line of somebody else, and of whom it is.
+    /// The first line of another customer, and that customer.
     other: Option<(u64, Option<Vec<u8>>)>,
-    /// Digests of lines, their places, and their bundles.
+    /// Digests of lines, their positions, and the indices of their partial orders.
     digests: Vec<(u64, u64, u32)>,
 }
 
-/// What became of an order.
+/// The outcome of grouping an order.
 #[derive(Debug, PartialEq, Eq)]
 enum Outcome {
-    /// It is an order, or nobody's.
+    /// It counts, or it names no customer.
     Taken,
     /// All of its lines are to be left out, for this.
     Refused(Fault),
 }
 
 /// An order that is not all there yet.
-struct Open {
+struct OpenOrder {
     named: bool,
     time: i64,
     counts: bool,
     spend: Total,
     margin: Total,
     quantity: Total,
-    /// Of its first line.
-    place: u64,
+    /// The position of its first line.
+    position: u64,
 }
 
 impl<'a, T: Take> Grouper<'a, T> {
-    fn new(desk: &'a Desk, periods: &'a Periods, take: T) -> Self {
-        Grouper { desk, periods, tally: LineSummary::default(), take, open: None, customer: Vec::new(), other: None, digests: Vec::new() }
-    }
-
-    fn seeks_twice(&self) -> bool {
-        self.desk.options.duplicates != Duplicates::Keep
-    }
-
-    /// Takes a bundle that is all of its order.
-    #[inline]
-    fn take_alone(&mut self, bundle: &Bundle<'_>) -> Result<()> {
-        // Of few lines it is known at once that none is there twice.
-        let digests = bundle.digests;
-        let twice = digests.len() > 8 || (1..digests.len()).any(|at| digests[..at].contains(&digests[at]));
-        let Bundle { time, counts, spend, detail, .. } = *bundle;
-        match (bundle.customer, cents_of(spend), cents_of(detail.margin)) {
-            (Some(customer), Some(spend), Some(margin)) if !twice && self.periods.fault(time, counts).is_none() => {
-                self.tally.orders += u64::from(counts);
-                (self.take)(&Order { customer, time, counts, spend, margin, quantity: detail.quantity.into(), place: bundle.place })
-            }
-            _ => self.take_all(std::slice::from_ref(bundle)),
+    fn new(validation: &'a Validation, periods: &'a PeriodFinder, take: T) -> Self {
+        Grouper {
+            validation,
+            periods,
+            tally: LineSummary::default(),
+            take,
+            open: None,
+            customer: Vec::new(),
+            other: None,
+            digests: Vec::new(),
         }
     }
 
-    /// Takes all bundles of an order.
-    fn take_all(&mut self, bundles: &[Bundle<'_>]) -> Result<()> {
-        let twice = self.find_twice(bundles)?;
-        let once = || bundles.iter().filter(|bundle| twice.binary_search(&bundle.place).is_err());
-        once().for_each(|bundle| self.add(bundle));
+    fn finds_duplicates(&self) -> bool {
+        self.validation.options.duplicates != Duplicates::Keep
+    }
+
+    /// Takes a partial order that is all of its order.
+    #[inline]
+    fn take_alone(&mut self, partial: &PartialOrder<'_>) -> Result<()> {
+        // With few digests, it is quickly known that there are no duplicates.
+        let digests = partial.digests;
+        let duplicates = digests.len() > 8 || (1..digests.len()).any(|at| digests[..at].contains(&digests[at]));
+        if duplicates {
+            return self.take_all(std::slice::from_ref(partial));
+        }
+        let PartialOrder { customer, time, counts, spend, detail, position, .. } = *partial;
+        let sums = Sums { time, counts, spend, margin: detail.margin, quantity: detail.quantity };
+        match (self.periods.settle(customer.is_some(), &sums, &mut self.tally), customer) {
+            (Ok(Some(Settled { spend, margin })), Some(customer)) => {
+                (self.take)(&Order { customer, time, counts, spend, margin, quantity: detail.quantity.into(), position })
+            }
+            (Ok(_), _) => Ok(()),
+            (Err(_), _) => self.take_all(std::slice::from_ref(partial)),
+        }
+    }
+
+    /// Takes all partial orders of an order.
+    fn take_all(&mut self, partials: &[PartialOrder<'_>]) -> Result<()> {
+        let duplicates = self.find_duplicates(partials)?;
+        let once = || partials.iter().filter(|partial| duplicates.binary_search(&partial.position).is_err());
+        once().for_each(|partial| self.add(partial));
         match self.end()? {
             Outcome::Taken => Ok(()),
-            Outcome::Refused(fault) => once().try_for_each(|bundle| self.refuse(bundle, fault)),
+            Outcome::Refused(fault) => once().try_for_each(|partial| self.refuse(partial, fault)),
         }
     }
 
     /// Adds what belongs to the open order.
-    fn add(&mut self, bundle: &Bundle<'_>) {
-        let Bundle { customer, time, counts, place, .. } = *bundle;
+    fn add(&mut self, partial: &PartialOrder<'_>) {
+        let PartialOrder { customer, time, counts, position, .. } = *partial;
         let nothing = Total::default;
         let open = self.open.get_or_insert_with(|| {
             self.customer.clear();
             self.customer.extend_from_slice(customer.unwrap_or_default());
             let (spend, margin, quantity) = (nothing(), nothing(), nothing());
-            Open { named: customer.is_some(), time, counts, spend, margin, quantity, place }
+            OpenOrder { named: customer.is_some(), time, counts, spend, margin, quantity, position }
         });
         let first = open.named.then_some(&self.customer[..]);
-        let other = self.other.as_ref().map_or(u64::MAX, |(place, _)| *place);
-        if customer != first && place < open.place {
-            self.other = Some((open.place, first.map(<[u8]>::to_vec)));
+        let other = self.other.as_ref().map_or(u64::MAX, |(position, _)| *position);
+        if customer != first && position < open.position {
+            self.other = Some((open.position, first.map(<[u8]>::to_vec)));
             open.named = customer.is_some();
             self.customer.clear();
             self.customer.extend_from_slice(customer.unwrap_or_default());
-        } else if customer != first && place < other {
-            self.other = Some((place, customer.map(<[u8]>::to_vec)));
+        } else if customer != first && position < other {
+            self.other = Some((position, customer.map(<[u8]>::to_vec)));
         }
-        open.place = open.place.min(place);
+        open.position = open.position.min(position);
         open.time = earlier((open.time, open.counts), (time, counts));
         open.counts |= counts;
-        open.spend.add(bundle.spend);
-        open.margin.add(bundle.detail.margin);
-        open.quantity.add(bundle.detail.quantity);
+        open.spend.add(partial.spend);
+        open.margin.add(partial.detail.margin);
+        open.quantity.add(partial.detail.quantity);
     }
 
-    /// Lines that are there twice, all but the first, end the run or are left out; gives their places then. Where they end the run, bundles
-    /// of several lines are kept: what else is wrong with the order may come first.
-    fn find_twice(&mut self, bundles: &[Bundle<'_>]) -> Result<Vec<u64>> {
+    /// Finds lines that are duplicates of lines before them. They end the run, or are left out: then their positions are given. Where they
+    /// end the run, partial orders of several lines are kept, because another fault of the order may come first.
+    fn find_duplicates(&mut self, partials: &[PartialOrder<'_>]) -> Result<Vec<u64>> {
         self.digests.clear();
-        for (bundle, at) in bundles.iter().zip(0..) {
-            self.digests.extend(bundle.digests.iter().zip(bundle.place..).map(|(&digest, place)| (digest, place, at)));
+        for (partial, at) in partials.iter().zip(0..) {
+            self.digests.extend(partial.digests.iter().zip(partial.position..).map(|(&digest, position)| (digest, position, at)));
         }
         self.digests.sort_unstable();
         let same = self.digests.chunk_by(|a, b| a.0 == b.0);
-        let mut twice: Vec<(u64, u32)> = same.flat_map(|same| same[1..].iter().map(|&(_, place, at)| (place, at))).collect();
-        twice.sort_unstable();
-        for &(place, at) in &twice {
-            self.leave_out_twice(&Bundle { place, ..bundles[at as usize] })?;
+        let mut duplicates: Vec<(u64, u32)> = same.flat_map(|same| same[1..].iter().map(|&(_, position, at)| (position, at))).collect();
+        duplicates.sort_unstable();
+        for &(position, at) in &duplicates {
+            self.leave_out_duplicate(&PartialOrder { position, ..partials[at as usize] })?;
         }
-        Ok(twice.into_iter().filter(|&(_, at)| bundles[at as usize].lines == 1).map(|(place, _)| place).collect())
+        Ok(duplicates.into_iter().filter(|&(_, at)| partials[at as usize].lines == 1).map(|(position, _)| position).collect())
     }
 
-    /// Leaves out a line that is there before.
+    /// Leaves out a line that is a duplicate of one before it.
     #[cold]
-    fn leave_out_twice(&mut self, line: &Bundle<'_>) -> Result<()> {
-        if self.desk.options.duplicates == Duplicates::Drop {
+    fn leave_out_duplicate(&mut self, line: &PartialOrder<'_>) -> Result<()> {
+        if self.validation.options.duplicates == Duplicates::Drop {
             self.tally.duplicate_lines += 1;
             return Ok(());
         }
-        self.desk.refuse(line, Fault::Twice)
+        self.validation.refuse(line, Fault::Duplicate)
     }
 
     /// Ends the order that was added up, if any.
     fn end(&mut self) -> Result<Outcome> {
-        let Some(Open { named, time, counts, spend, margin, quantity, place }) = self.open.take() else { return Ok(Outcome::Taken) };
-        if let Some((place, customer)) = self.other.take() {
-            // The first line of somebody else.
-            return self.end_bad(&Bundle { customer: customer.as_deref(), place, time, ..Bundle::default() }, Fault::Conflict);
-        }
-        if !named {
-            self.tally.add_anonymous(counts, spend);
+        let Some(OpenOrder { named, time, counts, spend, margin, quantity, position }) = self.open.take() else {
             return Ok(Outcome::Taken);
-        }
-        let fault = match (cents(spend), cents(margin), self.periods.fault(time, counts)) {
-            (None, ..) => Fault::Spend(spend),
-            (_, None, _) => Fault::Margin(margin),
-            _ if quantity.split().0 != 0 => Fault::Quantity(quantity),
-            (.., Some(fault)) => fault,
-            (Some(spend), Some(margin), None) => {
-                self.tally.orders += u64::from(counts);
-                (self.take)(&Order { customer: &self.customer, time, counts, spend, margin, quantity, place })?;
-                return Ok(Outcome::Taken);
-            }
         };
-        self.end_bad(&Bundle { customer: Some(&self.customer), time, place, ..Bundle::default() }, fault)
+        if let Some((position, customer)) = self.other.take() {
+            // The first line of another customer.
+            return self
+                .end_bad(&PartialOrder { customer: customer.as_deref(), position, time, ..PartialOrder::default() }, Fault::Conflict);
+        }
+        match self.periods.settle(named, &Sums { time, counts, spend, margin, quantity }, &mut self.tally) {
+            Ok(None) => Ok(Outcome::Taken),
+            Ok(Some(Settled { spend, margin })) => {
+                (self.take)(&Order { customer: &self.customer, time, counts, spend, margin, quantity, position })?;
+                Ok(Outcome::Taken)
+            }
+            Err(fault) => self.end_bad(&PartialOrder { customer: Some(&self.customer), time, position, ..PartialOrder::default() }, fault),
+        }
     }
 
-    /// Ends an order that something is wrong with. Where that ends the run, this line of it is named; else all are left out.
-    fn end_bad(&self, line: &Bundle<'_>, fault: Fault) -> Result<Outcome> {
-        match self.desk.on_bad_row {
-            OnBadRow::Fail => self.desk.refuse(line, fault).map(|()| Outcome::Taken),
+    /// Ends an order with a fault. Where that ends the run, this line of it is named; else all its lines are left out.
+    fn end_bad(&self, line: &PartialOrder<'_>, fault: Fault) -> Result<Outcome> {
+        match self.validation.on_bad_row {
+            OnBadRow::Fail => self.validation.refuse(line, fault).map(|()| Outcome::Taken),
             OnBadRow::Reject => Ok(Outcome::Refused(fault)),
         }
     }
 
-    /// Leaves out the lines of an order that something is wrong with.
+    /// Leaves out the lines of an order with a fault.
     #[cold]
-    fn refuse(&self, bundle: &Bundle<'_>, fault: Fault) -> Result<()> {
-        (bundle.place..).take(bundle.lines.into()).try_for_each(|place| self.desk.refuse(&Bundle { place, ..*bundle }, fault))
+    fn refuse(&self, partial: &PartialOrder<'_>, fault: Fault) -> Result<()> {
+        (partial.position..)
+            .take(partial.lines.into())
+            .try_for_each(|position| self.validation.refuse(&PartialOrder { position, ..*partial }, fault))
     }
 }

@@ -1,7 +1,7 @@
-//! Lines as records, where those of an order are too many to be grouped in memory: what sorts them to their order comes first, then their
-//! digest, so that lines that are the same follow each other, then their place.
+//! Lines as records for the sorter, where those of a partition or an order are too many to be grouped in memory. The key of the order comes
+//! first, then the digest, so that duplicate lines follow each other, then the position.
 
-use super::partial_order::{Bundle, Detail};
+use super::partial_order::{Detail, PartialOrder};
 use crate::base::bytes::sort_key::{put_number, put_signed, put_text, take_bytes, take_number, take_signed, take_text};
 use crate::base::error::Result;
 use crate::base::money::Amount;
@@ -10,41 +10,41 @@ use std::borrow::Cow;
 
 /// A record that was read back.
 pub(super) struct Record<'a> {
-    /// What all records of its order begin with.
+    /// The bytes that all records of its order begin with, and no others.
     pub(super) key: &'a [u8],
     pub(super) order: Cow<'a, [u8]>,
     /// 0 where lines have none.
     pub(super) digest: u64,
     pub(super) customer: Option<Cow<'a, [u8]>>,
     /// The rest of it.
-    line: Bundle<'static>,
+    line: PartialOrder<'static>,
 }
 
 impl Record<'_> {
-    pub(super) fn bundle(&self) -> Bundle<'_> {
-        Bundle { order: &self.order, customer: self.customer.as_deref(), ..self.line }
+    pub(super) fn partial(&self) -> PartialOrder<'_> {
+        PartialOrder { order: &self.order, customer: self.customer.as_deref(), ..self.line }
     }
 }
 
-/// Writes a bundle: all of it as one record, or, where its lines have digests, one for each line, of which the first has what all are
+/// Writes a partial order: all of it as one record, or, where its lines have digests, one for each line, of which the first has what all are
 /// worth.
-pub(super) fn write(bundle: &Bundle<'_>, mut push: impl FnMut(&dyn Fn(&mut Vec<u8>)) -> Result<()>) -> Result<()> {
-    if bundle.digests.is_empty() {
-        return push(&|out| write_one(bundle, 0, out));
+pub(super) fn write(partial: &PartialOrder<'_>, mut push: impl FnMut(&dyn Fn(&mut Vec<u8>)) -> Result<()>) -> Result<()> {
+    if partial.digests.is_empty() {
+        return push(&|out| write_one(partial, 0, out));
     }
-    (bundle.place..).zip(bundle.digests).try_for_each(|(place, &digest)| {
-        let first = place == bundle.place;
-        let (spend, detail) = if first { (bundle.spend, bundle.detail) } else { Default::default() };
-        push(&|out| write_one(&Bundle { place, lines: 1, spend, detail, ..*bundle }, digest, out))
+    (partial.position..).zip(partial.digests).try_for_each(|(position, &digest)| {
+        let first = position == partial.position;
+        let (spend, detail) = if first { (partial.spend, partial.detail) } else { Default::default() };
+        push(&|out| write_one(&PartialOrder { position, lines: 1, spend, detail, ..*partial }, digest, out))
     })
 }
 
-fn write_one(bundle: &Bundle<'_>, digest: u64, out: &mut Vec<u8>) {
-    let Bundle { order, customer, time, counts, place, lines, spend, detail, .. } = *bundle;
+fn write_one(partial: &PartialOrder<'_>, digest: u64, out: &mut Vec<u8>) {
+    let PartialOrder { order, customer, time, counts, position, lines, spend, detail, .. } = *partial;
     out.extend_from_slice(&hash_id(order).to_be_bytes());
     put_text(order, out);
     out.extend_from_slice(&digest.to_be_bytes());
-    out.extend_from_slice(&place.to_be_bytes());
+    out.extend_from_slice(&position.to_be_bytes());
     out.extend_from_slice(&[customer.is_some().into(), counts.into(), lines]);
     put_text(customer.unwrap_or_default(), out);
     put_signed(time, out);
@@ -54,7 +54,7 @@ fn write_one(bundle: &Bundle<'_>, digest: u64, out: &mut Vec<u8>) {
     }
 }
 
-/// Reads a record; nothing when it is none of ours.
+/// Reads a record; nothing when it was not written by [`write`].
 pub(super) fn read(record: &[u8]) -> Option<Record<'_>> {
     let mut rest = record;
     let bytes = &mut rest;
@@ -62,12 +62,13 @@ pub(super) fn read(record: &[u8]) -> Option<Record<'_>> {
     let order = take_text(bytes)?;
     let key = &record[..record.len() - bytes.len()];
     let digest = u64::from_be_bytes(take_bytes(bytes)?);
-    let place = u64::from_be_bytes(take_bytes(bytes)?);
+    let position = u64::from_be_bytes(take_bytes(bytes)?);
     let [named, counts, lines] = take_bytes(bytes)?;
     let customer = take_text(bytes)?;
     let time = take_signed(bytes)?;
     let mut amount = || Some(Amount { cents: take_signed(bytes)?, fraction: take_number(bytes)? });
     let (spend, margin, quantity) = (amount()?, amount()?, amount()?);
-    let line = Bundle { time, counts: counts != 0, place, lines, spend, detail: Detail { margin, quantity }, ..Bundle::default() };
+    let line =
+        PartialOrder { time, counts: counts != 0, position, lines, spend, detail: Detail { margin, quantity }, ..PartialOrder::default() };
     Some(Record { key, order, digest, customer: (named != 0).then_some(customer), line })
 }

@@ -1,9 +1,9 @@
-//! Orders as a source of period aggregations: a chunk is a partition, a row is an order, or a customer's refunds that belong to none. Whoever
-//! adds up the rows of a customer and period does the rest.
+//! Orders as a source of period aggregations: a chunk is a partition, a row is an order, or a customer's refunds that belong to none. The
+//! stages after it add up the rows of a customer and period.
 
 use super::group::Order;
-use super::to_periods::{Periods, Rows, take};
-use super::{Desk, Orders};
+use super::to_periods::{OrderRows, PeriodFinder, take};
+use super::{Orders, Validation};
 use crate::base::error::{Error, Result, Stage};
 use crate::model::ids::INLINE;
 use crate::model::period_batch::{Origin, PeriodBatch, Whence};
@@ -19,20 +19,20 @@ const ROWS: usize = 8_192;
 /// Reads orders as period aggregations.
 pub struct OrderSource {
     orders: Arc<Orders>,
-    periods: Periods,
+    periods: PeriodFinder,
     inputs: Vec<String>,
     next: usize,
 }
 
 impl OrderSource {
-    /// For these windows: orders belong to the calendar periods of the same kind, or, where windows are listed, to the window that
-    /// their time lies in. `inputs` are what the lines were read from.
+    /// A source for these windows: orders belong to calendar periods of their kind, or, where windows are listed, to the window that their
+    /// time lies in. `inputs` are the names of what the lines were read from.
     pub fn new(orders: Arc<Orders>, windows: &Windows, inputs: Vec<String>) -> Self {
-        let periods = Periods::of_windows(windows, orders.desk.options.timezone);
+        let periods = PeriodFinder::of_windows(windows, orders.validation.options.timezone);
         Self::of(orders, periods, inputs)
     }
 
-    pub(crate) fn of(orders: Arc<Orders>, periods: Periods, inputs: Vec<String>) -> Self {
+    pub(crate) fn of(orders: Arc<Orders>, periods: PeriodFinder, inputs: Vec<String>) -> Self {
         OrderSource { orders, periods, inputs, next: 0 }
     }
 }
@@ -47,20 +47,20 @@ impl Source for OrderSource {
             return Ok(None);
         }
         self.next += 1;
-        Ok(Some(Box::new(Part { orders: self.orders.clone(), periods: self.periods.clone(), partition: self.next - 1 })))
+        Ok(Some(Box::new(OrderChunk { orders: self.orders.clone(), periods: self.periods.clone(), partition: self.next - 1 })))
     }
 }
 
 /// The orders of a partition.
-struct Part {
+struct OrderChunk {
     orders: Arc<Orders>,
-    periods: Periods,
+    periods: PeriodFinder,
     partition: usize,
 }
 
-impl Chunk for Part {
+impl Chunk for OrderChunk {
     fn decode(self: Box<Self>, sink: &mut Sink<'_>) -> Result<()> {
-        let mut batch = Batch::new(&self.orders.desk, self.periods.clone());
+        let mut batch = OrderBatch::new(&self.orders.validation, self.periods.clone());
         let take = |order: &Order<'_>| {
             batch.push(order);
             if batch.rows.len() == ROWS { sink(batch.take()?) } else { Ok(()) }
@@ -70,24 +70,24 @@ impl Chunk for Part {
     }
 }
 
-/// Rows on their way, whose they are, and where they came from.
-struct Batch {
+/// Rows on their way, with their customers and the positions they came from.
+struct OrderBatch {
     origin: Arc<Origin>,
-    desk: Arc<Desk>,
+    validation: Arc<Validation>,
     first_row: u64,
     /// Ids as Arrow views, and the long ones.
     views: Vec<u128>,
     long: Vec<u8>,
-    /// Of the first lines of orders.
-    places: Vec<u64>,
-    rows: Rows,
+    /// The positions of the first lines of orders.
+    positions: Vec<u64>,
+    rows: OrderRows,
 }
 
-impl Batch {
-    fn new(desk: &Arc<Desk>, periods: Periods) -> Self {
+impl OrderBatch {
+    fn new(validation: &Arc<Validation>, periods: PeriodFinder) -> Self {
         let origin = Arc::new(Origin { name: "orders".to_owned() });
-        let (views, long, places) = Default::default();
-        Batch { origin, desk: desk.clone(), first_row: 1, views, long, places, rows: Rows::new(periods) }
+        let (views, long, positions) = Default::default();
+        OrderBatch { origin, validation: validation.clone(), first_row: 1, views, long, positions, rows: OrderRows::new(periods) }
     }
 
     fn push(&mut self, order: &Order<'_>) {
@@ -95,7 +95,7 @@ impl Batch {
         if order.customer.len() > INLINE {
             self.long.extend_from_slice(order.customer);
         }
-        self.places.push(order.place);
+        self.positions.push(order.position);
         self.rows.push(order.time, order.counts, order.spend);
     }
 
@@ -105,8 +105,8 @@ impl Batch {
         let ids = ids.map_err(|e| Error::internal("ids of customers are no texts any more").cause(e))?;
         let first_row = self.first_row;
         self.first_row += self.rows.len() as u64;
-        let (places, desk) = (take(&mut self.places), self.desk.clone());
-        let whence = Some(Whence::new(move |row| desk.places.find(places[row])));
+        let (positions, validation) = (take(&mut self.positions), self.validation.clone());
+        let whence = Some(Whence::new(move |row| validation.provenance.find(positions[row])));
         Ok(PeriodBatch { whence, ..self.rows.take(self.origin.clone(), first_row, ids) })
     }
 }

@@ -1,83 +1,77 @@
-//! Bundles: lines of one order and one customer that followed each other in the input, added up. It is what flows from intake to grouping,
-//! 64 bytes each, in buffers that stay in memory or leave as frames (`spill/FORMAT.md` draws them).
+//! Partial orders: lines of one order and one customer that followed each other in the input, added up. They go from `pre_aggregate` to
+//! `group`, 64 bytes each, in buffers that stay in memory or leave as frames (`order_frame`).
 //!
-//! Where nobody asks for single lines again, the lines of an order that stand next to each other are one bundle; else each is one of its
-//! own. What only some runs need lies beside the bundles and takes nothing where it is not needed: long ids, fractions of a cent, margins
-//! and quantities, and a digest of every line, by which lines that are the same are found.
+//! Where single lines are not asked for again, the lines of an order that stand next to each other are one partial order; else each line is
+//! one of its own. Some values are needed by some runs only. They lie beside the partial orders, and take up nothing where they are not
+//! needed: long ids, fractions of a cent, margins and quantities, and a digest of every line, by which duplicates are found.
 
-use crate::base::bytes::checksum::{damaged, seal, unsealed};
-use crate::base::bytes::pack::{pack, take, unpack};
-use crate::base::error::Result;
 use crate::base::money::{Amount, UNITS_PER_CENT};
 use crate::model::ids::{INLINE, long_view, parts};
-use crate::spill::{decode_ids, encode_ids};
 
-/// Lines of a bundle, at most: as many amounts never exceed 64 bits of cents together.
+/// Lines of a partial order, at most: as many amounts never exceed 64 bits of cents together.
 pub(super) const MOST_LINES: usize = 64;
-/// A buffer is full early when its long ids take up so many bytes for each bundle that it has room for.
-const LONG_PER_BUNDLE: usize = 32;
-/// The most bundles of a buffer, and of a frame.
-pub(super) const MOST_BUNDLES: usize = 1 << 12;
-const MAGIC: [u8; 4] = *b"LFOB";
-const VERSION: u16 = 1;
+/// A buffer is full early when its long ids take up so many bytes for each partial order that it has room for.
+const LONG_PER_PARTIAL: usize = 32;
+/// The most partial orders of a buffer, and of a frame.
+pub(super) const MOST_PARTIALS: usize = 1 << 12;
 
 /// Lines of one order and one customer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Bundle<'a> {
+pub(super) struct PartialOrder<'a> {
     pub(super) order: &'a [u8],
-    /// None where nobody is named.
+    /// None where no customer is named.
     pub(super) customer: Option<&'a [u8]>,
-    /// Of the earliest line that is no refund, or of all where all are; microseconds since 1970, UTC.
+    /// The time of the earliest line that is no refund, or of all where all are; microseconds since 1970, UTC.
     pub(super) time: i64,
     /// Whether there is a line that is no refund.
     pub(super) counts: bool,
-    /// Of the first line; the others follow it.
-    pub(super) place: u64,
+    /// The position of the first line; the others follow it.
+    pub(super) position: u64,
     pub(super) lines: u8,
     pub(super) spend: Amount,
     /// Zero where it was not asked for.
     pub(super) detail: Detail,
-    /// Of each line in turn; empty where lines may be there twice.
+    /// A digest of each line in turn; empty where duplicates count.
     pub(super) digests: &'a [u64],
 }
 
-/// What is added up of lines besides their worth.
+/// The sums of lines besides their worth.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Detail {
     pub(super) margin: Amount,
     pub(super) quantity: Amount,
 }
 
-/// A bundle in a buffer.
+/// A partial order in a buffer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(C)]
-struct Slot {
-    /// Arrow views, as bytes; long ids lie in [`Bundles::long`].
-    order: [u8; 16],
-    customer: [u8; 16],
-    time: i64,
-    cents: i64,
-    place: u64,
+pub(super) struct Slot {
+    /// Arrow views, as bytes; long ids lie in [`PartialOrders::long`].
+    pub(super) order: [u8; 16],
+    pub(super) customer: [u8; 16],
+    pub(super) time: i64,
+    pub(super) cents: i64,
+    pub(super) position: u64,
     /// The first of its digests.
-    digests: u32,
-    lines: u8,
-    kind: u8,
+    pub(super) digests: u32,
+    pub(super) lines: u8,
+    pub(super) kind: u8,
 }
 
 const NAMED: u8 = 1;
 const COUNTS: u8 = 2;
 
-/// A buffer of bundles.
+/// A buffer of partial orders.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Bundles {
-    slots: Vec<Slot>,
+pub(super) struct PartialOrders {
+    pub(super) slots: Vec<Slot>,
     /// Long ids, one after the other.
-    long: Vec<u8>,
-    /// Of a cent, for each bundle; empty where all are zero.
-    fractions: Vec<u64>,
-    /// Empty where all are zero.
-    details: Vec<Detail>,
-    digests: Vec<u64>,
+    pub(super) long: Vec<u8>,
+    /// Fractions of a cent, for each partial order; empty where all are zero.
+    pub(super) fractions: Vec<u64>,
+    /// Details of each partial order; empty where all are zero.
+    pub(super) details: Vec<Detail>,
+    pub(super) digests: Vec<u64>,
 }
 
 /// The sum of two amounts, of which there are at most [`MOST_LINES`].
@@ -88,19 +82,19 @@ pub(super) fn sum(a: Amount, b: Amount) -> Amount {
     Amount { cents: a.cents + b.cents + i64::from(carry), fraction: if carry { fraction - UNITS_PER_CENT } else { fraction } }
 }
 
-impl Bundles {
-    pub(super) fn with_capacity(bundles: usize) -> Self {
-        Bundles { slots: Vec::with_capacity(bundles), ..Bundles::default() }
+impl PartialOrders {
+    pub(super) fn with_capacity(partials: usize) -> Self {
+        PartialOrders { slots: Vec::with_capacity(partials), ..PartialOrders::default() }
     }
 
     /// An empty buffer with room for as much as this one has room for, and nearly as much beside that as is in this one.
     pub(super) fn like(&self) -> Self {
         let much = |length: usize| length + length / 16;
-        Bundles {
+        PartialOrders {
             slots: Vec::with_capacity(self.slots.capacity()),
             long: Vec::with_capacity(much(self.long.len())),
             digests: Vec::with_capacity(much(self.digests.len())),
-            ..Bundles::default()
+            ..PartialOrders::default()
         }
     }
 
@@ -109,12 +103,12 @@ impl Bundles {
     }
 
     pub(super) fn has_room(&self) -> bool {
-        self.slots.len() < self.slots.capacity() && self.long.len() < self.slots.capacity() * LONG_PER_BUNDLE
+        self.slots.len() < self.slots.capacity() && self.long.len() < self.slots.capacity() * LONG_PER_PARTIAL
     }
 
     /// The memory it takes up, full or empty, with itself and what allocators round up.
     pub(super) fn memory(&self) -> u64 {
-        let Bundles { slots, long, fractions, details, digests } = self;
+        let PartialOrders { slots, long, fractions, details, digests } = self;
         let words = 8 * (fractions.capacity() + digests.capacity());
         let beside = long.capacity() + words + details.capacity() * size_of::<Detail>();
         (2 * size_of::<Self>() + slots.capacity() * size_of::<Slot>() + beside + beside / 8) as u64
@@ -122,37 +116,37 @@ impl Bundles {
 
     /// The memory that what is in it needs.
     pub(super) fn needed(&self) -> u64 {
-        let Bundles { slots, long, fractions, details, digests } = self;
+        let PartialOrders { slots, long, fractions, details, digests } = self;
         (size_of_val(&slots[..]) + long.len() + 8 * (fractions.len() + digests.len()) + size_of_val(&details[..])) as u64
     }
 
-    /// Forgets the bundles and keeps the memory, but for what few long ids have taken.
+    /// Forgets the partial orders and keeps the memory, but for what few long ids have taken.
     pub(super) fn clear(&mut self) {
         self.slots.clear();
         self.long.clear();
-        self.long.shrink_to(2 * self.slots.capacity() * LONG_PER_BUNDLE);
+        self.long.shrink_to(2 * self.slots.capacity() * LONG_PER_PARTIAL);
         self.fractions.clear();
         self.details.clear();
         self.digests.clear();
     }
 
-    /// Appends a bundle, with its ids as Arrow has them.
+    /// Appends a partial order, with its ids as Arrow has them.
     #[inline]
-    pub(super) fn push(&mut self, bundle: &Bundle<'_>, order: u128, customer: u128) {
-        let Bundle { time, counts, place, lines, spend, .. } = *bundle;
-        let order = self.id(bundle.order, order);
-        let customer = bundle.customer.map_or([0; 16], |id| self.id(id, customer));
-        let kind = if bundle.customer.is_some() { NAMED } else { 0 } | if counts { COUNTS } else { 0 };
+    pub(super) fn push(&mut self, partial: &PartialOrder<'_>, order: u128, customer: u128) {
+        let PartialOrder { time, counts, position, lines, spend, .. } = *partial;
+        let order = self.id(partial.order, order);
+        let customer = partial.customer.map_or([0; 16], |id| self.id(id, customer));
+        let kind = if partial.customer.is_some() { NAMED } else { 0 } | if counts { COUNTS } else { 0 };
         let digests = self.digests.len() as u32;
-        self.digests.extend_from_slice(bundle.digests);
-        let slot = Slot { order, customer, time, cents: spend.cents, place, digests, lines, kind };
+        self.digests.extend_from_slice(partial.digests);
+        let slot = Slot { order, customer, time, cents: spend.cents, position, digests, lines, kind };
         if spend.fraction != 0 || !self.fractions.is_empty() {
             self.fractions.resize(self.slots.len(), 0);
             self.fractions.push(spend.fraction);
         }
-        if bundle.detail != Detail::default() || !self.details.is_empty() {
+        if partial.detail != Detail::default() || !self.details.is_empty() {
             self.details.resize(self.slots.len(), Detail::default());
-            self.details.push(bundle.detail);
+            self.details.push(partial.detail);
         }
         self.slots.push(slot);
     }
@@ -167,21 +161,21 @@ impl Bundles {
         long_view(view, 0, offset).to_le_bytes()
     }
 
-    /// A bundle.
+    /// A partial order.
     #[inline]
-    pub(super) fn get(&self, at: usize) -> Bundle<'_> {
+    pub(super) fn get(&self, at: usize) -> PartialOrder<'_> {
         let slot = &self.slots[at];
-        let Slot { time, cents, place, lines, kind, .. } = *slot;
+        let Slot { time, cents, position, lines, kind, .. } = *slot;
         let digests = match self.digests.is_empty() {
             true => &[],
             false => &self.digests[slot.digests as usize..][..lines.into()],
         };
-        Bundle {
+        PartialOrder {
             order: self.text(&slot.order),
             customer: (kind & NAMED != 0).then(|| self.text(&slot.customer)),
             time,
             counts: kind & COUNTS != 0,
-            place,
+            position,
             lines,
             spend: Amount { cents, fraction: self.fractions.get(at).copied().unwrap_or(0) },
             detail: self.details.get(at).copied().unwrap_or_default(),
@@ -189,7 +183,7 @@ impl Bundles {
         }
     }
 
-    /// The order's id of a bundle.
+    /// The order's id of a partial order.
     #[inline]
     pub(super) fn order(&self, at: usize) -> &[u8] {
         self.text(&self.slots[at].order)
@@ -200,288 +194,14 @@ impl Bundles {
         let (length, _, offset) = parts(u128::from_le_bytes(*view));
         if length > INLINE { &self.long[offset..offset + length] } else { &view[4..4 + length] }
     }
-
-    /// Appends a frame of all bundles.
-    pub(super) fn encode(&self, out: &mut Vec<u8>) {
-        let at = out.len();
-        out.extend_from_slice(&MAGIC);
-        out.extend_from_slice(&VERSION.to_le_bytes());
-        let beside = [!self.fractions.is_empty(), !self.details.is_empty()].map(u8::from);
-        out.extend_from_slice(&beside);
-        for count in [self.slots.len(), self.digests.len()] {
-            out.extend_from_slice(&(count as u32).to_le_bytes());
-        }
-        let mut small: Vec<u32> = Vec::with_capacity(self.slots.len());
-        for of in [|slot: &Slot| slot.lines.into(), |slot: &Slot| slot.kind.into()] as [fn(&Slot) -> u32; 2] {
-            small.clear();
-            small.extend(self.slots.iter().map(of));
-            pack(&small, out);
-        }
-        let mut wide: Vec<i64> = Vec::with_capacity(self.slots.len());
-        for of in [|slot: &Slot| slot.time, |slot: &Slot| slot.cents, |slot: &Slot| slot.place as i64] as [fn(&Slot) -> i64; 3] {
-            wide.clear();
-            wide.extend(self.slots.iter().map(of));
-            pack(&wide, out);
-        }
-        if !self.fractions.is_empty() {
-            pack(&self.padded(&self.fractions), out);
-        }
-        if !self.details.is_empty() {
-            let details = self.padded(&self.details);
-            for of in [|detail: &Detail| detail.margin, |detail: &Detail| detail.quantity] as [fn(&Detail) -> Amount; 2] {
-                wide.clear();
-                wide.extend(details.iter().map(|detail| of(detail).cents));
-                pack(&wide, out);
-                pack(&details.iter().map(|detail| of(detail).fraction).collect::<Vec<_>>(), out);
-            }
-        }
-        pack(&self.digests, out);
-        for of in [|slot: &Slot| slot.order, |slot: &Slot| slot.customer] as [fn(&Slot) -> [u8; 16]; 2] {
-            encode_ids(self.slots.iter().map(|slot| u128::from_le_bytes(of(slot))), &self.long, out);
-        }
-        seal(out, at);
-    }
-
-    /// With zeros for the last bundles, if they have none.
-    fn padded<T: Copy + Default>(&self, values: &[T]) -> Vec<T> {
-        let mut values = values.to_vec();
-        values.resize(self.slots.len(), T::default());
-        values
-    }
-
-    /// The bundles of a frame.
-    ///
-    /// # Errors
-    /// When the bytes are not a frame, or not the one that was written.
-    pub(super) fn decode(frame: &[u8]) -> Result<Self> {
-        Self::read(frame).ok_or_else(damaged)
-    }
-
-    fn read(frame: &[u8]) -> Option<Self> {
-        let mut bytes = unsealed(frame)?;
-        let bytes = &mut bytes;
-        if take(bytes, 4)? != MAGIC || take(bytes, 2)? != VERSION.to_le_bytes() {
-            return None;
-        }
-        let &[has_fractions, has_details] = take(bytes, 2)? else { return None };
-        let mut count = || Some(u32::from_le_bytes(take(bytes, 4)?.try_into().ok()?) as usize);
-        let (count, digest_count) = (count()?, count()?);
-        if count > MOST_BUNDLES || digest_count > count * MOST_LINES {
-            return None;
-        }
-        let (mut lines, mut kinds) = (Vec::<u32>::new(), Vec::<u32>::new());
-        unpack(bytes, count, &mut lines)?;
-        unpack(bytes, count, &mut kinds)?;
-        let mut wide = || {
-            let mut values = Vec::<i64>::new();
-            unpack(bytes, count, &mut values)?;
-            Some(values)
-        };
-        let (times, cents, places) = (wide()?, wide()?, wide()?);
-        let mut found = Bundles::default();
-        if has_fractions != 0 {
-            unpack(bytes, count, &mut found.fractions)?;
-        }
-        if has_details != 0 {
-            let mut amounts = || {
-                let (mut cents, mut fractions) = (Vec::<i64>::new(), Vec::<u64>::new());
-                unpack(bytes, count, &mut cents)?;
-                unpack(bytes, count, &mut fractions)?;
-                Some(cents.into_iter().zip(fractions).map(|(cents, fraction)| Amount { cents, fraction }))
-            };
-            let (margins, quantities) = (amounts()?, amounts()?);
-            found.details = margins.zip(quantities).map(|(margin, quantity)| Detail { margin, quantity }).collect();
-        }
-        unpack(bytes, digest_count, &mut found.digests)?;
-        let mut views = || {
-            let mut views = Vec::new();
-            decode_ids(bytes, count, &mut views, &mut found.long)?;
-            Some(views)
-        };
-        let (orders, customers) = (views()?, views()?);
-        let mut digests = 0;
-        found.slots.reserve_exact(count);
-        for (at, (order, customer)) in orders.into_iter().zip(customers).enumerate() {
-            let lines = u8::try_from(lines[at]).ok()?;
-            let (order, customer, kind) = (order.to_le_bytes(), customer.to_le_bytes(), u8::try_from(kinds[at]).ok()?);
-            found.slots.push(Slot { order, customer, time: times[at], cents: cents[at], place: places[at] as u64, digests, lines, kind });
-            digests += u32::from(lines);
-        }
-        let digests_fit = digest_count == 0 || digest_count == digests as usize;
-        (bytes.is_empty() && digests_fit).then_some(found)
-    }
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use arrow::array::builder::make_view;
-    use proptest::prelude::*;
-
-    /// A bundle that owns what it is of.
-    #[derive(Debug, Clone)]
-    struct Owned {
-        order: String,
-        customer: Option<String>,
-        time: i64,
-        counts: bool,
-        place: u64,
-        spend: Amount,
-        detail: Detail,
-        digests: Vec<u64>,
-    }
-
-    impl Owned {
-        fn bundle(&self) -> Bundle<'_> {
-            let Owned { time, counts, place, spend, detail, .. } = *self;
-            let (order, customer) = (self.order.as_bytes(), self.customer.as_deref().map(str::as_bytes));
-            Bundle { order, customer, time, counts, place, lines: self.digests.len() as u8, spend, detail, digests: &self.digests }
-        }
-    }
-
-    fn bundle() -> impl Strategy<Value = Owned> {
-        let id = || prop_oneof![Just(String::new()), "[a-z0-9]{1,14}", "[äöü客]{3,9}"];
-        let amount = || {
-            let fraction = prop_oneof![3 => Just(0), 1 => 0..UNITS_PER_CENT];
-            (any::<i64>(), fraction).prop_map(|(cents, fraction)| Amount { cents, fraction })
-        };
-        let detail =
-            prop_oneof![2 => Just(Detail::default()), 1 => (amount(), amount()).prop_map(|(margin, quantity)| Detail { margin, quantity })];
-        let digests = prop::collection::vec(any::<u64>(), 1..MOST_LINES);
-        let parts = (id(), prop::option::of(id()), any::<i64>(), any::<bool>(), 0..u64::MAX / 2, amount(), detail, digests);
-        parts.prop_map(|(order, customer, time, counts, place, spend, detail, digests)| Owned {
-            order,
-            customer,
-            time,
-            counts,
-            place,
-            spend,
-            detail,
-            digests,
-        })
-    }
-
-    fn put(buffer: &mut Bundles, bundle: &Bundle<'_>) {
-        let view = |id: &[u8]| make_view(id, 0, 0);
-        buffer.push(bundle, view(bundle.order), bundle.customer.map_or(0, view));
-    }
-
-    fn filled(bundles: &[Owned]) -> Bundles {
-        let mut buffer = Bundles::default();
-        bundles.iter().for_each(|bundle| put(&mut buffer, &bundle.bundle()));
-        buffer
-    }
-
-    fn encoded(bundles: &Bundles) -> Vec<u8> {
-        let mut frame = Vec::new();
-        bundles.encode(&mut frame);
-        frame
-    }
-
-    proptest! {
-        /// Bundles come back from a buffer, and from its frame, whatever lies beside them.
-        #[test]
-        fn bundles_come_back(bundles in prop::collection::vec(bundle(), 0..20), keeps in any::<bool>()) {
-            let mut bundles = bundles;
-            let buffer = filled(&bundles);
-            for (at, bundle) in bundles.iter().enumerate() {
-                prop_assert_eq!(buffer.get(at), bundle.bundle());
-            }
-            let back = Bundles::decode(&encoded(&buffer)).unwrap();
-            for (at, bundle) in bundles.iter().enumerate() {
-                prop_assert_eq!(back.get(at), bundle.bundle());
-            }
-            // Where lines may be there twice, none has a digest.
-            if keeps {
-                let mut buffer = Bundles::default();
-                bundles.iter().for_each(|bundle| put(&mut buffer, &Bundle { digests: &[], ..bundle.bundle() }));
-                let back = Bundles::decode(&encoded(&buffer)).unwrap();
-                for (at, bundle) in bundles.iter_mut().enumerate() {
-                    prop_assert_eq!(back.get(at), Bundle { digests: &[], ..bundle.bundle() });
-                }
-            }
-        }
-
-        /// Lines come back from records, which sort by order, digest and place, and are worth together what the bundle is.
-        #[test]
-        fn records_come_back(a in bundle(), b in bundle(), same in any::<bool>(), keeps in any::<bool>()) {
-            use crate::orders::line_record::{read, write};
-            let b = if same { Owned { order: a.order.clone(), ..b } } else { b };
-            let records = |bundle: &Bundle<'_>| {
-                let mut records = Vec::new();
-                write(bundle, |append| {
-                    let mut record = Vec::new();
-                    append(&mut record);
-                    records.push(record);
-                    Ok(())
-                }).unwrap();
-                records
-            };
-            let of = |owned: &Owned| records(&Bundle { digests: if keeps { &[] } else { &owned.digests }, ..owned.bundle() });
-            let (one, other) = (of(&a), of(&b));
-            for (at, found) in one.iter().enumerate() {
-                let record = read(found).unwrap();
-                let whole = a.bundle();
-                let (place, lines) = (whole.place.wrapping_add(at as u64), if keeps { whole.lines } else { 1 });
-                let (spend, detail) = if at == 0 { (whole.spend, whole.detail) } else { Default::default() };
-                prop_assert_eq!(record.bundle(), Bundle { place, lines, spend, detail, digests: &[], ..whole });
-                prop_assert_eq!(record.digest, if keeps { 0 } else { a.digests[at] });
-                let (other, next) = (&other[0], read(&other[0]).unwrap());
-                prop_assert_eq!(record.key == next.key, a.order == b.order);
-                if record.key == next.key && (record.digest, place) != (next.digest, b.place) {
-                    prop_assert_eq!(found.cmp(other), (record.digest, place).cmp(&(next.digest, b.place)));
-                }
-            }
-            prop_assert_eq!(one.len(), if keeps { 1 } else { a.digests.len() });
-        }
-
-        #[test]
-        fn damage_is_an_error(bundles in prop::collection::vec(bundle(), 0..4), bit in 0..8u8, at in any::<prop::sample::Index>(), to in any::<u8>()) {
-            let frame = encoded(&filled(&bundles));
-            for at in 0..frame.len() {
-                let mut flipped = frame.clone();
-                flipped[at] ^= 1 << bit;
-                prop_assert!(Bundles::decode(&flipped).is_err(), "byte {}", at);
-            }
-            // Not even bytes made to deceive are a panic.
-            let mut body = frame[..frame.len() - 8].to_vec();
-            let at = at.index(body.len());
-            body[at] = to;
-            seal(&mut body, 0);
-            let _ = Bundles::decode(&body).map(|bundles| bundles.len());
-        }
-    }
 
     #[test]
     fn slots_are_small() {
         assert_eq!(size_of::<Slot>(), 64);
     }
-
-    /// The bytes of version 1. If this fails, the format has changed: see `FORMAT.md`.
-    #[test]
-    fn golden_bytes() {
-        let bundle = Bundle {
-            order: b"O1",
-            customer: Some(b"a customer's long id"),
-            time: 1_700_000_000_000_000,
-            counts: true,
-            place: 3 << 38,
-            lines: 2,
-            spend: Amount { cents: 1_250, fraction: 0 },
-            detail: Detail::default(),
-            digests: &[5, 7],
-        };
-        let mut bundles = Bundles::default();
-        put(&mut bundles, &bundle);
-        put(&mut bundles, &Bundle { order: b"O2", customer: None, place: (3 << 38) + 2, ..bundle });
-        let frame = encoded(&bundles);
-        let hex: String = frame.iter().map(|byte| format!("{byte:02x}")).collect();
-        assert_eq!(hex, GOLDEN);
-    }
-
-    const GOLDEN: &str = "4c464f42010000000200000004000000000200000000000000010000000000000001020000000000000001000000000000000100000040\
-             1e18240a0600010000000000000000e20400000000000001000000000000000100000000c0000000010000000000000000020105000000\
-             0000000001000000000000000002000200020000000000000001000000000000004f314f32010000000000000000010000000000000014\
-             006120637573746f6d65722773206c6f6e6720696432fb1dbb3cce76a6";
 }

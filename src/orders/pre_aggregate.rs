@@ -1,31 +1,32 @@
-//! Batches of lines → bundles in their partitions, on all threads: they take chunks of the source in turn, judge their lines, and add up
-//! those of an order that follow each other.
+//! Batches of lines → partial orders in their partitions.
+//!
+//! In come the chunks of a source, which several threads decode together, or batches that are pushed one at a time; out go [`Orders`]. Every
+//! line is validated; the lines of an order that follow each other are added up, where no single line is asked for again.
 
-use super::partial_order::{Bundle, Detail, MOST_LINES, sum};
+use super::partial_order::{Detail, MOST_LINES, PartialOrder, sum};
 use super::partitions::{Partitions, Scatter};
-use super::validate::{customer, is_refund, judge};
-use super::{Desk, Duplicates, LineSummary, Lines, Orders, Setting, provenance};
+use super::validate::{Validation, Validator, customer, is_refund};
+use super::{Duplicates, Lines, Orders, Setting};
 use crate::base::cancel::{Cancel, Discard};
-use crate::base::error::{Error, Result, Stage};
-use crate::base::merge::Merge;
+use crate::base::error::Result;
 use crate::base::money::Amount;
-use crate::base::threads::{Poison, lock};
+use crate::base::threads::Poison;
 use crate::model::hash::hash_id;
 use crate::model::ids::INLINE;
 use crate::model::line_batch::TransactionBatch;
 use crate::model::reject::OnBadRow;
 use crate::source::Source;
+use crate::source::shared::{BatchTaker, SharedSource};
 use crate::spec::Spec;
-use crate::spill::{Disk, Plan, RunStore, Tiered};
+use crate::spill::{Disk, Plan, Reservation, RunStore, Tiered};
 use crate::stats::Stats;
 use arrow::array::builder::make_view;
 use arrow::array::{Array, StringViewArray};
 use rapidhash::quality::RapidHasher;
 use std::hash::Hasher;
 use std::ops::Range;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
-use std::sync::{Arc, Mutex};
 
 impl Orders {
     /// Reads a source to its end. `lines` is what it was opened with; `detail` says whether margins and quantities are wanted too.
@@ -33,36 +34,26 @@ impl Orders {
     /// # Errors
     /// A bad line under [`OnBadRow::Fail`](crate::model::reject::OnBadRow::Fail); what the source or the disk fails with; being cancelled.
     pub(crate) fn read(source: impl Source<TransactionBatch>, lines: &Lines, detail: bool, setting: Setting) -> Result<Self> {
-        let Setting { budget, store, threads, on_bad_row, rejects, cancel, stats, merge } = setting;
-        let partitions = Partitions::new(budget.clone(), store, threads, source.size_bytes(), merge);
-        let desk = Desk::new(lines, on_bad_row, rejects, cancel.clone());
-        stats.expect_bytes(source.size_bytes().unwrap_or(0));
-        // Where nothing is left out of an order but all of it, and nobody is told which lines that were, no line is asked for again.
-        let together = desk.rejects.is_none()
-            && match lines.orders.duplicates {
-                Duplicates::Keep => true,
-                Duplicates::Fail => on_bad_row == OnBadRow::Fail,
-                Duplicates::Drop => false,
-            };
-        let intake = Intake { source: Mutex::new((0, source)), partitions: &partitions, desk: &desk, stats: &stats, together, detail };
-        let poison = Poison::new(cancel);
-        let held = budget.hold(partitions.open_memory(threads));
+        let (threads, stats, size) = (setting.threads, setting.stats.clone(), source.size_bytes());
+        let poison = Arc::new(Poison::new(setting.cancel.clone()));
+        stats.expect_bytes(size.unwrap_or(0));
+        let aggregation = PreAggregation::new(lines, detail, setting, size);
+        let source = SharedSource::new(source, poison.clone(), stats);
         std::thread::scope(|scope| {
             for _ in 0..threads {
-                scope.spawn(|| intake.work(&poison));
+                scope.spawn(|| source.decode(&mut aggregation.aggregator()));
             }
         });
-        drop((held, intake));
         if poison.is_set() {
             return Err(poison.take());
         }
-        Ok(Orders { partitions, desk: Arc::new(desk), threads, merge, grouped: AtomicUsize::new(0) })
+        Ok(aggregation.into_orders())
     }
 
-    /// The same without a pipeline, in the memory that a spec has for one.
+    /// Reads a source to its end, as [`Orders::read`] does, without a pipeline: in the memory that a spec has for one.
     ///
     /// # Errors
-    /// The same, or when the memory limit is too small.
+    /// Those of [`Orders::read`], or when the memory limit is too small.
     pub fn read_alone(
         source: impl Source<TransactionBatch>,
         lines: &Lines,
@@ -81,100 +72,123 @@ impl Orders {
     }
 }
 
-/// What threads work on together.
-struct Intake<'a, S> {
-    source: Mutex<(u64, S)>,
-    partitions: &'a Partitions,
-    desk: &'a Desk,
-    stats: &'a Stats,
+/// The partitions that lines go into, and how they get there; shared by threads.
+pub(super) struct PreAggregation {
+    partitions: Arc<Partitions>,
+    validation: Arc<Validation>,
     /// Whether lines of an order that follow each other are added up.
     together: bool,
     /// Whether margins and quantities are wanted.
     detail: bool,
+    threads: usize,
+    /// Bytes for each thread to group in.
+    merge: u64,
+    /// The memory of the buffers that are being filled.
+    held: Reservation,
 }
 
-impl<S: Source<TransactionBatch>> Intake<'_, S> {
-    fn work(&self, poison: &Poison) {
-        let mut chunk = 0;
-        match catch_unwind(AssertUnwindSafe(|| self.take_chunks(poison, &mut chunk))) {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => poison.set_in_chunk(chunk, error),
-            Err(panic) => poison.set_in_chunk(chunk, Error::panicked(Stage::Source, panic)),
-        }
-    }
-
-    fn take_chunks(&self, poison: &Poison, number: &mut u64) -> Result<()> {
-        let mut bundler = Bundler { digests: [0; MOST_LINES], scatter: self.partitions.scatter() };
-        let mut tally = LineSummary::default();
-        loop {
-            let next = {
-                let mut source = lock(&self.source);
-                source.0 += 1;
-                *number = source.0;
-                if poison.stops(*number) {
-                    return Err(Error::ended(Stage::Source));
-                }
-                source.1.next_chunk().map_err(|e| e.stage(Stage::Source))?
+impl PreAggregation {
+    /// An empty one; `bytes` is the size of the input, where it is known.
+    pub(super) fn new(lines: &Lines, detail: bool, setting: Setting, bytes: Option<u64>) -> Self {
+        let Setting { budget, store, threads, on_bad_row, rejects, cancel, merge, .. } = setting;
+        let partitions = Arc::new(Partitions::new(budget.clone(), store, threads, bytes, merge));
+        // A single line is asked for again only where some lines of an order are left out, or rejects are written.
+        let together = rejects.is_none()
+            && match lines.orders.duplicates {
+                Duplicates::Keep => true,
+                Duplicates::Fail => on_bad_row == OnBadRow::Fail,
+                Duplicates::Drop => false,
             };
-            let Some(undecoded) = next else { break };
-            let bytes = undecoded.bytes();
-            let mut place = provenance::of_chunk(*number);
-            undecoded.decode(&mut |batch| {
-                if poison.stops(*number) {
-                    return Err(Error::ended(Stage::Source));
-                }
-                self.desk.places.begin(place, &batch);
-                self.take(&batch, place, &mut bundler, &mut tally)?;
-                place += batch.times.len() as u64;
-                Ok(())
-            })?;
-            self.stats.count_bytes(bytes);
-        }
-        lock(&self.desk.summary).merge(tally);
-        bundler.scatter.finish()
+        let validation = Arc::new(Validation::new(lines, on_bad_row, rejects, cancel));
+        let held = budget.hold(partitions.open_memory(threads));
+        PreAggregation { partitions, validation, together, detail, threads, merge, held }
     }
 
-    fn take(&self, batch: &TransactionBatch, place: u64, bundler: &mut Bundler<'_>, tally: &mut LineSummary) -> Result<()> {
-        if self.desk.reading.one_row_per_order {
-            // Each row is an order of its own: nothing else has its place.
-            return judge(batch, place, self.desk, tally, |mut rows| {
+    /// The part of one thread.
+    pub(super) fn aggregator(&self) -> PreAggregator {
+        let PreAggregation { partitions, validation, together, detail, .. } = self;
+        let validator = Validator::new(validation.clone());
+        let collector = Collector {
+            duplicates: validation.options.duplicates,
+            together: *together,
+            detail: *detail,
+            digests: [0; MOST_LINES],
+            scatter: Scatter::new(partitions.clone()),
+        };
+        PreAggregator { validator, collector }
+    }
+
+    /// The orders, once all aggregators have finished.
+    pub(super) fn into_orders(self) -> Orders {
+        let PreAggregation { partitions, validation, threads, merge, held, .. } = self;
+        drop(held);
+        Orders { partitions, validation, threads, merge, grouped: AtomicUsize::new(0) }
+    }
+}
+
+/// Takes batches of lines on one thread.
+pub(super) struct PreAggregator {
+    validator: Validator,
+    collector: Collector,
+}
+
+impl BatchTaker<TransactionBatch> for PreAggregator {
+    fn begin_chunk(&mut self, number: u64) {
+        self.validator.begin_chunk(number);
+    }
+
+    fn take(&mut self, batch: TransactionBatch) -> Result<()> {
+        let PreAggregator { validator, collector } = self;
+        if validator.validation().reading.one_row_per_order {
+            // Each row is an order of its own, named by its position, which no other row has.
+            return validator.lines(&batch, |mut rows, position| {
                 rows.try_for_each(|row| {
-                    let order = format!("{:x}", place + row as u64).into_bytes();
-                    self.put(batch, row..row + 1, place, &order, make_view(&order, 0, 0), bundler)
+                    let order = format!("{:x}", position + row as u64).into_bytes();
+                    collector.put(&batch, row..row + 1, position, &order, make_view(&order, 0, 0))
                 })
             });
         }
         let orders = batch.orders.views();
-        judge(batch, place, self.desk, tally, |rows| {
+        validator.lines(&batch, |rows, position| {
             let mut first = rows.start;
             while first < rows.end {
-                let most = if self.together { rows.end.min(first + MOST_LINES) } else { first + 1 };
-                let next = (first + 1..most).find(|&row| !is_same(batch, first, row)).unwrap_or(most);
-                self.put(batch, first..next, place, batch.orders.value(first).as_bytes(), orders[first], bundler)?;
+                let most = if collector.together { rows.end.min(first + MOST_LINES) } else { first + 1 };
+                let next = (first + 1..most).find(|&row| !is_same(&batch, first, row)).unwrap_or(most);
+                collector.put(&batch, first..next, position, batch.orders.value(first).as_bytes(), orders[first])?;
                 first = next;
             }
             Ok(())
         })
     }
 
-    /// Puts rows of one order and one customer where they belong.
+    fn finish(&mut self) -> Result<()> {
+        self.validator.finish();
+        self.collector.scatter.finish()
+    }
+}
+
+/// Makes partial orders of lines, and puts them into their partitions.
+struct Collector {
+    duplicates: Duplicates,
+    together: bool,
+    detail: bool,
+    /// Space for the digests of one partial order. Not a vector: its length, written and read back at once, would wait for all that is on its
+    /// way to memory.
+    digests: [u64; MOST_LINES],
+    scatter: Scatter,
+}
+
+impl Collector {
+    /// Puts rows of one order and one customer where they belong. The first row of the batch is at `position`.
     #[inline(always)]
-    fn put(
-        &self,
-        batch: &TransactionBatch,
-        rows: Range<usize>,
-        place: u64,
-        order: &[u8],
-        view: u128,
-        Bundler { digests, scatter }: &mut Bundler<'_>,
-    ) -> Result<()> {
+    fn put(&mut self, batch: &TransactionBatch, rows: Range<usize>, position: u64, order: &[u8], view: u128) -> Result<()> {
         let first = rows.start;
         let customer = customer(batch, first);
-        let digests = match self.desk.options.duplicates {
+        let digests = match self.duplicates {
             Duplicates::Keep => &[],
             _ => {
                 let customer = customer.map_or(0, hash_id);
-                let digests = &mut digests[..rows.len()];
+                let digests = &mut self.digests[..rows.len()];
                 digests.iter_mut().zip(rows.clone()).for_each(|(slot, row)| *slot = digest(batch, row, customer));
                 &*digests
             }
@@ -187,16 +201,10 @@ impl<S: Source<TransactionBatch>> Intake<'_, S> {
             spend = sum(spend, batch.spend[row]);
         }
         let detail = if self.detail { detail(batch, rows.clone()) } else { Detail::default() };
-        let (place, lines) = (place + first as u64, rows.len() as u8);
-        scatter.push(&Bundle { order, customer, time, counts, place, lines, spend, detail, digests }, view, batch.customers.views()[first])
+        let (position, lines) = (position + first as u64, rows.len() as u8);
+        let partial = PartialOrder { order, customer, time, counts, position, lines, spend, detail, digests };
+        self.scatter.push(&partial, view, batch.customers.views()[first])
     }
-}
-
-/// What a thread makes bundles with.
-struct Bundler<'a> {
-    /// Room for those of one bundle. Not a vector: its length, written and read back at once, would wait for all that is on its way to memory.
-    digests: [u64; MOST_LINES],
-    scatter: Scatter<'a>,
 }
 
 /// The time of two parts of an order: the earlier one, of those that count if any does.
@@ -228,7 +236,7 @@ fn has_same(ids: &StringViewArray, a: usize, b: usize) -> bool {
     ids.views()[a] == ids.views()[b] || ids.value(a) == ids.value(b)
 }
 
-/// What tells a line from others of its order: two that are not the same have different digests, but for one pair in 2⁶⁴.
+/// A digest that tells a line from others of its order: two lines that are not equal have different digests, but for one pair in 2⁶⁴.
 #[inline]
 fn digest(batch: &TransactionBatch, i: usize, customer: u64) -> u64 {
     let mut hasher = RapidHasher::new(customer);

@@ -10,21 +10,21 @@ use chrono::{DateTime, Offset, TimeZone};
 use chrono_tz::Tz;
 use std::sync::Arc;
 
-/// Which period an order belongs to.
+/// Finds the period that an order belongs to.
 #[derive(Debug, Clone)]
-pub(crate) struct Periods {
+pub(crate) struct PeriodFinder {
     /// None gives each order a period of its own: its moment.
     every: Option<Granularity>,
     timezone: Tz,
     /// The windows, in time order, that are not observed to their end.
     observed: Arc<[Window]>,
-    /// That of the order before, in local time: those that follow each other mostly share it.
+    /// The period of the order before, in local time: orders that follow each other mostly share it.
     last: (i64, i64),
 }
 
-impl Periods {
+impl PeriodFinder {
     pub(super) fn new(every: Option<Granularity>, timezone: Tz) -> Self {
-        Periods { every, timezone, observed: Arc::default(), last: (i64::MAX, i64::MIN) }
+        PeriodFinder { every, timezone, observed: Arc::default(), last: (i64::MAX, i64::MIN) }
     }
 
     /// Those of the windows, where they are calendar periods.
@@ -33,12 +33,12 @@ impl Periods {
             Windows::Every(every) => Self::new(Some(*every), timezone),
             Windows::List(list) => {
                 let observed = list.iter().filter(|window| window.observation_end < window.end).cloned().collect();
-                Periods { observed, ..Self::new(None, timezone) }
+                PeriodFinder { observed, ..Self::new(None, timezone) }
             }
         }
     }
 
-    /// What is wrong with an order of this moment, if anything; money given back without one is never late.
+    /// The fault of an order of this moment, if any; refunds without an order are never late.
     #[inline]
     pub(super) fn fault(&self, time: i64, counts: bool) -> Option<Fault> {
         if !counts || self.observed.is_empty() {
@@ -50,7 +50,7 @@ impl Periods {
         (observation_end < time && time < end).then_some(Fault::Late { time, observation_end })
     }
 
-    /// A time as the calendar on the wall has it, and the start and the end of the period it belongs to, also in local time.
+    /// A time in local time, and the start and the end of the period it belongs to, also in local time.
     #[inline]
     pub(super) fn find(&mut self, time: i64) -> (i64, (i64, i64)) {
         let time = self.local(time);
@@ -77,9 +77,9 @@ impl Periods {
     }
 }
 
-/// Orders as rows, but for whose they are.
-pub(super) struct Rows {
-    pub(super) periods: Periods,
+/// Orders as rows, without the customers.
+pub(super) struct OrderRows {
+    pub(super) periods: PeriodFinder,
     starts: Vec<i64>,
     ends: Vec<i64>,
     orders: Vec<i64>,
@@ -87,17 +87,17 @@ pub(super) struct Rows {
     last_transactions: Vec<i64>,
 }
 
-impl Rows {
-    pub(super) fn new(periods: Periods) -> Self {
+impl OrderRows {
+    pub(super) fn new(periods: PeriodFinder) -> Self {
         let (starts, ends, orders, cents, last_transactions) = Default::default();
-        Rows { periods, starts, ends, orders, cents, last_transactions }
+        OrderRows { periods, starts, ends, orders, cents, last_transactions }
     }
 
     pub(super) fn len(&self) -> usize {
         self.cents.len()
     }
 
-    /// Adds an order of this moment, or, where it does not count as one, what was given back then.
+    /// Adds an order of this moment, or, where it does not count as one, the money given back.
     #[inline]
     pub(super) fn push(&mut self, time: i64, counts: bool, cents: i64) {
         let (time, (start, end)) = self.periods.find(time);
@@ -139,7 +139,7 @@ pub(super) fn cents(total: Total) -> Option<i64> {
     Amount::from_cents(cents).ok().map(|amount| amount.cents)
 }
 
-/// The same of one amount.
+/// An amount in cents, as [`cents`] gives it of a total.
 #[inline]
 pub(super) fn cents_of(amount: Amount) -> Option<i64> {
     if amount.fraction == 0 {

@@ -1,20 +1,138 @@
-//! Which lines of a batch count: bad ones, nobody's and refunds are left out here, or end the run, as the options say.
+//! Validates the lines of a batch: bad lines, lines without a customer, and refunds are left out here or end the run, as the options say.
+//!
+//! [`Validation`] has the options and the counts, for all threads; a [`Validator`] works on one.
 
-use super::partial_order::{Bundle, Detail};
-use super::{Anonymous, Desk, LineSummary, Refunds};
+use super::fault::Fault;
+use super::partial_order::{Detail, PartialOrder};
+use super::provenance::Provenance;
+use super::{Anonymous, LineSummary, Lines, OrderOptions, Refunds, provenance};
+use crate::base::cancel::Cancel;
 use crate::base::error::Result;
+use crate::base::merge::Merge;
 use crate::base::money::Amount;
+use crate::base::threads::lock;
 use crate::model::line_batch::TransactionBatch;
 use crate::model::line_columns::TransactionColumn as Column;
 use crate::model::reject::{OnBadRow, REJECT_HELP, Reason, Reject};
+use crate::source::transactions::TransactionOptions;
+use crate::spill::Sorter;
 use arrow::array::Array;
 use std::ops::Range;
+use std::sync::{Arc, Mutex};
 
-/// Calls `take` with the rows that count, as many at once as follow each other. The first row of the batch is at `place`.
-pub(super) fn judge(
+/// The options of validation, and its results so far; shared by threads.
+pub(crate) struct Validation {
+    pub(super) options: OrderOptions,
+    pub(super) reading: TransactionOptions,
+    pub(super) on_bad_row: OnBadRow,
+    pub(super) provenance: Provenance,
+    /// The counts so far.
+    summary: Mutex<LineSummary>,
+    /// Takes the lines that were left out; none where they are only counted.
+    rejects: Option<Arc<Sorter>>,
+    pub(super) cancel: Cancel,
+    /// The fault of an order that ends the run: the position, the line, the advice. It is the first fault of the input.
+    first: Mutex<Option<(u64, Reject, &'static str)>>,
+}
+
+impl Validation {
+    pub(super) fn new(lines: &Lines, on_bad_row: OnBadRow, rejects: Option<Arc<Sorter>>, cancel: Cancel) -> Self {
+        let (options, reading) = (lines.orders.clone(), lines.options.clone());
+        Validation {
+            options,
+            reading,
+            on_bad_row,
+            provenance: Provenance::default(),
+            summary: Mutex::default(),
+            rejects,
+            cancel,
+            first: Mutex::default(),
+        }
+    }
+
+    /// Leaves out a line for the fault of its order; a fault that ends the run does so when all orders are known.
+    #[cold]
+    pub(super) fn refuse(&self, line: &PartialOrder<'_>, fault: Fault) -> Result<()> {
+        if self.on_bad_row != OnBadRow::Fail {
+            return self.reject(fault.reject(line, self), fault.help());
+        }
+        let mut first = lock(&self.first);
+        if first.as_ref().is_none_or(|(known, ..)| line.position < *known) {
+            *first = Some((line.position, fault.reject(line, self), fault.help()));
+        }
+        Ok(())
+    }
+
+    /// Ends the run, if an order has a fault that does.
+    pub(super) fn verdict(&self) -> Result<()> {
+        lock(&self.first).take().map_or(Ok(()), |(_, reject, help)| Err(reject.into_error().help(help)))
+    }
+
+    /// Adds counts.
+    pub(super) fn count(&self, more: LineSummary) {
+        lock(&self.summary).merge(more);
+    }
+
+    /// Leaves a line out, or ends the run.
+    #[cold]
+    pub(super) fn reject(&self, reject: Reject, help: &str) -> Result<()> {
+        if self.on_bad_row == OnBadRow::Fail {
+            return Err(reject.into_error().help(help));
+        }
+        *lock(&self.summary).lines_rejected.entry(reject.reason).or_default() += 1;
+        self.rejects.as_ref().map_or(Ok(()), |rejects| rejects.buffer().push(|out| reject.write(out)))
+    }
+
+    /// The counts so far.
+    pub(crate) fn summary(&self) -> LineSummary {
+        lock(&self.summary).clone()
+    }
+}
+
+/// Validates the lines that one thread reads, and counts them.
+pub(super) struct Validator {
+    validation: Arc<Validation>,
+    /// The position of the next batch's first row.
+    position: u64,
+    pub(super) counted: LineSummary,
+}
+
+impl Validator {
+    pub(super) fn new(validation: Arc<Validation>) -> Self {
+        Validator { validation, position: 0, counted: LineSummary::default() }
+    }
+
+    pub(super) fn validation(&self) -> &Validation {
+        &self.validation
+    }
+
+    /// Says that the next batch is the first of a chunk.
+    pub(super) fn begin_chunk(&mut self, number: u64) {
+        self.position = provenance::of_chunk(number);
+    }
+
+    /// Calls `take` with the rows of a batch that count, as many at once as follow each other, and the position of the batch's first row.
+    #[inline]
+    pub(super) fn lines(&mut self, batch: &TransactionBatch, mut take: impl FnMut(Range<usize>, u64) -> Result<()>) -> Result<()> {
+        let Validator { validation, position, counted } = self;
+        let first = *position;
+        validation.provenance.begin(first, batch);
+        validate(batch, first, validation, counted, |rows| take(rows, first))?;
+        *position += batch.times.len() as u64;
+        Ok(())
+    }
+
+    /// Adds what was counted to the counts of all threads.
+    pub(super) fn finish(&mut self) {
+        self.validation.count(std::mem::take(&mut self.counted));
+    }
+}
+
+/// Calls `take` with the rows that count, as many at once as follow each other. The first row of the batch is at `position`.
+fn validate(
     batch: &TransactionBatch,
-    place: u64,
-    desk: &Desk,
+    position: u64,
+    validation: &Validation,
     tally: &mut LineSummary,
     mut take: impl FnMut(Range<usize>) -> Result<()>,
 ) -> Result<()> {
@@ -30,12 +148,12 @@ pub(super) fn judge(
     for i in 0..n {
         let mut faults = std::iter::from_fn(|| bad.next_if(|bad| bad.row as usize == i));
         let counts = match faults.next() {
-            None => counts(batch, i, place, desk, tally),
+            None => counts(batch, i, position, validation, tally),
             Some(fault) => {
-                // Nobody reads it else, and to look for it takes time.
-                let help = if desk.on_bad_row == OnBadRow::Fail { desk.reading.help(fault) } else { None };
-                let reject = rejected(&line(batch, i, place), desk, fault.reason, fault.column, fault.value.clone());
-                desk.reject(reject, help.as_deref().unwrap_or(REJECT_HELP)).map(|()| false)
+                // The advice is shown with an error only, and finding it takes time.
+                let help = if validation.on_bad_row == OnBadRow::Fail { validation.reading.help(fault) } else { None };
+                let reject = rejected(&line(batch, i, position), validation, fault.reason, fault.column, fault.value.clone());
+                validation.reject(reject, help.as_deref().unwrap_or(REJECT_HELP)).map(|()| false)
             }
         };
         faults.for_each(drop);
@@ -52,10 +170,10 @@ pub(super) fn judge(
 }
 
 /// Whether a row that could be read counts, or is left out for what it is.
-fn counts(batch: &TransactionBatch, i: usize, place: u64, desk: &Desk, tally: &mut LineSummary) -> Result<bool> {
+fn counts(batch: &TransactionBatch, i: usize, position: u64, validation: &Validation, tally: &mut LineSummary) -> Result<bool> {
     if customer(batch, i).is_none() {
-        match desk.options.anonymous {
-            Anonymous::Fail => return anonymous(&line(batch, i, place), desk).map(|()| false),
+        match validation.options.anonymous {
+            Anonymous::Fail => return anonymous(&line(batch, i, position), validation).map(|()| false),
             Anonymous::Drop => {
                 tally.anonymous_lines += 1;
                 return Ok(false);
@@ -64,17 +182,17 @@ fn counts(batch: &TransactionBatch, i: usize, place: u64, desk: &Desk, tally: &m
         }
     }
     if is_refund(batch, i) {
-        if desk.options.refunds == Refunds::Fail {
-            return refund(&line(batch, i, place), batch.quantity[i], desk).map(|()| false);
+        if validation.options.refunds == Refunds::Fail {
+            return refund(&line(batch, i, position), batch.quantity[i], validation).map(|()| false);
         }
         tally.refund_lines += 1;
         tally.refunds.add(batch.spend[i]);
-        return Ok(desk.options.refunds == Refunds::Net);
+        return Ok(validation.options.refunds == Refunds::Net);
     }
     Ok(true)
 }
 
-/// Who is named in a row; an empty id names nobody.
+/// The customer of a row, if it names one; an empty id does not.
 #[inline]
 pub(super) fn customer(batch: &TransactionBatch, i: usize) -> Option<&[u8]> {
     let id = if batch.customers.is_valid(i) { batch.customers.value(i) } else { "" };
@@ -87,15 +205,15 @@ pub(super) fn is_refund(batch: &TransactionBatch, i: usize) -> bool {
     batch.quantity[i].cents < 0 || batch.spend[i].cents < 0
 }
 
-/// A row as it is, by itself.
-pub(super) fn line(batch: &TransactionBatch, i: usize, place: u64) -> Bundle<'_> {
+/// A row as a partial order of its own.
+pub(super) fn line(batch: &TransactionBatch, i: usize, position: u64) -> PartialOrder<'_> {
     let order = if i < batch.orders.len() { batch.orders.value(i).as_bytes() } else { &[] };
-    Bundle {
+    PartialOrder {
         order,
         customer: customer(batch, i),
         time: batch.times[i],
         counts: !is_refund(batch, i),
-        place: place + i as u64,
+        position: position + i as u64,
         lines: 1,
         spend: batch.spend[i],
         detail: Detail::default(),
@@ -104,26 +222,26 @@ pub(super) fn line(batch: &TransactionBatch, i: usize, place: u64) -> Bundle<'_>
 }
 
 #[cold]
-fn anonymous(line: &Bundle<'_>, desk: &Desk) -> Result<()> {
+fn anonymous(line: &PartialOrder<'_>, validation: &Validation) -> Result<()> {
     const HELP: &str = "leave such lines out with --anonymous drop, report them with --anonymous report, or name the column with --column";
-    let reject = rejected(line, desk, Reason::MissingValue, Column::CustomerId, String::new());
-    desk.reject(reject, HELP)
+    let reject = rejected(line, validation, Reason::MissingValue, Column::CustomerId, String::new());
+    validation.reject(reject, HELP)
 }
 
 #[cold]
-fn refund(line: &Bundle<'_>, quantity: Amount, desk: &Desk) -> Result<()> {
+fn refund(line: &PartialOrder<'_>, quantity: Amount, validation: &Validation) -> Result<()> {
     let (column, value) = match quantity.cents < 0 {
         true => (Column::Quantity, quantity.to_string()),
         false => (Column::LineTotal, line.spend.to_string()),
     };
-    let reject = rejected(line, desk, Reason::Refund, column, value);
-    desk.reject(reject, "take them off what the customer spent with --refunds net, or leave them out with --refunds drop")
+    let reject = rejected(line, validation, Reason::Refund, column, value);
+    validation.reject(reject, "take them off what the customer spent with --refunds net, or leave them out with --refunds drop")
 }
 
 /// A line as a reject.
-pub(super) fn rejected(line: &Bundle<'_>, desk: &Desk, reason: Reason, column: Column, value: String) -> Reject {
+pub(super) fn rejected(line: &PartialOrder<'_>, validation: &Validation, reason: Reason, column: Column, value: String) -> Reject {
     let customer_id = line.customer.map_or(String::new(), |id| String::from_utf8_lossy(id).into_owned());
-    let (source, row, number) = desk.places.find(line.place);
+    let (source, row, number) = validation.provenance.find(line.position);
     let time = crate::model::reject::shown_timestamp(line.time);
     // In the order of LINE_FIELDS.
     let fields = vec![String::from_utf8_lossy(line.order).into_owned(), customer_id.clone(), time, line.spend.to_string()];

@@ -1,14 +1,12 @@
-//! Rows that are whole orders, as a source of period aggregations: each becomes a row at once, and nothing waits.
+//! Rows that are whole orders, as a source of period aggregations: each becomes a row at once, and none waits for others.
 
-use super::fault::Fault;
-use super::to_periods::{Periods, Rows, cents_of};
-use super::validate::{customer, is_refund, judge, line};
-use super::{Desk, LineSummary, Lines, provenance};
+use super::settle::{Settled, Sums};
+use super::to_periods::{OrderRows, PeriodFinder};
+use super::validate::{Validation, Validator, customer, is_refund, line};
+use super::{LineSummary, Lines};
 use crate::base::cancel::Cancel;
 use crate::base::error::Result;
-use crate::base::merge::Merge;
-use crate::base::money::Total;
-use crate::base::threads::lock;
+use crate::base::money::Amount;
 use crate::model::line_batch::TransactionBatch;
 use crate::model::period_batch::PeriodBatch;
 use crate::model::reject::{OnBadRow, REJECT_HELP};
@@ -19,22 +17,22 @@ use std::sync::Arc;
 /// Reads rows that are whole orders as period aggregations.
 pub(crate) struct WholeOrders<S> {
     source: S,
-    desk: Arc<Desk>,
-    periods: Periods,
+    validation: Arc<Validation>,
+    periods: PeriodFinder,
     chunk: u64,
 }
 
 impl<S: Source<TransactionBatch>> WholeOrders<S> {
-    /// `lines` is what the source was opened with. The desk knows what went in, once the source has been read.
+    /// `lines` is what the source was opened with. The validation has the counts, once the source has been read.
     pub(crate) fn new(
         source: S,
         lines: &Lines,
-        periods: Periods,
+        periods: PeriodFinder,
         (on_bad_row, rejects): (OnBadRow, Option<Arc<Sorter>>),
         cancel: Cancel,
-    ) -> (Self, Arc<Desk>) {
-        let desk = Arc::new(Desk::new(lines, on_bad_row, rejects, cancel));
-        (WholeOrders { source, desk: desk.clone(), periods, chunk: 0 }, desk)
+    ) -> (Self, Arc<Validation>) {
+        let validation = Arc::new(Validation::new(lines, on_bad_row, rejects, cancel));
+        (WholeOrders { source, validation: validation.clone(), periods, chunk: 0 }, validation)
     }
 }
 
@@ -50,74 +48,96 @@ impl<S: Source<TransactionBatch>> Source for WholeOrders<S> {
     fn next_chunk(&mut self) -> Result<Option<Box<dyn Chunk>>> {
         let Some(rows) = self.source.next_chunk()? else { return Ok(None) };
         self.chunk += 1;
-        Ok(Some(Box::new(Whole { rows, desk: self.desk.clone(), periods: self.periods.clone(), place: provenance::of_chunk(self.chunk) })))
+        Ok(Some(Box::new(WholeOrderChunk { rows, validation: self.validation.clone(), periods: self.periods.clone(), number: self.chunk })))
     }
 }
 
 /// A chunk of such rows.
-struct Whole {
+struct WholeOrderChunk {
     rows: Box<dyn Chunk<TransactionBatch>>,
-    desk: Arc<Desk>,
-    periods: Periods,
-    place: u64,
+    validation: Arc<Validation>,
+    periods: PeriodFinder,
+    number: u64,
 }
 
-impl Chunk for Whole {
+impl Chunk for WholeOrderChunk {
     fn bytes(&self) -> u64 {
         self.rows.bytes()
     }
 
     fn decode(self: Box<Self>, sink: &mut Sink<'_>) -> Result<()> {
-        let Whole { rows, desk, periods, mut place } = *self;
-        let mut tally = LineSummary::default();
-        let mut open = Open { first: 0, rows: Rows::new(periods), counted: LineSummary::default() };
-        rows.decode(&mut |batch| {
-            desk.places.begin(place, &batch);
-            judge(&batch, place, &desk, &mut tally, |mut rows| {
-                rows.try_for_each(|row| {
-                    // Rows of a batch follow each other in the input.
-                    if open.first + open.rows.len() != row {
-                        open.send(&batch, sink)?;
-                        open.first = row;
-                    }
-                    open.push(&batch, row, place, &desk)
-                })
-            })?;
-            open.send(&batch, sink)?;
-            place += batch.times.len() as u64;
-            Ok(())
-        })?;
-        tally.merge(open.counted);
-        lock(&desk.summary).merge(tally);
+        let WholeOrderChunk { rows, validation, periods, number } = *self;
+        let mut converter = Converter::new(validation, periods);
+        converter.begin_chunk(number);
+        rows.decode(&mut |batch| converter.take(&batch, sink))?;
+        converter.finish();
         Ok(())
     }
 }
 
+/// Turns batches of rows that are whole orders into batches of period aggregations, on one thread.
+pub(super) struct Converter {
+    validator: Validator,
+    pending: PendingRows,
+}
+
+impl Converter {
+    pub(super) fn new(validation: Arc<Validation>, periods: PeriodFinder) -> Self {
+        let pending =
+            PendingRows { validation: validation.clone(), first: 0, rows: OrderRows::new(periods), counted: LineSummary::default() };
+        Converter { validator: Validator::new(validation), pending }
+    }
+
+    /// Says that the next batch is the first of a chunk.
+    pub(super) fn begin_chunk(&mut self, number: u64) {
+        self.validator.begin_chunk(number);
+    }
+
+    /// Gives `sink` the orders of a batch, as rows that follow each other in the input.
+    pub(super) fn take(&mut self, batch: &TransactionBatch, sink: &mut Sink<'_>) -> Result<()> {
+        let Converter { validator, pending } = self;
+        validator.lines(batch, |mut rows, position| {
+            rows.try_for_each(|row| {
+                if pending.first + pending.rows.len() != row {
+                    pending.send(batch, sink)?;
+                    pending.first = row;
+                }
+                pending.push(batch, row, position)
+            })
+        })?;
+        pending.send(batch, sink)
+    }
+
+    /// Adds what was counted to the counts of all threads.
+    pub(super) fn finish(&mut self) {
+        self.pending.validation.count(std::mem::take(&mut self.pending.counted));
+        self.validator.finish();
+    }
+}
+
 /// Rows that follow each other, on their way.
-struct Open {
-    /// The first one's place in its batch.
+struct PendingRows {
+    validation: Arc<Validation>,
+    /// The first row's index in its batch.
     first: usize,
-    rows: Rows,
-    /// Orders, those of nobody among them.
+    rows: OrderRows,
+    /// Orders, those without a customer among them.
     counted: LineSummary,
 }
 
-impl Open {
+impl PendingRows {
     #[inline]
-    fn push(&mut self, batch: &TransactionBatch, i: usize, place: u64, desk: &Desk) -> Result<()> {
-        let counts = !is_refund(batch, i);
-        let refuse = |fault: Fault| desk.reject(fault.reject(&line(batch, i, place), desk), REJECT_HELP);
-        let spend = Total::from(batch.spend[i]);
-        if customer(batch, i).is_none() {
-            self.counted.add_anonymous(counts, spend);
-            return Ok(());
+    fn push(&mut self, batch: &TransactionBatch, i: usize, position: u64) -> Result<()> {
+        let (time, counts) = (batch.times[i], !is_refund(batch, i));
+        let sums = Sums { time, counts, spend: batch.spend[i], margin: Amount::default(), quantity: Amount::default() };
+        match self.rows.periods.settle(customer(batch, i).is_some(), &sums, &mut self.counted) {
+            Ok(Some(Settled { spend, .. })) => self.rows.push(time, counts, spend),
+            Ok(None) => {}
+            Err(fault) => {
+                let validation = &self.validation;
+                return validation.reject(fault.reject(&line(batch, i, position), validation), REJECT_HELP);
+            }
         }
-        let Some(cents) = cents_of(batch.spend[i]) else { return refuse(Fault::Spend(spend)) };
-        if let Some(fault) = self.rows.periods.fault(batch.times[i], counts) {
-            return refuse(fault);
-        }
-        self.counted.orders += u64::from(counts);
-        self.rows.push(batch.times[i], counts, cents);
         Ok(())
     }
 

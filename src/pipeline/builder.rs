@@ -235,6 +235,7 @@ impl<L: Lens> Builder<L> {
             pushed_rows: 0,
             inputs: Vec::new(),
             lines: None,
+            pushed_lines: None,
         })
     }
 }

@@ -19,7 +19,7 @@ use crate::lens::Lens;
 use crate::model::hash::PARTITIONS;
 use crate::model::period_batch::Origin;
 use crate::model::window::{Window, Windows};
-use crate::orders::LineSummary;
+use crate::orders::{LineSummary, PushedLines};
 use crate::reduce::reduce;
 use crate::report::table::TableWriter;
 use crate::report::{InputSummary, Report};
@@ -76,6 +76,8 @@ pub struct Pipeline<L = ()> {
     inputs: Vec<String>,
     /// Of the lines, where there were any.
     pub(crate) lines: Option<LineSummary>,
+    /// Lines that were pushed and wait to be grouped.
+    pushed_lines: Option<PushedLines>,
 }
 
 struct Running {
@@ -212,10 +214,11 @@ impl<L: Lens> Pipeline<L> {
         self.answer(Windows::List(windows), None)
     }
 
-    fn answer(self, windows: Windows, rfm: Option<&mut TableWriter>) -> Result<Audit<L::Answer>>
+    fn answer(mut self, windows: Windows, rfm: Option<&mut TableWriter>) -> Result<Audit<L::Answer>>
     where
         L::Answer: Send,
     {
+        self.finish_pushed_orders()?;
         let Pipeline { spec, lens, state, stats, ledger, poison, mut inputs, lines, .. } = self;
         let (partitions, resources, mut unfinished) = state.close(&poison)?;
         let keys = *lock(&ledger.keys);

@@ -1,16 +1,17 @@
-//! Orders and line items in pipelines: lines are grouped, and their orders are rows like any other.
+//! Pipelines of orders and line items: lines are grouped, and their orders are rows like any other.
 
-use super::{Pipeline, Resources};
-use crate::base::error::Result;
+use super::{Pipeline, Resources, Running};
+use crate::base::error::{Error, Result};
 use crate::base::merge::Merge;
 use crate::lens::Lens;
 use crate::model::line_batch::TransactionBatch;
-use crate::orders::{LineSummary, Lines, OrderSource, Orders, Periods, Setting, WholeOrders};
+use crate::orders::{FinishedLines, LineSummary, Lines, OrderSource, Orders, PeriodFinder, PushedLines, Setting, WholeOrders};
 use crate::source::Source;
+use arrow::array::RecordBatch;
 use std::sync::Arc;
 
 impl<L: Lens> Pipeline<L> {
-    /// Says what went in, besides what went in before.
+    /// Adds counts of lines to those of the report.
     pub(crate) fn add_lines(&mut self, more: LineSummary) {
         self.lines.merge(Some(more));
     }
@@ -21,29 +22,115 @@ impl<L: Lens> Pipeline<L> {
     /// # Errors
     /// A line that is bad, under [`OnBadRow::Fail`](crate::model::reject::OnBadRow::Fail), or what [`run`](Pipeline::run) fails with.
     pub fn run_transactions(&mut self, source: impl Source<TransactionBatch> + 'static, lines: &Lines) -> Result<()> {
-        let Resources { plan, store, rejects, cancel, .. } = &self.state.resources;
-        let (on_bad_row, rejects, cancel) = (self.spec.on_bad_row, rejects.clone(), cancel.clone());
-        let periods = Periods::of_windows(&self.spec.windows, lines.orders.timezone);
+        let periods = PeriodFinder::of_windows(&self.spec.windows, lines.orders.timezone);
+        let setting = self.setting(self.spec.worker_count());
         if lines.options.one_row_per_order {
-            let (orders, desk) = WholeOrders::new(source, lines, periods, (on_bad_row, rejects), cancel);
+            let (orders, validation) = WholeOrders::new(source, lines, periods, (setting.on_bad_row, setting.rejects), setting.cancel);
             self.run(orders)?;
-            self.add_lines(desk.summary());
+            self.add_lines(validation.summary());
             return Ok(());
         }
-        let setting = Setting {
-            budget: plan.budget.clone(),
-            store: store.clone(),
-            threads: self.spec.worker_count(),
-            on_bad_row,
-            rejects,
-            cancel,
-            stats: self.stats.clone(),
-            merge: plan.merge_memory,
-        };
         let inputs = source.inputs();
-        let orders = Arc::new(Orders::read(source, lines, false, setting)?);
+        let orders = Orders::read(source, lines, false, setting)?;
+        self.run_orders(orders, periods, inputs)
+    }
+
+    /// Takes a batch of orders or line items, with the columns of [`TransactionColumn`](crate::model::TransactionColumn) in any accepted
+    /// types. `lines` says how they are read, and must be equal for all batches. Lines of an order may be in several batches, so they wait
+    /// until the pipeline finishes; then they are grouped, and the answers are those of [`run_transactions`](Pipeline::run_transactions).
+    /// Rows that are whole orders do not wait.
+    ///
+    /// # Errors
+    /// A missing or unfit column, options that are not right or others than before, a bad line under
+    /// [`OnBadRow::Fail`](crate::model::reject::OnBadRow::Fail), or the first cause of a failure elsewhere. What is wrong with an order of
+    /// several lines is an error of [`finish`](Pipeline::finish).
+    ///
+    /// ```
+    /// use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray};
+    /// use lensflow::Pipeline;
+    /// use lensflow::model::{Granularity, Windows};
+    /// use lensflow::orders::Lines;
+    /// use std::sync::Arc;
+    ///
+    /// let batch = |order: &str, days: [&str; 2], prices: [f64; 2]| {
+    ///     let texts = |values: [&str; 2]| Arc::new(StringArray::from(values.to_vec())) as ArrayRef;
+    ///     RecordBatch::try_from_iter([
+    ///         ("order_id", texts([order, "O-2"])),
+    ///         ("customer_id", texts(["anna", "ben"])),
+    ///         ("event_ts", texts(days)),
+    ///         ("quantity", Arc::new(Int64Array::from(vec![1, 2]))),
+    ///         ("unit_price", Arc::new(Float64Array::from(prices.to_vec()))),
+    ///     ])
+    /// };
+    /// let lines = Lines::default();
+    /// let mut pipeline = Pipeline::builder().windows(Windows::Every(Granularity::Month)).build()?;
+    /// pipeline.push_orders(&batch("O-1", ["2024-01-05", "2024-01-09"], [20.0, 5.0])?, &lines)?;
+    /// pipeline.push_orders(&batch("O-3", ["2024-01-20", "2024-01-09"], [10.0, 7.5])?, &lines)?;
+    /// let audit = pipeline.finish()?;
+    /// let read = audit.report.input.transactions.as_ref();
+    /// assert_eq!(read.map(|read| (read.lines, read.orders)), Some((4, 3)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn push_orders(&mut self, batch: &RecordBatch, lines: &Lines) -> Result<()> {
+        if self.poison.is_set() {
+            return Err(self.poison.take());
+        }
+        let mut pushed = match self.pushed_lines.take() {
+            Some(pushed) => pushed,
+            None => {
+                let periods = PeriodFinder::of_windows(&self.spec.windows, lines.orders.timezone);
+                PushedLines::new(lines, periods, self.setting(1))?
+            }
+        };
+        let taken = if pushed.lines() == lines {
+            pushed.read(batch)
+        } else {
+            Err(Error::usage("all pushed orders must be read with the same options"))
+        };
+        let Running { router, lanes, .. } = &mut self.state;
+        let taken = taken.map(|batch| pushed.take(batch, &mut |rows| router.route(&rows, lanes)));
+        self.pushed_lines = Some(pushed);
+        taken?.map_err(|e| self.fail(e))
+    }
+
+    /// Groups the lines that were pushed, if any, and takes their orders in.
+    pub(super) fn finish_pushed_orders(&mut self) -> Result<()> {
+        let Some(pushed) = self.pushed_lines.take() else { return Ok(()) };
+        if self.poison.is_set() {
+            return Err(self.poison.take());
+        }
+        let periods = PeriodFinder::of_windows(&self.spec.windows, pushed.lines().orders.timezone);
+        let inputs = vec![PushedLines::NAME.to_owned()];
+        match pushed.finish()? {
+            FinishedLines::Whole(summary) => {
+                self.inputs.extend(inputs);
+                self.add_lines(summary);
+                Ok(())
+            }
+            FinishedLines::Grouped(orders) => self.run_orders(orders, periods, inputs),
+        }
+    }
+
+    /// Groups orders, and takes them in.
+    fn run_orders(&mut self, orders: Orders, periods: PeriodFinder, inputs: Vec<String>) -> Result<()> {
+        let orders = Arc::new(orders);
         self.run(OrderSource::of(orders.clone(), periods, inputs))?;
         self.add_lines(orders.summary());
         Ok(())
+    }
+
+    /// The memory and the policies that lines are read and grouped with.
+    fn setting(&self, threads: usize) -> Setting {
+        let Resources { plan, store, rejects, cancel, .. } = &self.state.resources;
+        Setting {
+            budget: plan.budget.clone(),
+            store: store.clone(),
+            threads,
+            on_bad_row: self.spec.on_bad_row,
+            rejects: rejects.clone(),
+            cancel: cancel.clone(),
+            stats: self.stats.clone(),
+            merge: plan.merge_memory,
+        }
     }
 }

@@ -72,7 +72,8 @@ impl<L: Lens> Pipeline<L> {
     }
 
     /// Ends the input and writes what is known of every customer to a run file.
-    pub(crate) fn save(self, to: &state::Writer) -> Result<Saved> {
+    pub(crate) fn save(mut self, to: &state::Writer) -> Result<Saved> {
+        self.finish_pushed_orders()?;
         let Pipeline { spec, state, stats, ledger, poison, lines, .. } = self;
         let (partitions, resources, _unfinished) = state.close(&poison)?;
         let snapshot = stats.snapshot();

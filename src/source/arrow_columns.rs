@@ -23,7 +23,7 @@ use arrow::error::ArrowError;
 use arrow::util::display::array_value_to_string;
 use std::sync::Arc;
 
-/// Where each column is in a schema.
+/// The position of each column in a schema.
 #[derive(Debug, Clone)]
 pub struct Columns {
     origin: Arc<Origin>,
@@ -143,7 +143,7 @@ impl<C: ArrowColumns> Chunk<C::Batch> for ArrowChunk<C> {
 pub(crate) struct Wanted<'a> {
     /// Its name in options and messages.
     pub(crate) column: &'static str,
-    /// What the input should call it.
+    /// Its name in the input.
     pub(crate) name: &'a str,
     /// Whether it has to be there.
     pub(crate) required: bool,

@@ -1,11 +1,12 @@
 //! CSV: a header, then a row a record. Delimiter `,`, or `;`, tab or `|` where the header has no comma; quotes as RFC 4180.
 //!
-//! [`Lines`](super::lines) cuts at record boundaries; each chunk is parsed on the thread that decodes it. Plain records, which have quotes
-//! around whole fields at most, are read in place; from the first other one, the `csv` crate reads the rest of the chunk. What the two
-//! make of a plain record is the same, and only the `csv` crate's side knows errors.
+//! [`RecordSplitter`] cuts at record boundaries; each chunk is parsed on the thread that decodes it. Plain records, which have quotes
+//! around whole fields at most, are read in place; from the first other one, the `csv` crate reads the rest of the chunk. Both
+//! read plain records alike, and only the `csv` crate's side knows errors.
 
-use super::records::{Lines, Marks, TextChunk};
-use super::row_kind::{FieldRows, TextShape};
+use super::marks::Marks;
+use super::records::{RecordSplitter, TextChunk};
+use super::row_kind::{FieldRows, TextRowKind};
 use super::{Chunk, Sink, Source};
 use crate::base::error::{Error, Result, Stage};
 use crate::model::period_batch::Origin;
@@ -13,13 +14,13 @@ use std::io::Read;
 use std::sync::Arc;
 
 pub(super) struct CsvSource<S, const N: usize> {
-    lines: Lines,
+    lines: RecordSplitter,
     layout: Arc<Layout<S, N>>,
 }
 
-/// What the header says.
+/// The columns of the header, and how records are read.
 struct Layout<S, const N: usize> {
-    shape: S,
+    kind: S,
     origin: Arc<Origin>,
     at: [Option<usize>; N],
     fields: usize,
@@ -27,9 +28,9 @@ struct Layout<S, const N: usize> {
     batch_rows: usize,
 }
 
-impl<S: TextShape<N>, const N: usize> CsvSource<S, N> {
-    pub(super) fn open(reader: Box<dyn Read + Send>, origin: Arc<Origin>, shape: &S, batch_rows: usize) -> Result<Self> {
-        let mut lines = Lines::new(reader, origin.clone());
+impl<S: TextRowKind<N>, const N: usize> CsvSource<S, N> {
+    pub(super) fn open(reader: Box<dyn Read + Send>, origin: Arc<Origin>, kind: &S, batch_rows: usize) -> Result<Self> {
+        let mut lines = RecordSplitter::new(reader, origin.clone());
         let delimiter = delimiter(lines.peek_line()?);
         lines.quoted_fields(delimiter);
         let empty = || Error::data("the file is empty: a CSV begins with a header").input(&origin.name).stage(Stage::Source);
@@ -50,22 +51,22 @@ impl<S: TextShape<N>, const N: usize> CsvSource<S, N> {
         }
         let names: Vec<_> = (0..record.len()).filter_map(|at| trimmed(&record, at)).map(String::from_utf8_lossy).collect();
         let names: Vec<_> = names.iter().map(|n| n.trim()).collect();
-        let at = shape.find(&names, &origin).map_err(|e| match std::str::from_utf8(&header.bytes) {
+        let at = kind.find(&names, &origin).map_err(|e| match std::str::from_utf8(&header.bytes) {
             Ok(_) => e,
             Err(_) => Error::data("the header is not valid UTF-8").cause(e).input(&origin.name).stage(Stage::Source).help(S::NOT_UTF8),
         })?;
-        let layout = Layout { shape: shape.clone(), at, fields: names.len(), delimiter, origin, batch_rows };
+        let layout = Layout { kind: kind.clone(), at, fields: names.len(), delimiter, origin, batch_rows };
         Ok(CsvSource { lines, layout: Arc::new(layout) })
     }
 }
 
-/// What a header has between its names.
+/// The delimiter of a header.
 pub(super) fn delimiter(header: &[u8]) -> u8 {
     let delimiters = [b',', b'\t', b';', b'|'];
     delimiters.into_iter().find(|d| header.contains(d)).unwrap_or(b',')
 }
 
-/// Records end at `\n` and nowhere else, as for [`Lines`]; the `\r` before it is left to [`trimmed`].
+/// Records end at `\n` and nowhere else, as for [`RecordSplitter`]; the `\r` before it is left to [`trimmed`].
 fn parser<R: Read>(bytes: R, delimiter: u8) -> csv::Reader<R> {
     let mut builder = csv::ReaderBuilder::new();
     builder.has_headers(false).flexible(true).delimiter(delimiter).terminator(csv::Terminator::Any(b'\n')).buffer_capacity(1 << 16);
@@ -83,7 +84,7 @@ fn trimmed(record: &csv::ByteRecord, at: usize) -> Option<&[u8]> {
     Some(if at + 1 == record.len() { field.strip_suffix(b"\r").unwrap_or(field) } else { field })
 }
 
-impl<S: TextShape<N>, const N: usize> Source<S::Batch> for CsvSource<S, N> {
+impl<S: TextRowKind<N>, const N: usize> Source<S::Batch> for CsvSource<S, N> {
     fn inputs(&self) -> Vec<String> {
         vec![self.layout.origin.name.clone()]
     }
@@ -99,7 +100,7 @@ struct CsvChunk<S, const N: usize> {
     layout: Arc<Layout<S, N>>,
 }
 
-impl<S: TextShape<N>, const N: usize> Chunk<S::Batch> for CsvChunk<S, N> {
+impl<S: TextRowKind<N>, const N: usize> Chunk<S::Batch> for CsvChunk<S, N> {
     fn decode(self: Box<Self>, sink: &mut Sink<'_, S::Batch>) -> Result<()> {
         let mut decoder = self.decoder(sink);
         let bytes = &self.text.bytes[..];
@@ -114,12 +115,12 @@ impl<S: TextShape<N>, const N: usize> Chunk<S::Batch> for CsvChunk<S, N> {
     }
 }
 
-impl<S: TextShape<N>, const N: usize> CsvChunk<S, N> {
+impl<S: TextRowKind<N>, const N: usize> CsvChunk<S, N> {
     fn decoder<'c, 's>(&'c self, sink: &'c mut Sink<'s, S::Batch>) -> Decoder<'c, 's, S, N> {
         let TextChunk { records, first_record, first_line, .. } = self.text;
         // The header was the first record of the file.
         let first_row = first_record - 1;
-        let rows = self.layout.shape.rows(0);
+        let rows = self.layout.kind.rows(0);
         let mut decoder = Decoder { layout: &self.layout, rows, left: records, first_row, first_line, sink };
         decoder.make_room();
         decoder
@@ -127,7 +128,7 @@ impl<S: TextShape<N>, const N: usize> CsvChunk<S, N> {
 }
 
 /// Rows of a chunk on their way to the sink.
-struct Decoder<'c, 's, S: TextShape<N>, const N: usize> {
+struct Decoder<'c, 's, S: TextRowKind<N>, const N: usize> {
     layout: &'c Layout<S, N>,
     rows: S::Rows,
     /// Rows of the chunk that were not handed over.
@@ -137,9 +138,9 @@ struct Decoder<'c, 's, S: TextShape<N>, const N: usize> {
     sink: &'c mut Sink<'s, S::Batch>,
 }
 
-impl<S: TextShape<N>, const N: usize> Decoder<'_, '_, S, N> {
+impl<S: TextRowKind<N>, const N: usize> Decoder<'_, '_, S, N> {
     fn make_room(&mut self) {
-        self.rows = self.layout.shape.rows(self.layout.batch_rows.min(self.left as usize));
+        self.rows = self.layout.kind.rows(self.layout.batch_rows.min(self.left as usize));
     }
 
     /// Reads records that have as many fields as the header, and quotes only around whole fields; says where the first other record
@@ -202,7 +203,7 @@ impl<S: TextShape<N>, const N: usize> Decoder<'_, '_, S, N> {
             for (column, at) in at.into_iter().enumerate() {
                 let Some(bytes) = at.and_then(|at| trimmed(&record, at)) else { continue };
                 let text = std::str::from_utf8(bytes).map_err(|e| {
-                    let name = self.layout.shape.wanted()[column].column;
+                    let name = self.layout.kind.wanted()[column].column;
                     self.fault(format!("{name} is not valid UTF-8")).cause(e).help(S::NOT_UTF8)
                 })?;
                 texts[column] = Some(text);
@@ -215,7 +216,7 @@ impl<S: TextShape<N>, const N: usize> Decoder<'_, '_, S, N> {
         Ok(())
     }
 
-    /// What is wrong with the next row.
+    /// An error in the next row.
     fn fault(&self, what: String) -> Error {
         let read = self.rows.len() as u64;
         let (row, line) = (self.first_row + read, self.first_line.map(|l| l + read));
@@ -238,8 +239,8 @@ impl<S: TextShape<N>, const N: usize> Decoder<'_, '_, S, N> {
     }
 }
 
-/// Where a field that begins with this quote has its other one, and where its delimiter or newline is. None where it is not simply text
-/// between two quotes.
+/// The positions of the closing quote of a field that begins with this quote, and of its delimiter or newline. None where it is not simply
+/// text between two quotes.
 fn closed(bytes: &[u8], marks: &mut impl Iterator<Item = usize>, begin: usize, quote: usize) -> Option<(usize, usize)> {
     if quote != begin {
         return None;
@@ -260,7 +261,7 @@ mod tests {
     use super::*;
     use crate::model::columns::ColumnMap;
     use crate::model::period_batch::PeriodBatch;
-    use crate::source::row_kind::Periods;
+    use crate::source::row_kind::Aggregations;
     use proptest::prelude::*;
     use proptest::sample::select;
     use std::ops::Range;
@@ -275,7 +276,7 @@ mod tests {
         }
     }
 
-    /// What was decoded, in a form that can be compared, and what it ended with.
+    /// The decoded rows, in a form that can be compared, and how they ended.
     fn decoded(text: &[u8], drip: usize, batch_rows: usize, plain: bool) -> (Vec<String>, Option<String>) {
         let mut batches = Vec::new();
         let mut sink = |batch: PeriodBatch| {
@@ -287,7 +288,7 @@ mod tests {
         let mut decode = || -> Result<()> {
             let reader = Box::new(Drip(std::io::Cursor::new(text.to_vec()), drip));
             let mut source =
-                CsvSource::open(reader, Arc::new(Origin { name: "t".to_owned() }), &Periods(ColumnMap::default()), batch_rows)?;
+                CsvSource::open(reader, Arc::new(Origin { name: "t".to_owned() }), &Aggregations(ColumnMap::default()), batch_rows)?;
             while let Some(text) = source.lines.next_chunk()? {
                 let chunk = Box::new(CsvChunk { text, layout: source.layout.clone() });
                 if plain {

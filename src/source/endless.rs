@@ -2,10 +2,10 @@
 //! [`follow`](crate::jobs::follow) spools them. CSV, JSONL and Arrow streams can be cut; other formats begin at their end.
 
 use super::csv::CsvSource;
-use super::files::{Format, open_once};
+use super::format::{Format, open_once};
 use super::ipc;
-use super::records::Lines;
-use super::row_kind::TextShape;
+use super::records::RecordSplitter;
+use super::row_kind::TextRowKind;
 use crate::base::error::{Error, Result, Stage};
 use crate::model::period_batch::Origin;
 use arrow::array::RecordBatch;
@@ -17,7 +17,7 @@ use std::sync::Arc;
 pub(crate) enum Piece {
     /// Records of a text, whole.
     Text { bytes: Vec<u8>, rows: u64 },
-    /// Of an Arrow stream.
+    /// A batch of an Arrow stream.
     Batch(RecordBatch),
 }
 
@@ -30,7 +30,7 @@ impl Piece {
     }
 }
 
-/// What every part of a stream begins with.
+/// The beginning of every part of a stream.
 #[derive(Clone)]
 pub(crate) enum Head {
     /// The header of a CSV, or nothing.
@@ -48,29 +48,29 @@ pub(crate) struct Endless {
 }
 
 enum Pieces {
-    Text(Box<Lines>),
+    Text(Box<RecordSplitter>),
     Arrow(Box<dyn Iterator<Item = Result<RecordBatch>> + Send>),
 }
 
 impl Endless {
     /// Begins to read, up to the header or the schema, which must have the columns.
-    pub(crate) fn open<S: TextShape<N>, const N: usize>(
+    pub(crate) fn open<S: TextRowKind<N>, const N: usize>(
         reader: Box<dyn Read + Send>,
         name: &str,
         format: Option<Format>,
-        shape: &S,
+        kind: &S,
     ) -> Result<Self> {
         let origin = Arc::new(Origin { name: name.to_owned() });
         let fail = |e| Error::io("cannot read", e).input(name).stage(Stage::Source);
         let (reader, found) = open_once(reader, format).map_err(fail)?;
-        let lines = |reader| Box::new(Lines::new(reader, origin.clone()));
+        let lines = |reader| Box::new(RecordSplitter::new(reader, origin.clone()));
         match found {
             Some(Format::Csv) => {
                 let mut lines = lines(reader);
                 let delimiter = super::csv::delimiter(lines.peek_line()?);
                 lines.quoted_fields(delimiter);
                 let mut header = lines.first_record()?.map(|header| header.bytes).unwrap_or_default();
-                CsvSource::<S, N>::open(shape.recode(Box::new(Cursor::new(header.clone()))), origin, shape, 1)?;
+                CsvSource::<S, N>::open(kind.recode(Box::new(Cursor::new(header.clone()))), origin, kind, 1)?;
                 if header.last() != Some(&b'\n') {
                     header.push(b'\n');
                 }
@@ -79,7 +79,7 @@ impl Endless {
             Some(Format::Jsonl) => Ok(Endless { head: Head::Text(Vec::new()), extension: "jsonl", pieces: Pieces::Text(lines(reader)) }),
             Some(Format::Arrow) => {
                 let (schema, batches) = ipc::stream(reader, &origin)?;
-                shape.resolve(&schema, &origin)?;
+                kind.resolve(&schema, &origin)?;
                 Ok(Endless { head: Head::Arrow(schema), extension: "arrows", pieces: Pieces::Arrow(Box::new(batches)) })
             }
             Some(Format::Parquet) => {

@@ -1,153 +1,24 @@
-//! From what the user names (files, folders, globs, `-`) to a [`Source`]: finds the files, tells their formats, opens one after the other.
+//! Files, folders, globs and `-`, as the user names them, as a [`Source`]: finds the files, tells their formats, opens one after the other.
 
+pub use super::format::Format;
+pub(crate) use super::streamed::{Streamed, fingerprint};
+
+use super::format::{compression, is_arrow_file, is_arrow_stream, read_head};
 use super::open::{As, Open};
-use super::row_kind::{Periods, TextShape};
+use super::row_kind::{Aggregations, TextRowKind};
+use super::streamed::Counted;
 use super::{Chunk, Sink, Source};
 use crate::base::error::{Error, Result, Stage};
-use crate::base::threads::lock;
 use crate::model::columns::ColumnMap;
 use crate::model::period_batch::{Origin, PeriodBatch};
-use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::io::{Cursor, Read, Seek};
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
-use xxhash_rust::xxh3::Xxh3;
 
 /// How standard input is called, on the command line and in reports.
 pub(crate) const STDIN: &str = "-";
-
-/// A file format.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Format {
-    /// Apache Parquet.
-    Parquet,
-    /// Comma-separated values with a header.
-    Csv,
-    /// JSON, an object a line.
-    Jsonl,
-    /// Arrow IPC, file or stream.
-    Arrow,
-}
-
-impl FromStr for Format {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self> {
-        let format = Format::of_extension(text).filter(|_| ["parquet", "csv", "jsonl", "arrow"].contains(&text));
-        format.ok_or_else(|| Error::usage(format!("{text:?} is not a format")).help("one of parquet, csv, jsonl, arrow"))
-    }
-}
-
-impl Format {
-    fn of_extension(extension: &str) -> Option<Format> {
-        match extension.to_ascii_lowercase().as_str() {
-            "parquet" | "pq" => Some(Format::Parquet),
-            "csv" | "tsv" => Some(Format::Csv),
-            "jsonl" | "ndjson" | "json" => Some(Format::Jsonl),
-            "arrow" | "arrows" | "ipc" | "feather" => Some(Format::Arrow),
-            _ => None,
-        }
-    }
-
-    /// The format that a path's extension names, below `.gz` or `.zst` where it has that.
-    pub fn of_path(path: &Path) -> Option<Format> {
-        let extension = path.extension()?.to_str()?;
-        if matches!(extension, "gz" | "zst") {
-            return Format::of_path(Path::new(path.file_stem()?));
-        }
-        Format::of_extension(extension)
-    }
-
-    fn of_first_bytes(head: &[u8]) -> Option<Format> {
-        let text = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head).trim_ascii_start();
-        match head {
-            [] => None,
-            [b'P', b'A', b'R', b'1', ..] => Some(Format::Parquet),
-            _ if is_arrow_file(head) || is_arrow_stream(head) => Some(Format::Arrow),
-            _ if text.first() == Some(&b'{') => Some(Format::Jsonl),
-            _ => Some(Format::Csv),
-        }
-    }
-}
-
-fn is_arrow_file(head: &[u8]) -> bool {
-    head.starts_with(b"ARROW1")
-}
-
-fn is_arrow_stream(head: &[u8]) -> bool {
-    head.starts_with(&[0xff; 4])
-}
-
-/// A reader that counts what it gives.
-struct Counted<R> {
-    reader: R,
-    bytes: Arc<AtomicU64>,
-}
-
-impl<R: Read> Read for Counted<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        let n = self.reader.read(buffer)?;
-        self.bytes.fetch_add(n as u64, Ordering::Relaxed);
-        Ok(n)
-    }
-}
-
-/// What was read of the inputs that can be read only once: their names, lengths and fingerprints.
-#[derive(Clone, Default)]
-pub(crate) struct Streamed(Arc<Mutex<Vec<(String, u64, Xxh3)>>>);
-
-impl Streamed {
-    /// What was read so far.
-    pub(crate) fn take(&self) -> Vec<(String, u64, String)> {
-        let all = std::mem::take(&mut *lock(&self.0));
-        all.into_iter().map(|(name, bytes, hash)| (name, bytes, hexadecimal(&hash))).collect()
-    }
-}
-
-/// A reader whose bytes are fingerprinted as they go by.
-struct Fingerprinted<R> {
-    reader: R,
-    streamed: Streamed,
-    at: usize,
-}
-
-impl<R: Read> Read for Fingerprinted<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        let n = self.reader.read(buffer)?;
-        if let Some((_, bytes, hash)) = lock(&self.streamed.0).get_mut(self.at) {
-            *bytes += n as u64;
-            hash.update(&buffer[..n]);
-        }
-        Ok(n)
-    }
-}
-
-/// A file's length, and a hash of its bytes that other bytes do not have.
-///
-/// # Errors
-/// When it cannot be read.
-pub(crate) fn fingerprint(path: &str) -> Result<(u64, String)> {
-    let fail = |e| Error::io("cannot read", e).input(path).stage(Stage::Source);
-    let mut file = File::open(path).map_err(fail)?;
-    let (mut hash, mut bytes, mut room) = (Xxh3::new(), 0, vec![0; 1 << 18]);
-    loop {
-        match file.read(&mut room).map_err(fail)? {
-            0 => return Ok((bytes, hexadecimal(&hash))),
-            n => {
-                bytes += n as u64;
-                hash.update(&room[..n]);
-            }
-        }
-    }
-}
-
-fn hexadecimal(hash: &Xxh3) -> String {
-    format!("{:032x}", hash.digest128())
-}
 
 /// A chunk and the bytes that were read for it: of a compressed input, fewer than it has.
 struct Weighed<B> {
@@ -174,7 +45,7 @@ pub struct Files<B = PeriodBatch> {
     /// Bytes read since the last chunk, from inputs that are read from beginning to end.
     bytes: Arc<AtomicU64>,
     streamed: Streamed,
-    shape: Box<dyn Open<B>>,
+    kind: Box<dyn Open<B>>,
     format: Option<Format>,
     batch_rows: usize,
     spool: Option<PathBuf>,
@@ -187,16 +58,16 @@ impl Files {
     /// # Errors
     /// When something named is not there, or a folder or glob holds no input.
     pub fn find<S: AsRef<str>>(named: &[S], format: Option<Format>, map: ColumnMap, batch_rows: usize) -> Result<Self> {
-        Self::find_as(named, format, Periods(map), batch_rows)
+        Self::find_as(named, format, Aggregations(map), batch_rows)
     }
 }
 
 impl<B: 'static> Files<B> {
-    /// As [`Files::find`], for rows of any shape.
+    /// As [`Files::find`], for rows of any kind.
     pub(crate) fn find_as<S: AsRef<str>, const N: usize>(
         named: &[S],
         format: Option<Format>,
-        shape: impl TextShape<N, Batch = B>,
+        kind: impl TextRowKind<N, Batch = B>,
         batch_rows: usize,
     ) -> Result<Self> {
         let mut inputs = Vec::new();
@@ -245,14 +116,15 @@ impl<B: 'static> Files<B> {
             current: None,
             bytes: Arc::default(),
             streamed: Streamed::default(),
-            shape: Box::new(As(shape)),
+            kind: Box::new(As(kind)),
             format,
             batch_rows: batch_rows.max(1),
             spool: None,
         })
     }
 
-    /// Keeps what has to lie in a file, and comes through a pipe, in a folder instead of the system's for temporary files.
+    /// Sets the folder for temporary files, instead of the system's: formats that are read from their end are kept there when they come
+    /// through a pipe.
     #[must_use]
     pub fn spool_in(mut self, folder: Option<PathBuf>) -> Self {
         self.spool = folder;
@@ -268,21 +140,19 @@ impl<B: 'static> Files<B> {
         files.try_for_each(|name| self.open(name).map(drop))
     }
 
-    /// What is read, in order, as it would be named again.
+    /// The inputs in the order they are read in, as they would be named again.
     pub(crate) fn paths(&self) -> Vec<String> {
         self.inputs.clone()
     }
 
-    /// What will have been read of inputs that can be read only once.
+    /// The fingerprints of inputs that can be read only once; they grow while those are read.
     pub(crate) fn streamed(&self) -> Streamed {
         self.streamed.clone()
     }
 
     /// Counts and fingerprints what is read of an input that can be read only once.
     fn once(&self, origin: &Origin, reader: impl Read + Send + 'static) -> Box<dyn Read + Send> {
-        let mut all = lock(&self.streamed.0);
-        all.push((origin.name.clone(), 0, Xxh3::new()));
-        self.counted(Fingerprinted { reader, streamed: self.streamed.clone(), at: all.len() - 1 })
+        self.counted(self.streamed.follow(&origin.name, reader))
     }
 
     fn open(&self, name: &str) -> Result<Box<dyn Source<B>>> {
@@ -307,8 +177,8 @@ impl<B: 'static> Files<B> {
             return self.open_stream(origin, self.counted(file), &head, named);
         }
         match self.format.or(named).or_else(|| Format::of_first_bytes(&head)) {
-            Some(Format::Parquet) => self.shape.parquet(file, origin, self.batch_rows),
-            Some(Format::Arrow) if !is_arrow_stream(&head) => self.shape.arrow_file(file, origin),
+            Some(Format::Parquet) => self.kind.parquet(file, origin, self.batch_rows),
+            Some(Format::Arrow) if !is_arrow_stream(&head) => self.kind.arrow_file(file, origin),
             format => self.open_text(origin, self.counted(file), format),
         }
     }
@@ -362,39 +232,22 @@ impl<B: 'static> Files<B> {
         // From here on, progress is what the file's chunks say.
         self.bytes.store(0, Ordering::Relaxed);
         match format {
-            Some(Format::Parquet) => self.shape.parquet(file, origin, self.batch_rows),
-            _ => self.shape.arrow_file(file, origin),
+            Some(Format::Parquet) => self.kind.parquet(file, origin, self.batch_rows),
+            _ => self.kind.arrow_file(file, origin),
         }
     }
 
     fn open_text(&self, origin: Arc<Origin>, reader: Box<dyn Read + Send>, format: Option<Format>) -> Result<Box<dyn Source<B>>> {
         match format {
-            Some(Format::Csv) => self.shape.csv(reader, origin, self.batch_rows),
-            Some(Format::Jsonl) => self.shape.jsonl(reader, origin, self.batch_rows),
-            Some(Format::Arrow) => self.shape.arrow_stream(reader, origin),
+            Some(Format::Csv) => self.kind.csv(reader, origin, self.batch_rows),
+            Some(Format::Jsonl) => self.kind.jsonl(reader, origin, self.batch_rows),
+            Some(Format::Arrow) => self.kind.arrow_stream(reader, origin),
             _ => {
                 let help = "if that is right, say its format with --format";
                 Err(Error::data("the input is empty").input(&origin.name).stage(Stage::Source).help(help))
             }
         }
     }
-}
-
-/// A reader of what an input that can be read only once holds, uncompressed, and its format.
-pub(super) fn open_once(
-    mut reader: Box<dyn Read + Send>,
-    format: Option<Format>,
-) -> std::io::Result<(Box<dyn Read + Send>, Option<Format>)> {
-    let mut head = read_head(&mut reader)?;
-    let mut whole: Box<dyn Read + Send> = Box::new(Cursor::new(head.clone()).chain(reader));
-    if let Some(compression) = compression(&head) {
-        let mut plain = compression.reader(whole)?;
-        head = read_head(&mut plain)?;
-        whole = Box::new(Cursor::new(head.clone()).chain(plain));
-    }
-    // An Arrow file has as little before its end as Parquet has.
-    let found = if is_arrow_file(&head) { Some(Format::Parquet) } else { Format::of_first_bytes(&head) };
-    Ok((whole, found.filter(|found| *found == Format::Parquet).or(format).or(found).filter(|_| !head.is_empty())))
 }
 
 fn collect(folder: &Path, any: bool, inputs: &mut Vec<String>) -> Result<()> {
@@ -415,35 +268,6 @@ fn collect(folder: &Path, any: bool, inputs: &mut Vec<String>) -> Result<()> {
         }
     }
     Ok(())
-}
-
-fn read_head(reader: &mut impl Read) -> std::io::Result<Vec<u8>> {
-    let mut head = Vec::new();
-    reader.take(64).read_to_end(&mut head)?;
-    Ok(head)
-}
-
-#[derive(Clone, Copy)]
-enum Compression {
-    Gzip,
-    Zstd,
-}
-
-fn compression(head: &[u8]) -> Option<Compression> {
-    match head {
-        [0x1f, 0x8b, ..] => Some(Compression::Gzip),
-        [0x28, 0xb5, 0x2f, 0xfd, ..] => Some(Compression::Zstd),
-        _ => None,
-    }
-}
-
-impl Compression {
-    fn reader(self, reader: Box<dyn Read + Send>) -> std::io::Result<Box<dyn Read + Send>> {
-        match self {
-            Compression::Gzip => Ok(Box::new(flate2::read::MultiGzDecoder::new(std::io::BufReader::with_capacity(1 << 18, reader)))),
-            Compression::Zstd => Ok(Box::new(zstd::stream::read::Decoder::new(reader)?)),
-        }
-    }
 }
 
 impl<B: 'static> Source<B> for Files<B> {

@@ -1,7 +1,7 @@
 //! Arrow IPC, file (Feather) and stream: a record batch is a chunk.
 
 use super::arrow_columns::ArrowChunk;
-use super::row_kind::{ArrowColumns, Shape};
+use super::row_kind::{ArrowColumns, RowKind};
 use super::{Chunk, Source, guarded};
 use crate::base::error::{Error, Result, Stage};
 use crate::model::period_batch::Origin;
@@ -22,33 +22,33 @@ const DAMAGED: &str = "it is not Arrow IPC, or it is damaged";
 
 type Reader = Box<dyn Iterator<Item = Result<RecordBatch, ArrowError>> + Send>;
 
-pub(super) struct IpcSource<S: Shape> {
+pub(super) struct IpcSource<S: RowKind> {
     origin: Arc<Origin>,
     reader: Reader,
     columns: S::Columns,
     next_row: u64,
 }
 
-impl<S: Shape> IpcSource<S> {
-    pub(super) fn open_file(file: File, origin: Arc<Origin>, shape: &S) -> Result<Self> {
+impl<S: RowKind> IpcSource<S> {
+    pub(super) fn open_file(file: File, origin: Arc<Origin>, kind: &S) -> Result<Self> {
         let fail = |e| Error::io("cannot read", e).input(&origin.name).stage(Stage::Source);
         let mut file = BufReader::new(file);
         guarded(&origin, DAMAGED, || check_footer(&mut file))?;
         file.rewind().map_err(fail)?;
         let whole = guarded(&origin, DAMAGED, || FileReader::try_new(&mut file, None).map(|reader| reader.schema()))?;
-        let projection = shape.resolve(&whole, &origin)?.projection();
+        let projection = kind.resolve(&whole, &origin)?.projection();
         let projected = guarded(&origin, DAMAGED, || whole.project(&projection))?;
         let reader = guarded(&origin, DAMAGED, || FileReader::try_new(file, Some(projection)))?;
-        Self::new(origin, &Arc::new(projected), shape, Box::new(reader))
+        Self::new(origin, &Arc::new(projected), kind, Box::new(reader))
     }
 
-    pub(super) fn open_stream(reader: Box<dyn Read + Send>, origin: Arc<Origin>, shape: &S) -> Result<Self> {
+    pub(super) fn open_stream(reader: Box<dyn Read + Send>, origin: Arc<Origin>, kind: &S) -> Result<Self> {
         let (schema, batches) = begun(reader, &origin)?;
-        Self::new(origin, &schema, shape, Box::new(batches))
+        Self::new(origin, &schema, kind, Box::new(batches))
     }
 
-    fn new(origin: Arc<Origin>, schema: &SchemaRef, shape: &S, reader: Reader) -> Result<Self> {
-        let columns = shape.resolve(schema, &origin)?;
+    fn new(origin: Arc<Origin>, schema: &SchemaRef, kind: &S, reader: Reader) -> Result<Self> {
+        let columns = kind.resolve(schema, &origin)?;
         Ok(IpcSource { origin, reader, columns, next_row: 1 })
     }
 }
@@ -64,7 +64,7 @@ fn begun(
     Ok((schema, first.map(Ok).into_iter().chain(reader)))
 }
 
-/// The same for whoever wants all columns, batch by batch, as they come.
+/// The batches of a stream as they come, with all columns, and their schema.
 pub(super) fn stream(
     reader: Box<dyn Read + Send>,
     origin: &Arc<Origin>,
@@ -136,7 +136,7 @@ impl Iterator for Stream {
     }
 }
 
-impl<S: Shape> Source<S::Batch> for IpcSource<S> {
+impl<S: RowKind> Source<S::Batch> for IpcSource<S> {
     fn inputs(&self) -> Vec<String> {
         vec![self.origin.name.clone()]
     }

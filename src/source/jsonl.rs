@@ -1,7 +1,7 @@
 //! JSONL: an object a line. A number is read from its own digits, so `0.1` is exactly 0.1; an absent key is a null.
 
-use super::records::{CHUNK, Lines, TextChunk};
-use super::row_kind::{FieldRows, TextShape};
+use super::records::{CHUNK, RecordSplitter, TextChunk};
+use super::row_kind::{FieldRows, TextRowKind};
 use super::{Chunk, Sink, Source};
 use crate::base::error::{Error, Result, Stage};
 use crate::model::period_batch::Origin;
@@ -18,33 +18,33 @@ use std::sync::Arc;
 const LINES_WITH_KEYS: usize = 1_000;
 
 pub(super) struct JsonlSource<S, const N: usize> {
-    lines: Lines,
+    lines: RecordSplitter,
     first: Option<TextChunk>,
     layout: Arc<Layout<S, N>>,
 }
 
 struct Layout<S, const N: usize> {
-    shape: S,
+    kind: S,
     origin: Arc<Origin>,
-    /// What the input calls each column that is read.
+    /// The name in the input of each column that is read.
     names: [Option<String>; N],
     batch_rows: usize,
 }
 
-impl<S: TextShape<N>, const N: usize> JsonlSource<S, N> {
-    pub(super) fn open(reader: Box<dyn Read + Send>, origin: Arc<Origin>, shape: &S, batch_rows: usize) -> Result<Self> {
-        let mut lines = Lines::new(reader, origin.clone());
+impl<S: TextRowKind<N>, const N: usize> JsonlSource<S, N> {
+    pub(super) fn open(reader: Box<dyn Read + Send>, origin: Arc<Origin>, kind: &S, batch_rows: usize) -> Result<Self> {
+        let mut lines = RecordSplitter::new(reader, origin.clone());
         lines.peek_line()?;
         let first = lines.first_chunk(LINES_WITH_KEYS as u64)?;
-        let wanted = shape.wanted();
-        let mut names = std::array::from_fn(|column| shape.reads(column).then(|| wanted[column].name.to_owned()));
+        let wanted = kind.wanted();
+        let mut names = std::array::from_fn(|column| kind.reads(column).then(|| wanted[column].name.to_owned()));
         let keys = first.as_ref().map(first_keys).unwrap_or_default();
         if !keys.is_empty() {
             let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
-            let found = shape.find_keys(&keys, &origin)?;
+            let found = kind.find_keys(&keys, &origin)?;
             names.iter_mut().zip(found).for_each(|(name, at)| *name = at.map(|at| keys[at].to_owned()).or(name.take()));
         }
-        Ok(JsonlSource { lines, first, layout: Arc::new(Layout { shape: shape.clone(), origin, names, batch_rows }) })
+        Ok(JsonlSource { lines, first, layout: Arc::new(Layout { kind: kind.clone(), origin, names, batch_rows }) })
     }
 }
 
@@ -62,7 +62,7 @@ fn first_keys(first: &TextChunk) -> BTreeSet<String> {
     objects.flat_map(BTreeMap::into_keys).collect()
 }
 
-impl<S: TextShape<N>, const N: usize> Source<S::Batch> for JsonlSource<S, N> {
+impl<S: TextRowKind<N>, const N: usize> Source<S::Batch> for JsonlSource<S, N> {
     fn inputs(&self) -> Vec<String> {
         vec![self.layout.origin.name.clone()]
     }
@@ -81,10 +81,10 @@ struct JsonlChunk<S, const N: usize> {
     layout: Arc<Layout<S, N>>,
 }
 
-impl<S: TextShape<N>, const N: usize> Chunk<S::Batch> for JsonlChunk<S, N> {
+impl<S: TextRowKind<N>, const N: usize> Chunk<S::Batch> for JsonlChunk<S, N> {
     fn decode(self: Box<Self>, sink: &mut Sink<'_, S::Batch>) -> Result<()> {
-        let Layout { shape, origin, names, batch_rows } = &*self.layout;
-        let mut rows = shape.rows(0);
+        let Layout { kind, origin, names, batch_rows } = &*self.layout;
+        let mut rows = kind.rows(0);
         let (mut first_row, mut first_line) = (self.text.first_record, self.text.first_line);
         for line in self.text.bytes.split(|&b| b == b'\n').filter(|l| !l.trim_ascii().is_empty()) {
             let fault = |what: String| {
@@ -103,11 +103,11 @@ impl<S: TextShape<N>, const N: usize> Chunk<S::Batch> for JsonlChunk<S, N> {
                 let raw = raw.map(RawValue::get).filter(|raw| *raw != "null");
                 *text = raw.map(unquoted).transpose().map_err(|e| fault("a text cannot be read".to_owned()).cause(e))?;
             }
-            for &column in shape.ids() {
+            for &column in kind.ids() {
                 let id = raws[column].map_or("", RawValue::get);
                 let integer = id.strip_prefix('-').unwrap_or(id).bytes().all(|b| b.is_ascii_digit());
-                if !(id.starts_with('"') || id == "null" || integer || shape.takes_decimal_ids() && !id.starts_with(['{', '[', 't', 'f'])) {
-                    let error = fault(format!("{} is {id}: it must be text or an integer", shape.wanted()[column].column));
+                if !(id.starts_with('"') || id == "null" || integer || kind.takes_decimal_ids() && !id.starts_with(['{', '[', 't', 'f'])) {
+                    let error = fault(format!("{} is {id}: it must be text or an integer", kind.wanted()[column].column));
                     let is_whole = serde_json::from_str::<f64>(id).is_ok_and(|number| number.fract() == 0.0);
                     return Err(match S::DECIMAL_IDS {
                         Some(help) if is_whole => error.help(help),

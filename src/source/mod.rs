@@ -1,9 +1,29 @@
-//! Where rows come from. A [`Source`] hands out [`Chunk`]s of undecoded input, one caller at a time; decoding threads turn each chunk
-//! into [`PeriodBatch`]es side by side. The batch is the message from here to [`route`](crate::route). What rows become is a parameter
-//! of sources, chunks and sinks, and of the readers of all formats ([`shape`]).
+//! Sources of rows: files, folders, standard input, batches of a caller.
+//!
+//! A [`Source`] hands out [`Chunk`]s of undecoded input, one caller at a time; threads decode chunks side by side ([`shared`]). Out go
+//! batches: [`PeriodBatch`]es for [`route`](crate::route), or batches of lines for [`orders`](crate::orders). The kind of rows is a parameter
+//! of sources, chunks and sinks, and of the readers of all formats ([`row_kind`]).
 //!
 //! Invariant: a batch is aligned with its input. A row that cannot be read keeps its place and is listed in [`PeriodBatch::bad`], so
 //! the row number of any row is `first_row` plus its index, and the policy about bad rows is applied in one place, by the router.
+
+pub mod arrow_columns;
+mod csv;
+pub(crate) mod endless;
+pub mod files;
+mod format;
+mod ipc;
+mod jsonl;
+mod marks;
+mod open;
+pub(crate) mod paced;
+pub(crate) mod parquet;
+pub(crate) mod period_rows;
+mod records;
+pub(crate) mod row_kind;
+pub(crate) mod shared;
+mod streamed;
+pub mod transactions;
 
 use self::open::{As, Open};
 use self::transactions::{TransactionOptions, Transactions};
@@ -14,19 +34,6 @@ use crate::model::line_columns::TransactionColumns;
 use crate::model::period_batch::{Origin, PeriodBatch};
 use arrow::array::RecordBatch;
 use std::sync::Arc;
-pub mod arrow_columns;
-mod csv;
-pub(crate) mod endless;
-pub mod files;
-mod ipc;
-mod jsonl;
-mod open;
-pub(crate) mod paced;
-pub(crate) mod parquet;
-pub(crate) mod period_rows;
-mod records;
-pub(crate) mod row_kind;
-pub mod transactions;
 
 /// A supplier of input, of period aggregations unless it says otherwise.
 pub trait Source<B = PeriodBatch>: Send {
@@ -45,6 +52,20 @@ pub trait Source<B = PeriodBatch>: Send {
     fn next_chunk(&mut self) -> Result<Option<Box<dyn Chunk<B>>>>;
 }
 
+impl<B> Source<B> for Box<dyn Source<B>> {
+    fn inputs(&self) -> Vec<String> {
+        (**self).inputs()
+    }
+
+    fn size_bytes(&self) -> Option<u64> {
+        (**self).size_bytes()
+    }
+
+    fn next_chunk(&mut self) -> Result<Option<Box<dyn Chunk<B>>>> {
+        (**self).next_chunk()
+    }
+}
+
 /// A piece of input that one thread decodes.
 pub trait Chunk<B = PeriodBatch>: Send {
     /// The bytes it takes up in the input, for progress.
@@ -55,11 +76,11 @@ pub trait Chunk<B = PeriodBatch>: Send {
     /// Decodes it and gives `sink` one batch after the other.
     ///
     /// # Errors
-    /// When the bytes cannot be decoded, or whatever the sink returns.
+    /// When the bytes cannot be decoded, or an error of the sink.
     fn decode(self: Box<Self>, sink: &mut Sink<'_, B>) -> Result<()>;
 }
 
-/// What takes decoded batches.
+/// Takes decoded batches.
 pub type Sink<'a, B = PeriodBatch> = dyn FnMut(B) -> Result<()> + 'a;
 
 /// Runs a reader that panics on some malformed files: to a user that is a damaged file like any other.
@@ -79,7 +100,7 @@ fn guarded<T, E: Into<Box<dyn std::error::Error + Send + Sync>>>(
 /// type; or with those of [`TransactionColumn`](transactions::TransactionColumn), by [`Batches::transactions`].
 pub struct Batches<I, B = PeriodBatch> {
     origin: Arc<Origin>,
-    shape: Box<dyn Open<B>>,
+    kind: Box<dyn Open<B>>,
     iter: I,
     next_row: u64,
 }
@@ -87,7 +108,7 @@ pub struct Batches<I, B = PeriodBatch> {
 impl<I> Batches<I> {
     /// A source that is called `name` in reports and errors.
     pub fn new(name: impl Into<String>, map: ColumnMap, iter: I) -> Self {
-        Self::of(name, As(row_kind::Periods(map)), iter)
+        Self::of(name, As(row_kind::Aggregations(map)), iter)
     }
 }
 
@@ -102,17 +123,17 @@ impl<I> Batches<I, TransactionBatch> {
 }
 
 impl<I, B> Batches<I, B> {
-    fn of(name: impl Into<String>, shape: impl Open<B> + 'static, iter: I) -> Self {
-        Batches { origin: Arc::new(Origin { name: name.into() }), shape: Box::new(shape), iter, next_row: 1 }
+    fn of(name: impl Into<String>, kind: impl Open<B> + 'static, iter: I) -> Self {
+        Batches { origin: Arc::new(Origin { name: name.into() }), kind: Box::new(kind), iter, next_row: 1 }
     }
 }
 
-/// A batch, or what a reader failed with instead.
+/// A batch, or the error of a reader.
 pub trait IntoBatch {
     /// The batch, or the failure as an error of this crate.
     ///
     /// # Errors
-    /// What the reader failed with.
+    /// The error of the reader.
     fn into_batch(self) -> Result<RecordBatch>;
 }
 
@@ -138,6 +159,6 @@ impl<T: IntoBatch, I: Iterator<Item = T> + Send, B> Source<B> for Batches<I, B> 
         let batch = batch.into_batch().map_err(|e| e.input(&self.origin.name).stage(Stage::Source))?;
         let first_row = self.next_row;
         self.next_row += batch.num_rows() as u64;
-        self.shape.arrow_batch(batch, &self.origin, first_row).map(Some)
+        self.kind.arrow_batch(batch, &self.origin, first_row).map(Some)
     }
 }

@@ -1,12 +1,12 @@
-//! A reader of a format, opened for a kind of rows: here the readers, which know the kind, become sources of its batches, which
-//! [`files`](super::files) and [`Batches`](super::Batches) can hold without knowing it.
+//! Opens readers of a format for a kind of rows: the readers, which know the kind, become sources of its batches, which
+//! [`files`](super::files) and [`Batches`](super::Batches) hold without knowing it.
 
 use super::arrow_columns::ArrowChunk;
 use super::csv::CsvSource;
 use super::ipc::IpcSource;
 use super::jsonl::JsonlSource;
 use super::parquet::ParquetSource;
-use super::row_kind::TextShape;
+use super::row_kind::TextRowKind;
 use super::{Chunk, Source};
 use crate::base::error::Result;
 use crate::model::period_batch::Origin;
@@ -29,10 +29,10 @@ pub(super) trait Open<B>: Send + Sync {
     fn jsonl(&self, reader: Bytes, origin: Arc<Origin>, batch_rows: usize) -> Result<Box<dyn Source<B>>>;
 }
 
-/// Opens inputs whose rows have a shape.
+/// Opens inputs whose rows have a kind.
 pub(super) struct As<S, const N: usize>(pub(super) S);
 
-impl<S: TextShape<N>, const N: usize> Open<S::Batch> for As<S, N> {
+impl<S: TextRowKind<N>, const N: usize> Open<S::Batch> for As<S, N> {
     fn parquet(&self, file: File, origin: Arc<Origin>, batch_rows: usize) -> Result<Box<dyn Source<S::Batch>>> {
         Ok(Box::new(ParquetSource::open(file, origin, &self.0, batch_rows)?))
     }

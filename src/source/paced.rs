@@ -1,5 +1,5 @@
-//! A source that pauses: it ends for whoever reads it, and goes on for the next who does. Between two chunks, so that a place in the input
-//! is a number of chunks; inputs are cut into the same chunks whenever they are read. Whoever reads gets one chunk at the least.
+//! A source that pauses: it ends for one reader, and goes on for the next. It pauses between two chunks, so a place in the input is a number
+//! of chunks; an input is always cut into equal chunks. Every reader gets one chunk at least.
 
 use super::{Chunk, Source};
 use crate::base::cancel::Cancel;
@@ -7,22 +7,22 @@ use crate::base::error::{Error, Result, Stage};
 use crate::base::threads::lock;
 use std::sync::{Arc, Mutex};
 
-/// A source that several read, one after the other. Clones are at the same place.
+/// A source for several readers, one after the other, which share its place in the input.
 pub(crate) struct Paced<S> {
-    place: Arc<Mutex<Place<S>>>,
+    place: Arc<Mutex<Progress<S>>>,
     /// How many chunks were read when this reader began.
     from: u64,
     pause: Arc<dyn Fn() -> bool + Send + Sync>,
 }
 
-struct Place<S> {
+struct Progress<S> {
     source: S,
     chunks: u64,
     bytes: u64,
     ended: bool,
 }
 
-impl<S: Source> Place<S> {
+impl<S: Source> Progress<S> {
     fn next(&mut self) -> Result<Option<Box<dyn Chunk>>> {
         let chunk = self.source.next_chunk()?;
         match &chunk {
@@ -38,11 +38,11 @@ impl<S: Source> Place<S> {
 
 impl<S: Source> Paced<S> {
     pub(crate) fn new(source: S) -> Self {
-        let place = Place { source, chunks: 0, bytes: 0, ended: false };
+        let place = Progress { source, chunks: 0, bytes: 0, ended: false };
         Paced { place: Arc::new(Mutex::new(place)), from: 0, pause: Arc::new(|| false) }
     }
 
-    /// The same source for the next who reads it, until it should pause.
+    /// The source for its next reader, until it should pause.
     pub(crate) fn until(&self, pause: impl Fn() -> bool + Send + Sync + 'static) -> Self {
         Paced { place: self.place.clone(), from: self.place().0, pause: Arc::new(pause) }
     }

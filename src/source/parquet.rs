@@ -1,6 +1,6 @@
 //! Parquet: a row group is a chunk; only the needed columns are decoded, texts as views into the pages.
 
-use super::row_kind::{ArrowColumns, Shape};
+use super::row_kind::{ArrowColumns, RowKind};
 use super::{Chunk, Sink, Source, guarded};
 use crate::base::error::{Error, Result, Stage};
 use crate::model::period_batch::Origin;
@@ -16,14 +16,14 @@ use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::sync::Arc;
 
-pub(super) struct ParquetSource<S: Shape> {
+pub(super) struct ParquetSource<S: RowKind> {
     file: Arc<Opened<S>>,
     next_group: usize,
     next_row: u64,
 }
 
 /// A file whose columns have been found.
-pub(crate) struct Opened<S: Shape> {
+pub(crate) struct Opened<S: RowKind> {
     origin: Arc<Origin>,
     file: SharedFile,
     metadata: ArrowReaderMetadata,
@@ -33,18 +33,18 @@ pub(crate) struct Opened<S: Shape> {
     batch_rows: usize,
 }
 
-impl<S: Shape> Opened<S> {
-    pub(crate) fn new(file: File, origin: Arc<Origin>, shape: &S, batch_rows: usize) -> Result<Self> {
+impl<S: RowKind> Opened<S> {
+    pub(crate) fn new(file: File, origin: Arc<Origin>, kind: &S, batch_rows: usize) -> Result<Self> {
         let file = SharedFile(Arc::new(file));
         let load = |options| guarded(&origin, "it is not a Parquet file, or it is damaged", || ArrowReaderMetadata::load(&file, options));
         let plain = load(ArrowReaderOptions::new())?;
         // Views share the decoded pages; the file's own types would copy every text.
         let viewed = ArrowReaderOptions::new().with_schema(Arc::new(with_views(plain.schema())));
         let metadata = ArrowReaderMetadata::try_new(plain.metadata().clone(), viewed).unwrap_or(plain);
-        let projection = shape.resolve(metadata.schema(), &origin)?.projection();
+        let projection = kind.resolve(metadata.schema(), &origin)?.projection();
         let mask = ProjectionMask::roots(metadata.parquet_schema(), projection.iter().copied());
         let projected = metadata.schema().project(&projection).map_err(|e| damaged(&origin, e))?;
-        let columns = shape.resolve(&projected, &origin)?;
+        let columns = kind.resolve(&projected, &origin)?;
         Ok(Opened { origin, file, metadata, mask, columns, batch_rows })
     }
 
@@ -67,9 +67,9 @@ impl<S: Shape> Opened<S> {
     }
 }
 
-impl<S: Shape> ParquetSource<S> {
-    pub(super) fn open(file: File, origin: Arc<Origin>, shape: &S, batch_rows: usize) -> Result<Self> {
-        Ok(ParquetSource { file: Arc::new(Opened::new(file, origin, shape, batch_rows)?), next_group: 0, next_row: 1 })
+impl<S: RowKind> ParquetSource<S> {
+    pub(super) fn open(file: File, origin: Arc<Origin>, kind: &S, batch_rows: usize) -> Result<Self> {
+        Ok(ParquetSource { file: Arc::new(Opened::new(file, origin, kind, batch_rows)?), next_group: 0, next_row: 1 })
     }
 }
 
@@ -136,7 +136,7 @@ impl Read for ReadFrom {
     }
 }
 
-impl<S: Shape> Source<S::Batch> for ParquetSource<S> {
+impl<S: RowKind> Source<S::Batch> for ParquetSource<S> {
     fn inputs(&self) -> Vec<String> {
         vec![self.file.origin.name.clone()]
     }
@@ -150,13 +150,13 @@ impl<S: Shape> Source<S::Batch> for ParquetSource<S> {
     }
 }
 
-struct RowGroup<S: Shape> {
+struct RowGroup<S: RowKind> {
     file: Arc<Opened<S>>,
     group: usize,
     first_row: u64,
 }
 
-impl<S: Shape> Chunk<S::Batch> for RowGroup<S> {
+impl<S: RowKind> Chunk<S::Batch> for RowGroup<S> {
     /// The whole group's share of the file, columns that are skipped included: progress is measured against the file's size.
     fn bytes(&self) -> u64 {
         self.file.groups().get(self.group).map_or(0, |group| u64::try_from(group.compressed_size()).unwrap_or(0))

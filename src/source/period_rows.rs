@@ -1,4 +1,4 @@
-//! Rows of text fields → [`PeriodBatch`]: what CSV and JSONL share once they have found the fields.
+//! Rows of text fields → [`PeriodBatch`]: shared by CSV and JSONL, which find the fields.
 
 use crate::base::money::{Amount, AmountError};
 use crate::base::time::parse_timestamp;
@@ -22,7 +22,7 @@ pub(crate) struct TextRows {
     fractions: Vec<u64>,
     last_transactions: Vec<i64>,
     bad: Vec<Bad>,
-    /// Of the previous row: one period after the other is what most files hold.
+    /// The times of the previous row: most files have one period after the other.
     last_start: LastTime,
     last_end: LastTime,
 }
@@ -132,7 +132,7 @@ impl TextRows {
     }
 }
 
-/// The timestamp that was read last: a text that is the same byte for byte need not be read again.
+/// The timestamp that was read last: a text of equal bytes need not be read again.
 #[derive(Default)]
 pub(super) struct LastTime {
     key: TimeKey,

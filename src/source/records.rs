@@ -1,9 +1,10 @@
 //! Text input cut into chunks that begin and end between records, so that threads can decode them side by side.
 //!
 //! A record ends at a newline that is not inside a quoted CSV field. The scanner follows quotes exactly as the CSV parser downstream
-//! does (a quote is special only where a field begins), and looks at nothing but quotes and newlines: [`Marks`] finds them 64 bytes at a
-//! time. It also counts records and lines, so every chunk knows the number of its first row.
+//! does (a quote is special only where a field begins), and looks at nothing but quotes and newlines: [`Marks`] finds
+//! them 64 bytes at a time. It also counts records and lines, so every chunk knows the number of its first row.
 
+use super::marks::Marks;
 use crate::base::error::{Error, Result, Stage};
 use crate::model::period_batch::Origin;
 use std::io::Read;
@@ -17,7 +18,7 @@ const MIN_BLOCK: usize = 1 << 16;
 const MAX_RECORD: usize = 16 << 20;
 
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum State {
+enum QuoteState {
     Unquoted,
     Quoted,
     /// The last byte was a quote in a quoted field: it closes the field, or the next quote is its other half.
@@ -36,7 +37,7 @@ pub(super) struct TextChunk {
 }
 
 /// Cuts a reader into chunks.
-pub(super) struct Lines {
+pub(super) struct RecordSplitter {
     reader: Box<dyn Read + Send>,
     origin: Arc<Origin>,
     /// The delimiter of a CSV; none where quotes mean nothing.
@@ -46,11 +47,11 @@ pub(super) struct Lines {
     scanned: usize,
     /// The end of the last whole record in the buffer.
     boundary: usize,
-    state: State,
+    state: QuoteState,
     record_start: usize,
     records: u64,
     lines: u64,
-    /// Lines up to the end of the last whole record: a quoted field may already have begun more.
+    /// RecordSplitter up to the end of the last whole record: a quoted field may already have begun more.
     whole_lines: u64,
     quote_line: u64,
     taken_records: u64,
@@ -62,16 +63,16 @@ pub(super) struct Lines {
     block: usize,
 }
 
-impl Lines {
+impl RecordSplitter {
     pub(super) fn new(reader: Box<dyn Read + Send>, origin: Arc<Origin>) -> Self {
-        Lines {
+        RecordSplitter {
             reader,
             origin,
             delimiter: None,
             buffer: Vec::new(),
             scanned: 0,
             boundary: 0,
-            state: State::Unquoted,
+            state: QuoteState::Unquoted,
             record_start: 0,
             records: 0,
             lines: 0,
@@ -195,15 +196,15 @@ impl Lines {
             let at = from + at;
             let newline = self.buffer[at] == b'\n';
             self.state = match self.state {
-                State::Quoted if newline => {
+                QuoteState::Quoted if newline => {
                     self.lines += 1;
-                    State::Quoted
+                    QuoteState::Quoted
                 }
-                State::Quoted => {
+                QuoteState::Quoted => {
                     closed = at + 1;
-                    State::QuoteInQuoted
+                    QuoteState::QuoteInQuoted
                 }
-                State::QuoteInQuoted if !newline && at == closed => State::Quoted,
+                QuoteState::QuoteInQuoted if !newline && at == closed => QuoteState::Quoted,
                 _ if newline => {
                     self.lines += 1;
                     self.records += u64::from(!self.is_blank(self.record_start, at));
@@ -211,24 +212,24 @@ impl Lines {
                     self.whole_lines = self.lines;
                     if self.records - self.taken_records >= most_records {
                         self.scanned = at + 1;
-                        self.state = State::Unquoted;
+                        self.state = QuoteState::Unquoted;
                         break;
                     }
-                    State::Unquoted
+                    QuoteState::Unquoted
                 }
                 _ if at == self.record_start || self.buffer[at - 1] == delimiter => {
                     self.quote_line = self.lines + 1;
-                    State::Quoted
+                    QuoteState::Quoted
                 }
-                _ => State::Unquoted,
+                _ => QuoteState::Unquoted,
             };
         }
-        if self.state == State::QuoteInQuoted && closed < self.scanned {
-            self.state = State::Unquoted;
+        if self.state == QuoteState::QuoteInQuoted && closed < self.scanned {
+            self.state = QuoteState::Unquoted;
         }
         self.boundary = self.record_start;
         if self.buffer.len() - self.record_start > MAX_RECORD && self.scanned == self.buffer.len() {
-            let what = if self.state == State::Quoted {
+            let what = if self.state == QuoteState::Quoted {
                 format!("a quote that opens on line {} is not closed within {} MiB", self.quote_line, MAX_RECORD >> 20)
             } else {
                 format!("the line is longer than {} MiB", MAX_RECORD >> 20)
@@ -240,7 +241,7 @@ impl Lines {
 
     /// Takes a last record without a newline.
     fn end_of_input(&mut self) -> Result<()> {
-        if self.state == State::Quoted {
+        if self.state == QuoteState::Quoted {
             return Err(self.fault(self.quote_line, "a quote opens here and is never closed".to_owned()));
         }
         if self.boundary < self.buffer.len() {
@@ -267,75 +268,6 @@ impl Lines {
 
 const NOT_TEXT: &str = "is it a text file in UTF-8, with lines that end in \\n or \\r\\n? If it has another format, say so with --format";
 
-/// Where one of a few bytes is: found in blocks of 64 bytes, a bit each.
-pub(super) struct Marks<'a, const N: usize> {
-    bytes: &'a [u8],
-    wanted: [u8; N],
-    /// Where the block begins.
-    base: usize,
-    /// Those of the block that were not handed out.
-    found: u64,
-}
-
-impl<'a, const N: usize> Marks<'a, N> {
-    pub(super) fn new(bytes: &'a [u8], wanted: [u8; N]) -> Self {
-        let mut marks = Marks { bytes, wanted, base: 0, found: 0 };
-        marks.look();
-        marks
-    }
-
-    /// Looks through the block at the base.
-    #[inline(always)]
-    fn look(&mut self) {
-        let rest = self.bytes.get(self.base..).unwrap_or_default();
-        self.found = rest.first_chunk().map_or_else(|| marks_of_last(rest, &self.wanted), |block| marks(block, &self.wanted));
-    }
-}
-
-impl<const N: usize> Iterator for Marks<'_, N> {
-    type Item = usize;
-
-    #[inline(always)]
-    fn next(&mut self) -> Option<usize> {
-        while self.found == 0 {
-            if self.base >= self.bytes.len() {
-                return None;
-            }
-            self.base += 64;
-            self.look();
-        }
-        let at = self.base + self.found.trailing_zeros() as usize;
-        self.found &= self.found - 1;
-        Some(at)
-    }
-}
-
-/// A bit for each place that holds a wanted byte. Written so that compilers compare many bytes at once.
-#[inline(always)]
-fn marks<const N: usize>(block: &[u8; 64], wanted: &[u8; N]) -> u64 {
-    let mut ones = [0; 64];
-    for (one, &b) in ones.iter_mut().zip(block) {
-        for &byte in wanted {
-            *one |= u8::from(b == byte);
-        }
-    }
-    let mut bits = 0;
-    for (i, eight) in ones.as_chunks().0.iter().enumerate() {
-        // The product's highest byte gathers the eight ones; no two of its terms fall on the same bit.
-        bits |= (u64::from_le_bytes(*eight).wrapping_mul(0x0102_0408_1020_4080) >> 56) << (8 * i);
-    }
-    bits
-}
-
-/// As [`marks`], of fewer bytes.
-#[cold]
-fn marks_of_last<const N: usize>(rest: &[u8], wanted: &[u8; N]) -> u64 {
-    let mut block = [0; 64];
-    block[..rest.len()].copy_from_slice(rest);
-    // What was filled up is no mark, whatever is wanted.
-    marks(&block, wanted) & !(u64::MAX << rest.len())
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
@@ -355,15 +287,15 @@ mod tests {
         }
     }
 
-    fn lines(text: &str, delimiter: Option<u8>) -> Lines {
+    fn lines(text: &str, delimiter: Option<u8>) -> RecordSplitter {
         let origin = Arc::new(Origin { name: "t".to_owned() });
-        let mut lines = Lines::new(Box::new(Drip(text.as_bytes().to_vec(), 3)), origin);
+        let mut lines = RecordSplitter::new(Box::new(Drip(text.as_bytes().to_vec(), 3)), origin);
         lines.delimiter = delimiter;
         lines
     }
 
     /// The chunks as text with the numbers of their first record and line.
-    fn chunks(mut lines: Lines) -> Result<Vec<(String, u64, Option<u64>)>> {
+    fn chunks(mut lines: RecordSplitter) -> Result<Vec<(String, u64, Option<u64>)>> {
         let mut all = Vec::new();
         while let Some(chunk) = lines.next_chunk()? {
             all.push((String::from_utf8(chunk.bytes).unwrap(), chunk.first_record, chunk.first_line));
@@ -371,7 +303,7 @@ mod tests {
         Ok(all)
     }
 
-    /// Where records end, blank ones too, and the number of the line after each; byte by byte. Or the line of a quote that stays open.
+    /// The ends of records, blank ones too, and the number of the line after each, found byte by byte; or the line of a quote that stays open.
     fn ends(text: &[u8], delimiter: u8) -> Result<Vec<(usize, u64)>, u64> {
         let (mut ends, mut line, mut opened) = (vec![(0, 1)], 1, 0);
         let (mut quoted, mut closing, mut begins) = (false, false, true);
@@ -403,7 +335,7 @@ mod tests {
             let text = parts.concat();
             let ends = ends(text.as_bytes(), b',');
             let origin = Arc::new(Origin { name: "t".to_owned() });
-            let mut lines = Lines::new(Box::new(Drip(text.as_bytes().to_vec(), drip)), origin);
+            let mut lines = RecordSplitter::new(Box::new(Drip(text.as_bytes().to_vec(), drip)), origin);
             lines.quoted_fields(b',');
             let mut chunks = || -> Result<Vec<TextChunk>> {
                 let mut chunks = Vec::from_iter(lines.first_record()?);
@@ -450,7 +382,7 @@ mod tests {
         let slow = chunks(lines("a,b\n1,\"x\ny\"\n2,3\n4,5", Some(b','))).unwrap();
         let expected = [chunk("a,b\n", 1, Some(1)), chunk("1,\"x\ny\"\n", 2, None), chunk("2,3\n", 3, Some(4)), chunk("4,5", 4, Some(5))];
         assert_eq!(slow, expected);
-        let mut fast = Lines::new(Box::new("a,b\n1,2\n\n\r\n3,4\n".as_bytes()), Arc::new(Origin { name: "t".to_owned() }));
+        let mut fast = RecordSplitter::new(Box::new("a,b\n1,2\n\n\r\n3,4\n".as_bytes()), Arc::new(Origin { name: "t".to_owned() }));
         fast.quoted_fields(b',');
         assert_eq!(fast.first_record().unwrap().unwrap().bytes, b"a,b\n");
         assert_eq!(chunks(fast).unwrap(), [chunk("1,2\n\n\r\n3,4\n", 2, None)]);
@@ -459,7 +391,7 @@ mod tests {
     #[test]
     fn a_record_that_has_only_begun_counts_no_lines() {
         let origin = Arc::new(Origin { name: "t".to_owned() });
-        let mut lines = Lines::new(Box::new(Drip(b"1,2\n3,\"x\ny\"\n4,5\n".to_vec(), 9)), origin);
+        let mut lines = RecordSplitter::new(Box::new(Drip(b"1,2\n3,\"x\ny\"\n4,5\n".to_vec(), 9)), origin);
         lines.quoted_fields(b',');
         let chunk = |text: &str, record, line| (text.to_owned(), record, line);
         assert_eq!(chunks(lines).unwrap(), [chunk("1,2\n", 1, Some(1)), chunk("3,\"x\ny\"\n4,5\n", 2, None)]);
@@ -478,18 +410,7 @@ mod tests {
     fn hostile_texts_are_refused() {
         assert!(chunks(lines("a,b\n1,\u{0}\n", Some(b','))).unwrap_err().to_string().contains("line 2: there is a NUL byte"));
         let endless = Box::new(std::io::repeat(b'x').take(1 << 30));
-        let mut l = Lines::new(endless, Arc::new(Origin { name: "t".to_owned() }));
+        let mut l = RecordSplitter::new(endless, Arc::new(Origin { name: "t".to_owned() }));
         assert!(l.next_chunk().err().unwrap().to_string().contains("longer than 16 MiB"));
-    }
-
-    #[test]
-    fn marks_are_found_wherever_they_are() {
-        for length in (0..=130).chain([191, 192, 193]) {
-            for step in 1..20 {
-                let bytes: Vec<u8> = (0..length).map(|i| if i % step == 0 { [b';', b'\n'][i % 2] } else { 0x80 | i as u8 }).collect();
-                let expected: Vec<usize> = (0..length).step_by(step).collect();
-                assert_eq!(Marks::new(&bytes, [b';', b'\n']).collect::<Vec<_>>(), expected);
-            }
-        }
     }
 }

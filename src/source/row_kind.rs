@@ -1,8 +1,8 @@
-//! What rows become. A [`Shape`] knows the columns of one kind of input, how they are found, and how a batch is made of them; the readers
-//! of formats are generic over it and know nothing else about rows. Period aggregations ([`Periods`]) are one kind, line items
+//! The kinds of rows. A [`RowKind`] knows the columns of one kind of input, how they are found, and how a batch is made of them; the readers
+//! of formats are generic over it and know nothing else about rows. Period aggregations ([`Aggregations`]) are one kind, line items
 //! ([`Transactions`](super::transactions)) the other.
 //!
-//! Invariant: for all formats, the same values make the same batch. `N` is the number of columns: rows of text are arrays of that length,
+//! Invariant: equal values make equal batches, in all formats. `N` is the number of columns: rows of text are arrays of that length,
 //! so that each kind has readers of its own after compilation, and the loops over fields are unrolled.
 
 use super::arrow_columns::{Columns, Wanted, find, wanted_columns};
@@ -16,9 +16,9 @@ use std::io::Read;
 use std::sync::Arc;
 
 /// A kind of rows, in Arrow columns.
-pub(crate) trait Shape: Clone + Send + Sync + 'static {
+pub(crate) trait RowKind: Clone + Send + Sync + 'static {
     type Batch: 'static;
-    /// Where the columns are in a schema.
+    /// The positions of the columns in a schema.
     type Columns: ArrowColumns<Batch = Self::Batch>;
 
     /// Finds every column in a schema.
@@ -43,11 +43,11 @@ pub(crate) trait ArrowColumns: Clone + Send + Sync + 'static {
 }
 
 /// A kind of rows, in fields of text.
-pub(crate) trait TextShape<const N: usize>: Shape {
+pub(crate) trait TextRowKind<const N: usize>: RowKind {
     type Rows: FieldRows<N, Batch = Self::Batch>;
-    /// What else can be done about text that is not UTF-8.
+    /// Advice about text that is not UTF-8.
     const NOT_UTF8: &'static str;
-    /// What else can be done about numbers that are ids and not integers.
+    /// Advice about ids that are numbers and not integers.
     const DECIMAL_IDS: Option<&'static str> = None;
 
     /// The columns, for messages and to look for.
@@ -61,15 +61,15 @@ pub(crate) trait TextShape<const N: usize>: Shape {
         find(names, self.wanted(), origin)
     }
 
-    /// The same among the keys of an input that leaves nulls out: what may be null in every row may not be there.
+    /// The position of each column among the keys of an input that leaves nulls out: a column that is null in every row is not there.
     ///
     /// # Errors
-    /// The same.
+    /// Those of [`find`](TextRowKind::find).
     fn find_keys(&self, keys: &[&str], origin: &Origin) -> Result<[Option<usize>; N]> {
         self.find(keys, origin)
     }
 
-    /// Whether anybody needs the column.
+    /// Whether the column is needed.
     fn reads(&self, _column: usize) -> bool {
         true
     }
@@ -87,7 +87,7 @@ pub(crate) trait TextShape<const N: usize>: Shape {
         reader
     }
 
-    /// What collects rows, with room for so many.
+    /// An empty collector of rows, with room for so many.
     fn rows(&self, capacity: usize) -> Self::Rows;
 }
 
@@ -100,7 +100,7 @@ pub(crate) trait FieldRows<const N: usize>: Send {
     /// Takes a row: its fields in the order of the columns; none where the field is null, empty or absent.
     fn push(&mut self, fields: [Option<&str>; N]);
 
-    /// The same for a row that lies in a text: where each field begins and ends. What is absent is empty.
+    /// Takes a row that lies in a text: the bounds of each field. A field that is absent is empty.
     fn push_plain(&mut self, text: &str, bounds: [(usize, usize); N]);
 
     /// Takes the rows so far as a batch.
@@ -109,9 +109,9 @@ pub(crate) trait FieldRows<const N: usize>: Send {
 
 /// Period aggregations.
 #[derive(Clone)]
-pub(crate) struct Periods(pub(crate) ColumnMap);
+pub(crate) struct Aggregations(pub(crate) ColumnMap);
 
-impl Shape for Periods {
+impl RowKind for Aggregations {
     type Batch = PeriodBatch;
     type Columns = Columns;
 
@@ -132,7 +132,7 @@ impl ArrowColumns for Columns {
     }
 }
 
-impl TextShape<6> for Periods {
+impl TextRowKind<6> for Aggregations {
     type Rows = TextRows;
     const NOT_UTF8: &'static str = "convert the file to UTF-8 first, with iconv for example";
 

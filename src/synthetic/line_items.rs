@@ -1,9 +1,10 @@
-//! Generated line items: the orders behind the generated rows of period aggregations, so that an audit of either has the same customers,
-//! orders and revenue. What a row says is drawn first, by the streams it always had; its orders are drawn from a stream of their own.
+//! Generated line items: the orders behind the generated rows of period aggregations. An audit of the lines and an audit of the rows have
+//! equal customers, orders and revenue. A row is drawn first, from the streams of the rows; its orders are drawn from a stream of their own.
 //!
 //! The last order of a row happens at its `last_transaction_ts`, where it has one. Lines of an order are next to each other.
 
-use super::{Columns, Generator, MARGIN, stream};
+use super::MARGIN;
+use super::generator::{GeneratedRows, Generator, stream};
 use crate::base::error::{Error, Result};
 use crate::base::money::Amount;
 use crate::model::line_batch::TransactionBatch;
@@ -19,7 +20,7 @@ use std::sync::Arc;
 const SLOTS: u64 = 1 << 13;
 /// Lines of an order, at most; as many have 1 as 2 and so on.
 const LINES: u64 = 5;
-/// Of one product in a line, at most.
+/// The most that a line has of its product.
 const QUANTITY: u64 = 4;
 /// Products in the shop.
 const PRODUCTS: u64 = 1_000;
@@ -27,7 +28,7 @@ const PRODUCTS: u64 = 1_000;
 const ROWS_PER_CHUNK: u64 = SLOTS << 15;
 
 /// Generated lines, column by column.
-struct Lines {
+struct GeneratedLines {
     orders: StringViewArray,
     customers: StringViewArray,
     times: Vec<i64>,
@@ -48,10 +49,11 @@ impl Generator {
         self.line_chunks_per_month() * self.months.len() as u64
     }
 
-    fn lines(&self, chunk: u64) -> Lines {
+    fn lines(&self, chunk: u64) -> GeneratedLines {
         let number = chunk / self.line_chunks_per_month();
         let first = chunk % self.line_chunks_per_month() * SLOTS;
-        let Columns { customers: drawn, ids, starts, ends, orders: counts, cents, last, .. } = self.rows_of(number, first..first + SLOTS);
+        let GeneratedRows { customers: drawn, ids, starts, ends, orders: counts, cents, last, .. } =
+            self.rows_of(number, first..first + SLOTS);
         let (mut orders, mut customers, mut products) = (StringViewBuilder::new(), StringViewBuilder::new(), StringViewBuilder::new());
         let (mut times, mut quantities, mut prices, mut costs) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let (mut moments, mut lines, mut weights) = (Vec::new(), Vec::new(), Vec::new());
@@ -74,7 +76,7 @@ impl Generator {
                 text.clear();
                 // Writing to a String cannot fail.
                 let _ = write!(text, "O{number}-{customer}-{place}");
-                // Each product once: no two lines of an order are the same.
+                // Each product once: no two lines of an order are duplicates.
                 let first = rng.next_u64();
                 for (nth, spend) in (0..).zip(spends.by_ref().take(lines as usize)) {
                     // As many as drawn, or the next fewer for which the price is whole cents.
@@ -92,7 +94,7 @@ impl Generator {
             }
         }
         let (orders, customers, products) = (orders.finish(), customers.finish(), products.finish());
-        Lines { orders, customers, times, quantities, prices, costs, products }
+        GeneratedLines { orders, customers, times, quantities, prices, costs, products }
     }
 
     /// The line items of a chunk.
@@ -100,7 +102,7 @@ impl Generator {
     /// # Errors
     /// Never, in practice: the columns have one length.
     pub fn line_batch(&self, chunk: u64) -> Result<RecordBatch> {
-        let Lines { orders, customers, times, quantities, prices, costs, products } = self.lines(chunk);
+        let GeneratedLines { orders, customers, times, quantities, prices, costs, products } = self.lines(chunk);
         let unfit = |e| Error::internal("generated lines do not fit a batch").cause(e);
         let money = |cents: Vec<i64>| {
             let values = cents.into_iter().map(i128::from);
@@ -182,7 +184,7 @@ struct LineChunk {
 
 impl Chunk<TransactionBatch> for LineChunk {
     fn decode(self: Box<Self>, sink: &mut Sink<'_, TransactionBatch>) -> Result<()> {
-        let Lines { orders, customers, times, quantities, prices, costs, products } = self.generator.lines(self.number);
+        let GeneratedLines { orders, customers, times, quantities, prices, costs, products } = self.generator.lines(self.number);
         // Prices are far below what an amount holds.
         let amount = |cents| Amount { cents, fraction: 0 };
         let each = |of: fn(i64, i64) -> i64| prices.iter().zip(&costs).zip(&quantities).map(move |((p, c), q)| amount(of(*p, *c) * q));
@@ -212,7 +214,7 @@ mod tests {
     use arrow::datatypes::{Decimal128Type, Int64Type, TimestampMicrosecondType};
     use std::collections::{BTreeMap, BTreeSet};
 
-    /// Of a customer and a month: orders, cents, and the last time.
+    /// Orders, cents, and the last time, by customer and month.
     type Sums = BTreeMap<(String, i64), (usize, i64, i64)>;
 
     fn of_rows(generator: &Generator) -> Sums {

@@ -1,41 +1,31 @@
-//! A seeded generator of period aggregations, for stress tests and benchmarks: the same rows for any number of threads, in constant
-//! memory, for as many customers as a 64-bit number counts.
+//! A seeded generator of period aggregations, for stress tests and benchmarks. Memory is constant, for up to 2^40 customers, and the rows do
+//! not depend on the number of threads.
 //!
 //! Every customer is acquired in one of the months and stays until churn takes them; each month alive they may place orders. All of it
 //! is drawn from streams that depend on the seed, the customer and the month only, so any row can be made without the others. Rows come
 //! month by month, as a shop's own aggregation would write them, and within a month in an order that has nothing to do with the ids.
-//! The same customers' line items, of which the rows are the sums, are made by [`orders`].
+//! The line items of these customers, of which the rows are the sums, are made in `line_items`.
 
+mod generator;
 pub(crate) mod line_items;
+mod period_source;
 pub(crate) mod scenario;
+
+pub use self::generator::Generator;
 pub use self::line_items::{SyntheticTransactions, transaction_schema};
+pub use self::period_source::{SyntheticSource, schema};
 pub use self::scenario::{Event, Scenario};
+
+use self::generator::{Month, gcd, poisson};
 use crate::base::error::{Error, Result};
 use crate::base::time::DAY;
-use crate::model::period_batch::{Origin, PeriodBatch};
 use crate::model::window::{Granularity, Window, Windows};
-use crate::source::{Chunk, Sink, Source};
-use arrow::array::{ArrayRef, Decimal128Array, Int64Array, RecordBatch, StringViewArray, StringViewBuilder, TimestampMicrosecondArray};
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
-use rand_core::{Rng, SeedableRng};
-use rand_distr::{Distribution, LogNormal, Zipf};
-use rand_xoshiro::SplitMix64;
+use rand_distr::{LogNormal, Zipf};
 use serde::{Deserialize, Serialize};
-use std::fmt::Write;
-use std::ops::Range;
-use std::sync::Arc;
 
-/// Customers that a chunk looks at.
-const SLOTS: u64 = 1 << 16;
 /// The share of spend that is margin, in percent.
 const MARGIN: i64 = 30;
-/// An average order of this much or more, in cents, is cut: the tail of the log-normal has no end.
-const MAX_PRICE: f64 = 1e9;
-/// What stands before and after a customer's number in [`IdStyle::Unicode`]. Without digits, so no two customers have the same id.
-const SCRIPTS: [(&str, &str); 6] =
-    [("é-", ""), ("клиент-", ""), ("πελάτης-", "-Ω"), ("고객🛒", ""), ("ग्राहक-", "-お客様番号"), ("客户-", "-é")];
-
-/// What ids look like.
+/// The form of ids.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum IdStyle {
@@ -61,7 +51,7 @@ pub enum Skew {
     Hot,
 }
 
-/// What to generate.
+/// The options of a generator.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Synthetic {
@@ -77,7 +67,7 @@ pub struct Synthetic {
     pub to: String,
     /// How rows fall on customers.
     pub skew: Skew,
-    /// What ids look like.
+    /// The form of ids.
     pub ids: IdStyle,
     /// The share of rows without a `last_transaction_ts`; 0 to 1.
     pub null_timestamps: f64,
@@ -96,40 +86,6 @@ impl Default for Synthetic {
             null_timestamps: 0.0,
         }
     }
-}
-
-/// A [`Synthetic`] ready to make rows, chunk by chunk.
-#[derive(Debug, Clone)]
-pub struct Generator {
-    spec: Synthetic,
-    months: Vec<Month>,
-    zipf: Zipf<f64>,
-    /// Customers are visited in the order `i · stride mod customers`.
-    stride: u64,
-}
-
-#[derive(Debug, Clone)]
-struct Month {
-    start: i64,
-    end: i64,
-    /// The chances of at most 0, 1, 2 … orders.
-    orders_at_most: Vec<f64>,
-    price: LogNormal<f64>,
-    /// The hazard of leaving, summed over the months before this one.
-    hazard_before: f64,
-}
-
-/// Generated rows, column by column.
-struct Columns {
-    /// Who drew the row: with a skew, not who bought.
-    customers: Vec<u64>,
-    ids: StringViewArray,
-    starts: Vec<i64>,
-    ends: Vec<i64>,
-    orders: Vec<i64>,
-    cents: Vec<i64>,
-    quantities: Vec<i64>,
-    last: Vec<i64>,
 }
 
 impl Synthetic {
@@ -182,234 +138,11 @@ impl Synthetic {
     }
 }
 
-fn gcd(a: u64, b: u64) -> u64 {
-    if b == 0 { a } else { gcd(b, a % b) }
-}
-
-/// The cumulative distribution of a Poisson variable, as far as a double can tell it from 1.
-fn poisson(mean: f64) -> Vec<f64> {
-    let (mut term, mut sum) = ((-mean).exp(), 0.0);
-    let mut at_most = Vec::new();
-    for k in 1.. {
-        sum += term;
-        at_most.push(sum);
-        term *= mean / f64::from(k);
-        if (term < 1e-17 && f64::from(k) > mean) || k > 4_000 {
-            break;
-        }
-    }
-    at_most
-}
-
-/// An independent stream for a customer, and for a customer and a month.
-fn stream(seed: u64, customer: u64, month: u64) -> SplitMix64 {
-    let mix = |x: u64| SplitMix64::from_seed(x.to_le_bytes()).next_u64();
-    SplitMix64::from_seed(mix(mix(seed ^ customer.rotate_left(20)) ^ month).to_le_bytes())
-}
-
-fn unit(rng: &mut SplitMix64) -> f64 {
-    (rng.next_u64() >> 11) as f64 / (1u64 << 53) as f64
-}
-
-impl Generator {
-    fn chunks_per_month(&self) -> u64 {
-        self.spec.customers.div_ceil(SLOTS)
-    }
-
-    /// The number of chunks.
-    pub fn chunks(&self) -> u64 {
-        self.chunks_per_month() * self.months.len() as u64
-    }
-
-    fn rows(&self, chunk: u64) -> Columns {
-        let first = chunk % self.chunks_per_month() * SLOTS;
-        self.rows_of(chunk / self.chunks_per_month(), first..first + SLOTS)
-    }
-
-    /// A month's rows of the customers who are visited at these places.
-    fn rows_of(&self, number: u64, slots: Range<u64>) -> Columns {
-        let month = &self.months[number as usize];
-        let slots = slots.start..slots.end.min(self.spec.customers);
-        let capacity = (slots.end - slots.start) as usize / 2;
-        let mut ids = StringViewBuilder::with_capacity(capacity);
-        let column = || Vec::with_capacity(capacity);
-        let (mut orders, mut cents, mut quantities, mut last) = (column(), column(), column(), column());
-        let mut customers = Vec::with_capacity(capacity);
-        let mut id = String::new();
-        let seconds = (month.end - month.start) / 1_000_000;
-        for slot in slots {
-            let customer = (u128::from(slot) * u128::from(self.stride) % u128::from(self.spec.customers)) as u64;
-            let Some((mut rng, count)) = self.orders_of(customer, number, month) else { continue };
-            let price = (month.price.sample(&mut rng) * 100.0).min(MAX_PRICE);
-            let spend = (price * count as f64).round() as i64;
-            let buyer = match self.spec.skew {
-                Skew::Uniform => customer,
-                Skew::Zipf => self.zipf.sample(&mut rng) as u64 - 1,
-                Skew::Hot => {
-                    if rng.next_u64() & 1 == 0 {
-                        0
-                    } else {
-                        customer
-                    }
-                }
-            };
-            customers.push(customer);
-            id.clear();
-            self.write_id(buyer, &mut id);
-            ids.append_value(&id);
-            orders.push(count);
-            cents.push(spend);
-            quantities.push(count * (1 + (rng.next_u64() % 3) as i64));
-            let second = (rng.next_u64() % seconds as u64) as i64;
-            let is_null = unit(&mut rng) < self.spec.null_timestamps;
-            last.push(if is_null { crate::model::NO_TIMESTAMP } else { month.start + second * 1_000_000 });
-        }
-        let n = orders.len();
-        let (starts, ends) = (vec![month.start; n], vec![month.end; n]);
-        Columns { customers, ids: ids.finish(), starts, ends, orders, cents, quantities, last }
-    }
-
-    /// The customer's orders in a month with the stream that drew them, or none without any.
-    fn orders_of(&self, customer: u64, number: u64, month: &Month) -> Option<(SplitMix64, i64)> {
-        let mut life = stream(self.spec.seed, customer, u64::MAX);
-        let acquired = life.next_u64() % self.months.len() as u64;
-        if number < acquired {
-            return None;
-        }
-        // Leaves when the hazard since the acquisition has reached an exponential draw.
-        let endurance = -(1.0 - unit(&mut life)).ln();
-        if month.hazard_before - self.months[acquired as usize].hazard_before > endurance {
-            return None;
-        }
-        let mut rng = stream(self.spec.seed, customer, number);
-        let draw = unit(&mut rng);
-        let count = month.orders_at_most.partition_point(|&p| p <= draw) as i64;
-        let count = if number == acquired { count.max(1) } else { count };
-        (count > 0).then_some((rng, count))
-    }
-
-    fn write_id(&self, customer: u64, id: &mut String) {
-        // Writing to a String cannot fail.
-        let _ = match self.spec.ids {
-            IdStyle::Sequential => write!(id, "C-{customer:09}"),
-            IdStyle::Email => write!(id, "user{customer}@example{}.com", customer % 10),
-            IdStyle::Unicode => {
-                let (before, after) = SCRIPTS[(customer % SCRIPTS.len() as u64) as usize];
-                write!(id, "{before}{customer}{after}")
-            }
-            IdStyle::Uuid => {
-                let mut rng = stream(self.spec.seed, customer, u64::MAX - 1);
-                let (a, b) = (rng.next_u64(), rng.next_u64());
-                let (time, mid, version) = (a >> 32, a >> 16 & 0xffff, a & 0xfff);
-                let (variant, node) = (b >> 48 & 0x3fff | 0x8000, b & 0xffff_ffff_ffff);
-                write!(id, "{time:08x}-{mid:04x}-4{version:03x}-{variant:04x}-{node:012x}")
-            }
-        };
-    }
-
-    /// The rows of a chunk with all eight columns of period aggregations.
-    ///
-    /// # Errors
-    /// Never, in practice: the columns have one length.
-    pub fn record_batch(&self, chunk: u64) -> Result<RecordBatch> {
-        let Columns { ids, starts, ends, orders, cents, quantities, last, .. } = self.rows(chunk);
-        let unfit = |e| Error::internal("generated rows do not fit a batch").cause(e);
-        let money = |values: &mut dyn Iterator<Item = i64>| {
-            Decimal128Array::from_iter_values(values.map(i128::from)).with_precision_and_scale(18, 2).map_err(unfit)
-        };
-        let spend = money(&mut cents.iter().copied())?;
-        let margin = money(&mut cents.iter().map(|c| c * MARGIN / 100))?;
-        let columns: Vec<ArrayRef> = vec![
-            Arc::new(ids),
-            Arc::new(TimestampMicrosecondArray::from(starts)),
-            Arc::new(TimestampMicrosecondArray::from(ends)),
-            Arc::new(Int64Array::from(orders)),
-            Arc::new(spend),
-            Arc::new(margin),
-            Arc::new(Int64Array::from(quantities)),
-            Arc::new(TimestampMicrosecondArray::from_iter(last.into_iter().map(|t| (t != crate::model::NO_TIMESTAMP).then_some(t)))),
-        ];
-        RecordBatch::try_new(schema(), columns).map_err(unfit)
-    }
-
-    /// The same rows as a source of a pipeline.
-    pub fn source(self) -> SyntheticSource {
-        let origin = Arc::new(Origin { name: "synthetic".to_owned() });
-        SyntheticSource { generator: Arc::new(self), origin, next: 0 }
-    }
-}
-
-/// The columns of generated rows.
-pub fn schema() -> SchemaRef {
-    let time = DataType::Timestamp(TimeUnit::Microsecond, None);
-    let money = DataType::Decimal128(18, 2);
-    Arc::new(Schema::new(vec![
-        Field::new("customer_id", DataType::Utf8View, false),
-        Field::new("period_start", time.clone(), false),
-        Field::new("period_end", time.clone(), false),
-        Field::new("total_orders", DataType::Int64, false),
-        Field::new("total_spend", money.clone(), false),
-        Field::new("total_margin", money, false),
-        Field::new("total_quantity", DataType::Int64, false),
-        Field::new("last_transaction_ts", time, true),
-    ]))
-}
-
-/// Generated rows as a source.
-pub struct SyntheticSource {
-    generator: Arc<Generator>,
-    origin: Arc<Origin>,
-    next: u64,
-}
-
-impl Source for SyntheticSource {
-    fn inputs(&self) -> Vec<String> {
-        vec![self.origin.name.clone()]
-    }
-
-    fn next_chunk(&mut self) -> Result<Option<Box<dyn Chunk>>> {
-        if self.next == self.generator.chunks() {
-            return Ok(None);
-        }
-        let chunk = SyntheticChunk { generator: self.generator.clone(), origin: self.origin.clone(), number: self.next };
-        self.next += 1;
-        Ok(Some(Box::new(chunk)))
-    }
-}
-
-struct SyntheticChunk {
-    generator: Arc<Generator>,
-    origin: Arc<Origin>,
-    number: u64,
-}
-
-impl Chunk for SyntheticChunk {
-    fn decode(self: Box<Self>, sink: &mut Sink<'_>) -> Result<()> {
-        let Columns { ids, starts, ends, orders, cents, last, .. } = self.generator.rows(self.number);
-        // How many rows the chunks before made is not known; chunks are numbered apart instead.
-        let first_row = self.number * SLOTS + 1;
-        sink(PeriodBatch {
-            origin: self.origin,
-            first_row,
-            first_line: None,
-            ids,
-            starts: starts.into(),
-            ends: ends.into(),
-            orders: orders.into(),
-            cents: cents.into(),
-            fractions: Vec::new().into(),
-            last_transactions: last.into(),
-            bad: Vec::new(),
-            whence: None,
-        })
-    }
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use arrow::array::AsArray;
+    use arrow::array::{Array, AsArray, RecordBatch};
     use arrow::compute::concat_batches;
     use std::collections::HashMap;
 

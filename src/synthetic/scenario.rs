@@ -16,7 +16,7 @@ pub struct Scenario {
     pub price_log_mean: f64,
     /// The standard deviation of the logarithm of an order's price.
     pub price_log_sd: f64,
-    /// What changes in single months, on top.
+    /// Changes in single months, on top.
     pub event: Option<Event>,
 }
 

@@ -16,7 +16,7 @@ use crate::route::row_buffer::Rows;
 use crate::route::{Ledger, Router};
 use crate::source::Source;
 use crate::source::parquet::Opened;
-use crate::source::row_kind::Periods;
+use crate::source::row_kind::Aggregations;
 use crate::spec::Spec;
 use crate::spill::FRAME_CUSTOMERS;
 use crate::stats::Stats;
@@ -30,7 +30,7 @@ pub struct Routed(Vec<Delivery>);
 pub struct Accumulated(Vec<Folded>);
 
 /// A Parquet file to decode and do nothing with: what an audit of it takes at the least.
-pub struct BareFile(Opened<Periods>);
+pub struct BareFile(Opened<Aggregations>);
 
 impl BareFile {
     /// Opens it with the reader that an audit has: the same columns, batches of the same size, texts as views.
@@ -40,7 +40,7 @@ impl BareFile {
     pub fn open(path: &str) -> Result<Self> {
         let file = File::open(path).map_err(|e| Error::io("cannot open", e).input(path))?;
         let spec = Spec::default();
-        Opened::new(file, Arc::new(Origin { name: path.to_owned() }), &Periods(spec.columns), spec.batch_rows).map(BareFile)
+        Opened::new(file, Arc::new(Origin { name: path.to_owned() }), &Aggregations(spec.columns), spec.batch_rows).map(BareFile)
     }
 
     /// The number of row groups.

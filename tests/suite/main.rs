@@ -17,6 +17,7 @@ mod memory;
 mod model;
 mod orders;
 mod partials;
+mod pushed_orders;
 mod stages;
 mod state;
 mod support;

@@ -6,6 +6,7 @@ use crate::progress::Progress;
 use crate::signals::Job;
 use crate::{outputs, say};
 use lensflow::Result;
+use lensflow::jobs::write_periods;
 use lensflow::model::Granularity;
 use lensflow::orders::{Lines, Orders, schema, special_lines};
 use lensflow::report::table::TableWriter;
@@ -41,7 +42,7 @@ pub(crate) fn run(wanted: &PeriodsJob, talk: &Talk, job: &Job) -> Result<()> {
     let stats: Arc<Stats> = Arc::default();
     let bar = (std::io::stderr().is_terminal() && !talk.quiet).then(|| Progress::watch(stats.clone()));
     let orders = Orders::read_alone(files, lines, spec, &job.cancel, &stats)?;
-    let (table, rows, summary) = orders.write_periods(*every, make)?;
+    let (table, rows, summary) = write_periods(orders, *every, make)?;
     drop(bar);
     let mut output = table.finish()?;
     output.complete()?;

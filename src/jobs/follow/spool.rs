@@ -12,7 +12,7 @@ use crate::base::threads::lock;
 use crate::jobs::update::{Update, last_segment};
 use crate::source::endless::{Endless, Head, Piece};
 use crate::source::files::Format;
-use crate::source::row_kind::Periods;
+use crate::source::row_kind::Aggregations;
 use crate::source::transactions::Transactions;
 use crate::spill::folder::{LockedFolder, NotLocked, part_name, publish};
 use crate::state::{State, is_state};
@@ -202,7 +202,7 @@ fn begin(reader: Box<dyn Read + Send>, name: &str, format: Option<Format>, follo
     let Update { spec, lines, .. } = &follow.update;
     match lines {
         Some(lines) => Endless::open(reader, name, format, &Transactions::new(lines.columns.clone(), &lines.options)?),
-        None => Endless::open(reader, name, format, &Periods(spec.columns.clone())),
+        None => Endless::open(reader, name, format, &Aggregations(spec.columns.clone())),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Any Arrow schema → [`TransactionBatch`], by the conversions of [`columns`](super::super::columns).
+//! Any Arrow schema → [`TransactionBatch`], by the conversions of [`arrow_columns`](super::super::arrow_columns).
 
 use super::dates::Dates;
 use super::line_rows::{Worth, reason, whole, without_point};
@@ -12,7 +12,7 @@ use crate::model::reject::Reason;
 use crate::source::arrow_columns::{
     each_amount, is_text, nulls, positions, push_bad, text_as_views, timestamps, unfit, unpack, unpacked, whole_cents,
 };
-use crate::source::row_kind::{ArrowColumns, TextShape};
+use crate::source::row_kind::{ArrowColumns, TextRowKind};
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringViewArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Float64Type, Schema};
@@ -21,28 +21,28 @@ use arrow::util::display::array_value_to_string;
 use std::borrow::Cow;
 use std::sync::Arc;
 
-/// Where each column is in a schema.
+/// The position of each column in a schema.
 #[derive(Clone)]
-pub(crate) struct Found {
-    shape: Transactions,
+pub(crate) struct LineColumns {
+    kind: Transactions,
     origin: Arc<Origin>,
     at: [Option<usize>; 10],
 }
 
-impl Found {
-    pub(super) fn resolve(shape: &Transactions, schema: &Schema, origin: &Arc<Origin>) -> Result<Self> {
+impl LineColumns {
+    pub(super) fn resolve(kind: &Transactions, schema: &Schema, origin: &Arc<Origin>) -> Result<Self> {
         let names: Vec<&str> = schema.fields().iter().map(|f| f.name().as_str()).collect();
-        let at = shape.find(&names, origin)?;
+        let at = kind.find(&names, origin)?;
         for (column, at) in TransactionColumn::ALL.into_iter().zip(at) {
             let Some(at) = at else { continue };
             let data_type = unpacked(schema.field(at).data_type());
-            if !accepts(column, data_type, shape.are_ids_integers()) {
+            if !accepts(column, data_type, kind.are_ids_integers()) {
                 let error = unfit(names[at], data_type, column.name(), wanted(column), origin);
                 let number = is_id(column) && accepts(column, data_type, true);
                 return Err(if number { error.help(INTEGER_IDS) } else { error });
             }
         }
-        Ok(Found { shape: shape.clone(), origin: origin.clone(), at })
+        Ok(LineColumns { kind: kind.clone(), origin: origin.clone(), at })
     }
 }
 
@@ -70,7 +70,7 @@ const fn wanted(column: TransactionColumn) -> &'static str {
     }
 }
 
-impl ArrowColumns for Found {
+impl ArrowColumns for LineColumns {
     type Batch = TransactionBatch;
 
     fn projection(&self) -> Vec<usize> {
@@ -85,7 +85,7 @@ impl ArrowColumns for Found {
         };
         let required =
             |column: TransactionColumn| array(column)?.ok_or_else(|| Error::internal(format!("{} was not resolved", column.name())));
-        let (said, integers) = (&self.shape.0, self.shape.are_ids_integers());
+        let (said, integers) = (&self.kind.0, self.kind.are_ids_integers());
         let mut bad = Vec::new();
         let orders = match said.options.one_row_per_order {
             true => StringViewArray::new_null(0),
@@ -108,7 +108,7 @@ impl ArrowColumns for Found {
         for (number, column) in arrays.iter_mut().zip(TransactionColumn::NUMBERS) {
             *number = array(column)?;
         }
-        let worth = match plain(&arrays).and_then(|said| Worth::of_cents(said, batch.num_rows(), self.shape.reads_margins())) {
+        let worth = match plain(&arrays).and_then(|said| Worth::of_cents(said, batch.num_rows(), self.kind.reads_margins())) {
             Some(worth) => worth,
             None => self.worth(&arrays, batch.num_rows(), &mut bad).map_err(fail)?,
         };
@@ -119,14 +119,14 @@ impl ArrowColumns for Found {
     }
 }
 
-impl Found {
-    /// What lines are worth, whatever their numbers are.
+impl LineColumns {
+    /// The worth of lines with any numbers.
     fn worth(&self, arrays: &[Option<ArrayRef>; 6], rows: usize, bad: &mut Vec<BadLine>) -> Result<Worth, ArrowError> {
         let mut numbers = [const { None }; 6];
         for ((number, array), column) in numbers.iter_mut().zip(arrays).zip(TransactionColumn::NUMBERS) {
             *number = array.as_ref().map(|array| amounts(array, column, bad)).transpose()?;
         }
-        let mut worth = Worth::with_capacity(rows, self.shape.reads_margins());
+        let mut worth = Worth::with_capacity(rows, self.kind.reads_margins());
         for row in 0..rows {
             worth.push(numbers.each_ref().map(|number| number.as_ref().and_then(|values| values[row])), bad);
         }
@@ -154,7 +154,7 @@ fn amounts(array: &ArrayRef, column: TransactionColumn, bad: &mut Vec<BadLine>) 
     Ok(amounts)
 }
 
-/// Ids as text, numbers that are not integers as they would be written. What is no number names nobody.
+/// Ids as text, numbers that are not integers as they would be written. A float that is no number names no customer.
 fn texts(array: &ArrayRef) -> Result<StringViewArray, ArrowError> {
     match array.data_type() {
         data_type if data_type.is_floating() => {

@@ -1,6 +1,6 @@
 //! Dates that are not ISO 8601: a format says how they are written, and where none is given, a date says which formats it fits.
 //!
-//! Nothing is guessed about values: `3/4/2010` is March or April, and only whoever asked knows. With a format, ISO dates are still read,
+//! Nothing is guessed about values: `3/4/2010` is March or April, and only the user knows. With a format, ISO dates are still read,
 //! unless the format writes dates that look like them.
 
 use crate::base::error::{Error, Result};
@@ -71,7 +71,7 @@ fn read(text: &str, items: &[Item<'_>]) -> Option<i64> {
     (MIN_TIMESTAMP..=MAX_TIMESTAMP).contains(&utc).then_some(utc)
 }
 
-/// Reads dates one after the other; one that is the same as the last need not be read again.
+/// Reads dates one after the other; one that equals the last need not be read again.
 pub(super) struct Dates {
     format: Option<Arc<DateFormat>>,
     iso: LastTime,
@@ -132,7 +132,7 @@ fn readings(text: &str) -> Vec<(String, i64)> {
     readings
 }
 
-/// What can be done about a date that is not read.
+/// Advice about a date that is not read.
 pub(super) fn help(text: &str, format: Option<&str>) -> Option<String> {
     let fits: Vec<_> = readings(text.trim_ascii()).into_iter().filter(|(other, _)| Some(other.as_str()) != format).collect();
     let given = format.map_or(String::new(), |format| format!(" instead of {format:?}"));

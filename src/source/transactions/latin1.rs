@@ -7,7 +7,7 @@ use std::io::{self, Read};
 /// Bytes that are read at a time.
 const BLOCK: usize = 1 << 16;
 
-/// What Windows-1252 has at 0x80 and on.
+/// The characters of Windows-1252 from 0x80 on.
 const WINDOWS: [char; 32] = [
     '€', '\u{81}', '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', '\u{8d}', 'Ž', '\u{8f}', '\u{90}', '‘', '’', '“', '”', '•', '–',
     '—', '˜', '™', 'š', '›', 'œ', '\u{9d}', 'ž', 'Ÿ',

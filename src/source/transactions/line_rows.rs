@@ -15,10 +15,10 @@ use std::sync::Arc;
 
 const ONE: Amount = Amount { cents: 100, fraction: 0 };
 
-/// What a line says in numbers, in the order of [`TransactionColumn::NUMBERS`].
-pub(super) type Said = [Option<Amount>; 6];
+/// The numbers of a line, in the order of [`TransactionColumn::NUMBERS`].
+pub(super) type LineNumbers = [Option<Amount>; 6];
 
-/// What lines are worth.
+/// The worth of lines.
 #[derive(Default)]
 pub(super) struct Worth {
     pub(super) spend: Vec<Amount>,
@@ -34,7 +34,7 @@ impl Worth {
         Worth { spend: column(rows), margin: column(if margins { rows } else { 0 }), quantity: column(rows), margins }
     }
 
-    /// Of columns that have cents in every row; nothing where one line is worth too much.
+    /// The worth of lines whose columns have cents in every row; nothing where one line is worth too much.
     pub(super) fn of_cents(said: [Option<Vec<i64>>; 6], rows: usize, margins: bool) -> Option<Self> {
         let [quantity, price, total, line_margin, unit_margin, cost] = said;
         let exact = |cents: &Vec<i64>| cents.iter().map(|&cents| Amount { cents, fraction: 0 }).collect::<Vec<_>>();
@@ -75,7 +75,7 @@ impl Worth {
 
     /// Takes the next line.
     #[inline]
-    pub(super) fn push(&mut self, [quantity, price, total, line_margin, unit_margin, cost]: Said, bad: &mut Vec<BadLine>) {
+    pub(super) fn push(&mut self, [quantity, price, total, line_margin, unit_margin, cost]: LineNumbers, bad: &mut Vec<BadLine>) {
         let (quantity, price) = (quantity.unwrap_or(ONE), price.unwrap_or_default());
         let spend = total.map_or_else(|| quantity.times(price), Ok);
         let margin = match (line_margin, unit_margin, cost) {
@@ -142,7 +142,7 @@ pub(super) fn without_point(id: &str) -> &str {
 
 /// Collects rows into a batch.
 pub(crate) struct TransactionRows {
-    shape: Transactions,
+    kind: Transactions,
     orders: StringViewBuilder,
     customers: StringViewBuilder,
     products: StringViewBuilder,
@@ -155,7 +155,7 @@ pub(crate) struct TransactionRows {
 
 impl TransactionRows {
     /// Room for a number of rows.
-    pub(super) fn new(shape: Transactions, rows: usize) -> Self {
+    pub(super) fn new(kind: Transactions, rows: usize) -> Self {
         let ids = || StringViewBuilder::with_capacity(rows);
         TransactionRows {
             orders: ids(),
@@ -163,18 +163,18 @@ impl TransactionRows {
             products: StringViewBuilder::new(),
             has_products: false,
             times: Vec::with_capacity(rows),
-            worth: Worth::with_capacity(rows, shape.reads_margins()),
+            worth: Worth::with_capacity(rows, kind.reads_margins()),
             bad: Vec::new(),
-            dates: Dates::new(shape.0.dates.clone()),
-            shape,
+            dates: Dates::new(kind.0.dates.clone()),
+            kind,
         }
     }
 
     /// Takes a row. A field that is not there is an empty text.
     #[inline]
     fn push_texts(&mut self, [order, customer, time, numbers @ .., product]: [&str; 10]) {
-        let integers = self.shape.are_ids_integers();
-        if !self.shape.0.options.one_row_per_order {
+        let integers = self.kind.are_ids_integers();
+        if !self.kind.0.options.one_row_per_order {
             if order.is_empty() {
                 self.fault(TransactionColumn::OrderId, Reason::MissingValue, "");
             }
@@ -195,7 +195,7 @@ impl TransactionRows {
             self.push_product(if integers { without_point(product) } else { product });
         }
         let time = self.dates.read(time).unwrap_or_else(|| self.bad_time(time));
-        let mut said: Said = [None; 6];
+        let mut said: LineNumbers = [None; 6];
         for ((said, text), column) in said.iter_mut().zip(numbers).zip(TransactionColumn::NUMBERS) {
             if text.is_empty() {
                 continue;
@@ -209,7 +209,7 @@ impl TransactionRows {
         self.times.push(time);
     }
 
-    /// Where there are products at all, there is one or a null for each row.
+    /// A product or a null for each row; none where there are no products.
     fn push_product(&mut self, product: &str) {
         if !self.has_products {
             self.has_products = true;
@@ -248,7 +248,7 @@ impl FieldRows<10> for TransactionRows {
     }
 
     fn take(&mut self, origin: &Arc<Origin>, first_row: u64, first_line: Option<u64>) -> TransactionBatch {
-        let empty = TransactionRows::new(self.shape.clone(), 0);
+        let empty = TransactionRows::new(self.kind.clone(), 0);
         let mut rows = std::mem::replace(self, empty);
         rows.bad.sort_unstable();
         TransactionBatch {

@@ -1,15 +1,20 @@
-//! Orders and line items as input: their columns, the options of reading them, and the batches they become. Any format is read, by the
-//! same readers as period aggregations ([`shape`](super::shape)); what the lines make of customers and periods is not decided here.
+//! Orders and line items as input: their columns, the options of reading them, and the batches they become. All formats are read, by the
+//! readers that period aggregations have, too ([`row_kind`](super::row_kind)); [`orders`](crate::orders) groups the lines.
 //!
 //! A line is worth what it says, or else what its parts say: `line_total`, else quantity × `unit_price`; `line_margin`, else quantity ×
 //! `unit_margin`, else quantity × (`unit_price` − `unit_cost`). Row by row, a null is as good as no column.
 //!
 //! Invariant: as for periods, a batch is aligned with its input, and what cannot be read is listed in [`TransactionBatch::bad`].
 
+mod arrow_lines;
+mod dates;
+mod latin1;
+mod line_rows;
+
 use super::arrow_columns::{Wanted, find, nearest};
 use super::files::{Files, Format};
-use super::row_kind::{Shape, TextShape};
-use super::transactions::arrow_lines::Found;
+use super::row_kind::{RowKind, TextRowKind};
+use super::transactions::arrow_lines::LineColumns;
 use super::transactions::dates::DateFormat;
 use super::transactions::latin1::Latin1;
 use super::transactions::line_rows::TransactionRows;
@@ -22,12 +27,8 @@ use arrow::datatypes::Schema;
 use serde::{Deserialize, Serialize};
 use std::io::Read;
 use std::sync::{Arc, Once};
-mod arrow_lines;
-mod dates;
-mod latin1;
-mod line_rows;
 
-/// What can be done about ids that are numbers with a point.
+/// Advice about ids that are numbers with a point.
 const INTEGER_IDS: &str = "--id-format integer reads 12923.0 as 12923";
 
 /// How alike names are, from 0 to 1, of which one is surely meant for the other: `CustomerID` and `customer_id`, not `order_id`.
@@ -45,7 +46,7 @@ pub enum IdFormat {
     Integer,
 }
 
-/// What the bytes of a text input mean.
+/// The encoding of a text input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Encoding {
@@ -66,7 +67,7 @@ pub struct TransactionOptions {
     pub id_format: IdFormat,
     /// How dates are written where they are text and not ISO 8601, as for `strftime`: `%m/%d/%Y %H:%M` for `12/1/2010 8:26`.
     pub date_format: Option<String>,
-    /// What the bytes of CSV and JSONL mean.
+    /// The encoding of CSV and JSONL.
     pub encoding: Encoding,
 }
 
@@ -83,7 +84,7 @@ impl TransactionOptions {
         self.date_format.as_deref().map(DateFormat::new).transpose()
     }
 
-    /// What can be done about a bad value, besides correcting it.
+    /// Advice about a bad value, besides correcting it.
     pub fn help(&self, bad: &BadLine) -> Option<String> {
         match (bad.column, bad.reason) {
             (TransactionColumn::EventTs, Reason::BadTimestamp) => dates::help(&bad.value, self.date_format.as_deref()),
@@ -113,18 +114,18 @@ impl Files<TransactionBatch> {
 
 /// Orders and line items.
 #[derive(Clone)]
-pub(crate) struct Transactions(Arc<Said>);
+pub(crate) struct Transactions(Arc<Reading>);
 
-/// What the options say.
-struct Said {
+/// The columns and the options, ready to read by.
+struct Reading {
     columns: TransactionColumns,
     options: TransactionOptions,
     dates: Option<Arc<DateFormat>>,
-    /// Optional columns that nobody needs.
+    /// Optional columns that are not needed.
     unread: &'static [TransactionColumn],
-    /// What is said of the first input that lacks something, and not of each.
+    /// Warnings about the first input that lacks a column, which are not repeated for the others.
     no_worth: Once,
-    nobody: Once,
+    no_customer: Once,
 }
 
 impl Transactions {
@@ -132,7 +133,7 @@ impl Transactions {
         Self::but_for(columns, options, &[])
     }
 
-    /// The same without margins and products.
+    /// Orders and line items without margins and products.
     pub(crate) fn without_margins(columns: TransactionColumns, options: &TransactionOptions) -> Result<Self> {
         use TransactionColumn::{LineMargin, ProductId, UnitCost, UnitMargin};
         Self::but_for(columns, options, &[LineMargin, UnitMargin, UnitCost, ProductId])
@@ -140,10 +141,17 @@ impl Transactions {
 
     fn but_for(columns: TransactionColumns, options: &TransactionOptions, unread: &'static [TransactionColumn]) -> Result<Self> {
         let dates = options.dates()?.map(Arc::new);
-        Ok(Transactions(Arc::new(Said { columns, options: options.clone(), dates, unread, no_worth: Once::new(), nobody: Once::new() })))
+        Ok(Transactions(Arc::new(Reading {
+            columns,
+            options: options.clone(),
+            dates,
+            unread,
+            no_worth: Once::new(),
+            no_customer: Once::new(),
+        })))
     }
 
-    /// Where the columns are; a customer need not be there where nobody may be named.
+    /// The positions of the columns; that of customers may be missing where `needs_customer` is false.
     fn find_columns(&self, names: &[&str], needs_customer: bool, origin: &Origin) -> Result<[Option<usize>; 10]> {
         let columns = &self.0.columns;
         let mut wanted = self.wanted();
@@ -176,16 +184,16 @@ impl Transactions {
     }
 }
 
-impl Shape for Transactions {
+impl RowKind for Transactions {
     type Batch = TransactionBatch;
-    type Columns = Found;
+    type Columns = LineColumns;
 
-    fn resolve(&self, schema: &Schema, origin: &Arc<Origin>) -> Result<Found> {
-        Found::resolve(self, schema, origin)
+    fn resolve(&self, schema: &Schema, origin: &Arc<Origin>) -> Result<LineColumns> {
+        LineColumns::resolve(self, schema, origin)
     }
 }
 
-impl TextShape<10> for Transactions {
+impl TextRowKind<10> for Transactions {
     type Rows = TransactionRows;
     const NOT_UTF8: &'static str =
         "if a spreadsheet wrote it, run with --encoding latin1; or convert the file to UTF-8 first, with iconv for example";
@@ -193,7 +201,7 @@ impl TextShape<10> for Transactions {
     const DECIMAL_IDS: Option<&'static str> = Some(INTEGER_IDS);
 
     fn wanted(&self) -> [Wanted<'_>; 10] {
-        let Said { columns, options, .. } = &*self.0;
+        let Reading { columns, options, .. } = &*self.0;
         TransactionColumn::ALL.map(|column| {
             let required = !column.is_optional() || columns.0.contains_key(&column);
             let sought = column != TransactionColumn::OrderId || !options.one_row_per_order;
@@ -211,7 +219,7 @@ impl TextShape<10> for Transactions {
         let is_meant = columns.0.contains_key(&TransactionColumn::CustomerId) || nearest(name, keys, SURELY_ALIKE).is_some();
         let at = self.find_columns(keys, is_meant, origin)?;
         if at[TransactionColumn::CustomerId as usize].is_none() {
-            self.0.nobody.call_once(|| {
+            self.0.no_customer.call_once(|| {
                 let (keys, help) = (keys.join(", "), "name it with --column customer_id=NAME, if it is there");
                 tracing::warn!("{}: no key of the first lines is {name:?}; the keys are: {keys}; {help}", origin.name);
             });
@@ -220,7 +228,7 @@ impl TextShape<10> for Transactions {
     }
 
     fn reads(&self, column: usize) -> bool {
-        let Said { options, unread, .. } = &*self.0;
+        let Reading { options, unread, .. } = &*self.0;
         let column = TransactionColumn::ALL[column];
         !(unread.contains(&column) || options.one_row_per_order && column == TransactionColumn::OrderId)
     }

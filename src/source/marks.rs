@@ -1,0 +1,87 @@
+//! Finds single bytes in a text, 64 bytes at a time: quotes and newlines for [`records`](super::records), and delimiters for
+//! [`csv`](super::csv).
+
+/// The positions of a few wanted bytes in a text, ascending.
+pub(super) struct Marks<'a, const N: usize> {
+    bytes: &'a [u8],
+    wanted: [u8; N],
+    /// The start of the block.
+    base: usize,
+    /// The block's marks that were not handed out yet, a bit each.
+    found: u64,
+}
+
+impl<'a, const N: usize> Marks<'a, N> {
+    pub(super) fn new(bytes: &'a [u8], wanted: [u8; N]) -> Self {
+        let mut marks = Marks { bytes, wanted, base: 0, found: 0 };
+        marks.look();
+        marks
+    }
+
+    /// Looks through the block at the base.
+    #[inline(always)]
+    fn look(&mut self) {
+        let rest = self.bytes.get(self.base..).unwrap_or_default();
+        self.found = rest.first_chunk().map_or_else(|| marks_of_last(rest, &self.wanted), |block| marks(block, &self.wanted));
+    }
+}
+
+impl<const N: usize> Iterator for Marks<'_, N> {
+    type Item = usize;
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<usize> {
+        while self.found == 0 {
+            if self.base >= self.bytes.len() {
+                return None;
+            }
+            self.base += 64;
+            self.look();
+        }
+        let at = self.base + self.found.trailing_zeros() as usize;
+        self.found &= self.found - 1;
+        Some(at)
+    }
+}
+
+/// A bit for each place that holds a wanted byte. Written so that compilers compare many bytes at once.
+#[inline(always)]
+fn marks<const N: usize>(block: &[u8; 64], wanted: &[u8; N]) -> u64 {
+    let mut ones = [0; 64];
+    for (one, &b) in ones.iter_mut().zip(block) {
+        for &byte in wanted {
+            *one |= u8::from(b == byte);
+        }
+    }
+    let mut bits = 0;
+    for (i, eight) in ones.as_chunks().0.iter().enumerate() {
+        // The highest byte of the product collects the eight ones; each of its terms falls on a bit of its own.
+        bits |= (u64::from_le_bytes(*eight).wrapping_mul(0x0102_0408_1020_4080) >> 56) << (8 * i);
+    }
+    bits
+}
+
+/// As [`marks`], of fewer bytes.
+#[cold]
+fn marks_of_last<const N: usize>(rest: &[u8], wanted: &[u8; N]) -> u64 {
+    let mut block = [0; 64];
+    block[..rest.len()].copy_from_slice(rest);
+    // The padding is no mark, whichever bytes are wanted.
+    marks(&block, wanted) & !(u64::MAX << rest.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn marks_are_found_wherever_they_are() {
+        for length in (0..=130).chain([191, 192, 193]) {
+            for step in 1..20 {
+                let bytes: Vec<u8> = (0..length).map(|i| if i % step == 0 { [b';', b'\n'][i % 2] } else { 0x80 | i as u8 }).collect();
+                let expected: Vec<usize> = (0..length).step_by(step).collect();
+                assert_eq!(Marks::new(&bytes, [b';', b'\n']).collect::<Vec<_>>(), expected);
+            }
+        }
+    }
+}
