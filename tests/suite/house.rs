@@ -49,14 +49,12 @@ const UPWARD_IMPORTS: &[&str] = &[
     "finalize -> report: src/finalize/finish.rs",
     "orders -> report: src/orders/export.rs",
     "pipeline -> jobs: src/pipeline/saved_states.rs",
-    "report -> partials: src/report/text_tables.rs",
     "state -> finalize: src/state/save.rs",
     "stats -> route: src/stats.rs",
 ];
 /// Files of more than [`LINES`] lines.
 const LONG_FILES: &[&str] = &[
     "src/orders/partial_order.rs",
-    "src/report/table.rs",
     "src/source/files.rs",
     "src/source/records.rs",
     "src/synthetic/mod.rs",
