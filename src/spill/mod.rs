@@ -27,6 +27,8 @@
 mod budget;
 mod combine;
 mod disk;
+#[cfg(any(test, feature = "testing"))]
+mod doubles;
 mod folder;
 mod frame;
 mod id_column;
@@ -40,6 +42,8 @@ mod store;
 
 pub use self::budget::{Budget, Reservation};
 pub use self::disk::Disk;
+#[cfg(any(test, feature = "testing"))]
+pub use self::doubles::{Faults, Faulty, Memory};
 pub(crate) use self::frame::{FRAME_CUSTOMERS, decode, encode};
 pub(crate) use self::id_column::{decode_ids, encode_ids};
 pub use self::limits::{available, default_limit, parse_size, peak_rss, rss};
@@ -50,4 +54,4 @@ pub(crate) use self::run::{Run, RunWriter};
 pub(crate) use self::runs::Runs;
 pub(crate) use self::sort::merged::{Merged, Records, copy};
 pub(crate) use self::sort::sorter::{Desk, Sorter, Sorting};
-pub use self::store::{Counters, Faults, Faulty, Memory, Place, RunStore, Tiered};
+pub use self::store::{Counters, Place, RunStore, Tiered};

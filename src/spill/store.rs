@@ -1,16 +1,15 @@
 //! Where frames go: a [`RunStore`] takes bytes, says where they lie, and gives them back. It knows nothing of what they mean.
 //!
 //! A run's stack is [`Tiered`] over [`Disk`](super::disk::Disk): frames stay in memory while a [`Budget`] has room, the others go to the
-//! disk. [`Memory`] keeps everything, [`Faulty`] fails when told to; both are for tests.
+//! disk. Stores for tests are in [`doubles`](super::doubles).
 //!
 //! A [`Place`] belongs to the store that handed it out. Dropping a place in memory frees it; space on the disk comes back with the store.
 
 use super::budget::{Budget, Reservation};
 use crate::base::cancel::Discard;
-use crate::base::error::{Error, Result};
+use crate::base::error::Result;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::sync::atomic::Ordering::Relaxed;
 
 /// Keeps frames. All of it may be called from many threads at once.
 pub trait RunStore: Discard {
@@ -59,29 +58,6 @@ pub struct Counters {
     pub written: AtomicU64,
 }
 
-/// Everything in memory.
-#[derive(Debug, Default)]
-pub struct Memory(Counters);
-
-impl Discard for Memory {}
-
-impl RunStore for Memory {
-    fn put(&self, frame: &[u8]) -> Result<Place> {
-        Ok(Place::Memory(frame.into(), None))
-    }
-
-    fn get<'a>(&self, place: &'a Place, _: &'a mut Vec<u8>) -> Result<&'a [u8]> {
-        match place {
-            Place::Memory(bytes, _) => Ok(bytes),
-            Place::Disk { .. } => Err(Error::internal("a frame was looked for in the wrong store")),
-        }
-    }
-
-    fn counters(&self) -> &Counters {
-        &self.0
-    }
-}
-
 /// In memory while the budget has room, then in another store.
 #[derive(Debug)]
 pub struct Tiered {
@@ -122,83 +98,11 @@ impl RunStore for Tiered {
     }
 }
 
-/// Counts operations on a disk, and lets one of them fail.
-#[derive(Debug)]
-pub struct Faults {
-    fails: u64,
-    operations: AtomicU64,
-}
-
-impl Faults {
-    /// Lets the operation number `fails` fail, counted from 0.
-    pub fn new(fails: u64) -> Self {
-        Faults { fails, operations: AtomicU64::new(0) }
-    }
-
-    /// The number of operations so far.
-    pub fn operations(&self) -> u64 {
-        self.operations.load(Relaxed)
-    }
-
-    /// Counts an operation.
-    ///
-    /// # Errors
-    /// When it is the one that fails.
-    pub fn operate(&self) -> std::io::Result<()> {
-        let fails = self.operations.fetch_add(1, Relaxed) == self.fails;
-        if fails { Err(std::io::Error::other("a fault was wanted here")) } else { Ok(()) }
-    }
-}
-
-/// A store whose n-th operation fails, as if the disk had.
-#[derive(Debug)]
-pub struct Faulty<S> {
-    next: S,
-    faults: Faults,
-}
-
-impl<S: RunStore> Faulty<S> {
-    /// Lets the operation number `fails` fail, counted from 0, be it a put or a get; the others go to `next`.
-    pub fn new(next: S, fails: u64) -> Self {
-        Faulty { next, faults: Faults::new(fails) }
-    }
-
-    /// The number of operations so far.
-    pub fn operations(&self) -> u64 {
-        self.faults.operations()
-    }
-
-    fn operate(&self, doing: &str) -> Result<()> {
-        self.faults.operate().map_err(|e| Error::io(doing, e))
-    }
-}
-
-impl<S: RunStore> Discard for Faulty<S> {
-    fn discard(&self) {
-        self.next.discard();
-    }
-}
-
-impl<S: RunStore> RunStore for Faulty<S> {
-    fn put(&self, frame: &[u8]) -> Result<Place> {
-        self.operate("cannot write a run")?;
-        self.next.put(frame)
-    }
-
-    fn get<'a>(&self, place: &'a Place, room: &'a mut Vec<u8>) -> Result<&'a [u8]> {
-        self.operate("cannot read a run")?;
-        self.next.get(place, room)
-    }
-
-    fn counters(&self) -> &Counters {
-        self.next.counters()
-    }
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::spill::doubles::Memory;
 
     #[test]
     fn tiers_fill_and_empty() {
@@ -212,18 +116,5 @@ mod tests {
         drop(first);
         assert_eq!(budget.reserved(), 0);
         assert!(matches!(store.put(b"again").unwrap(), Place::Memory(_, Some(_))));
-    }
-
-    #[test]
-    fn faults_come_when_wanted() {
-        let store = Faulty::new(Memory::default(), 2);
-        let place = store.put(b"1").unwrap();
-        let room = &mut Vec::new();
-        assert!(store.get(&place, room).is_ok());
-        assert!(store.put(b"2").is_err());
-        assert!(store.put(b"3").is_ok());
-        assert_eq!(store.operations(), 4);
-        let elsewhere = Place::Disk { file: 0, at: 0, length: 1 };
-        assert!(Memory::default().get(&elsewhere, room).is_err());
     }
 }

@@ -5,11 +5,13 @@
 
 use super::sealed::{Record, decode, encode};
 use crate::base::error::{Error, Result};
+#[cfg(any(test, feature = "testing"))]
 use crate::spill::Faults;
 use std::fs::{File, TryLockError};
 use std::io::{self, Read, Write};
 use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
+#[cfg(any(test, feature = "testing"))]
 use std::sync::Arc;
 
 const LOCK: &str = "LOCK";
@@ -17,17 +19,25 @@ const RUNS: &str = ".lfst";
 
 /// The disk under a state. Everything that is done to it is a step, so that tests can let any step fail.
 #[derive(Debug, Clone, Default)]
-pub struct Io(Option<Arc<Faults>>);
+pub struct Io {
+    #[cfg(any(test, feature = "testing"))]
+    faults: Option<Arc<Faults>>,
+}
 
 impl Io {
     /// A disk with faults.
+    #[cfg(any(test, feature = "testing"))]
     #[doc(hidden)]
     pub fn faulty(faults: Arc<Faults>) -> Self {
-        Io(Some(faults))
+        Io { faults: Some(faults) }
     }
 
     pub(crate) fn step(&self) -> io::Result<()> {
-        self.0.as_ref().map_or(Ok(()), |faults| faults.operate())
+        #[cfg(any(test, feature = "testing"))]
+        if let Some(faults) = &self.faults {
+            return faults.operate();
+        }
+        Ok(())
     }
 }
 
