@@ -135,6 +135,7 @@ pub enum Duplicates {
 
 /// What went in, where that was orders and line items.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct LineSummary {
     /// Lines read.
     pub lines: u64,

@@ -22,6 +22,7 @@ pub(crate) const STDIN: &str = "-";
 /// A file format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum Format {
     /// Apache Parquet.
     Parquet,

@@ -98,6 +98,7 @@ pub(crate) fn compact_while_due<R: Record>(folder: &Folder<R>, mut record: R, ca
 
 /// What merging states made.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Merged {
     /// The new state.
     pub manifest: Manifest,

@@ -19,6 +19,7 @@ pub fn is_run_file(path: &Path) -> bool {
 
 /// What a run file holds, every byte of it read.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct RunSummary {
     /// Its length.
     pub bytes: u64,

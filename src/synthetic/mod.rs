@@ -38,6 +38,7 @@ const SCRIPTS: [(&str, &str); 6] =
 /// What ids look like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum IdStyle {
     /// `C-000000042`
     Sequential,
@@ -52,6 +53,7 @@ pub enum IdStyle {
 /// How rows fall on customers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum Skew {
     /// At most one row per customer and month.
     Uniform,

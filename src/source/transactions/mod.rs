@@ -36,6 +36,7 @@ const SURELY_ALIKE: f64 = 0.9;
 /// How ids are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum IdFormat {
     /// Text byte for byte, integers as their digits.
     #[default]
@@ -48,6 +49,7 @@ pub enum IdFormat {
 /// What the bytes of a text input mean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum Encoding {
     /// UTF-8.
     #[default]
