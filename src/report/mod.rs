@@ -2,10 +2,12 @@
 //! whole or not at all ([`output`], [`table`]).
 
 pub mod output;
+#[cfg(feature = "parquet")]
 mod parquet;
 pub mod rows;
 pub(crate) mod stream;
 pub mod table;
+#[cfg(feature = "text")]
 pub mod text_tables;
 
 use crate::base::error::{Error, Result};

@@ -15,13 +15,16 @@ use crate::model::period_batch::{Origin, PeriodBatch};
 use arrow::array::RecordBatch;
 use std::sync::Arc;
 pub mod arrow_columns;
+#[cfg(feature = "csv")]
 mod csv;
 pub(crate) mod endless;
 pub mod files;
 mod ipc;
+#[cfg(feature = "json")]
 mod jsonl;
 mod open;
 pub(crate) mod paced;
+#[cfg(feature = "parquet")]
 pub(crate) mod parquet;
 pub(crate) mod period_rows;
 mod records;
