@@ -53,12 +53,7 @@ const UPWARD_IMPORTS: &[&str] = &[
     "stats -> route: src/stats.rs",
 ];
 /// Files of more than [`LINES`] lines.
-const LONG_FILES: &[&str] = &[
-    "src/orders/partial_order.rs",
-    "src/source/files.rs",
-    "src/source/records.rs",
-    "src/synthetic/mod.rs",
-];
+const LONG_FILES: &[&str] = &["src/orders/partial_order.rs", "src/source/files.rs", "src/source/records.rs", "src/synthetic/mod.rs"];
 /// `foo.rs` beside `foo/`.
 const TWO_HEADS: &[&str] = &["src/bin/lensflow/args.rs"];
 /// Files of one name in `src`, but `mod.rs`.
