@@ -62,10 +62,8 @@ impl fmt::Display for Stage {
 }
 
 /// An error with its context. Small to move: the parts are boxed.
-#[derive(Debug)]
 pub struct Error(Box<Parts>);
 
-#[derive(Debug)]
 struct Parts {
     kind: Kind,
     stage: Option<Stage>,
@@ -104,6 +102,12 @@ impl Error {
     /// A [`Kind::Internal`] error.
     pub fn internal(message: impl Into<String>) -> Self {
         Self::new(Kind::Internal, message)
+    }
+
+    /// A [`Kind::Usage`] error for a format that needs a cargo feature which this build lacks.
+    #[cfg(not(all(feature = "compression", feature = "csv", feature = "json", feature = "parquet")))]
+    pub(crate) fn left_out(format: &str, feature: &str) -> Self {
+        Self::usage(format!("this build of lensflow has no {format}")).help(format!("build it with the cargo feature {feature}"))
     }
 
     /// A [`Kind::Cancelled`] error.
@@ -228,6 +232,14 @@ impl fmt::Display for Error {
             write!(f, ": {cause}")?;
         }
         Ok(())
+    }
+}
+
+/// The text that people read, with the cause and the help: what `main` prints of an error that it returns.
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")?;
+        self.advice().map_or(Ok(()), |help| write!(f, "\n  help: {help}"))
     }
 }
 

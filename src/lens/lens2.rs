@@ -1,9 +1,10 @@
 //! Lens 2: one window against the next. Exact within a run, because a customer's windows meet in one block.
 //!
-//! [`Comparison`] counts who was retained, churned, new or reactivated; [`Change`] adds what Lens 1 of both windows knows about money.
+//! The lens [`Lens2`] counts the customers who were retained, churned, new or reactivated; [`Change`], the answer, adds the changes of
+//! revenue, which come from Lens 1 of both windows.
 
 use super::Lens;
-use super::lens1::{batch, foreign};
+use super::portable::{PortableLens, batch, foreign};
 use crate::base::error::Result;
 use crate::base::merge::Merge;
 use crate::base::money::{Fixed2, Percent};
@@ -17,7 +18,7 @@ use std::sync::Arc;
 /// A change beyond this many hundredths of a percent (±500 %) from something that was not zero is worth a warning.
 const EXTREME_CHANGE: i128 = 50_000;
 
-/// What became of a customer between two windows.
+/// A customer's change between two windows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
@@ -67,7 +68,7 @@ pub fn migrations(block: &Block, starts: &[i64], mut take: impl FnMut(u32, usize
     }
 }
 
-/// Customers by what became of them. New counts the reactivated, too.
+/// Customers by status. New counts the reactivated, too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Migration {
     /// Active in both windows.
@@ -91,19 +92,19 @@ impl Merge for Migration {
 
 /// Counts migrations for every pair of adjacent windows.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub struct Comparison {
+pub struct Lens2 {
     /// The start of each window.
     starts: Vec<i64>,
 }
 
-impl Comparison {
+impl Lens2 {
     /// For these windows.
     pub fn new(windows: &[Window]) -> Self {
-        Comparison { starts: windows.iter().map(|w| w.start).collect() }
+        Lens2 { starts: windows.iter().map(|w| w.start).collect() }
     }
 }
 
-impl Lens for Comparison {
+impl Lens for Lens2 {
     type Partial = Vec<Migration>;
     type Answer = Vec<Migration>;
 
@@ -129,7 +130,9 @@ impl Lens for Comparison {
     fn finish(&self, _: &[Window], partial: Vec<Migration>) -> Vec<Migration> {
         partial
     }
+}
 
+impl PortableLens for Lens2 {
     /// One batch, a row a pair of windows: `retained`, `churned`, `new`, `reactivated`.
     fn encode(&self, partial: &Vec<Migration>, out: &mut Vec<RecordBatch>) -> Result<()> {
         let column = |of: fn(&Migration) -> u64| Arc::new(UInt64Array::from_iter_values(partial.iter().map(of))) as _;
@@ -155,8 +158,9 @@ impl Lens for Comparison {
     }
 }
 
-/// What changed from one window to the next.
+/// The answer of Lens 2 for a pair of windows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Change {
     /// Active in both windows.
     pub retained: u64,
@@ -204,7 +208,7 @@ impl Change {
         }
     }
 
-    /// What a reader should look at twice.
+    /// Warnings about changes so large that the data may be wrong.
     pub(crate) fn warnings(&self, from: &str, to: &str, first: Sales) -> Vec<String> {
         let changes = [("revenue", self.revenue_change_pct), ("average order value", self.avg_order_value_change_pct)];
         let extreme = |(_, change): &(&str, Percent)| first.0 > 0 && change.hundredths().abs() > EXTREME_CHANGE;

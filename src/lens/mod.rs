@@ -1,25 +1,81 @@
 //! Lenses: questions about a finished customer base, as factories of mergeable partials.
 //!
 //! A lens makes an empty partial, observes blocks into it, and finishes it into an answer; partials merge in between, in any order, on
-//! any number of threads or machines. For the journey between machines a partial encodes as Arrow batches. Blocks come from
-//! [`finalize`](crate::finalize) with their scores filled in; partials go to [`reduce`](crate::reduce).
+//! any number of threads. Blocks come from [`finalize`](crate::finalize) with their scores filled in; partials go to
+//! [`reduce`](crate::reduce). Only what travels between machines has a codec: see [`PortableLens`].
+//!
+//! | file | owns |
+//! |---|---|
+//! | here | [`Lens`], and lenses made of others: pairs, options, references |
+//! | `portable` | [`PortableLens`]: partials as Arrow batches |
+//! | `lens1` | [`Lens1`] and its answer, [`Lens1Metrics`] |
+//! | `measures` | the histograms that Lens 1 counts |
+//! | `refining` | further passes where histograms had to give up precision |
+//! | `distribution` | [`Distribution`]: customers per RFM score |
+//! | `lens2` | [`Lens2`] and its answer, [`Change`]; migrations |
+//! | `sketch` | Theta sketches of customers |
+//!
+//! Invariant: a partial does not depend on the order of blocks and merges, so an answer depends on the customers alone.
 
+pub(crate) mod distribution;
 pub mod lens1;
 pub mod lens2;
+pub(crate) mod measures;
+pub(crate) mod portable;
 pub(crate) mod refining;
+#[cfg(feature = "sketch")]
 pub mod sketch;
 
-use crate::base::error::Result;
+pub use distribution::{Distribution, ScoreCounts};
+pub use lens1::{Lens1, Lens1Metrics};
+pub use lens2::{Change, Lens2, Migration, Status};
+pub use measures::Measures;
+pub use portable::PortableLens;
+
 use crate::base::merge::Merge;
 use crate::finalize::Block;
 use crate::model::window::Window;
-use arrow::array::RecordBatch;
 
 /// A question about a customer base.
+///
+/// This one counts the customers of each window who spent more than 1,000.00:
+///
+/// ```
+/// use lensflow::finalize::Block;
+/// use lensflow::model::Window;
+/// use lensflow::{Lens, Pipeline};
+///
+/// struct BigSpenders;
+///
+/// impl Lens for BigSpenders {
+///     type Partial = Vec<u64>;
+///     type Answer = Vec<(String, u64)>;
+///
+///     fn empty(&self, windows: &[Window]) -> Vec<u64> {
+///         vec![0; windows.len()]
+///     }
+///
+///     fn observe(&self, counts: &mut Vec<u64>, block: &Block) {
+///         for (&window, &cents) in block.window.iter().zip(&block.total_spend) {
+///             counts[window as usize] += u64::from(cents > 100_000);
+///         }
+///     }
+///
+///     fn finish(&self, windows: &[Window], counts: Vec<u64>) -> Vec<(String, u64)> {
+///         windows.iter().map(|window| window.name.clone()).zip(counts).collect()
+///     }
+/// }
+///
+/// let mut pipeline = Pipeline::builder().lens(BigSpenders).build()?;
+/// pipeline.run_files(&["examples/data/cdnow_periods.csv"])?;
+/// let ((), answer) = pipeline.finish()?.custom;
+/// assert_eq!(answer[0].0, "1997");
+/// # Ok::<(), lensflow::Error>(())
+/// ```
 pub trait Lens: Send + Sync {
-    /// What it learns from some blocks.
+    /// The counts of some blocks, to be merged with those of others.
     type Partial: Merge + Send;
-    /// What it says in the end.
+    /// The answer to the question.
     type Answer;
 
     /// The partial of no block.
@@ -30,18 +86,6 @@ pub trait Lens: Send + Sync {
 
     /// Turns the merged partial of all blocks into the answer.
     fn finish(&self, windows: &[Window], partial: Self::Partial) -> Self::Answer;
-
-    /// Appends the partial as Arrow batches: mergeable columns, not an opaque blob.
-    ///
-    /// # Errors
-    /// When the batches cannot be built.
-    fn encode(&self, partial: &Self::Partial, out: &mut Vec<RecordBatch>) -> Result<()>;
-
-    /// Takes back what [`encode`](Lens::encode) appended.
-    ///
-    /// # Errors
-    /// When the batches are not this lens's.
-    fn decode(&self, batches: &mut dyn Iterator<Item = RecordBatch>) -> Result<Self::Partial>;
 }
 
 /// The lens that asks nothing.
@@ -54,14 +98,6 @@ impl Lens for () {
     fn observe(&self, (): &mut (), _: &Block) {}
 
     fn finish(&self, _: &[Window], (): ()) {}
-
-    fn encode(&self, (): &(), _: &mut Vec<RecordBatch>) -> Result<()> {
-        Ok(())
-    }
-
-    fn decode(&self, _: &mut dyn Iterator<Item = RecordBatch>) -> Result<()> {
-        Ok(())
-    }
 }
 
 /// Two lenses in one pass.
@@ -80,15 +116,6 @@ impl<A: Lens, B: Lens> Lens for (A, B) {
 
     fn finish(&self, windows: &[Window], partial: Self::Partial) -> Self::Answer {
         (self.0.finish(windows, partial.0), self.1.finish(windows, partial.1))
-    }
-
-    fn encode(&self, partial: &Self::Partial, out: &mut Vec<RecordBatch>) -> Result<()> {
-        self.0.encode(&partial.0, out)?;
-        self.1.encode(&partial.1, out)
-    }
-
-    fn decode(&self, batches: &mut dyn Iterator<Item = RecordBatch>) -> Result<Self::Partial> {
-        Ok((self.0.decode(batches)?, self.1.decode(batches)?))
     }
 }
 
@@ -110,14 +137,6 @@ impl<L: Lens> Lens for Option<L> {
     fn finish(&self, windows: &[Window], partial: Self::Partial) -> Self::Answer {
         self.as_ref().zip(partial).map(|(lens, partial)| lens.finish(windows, partial))
     }
-
-    fn encode(&self, partial: &Self::Partial, out: &mut Vec<RecordBatch>) -> Result<()> {
-        self.as_ref().zip(partial.as_ref()).map_or(Ok(()), |(lens, partial)| lens.encode(partial, out))
-    }
-
-    fn decode(&self, batches: &mut dyn Iterator<Item = RecordBatch>) -> Result<Self::Partial> {
-        self.as_ref().map(|lens| lens.decode(batches)).transpose()
-    }
 }
 
 /// A lens behind a reference.
@@ -135,13 +154,5 @@ impl<L: Lens> Lens for &L {
 
     fn finish(&self, windows: &[Window], partial: L::Partial) -> L::Answer {
         L::finish(self, windows, partial)
-    }
-
-    fn encode(&self, partial: &L::Partial, out: &mut Vec<RecordBatch>) -> Result<()> {
-        L::encode(self, partial, out)
-    }
-
-    fn decode(&self, batches: &mut dyn Iterator<Item = RecordBatch>) -> Result<L::Partial> {
-        L::decode(self, batches)
     }
 }

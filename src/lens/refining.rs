@@ -4,7 +4,8 @@
 //! observe every block once more and gives them back. Histograms within their limit need no pass; others one or two as a rule, and at
 //! most 7. A pass answers for as many windows as fit its memory, in their order; more windows than that take more passes.
 
-use super::lens1::{Lens1Metrics, Measures, SortedMeasures};
+use super::lens1::Lens1Metrics;
+use super::measures::{Measures, SortedMeasures};
 use crate::base::merge::Merge;
 use crate::finalize::Block;
 use crate::ranks::order_stats::Refinement;
@@ -14,7 +15,7 @@ use rayon::prelude::*;
 /// The most cells that one thread holds in a pass, unless one window needs more: 12 MiB.
 const MAX_CELLS: usize = 1 << 18;
 
-/// What is still open of every window's measures.
+/// The questions that are still open of every window's measures.
 #[derive(Debug)]
 pub(crate) struct Refining<'a> {
     sorted: Vec<SortedMeasures>,
@@ -43,12 +44,12 @@ impl<'a> Refining<'a> {
         !self.next.windows.is_empty()
     }
 
-    /// What has to observe every block: one such, or several that are merged.
+    /// The partial that has to observe every block: one such, or several that are merged.
     pub(crate) fn pass(&self) -> Refinements {
         self.next.clone()
     }
 
-    /// Takes in what observed every block.
+    /// Takes in the partial of all blocks.
     pub(crate) fn absorb(&mut self, pass: Refinements) {
         for (sorted, refinements) in self.sorted.iter_mut().zip(pass.windows) {
             let [recency, frequency, monetary, spend] = refinements;
@@ -184,7 +185,7 @@ mod tests {
         measures.add(recency, frequency, monetary, spend);
     }
 
-    /// What the report would say, and the passes that it took.
+    /// The answers of a report, and the passes that it took.
     fn answers(
         limit: usize,
         bins: u32,

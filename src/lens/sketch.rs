@@ -8,7 +8,7 @@
 //! Source: Dasgupta, Lang, Rhodes and Thaler, "A Framework for Estimating Stream Expression Cardinalities", ICDT 2016.
 
 use super::Lens;
-use super::lens1::{batch, foreign};
+use super::portable::{PortableLens, batch, foreign};
 use crate::base::error::{Error, Result};
 use crate::base::merge::Merge;
 use crate::finalize::Block;
@@ -68,7 +68,7 @@ impl Sketches {
     }
 }
 
-/// What is known of a window's customers.
+/// The sketch of a window's customers while it is built and merged.
 #[derive(Debug)]
 pub struct Sketching {
     lg_k: u8,
@@ -119,16 +119,18 @@ impl Lens for Sketches {
     }
 
     fn observe(&self, partial: &mut Vec<Sketching>, block: &Block) {
-        let mut room = [0; 16];
+        let mut scratch = [0; 16];
         for (&customer, &window) in block.customer.iter().zip(&block.window) {
-            partial[window as usize].add(block.ids().id(customer as usize, &mut room));
+            partial[window as usize].add(block.ids().id(customer as usize, &mut scratch));
         }
     }
 
     fn finish(&self, _: &[Window], partial: Vec<Sketching>) -> Vec<CustomerSketch> {
         partial.iter().map(Sketching::compact).collect()
     }
+}
 
+impl PortableLens for Sketches {
     /// One batch, a row a window: `sketch`, the compact form.
     fn encode(&self, partial: &Vec<Sketching>, out: &mut Vec<RecordBatch>) -> Result<()> {
         let sketches: Vec<Vec<u8>> = partial.iter().map(|sketch| sketch.compact().to_bytes()).collect();
@@ -175,6 +177,7 @@ pub struct Share {
 
 /// Lens 2 as far as sketches tell: what became of the customers of one sketch in another.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Overlap {
     /// Customers of the first.
     pub first: Estimate,
@@ -259,7 +262,7 @@ impl CustomerSketch {
         both.to_sketch(true).ok_or_else(|| Error::internal("an intersection without a result"))
     }
 
-    /// What became of these customers in another sketch.
+    /// Compares these customers with those of another sketch.
     ///
     /// # Errors
     /// When the two do not go together.

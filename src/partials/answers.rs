@@ -1,4 +1,4 @@
-//! What a partial knows of its windows, and what it answers.
+//! A partial of Lens 1 with its windows, and its answers.
 
 use super::Tally;
 use crate::base::error::Result;
@@ -11,6 +11,8 @@ use crate::model::window::Window;
 use crate::ranks::histogram::Histogram;
 use crate::ranks::order_stats::Ranks;
 use crate::ranks::score::Scorer;
+#[cfg(feature = "text")]
+use crate::report::text_tables::{Style, render_windows};
 use crate::report::{Report, WindowReport};
 use crate::spec::{validate_bins, validate_percentiles};
 use serde::{Deserialize, Serialize};
@@ -21,15 +23,16 @@ use std::fmt::{self, Display, Formatter};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Counted {
-    /// So it is: one run counted them all, or the sketches of all parts hold all of their customers.
+    /// It is known: one run counted them all, or the sketches of all parts hold all of their customers.
     Once,
-    /// So said whoever merged it.
+    /// The caller who merged it said so.
     Assumed,
 }
 
 /// The rows that a partial was made of.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Rows {
     /// Rows in all.
     pub read: u64,
@@ -50,14 +53,14 @@ impl Merge for Rows {
 /// Lens 1 of some windows, to be combined with that of other customers.
 #[derive(Debug)]
 pub struct Lens1Partial {
-    /// What messages call it.
+    /// The name for messages.
     pub(super) name: String,
     pub(super) counted: Counted,
     pub(super) rows: Rows,
     pub(super) windows: Vec<WindowPartial>,
 }
 
-/// What a partial knows of a window.
+/// The part of a partial that is about one window.
 #[derive(Debug)]
 pub struct WindowPartial {
     pub(super) window: Window,
@@ -67,6 +70,7 @@ pub struct WindowPartial {
 
 /// Lens 1 of a window, as far as partials tell.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct WindowLens1 {
     /// Every number; the distribution of three-digit scores is empty.
     pub lens1: Lens1Metrics,
@@ -100,7 +104,7 @@ impl Lens1Partial {
         self
     }
 
-    /// What messages call it: as a rule, its file.
+    /// The name for messages: as a rule, its file.
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -115,7 +119,7 @@ impl Lens1Partial {
         &self.rows
     }
 
-    /// What the lens counted, to be sent or merged as its partial.
+    /// The counts of the lens, to be sent or merged as its partial.
     pub fn into_tallies(self) -> Vec<Tally> {
         self.windows.into_iter().map(|window| window.tally).collect()
     }
@@ -182,6 +186,18 @@ impl WindowPartial {
         let customers_rejected = self.customers_rejected.clone();
         Ok(WindowLens1 { lens1: self.lens1(percentiles)?, rf_distribution: self.grid(bins)?, customers_rejected })
     }
+}
+
+/// Lens 1 of windows side by side under their names, and their grids of recency and frequency scores.
+#[cfg(feature = "text")]
+pub fn render_partials(windows: &[(String, &Window, &WindowLens1)], style: Style) -> String {
+    let report = |(name, window, answer): &(String, &Window, &WindowLens1)| {
+        // A grid has no use for the third digit.
+        let lens1 = Lens1Metrics { rfm_distribution: answer.rf_distribution.clone(), ..answer.lens1.clone() };
+        let &&Window { start, end, observation_end, .. } = window;
+        WindowReport { name: name.clone(), start, end, observation_end, lens1, customers_rejected: BTreeMap::new() }
+    };
+    render_windows(&windows.iter().map(report).collect::<Vec<_>>(), style)
 }
 
 /// For people.

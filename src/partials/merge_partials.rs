@@ -1,7 +1,7 @@
-//! Partials of different customers, put together. What they are asked for first is whether their customers differ.
+//! Merging and comparing partials. Both ask first whether the customers of the parts differ.
 //!
-//! Each pair of parts is asked, window by window, so the answer does not depend on their order. Where a sketch could not hold everybody, it
-//! may be that nobody was found in both and somebody is; only whoever knows the customers can say that nobody is.
+//! Each pair of parts is asked, window by window, so the answer does not depend on their order. Where a sketch could not hold all
+//! customers, two parts may share some without any being found; then only the caller can say that they share none.
 
 use super::{Counted, Lens1Partial, WindowLens1, WindowPartial};
 use crate::base::error::{Error, Result};
@@ -14,16 +14,18 @@ use serde::{Deserialize, Serialize};
 
 /// Several partials as one.
 #[derive(Debug)]
-pub struct Merged {
+#[non_exhaustive]
+pub struct MergedPartial {
     /// All of them.
     pub partial: Lens1Partial,
-    /// Where it was only assumed that no two parts share customers: up to how many of one window two of them may share (95 %).
+    /// If it was only assumed that no two parts share customers: up to how many of one window two of them may share (95 %).
     pub at_most: Option<u64>,
 }
 
 /// Windows of two partials side by side.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Comparison {
+#[non_exhaustive]
+pub struct PartialComparison {
     /// Those of both, in time order.
     pub windows: Vec<Compared>,
     /// Those of the first only.
@@ -34,6 +36,7 @@ pub struct Comparison {
 
 /// A window of two partials.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Compared {
     /// The window, as the first calls it.
     pub window: Window,
@@ -45,12 +48,13 @@ pub struct Compared {
     pub together: Option<Together>,
     /// How many customers are in both.
     pub in_common: InCommon,
-    /// What became of the first's customers in the second.
+    /// Lens 2 from the first to the second, as far as sketches tell.
     pub overlap: Overlap,
 }
 
 /// Lens 1 of two partials together.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Together {
     /// Whether each customer is known to be counted once.
     pub counted: Counted,
@@ -64,8 +68,8 @@ impl Lens1Partial {
     /// it cannot be known.
     ///
     /// # Errors
-    /// When windows differ, two parts share customers, or they may share some and nobody vouches for the contrary.
-    pub fn merge(parts: Vec<Lens1Partial>, disjoint: bool) -> Result<Merged> {
+    /// When windows differ, two parts share customers, or they may share some and the caller does not vouch that they do not.
+    pub fn merge(parts: Vec<Lens1Partial>, disjoint: bool) -> Result<MergedPartial> {
         let Some((first, others)) = parts.split_first() else { return Err(Error::usage("there are no partials to merge")) };
         others.iter().try_for_each(|other| same_windows(first, other))?;
         let unknown = shared(&parts)?;
@@ -92,7 +96,7 @@ impl Lens1Partial {
         if at_most.is_some() {
             all.counted = Counted::Assumed;
         }
-        Ok(Merged { partial: all.named("the merged partial"), at_most })
+        Ok(MergedPartial { partial: all.named("the merged partial"), at_most })
     }
 }
 
@@ -108,8 +112,8 @@ impl WindowPartial {
 ///
 /// # Errors
 /// When there is no window that both have; a percentile outside 1 to 100, or bins outside 1 to 9.
-pub fn compare(first: Lens1Partial, second: Lens1Partial, disjoint: bool, percentiles: &[u32], bins: u32) -> Result<Comparison> {
-    let mut comparison = Comparison { windows: Vec::new(), first_only: Vec::new(), second_only: Vec::new() };
+pub fn compare(first: Lens1Partial, second: Lens1Partial, disjoint: bool, percentiles: &[u32], bins: u32) -> Result<PartialComparison> {
+    let mut comparison = PartialComparison { windows: Vec::new(), first_only: Vec::new(), second_only: Vec::new() };
     let counted = first.counted.max(second.counted);
     let mut others = second.windows;
     for mut mine in first.windows {
@@ -160,7 +164,7 @@ fn same_windows(a: &Lens1Partial, b: &Lens1Partial) -> Result<()> {
         let own = windows.windows.iter().map(|w| &w.window);
         own.filter(|own| !from.windows.iter().any(|w| same(&w.window, own))).cloned().collect::<Vec<_>>()
     };
-    let difference_of = Comparison { windows: Vec::new(), first_only: lacks(b, a), second_only: lacks(a, b) };
+    let difference_of = PartialComparison { windows: Vec::new(), first_only: lacks(b, a), second_only: lacks(a, b) };
     if difference_of.first_only.is_empty() && difference_of.second_only.is_empty() {
         return Ok(());
     }
@@ -168,7 +172,7 @@ fn same_windows(a: &Lens1Partial, b: &Lens1Partial) -> Result<()> {
     Err(Error::data(what).help(SAME_WINDOWS))
 }
 
-fn difference(comparison: &Comparison) -> String {
+fn difference(comparison: &PartialComparison) -> String {
     let only = |windows: &[Window], which: &str| match windows {
         [] => None,
         _ => Some(format!("only in the {which}: {}", windows.iter().map(shown).collect::<Vec<_>>().join("; "))),
@@ -178,7 +182,7 @@ fn difference(comparison: &Comparison) -> String {
     if text.is_empty() { "neither has any".to_owned() } else { text }
 }
 
-/// Who is in both, where no more can be than there are.
+/// How many customers are in both, at most as many as there are in either.
 fn in_common(windows: [&WindowPartial; 2], [first, second]: [&CustomerSketch; 2]) -> Result<InCommon> {
     let most = windows.map(WindowPartial::customers).into_iter().min().unwrap_or(0);
     Ok(match first.in_common(second)? {

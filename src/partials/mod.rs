@@ -6,7 +6,7 @@
 //! | here | [`Partials`], the lens; [`Tally`], what it counts of a window |
 //! | `pairs` | counts per recency and frequency |
 //! | `answers` | [`Lens1Partial`] and its windows: what they answer |
-//! | `combine` | merging and comparing; who may be in two of them |
+//! | `merge_partials` | merging and comparing; whether two share customers |
 //! | `file` | the bytes, drawn there |
 //!
 //! A tally holds how many customers there are of each spend, how many of each pair of recency and frequency, and a Theta sketch of them.
@@ -17,8 +17,8 @@
 //! Invariants: a partial's bytes depend on the rows and windows alone; merged partials of customers split in any way are the partial of all
 //! of them, to the byte; a merge of partials that share customers is refused, and one that may share some has to be asked for.
 //!
-//! Limits: a partial names nobody, but it is not anonymous. Amounts that only one customer spent are in it, and so are hashes of ids: up to
-//! 65,536 a window, which whoever knows an id can look for. A customer who has two ids is two customers. Histograms are exact, so they take
+//! Limits: a partial has no ids, but it is not anonymous. Amounts that only one customer spent are in it, and so are hashes of ids: up to
+//! 65,536 a window, in which a known id can be looked for. A customer who has two ids is two customers. Histograms are exact, so they take
 //! what they need, beside the engine's memory limit: for every window and thread up to 40 bytes for each distinct amount and 60 for each
 //! distinct pair, half as much again while they grow, and 1.5 MiB for the sketch. A file has 20 bytes for each amount, 24 for each pair and
 //! up to half a megabyte for each sketch; writing or reading takes up to 8 times its length. A million customers who spend as customers do
@@ -26,7 +26,7 @@
 //!
 //! ```
 //! use lensflow::Pipeline;
-//! use lensflow::calendar::{Granularity, Windows};
+//! use lensflow::model::{Granularity, Windows};
 //! use lensflow::partials::{Lens1Partial, Partials};
 //!
 //! # fn main() -> lensflow::Result<()> {
@@ -55,17 +55,19 @@ pub(crate) mod pairs;
 #[allow(clippy::unwrap_used)]
 pub(crate) mod tests;
 
+#[cfg(feature = "text")]
+pub use self::answers::render_partials;
 pub use self::answers::{Counted, Lens1Partial, Rows, WindowLens1, WindowPartial};
 pub use self::file::is_partial;
-pub use self::merge_partials::{Compared, Comparison, Merged, Together, compare};
+pub use self::merge_partials::{Compared, MergedPartial, PartialComparison, Together, compare};
 
 use self::pairs::Pairs;
 use crate::base::error::Result;
 use crate::base::merge::Merge;
 use crate::finalize::Block;
-use crate::lens::Lens;
-use crate::lens::lens1::{batch, foreign};
+use crate::lens::portable::{batch, foreign};
 use crate::lens::sketch::{CustomerSketch, DEFAULT_LG_K, Sketching};
+use crate::lens::{Lens, PortableLens};
 use crate::model::window::Window;
 use crate::ranks::histogram::Histogram;
 use arrow::array::{Array, AsArray, Int32Array, Int64Array, LargeBinaryArray, RecordBatch, UInt32Array, UInt64Array};
@@ -77,7 +79,7 @@ use std::sync::Arc;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Partials;
 
-/// What is counted of a window's customers.
+/// The counts of a window's customers.
 #[derive(Debug)]
 pub struct Tally {
     /// Cents.
@@ -109,20 +111,22 @@ impl Lens for Partials {
     }
 
     fn observe(&self, partial: &mut Vec<Tally>, block: &Block) {
-        let mut room = [0; 16];
+        let mut scratch = [0; 16];
         let values = block.recency_days.iter().zip(&block.frequency).zip(&block.total_spend);
         for ((&customer, &window), ((&recency, &frequency), &spend)) in block.customer.iter().zip(&block.window).zip(values) {
             let tally = &mut partial[window as usize];
             tally.spend.add(spend);
             tally.pairs.add(recency, frequency, 1);
-            tally.sketch.add(block.ids().id(customer as usize, &mut room));
+            tally.sketch.add(block.ids().id(customer as usize, &mut scratch));
         }
     }
 
     fn finish(&self, _: &[Window], partial: Vec<Tally>) -> Vec<Tally> {
         partial
     }
+}
 
+impl PortableLens for Partials {
     /// Three batches, sorted: `window` (its place in the run), `total_spend` (cents), `customers`; `window`, `recency_days`, `frequency`,
     /// `customers`; and, a row a window, `sketch`, in the compact form.
     fn encode(&self, partial: &Vec<Tally>, out: &mut Vec<RecordBatch>) -> Result<()> {

@@ -1,12 +1,14 @@
-//! Report: the answers as data ([`Report`]), as JSON, as tables for people ([`text`]), and the rows behind them ([`rows`]), written
+//! Report: the answers as data ([`Report`]), as JSON, as tables for people ([`text_tables`]), and the rows behind them ([`rows`]), written
 //! whole or not at all ([`output`], [`table`]).
 
 use crate::model::reject::LeftOut;
 pub mod output;
+#[cfg(feature = "parquet")]
 mod parquet;
 pub mod rows;
 pub(crate) mod stream;
 pub mod table;
+#[cfg(feature = "text")]
 pub mod text_tables;
 
 use crate::base::error::{Error, Result};
@@ -21,21 +23,23 @@ use std::collections::BTreeMap;
 
 /// Everything a run answers. A function of the rows and the options alone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Report {
     /// The version that made it.
     pub lensflow: String,
-    /// What went in.
+    /// The inputs and their rows.
     pub input: InputSummary,
     /// Lens 1 of each window, in time order.
     pub windows: Vec<WindowReport>,
     /// Lens 2 of each pair of adjacent windows.
     pub comparisons: Vec<ComparisonReport>,
-    /// What a reader should look at twice.
+    /// Changes so large that the data may be wrong.
     pub warnings: Vec<String>,
 }
 
-/// What went in. `rows_read` is `rows_accepted` plus all of `rows_rejected`.
+/// The inputs and their rows. `rows_read` is `rows_accepted` plus all of `rows_rejected`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct InputSummary {
     /// The inputs by name, sorted.
     pub sources: Vec<String>,
@@ -47,13 +51,14 @@ pub struct InputSummary {
     pub rows_rejected: BTreeMap<Reason, u64>,
     /// Distinct customers of the accepted rows.
     pub customers: u64,
-    /// Where the input was orders and line items, these; the rows are then their orders.
+    /// The lines, if the input was orders and line items; the rows are then their orders.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub transactions: Option<LineSummary>,
 }
 
 /// Lens 1 of one window.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct WindowReport {
     /// The window's name.
     pub name: String,
@@ -74,6 +79,7 @@ pub struct WindowReport {
 
 /// Lens 2 of a pair of windows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct ComparisonReport {
     /// The first window's name.
     pub from: String,

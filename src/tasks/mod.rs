@@ -1,12 +1,12 @@
-//! The stages one at a time, for benches and profilers: what [`pipeline`](crate::pipeline) runs all at once. Not part of the API.
+//! The stages one at a time, for benches and profilers; [`pipeline`](crate::pipeline) runs them all at once. Not part of the API.
 
 use crate::accumulate::{Drained, Folded, Partition, Room};
 use crate::base::error::{Error, Result};
 use crate::finalize::Block;
 use crate::finalize::arithmetic::Finalizer;
 use crate::lens::Lens;
-use crate::lens::lens1::SinglePeriod;
-use crate::lens::lens2::Comparison;
+use crate::lens::lens1::Lens1;
+use crate::lens::lens2::Lens2;
 use crate::model::hash::PARTITIONS;
 use crate::model::period_batch::{Origin, PeriodBatch};
 use crate::model::state_batch::States;
@@ -15,6 +15,7 @@ use crate::route::lane::{Delivery, Outlet};
 use crate::route::row_buffer::Rows;
 use crate::route::{Ledger, Router};
 use crate::source::Source;
+#[cfg(feature = "parquet")]
 use crate::source::parquet::Opened;
 use crate::source::row_kind::Aggregations;
 use crate::spec::Spec;
@@ -30,8 +31,10 @@ pub struct Routed(Vec<Delivery>);
 pub struct Accumulated(Vec<Folded>);
 
 /// A Parquet file to decode and do nothing with: what an audit of it takes at the least.
+#[cfg(feature = "parquet")]
 pub struct BareFile(Opened<Aggregations>);
 
+#[cfg(feature = "parquet")]
 impl BareFile {
     /// Opens it with the reader that an audit has: the same columns, batches of the same size, texts as views.
     ///
@@ -65,7 +68,7 @@ impl BareFile {
 /// Source: decodes everything.
 ///
 /// # Errors
-/// What the source fails with.
+/// The errors of the source.
 pub fn decode(source: &mut dyn Source) -> Result<Vec<PeriodBatch>> {
     let mut batches = Vec::new();
     while let Some(chunk) = source.next_chunk()? {
@@ -140,7 +143,7 @@ pub fn finalize_all(spec: &Spec, Accumulated(partitions): &Accumulated) -> Resul
 
 /// Lens and reduce: Lens 1's and Lens 2's counts of all blocks.
 pub fn observe(windows: &[Window], blocks: &[Block]) -> u64 {
-    let lens = (SinglePeriod::default(), Comparison::new(windows));
+    let lens = (Lens1::default(), Lens2::new(windows));
     let mut partial = lens.empty(windows);
     blocks.iter().for_each(|block| lens.observe(&mut partial, block));
     lens.finish(windows, partial).1.iter().map(|m| m.retained).sum()
