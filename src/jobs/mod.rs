@@ -1,5 +1,5 @@
-//! Whole programs over pipelines: a state that takes in more, runs that can be killed, folders and streams that are followed, comparisons,
-//! and the functions on slices.
+//! Whole programs over pipelines: a state that takes in more, runs that can be killed, folders and streams that are followed, comparisons
+//! of states, and the functions on slices.
 
 pub(crate) mod checkpoint;
 pub(crate) mod compare;
