@@ -1,19 +1,20 @@
-//! Checkpoints of one long run: what was read of its inputs so far, so that it goes on from there when it is started again.
+//! Checkpoints of one long run: the rows read so far and the place in the inputs, so that it goes on from there when it is started again.
 //!
 //! ```text
 //!  inputs ──chunks──▶ pipeline ──when it is time──▶ run file ──named by──▶ CHECKPOINT: run files, and the place in the inputs
-//!  in order                                         what came since the last
+//!  in order                                         rows since the last
 //!  the last stretch ──▶ pipeline ◀──merged when finishing── run files
 //! ```
 //!
-//! A checkpoint is a state by the windows of the run itself, so it takes what an update takes: the customers who came since the one
-//! before. Between two, a run is as fast as without; one that ends before the first is not told from one without. A place in the inputs is a
-//! number of chunks ([`paced`](crate::source::paced)); going on skips them without decoding.
+//! A checkpoint is a state by the windows of the run itself, so writing one costs as much as an update: the customers who came since the one
+//! before. Between two, a run is as fast as without; a run that ends before the first writes none. A place in the inputs is a number of
+//! chunks ([`paced`](crate::source::paced)); going on skips them without decoding. The record on the disk is
+//! [`state::checkpoint_record`](crate::state::checkpoint_record)'s.
 //!
 //! Invariants: the answers are those of a run that was never interrupted, to the byte. The folder holds the checkpoint before or the one
 //! after, whenever a run is killed. Inputs that are not what they were are refused: by length, time of change, and a hash of both ends.
 //!
-//! Known limits: what comes through a pipe cannot be skipped and is refused. Finishing is not interrupted in order: it is begun again.
+//! Known limits: an input through a pipe cannot be skipped and is refused. Finishing is not interrupted in order: it is begun again.
 
 use super::update::save_run;
 use crate::base::cancel::{Cancel, Stop};
@@ -47,9 +48,9 @@ pub struct Checkpoints {
     pub folder: PathBuf,
     /// The time between two.
     pub every: Duration,
-    /// What ends reading in order, with a last checkpoint.
+    /// Ends reading in order, with a last checkpoint.
     pub stop: Stop,
-    /// What ends the run at once.
+    /// Ends the run at once.
     pub cancel: Cancel,
     /// The disk.
     #[doc(hidden)]
@@ -150,7 +151,7 @@ impl Checkpoints {
                 return Err(error.help("begin again when whoever writes it is done"));
             }
             let (ended, stopped) = (source.has_ended(), self.stop.is_stopped());
-            // What a short run has read is in memory, and stays there.
+            // The rows of a short run are in memory, and stay there.
             if ended && !stopped && reached.generation == 0 {
                 states.iter().try_for_each(|state| pipeline.run_state(state))?;
                 return Ok((pipeline, Checkpointed(folder)));
@@ -173,7 +174,7 @@ impl Checkpoints {
         }
     }
 
-    /// Writes what a pipeline has read since the checkpoint before.
+    /// Writes a checkpoint of the rows that a pipeline has read since the one before.
     fn write<L: Lens>(
         &self,
         folder: &Folder<Checkpoint>,

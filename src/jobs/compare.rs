@@ -1,4 +1,4 @@
-//! Lens 2 of any two windows of any two states: exact, as the customers of both meet in one pipeline.
+//! Lens 2 of any two windows of any two states. It is exact: the customers of both meet in one pipeline.
 
 use crate::base::cancel::Cancel;
 use crate::base::error::Result;
@@ -30,7 +30,7 @@ pub fn compare(a: Side<'_>, b: Side<'_>, spec: Spec, cancel: &Cancel) -> Result<
         Window { name, ..side.window.clone() }
     };
     let windows = vec![named(a), named(b)];
-    // What a pipeline is asked for is in time order and apart. These may be anything: they are told to it at the end.
+    // The windows of a pipeline are in time order and apart. These need not be: they are told to it at the end.
     let spec = Spec { windows: Windows::List(vec![a.window.clone()]), on_bad_row: OnBadRow::Reject, ..spec };
     let mut pipeline = Pipeline::builder().spec(spec).cancel(cancel.clone()).keep_rejects(false).build()?;
     pipeline.run_window(a.state, a.window, 0)?;

@@ -25,9 +25,9 @@ use std::time::SystemTime;
 /// How a state is updated.
 #[derive(Debug, Clone, Default)]
 pub struct Update {
-    /// The calendar windows of a new state, a month if nothing is said; of an old one only what it has anyway.
+    /// The calendar windows of a new state; none is a month. Those of an old state cannot be changed, only repeated.
     pub every: Option<Granularity>,
-    /// Columns, policy, threads and memory; the windows are not looked at.
+    /// Columns, policy, threads and memory; its windows are ignored.
     pub spec: Spec,
     /// The inputs' format, where they do not tell.
     pub format: Option<Format>,
@@ -41,10 +41,10 @@ pub struct Update {
     pub apart: bool,
     /// Takes in again what was taken in before.
     pub allow_duplicate: bool,
-    /// The inputs are segments of one endless stream, whose names rise: of them all, the state remembers the last. Whoever cuts the stream
-    /// sees to it that none is given twice.
+    /// The inputs are segments of one endless stream, whose names rise: the state remembers only the last. The caller
+    /// must give none twice.
     pub endless: bool,
-    /// What ends the update from outside.
+    /// Ends the update from outside.
     pub cancel: Cancel,
     /// The disk.
     #[doc(hidden)]
@@ -55,13 +55,13 @@ pub struct Update {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Known {
-    /// What it is called now.
+    /// Its name now.
     pub name: String,
-    /// What it was called when it was taken in.
+    /// Its name when it was taken in.
     pub before: String,
 }
 
-/// What an update did.
+/// The result of an update.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Updated {
@@ -73,9 +73,9 @@ pub struct Updated {
     pub known: Vec<Known>,
     /// Rows read from the inputs taken in.
     pub rows: u64,
-    /// Those of them that were left out, by reason.
+    /// Rows of them that were left out, by reason.
     pub rows_rejected: BTreeMap<Reason, u64>,
-    /// What was counted of lines, where inputs were taken in that are orders and line items: their orders are the rows.
+    /// The counts of lines, where the inputs are orders and line items: their orders are the rows.
     pub lines: Option<LineSummary>,
     /// Distinct customers in them.
     pub customers: u64,
@@ -170,7 +170,7 @@ impl Update {
         let generation = manifest.generation + 1;
         let mut found = Found::default();
         for path in self.find(inputs)?.paths() {
-            // What can be read only once tells what it was when it has been read.
+            // An input that can be read only once has its fingerprint when it has been read.
             if path == STDIN || !Path::new(&path).is_file() {
                 found.paths.push(path);
                 continue;
@@ -194,7 +194,7 @@ impl Update {
         Files::find(names, self.format, self.spec.columns.clone(), self.spec.batch_rows)
     }
 
-    /// Reads what the state has not, into a run file; nothing when that is nothing.
+    /// Reads the inputs that the state has not into a run file; none when there are no such inputs.
     fn read(
         &self,
         folder: &Folder<Manifest>,
@@ -249,7 +249,7 @@ impl Update {
         Ok(Some(Read { run, saved, customers: stats.snapshot().customers }))
     }
 
-    /// What the input was called when it was taken in.
+    /// The name of an input when it was taken in, if the state has it.
     fn find_known(&self, manifest: &Manifest, taken: &[Input], input: &Input) -> Option<String> {
         let same = |other: &&Input| (other.bytes, &other.fingerprint) == (input.bytes, &input.fingerprint);
         let found = manifest.inputs.iter().chain(taken).find(same);
@@ -280,14 +280,14 @@ impl Update {
 struct Found {
     /// To be read.
     paths: Vec<String>,
-    /// What is known of them.
+    /// Their lengths and fingerprints, where they could be read beforehand.
     taken: Vec<Input>,
     /// When files were changed before they were looked at: they must be the same when they have been read.
     changed: Vec<(String, Option<(u64, SystemTime)>)>,
     known: Vec<Known>,
 }
 
-/// What was read.
+/// The rows that were read, saved.
 struct Read {
     run: Option<RunEntry>,
     saved: Saved,
@@ -313,7 +313,7 @@ fn changed(path: &str) -> Option<(u64, SystemTime)> {
     Some((about.len(), about.modified().ok()?))
 }
 
-/// How the stream is called in a state.
+/// The name of the stream in a state.
 const STREAM: &str = "stdin";
 /// Before the name of a stream's last segment, where another input has its fingerprint.
 const SEGMENT: &str = "segment ";
@@ -323,7 +323,7 @@ pub(crate) fn last_segment(manifest: &Manifest) -> Option<String> {
     manifest.inputs.iter().filter_map(|input| input.fingerprint.strip_prefix(SEGMENT)).max().map(str::to_owned)
 }
 
-/// Makes segments part of what is said of their stream.
+/// Adds segments to the input that stands for their stream.
 fn remember_segments(inputs: &mut Vec<Input>, taken: &[Input]) {
     let stem = |name: &str| Path::new(name).file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let Some(last) = taken.iter().map(|input| stem(&input.name)).max() else { return };

@@ -37,16 +37,17 @@ impl Faults {
     }
 }
 
+/// The compression on top of a file.
 enum Encoder {
-    Plain(BufWriter<Place>),
+    Plain(BufWriter<Destination>),
     #[cfg(feature = "compression")]
-    Gzip(flate2::write::GzEncoder<BufWriter<Place>>),
+    Gzip(flate2::write::GzEncoder<BufWriter<Destination>>),
     #[cfg(feature = "compression")]
-    Zstd(zstd::stream::write::Encoder<'static, BufWriter<Place>>),
+    Zstd(zstd::stream::write::Encoder<'static, BufWriter<Destination>>),
 }
 
 impl Encoder {
-    fn writer(&mut self) -> &mut BufWriter<Place> {
+    fn writer(&mut self) -> &mut BufWriter<Destination> {
         match self {
             Encoder::Plain(writer) => writer,
             #[cfg(feature = "compression")]
@@ -57,27 +58,29 @@ impl Encoder {
     }
 }
 
-enum Place {
+/// The file that an output is written to.
+enum Destination {
     Stdout(io::Stdout),
+    /// A file of another name in the output's folder.
     Temporary(Temporary),
     /// A pipe or a device, which cannot be renamed over.
     Device(File),
 }
 
-impl Write for Place {
+impl Write for Destination {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
-            Place::Stdout(out) => out.write(bytes),
-            Place::Temporary(temporary) => temporary.file.write(bytes),
-            Place::Device(file) => file.write(bytes),
+            Destination::Stdout(out) => out.write(bytes),
+            Destination::Temporary(temporary) => temporary.file.write(bytes),
+            Destination::Device(file) => file.write(bytes),
         }
     }
 
     fn flush(&mut self) -> io::Result<()> {
         match self {
-            Place::Stdout(out) => out.flush(),
-            Place::Temporary(temporary) => temporary.file.flush(),
-            Place::Device(file) => file.flush(),
+            Destination::Stdout(out) => out.flush(),
+            Destination::Temporary(temporary) => temporary.file.flush(),
+            Destination::Device(file) => file.flush(),
         }
     }
 }
@@ -91,19 +94,19 @@ impl Output {
         Self::create_with(path, &Cancel::default())
     }
 
-    /// The same, with somebody who may say that it is not wanted any more: then its file is removed and none appears.
+    /// An output that a [`Cancel`] can end: then its file is removed and none appears.
     ///
     /// # Errors
     /// When the folder cannot be written to, or it was cancelled already.
     pub fn create_with(path: &Path, cancel: &Cancel) -> Result<Self> {
         let fail = |e| Error::io("cannot write", e).input(path.to_string_lossy()).stage(Stage::Report);
-        // A link stays a link: what it points to is replaced.
+        // A link stays a link: its target is replaced.
         let target = if path == Path::new(STDOUT) { None } else { std::fs::canonicalize(path).ok() };
         let target = target.unwrap_or_else(|| path.to_owned());
-        let place = if path == Path::new(STDOUT) {
-            Place::Stdout(io::stdout())
+        let destination = if path == Path::new(STDOUT) {
+            Destination::Stdout(io::stdout())
         } else if path.exists() && !path.is_file() {
-            Place::Device(OpenOptions::new().write(true).open(path).map_err(fail)?)
+            Destination::Device(OpenOptions::new().write(true).open(path).map_err(fail)?)
         } else {
             let folder = target.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
             let name = target.file_name().unwrap_or_default().to_string_lossy();
@@ -119,11 +122,11 @@ impl Output {
             }
             // The error's own text would name the temporary file.
             let temporary = cancel.add_file(|| builder.tempfile_in(folder).map_err(|e| fail(e.kind().into())))?;
-            // Says that it is in use, where that can be said.
+            // Says that it is in use, where files can be locked.
             let _ = temporary.file.try_lock();
-            Place::Temporary(temporary)
+            Destination::Temporary(temporary)
         };
-        let writer = BufWriter::with_capacity(1 << 18, place);
+        let writer = BufWriter::with_capacity(1 << 18, destination);
         let sink = match path.extension().and_then(|e| e.to_str()) {
             #[cfg(feature = "compression")]
             Some("gz") => Encoder::Gzip(flate2::write::GzEncoder::new(writer, flate2::Compression::default())),
@@ -166,8 +169,8 @@ impl Output {
     pub fn commit(mut self) -> Result<()> {
         self.complete()?;
         let placed = match self.sink.writer().get_ref() {
-            Place::Temporary(temporary) => temporary.persist(&self.path),
-            Place::Stdout(_) | Place::Device(_) => Ok(()),
+            Destination::Temporary(temporary) => temporary.persist(&self.path),
+            Destination::Stdout(_) | Destination::Device(_) => Ok(()),
         };
         placed.map_err(|e| self.at_fault(e))
     }

@@ -1,6 +1,6 @@
 //! An inbox: a folder where others put files. A file is complete when it was the same at two looks: of the same length, and changed at the
-//! same time. Who cannot write a file in one go writes it under another name (hidden, or without a format's extension) and renames it.
-//! Links, folders and hidden files are nobody's files here.
+//! same time. A program that writes a file bit by bit gives it another name first (hidden, or without a format's extension) and renames it.
+//! Links, folders and hidden files are left alone.
 
 use super::quarantine::move_as;
 use super::{Waiting, has_format};
@@ -13,7 +13,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
-/// What becomes of a file that was taken in.
+/// The end of a file that was taken in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Finished {
     /// It stays where it is.
@@ -24,12 +24,12 @@ pub enum Finished {
     Delete,
 }
 
-/// What a file was like at the last look.
+/// The length and time of change of a file at the last look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Looks {
     bytes: u64,
     changed: Option<SystemTime>,
-    /// What tells it from another that got its name.
+    /// Tells it from another file that got its name.
     #[cfg(unix)]
     inode: u64,
 }
@@ -52,11 +52,11 @@ enum Progress {
     Arriving,
     /// It can be taken in.
     Complete,
-    /// It was.
+    /// It was taken in.
     Done,
-    /// It was, and has changed since. It may still be written to.
+    /// It was taken in, and has changed since. It may still be written to.
     Changing,
-    /// The same, and it is complete again.
+    /// It was taken in, has changed since, and is complete again.
     Changed,
 }
 
@@ -121,7 +121,7 @@ impl Inbox {
             if name.starts_with(['.', '_']) || !wanted {
                 continue;
             }
-            // One that is gone again, or of which nothing can be told, is not there yet. Links are somebody else's files.
+            // A file that is gone again, or cannot be asked for, is not there yet. Links are left alone.
             let Ok(about) = entry.metadata() else { continue };
             if about.is_file() {
                 files.push((path, Looks::of(&about)));
@@ -131,7 +131,7 @@ impl Inbox {
     }
 }
 
-/// What a file is called between being taken in and being put away.
+/// The name of a file between being taken in and being put away.
 fn put_away_name(file: &Path) -> PathBuf {
     file.with_file_name(format!(".{}{FINISHED}", file.file_name().unwrap_or_default().to_string_lossy()))
 }
@@ -185,7 +185,7 @@ impl Waiting for Inbox {
             self.files.entry(file.to_owned()).and_modify(|(_, progress)| *progress = Progress::Done);
             return Ok(());
         }
-        // Another may have got its name meanwhile: what is under a name of ours stays what it is while it is looked at.
+        // Another may have got its name meanwhile. Under a name of our own, the file stays what it is while it is looked at.
         let own = put_away_name(file);
         let fail = |e| Error::io("cannot be put away", e).input(file.to_string_lossy());
         fs::rename(file, &own).map_err(fail)?;

@@ -1,4 +1,4 @@
-//! Following: a state that takes in whatever comes, for as long as the process lives, and the answers that are made anew after it.
+//! Following: a state takes in files or a stream as they come, for as long as the process lives, and its answers are made anew after it.
 //!
 //! ```text
 //!  inbox/ ──files that are complete──┐                        ┌─▶ report and rows, anew
@@ -14,25 +14,25 @@
 //! | `spool` | an endless stream → segments, which are files like any other |
 //! | `quarantine` | files that are put aside, with their reasons |
 //!
-//! What flows is files: a stream is cut into segments on the disk first, so that it can be quarantined, tried again, and gone on with after
-//! a crash like files of an inbox. One commit is one [`Update`] of all files that wait. If one is bad, it is put aside and the others are
-//! tried again; what is nobody's fault (a full disk, somebody else writing to the state) is tried again later.
+//! A stream is cut into segments on the disk first, which are files like those of an inbox: they can be quarantined, tried again, and gone
+//! on with after a crash. One commit is one [`Update`] of all files that wait. If one is bad, it is put aside and the others are
+//! tried again. A failure that no file is to blame for (a full disk, another process writing to the state) is tried again later.
 //!
 //! Orders and line items are grouped file by file, whichever files come with one commit: the lines of an order must be in one file, and a
 //! stream of them is followed where each row is an order.
 //!
-//! Invariants: a file is in the state, in the quarantine, or still where it was; never in two of these, and never counted twice: whatever a
-//! killed process had committed is known by fingerprint, or by its number in the stream. Memory does not grow with the number of commits,
-//! but for what the state's manifest says of every input.
+//! Invariants: a file is in the state, in the quarantine, or still where it was; never in two of these, and never counted twice: files
+//! that a killed process had committed are known by fingerprint, or by their number in the stream. Memory does not grow with the number of
+//! commits, but for the state's manifest, which names every input.
 
 pub(crate) mod inbox;
 pub(crate) mod quarantine;
 pub(crate) mod spool;
 
-pub use super::follow::inbox::Finished;
+pub use self::inbox::Finished;
 
-use super::follow::inbox::Inbox;
-use super::follow::spool::Spool;
+use self::inbox::Inbox;
+use self::spool::Spool;
 use super::update::{Update, Updated};
 use crate::base::cancel::Stop;
 use crate::base::error::{Error, Kind, Result};
@@ -45,13 +45,13 @@ use std::time::{Duration, Instant};
 /// How often the loop looks around. Nothing is done more often than that.
 const TICK: Duration = Duration::from_millis(50);
 
-/// Answers that could not be made are not tried again sooner than this: a state may be large, and wrong until somebody mends it.
+/// The least time before answers that could not be made are tried again: a state may be large, and wrong until it is mended by hand.
 const RETRY: Duration = Duration::from_secs(10);
 
-/// Bytes that a row of an input takes up at the least, more or less: what is known of rows before they are read.
+/// Bytes of a row, about: an estimate of the rows of a file before it is read.
 const BYTES_PER_ROW: u64 = 32;
 
-/// What is followed.
+/// The inputs that are followed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Feed {
     /// Files that appear in a folder.
@@ -62,12 +62,12 @@ pub enum Feed {
         glob: Option<String>,
         /// How often the folder is looked at. A file is complete when it was the same at two looks.
         poll: Duration,
-        /// What becomes of a file that was taken in.
+        /// Whether a file that was taken in is kept, moved or deleted.
         finished: Finished,
     },
     /// Standard input, which need never end: CSV, JSONL or an Arrow stream.
     Stdin {
-        /// The folder where what was read lies until it is committed.
+        /// The folder for rows that were read and are not committed yet.
         spool: PathBuf,
     },
 }
@@ -75,13 +75,13 @@ pub enum Feed {
 /// How a state follows a feed.
 #[derive(Debug, Clone)]
 pub struct Follow {
-    /// What is followed.
+    /// The inputs that are followed.
     pub feed: Feed,
     /// The state's folder.
     pub state: PathBuf,
     /// How files are taken in. Its [`Cancel`](crate::Cancel) ends everything at once.
     pub update: Update,
-    /// The longest that what is complete waits to be committed.
+    /// The longest that a complete file waits to be committed.
     pub commit: Duration,
     /// About how many rows wait at most, before they are committed earlier.
     pub commit_rows: u64,
@@ -89,11 +89,11 @@ pub struct Follow {
     pub refresh: Duration,
     /// The folder for bad files.
     pub quarantine: PathBuf,
-    /// What ends following in order: what was read of a stream is committed, the answers are refreshed.
+    /// Ends following in order: rows that were read of a stream are committed, the answers are refreshed.
     pub stop: Stop,
 }
 
-/// What happened.
+/// An event that a [`Follower`] is told of.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum FollowEvent<'a> {
@@ -101,16 +101,16 @@ pub enum FollowEvent<'a> {
     Began(Arc<Stats>),
     /// Files were taken in, or were known already.
     Committed {
-        /// What the update did.
+        /// The result of the update.
         updated: &'a Updated,
         /// How long it took.
         time: Duration,
     },
     /// A file was put aside.
     Quarantined {
-        /// Where it is now.
+        /// Its place in the quarantine.
         file: &'a Path,
-        /// What is wrong with it.
+        /// Why it cannot be taken in.
         reason: &'a Error,
     },
     /// The answers are those of the state as it is.
@@ -120,7 +120,7 @@ pub enum FollowEvent<'a> {
     },
     /// Something failed that will be tried again.
     Failed {
-        /// What is tried.
+        /// The step that failed.
         doing: Doing,
         /// Why it failed.
         error: &'a Error,
@@ -129,7 +129,7 @@ pub enum FollowEvent<'a> {
     Waiting(usize),
 }
 
-/// What following consists of.
+/// The steps of following.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Doing {
     /// Looking for what has come.
@@ -140,7 +140,7 @@ pub enum Doing {
     Refreshing,
 }
 
-/// Who follows: makes the answers, and is told what happens.
+/// The program that follows: makes the answers, and is told of events.
 pub trait Follower {
     /// Makes the answers of the state anew.
     ///
@@ -148,11 +148,11 @@ pub trait Follower {
     /// When they cannot be made or written; it is then asked again later.
     fn refresh(&mut self) -> Result<()>;
 
-    /// Something happened.
+    /// Takes note of an event.
     fn notice(&mut self, event: FollowEvent<'_>);
 }
 
-/// Where files come from.
+/// A source of files: an inbox or a spool.
 trait Waiting {
     /// Files that are complete and were not yet told to be done or bad. `last` asks for all that there will be.
     fn look(&mut self, last: bool) -> Result<Vec<PathBuf>>;
@@ -184,7 +184,7 @@ impl Follow {
     /// Follows until it is stopped, cancelled, or the stream ends.
     ///
     /// # Errors
-    /// What cannot become right by itself: options that contradict the state, a stream of orders' lines, a stream that cannot be read on,
+    /// Failures that cannot become right by themselves: options that contradict the state, a stream of orders' lines, a stream that cannot be read on,
     /// being cancelled.
     pub fn run(&self, follower: &mut dyn Follower) -> Result<()> {
         let endless = matches!(self.feed, Feed::Stdin { .. });
@@ -251,14 +251,14 @@ impl Follow {
             if over {
                 return feed.fault().map_or(Ok(()), Err);
             }
-            // Whoever has just committed has let others wait already.
+            // A commit has taken long enough.
             if !commits {
                 self.stop.wait(TICK);
             }
         }
     }
 
-    /// What failed is tried again later, unless it cannot become right by itself.
+    /// Puts off a step that failed, unless it cannot become right by itself.
     fn later<T: Default>(&self, doing: Doing, error: Error, follower: &mut dyn Follower) -> Result<T> {
         if self.update.cancel.is_cancelled() || matches!(error.kind(), Kind::Usage | Kind::Internal) {
             return Err(error);
@@ -301,7 +301,7 @@ impl Follow {
                 Some(file) if matches!(error.kind(), Kind::Data | Kind::Io) => {
                     failed = failed.and(self.put_aside(feed, &file, &error, follower));
                 }
-                // Somebody's data are bad, and nobody says whose: each has to show it alone.
+                // One of the files is bad, and the error does not name it: each is tried alone.
                 None if error.kind() == Kind::Data && files.len() > 1 => {
                     groups.extend(files.into_iter().map(|file| vec![file]));
                     continue;

@@ -1,10 +1,10 @@
 //! The spool of an endless stream: a thread reads it as fast as segments are committed, and cuts it into segments of whole rows, a file each.
 //!
-//! A segment is complete when its first row has waited long enough, or its rows are many enough; it then has its name, which numbers rise
-//! in. The state knows the last one it has taken in, so that one which a killed process has committed, and not removed, is not taken in again;
-//! one that it had not completed is cut after its last whole row and completed.
+//! A segment is complete when its first row has waited long enough, or its rows are many enough. It then gets its name, whose numbers rise.
+//! The state knows the last one it has taken in, so that a segment which a killed process has committed, and not removed, is not taken in
+//! again. A segment that it had not completed is cut after its last whole row and completed.
 //!
-//! Known limits: what a killed process had read and not yet written is lost: what one read of the pipe gave it, at most.
+//! Known limits: rows that a killed process had read and not yet written are lost: those of one read of the pipe, at most.
 
 use super::{Follow, Waiting};
 use crate::base::error::{Error, Result, Stage};
@@ -23,15 +23,15 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// How the stream is called in messages, and in the state.
+/// The name of the stream in messages, and in the state.
 const STREAM: &str = "stdin";
 const PART: &str = "part";
 const MENDED: &str = "mended";
-/// When it is to end, a stream that is silent for so long has nothing more to say now.
+/// At the end, a stream that was silent for so long is taken to have no more rows now.
 const SILENCE: Duration = Duration::from_millis(200);
-/// One that never is silent is listened to for so long; then its reader stops between two pieces, which loses none.
+/// A stream that never is silent is read for so long; then its reader stops between two pieces, which loses none.
 const LAST_WORDS: Duration = Duration::from_millis(700);
-/// A reader that has not stopped by then waits for its stream.
+/// A reader that has not stopped after so long is waiting for its stream, and is left behind.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// When a segment is complete.
@@ -114,7 +114,7 @@ fn failed(path: &Path, cause: std::io::Error) -> Error {
     Error::io("cannot write to the spool", cause).input(path.to_string_lossy())
 }
 
-/// What the thread that reads shares with the one that commits.
+/// State that the reading thread shares with the committing one.
 #[derive(Default)]
 struct Shared {
     open: Mutex<Reading>,
@@ -165,7 +165,7 @@ impl Spool {
         let read = move || -> Result<()> {
             let mut stream = begin(reader, STREAM, format, &own)?;
             let mut number = 0u64;
-            // Whatever is read is written, and only then is there a question whether to read more.
+            // A piece that was read is written before the end is looked at.
             while let Some(piece) = stream.next_piece()? {
                 let mut reading = lock(&shared.open);
                 reading.heard = Some(Instant::now());
@@ -197,7 +197,7 @@ impl Spool {
     }
 }
 
-/// Begins to read a stream of what is followed.
+/// Begins to read a stream, with the columns that are followed.
 fn begin(reader: Box<dyn Read + Send>, name: &str, format: Option<Format>, follow: &Follow) -> Result<Endless> {
     let Update { spec, lines, .. } = &follow.update;
     match lines {
@@ -211,7 +211,7 @@ fn committed(follow: &Follow) -> Result<Option<String>> {
     if is_state(&follow.state) { Ok(last_segment(State::open(&follow.state)?.manifest())) } else { Ok(None) }
 }
 
-/// Completes what a killed process has left, and removes what it had committed.
+/// Completes the segments that a killed process has left, and removes those that it had committed.
 fn recover(folder: &Path, follow: &Follow) -> Result<Vec<PathBuf>> {
     let committed = committed(follow)?;
     let entries = || -> std::io::Result<Vec<PathBuf>> { fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.path())).collect() };
@@ -268,7 +268,7 @@ fn mend(part: &Path, whole: &Path, follow: &Follow) -> std::io::Result<()> {
 }
 
 impl Drop for Spool {
-    /// What was read and is in no complete segment is found by whoever opens the spool next.
+    /// Stops the reader. Rows in no complete segment are found when the spool is opened the next time.
     fn drop(&mut self) {
         lock(&self.shared.open).over = true;
         self.shared.has_room.notify_all();
