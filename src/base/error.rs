@@ -192,7 +192,8 @@ impl Error {
         self.0.row
     }
 
-    /// What to do about it, where known.
+    /// What to do about it, where known. Options are named as fields of [`Spec`](crate::Spec) and of other options are, in backquotes and
+    /// with the value that is advised: `` `on_bad_row=reject` ``. A program whose users call them otherwise can tell them by that.
     pub fn advice(&self) -> Option<&str> {
         self.0.help.as_deref()
     }

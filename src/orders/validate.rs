@@ -105,7 +105,7 @@ pub(super) fn line(batch: &TransactionBatch, i: usize, place: u64) -> Bundle<'_>
 
 #[cold]
 fn anonymous(line: &Bundle<'_>, desk: &Desk) -> Result<()> {
-    const HELP: &str = "leave such lines out with --anonymous drop, report them with --anonymous report, or name the column with --column";
+    const HELP: &str = "leave such lines out with `anonymous=drop`, report them with `anonymous=report`, or name the column in `columns`";
     let reject = rejected(line, desk, Reason::MissingValue, Column::CustomerId, String::new());
     desk.reject(reject, HELP)
 }
@@ -117,7 +117,7 @@ fn refund(line: &Bundle<'_>, quantity: Amount, desk: &Desk) -> Result<()> {
         false => (Column::LineTotal, line.spend.to_string()),
     };
     let reject = rejected(line, desk, Reason::Refund, column, value);
-    desk.reject(reject, "take them off what the customer spent with --refunds net, or leave them out with --refunds drop")
+    desk.reject(reject, "take them off what the customer spent with `refunds=net`, or leave them out with `refunds=drop`")
 }
 
 /// A line as a reject.

@@ -265,7 +265,7 @@ impl Lines {
     }
 }
 
-const NOT_TEXT: &str = "is it a text file in UTF-8, with lines that end in \\n or \\r\\n? If it has another format, say so with --format";
+const NOT_TEXT: &str = "is it a text file in UTF-8, with lines that end in \\n or \\r\\n? If it has another format, say so with `format`";
 
 /// Where one of a few bytes is: found in blocks of 64 bytes, a bit each.
 pub(super) struct Marks<'a, const N: usize> {

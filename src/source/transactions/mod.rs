@@ -28,7 +28,7 @@ mod latin1;
 mod line_rows;
 
 /// What can be done about ids that are numbers with a point.
-const INTEGER_IDS: &str = "--id-format integer reads 12923.0 as 12923";
+const INTEGER_IDS: &str = "`id_format=integer` reads 12923.0 as 12923";
 
 /// How alike names are, from 0 to 1, of which one is surely meant for the other: `CustomerID` and `customer_id`, not `order_id`.
 const SURELY_ALIKE: f64 = 0.9;
@@ -88,7 +88,7 @@ impl TransactionOptions {
         match (bad.column, bad.reason) {
             (TransactionColumn::EventTs, Reason::BadTimestamp) => dates::help(&bad.value, self.date_format.as_deref()),
             (TransactionColumn::CustomerId, Reason::BadNumber) => {
-                Some("ids that are not all whole numbers are read with --id-format as-is".to_owned())
+                Some("ids that are not all whole numbers are read with `id_format=as-is`".to_owned())
             }
             _ => None,
         }
@@ -156,7 +156,7 @@ impl Transactions {
         if at[TransactionColumn::LineTotal as usize].or(at[TransactionColumn::UnitPrice as usize]).is_none() {
             let [total, price] = [TransactionColumn::LineTotal, TransactionColumn::UnitPrice].map(|column| columns.name(column));
             self.0.no_worth.call_once(|| {
-                let (names, help) = (names.join(", "), "name one with --column");
+                let (names, help) = (names.join(", "), "name one in `columns`");
                 let what = format_args!("there is neither {total:?} nor {price:?}: lines without are worth 0.00");
                 tracing::warn!("{}: {what}; the columns are: {names}; {help}", origin.name);
             });
@@ -188,7 +188,7 @@ impl Shape for Transactions {
 impl TextShape<10> for Transactions {
     type Rows = TransactionRows;
     const NOT_UTF8: &'static str =
-        "if a spreadsheet wrote it, run with --encoding latin1; or convert the file to UTF-8 first, with iconv for example";
+        "if a spreadsheet wrote it, run with `encoding=latin1`; or convert the file to UTF-8 first, with iconv for example";
 
     const DECIMAL_IDS: Option<&'static str> = Some(INTEGER_IDS);
 
@@ -212,7 +212,7 @@ impl TextShape<10> for Transactions {
         let at = self.find_columns(keys, is_meant, origin)?;
         if at[TransactionColumn::CustomerId as usize].is_none() {
             self.0.nobody.call_once(|| {
-                let (keys, help) = (keys.join(", "), "name it with --column customer_id=NAME, if it is there");
+                let (keys, help) = (keys.join(", "), "name it with `columns.customer_id=NAME`, if it is there");
                 tracing::warn!("{}: no key of the first lines is {name:?}; the keys are: {keys}; {help}", origin.name);
             });
         }
