@@ -23,6 +23,7 @@
 //! | [`audit`], [`report`] | answers and rows, and how they are shown | files |
 //! | [`state`] | what was learnt so far, on the disk | the next run |
 //! | [`follow`] | a state that takes in whatever comes | refreshed answers |
+//! | [`jobs`] | whole programs: inputs in, files out | [`jobs::Audited`] |
 //! | [`pipeline`] | threads and the order of things | [`audit::Audit`] |
 //!
 //! Begin with [`Pipeline::builder`], or with [`calculate_rfm`] for slices in memory. A [`Cancel`] ends a run from outside.

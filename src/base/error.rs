@@ -196,7 +196,8 @@ impl Error {
         self.0.row
     }
 
-    /// Advice on how to mend it, where there is any.
+    /// Advice on how to mend it, where there is any. Options are named as fields of [`Spec`](crate::Spec) and of other options are, in backquotes and
+    /// with the value that is advised: `` `on_bad_row=reject` ``. A program whose users call them otherwise can tell them by that.
     pub fn advice(&self) -> Option<&str> {
         self.0.help.as_deref()
     }

@@ -120,7 +120,7 @@ impl Checkpoints {
         let paths = files.paths();
         if let Some(pipe) = paths.iter().find(|path| *path == STDIN || !Path::new(path).is_file()) {
             let error = Error::usage("a run with a checkpoint may have to find its place in the input again, and a pipe has none");
-            return Err(error.input(if pipe == STDIN { "stdin" } else { pipe }).help("put it into a file, or leave --checkpoint out"));
+            return Err(error.input(if pipe == STDIN { "stdin" } else { pipe }).help("put it into a file, or leave `checkpoint` out"));
         }
         let look = || states.iter().map(seen_state).chain(paths.iter().map(|path| seen_file(path))).collect::<Result<Vec<_>>>();
         let inputs = look()?;

@@ -240,7 +240,7 @@ impl Update {
                 }
                 Some(before) => {
                     let what = format!("its rows were taken in before, from {before}, and cannot be told from the other inputs' any more");
-                    return Err(Error::data(what).input(input.name).help("leave it out, or say --allow-duplicate"));
+                    return Err(Error::data(what).input(input.name).help("leave it out, or say `allow_duplicate`"));
                 }
                 None => found.taken.push(input),
             }
@@ -261,14 +261,14 @@ impl Update {
         let refuse = |what: String, help: String| Err(Error::usage(what).input(folder.to_string_lossy()).help(help));
         if let Some(every) = self.every.filter(|&every| every != manifest.every) {
             let what = format!("the state is kept by {}, not by {every}", manifest.every);
-            return refuse(what, format!("leave --every {every} out, or make another state"));
+            return refuse(what, format!("leave `every={every}` out, or make another state"));
         }
         self.lines.iter().try_for_each(|lines| manifest.groups_alike(&lines.orders, folder))?;
         if self.spec.on_bad_row != manifest.on_bad_row {
             let (was, is) = (manifest.on_bad_row.name(), self.spec.on_bad_row.name());
             return refuse(
-                format!("the state was made with --on-bad-row {was}, not {is}"),
-                format!("say --on-bad-row {was}, or make another state"),
+                format!("the state was made with `on_bad_row={was}`, not {is}"),
+                format!("say `on_bad_row={was}`, or make another state"),
             );
         }
         Ok(manifest)

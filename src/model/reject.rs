@@ -244,7 +244,7 @@ fn take_string(bytes: &mut &[u8]) -> Option<String> {
 }
 
 /// Advice about a bad row.
-pub(crate) const REJECT_HELP: &str = "correct it, or run with --on-bad-row reject to leave such rows out and count them";
+pub(crate) const REJECT_HELP: &str = "correct it, or run with `on_bad_row=reject` to leave such rows out and count them";
 
 /// A value in quotes, cut where a message would get lost in it.
 fn shortened(value: &str) -> String {

@@ -190,9 +190,8 @@ impl Windows {
     pub fn validate(&self) -> Result<()> {
         let Windows::List(list) = self else { return Ok(()) };
         if list.is_empty() {
-            return Err(
-                Error::usage("no window is given").help("give --window START..END at least once, or --every month|quarter|half|year")
-            );
+            return Err(Error::usage("no window is given")
+                .help("give `windows.list=START..END` at least once, or `windows.every=month|quarter|half|year`"));
         }
         if list.len() > MAX_WINDOWS {
             let what = format!("{} windows are too many", list.len());
@@ -238,7 +237,7 @@ impl Windows {
                 if last - first >= MAX_CALENDAR_WINDOWS {
                     let (a, b) = (granularity.name(first), granularity.name(last));
                     return Err(Error::data(format!("the rows reach from {a} to {b}: more than {MAX_CALENDAR_WINDOWS} windows"))
-                        .help("look for a row with a wrong year, choose a longer period, or name the windows with --window"));
+                        .help("look for a row with a wrong year, choose a longer period, or name the windows in `windows`"));
                 }
                 Ok(((first..=last).map(|i| granularity.window(i)).collect(), first))
             }

@@ -43,11 +43,11 @@ impl Fault {
     /// Advice about it.
     pub(super) const fn help(self) -> &'static str {
         match self {
-            Fault::Duplicate => "leave all but one out with --duplicates drop, or let them count with --duplicates keep",
+            Fault::Duplicate => "leave all but one out with `duplicates=drop`, or let them count with `duplicates=keep`",
             Fault::Spend(_) => "what an order comes to must be below 10^15; is the column of order ids the right one?",
             Fault::Margin(_) => "what an order earns must be below 10^15; is the column of order ids the right one?",
             Fault::Conflict | Fault::Quantity(_) => {
-                "is the column of order ids the right one? Such orders are left out with --on-bad-row reject"
+                "is the column of order ids the right one? Such orders are left out with `on_bad_row=reject`"
             }
             Fault::Late { .. } => REJECT_HELP,
         }

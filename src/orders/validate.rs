@@ -223,7 +223,7 @@ pub(super) fn line(batch: &TransactionBatch, i: usize, position: u64) -> Partial
 
 #[cold]
 fn anonymous(line: &PartialOrder<'_>, validation: &Validation) -> Result<()> {
-    const HELP: &str = "leave such lines out with --anonymous drop, report them with --anonymous report, or name the column with --column";
+    const HELP: &str = "leave such lines out with `anonymous=drop`, report them with `anonymous=report`, or name the column in `columns`";
     let reject = rejected(line, validation, Reason::MissingValue, Column::CustomerId, String::new());
     validation.reject(reject, HELP)
 }
@@ -235,7 +235,7 @@ fn refund(line: &PartialOrder<'_>, quantity: Amount, validation: &Validation) ->
         false => (Column::LineTotal, line.spend.to_string()),
     };
     let reject = rejected(line, validation, Reason::Refund, column, value);
-    validation.reject(reject, "take them off what the customer spent with --refunds net, or leave them out with --refunds drop")
+    validation.reject(reject, "take them off what the customer spent with `refunds=net`, or leave them out with `refunds=drop`")
 }
 
 /// A line as a reject.

@@ -41,7 +41,7 @@ const CHECKSUM: usize = 8;
 /// Of an Arrow stream.
 const END: [u8; 8] = [0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0];
 const SECRETS: RapidSecrets = RapidSecrets::seed_cpp(0x4c46_5054);
-const DAMAGED_HELP: &str = "copy it again from where it was written, or write it anew with lensflow audit --partial-out";
+const DAMAGED_HELP: &str = "copy it again from where it was written, or write it anew with `partial_out` of an audit";
 
 /// The part of the file that is not in columns.
 #[derive(Serialize, Deserialize)]
@@ -107,7 +107,7 @@ impl Lens1Partial {
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
         let damaged = |what: &str| Error::data(format!("the partial is damaged: {what}")).help(DAMAGED_HELP);
         if !bytes.starts_with(&MAGIC) {
-            return Err(Error::data("not a Lens 1 partial").help("lensflow audit --partial-out writes one"));
+            return Err(Error::data("not a Lens 1 partial").help("an audit writes one to its `partial_out`"));
         }
         if bytes.len() < HEADER + CHECKSUM {
             return Err(damaged("it is cut off"));

@@ -78,7 +78,7 @@ impl Lens1Partial {
         {
             let at_most = grouped(at_most);
             let what = format!("{a} and {b} are not known to be disjoint: up to {at_most} customers of {window} may be in both (95 %)");
-            let help = "sketches hold 65,536 customers of a window; if you know that no customer is in two of the files, say --disjoint";
+            let help = "sketches hold 65,536 customers of a window; if you know that no customer is in two of the files, say `disjoint`";
             return Err(Error::usage(what).help(help));
         }
         let at_most = unknown.map(|unknown| unknown.at_most);
@@ -144,7 +144,7 @@ pub fn compare(first: Lens1Partial, second: Lens1Partial, disjoint: bool, percen
     Ok(comparison)
 }
 
-const SAME_WINDOWS: &str = "audit all inputs with the same --window, each with the same observation end";
+const SAME_WINDOWS: &str = "audit all inputs with the same `windows`, each with the same observation end";
 
 /// Whether two windows are one: what they are called makes no difference.
 fn same(a: &Window, b: &Window) -> bool {

@@ -155,8 +155,8 @@ pub(crate) fn find<const N: usize>(names: &[&str], wanted: [Wanted<'_>; N], orig
     let has = |name: &str| names.contains(&name);
     // Told by a column that only the other kind of input has.
     let other_kind = match wanted.iter().any(|wanted| wanted.column == "period_start") {
-        true => (has("order_id") || has("event_ts")).then_some("orders and line items are read with --from transactions"),
-        false => has("period_start").then_some("period aggregations are what lensflow audit reads without --from transactions"),
+        true => (has("order_id") || has("event_ts")).then_some("orders and line items are read with `from=transactions`"),
+        false => has("period_start").then_some("period aggregations are what an audit reads without `from=transactions`"),
     };
     for (at, Wanted { column, name, required }) in at.iter_mut().zip(wanted) {
         let mut places = names.iter().enumerate().filter(|(_, n)| **n == name).map(|(i, _)| i);
@@ -168,9 +168,9 @@ pub(crate) fn find<const N: usize>(names: &[&str], wanted: [Wanted<'_>; N], orig
             let advice = match (other_kind, nearest(name, names, 0.6)) {
                 (Some(kind), _) => kind.to_owned(),
                 (None, Some(nearest)) => {
-                    format!("did you mean {nearest:?}? Then run with --column {column}={nearest}, or say so in a spec's [columns]")
+                    format!("did you mean {nearest:?}? Then run with `columns.{column}={nearest}`")
                 }
-                (None, None) => format!("name it with --column {column}=NAME, or in a spec's [columns]"),
+                (None, None) => format!("name it with `columns.{column}=NAME`"),
             };
             let there = names.iter().map(|n| format!("{n:?}")).collect::<Vec<_>>().join(", ");
             return Err(Error::data(format!("there is no column {name:?}; the columns are: {there}"))

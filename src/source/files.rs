@@ -223,7 +223,7 @@ impl<B: 'static> Files<B> {
         // These formats begin at their end, so they have to lie in a file.
         let fail = |e| {
             let error = Error::io("cannot be kept in a temporary file", e).input(&origin.name).stage(Stage::Source);
-            error.help("give another folder with --spill-dir, or name the file instead of piping it in")
+            error.help("give another folder with `spill_dir`, or name the file instead of piping it in")
         };
         let mut file = self.spool.as_ref().map_or_else(tempfile::tempfile, tempfile::tempfile_in).map_err(fail)?;
         let bytes = std::io::copy(&mut reader, &mut file).map_err(fail)?;
@@ -243,7 +243,7 @@ impl<B: 'static> Files<B> {
             Some(Format::Jsonl) => self.kind.jsonl(reader, origin, self.batch_rows),
             Some(Format::Arrow) => self.kind.arrow_stream(reader, origin),
             _ => {
-                let help = "if that is right, say its format with --format";
+                let help = "if that is right, say its `format`";
                 Err(Error::data("the input is empty").input(&origin.name).stage(Stage::Source).help(help))
             }
         }

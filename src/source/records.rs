@@ -266,7 +266,7 @@ impl RecordSplitter {
     }
 }
 
-const NOT_TEXT: &str = "is it a text file in UTF-8, with lines that end in \\n or \\r\\n? If it has another format, say so with --format";
+const NOT_TEXT: &str = "is it a text file in UTF-8, with lines that end in \\n or \\r\\n? If it has another format, say so with `format`";
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]

@@ -158,7 +158,7 @@ fn sweep_once(parent: &Path) -> io::Result<()> {
 
 fn failed(doing: &str, parent: &Path, cause: io::Error) -> Error {
     Error::io(format!("cannot {doing} the spill folder {}", parent.display()), cause)
-        .help("give another folder with --spill-dir or more memory with --memory-limit")
+        .help("give another folder with `spill_dir` or more memory with `memory_limit`")
 }
 
 #[cfg(test)]
@@ -207,7 +207,7 @@ mod tests {
         let parent = tempfile::tempdir().unwrap();
         let missing = parent.path().join("missing");
         let error = Disk::new(&missing).unwrap_err();
-        assert!(error.to_string().contains("missing") && error.advice().unwrap().contains("--spill-dir"), "{error}");
+        assert!(error.to_string().contains("missing") && error.advice().unwrap().contains("`spill_dir`"), "{error}");
         let disk = Disk::below(missing);
         assert_eq!(disk.put(b"x").unwrap_err().kind(), crate::base::error::Kind::Io);
         // Shorter than it was.
@@ -228,7 +228,7 @@ mod tests {
         disk.folder.set(folder).unwrap();
         let error = disk.put(b"too much").unwrap_err();
         assert!(error.to_string().contains(&*parent.path().to_string_lossy()), "{error}");
-        assert!(error.advice().unwrap().contains("--memory-limit"));
+        assert!(error.advice().unwrap().contains("`memory_limit`"));
         assert!(disk.put(b"elsewhere").is_ok());
         drop(disk);
         assert!(names(parent.path()).is_empty());

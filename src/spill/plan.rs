@@ -91,7 +91,7 @@ impl Plan {
             let whose = if histograms > LEAST_PER_WORKER * count { format!(" for {windows} windows") } else { String::new() };
             let what = format!("a memory limit of {} MiB is too small: {workers} at least {} MiB{whose}", short / MIB, mib(least));
             let fewer = if count > 1 { ", or fewer workers" } else { "" };
-            return Err(Error::usage(what).help(format!("give --memory-limit {}MiB or more{fewer}", mib(least))));
+            return Err(Error::usage(what).help(format!("give `memory_limit={}MiB` or more{fewer}", mib(least))));
         }
         // A machine with less than that is too small for the default, but it may get by.
         let limit = given.map_or(u64::MAX, |given| given.max(least));

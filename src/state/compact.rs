@@ -137,10 +137,10 @@ fn added_up(states: &[State], allow_duplicate: bool) -> Result<MergedState> {
         let own = state.manifest();
         if own.every != every {
             let what = format!("the state is kept by {}, and {} by {every}", own.every, first.path().display());
-            return Err(Error::usage(what).input(name).help("make one of them anew with the other's --every"));
+            return Err(Error::usage(what).input(name).help("make one of them anew with the other's `every`"));
         }
         if own.on_bad_row != on_bad_row {
-            let what = format!("the state was made with another --on-bad-row than {}", first.path().display());
+            let what = format!("the state was made with another `on_bad_row` than {}", first.path().display());
             return Err(Error::usage(what).input(name).help("make one of them anew with the other's"));
         }
     }
@@ -157,7 +157,7 @@ fn added_up(states: &[State], allow_duplicate: bool) -> Result<MergedState> {
                 if !allow_duplicate {
                     let before = states[before].path().display();
                     let what = format!("{} was taken in by {before} already: its rows would count twice", input.name);
-                    let help = "leave one of the states out, or say --allow-duplicate if the rows are not the same";
+                    let help = "leave one of the states out, or say `allow_duplicate` if the rows are not the same";
                     return Err(Error::usage(what).input(state.path().to_string_lossy()).help(help));
                 }
                 duplicates.push(input.name.clone());

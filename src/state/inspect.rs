@@ -85,7 +85,7 @@ impl Display for Manifest {
         if let Some((first, last)) = self.windows {
             write!(f, ", {} to {}", every.name(first), every.name(last))?;
         }
-        writeln!(f, ", made with --on-bad-row {}", self.on_bad_row.name())?;
+        writeln!(f, ", made with `on_bad_row={}`", self.on_bad_row.name())?;
         writeln!(f, "written by lensflow {lensflow}, format {format}")?;
         let rejected: u64 = self.rows_rejected.values().sum();
         let (read, accepted) = (grouped(self.rows_read), grouped(self.rows_accepted));
@@ -103,7 +103,7 @@ impl Display for Manifest {
             let name = |value: &dyn std::fmt::Debug| format!("{value:?}").to_lowercase();
             writeln!(
                 f,
-                "of {} lines of {} orders, grouped in {timezone} with --refunds {} --anonymous {} --duplicates {}",
+                "of {} lines of {} orders, grouped in {timezone} with `refunds={}` `anonymous={}` `duplicates={}`",
                 grouped(lines.lines),
                 grouped(lines.orders),
                 name(refunds),

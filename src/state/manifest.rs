@@ -105,7 +105,7 @@ impl Manifest {
         if self.transactions.as_ref().is_none_or(|(before, _)| before == orders) {
             return Ok(());
         }
-        let what = "the state was made of lines that were grouped otherwise: with other --refunds, --anonymous, --duplicates or --timezone";
+        let what = "the state was made of lines that were grouped otherwise: with other `refunds`, `anonymous`, `duplicates` or `timezone`";
         let help = "say what was said then (lensflow inspect tells), or make another state";
         Err(Error::usage(what).input(folder.to_string_lossy()).help(help))
     }

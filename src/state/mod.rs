@@ -154,8 +154,8 @@ impl State {
         // Of a state that no bad row ever came into, nothing was left out, either.
         if manifest.on_bad_row == OnBadRow::Reject && spec.on_bad_row == OnBadRow::Fail {
             let was = manifest.on_bad_row.name();
-            let error = Error::usage(format!("the state was made with --on-bad-row {was}")).input(self.path.to_string_lossy());
-            return Err(error.help(format!("audit it with --on-bad-row {was}, or make another state")));
+            let error = Error::usage(format!("the state was made with `on_bad_row={was}`")).input(self.path.to_string_lossy());
+            return Err(error.help(format!("audit it with `on_bad_row={was}`, or make another state")));
         }
         self.rollup(&spec.windows).map(drop)
     }

@@ -48,15 +48,16 @@ const UPWARD_IMPORTS: &[&str] = &[];
 /// Files of more than [`LINES`] lines.
 const LONG_FILES: &[&str] = &[];
 /// `foo.rs` beside `foo/`.
-const TWO_HEADS: &[&str] = &["src/bin/lensflow/args.rs"];
+const TWO_HEADS: &[&str] = &[];
 /// Files of one name in `src`, but `mod.rs`.
 const NAMESAKE_FILES: &[&str] = &[
-    "src/bin/lensflow/args/audit.rs src/bin/lensflow/audit.rs src/pipeline/audit.rs",
-    "src/bin/lensflow/args/generate.rs src/bin/lensflow/generate.rs",
-    "src/bin/lensflow/args/spec.rs src/spec.rs",
+    "src/base/merge.rs src/bin/lensflow/merge.rs",
+    "src/bin/lensflow/audit.rs src/jobs/audit.rs src/pipeline/audit.rs",
+    "src/bin/lensflow/compare.rs src/jobs/compare.rs",
     "src/bin/lensflow/inspect.rs src/state/inspect.rs",
-    "src/bin/lensflow/spec_file/tests.rs src/partials/tests.rs src/report/parquet/tests.rs",
-    "src/bin/lensflow/spec_file/values.rs src/jobs/slices/values.rs",
+    "src/bin/lensflow/make/tests.rs src/partials/tests.rs src/report/parquet/tests.rs",
+    "src/bin/lensflow/sketch.rs src/lens/sketch.rs",
+    "src/bin/lensflow/update.rs src/jobs/update.rs",
 ];
 /// Public types of one name in `src`, and their files.
 const NAMESAKE_TYPES: &[&str] = &[];

@@ -11,6 +11,7 @@ mod follow;
 mod functions;
 mod golden;
 mod house;
+mod jobs;
 mod laws;
 mod make;
 mod memory;

@@ -258,7 +258,7 @@ fn ids_that_are_whole_numbers() {
             [Some("85123A"), Some("9"), None, None, None, Some("1.50")]
         );
         assert_eq!(shown(&bad), ["3 customer_id bad_number \"x1\"", "4 customer_id bad_number \"1.5\""], "{name}");
-        assert!(integer.help(&bad[0].1).unwrap().contains("--id-format"));
+        assert!(integer.help(&bad[0].1).unwrap().contains("`id_format="));
     }
     let ids: ArrayRef = Arc::new(Float64Array::from(vec![Some(12923.0), None, Some(1.5), Some(f64::NAN)]));
     let orders: ArrayRef = Arc::new(Int64Array::from(vec![1, 2, 3, 4]));
@@ -271,7 +271,7 @@ fn ids_that_are_whole_numbers() {
     assert_eq!(lines.iter().map(|line| line.customer.as_deref()).collect::<Vec<_>>(), [Some("12923"), None, None, None]);
     assert_eq!(shown(&bad), ["3 customer_id bad_number \"1.5\""]);
     let error = read_bytes("l.parquet", &bytes, &TransactionOptions::default()).unwrap_err();
-    assert!(error.to_string().contains("customer_id") && error.advice().unwrap().contains("--id-format integer"), "{error}");
+    assert!(error.to_string().contains("customer_id") && error.advice().unwrap().contains("`id_format=integer`"), "{error}");
     let error =
         read_bytes("l.jsonl", b"{\"order_id\":1,\"customer_id\":1.0,\"event_ts\":\"2023-01-01\"}\n", &TransactionOptions::default());
     assert!(error.unwrap_err().to_string().contains("customer_id is 1.0"));
@@ -310,7 +310,7 @@ fn spreadsheets_in_latin_1() {
         let (lines, _) = read_with(&file, map.clone(), &latin).unwrap();
         assert_eq!((lines[0].customer.as_deref(), lines[0].product.as_deref()), (Some("François"), Some("5€ déjà, vu")));
         let error = read_with(&file, map.clone(), &TransactionOptions::default()).unwrap_err();
-        assert!(error.advice().unwrap().contains("--encoding latin1"), "{error}");
+        assert!(error.advice().unwrap().contains("`encoding=latin1`"), "{error}");
     }
     let json = b"{\"order_id\":\"\xe9\",\"customer_id\":7,\"event_ts\":\"2023-01-01\"}\n";
     assert_eq!(read_bytes("l.jsonl", json, &latin).unwrap().0[0].order.as_deref(), Some("é"));
@@ -323,7 +323,7 @@ fn columns_that_are_not_found() {
         format!("{error}; {}", error.advice().unwrap_or_default())
     };
     let text = message("order_id,customerid,event_ts\n");
-    assert!(text.contains("there is no column \"customer_id\"") && text.contains("--column customer_id=customerid"), "{text}");
+    assert!(text.contains("there is no column \"customer_id\"") && text.contains("`columns.customer_id=customerid`"), "{text}");
     assert!(message("InvoiceNo,customer_id,event_ts\n").contains("\"order_id\""));
     assert!(message("order_id,customer_id,when\n").contains("\"event_ts\""));
     assert!(message("order_id,customer_id,event_ts,quantity,quantity\n").contains("two columns"));

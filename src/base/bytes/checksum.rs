@@ -22,5 +22,5 @@ pub(crate) fn unsealed(frame: &[u8]) -> Option<&[u8]> {
 /// The error for bytes that are not a frame, or not the one that was written.
 pub(crate) fn damaged() -> Error {
     Error::data("a spilled run is damaged: what was read back is not what was written")
-        .help("look for faults of the disk or the memory, or give another folder with --spill-dir")
+        .help("look for faults of the disk or the memory, or give another folder with `spill_dir`")
 }

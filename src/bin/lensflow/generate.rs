@@ -1,36 +1,74 @@
-//! The job of `lensflow generate`.
+//! `lensflow generate`: rows of made-up customers.
 
-use crate::args::{Generate, RowsArg};
-use crate::signals::Job;
+use crate::job::Job;
+use crate::options::Rows;
+use crate::page::{self, Inputs, Page};
+use crate::talk::Host;
 use arrow::array::RecordBatch;
+use lensflow::Result;
 use lensflow::error::Error;
+use lensflow::jobs::in_a_folder;
 use lensflow::report::table::{RowStream, TableWriter};
-use lensflow::spec::validate_workers;
-use lensflow::synthetic::Generator;
-use lensflow::{Result, synthetic};
+use lensflow::source::files::Format;
+use lensflow::synthetic::{self, Generator, Synthetic};
+use lensflow::text::grouped;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Does it.
-pub(crate) fn run(args: &Generate, job: &Job) -> Result<()> {
-    let generator = args.synthetic()?.generator()?;
-    let (schema, chunks) = match args.rows {
-        RowsArg::Periods => (synthetic::schema(), generator.chunks()),
-        RowsArg::Transactions => (synthetic::transaction_schema(), generator.line_chunks()),
-    };
-    let mut table = TableWriter::create_with(&args.output, args.format()?, &schema, &job.cancel)?;
-    args.workers.map_or(Ok(()), validate_workers)?;
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(args.workers.unwrap_or(0)).build();
-    let pool = pool.map_err(|e| Error::internal("cannot start threads").cause(e))?;
-    pool.install(|| table.write_stream(&Chunks { generator, rows: args.rows, chunks, next: AtomicU64::new(0) }))?;
-    let mut output = table.finish()?;
-    output.complete()?;
-    job.undisturbed(|| output.commit())
+/// Rows to make.
+#[derive(Debug, Clone)]
+pub(crate) struct Generate {
+    pub(crate) synthetic: Synthetic,
+    pub(crate) rows: Rows,
+    pub(crate) out: PathBuf,
+    pub(crate) format: Option<Format>,
+    /// Threads; none is one per core.
+    pub(crate) workers: Option<usize>,
+}
+
+impl Job for Generate {
+    fn check(&self) -> Result<Inputs> {
+        TableWriter::format_of(&self.out, self.format)?;
+        in_a_folder(&self.out).map(|()| Inputs::default())
+    }
+
+    fn run(&self, host: &mut Host<'_>) -> Result<()> {
+        let generator = self.synthetic.generator()?;
+        let (schema, chunks) = match self.rows {
+            Rows::Periods => (synthetic::schema(), generator.chunks()),
+            Rows::Transactions => (synthetic::transaction_schema(), generator.line_chunks()),
+        };
+        let mut table = TableWriter::create_with(&self.out, self.format, &schema, &host.signals.cancel)?;
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(self.workers.unwrap_or(0)).build();
+        let pool = pool.map_err(|e| Error::internal("cannot start threads").cause(e))?;
+        pool.install(|| table.write_stream(&Chunks { generator, rows: self.rows, chunks, next: AtomicU64::new(0) }))?;
+        let mut output = table.finish()?;
+        output.complete()?;
+        host.signals.undisturbed(|| output.commit())
+    }
+
+    fn tell_inputs(&self, page: &mut Page) -> Inputs {
+        page.made_up(&self.synthetic);
+        Inputs::default()
+    }
+
+    fn summary(&self, _: Inputs) -> String {
+        format!("{} made-up customers into {}", grouped(self.synthetic.customers), page::named(&self.out))
+    }
+
+    fn tell_outputs(&self, page: &mut Page) {
+        let rows = match self.rows {
+            Rows::Periods => "a row per customer and month",
+            Rows::Transactions => "a row per line of an order",
+        };
+        page.say("report", "rows", format!("{}, {rows}", page::named(&self.out)));
+    }
 }
 
 /// The chunks of a generator in order, made on any thread.
 struct Chunks {
     generator: Generator,
-    rows: RowsArg,
+    rows: Rows,
     chunks: u64,
     next: AtomicU64,
 }
@@ -45,15 +83,15 @@ impl RowStream for Chunks {
 
     fn parts_per_group(&self, _rows: usize) -> usize {
         match self.rows {
-            RowsArg::Periods => 32,
-            RowsArg::Transactions => 64,
+            Rows::Periods => 32,
+            Rows::Transactions => 64,
         }
     }
 
     fn build(&self, part: &u64, sink: &mut dyn FnMut(RecordBatch) -> Result<()>) -> Result<()> {
         sink(match self.rows {
-            RowsArg::Periods => self.generator.record_batch(*part)?,
-            RowsArg::Transactions => self.generator.line_batch(*part)?,
+            Rows::Periods => self.generator.record_batch(*part)?,
+            Rows::Transactions => self.generator.line_batch(*part)?,
         })
     }
 }

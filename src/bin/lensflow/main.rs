@@ -1,135 +1,223 @@
-//! The command line `lensflow`: a thin layer over the library. Arguments in [`args`], the bar in [`progress`], Ctrl-C in [`signals`], the
-//! jobs in [`audit`], [`states`], [`sketches`], [`partials`], [`inspect`] and [`generate`]; [`spec_file`] has them done as a file says.
+//! The command line `lensflow`: a thin layer over the library. This file is the table of its commands.
+//!
+//! ```text
+//!  layers::flags ──▶ layers ──▶ options ──▶ refuse ──▶ make ──▶ a job: audit, periods, update, merge, follow, sketch, compare,
+//!  names, texts      one entry  typed       what does           generate or inspect; checked, told, saved or done
+//!                    a key                  not fit
+//! ```
+//!
+//! | file | owns |
+//! |---|---|
+//! | `options/` | the table of options, and the types of their values |
+//! | `layers/` | flags, variables and the spec as one set of entries |
+//! | `refuse`, `make` | what does not go together; the job that is left |
+//! | `job`, `page` | what jobs have in common; how a plan is laid out |
+//! | `audit` … `inspect` | a kind of job each |
+//! | `talk`, `progress`, `signals`, `metrics`, `serve`, `allocator` | what a process does around a job |
+//!
+//! A file imports only what comes before it in this list, read from the bottom for the last line: jobs know the process, not the reverse.
 
-#[cfg(target_os = "linux")]
 mod allocator;
-mod args;
 mod audit;
+mod compare;
 mod follow;
 mod generate;
-mod inputs;
 mod inspect;
+mod job;
+mod layers;
+mod make;
+mod merge;
 mod metrics;
-mod outputs;
-mod partials;
+mod options;
+mod page;
 mod periods;
 mod progress;
+mod refuse;
 mod serve;
 mod signals;
-mod sketches;
-mod spec_file;
-mod states;
+mod sketch;
+mod talk;
+mod update;
 
-use anyhow::Context;
-use args::{Cli, Command, LogFormat, Talk};
-use clap::{CommandFactory, Parser};
+use clap::ArgMatches;
+use layers::Said;
+use layers::flags::{self, Page};
 use lensflow::Result;
-use lensflow::error::{Error, Kind};
-use signals::Job;
-use std::io::{IsTerminal, Write};
+use lensflow::error::{Error, Kind as Fault};
+use options::Kind;
+use options::speech::Speech;
+use signals::Signals;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use talk::{Host, Talk, print, say};
+
+/// The commands. Those with a kind are jobs by flags; the three that read a spec do any job.
+const COMMANDS: &[Page] = &[
+    Page {
+        name: "audit",
+        kind: Kind::Audit,
+        about: "Audit a customer base: read period aggregations or orders, answer RFM, Lens 1 and Lens 2",
+        more: include_str!("help/audit.txt"),
+        usage: "lensflow audit [OPTIONS] <--every <EVERY>|--window <WINDOW>> [INPUT]...",
+    },
+    Page {
+        name: "periods",
+        kind: Kind::Periods,
+        about: "Make period aggregations of orders and line items: what each customer did in each period",
+        more: include_str!("help/periods.txt"),
+        usage: "lensflow periods [OPTIONS] --every <EVERY> --output <PATH> [INPUT]...",
+    },
+    Page {
+        name: "update",
+        kind: Kind::Update,
+        about: "Make a saved state, or add to one: what all inputs so far say of every customer",
+        more: include_str!("help/update.txt"),
+        usage: "lensflow update [OPTIONS] <STATE> [INPUT]...",
+    },
+    Page {
+        name: "merge",
+        kind: Kind::Merge,
+        about: "Merge saved states into a new one, or Lens 1 partials of different customers, exactly",
+        more: include_str!("help/merge.txt"),
+        usage: "lensflow merge [OPTIONS] <OUT> <INPUT>...",
+    },
+    Page {
+        name: "run",
+        kind: Kind::Spec,
+        about: "Do what a spec says: any of the other jobs, or following what comes",
+        more: include_str!("help/spec.txt"),
+        usage: "lensflow run [OPTIONS] <SPEC>",
+    },
+    Page {
+        name: "check",
+        kind: Kind::Spec,
+        about: "Check a spec as far as that can be done without reading rows; nothing is written",
+        more: include_str!("help/spec.txt"),
+        usage: "lensflow check [OPTIONS] <SPEC>",
+    },
+    Page {
+        name: "explain",
+        kind: Kind::Spec,
+        about: "Say what a spec would do: stages, workers, memory, files, windows, outputs",
+        more: include_str!("help/spec.txt"),
+        usage: "lensflow explain [OPTIONS] <SPEC>",
+    },
+    Page {
+        name: "sketch",
+        kind: Kind::Sketch,
+        about: "Write a sketch of a window's customers: small, without names, and comparable anywhere",
+        more: include_str!("help/sketch.txt"),
+        usage: "lensflow sketch [OPTIONS] --window <WINDOW> --output <PATH> [INPUT]...",
+    },
+    Page {
+        name: "compare",
+        kind: Kind::Compare,
+        about: "Compare two windows, of states or sketches, or two Lens 1 partials: exactly where states are at hand, else with bounds",
+        more: include_str!("help/compare.txt"),
+        usage: "lensflow compare [OPTIONS] <A> <B>",
+    },
+    Page {
+        name: "inspect",
+        kind: Kind::Inspect,
+        about: "Say what a saved state, a Lens 1 partial, a sketch or a run file holds",
+        more: "",
+        usage: "lensflow inspect [OPTIONS] <PATH>",
+    },
+    Page {
+        name: "generate",
+        kind: Kind::Generate,
+        about: "Generate period aggregations, or transactions, of a made-up customer base",
+        more: "",
+        usage: "lensflow generate [OPTIONS] --customers <N> --output <PATH>",
+    },
+];
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
-    if let Err(error) = log(&cli.talk) {
+    let matches = flags::command(COMMANDS).get_matches();
+    let Some((name, matches)) = matches.subcommand() else { return ExitCode::from(2) };
+    let page = COMMANDS.iter().find(|page| page.name == name);
+    let speech = match page.map(|page| page.kind) {
+        Some(Kind::Spec) | None => Speech::Keys,
+        Some(kind) => Speech::Flags(kind),
+    };
+    let talk = Talk::of(matches);
+    if let Err(error) = talk.begin() {
         say(&format!("lensflow: {error:#}"));
         return ExitCode::FAILURE;
     }
-    let log_format = cli.talk.log_format;
-    let interrupted = move |error: &Error| complain(error, log_format);
-    let done = match &cli.command {
-        Command::Audit(audit) => Job::watched(interrupted, |job| audit::run(&audit.job()?, &cli.talk, job).map(drop)),
-        Command::Periods(wanted) => Job::watched(interrupted, |job| periods::run(&wanted.job()?, &cli.talk, job)),
-        Command::Update(update) => Job::watched(interrupted, |job| states::update(&update.job()?, &cli.talk, job)),
-        Command::Merge(merge) => Job::watched(interrupted, |job| partials::merge(merge, &cli.talk, job)),
-        Command::Run(spec) => Job::watched(interrupted, |job| spec_file::run(spec, &cli.talk, job)),
-        Command::Check(spec) => spec_file::check(spec),
-        Command::Explain(spec) => spec_file::explain(spec),
-        Command::Sketch(sketch) => Job::watched(interrupted, |job| sketches::sketch(sketch, job)),
-        Command::Compare(compare) => Job::watched(interrupted, |job| sketches::compare(compare, job)),
-        Command::Inspect(inspect) => Job::watched(interrupted, |job| inspect::run(inspect, job)),
-        Command::Generate(generate) => Job::watched(interrupted, |job| generate::run(generate, job)),
-        Command::Completions { shell } => {
-            let mut script = Vec::new();
-            clap_complete::generate(*shell, &mut Cli::command(), "lensflow", &mut script);
-            print(&script)
-        }
-        Command::Man => man(),
+    let done = match (page, name) {
+        (Some(page), _) => command(page, matches, talk, speech),
+        (None, "completions") => completions(matches),
+        (None, _) => man(),
     };
     match done {
         Ok(()) => signals::exit_code().map_or(ExitCode::SUCCESS, ExitCode::from),
         Err(error) if error.is_broken_pipe() => ExitCode::SUCCESS,
         Err(error) => {
-            complain(&error, log_format);
+            talk.complain(&error, speech);
             ExitCode::from(match error.kind() {
-                Kind::Usage => 2,
-                Kind::Cancelled => signals::exit_code().unwrap_or(1),
+                Fault::Usage => 2,
+                Fault::Cancelled => signals::exit_code().unwrap_or(1),
                 _ => 1,
             })
         }
     }
 }
 
-fn complain(error: &Error, format: LogFormat) {
-    match format {
-        LogFormat::Json => tracing::error!(help = error.advice(), "{error}"),
-        LogFormat::Text => {
-            say(&format!("lensflow: {error}"));
-            if let Some(help) = error.advice() {
-                say(&format!("  help: {help}"));
-            }
-        }
+/// A job that was asked for, and what is wanted of it.
+fn command(page: &Page, matches: &ArgMatches, talk: Talk, speech: Speech) -> Result<()> {
+    let flags = flags::gather(page, matches)?;
+    let said = match page.kind {
+        Kind::Spec => spec(matches, flags)?,
+        kind => Said::by_flags(kind, flags, std::env::vars_os())?,
+    };
+    let made = make::job(&said)?;
+    let job = made.job();
+    let wants = |mode: &str| page.name == mode || page.kind != Kind::Spec && matches.get_flag(mode);
+    if wants("explain") {
+        return print(speech.say(&job::explain(job, &said)));
     }
+    if wants("check") {
+        return print(job::check(job, &said)?);
+    }
+    if page.kind != Kind::Spec
+        && let Some(file) = matches.get_one::<String>("save-spec")
+    {
+        return save(&said.toml(), file);
+    }
+    Signals::watched(move |error| talk.complain(error, speech), |signals| job.run(&mut Host::new(signals, talk.quiet, speech)))
 }
 
-/// Says something on stderr, if anybody listens.
-fn say(line: &str) {
-    let _ = writeln!(std::io::stderr(), "{line}");
+fn spec(matches: &ArgMatches, flags: Vec<layers::Entry>) -> Result<Said> {
+    let path = matches.get_one::<PathBuf>("spec").cloned().unwrap_or_default();
+    let name = path.to_string_lossy();
+    let bytes = std::fs::read(&path).map_err(|e| Error::io("cannot read the spec", e).input(&*name))?;
+    let text = String::from_utf8(bytes).map_err(|_| Error::usage("a spec is a text in UTF-8, and this is none").input(&*name))?;
+    Said::by_spec(&name, &text, flags, std::env::vars_os())
 }
 
-/// Sends messages to stderr, and keeps panics off it: they come back as errors.
-fn log(talk: &Talk) -> anyhow::Result<()> {
-    let level = match (talk.quiet, talk.verbose) {
-        (true, _) => tracing::Level::ERROR,
-        (_, 0) => tracing::Level::WARN,
-        (_, 1) => tracing::Level::INFO,
-        _ => tracing::Level::DEBUG,
-    };
-    let color = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
-    let lines = tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr).with_ansi(color).with_target(false);
-    let installed = match talk.log_format {
-        LogFormat::Text => tracing::subscriber::set_global_default(lines.without_time().finish()),
-        LogFormat::Json => tracing::subscriber::set_global_default(lines.json().finish()),
-    };
-    installed.context("messages cannot be set up")?;
-    std::panic::set_hook(Box::new(|panic| tracing::debug!("{panic}")));
-    Ok(())
+fn save(toml: &str, file: &str) -> Result<()> {
+    if file == refuse::STDIN {
+        return print(toml);
+    }
+    std::fs::write(Path::new(file), toml).map_err(|e| Error::io("cannot write the spec", e).input(file))
+}
+
+fn completions(matches: &ArgMatches) -> Result<()> {
+    let mut script = Vec::new();
+    if let Some(shell) = matches.get_one::<clap_complete::Shell>("shell") {
+        clap_complete::generate(*shell, &mut flags::command(COMMANDS), "lensflow", &mut script);
+    }
+    print(&script)
 }
 
 fn man() -> Result<()> {
-    let mut page = Vec::new();
-    let command = Cli::command();
-    let mut write = |command: clap::Command| clap_mangen::Man::new(command).render(&mut page).map_err(|e| Error::io("cannot write", e));
+    let mut pages = Vec::new();
+    let mut write = |command: clap::Command| clap_mangen::Man::new(command).render(&mut pages).map_err(|e| Error::io("cannot write", e));
+    let command = flags::command(COMMANDS);
     write(command.clone())?;
-    for (plain, name) in [
-        ("audit", "lensflow-audit"),
-        ("periods", "lensflow-periods"),
-        ("update", "lensflow-update"),
-        ("merge", "lensflow-merge"),
-        ("run", "lensflow-run"),
-        ("check", "lensflow-check"),
-        ("explain", "lensflow-explain"),
-        ("sketch", "lensflow-sketch"),
-        ("compare", "lensflow-compare"),
-        ("inspect", "lensflow-inspect"),
-        ("generate", "lensflow-generate"),
-    ] {
-        command.get_subcommands().filter(|c| c.get_name() == plain).try_for_each(|c| write(c.clone().name(name)))?;
+    for page in command.get_subcommands().filter(|page| COMMANDS.iter().any(|known| known.name == page.get_name())) {
+        write(page.clone().name(format!("lensflow-{}", page.get_name())))?;
     }
-    print(&page)
-}
-
-fn print(bytes: &[u8]) -> Result<()> {
-    let mut out = std::io::stdout().lock();
-    out.write_all(bytes).and_then(|()| out.flush()).map_err(|e| Error::io("cannot write to stdout", e))
+    print(&pages)
 }

@@ -32,9 +32,9 @@ pub(crate) fn exit_code() -> Option<u8> {
     (signal > 0).then(|| 128 + signal as u8)
 }
 
-/// A job that signals may end.
+/// What signals do to a job.
 #[derive(Clone, Default)]
-pub(crate) struct Job {
+pub(crate) struct Signals {
     pub(crate) cancel: Cancel,
     /// Asks for an end in order, where that is heeded.
     pub(crate) stop: Stop,
@@ -45,10 +45,10 @@ pub(crate) struct Job {
     over: Arc<AtomicBool>,
 }
 
-impl Job {
+impl Signals {
     /// Does a job. A signal's error goes to `complain` instead of coming back.
-    pub(crate) fn watched(complain: impl FnOnce(&Error) + Send + 'static, work: impl FnOnce(&Job) -> Result<()>) -> Result<()> {
-        let job = Job::default();
+    pub(crate) fn watched(complain: impl FnOnce(&Error) + Send + 'static, work: impl FnOnce(&Signals) -> Result<()>) -> Result<()> {
+        let job = Signals::default();
         job.watch(complain)?;
         let done = work(&job);
         std::mem::forget(job.last_word());
@@ -62,12 +62,9 @@ impl Job {
         work()
     }
 
-    /// Does what heeds [`Job::stop`]. If it fails because of that, the process is about to end.
-    pub(crate) fn in_order<T>(&self, work: impl FnOnce() -> Result<T>) -> Result<T> {
-        self.heeds.store(true, Ordering::Release);
-        let done = work()?;
-        self.heeds.store(false, Ordering::Release);
-        Ok(done)
+    /// Whether what goes on heeds [`Signals::stop`] from now on. If it fails because of that, the process is about to end.
+    pub(crate) fn heed(&self, heeds: bool) {
+        self.heeds.store(heeds, Ordering::Release);
     }
 
     /// Waits for a signal to do its work, if there was one: then for ever.

@@ -50,7 +50,7 @@ impl DateFormat {
     }
 }
 
-const FORMAT_HELP: &str = "write it as for strftime: --date-format \"%m/%d/%Y %H:%M\" reads 12/31/2010 8:26";
+const FORMAT_HELP: &str = "write it as for strftime: `date_format=%m/%d/%Y %H:%M` reads 12/31/2010 8:26";
 
 /// Reads a text by the parts of a format. What says no time is midnight, what says no offset is UTC.
 fn read(text: &str, items: &[Item<'_>]) -> Option<i64> {
@@ -139,13 +139,13 @@ pub(super) fn help(text: &str, format: Option<&str>) -> Option<String> {
     match &fits[..] {
         [] if format.is_some() => None,
         [] => Some(format!(
-            "give --date-format if dates are written in a way of their own, such as {:?} for 12/31/2010 8:26",
+            "give `date_format` if dates are written in a way of their own, such as {:?} for 12/31/2010 8:26",
             "%m/%d/%Y %H:%M"
         )),
-        [(only, _)] => Some(format!("give --date-format {only:?}{given}")),
+        [(only, _)] => Some(format!("give `date_format={only}`{given}")),
         several => {
             let shown: Vec<_> = several.iter().map(|(f, t)| format!("{f:?} if this is {}", to_datetime(*t).format("%-d %B %Y"))).collect();
-            Some(format!("give --date-format{given}: {}", shown.join(", or ")))
+            Some(format!("give `date_format`{given}: {}", shown.join(", or ")))
         }
     }
 }
@@ -197,21 +197,21 @@ mod tests {
     fn formats_that_say_no_day_are_refused() {
         for format in ["", "%H:%M", "%m/%d", "%Y-%m", "%Q", "%", "%m/%d/%Y %I:%M", "%m/%d/%Y %H", "%m/%d/%Y %H:%M %Z", "day", "%d/%d/%Y"] {
             let error = DateFormat::new(format).map(drop).unwrap_err();
-            assert!(error.advice().unwrap().contains("--date-format"), "{format}");
+            assert!(error.advice().unwrap().contains("`date_format="), "{format}");
         }
     }
 
     #[test]
     fn dates_say_how_they_may_be_read() {
         let help = |text| help(text, None).unwrap();
-        assert_eq!(help("12/31/2010 8:26"), "give --date-format \"%m/%d/%Y %H:%M\"");
-        assert_eq!(help("31.12.10"), "give --date-format \"%d.%m.%y\"");
+        assert_eq!(help("12/31/2010 8:26"), "give `date_format=%m/%d/%Y %H:%M`");
+        assert_eq!(help("31.12.10"), "give `date_format=%d.%m.%y`");
         let both = help("3/4/2010");
-        assert_eq!(both, "give --date-format: \"%m/%d/%Y\" if this is 4 March 2010, or \"%d/%m/%Y\" if this is 3 April 2010");
-        assert!(help("4/4/2010").starts_with("give --date-format: \"%m/%d/%Y\" if "), "{}", help("4/4/2010"));
+        assert_eq!(both, "give `date_format`: \"%m/%d/%Y\" if this is 4 March 2010, or \"%d/%m/%Y\" if this is 3 April 2010");
+        assert!(help("4/4/2010").starts_with("give `date_format`: \"%m/%d/%Y\" if "), "{}", help("4/4/2010"));
         assert!(help("1/1/2010 8:26").contains("%d/%m/%Y %H:%M"));
-        assert!(help("yesterday").contains("--date-format"));
-        assert_eq!(super::help("13/1/2010", Some("%m/%d/%Y")).unwrap(), "give --date-format \"%d/%m/%Y\" instead of \"%m/%d/%Y\"");
+        assert!(help("yesterday").contains("`date_format`"));
+        assert_eq!(super::help("13/1/2010", Some("%m/%d/%Y")).unwrap(), "give `date_format=%d/%m/%Y` instead of \"%m/%d/%Y\"");
         assert_eq!(super::help("yesterday", Some("%m/%d/%Y")), None);
     }
 }

@@ -29,7 +29,7 @@ use std::io::Read;
 use std::sync::{Arc, Once};
 
 /// Advice about ids that are numbers with a point.
-const INTEGER_IDS: &str = "--id-format integer reads 12923.0 as 12923";
+const INTEGER_IDS: &str = "`id_format=integer` reads 12923.0 as 12923";
 
 /// How alike names are, from 0 to 1, of which one is surely meant for the other: `CustomerID` and `customer_id`, not `order_id`.
 const SURELY_ALIKE: f64 = 0.9;
@@ -91,7 +91,7 @@ impl TransactionOptions {
         match (bad.column, bad.reason) {
             (TransactionColumn::EventTs, Reason::BadTimestamp) => dates::help(&bad.value, self.date_format.as_deref()),
             (TransactionColumn::CustomerId, Reason::BadNumber) => {
-                Some("ids that are not all whole numbers are read with --id-format as-is".to_owned())
+                Some("ids that are not all whole numbers are read with `id_format=as-is`".to_owned())
             }
             _ => None,
         }
@@ -166,7 +166,7 @@ impl Transactions {
         if at[TransactionColumn::LineTotal as usize].or(at[TransactionColumn::UnitPrice as usize]).is_none() {
             let [total, price] = [TransactionColumn::LineTotal, TransactionColumn::UnitPrice].map(|column| columns.name(column));
             self.0.no_worth.call_once(|| {
-                let (names, help) = (names.join(", "), "name one with --column");
+                let (names, help) = (names.join(", "), "name one in `columns`");
                 let what = format_args!("there is neither {total:?} nor {price:?}: lines without are worth 0.00");
                 tracing::warn!("{}: {what}; the columns are: {names}; {help}", origin.name);
             });
@@ -198,7 +198,7 @@ impl RowKind for Transactions {
 impl TextRowKind<10> for Transactions {
     type Rows = TransactionRows;
     const NOT_UTF8: &'static str =
-        "if a spreadsheet wrote it, run with --encoding latin1; or convert the file to UTF-8 first, with iconv for example";
+        "if a spreadsheet wrote it, run with `encoding=latin1`; or convert the file to UTF-8 first, with iconv for example";
 
     const DECIMAL_IDS: Option<&'static str> = Some(INTEGER_IDS);
 
@@ -222,7 +222,7 @@ impl TextRowKind<10> for Transactions {
         let at = self.find_columns(keys, is_meant, origin)?;
         if at[TransactionColumn::CustomerId as usize].is_none() {
             self.0.no_customer.call_once(|| {
-                let (keys, help) = (keys.join(", "), "name it with --column customer_id=NAME, if it is there");
+                let (keys, help) = (keys.join(", "), "name it with `columns.customer_id=NAME`, if it is there");
                 tracing::warn!("{}: no key of the first lines is {name:?}; the keys are: {keys}; {help}", origin.name);
             });
         }

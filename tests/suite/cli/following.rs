@@ -332,10 +332,10 @@ fn a_bad_part_of_a_stream_is_put_aside() {
     assert_eq!(following.end(), Some(0));
 }
 
-/// Memory and file descriptors do not grow with commits. `LENSFLOW_COMMITS` sets how many there are.
+/// Memory and file descriptors do not grow with commits. `SUITE_COMMITS` sets how many there are.
 #[test]
 fn commits_leave_nothing_behind() {
-    let commits: usize = setting("LENSFLOW_COMMITS", 60);
+    let commits: usize = setting("SUITE_COMMITS", 60);
     let desk = desk(&stream_spec("csv"));
     let mut following = Following::begin(desk.path(), &["--set", "state.commit_rows=1", "--set", "report.refresh=1s"]);
     let mut stdin = following.stdin();

@@ -75,7 +75,7 @@ fn a_run_that_writes_is_interrupted() {
     let folder = tempfile::tempdir().unwrap();
     lensflow(folder.path(), &["generate", "--customers", "20K", "-o", "periods.parquet"]).expect(0);
     let before = listing(folder.path());
-    for (order, more) in [("--parallel=off", &["--rfm-out", "-"][..]), ("--sorted", &["--rfm-out", "rfm.csv", "--migration-out", "-"])] {
+    for (order, more) in [("--workers=1", &["--rfm-out", "-"][..]), ("--sorted", &["--rfm-out", "rfm.csv", "--migration-out", "-"])] {
         let arguments = ["audit", "periods.parquet", "--every", "month", order, "--report", "r.json", "--log-format", "json"];
         let mut run = Running::begin(folder.path(), &[&arguments, more].concat(), Stdio::piped());
         let mut stdout = run.0.stdout.take().unwrap();

@@ -2,7 +2,7 @@
 //! memory for all customers, for some or for none.
 //!
 //! [`run`] runs the pipeline, [`equals`] compares everything it says. The corners that random rows would hardly hit are in [`corners`].
-//! `LENSFLOW_CASES` sets the number of cases per property.
+//! `SUITE_CASES` sets the number of cases per property.
 
 mod corners;
 pub(crate) mod equals;

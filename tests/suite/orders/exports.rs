@@ -78,10 +78,10 @@ fn real_exports_are_read() {
     // What would do nothing, or could not be done.
     lensflow(at, &["update", "state", "orders.csv", "--from", "transactions", "--one-row-per-order", "-q"]).expect(0);
     for (arguments, wanted) in [
-        ("audit p.csv --refunds net", "--refunds is for orders and line items"),
-        ("sketch p.csv --window 2023 -o x.theta --anonymous drop", "--anonymous is for orders and line items"),
+        ("audit p.csv --refunds net", "--refunds: it is for orders and line items"),
+        ("sketch p.csv --window 2023 -o x.theta --anonymous drop", "--anonymous: it is for orders and line items"),
         ("audit orders.csv --from transactions --one-row-per-order --column order_id=customer_id", "order ids are not looked for"),
-        ("audit orders.csv --from transactions --format parquet --encoding latin1", "--encoding does nothing with this --format"),
+        ("audit orders.csv --from transactions --format parquet --encoding latin1", "--encoding: text in Parquet and Arrow is UTF-8"),
         ("audit orders.csv --from transactions --one-row-per-order --checkpoint kept", "a checkpoint of orders and line items is not kept"),
         ("audit state --from transactions --every month", "no file is named beside it"),
         (

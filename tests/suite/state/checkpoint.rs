@@ -186,10 +186,10 @@ fn damage_is_found() {
     }
 }
 
-/// Audits that are killed at random moments and started again end with the same bytes. `LENSFLOW_KILLS` sets how many are killed.
+/// Audits that are killed at random moments and started again end with the same bytes. `SUITE_KILLS` sets how many are killed.
 #[test]
 fn killed_audits_go_on() {
-    let kills: u64 = setting("LENSFLOW_KILLS", 20);
+    let kills: u64 = setting("SUITE_KILLS", 20);
     let folder = tempfile::tempdir().unwrap();
     // Files of several chunks, in every way that chunks are made.
     for (seed, name) in ["a.csv", "b.parquet", "c.jsonl.gz", "d.csv.zst"].iter().enumerate() {

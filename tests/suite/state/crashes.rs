@@ -148,11 +148,11 @@ fn other_policies_are_refused() {
         assert!(error.to_string().contains(part) && error.advice().is_some(), "{error}");
     };
     refused(take_in(&update(Granularity::Month, OnBadRow::Reject), &path, &files[1..]).unwrap_err(), "kept by quarter, not by month");
-    refused(take_in(&update(Granularity::Quarter, OnBadRow::Fail), &path, &files[1..]).unwrap_err(), "--on-bad-row reject, not fail");
+    refused(take_in(&update(Granularity::Quarter, OnBadRow::Fail), &path, &files[1..]).unwrap_err(), "`on_bad_row=reject`, not fail");
     let state = [State::open(&path).unwrap()];
     let audit = |windows: &Windows, policy| audit(windows, policy, &state, &[]).unwrap_err();
     refused(audit(&Windows::Every(Granularity::Month), OnBadRow::Reject), "says nothing of a single month");
-    refused(audit(&WINDOWS, OnBadRow::Fail), "--on-bad-row reject");
+    refused(audit(&WINDOWS, OnBadRow::Fail), "`on_bad_row=reject`");
     for (window, part) in [("2023-01", "inside a quarter"), ("2023-01-01..2023-04-01@2023-03-01", "observed from before its end")] {
         refused(audit(&Windows::List(vec![window.parse().unwrap()]), OnBadRow::Reject), part);
     }
@@ -169,10 +169,10 @@ fn other_policies_are_refused() {
     assert_eq!(copy(&path), before);
 }
 
-/// Updates that are killed at random moments and done again end in the same state. `LENSFLOW_KILLS` sets how many are killed.
+/// Updates that are killed at random moments and done again end in the same state. `SUITE_KILLS` sets how many are killed.
 #[test]
 fn killed_updates_leave_the_state_before_or_after() {
-    let kills = setting("LENSFLOW_KILLS", 20);
+    let kills = setting("SUITE_KILLS", 20);
     let folder = tempfile::tempdir().unwrap();
     let files = sample(folder.path());
     let windows = ["--every", "quarter", "--on-bad-row", "reject"];

@@ -17,7 +17,7 @@ pub(crate) use waits::*;
 
 /// The number of cases of a property, unless the environment wants another.
 pub(crate) fn config(default: u32) -> ProptestConfig {
-    let cases = setting("LENSFLOW_CASES", default);
+    let cases = setting("SUITE_CASES", default);
     ProptestConfig { cases, failure_persistence: None, max_shrink_iters: 2_000, ..ProptestConfig::default() }
 }
 

@@ -22,7 +22,6 @@ fn flags_count_over_the_environment_and_that_over_the_file() {
         ("LENSFLOW_LIMITS_MEMORY_LIMIT", "2GiB"),
         ("LENSFLOW_WINDOWS_EVERY", "month"),
         ("LENSFLOW_RFM_BINS", ""),
-        ("LENSFLOW_KILLS", "7"),
     ];
     let environment = told(&variables, &[]);
     says(&environment, &["2.00 GiB", "2GiB from LENSFLOW_LIMITS_MEMORY_LIMIT", "2 from LENSFLOW_LIMITS_WORKERS", "each month"]);
@@ -53,7 +52,7 @@ fn flags_count_over_the_environment_and_that_over_the_file() {
     refused(None, &["--set", "limits.workers"], "it has no \"=\"");
     refused(None, &["--set", "workers=2"], "it names no section");
     refused(None, &["--set", "limits.workers=0"], "lensflow: --set limits.workers: 0 workers");
-    refused(None, &["--workers", "2", "--set", "limits.workers=2"], "--workers: limits.workers is set twice");
+    refused(None, &["--workers", "2", "--set", "limits.workers=2"], "--workers: limits.workers is given twice");
     refused(None, &["--memory-limit", "much"], "lensflow: --memory-limit: \"much\" is not a size");
     refused(None, &["--memory-limit", "64MiB"], "--memory-limit: a memory limit of 64 MiB is too small: 3 workers need at least 72 MiB");
 }
@@ -85,9 +84,9 @@ fn check_finds_what_can_be_known_and_writes_nothing() {
         (rows("[columns]\ncustomer_id = 'cust'"), 1, "there is no column \"cust\""),
         (input("'state'") + "[windows]\nevery = 'month'", 2, "state: the state is kept by quarter"),
         (input("'state'") + "[windows]\nlist = ['2023-01']", 2, "inside a quarter"),
-        (input("'rejecting'") + "on_bad_row = 'fail'", 2, "rejecting: the state was made with --on-bad-row reject"),
-        (input("'state', 'rejecting'"), 2, "rejecting: the state was made with --on-bad-row reject"),
-        (rows("[limits]\nworkers = 4\nmemory_limit = '64MiB'"), 2, "line 5: [limits] memory_limit: a memory limit of 64 MiB is too small"),
+        (input("'rejecting'") + "on_bad_row = 'fail'", 2, "rejecting: the state was made with on_bad_row = \"reject\" in [source]"),
+        (input("'state', 'rejecting'"), 2, "rejecting: the state was made with on_bad_row = \"reject\" in [source]"),
+        (rows("[limits]\nworkers = 4\nmemory_limit = '64MiB'"), 2, ":5: limits.memory_limit: a memory limit of 64 MiB is too small"),
         (rows("[limits]\nspill_dir = 'none'"), 1, "none: there is no such folder to spill into"),
         (rows("[report]\nout = 'report.pdf'"), 2, "end it in .json, .md or .txt"),
         (rows("[rfm]\nout = 'rfm.xlsx'"), 2, "end it in .parquet, .csv, .jsonl or .arrow"),
@@ -99,7 +98,7 @@ fn check_finds_what_can_be_known_and_writes_nothing() {
         (rows("[state]\ncheckpoint = 'full'"), 2, "full: the folder holds other files and no checkpoint"),
         (rows("[state]\ncheckpoint = 'a.csv/here'"), 1, "a.csv: a folder is wanted here, and it is a file"),
         (into("state") + "every = 'year'", 2, "state: the state is kept by quarter, not by year"),
-        (into("rejecting") + "[source.synthetic]", 2, "[source] synthetic: a state takes in files"),
+        (into("rejecting") + "[source.synthetic]", 2, "source.synthetic: a state takes in files"),
         (into("full"), 2, "full: the folder holds other files and no state"),
         (into("state") + "[windows]\nevery = 'month'", 2, "the state is kept by quarter"),
         (into("new") + "[windows]\nlist = ['2023-01-01..2023-01-15']", 2, "new: window 2023-01-01..2023-01-15"),

@@ -1,23 +1,23 @@
 //! Every key is taken by some job, and jobs have what was said.
 
-use super::job::Job;
-use super::keys::SECTIONS;
-use super::layers::Layers;
-use super::resolve::resolve;
+use super::{Made, job};
+use crate::layers::Said;
+use crate::options::option_table::{Form, OPTIONS};
 use lensflow::jobs::follow::{Feed, Finished};
 use lensflow::model::{TransactionColumn, TransactionColumns};
 use lensflow::orders::{Anonymous, Duplicates, Lines, OrderOptions, Refunds};
+use lensflow::pipeline::Order;
 use lensflow::source::transactions::{Encoding, IdFormat, TransactionOptions};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-fn layers(text: &str) -> Layers {
-    Layers::read("spec.toml", text, std::iter::empty(), &[], Vec::new()).unwrap()
+fn said(text: &str) -> Said {
+    Said::by_spec("spec.toml", text, Vec::new(), std::iter::empty()).unwrap()
 }
 
 /// Each of these is a job, and all of them together say every key.
-const JOBS: [&str; 6] = [
+const JOBS: [&str; 11] = [
     r#"
     [source]
     inputs = ["a.csv"]
@@ -39,8 +39,6 @@ const JOBS: [&str; 6] = [
     workers = 2
     memory_limit = "1GiB"
     spill_dir = "spill"
-    parallel = "auto"
-    parallel_threshold = 10
     batch_rows = 100
     [report]
     out = "r.json"
@@ -77,6 +75,7 @@ const JOBS: [&str; 6] = [
     path = "state"
     merge = ["a", "b"]
     allow_duplicate = true
+    disjoint = true
     [windows]
     every = "year"
     "#,
@@ -122,33 +121,78 @@ const JOBS: [&str; 6] = [
     unit_cost = "i"
     product_id = "j"
     "#,
+    r#"
+    [source]
+    inputs = ["orders.csv"]
+    [periods]
+    every = "month"
+    out = "periods.csv"
+    "#,
+    r#"
+    [source]
+    inputs = ["a.csv"]
+    [sketch]
+    window = "2023-Q3"
+    lg_k = 12
+    out = "a.theta"
+    "#,
+    r#"
+    [compare]
+    a = "a.theta"
+    b = "b.theta"
+    json = true
+    disjoint = true
+    "#,
+    r#"
+    [source.synthetic]
+    customers = 10
+    [generate]
+    out = "a"
+    as = "transactions"
+    format = "csv"
+    "#,
+    r#"
+    [inspect]
+    path = "state"
+    "#,
 ];
 
 #[test]
 fn every_key_is_taken_somewhere() {
-    let mut said = BTreeSet::new();
+    let mut taken = BTreeSet::new();
     for text in JOBS {
-        let layers = layers(text);
-        resolve(&layers).unwrap_or_else(|error| panic!("{text}: {error}"));
-        let entries = SECTIONS.iter().flat_map(|section| layers.section(section.name));
-        said.extend(entries.map(|entry| (entry.section, entry.key)));
+        let said = said(text);
+        job(&said).unwrap_or_else(|error| panic!("{text}: {error}"));
+        taken.extend(said.entries().map(|entry| entry.row.key));
     }
-    let all: BTreeSet<_> = SECTIONS.iter().flat_map(|section| section.keys.iter().map(|key| (section.name, *key))).collect();
-    assert_eq!(said, all);
+    assert_eq!(taken, OPTIONS.iter().map(|row| row.key).collect());
+}
+
+/// A spec that is written from a spec says as much.
+#[test]
+fn specs_are_written_as_they_are_read() {
+    for text in JOBS {
+        let (first, again) = (said(text), said(&said(text).toml()));
+        let values = |said: &Said| {
+            said.entries().filter(|e| e.row.form != Form::Table).map(|e| (e.row.key, e.value.to_string())).collect::<Vec<_>>()
+        };
+        assert_eq!((values(&first), first.kind), (values(&again), again.kind));
+        assert_eq!(first.toml(), again.toml());
+    }
 }
 
 #[test]
 fn jobs_have_what_was_said() {
-    let job = |at: usize| resolve(&layers(JOBS[at])).unwrap();
-    let Job::Audit(audit) = job(0) else { panic!("an audit") };
+    let job = |at: usize| job(&said(JOBS[at])).unwrap();
+    let Made::Audit(audit) = job(0) else { panic!("an audit") };
     assert_eq!(audit.checkpoint, Some((PathBuf::from("kept"), Duration::from_secs(300))));
-    assert_eq!((audit.partial_out.as_deref(), audit.out.sorted), (Some(Path::new("part")), true));
+    assert_eq!((audit.outputs.partial.as_deref(), audit.outputs.order), (Some(Path::new("part")), Order::Sorted));
     assert_eq!((audit.spec.percentiles.as_slice(), audit.spec.columns.0.len()), (&[10][..], 6));
-    let Job::Update { update, audit: None } = job(2) else { panic!("an update alone") };
-    assert!(update.allow_duplicate && update.on_bad_row.is_none());
-    let Job::Merge { merge, audit: Some(_) } = job(3) else { panic!("a merge and an audit") };
-    assert_eq!(merge.states.len(), 2);
-    let Job::Follow(follow) = job(4) else { panic!("following") };
+    let Made::Update(update) = job(2) else { panic!("an update alone") };
+    assert!(update.allow_duplicate && update.on_bad_row.is_none() && update.audit.is_none());
+    let Made::Merge(merge) = job(3) else { panic!("a merge and an audit") };
+    assert!(merge.inputs.len() == 2 && merge.audit.is_some());
+    let Made::Follow(follow) = job(4) else { panic!("following") };
     let Feed::Inbox { finished, poll, .. } = &follow.feed else { panic!("an inbox") };
     assert_eq!((finished, poll), (&Finished::Move(PathBuf::from("done")), &Duration::from_secs(1)));
     assert_eq!((follow.commit, follow.commit_rows, follow.refresh), (Duration::from_secs(60), 5, Duration::ZERO));
@@ -168,17 +212,17 @@ fn lines_are_what_was_said() {
     let timezone = "Europe/Berlin".parse().unwrap();
     let orders = OrderOptions { refunds: Refunds::Net, anonymous: Anonymous::Report, duplicates: Duplicates::Keep, timezone };
     let lines = Some(Lines { columns: TransactionColumns(columns), options, orders });
-    let said = |more: &str| resolve(&layers(&format!("{}{more}", JOBS[5]))).unwrap();
-    let Job::Audit(audit) = said("") else { panic!("an audit") };
+    let with = |more: &str| job(&said(&format!("{}{more}", JOBS[5]))).unwrap();
+    let Made::Audit(audit) = with("") else { panic!("an audit") };
     assert!(audit.lines == lines && audit.spec.columns.0.is_empty());
-    let Job::Update { update, audit: Some(audit) } = said("[state]\npath = 'x'\n[rfm]\nbins = 4") else { panic!("an update and an audit") };
-    assert!(update.lines == lines && update.spec.columns.0.is_empty() && audit.lines.is_none());
+    let Made::Update(update) = with("[state]\npath = 'x'\n[rfm]\nbins = 4") else { panic!("an update and an audit") };
+    assert!(update.lines == lines && update.spec.columns.0.is_empty() && update.audit.unwrap().lines.is_none());
     let inbox = JOBS[5].replace("inputs = [\"orders.csv\"]", "follow = 'inbox'") + "[state]\npath = 'x'";
-    let Job::Follow(follow) = resolve(&layers(&inbox)).unwrap() else { panic!("following") };
+    let Made::Follow(follow) = job(&said(&inbox)).unwrap() else { panic!("following") };
     assert!(follow.lines == lines && follow.spec.columns.0.is_empty());
     // Without a word, what flags take without a word.
-    let Job::Audit(audit) = resolve(&layers("[source]\ninputs = 'a.csv'\nfrom = 'transactions'")).unwrap() else { panic!("an audit") };
+    let Made::Audit(audit) = job(&said("[source]\ninputs = 'a.csv'\nfrom = 'transactions'")).unwrap() else { panic!("an audit") };
     assert_eq!(audit.lines, Some(Lines::default()));
-    let Job::Audit(audit) = resolve(&layers("[source]\ninputs = 'a.csv'\nfrom = 'periods'")).unwrap() else { panic!("an audit") };
+    let Made::Audit(audit) = job(&said("[source]\ninputs = 'a.csv'\nfrom = 'periods'")).unwrap() else { panic!("an audit") };
     assert_eq!(audit.lines, None);
 }

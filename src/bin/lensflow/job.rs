@@ -1,0 +1,98 @@
+//! The trait of all jobs: each can be checked, told and done. A kind is a file, `audit` to `inspect`.
+
+use crate::layers::{Said, Value};
+use crate::page::{ELSEWHERE, Inputs, Page};
+use crate::talk::Host;
+use lensflow::Result;
+use lensflow::error::{Error, Kind};
+use lensflow::jobs::AuditJob;
+use lensflow::orders::Lines;
+use lensflow::spec::Spec;
+
+/// A job, understood.
+pub(crate) trait Job {
+    /// A line that says what it does.
+    fn summary(&self, inputs: Inputs) -> String;
+
+    /// Checks what can be known before rows are read: that inputs are there and have their columns, that states fit, that outputs can be
+    /// written and write over nothing. Nothing is written.
+    ///
+    /// # Errors
+    /// The first fault that is found.
+    fn check(&self) -> Result<Inputs>;
+
+    /// Does it.
+    ///
+    /// # Errors
+    /// Faults of inputs, and outputs that cannot be written.
+    fn run(&self, host: &mut Host<'_>) -> Result<()>;
+
+    /// Tells what it reads.
+    fn tell_inputs(&self, page: &mut Page) -> Inputs;
+
+    /// Tells what it writes.
+    fn tell_outputs(&self, page: &mut Page) {
+        self.audit().into_iter().for_each(|audit| page.audit_outputs(audit));
+    }
+
+    /// The audit in it, if there is one.
+    fn audit(&self) -> Option<&AuditJob> {
+        None
+    }
+
+    /// The options of its stages, if it has any.
+    fn spec(&self) -> Option<&Spec> {
+        self.audit().map(|audit| &audit.spec)
+    }
+
+    /// Whether windows are audited.
+    fn is_audited(&self) -> bool {
+        self.audit().is_some()
+    }
+
+    /// How its orders and line items are read and grouped, if it reads any.
+    fn lines(&self) -> Option<&Lines> {
+        None
+    }
+}
+
+/// Checks a job and its limits, and says what it would do.
+///
+/// # Errors
+/// The first fault that is found.
+pub(crate) fn check(job: &dyn Job, said: &Said) -> Result<String> {
+    if let Some(spec) = job.spec() {
+        spec.memory_split().map_err(|error| match said.get("limits.memory_limit") {
+            Some(entry) => entry.refused(error),
+            None => error,
+        })?;
+        if let Some(folder) = spec.spill_dir.as_ref().filter(|folder| !folder.is_dir()) {
+            let error = Error::new(Kind::Io, "there is no such folder to spill into").input(folder.to_string_lossy());
+            return Err(error.help("make it, or leave `spill_dir` out for the system's"));
+        }
+    }
+    Ok(format!("{}: good: {}\n", name(said), job.summary(job.check()?)))
+}
+
+/// The plan, for people: what is done, the stages in order with what each was told, and what was said elsewhere than the rest.
+pub(crate) fn explain(job: &dyn Job, said: &Said) -> String {
+    let mut page = Page::default();
+    let inputs = job.tell_inputs(&mut page);
+    job.lines().into_iter().for_each(|lines| page.orders(lines));
+    job.spec().into_iter().for_each(|spec| page.stages(spec, job.is_audited()));
+    job.tell_outputs(&mut page);
+    for entry in said.elsewhere() {
+        let shown = match &entry.value {
+            Value::Table(_) => continue,
+            Value::Text(text) => text.clone(),
+            other => other.to_string(),
+        };
+        page.say(ELSEWHERE, entry.row.key, format!("{shown} from {}", entry.origin));
+    }
+    format!("{}: {}\n\n{}", name(said), job.summary(inputs), page.render())
+}
+
+/// The name that stands before a summary.
+fn name(said: &Said) -> &str {
+    said.spec.as_deref().unwrap_or("command line")
+}

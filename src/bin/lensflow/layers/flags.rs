@@ -1,0 +1,196 @@
+//! The command line: clap gathers names and texts, and knows nothing else. Commands and their flags come from the table of options, and so
+//! do help, completions and the manual page; what texts mean, and what goes together, is for the layers and those after them.
+
+use super::{Entry, Origin, Value, known};
+use crate::options::Kind;
+use crate::options::option_table::{COLUMN, Flag, Form, OPTIONS, Opt};
+use clap::builder::{PossibleValue, StringValueParser, TypedValueParser, ValueParser};
+use clap::error::Error as ClapError;
+use clap::{Arg, ArgAction, ArgMatches, Command};
+use lensflow::Result;
+use lensflow::error::Error;
+use std::ffi::OsStr;
+
+/// A command: how it is called, the kind of its job, what it is for, what longer help says, and what it cannot do without.
+pub(crate) struct Page {
+    pub(crate) name: &'static str,
+    pub(crate) kind: Kind,
+    pub(crate) about: &'static str,
+    pub(crate) more: &'static str,
+    pub(crate) usage: &'static str,
+}
+
+/// Sections in the order in which help has them, and what it calls them. Others are the command's own.
+const HEADINGS: &[(&str, Option<&str>)] = &[
+    ("windows", None),
+    ("periods", None),
+    ("sketch", None),
+    ("compare", None),
+    ("generate", None),
+    ("inspect", None),
+    ("report", Some("Answers")),
+    ("rfm", Some("Answers")),
+    ("source", Some("Input")),
+    ("columns", Some("Input")),
+    ("source.synthetic", Some("Customers")),
+    ("transactions", Some("Orders and line items")),
+    ("limits", Some("Threads and memory")),
+    ("state", None),
+];
+
+/// The whole command line.
+pub(crate) fn command(pages: &[Page]) -> Command {
+    let flag = |name: &'static str, help: &'static str| Arg::new(name).long(name).help(help).global(true).help_heading("Messages");
+    let format = flag("log-format", "How messages on stderr are written [default: text]").value_name("FORMAT");
+    let shell = Arg::new("shell").required(true).value_parser(clap::value_parser!(clap_complete::Shell)).help("The shell");
+    Command::new("lensflow")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about("Customer-base analytics at any size: RFM, Lens 1 and Lens 2 of \"The Customer-Base Audit\", exact to the cent.")
+        .max_term_width(110)
+        .propagate_version(true)
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .arg(flag("quiet", "Say nothing on stderr but errors").short('q').action(ArgAction::SetTrue).conflicts_with("verbose"))
+        .arg(flag("verbose", "Say more on stderr; twice for details").short('v').action(ArgAction::Count))
+        .arg(format.value_parser(["text", "json"]))
+        .subcommands(pages.iter().map(subcommand))
+        .subcommand(Command::new("completions").about("Print a completion script for a shell").arg(shell))
+        .subcommand(Command::new("man").about("Print the manual page"))
+}
+
+fn subcommand(page: &Page) -> Command {
+    let mut command = Command::new(page.name).about(page.about).override_usage(page.usage);
+    if !page.more.is_empty() {
+        command = command.after_long_help(page.more).after_help("More with --help.");
+    }
+    let flags = OPTIONS.iter().filter_map(|row| Some((row, row.flag(page.kind)?)));
+    let (mut named, flags): (Vec<_>, Vec<_>) = flags.partition(|(_, flag)| flag.is_positional());
+    // Inputs are any number, so that they come last.
+    named.sort_by_key(|(row, _)| row.form == Form::Texts);
+    command = command.args(named.iter().map(|(row, flag)| arg(flag, row.form, None)));
+    for (section, heading) in HEADINGS {
+        if *section == "columns" && COLUMN.jobs.contains(&page.kind) {
+            command = command.arg(arg(&COLUMN, Form::Texts, *heading));
+        }
+        for (row, flag) in flags.iter().filter(|(row, _)| row.section() == *section) {
+            let heading = if row.name().starts_with("checkpoint") { Some("Checkpoints") } else { *heading };
+            command = command.arg(arg(flag, row.form, heading));
+        }
+    }
+    if page.kind == Kind::Spec {
+        let set = Arg::new("set").long("set").value_name("SECTION.KEY=VALUE").action(ArgAction::Append).allow_hyphen_values(true);
+        let set = set
+            .help("Say something else than the file: limits.workers=2, windows.every=month, source.inputs=[\"a.csv\",\"b.csv\"]; repeat");
+        let spec = Arg::new("spec").required(true).value_name("SPEC").value_parser(clap::value_parser!(std::path::PathBuf));
+        return command.arg(spec.help("The spec, a TOML file")).arg(set);
+    }
+    let mode = |name: &'static str| Arg::new(name).long(name).help_heading("Instead of doing it").action(ArgAction::SetTrue);
+    let save =
+        mode("save-spec").action(ArgAction::Set).value_name("FILE").help("Write a spec that says this, for lensflow run; - is stdout");
+    command
+        .arg(mode("explain").help("Say what would be done: stages, workers, memory, files, windows, outputs").conflicts_with("save-spec"))
+        .arg(mode("check").help("Check everything that can be known before rows are read").conflicts_with_all(["explain", "save-spec"]))
+        .arg(save)
+}
+
+fn arg(flag: &'static Flag, form: Form, heading: Option<&'static str>) -> Arg {
+    let mut arg = Arg::new(flag.name).help(flag.help).help_heading(heading);
+    let words = flag.value.contains('|');
+    arg = match form {
+        Form::Switch => arg.action(ArgAction::SetTrue),
+        Form::Texts => arg.action(ArgAction::Append),
+        _ => arg.action(ArgAction::Set),
+    };
+    if words {
+        arg = arg.value_parser(ValueParser::new(Words(flag.value)));
+    }
+    if flag.is_positional() {
+        return arg.value_name(flag.name).help_heading(None);
+    }
+    if flag.name == "output" {
+        arg = arg.short('o');
+    }
+    let value = if words { flag.name.to_uppercase().replace('-', "_") } else { flag.value.to_owned() };
+    if form == Form::Switch { arg.long(flag.name) } else { arg.long(flag.name).value_name(value) }
+}
+
+/// Words that help and completions offer. Others are texts, too: what is none of the words is refused where specs are.
+#[derive(Clone)]
+struct Words(&'static str);
+
+impl TypedValueParser for Words {
+    type Value = String;
+
+    fn parse_ref(&self, command: &Command, arg: Option<&Arg>, value: &OsStr) -> Result<String, ClapError> {
+        StringValueParser::new().parse_ref(command, arg, value)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new(self.0.split('|').map(PossibleValue::new)))
+    }
+}
+
+/// The entries of a command's flags.
+///
+/// # Errors
+/// A column or a key that is not known.
+pub(crate) fn gather(page: &Page, matches: &ArgMatches) -> Result<Vec<Entry>> {
+    let mut entries = texts(matches, "set").into_iter().map(setting).collect::<Result<Vec<_>>>()?;
+    for row in OPTIONS {
+        entries.extend(
+            row.flag(page.kind).and_then(|flag| Some(Entry { row, value: said(row, flag, matches)?, origin: Origin::Flag(flag.shown()) })),
+        );
+    }
+    for text in texts(matches, COLUMN.name) {
+        let wrong = || Error::usage(format!("--column {text}: it has no \"=\"")).help("write COLUMN=NAME, such as customer_id=cust_no");
+        let (column, name) = text.split_once('=').ok_or_else(wrong)?;
+        let columns = || OPTIONS.iter().filter(|row| row.section() == "columns");
+        let row = columns().find(|row| row.name() == column).ok_or_else(|| {
+            let all = columns().map(Opt::name).collect::<Vec<_>>().join(", ");
+            Error::usage(format!("--column {text}: there is no column {column:?}")).help(format!("one of {all}"))
+        })?;
+        entries.push(Entry { row, value: Value::Text(name.to_owned()), origin: Origin::Flag(format!("--column {column}")) });
+    }
+    Ok(entries)
+}
+
+fn said(row: &Opt, flag: &Flag, matches: &ArgMatches) -> Option<Value> {
+    match row.form {
+        Form::Switch => matches.get_flag(flag.name).then_some(Value::Bool(true)),
+        Form::Texts => {
+            let texts = texts(matches, flag.name);
+            let list = texts.iter().map(|text| (Value::Text((*text).to_owned()), 0)).collect();
+            (!texts.is_empty()).then_some(Value::List(list))
+        }
+        form => Some(Value::of_flag(matches.get_one::<String>(flag.name)?, form)),
+    }
+}
+
+fn texts<'a>(matches: &'a ArgMatches, name: &str) -> Vec<&'a str> {
+    let said = matches.try_get_many::<String>(name).ok().flatten();
+    said.into_iter().flatten().map(String::as_str).collect()
+}
+
+/// The entry of `--set SECTION.KEY=VALUE`.
+fn setting(set: &str) -> Result<Entry> {
+    let form = "write --set SECTION.KEY=VALUE, such as --set limits.memory_limit=1GiB";
+    let (name, text) = set.split_once('=').ok_or_else(|| Error::usage(format!("--set {set}: it has no \"=\"")).help(form))?;
+    let name = name.trim();
+    let (section, key) = name.rsplit_once('.').ok_or_else(|| Error::usage(format!("--set {name}: it names no section")).help(form))?;
+    let flag = format!("--set {name}");
+    if !super::sections().any(|known| known == section) {
+        return Err(Error::usage(format!("{flag}: there is no section [{section}]")).help(super::section_advice(section)));
+    }
+    let row = known(section, key, &flag, |row| row.key.to_owned())?;
+    Ok(Entry { row, value: Value::of_setting(text, row.form), origin: Origin::Flag(flag) })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::COMMANDS;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::command(COMMANDS).debug_assert();
+    }
+}

@@ -1,0 +1,270 @@
+//! From options to a job: each value in its place, and defaults where nothing was said. What does not go together was
+//! [refused](crate::refuse) before.
+
+use crate::compare::Compare;
+use crate::follow::Follow;
+use crate::generate::Generate;
+use crate::inspect::Inspect;
+use crate::job::Job;
+use crate::layers::Said;
+use crate::merge::Merge;
+use crate::options::{Kind, Options, Then};
+use crate::periods::Periods;
+use crate::refuse::{STDIN, of_lines, refuse};
+use crate::sketch::Sketch;
+use crate::update::Update;
+use lensflow::Result;
+use lensflow::error::Error;
+use lensflow::jobs::follow::{Feed, Finished};
+use lensflow::jobs::{AuditJob, Outputs};
+use lensflow::lens::sketch::DEFAULT_LG_K;
+use lensflow::model::{Column, ColumnMap, Granularity, TransactionColumn, TransactionColumns, Windows};
+use lensflow::orders::{Lines, OrderOptions};
+use lensflow::pipeline::Order;
+use lensflow::source::transactions::TransactionOptions;
+use lensflow::spec::Spec;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// How often an audit is kept when nothing is said.
+const CHECKPOINT_EVERY: Duration = Duration::from_secs(120);
+/// How often a folder is looked at, how long rows that are followed wait, and how many of them.
+const POLL: Duration = Duration::from_secs(2);
+const COMMIT: Duration = Duration::from_secs(10);
+const COMMIT_ROWS: u64 = 1_000_000;
+
+/// All that can be asked for.
+#[derive(Debug)]
+pub(crate) enum Made {
+    Audit(AuditJob),
+    Periods(Periods),
+    Update(Update),
+    Merge(Merge),
+    Follow(Follow),
+    Sketch(Sketch),
+    Compare(Compare),
+    Generate(Generate),
+    Inspect(Inspect),
+}
+
+impl Made {
+    pub(crate) fn job(&self) -> &dyn Job {
+        match self {
+            Made::Audit(job) => job,
+            Made::Periods(job) => job,
+            Made::Update(job) => job,
+            Made::Merge(job) => job,
+            Made::Follow(job) => job,
+            Made::Sketch(job) => job,
+            Made::Compare(job) => job,
+            Made::Generate(job) => job,
+            Made::Inspect(job) => job,
+        }
+    }
+}
+
+/// The job that was asked for.
+///
+/// # Errors
+/// Values that are none, and what does not go together.
+pub(crate) fn job(said: &Said) -> Result<Made> {
+    let options = said.options()?;
+    refuse(said, &options)?;
+    let make = Make { lines: of_lines(said.kind, &options).then(|| lines(&options)), said, options };
+    match said.kind {
+        Kind::Audit | Kind::Spec => Ok(Made::Audit(make.audit())),
+        Kind::Periods => make.periods(),
+        Kind::Update => make.update(),
+        Kind::Merge => make.merge(),
+        Kind::Follow => make.follow(),
+        Kind::Sketch => make.sketch(),
+        Kind::Compare => make.compare(),
+        Kind::Generate => make.generate(),
+        Kind::Inspect => Ok(Made::Inspect(Inspect { path: there(make.options.inspect.path)? })),
+    }
+}
+
+/// An option that was found to be said.
+fn there<T>(option: Option<T>) -> Result<T> {
+    option.ok_or_else(|| Error::internal("an option that is needed was not said"))
+}
+
+/// How orders and line items are read and grouped.
+fn lines(options: &Options) -> Lines {
+    let said = options.transactions.clone();
+    let name = |column: TransactionColumn| Some((column, options.columns.get(column.name())?.clone()));
+    Lines {
+        columns: TransactionColumns(TransactionColumn::ALL.into_iter().filter_map(name).collect()),
+        options: TransactionOptions {
+            one_row_per_order: said.one_row_per_order,
+            id_format: said.id_format,
+            date_format: said.date_format,
+            encoding: said.encoding,
+        },
+        orders: OrderOptions { refunds: said.refunds, anonymous: said.anonymous, duplicates: said.duplicates, timezone: said.timezone.0 },
+    }
+}
+
+struct Make<'a> {
+    said: &'a Said,
+    options: Options,
+    lines: Option<Lines>,
+}
+
+impl Make<'_> {
+    fn spec(&self) -> Spec {
+        let Options { windows, limits, report, rfm, columns, .. } = &self.options;
+        let default = Spec::default();
+        let name = |column: Column| Some((column, columns.get(column.name())?.clone()));
+        // Those of lines are with the lines.
+        let columns = Column::ALL.into_iter().filter(|_| self.lines.is_none()).filter_map(name).collect();
+        Spec {
+            windows: match &windows.list {
+                Some(list) => Windows::List(list.clone()),
+                None => Windows::Every(windows.every.unwrap_or(Granularity::Year)),
+            },
+            columns: ColumnMap(columns),
+            percentiles: report.percentiles.clone().unwrap_or(default.percentiles),
+            bins: rfm.bins.unwrap_or(default.bins),
+            workers: limits.workers,
+            memory_limit: limits.memory_limit.map(|size| size.0),
+            spill_dir: limits.spill_dir.clone(),
+            batch_rows: limits.batch_rows.unwrap_or(default.batch_rows),
+            ..Spec::default()
+        }
+    }
+
+    fn outputs(&self) -> Outputs {
+        let Options { report, rfm, .. } = self.options.clone();
+        let mut outputs = Outputs::default();
+        outputs.reports = report.out;
+        outputs.rfm = rfm.out;
+        outputs.migrations = report.migration_out;
+        outputs.rejects = report.rejects;
+        outputs.partial = report.partial_out;
+        outputs.order = if rfm.sorted { Order::Sorted } else { Order::Engine };
+        outputs
+    }
+
+    fn audit(&self) -> AuditJob {
+        let Options { source, state, .. } = self.options.clone();
+        let mut audit = AuditJob::new(source.inputs.unwrap_or_default()).spec(self.spec()).outputs(self.outputs());
+        audit.synthetic = source.synthetic.map(|made| made.synthetic());
+        audit.lines = self.lines.clone();
+        audit.format = source.format;
+        audit.on_bad_row = source.on_bad_row;
+        let every = state.checkpoint_every.map_or(CHECKPOINT_EVERY, |time| time.0);
+        audit.checkpoint = state.checkpoint.map(|folder| (folder, every));
+        audit
+    }
+
+    /// The audit of a state that was just changed, if anything is said of one. What the state took in came with columns of its own.
+    fn audit_after(&self, state: &Path) -> Option<Box<AuditJob>> {
+        self.said.entries().find(|entry| ["windows", "report", "rfm"].contains(&entry.row.section()))?;
+        let spec = Spec { columns: ColumnMap::default(), ..self.spec() };
+        let mut audit = AuditJob::new([state.to_string_lossy()]).spec(spec).outputs(self.outputs());
+        audit.on_bad_row = self.options.source.on_bad_row;
+        Some(Box::new(audit))
+    }
+
+    fn periods(self) -> Result<Made> {
+        let spec = Spec { on_bad_row: self.options.source.on_bad_row.unwrap_or_default(), ..self.spec() };
+        let Options { source, periods, .. } = self.options;
+        let (every, out) = (there(periods.every)?, there(periods.out)?);
+        let (inputs, format, lines) = (there(source.inputs)?, source.format, self.lines.unwrap_or_default());
+        Ok(Made::Periods(Periods { inputs, format, every, lines, spec, out }))
+    }
+
+    fn update(self) -> Result<Made> {
+        let path = there(self.options.state.path.clone())?;
+        let (spec, audit) = (self.spec(), self.audit_after(&path));
+        let Options { source, state, .. } = self.options;
+        Ok(Made::Update(Update {
+            state: path,
+            inputs: there(source.inputs)?,
+            every: state.every,
+            format: source.format,
+            on_bad_row: source.on_bad_row,
+            spec,
+            lines: self.lines,
+            allow_duplicate: state.allow_duplicate,
+            audit,
+        }))
+    }
+
+    fn merge(self) -> Result<Made> {
+        let out = there(self.options.state.path.clone())?;
+        let audit = self.audit_after(&out);
+        let state = self.options.state;
+        let (inputs, allow_duplicate, disjoint) = (there(state.merge)?, state.allow_duplicate, state.disjoint);
+        Ok(Made::Merge(Merge { out, inputs, allow_duplicate, disjoint, audit }))
+    }
+
+    fn follow(self) -> Result<Made> {
+        let (spec, outputs) = (self.spec(), self.outputs());
+        let Options { source, state, report, serve, .. } = self.options;
+        let (path, follow) = (there(state.path)?, there(source.follow)?);
+        // Beside the state, not in it: it holds its own files alone.
+        let beside = |what: &str| PathBuf::from(format!("{}.{what}", path.to_string_lossy().trim_end_matches('/')));
+        let (feed, aside) = if follow == STDIN {
+            (Feed::Stdin { spool: beside("spool") }, beside("quarantine"))
+        } else {
+            let folder = PathBuf::from(follow);
+            let aside = folder.join("_quarantine");
+            let finished = match source.finished.unwrap_or_default() {
+                Then::Move => Finished::Move(source.done.unwrap_or_else(|| folder.join("_done"))),
+                Then::Delete => Finished::Delete,
+                Then::Keep => Finished::Keep,
+            };
+            let poll = source.poll.map_or(POLL, |time| time.0);
+            (Feed::Inbox { folder, glob: source.glob.map(|glob| glob.0), poll, finished }, aside)
+        };
+        Ok(Made::Follow(Follow {
+            feed,
+            quarantine: source.quarantine.unwrap_or(aside),
+            state: path,
+            every: state.every,
+            commit: state.commit.map_or(COMMIT, |time| time.0),
+            commit_rows: state.commit_rows.unwrap_or(COMMIT_ROWS),
+            format: source.format,
+            on_bad_row: source.on_bad_row,
+            spec,
+            lines: self.lines,
+            outputs,
+            refresh: report.refresh.map_or(Duration::ZERO, |time| time.0),
+            metrics: serve.metrics.map(|address| address.0),
+        }))
+    }
+
+    fn sketch(self) -> Result<Made> {
+        let spec = self.spec();
+        let Options { source, sketch, .. } = self.options;
+        Ok(Made::Sketch(Sketch {
+            inputs: there(source.inputs)?,
+            format: source.format,
+            on_bad_row: source.on_bad_row,
+            lines: self.lines,
+            spec: Spec { windows: Windows::List(vec![there(sketch.window)?]), ..spec },
+            lg_k: sketch.lg_k.unwrap_or(DEFAULT_LG_K),
+            out: there(sketch.out)?,
+        }))
+    }
+
+    fn compare(self) -> Result<Made> {
+        let spec = self.spec();
+        let compare = self.options.compare;
+        let (a, b) = (there(compare.a)?, there(compare.b)?);
+        Ok(Made::Compare(Compare { a, b, json: compare.json, disjoint: compare.disjoint, spec }))
+    }
+
+    fn generate(self) -> Result<Made> {
+        let Options { source, generate, limits, .. } = self.options;
+        let (synthetic, rows) = (there(source.synthetic)?.synthetic(), generate.rows);
+        let (out, format, workers) = (there(generate.out)?, generate.format, limits.workers);
+        Ok(Made::Generate(Generate { synthetic, rows, out, format, workers }))
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;

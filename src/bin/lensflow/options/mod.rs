@@ -1,0 +1,259 @@
+//! Every option: its row in the table, and the type of its value.
+//!
+//! ```text
+//!  flags ─────────┐
+//!  LENSFLOW_… ────┤  layers          Options          refuse            a job
+//!  the spec ──────┘  one entry per ─▶ typed, by ─────▶ what ──────────▶ check, explain,
+//!                    key, and its    serde            contradicts       save or run it
+//!                    origin                           itself
+//! ```
+//!
+//! | file | owns |
+//! |---|---|
+//! | [`option_table`] | the row of each option: key, form, jobs, flags, help |
+//! | here | the types that serde reads; they know nothing of where a value comes from |
+//! | [`value_types`] | the types and checks of single values |
+//! | [`speech`] | how an option is called where it is advised: as a flag, or as a key |
+//!
+//! A new option is a row in the table, a field here, a line in `pipelines/README.md`, and its use in a job. Flags, variables and spec have
+//! it then, and so do help, completions, `--save-spec` and messages. Invariant: fields are named as keys are, which a test holds; an
+//! option that was not said is `None`, so that a job can tell and the default stands where the job is made.
+
+pub(crate) mod option_table;
+pub(crate) mod speech;
+pub(crate) mod value_types;
+
+use lensflow::model::{Granularity, OnBadRow, Window};
+use lensflow::orders::{Anonymous, Duplicates, Refunds};
+use lensflow::source::files::Format;
+use lensflow::source::transactions::{Encoding, IdFormat};
+use lensflow::synthetic::{IdStyle, Scenario, Skew, Synthetic};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use value_types::{
+    Address, Customers, Glob, Size, Time, Zone, batch_rows, bins, commit_rows, dates, lg_k, percentiles, poll, text, texts, workers,
+};
+
+/// A kind of job. [`Spec`](Kind::Spec) is any of them: the commands that read a spec.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Audit,
+    Periods,
+    Update,
+    Merge,
+    Follow,
+    Sketch,
+    Compare,
+    Generate,
+    Inspect,
+    Spec,
+}
+
+/// All that can be said, by section.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Options {
+    pub(crate) source: Source,
+    pub(crate) transactions: Transactions,
+    pub(crate) columns: BTreeMap<String, String>,
+    pub(crate) state: State,
+    pub(crate) windows: Windows,
+    pub(crate) limits: Limits,
+    pub(crate) report: Report,
+    pub(crate) rfm: Rfm,
+    pub(crate) serve: Serve,
+    pub(crate) periods: Periods,
+    pub(crate) sketch: Sketch,
+    pub(crate) compare: Compare,
+    pub(crate) generate: Generate,
+    pub(crate) inspect: Inspect,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Source {
+    pub(crate) inputs: Option<Vec<String>>,
+    pub(crate) from: Option<Rows>,
+    #[serde(deserialize_with = "text")]
+    pub(crate) format: Option<Format>,
+    pub(crate) on_bad_row: Option<OnBadRow>,
+    pub(crate) synthetic: Option<Made>,
+    pub(crate) follow: Option<String>,
+    pub(crate) glob: Option<Glob>,
+    #[serde(deserialize_with = "poll")]
+    pub(crate) poll: Option<Time>,
+    pub(crate) finished: Option<Then>,
+    pub(crate) done: Option<PathBuf>,
+    pub(crate) quarantine: Option<PathBuf>,
+}
+
+/// The meaning of a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Rows {
+    #[default]
+    Periods,
+    Transactions,
+}
+
+/// The fate of a file that was taken in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Then {
+    #[default]
+    Keep,
+    Move,
+    Delete,
+}
+
+/// Made-up rows.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Made {
+    customers: Option<Customers>,
+    #[serde(deserialize_with = "text")]
+    scenario: Option<Scenario>,
+    seed: Option<u64>,
+    from: Option<String>,
+    to: Option<String>,
+    skew: Option<Skew>,
+    ids: Option<IdStyle>,
+    null_timestamps: Option<f64>,
+}
+
+impl Made {
+    pub(crate) fn synthetic(&self) -> Synthetic {
+        let (said, default) = (self.clone(), Synthetic::default());
+        Synthetic {
+            customers: said.customers.map_or(default.customers, |customers| customers.0),
+            scenario: said.scenario.unwrap_or(default.scenario),
+            seed: said.seed.unwrap_or(default.seed),
+            from: said.from.unwrap_or(default.from),
+            to: said.to.unwrap_or(default.to),
+            skew: said.skew.unwrap_or(default.skew),
+            ids: said.ids.unwrap_or(default.ids),
+            null_timestamps: said.null_timestamps.unwrap_or(default.null_timestamps),
+        }
+    }
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Transactions {
+    pub(crate) one_row_per_order: bool,
+    pub(crate) refunds: Refunds,
+    pub(crate) anonymous: Anonymous,
+    pub(crate) duplicates: Duplicates,
+    pub(crate) timezone: Zone,
+    pub(crate) id_format: IdFormat,
+    #[serde(deserialize_with = "dates")]
+    pub(crate) date_format: Option<String>,
+    pub(crate) encoding: Encoding,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct State {
+    pub(crate) path: Option<PathBuf>,
+    #[serde(deserialize_with = "text")]
+    pub(crate) every: Option<Granularity>,
+    pub(crate) allow_duplicate: bool,
+    pub(crate) merge: Option<Vec<PathBuf>>,
+    pub(crate) disjoint: bool,
+    pub(crate) commit: Option<Time>,
+    #[serde(deserialize_with = "commit_rows")]
+    pub(crate) commit_rows: Option<u64>,
+    pub(crate) checkpoint: Option<PathBuf>,
+    pub(crate) checkpoint_every: Option<Time>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Windows {
+    #[serde(deserialize_with = "text")]
+    pub(crate) every: Option<Granularity>,
+    #[serde(deserialize_with = "texts")]
+    pub(crate) list: Option<Vec<Window>>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Limits {
+    #[serde(deserialize_with = "workers")]
+    pub(crate) workers: Option<usize>,
+    pub(crate) memory_limit: Option<Size>,
+    pub(crate) spill_dir: Option<PathBuf>,
+    #[serde(deserialize_with = "batch_rows")]
+    pub(crate) batch_rows: Option<usize>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Report {
+    pub(crate) out: Vec<PathBuf>,
+    #[serde(deserialize_with = "percentiles")]
+    pub(crate) percentiles: Option<Vec<u32>>,
+    pub(crate) migration_out: Option<PathBuf>,
+    pub(crate) rejects: Option<PathBuf>,
+    pub(crate) partial_out: Option<PathBuf>,
+    pub(crate) refresh: Option<Time>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Rfm {
+    pub(crate) out: Option<PathBuf>,
+    #[serde(deserialize_with = "bins")]
+    pub(crate) bins: Option<u32>,
+    pub(crate) sorted: bool,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Serve {
+    pub(crate) metrics: Option<Address>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Periods {
+    #[serde(deserialize_with = "text")]
+    pub(crate) every: Option<Granularity>,
+    pub(crate) out: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Sketch {
+    #[serde(deserialize_with = "text")]
+    pub(crate) window: Option<Window>,
+    #[serde(deserialize_with = "lg_k")]
+    pub(crate) lg_k: Option<u8>,
+    pub(crate) out: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Compare {
+    pub(crate) a: Option<String>,
+    pub(crate) b: Option<String>,
+    pub(crate) json: bool,
+    pub(crate) disjoint: bool,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Generate {
+    pub(crate) out: Option<PathBuf>,
+    #[serde(rename = "as")]
+    pub(crate) rows: Rows,
+    #[serde(deserialize_with = "text")]
+    pub(crate) format: Option<Format>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Inspect {
+    pub(crate) path: Option<PathBuf>,
+}

@@ -1,0 +1,330 @@
+//! The table of options: a row for each, with its key in a spec, what it takes, which jobs take it, and its flags with their help.
+//! `pipelines/README.md` has the keys in its tables, and a test holds it to this one.
+
+use super::Kind::{self, *};
+
+/// A row.
+#[derive(Debug)]
+pub(crate) struct Opt {
+    /// Section and key, `windows.list`.
+    pub(crate) key: &'static str,
+    pub(crate) form: Form,
+    /// The jobs in which it does something.
+    pub(crate) jobs: &'static [Kind],
+    pub(crate) flags: &'static [Flag],
+}
+
+/// How an option is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    Switch,
+    Number,
+    Text,
+    /// Several: as a flag, again for each.
+    Texts,
+    /// Several: as a flag, with commas.
+    Numbers,
+    /// The section below it, in braces.
+    Table,
+}
+
+/// A flag: of some commands, with a name in lower case; or in capitals, what comes without one.
+#[derive(Debug)]
+pub(crate) struct Flag {
+    pub(crate) jobs: &'static [Kind],
+    pub(crate) name: &'static str,
+    /// The value's name in help; or the words to choose from, with `|` between them.
+    pub(crate) value: &'static str,
+    pub(crate) help: &'static str,
+}
+
+impl Opt {
+    pub(crate) fn section(&self) -> &'static str {
+        self.key.rsplit_once('.').map_or("", |(section, _)| section)
+    }
+
+    pub(crate) fn name(&self) -> &'static str {
+        self.key.rsplit_once('.').map_or(self.key, |(_, name)| name)
+    }
+
+    /// Whether a command takes it: by a flag, or where no command has one, because its job does.
+    pub(crate) fn is_taken_by(&self, command: Kind) -> bool {
+        self.flag(command).is_some() || self.flags.is_empty() && self.jobs.contains(&command)
+    }
+
+    /// The flag by which a command takes it.
+    pub(crate) fn flag(&self, job: Kind) -> Option<&'static Flag> {
+        self.flags.iter().find(|flag| flag.jobs.contains(&job))
+    }
+}
+
+impl Flag {
+    /// Whether it has no name of its own.
+    pub(crate) fn is_positional(&self) -> bool {
+        self.name.starts_with(|c: char| c.is_ascii_uppercase())
+    }
+
+    /// How it is called in messages.
+    pub(crate) fn shown(&self) -> String {
+        if self.is_positional() { self.name.to_owned() } else { format!("--{}", self.name) }
+    }
+}
+
+const ALL: &[Kind] = &[Audit, Periods, Update, Merge, Follow, Sketch, Compare, Generate, Inspect];
+/// Jobs that read rows, and those of them that read inputs.
+const ROWS: &[Kind] = &[Audit, Periods, Update, Follow, Sketch];
+const INPUTS: &[Kind] = &[Audit, Periods, Update, Sketch];
+/// Jobs that an audit may be a part of.
+const AUDITED: &[Kind] = &[Audit, Update, Merge, Follow];
+const LIMITED: &[Kind] = &[Audit, Periods, Update, Sketch, Compare, Spec];
+
+const fn row(key: &'static str, form: Form, jobs: &'static [Kind], flags: &'static [Flag]) -> Opt {
+    Opt { key, form, jobs, flags }
+}
+
+const fn flag(jobs: &'static [Kind], name: &'static str, value: &'static str, help: &'static str) -> Flag {
+    Flag { jobs, name, value, help }
+}
+
+const fn column(key: &'static str) -> Opt {
+    row(key, Form::Text, ROWS, &[])
+}
+
+/// The flag of all `columns.*`.
+pub(crate) const COLUMN: Flag = flag(INPUTS, "column", "COLUMN=NAME", "Where the input keeps a column: customer_id=cust_no; repeat");
+
+/// All rows, in the order of the grammar.
+#[rustfmt::skip]
+pub(crate) const OPTIONS: &[Opt] = &[
+    row("source.inputs", Form::Texts, INPUTS, &[
+        flag(&[Audit], "INPUT", "", "Files, folders, globs, or - for stdin: Parquet, CSV, JSONL or Arrow IPC; CSV and JSONL may be .gz or .zst. Or states"),
+        flag(&[Periods, Update], "INPUT", "", "Files, folders, globs, or - for stdin, as for audit"),
+        flag(&[Sketch], "INPUT", "", "States, files, folders, globs, or - for stdin, as for audit"),
+    ]),
+    row("source.from", Form::Text, ROWS, &[
+        flag(&[Audit, Update, Sketch], "from", "periods|transactions", "What a row is: what a customer did in a period, or an order or a line of one [default: periods]"),
+    ]),
+    row("source.format", Form::Text, ROWS, &[
+        flag(INPUTS, "format", "parquet|csv|jsonl|arrow", "The input's format, where its name and first bytes do not tell"),
+    ]),
+    row("source.on_bad_row", Form::Text, &[Audit, Periods, Update, Merge, Follow, Sketch], &[
+        flag(INPUTS, "on-bad-row", "fail|reject", "What to do about a bad row: end the run, or leave it out and count it [default: fail, or what a state was made with]"),
+    ]),
+    row("source.synthetic", Form::Table, &[Audit, Generate], &[]),
+    row("source.follow", Form::Text, &[Follow], &[]),
+    row("source.glob", Form::Text, &[Follow], &[]),
+    row("source.poll", Form::Text, &[Follow], &[]),
+    row("source.finished", Form::Text, &[Follow], &[]),
+    row("source.done", Form::Text, &[Follow], &[]),
+    row("source.quarantine", Form::Text, &[Follow], &[]),
+    row("source.synthetic.customers", Form::Text, &[Audit, Generate], &[
+        flag(&[Generate], "customers", "N", "How many customers; 10K, 10M and 1G are understood"),
+    ]),
+    row("source.synthetic.scenario", Form::Text, &[Audit, Generate], &[
+        flag(&[Generate], "scenario", "baseline|high-churn|product-recall|heavy-promotion|product-launch|seasonal|stable", "How they behave [default: baseline]"),
+    ]),
+    row("source.synthetic.seed", Form::Number, &[Audit, Generate], &[
+        flag(&[Generate], "seed", "SEED", "Other rows for every other seed [default: 42]"),
+    ]),
+    row("source.synthetic.from", Form::Text, &[Audit, Generate], &[
+        flag(&[Generate], "from", "YYYY-MM", "The first month [default: 2023-01]"),
+    ]),
+    row("source.synthetic.to", Form::Text, &[Audit, Generate], &[
+        flag(&[Generate], "to", "YYYY-MM", "The last month, inclusive [default: 2023-12]"),
+    ]),
+    row("source.synthetic.skew", Form::Text, &[Audit, Generate], &[
+        flag(&[Generate], "skew", "uniform|zipf|hot", "How rows fall on customers; hot gives half of all rows to one [default: uniform]"),
+    ]),
+    row("source.synthetic.ids", Form::Text, &[Audit, Generate], &[
+        flag(&[Generate], "ids", "sequential|uuid|email|unicode", "What ids look like [default: sequential]"),
+    ]),
+    row("source.synthetic.null_timestamps", Form::Number, &[Audit, Generate], &[
+        flag(&[Generate], "null-timestamps", "SHARE", "The share of period rows without last_transaction_ts, 0 to 1 [default: 0]"),
+    ]),
+    row("transactions.one_row_per_order", Form::Switch, ROWS, &[
+        flag(INPUTS, "one-row-per-order", "", "Each row is a whole order: there are no order ids, nothing is grouped, and no duplicates are looked for"),
+    ]),
+    row("transactions.refunds", Form::Text, ROWS, &[
+        flag(INPUTS, "refunds", "fail|net|drop", "Lines with a negative quantity or worth: end the run, take them off what the customer spent, or leave them out [default: fail]"),
+    ]),
+    row("transactions.anonymous", Form::Text, ROWS, &[
+        flag(INPUTS, "anonymous", "fail|drop|report", "Lines without a customer: end the run, leave them out, or report their orders and revenue apart [default: fail]"),
+    ]),
+    row("transactions.duplicates", Form::Text, ROWS, &[
+        flag(INPUTS, "duplicates", "fail|drop|keep", "Lines of an order that are equal in customer, time, product, quantity, worth and margin: end the run, count one of them, or count them all [default: fail]"),
+    ]),
+    row("transactions.timezone", Form::Text, ROWS, &[
+        flag(INPUTS, "timezone", "ZONE", "The time zone whose calendar orders belong to, such as Europe/Berlin [default: UTC]"),
+    ]),
+    row("transactions.id_format", Form::Text, ROWS, &[
+        flag(INPUTS, "id-format", "as-is|integer", "Read ids as they are, or as whole numbers: 12923.0 is 12923 [default: as-is]"),
+    ]),
+    row("transactions.date_format", Form::Text, ROWS, &[
+        flag(INPUTS, "date-format", "FORMAT", "How dates are written that are not ISO 8601, as for strftime: \"%m/%d/%Y %H:%M\" for 12/1/2010 8:26"),
+    ]),
+    row("transactions.encoding", Form::Text, ROWS, &[
+        flag(INPUTS, "encoding", "utf8|latin1", "What the bytes of CSV and JSONL mean [default: utf8]"),
+    ]),
+    column("columns.customer_id"),
+    column("columns.period_start"),
+    column("columns.period_end"),
+    column("columns.total_orders"),
+    column("columns.total_spend"),
+    column("columns.last_transaction_ts"),
+    column("columns.order_id"),
+    column("columns.event_ts"),
+    column("columns.quantity"),
+    column("columns.unit_price"),
+    column("columns.line_total"),
+    column("columns.line_margin"),
+    column("columns.unit_margin"),
+    column("columns.unit_cost"),
+    column("columns.product_id"),
+    row("state.path", Form::Text, &[Update, Merge, Follow], &[
+        flag(&[Update], "STATE", "", "The state's folder, which is made at first"),
+        flag(&[Merge], "OUT", "", "The folder of the new state, or the file of the new partial"),
+    ]),
+    row("state.every", Form::Text, &[Update, Follow], &[
+        flag(&[Update], "every", "month|quarter|half|year", "The calendar windows of a new state; audits may use these and unions of them [default: month]"),
+    ]),
+    row("state.allow_duplicate", Form::Switch, &[Update, Merge], &[
+        flag(&[Update], "allow-duplicate", "", "Take in again what was taken in before"),
+        flag(&[Merge], "allow-duplicate", "", "Merge also states that have taken in the same input"),
+    ]),
+    row("state.merge", Form::Texts, &[Merge], &[
+        flag(&[Merge], "INPUT", "", "The states or the partials to merge; they stay as they are"),
+    ]),
+    row("state.disjoint", Form::Switch, &[Merge], &[
+        flag(&[Merge], "disjoint", "", "Merge also partials whose customers are not known to differ: you say that no customer is in two of them"),
+    ]),
+    row("state.commit", Form::Text, &[Follow], &[]),
+    row("state.commit_rows", Form::Number, &[Follow], &[]),
+    row("state.checkpoint", Form::Text, &[Audit], &[
+        flag(&[Audit], "checkpoint", "FOLDER", "Keep a checkpoint in a folder: interrupted and started again with the same arguments, the run goes on from there. Not of transactions"),
+    ]),
+    row("state.checkpoint_every", Form::Text, &[Audit], &[
+        flag(&[Audit], "checkpoint-every", "TIME", "The time between two checkpoints, such as 2m or 90s [default: 2m]"),
+    ]),
+    row("windows.every", Form::Text, AUDITED, &[
+        flag(&[Audit], "every", "month|quarter|half|year", "Audit the calendar windows that the rows fall in"),
+    ]),
+    row("windows.list", Form::Texts, AUDITED, &[
+        flag(&[Audit], "window", "WINDOW", "A window to audit, [NAME=]START..END[@OBSERVATION_END] or a calendar period such as 2023-Q3; repeat in time order"),
+    ]),
+    row("limits.workers", Form::Number, ALL, &[
+        flag(LIMITED, "workers", "N", "Threads that decode and accumulate; one per core by default"),
+        flag(&[Generate], "workers", "N", "Threads; one per core by default"),
+    ]),
+    row("limits.memory_limit", Form::Text, ALL, &[
+        flag(LIMITED, "memory-limit", "SIZE", "Memory that the process may take up, such as 2GiB, 512MB or 50%; what does not fit is spilled [default: 70%]"),
+    ]),
+    row("limits.spill_dir", Form::Text, ALL, &[
+        flag(LIMITED, "spill-dir", "FOLDER", "Folder to spill into, instead of the system's for temporary files"),
+    ]),
+    row("limits.batch_rows", Form::Number, ALL, &[]),
+    row("report.out", Form::Texts, AUDITED, &[
+        flag(&[Audit], "report", "PATH", "Write the answers to a file, .json, .md or .txt by extension; - is JSON on stdout; repeat for several"),
+    ]),
+    row("report.percentiles", Form::Numbers, &[Audit, Update, Merge, Follow, Compare], &[
+        flag(&[Audit], "percentiles", "P,P", "Report the share of revenue of the top p % of customers, for each p [default: 10,20]"),
+        flag(&[Compare], "percentiles", "P,P", "Report the share of revenue of the top p % of customers, for each p; not of sketches [default: 10,20]"),
+    ]),
+    row("report.migration_out", Form::Text, AUDITED, &[
+        flag(&[Audit], "migration-out", "PATH", "Write a row per pair of windows and customer: retained, churned, new or reactivated"),
+    ]),
+    row("report.rejects", Form::Text, AUDITED, &[
+        flag(&[Audit], "rejects", "PATH", "Write what was left out, with reasons; needs --on-bad-row reject"),
+    ]),
+    row("report.partial_out", Form::Text, &[Audit, Update, Merge], &[
+        flag(&[Audit], "partial-out", "PATH", "Write a Lens 1 partial, which lensflow merge and compare combine with those of other customers; it names no customer"),
+    ]),
+    row("report.refresh", Form::Text, &[Follow], &[]),
+    row("rfm.out", Form::Text, AUDITED, &[
+        flag(&[Audit], "rfm-out", "PATH", "Write a row per customer and window with RFM metrics and scores, .parquet, .csv, .jsonl or .arrow"),
+    ]),
+    row("rfm.bins", Form::Number, &[Audit, Update, Merge, Follow, Compare], &[
+        flag(&[Audit], "bins", "N", "Score bins per dimension, 1 to 9 [default: 5]"),
+        flag(&[Compare], "bins", "N", "Score bins per dimension, 1 to 9; not of sketches [default: 5]"),
+    ]),
+    row("rfm.sorted", Form::Switch, AUDITED, &[
+        flag(&[Audit], "sorted", "", "Sort rows by window and customer_id, instead of the engine's own order"),
+    ]),
+    row("serve.metrics", Form::Text, &[Follow], &[]),
+    row("periods.every", Form::Text, &[Periods], &[
+        flag(&[Periods], "every", "month|quarter|half|year", "The calendar period of a row"),
+    ]),
+    row("periods.out", Form::Text, &[Periods], &[
+        flag(&[Periods], "output", "PATH", "The file to write, .parquet, .csv, .jsonl or .arrow; - is CSV on stdout"),
+    ]),
+    row("sketch.window", Form::Text, &[Sketch], &[
+        flag(&[Sketch], "window", "WINDOW", "The window whose customers to sketch"),
+    ]),
+    row("sketch.lg_k", Form::Number, &[Sketch], &[
+        flag(&[Sketch], "lg-k", "K", "Keep up to 2^K hashes of 8 bytes: estimates are off by 2/sqrt(2^K) in 95 of 100 cases at most, 0.8 % for 16 [default: 16]"),
+    ]),
+    row("sketch.out", Form::Text, &[Sketch], &[
+        flag(&[Sketch], "output", "PATH", "The file to write"),
+    ]),
+    row("compare.a", Form::Text, &[Compare], &[
+        flag(&[Compare], "A", "", "STATE@WINDOW, or the file of a sketch or a partial"),
+    ]),
+    row("compare.b", Form::Text, &[Compare], &[
+        flag(&[Compare], "B", "", "What to compare it with, likewise"),
+    ]),
+    row("compare.json", Form::Switch, &[Compare], &[
+        flag(&[Compare], "json", "", "Print JSON instead of a table"),
+    ]),
+    row("compare.disjoint", Form::Switch, &[Compare], &[
+        flag(&[Compare], "disjoint", "", "Put partials together also where their customers are not known to differ: you say that no customer is in both"),
+    ]),
+    row("generate.out", Form::Text, &[Generate], &[
+        flag(&[Generate], "output", "PATH", "The file to write, .parquet, .csv, .jsonl or .arrow; CSV and JSONL also .gz or .zst; - is CSV on stdout"),
+    ]),
+    row("generate.as", Form::Text, &[Generate], &[
+        flag(&[Generate], "as", "periods|transactions", "What the rows are: transactions are the line items of these customers' orders, with equal sums [default: periods]"),
+    ]),
+    row("generate.format", Form::Text, &[Generate], &[
+        flag(&[Generate], "format", "parquet|csv|jsonl|arrow", "The format, where the file's name does not tell"),
+    ]),
+    row("inspect.path", Form::Text, &[Inspect], &[
+        flag(&[Inspect], "PATH", "", "A state's folder, or the file of a Lens 1 partial, of a sketch, or of a run in a state's folder"),
+    ]),
+];
+
+/// Options of which one is said: one that a later layer says takes the place of what an earlier one said.
+pub(crate) const ALTERNATIVES: &[&[&str]] = &[&["source.inputs", "source.synthetic", "source.follow"], &["windows.every", "windows.list"]];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use lensflow::model::{Column, TransactionColumn};
+
+    #[test]
+    fn every_key_is_in_the_grammar_and_every_line_of_it_is_a_key() {
+        let page = include_str!("../../../../pipelines/README.md");
+        let mut section = None;
+        let mut described = Vec::new();
+        for line in page.lines() {
+            if let Some(name) = line.strip_prefix("### `[").and_then(|rest| rest.split(']').next()) {
+                section = Some(name);
+            } else if line.starts_with('#') {
+                section = None;
+            } else if let (Some(section), Some(cells)) = (section, line.strip_prefix("| `")) {
+                described.extend(cells.split('`').next().map(|key| format!("{section}.{key}")));
+            }
+        }
+        assert_eq!(described, OPTIONS.iter().map(|row| row.key).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn columns_are_those_of_the_engine() {
+        let of_lines = TransactionColumn::ALL.map(TransactionColumn::name).into_iter().filter(|name| Column::from_name(name).is_none());
+        let all: Vec<_> = Column::ALL.map(Column::name).into_iter().chain(of_lines).collect();
+        assert_eq!(OPTIONS.iter().filter(|row| row.section() == "columns").map(Opt::name).collect::<Vec<_>>(), all);
+    }
+
+    #[test]
+    fn alternatives_are_keys() {
+        assert!(ALTERNATIVES.concat().iter().all(|key| OPTIONS.iter().any(|row| row.key == *key)));
+    }
+}

@@ -1,0 +1,309 @@
+//! Refuses options that contradict themselves or would do nothing, whether flags, variables or a spec say them. Each rule names the options at
+//! fault, why, and what to do instead; the first of the options that was said is named by its place. Nothing is looked at but the names of
+//! states, which decide what is done about bad rows. What files hold is for the jobs.
+
+use crate::layers::{Entry, Said};
+use crate::options::{Kind, Options, Rows, Then};
+use lensflow::Result;
+use lensflow::error::Error;
+use lensflow::model::{Column, OnBadRow, TransactionColumn, Windows};
+use lensflow::source::files::Format;
+use lensflow::state::is_state;
+use std::path::Path;
+
+/// How standard input is called.
+pub(crate) const STDIN: &str = "-";
+/// The advice where there is none better.
+const OUT: &str = "leave it out";
+/// Options of following alone.
+const OF_FOLLOWING: &[&str] = &[
+    "source.glob",
+    "source.poll",
+    "source.finished",
+    "source.done",
+    "source.quarantine",
+    "state.commit",
+    "state.commit_rows",
+    "report.refresh",
+    "serve.metrics",
+];
+
+/// Refuses what contradicts itself, would do nothing, or lacks something.
+///
+/// # Errors
+/// [`Kind::Usage`](lensflow::error::Kind::Usage), with the place of the option at fault.
+pub(crate) fn refuse(said: &Said, options: &Options) -> Result<()> {
+    let rules = Rules { said, options, kind: said.kind };
+    rules.following()?;
+    rules.windows()?;
+    rules.rows()?;
+    match said.kind {
+        Kind::Audit | Kind::Spec => rules.audit(),
+        Kind::Update => rules.update(),
+        Kind::Merge => rules.merge(),
+        Kind::Follow => rules.follow(),
+        Kind::Periods => rules.periods(),
+        Kind::Sketch => rules.sketch(),
+        Kind::Compare => rules.needs(&["compare.a", "compare.b"], "two sides are compared, and one is not named"),
+        Kind::Generate => rules.generate(),
+        Kind::Inspect => rules.needs(&["inspect.path"], "it is not said what to inspect"),
+    }?;
+    rules.answers()?;
+    rules.others()
+}
+
+/// Whether rows are orders and line items.
+pub(crate) fn of_lines(kind: Kind, options: &Options) -> bool {
+    kind == Kind::Periods || options.source.from == Some(Rows::Transactions)
+}
+
+struct Rules<'a> {
+    said: &'a Said,
+    options: &'a Options,
+    kind: Kind,
+}
+
+impl Rules<'_> {
+    /// Refuses the first of some options that was said.
+    fn refuse(&self, keys: &[&str], why: &str, help: &str) -> Result<()> {
+        self.first(|entry| keys.contains(&entry.row.key), why, help)
+    }
+
+    fn first(&self, is_refused: impl Fn(&Entry) -> bool, why: &str, help: &str) -> Result<()> {
+        self.said.entries().find(|entry| is_refused(entry)).map_or(Ok(()), |entry| Err(entry.wrong(why).help(help)))
+    }
+
+    /// Refuses it where an option is lacking.
+    fn needs(&self, keys: &[&str], why: &str) -> Result<()> {
+        let advice = |key: &str| format!("add `{key}=…`");
+        let lacking = keys.iter().find(|key| !self.has(key));
+        lacking.map_or(Ok(()), |key| Err(self.said.wrong(why).help(advice(key))))
+    }
+
+    fn needs_inputs(&self) -> Result<()> {
+        if self.has("source.inputs") {
+            return Ok(());
+        }
+        Err(self.said.wrong("no input is named").help("add `source.inputs=[\"data/*.parquet\"]`"))
+    }
+
+    fn has(&self, key: &str) -> bool {
+        self.said.get(key).is_some()
+    }
+
+    fn names_stdin(&self) -> bool {
+        self.options.source.inputs.iter().flatten().any(|name| name == STDIN)
+    }
+
+    fn names_states(&self) -> bool {
+        self.options.source.inputs.iter().flatten().any(|name| is_state(Path::new(name)))
+    }
+
+    fn following(&self) -> Result<()> {
+        let (source, follows_stdin) = (&self.options.source, self.options.source.follow.as_deref() == Some(STDIN));
+        if self.kind != Kind::Follow {
+            let help = "add `source.follow=inbox/`, or leave it out";
+            return self.refuse(OF_FOLLOWING, "it does nothing unless an inbox or stdin is followed", help);
+        }
+        if follows_stdin {
+            let keys = ["source.glob", "source.poll", "source.finished", "source.done"];
+            return self.refuse(&keys, "it does nothing while stdin is followed", "leave it out, or follow a folder");
+        }
+        if source.finished != Some(Then::Move) {
+            self.refuse(&["source.done"], "nothing is moved there", "add `source.finished=move`, or leave it out")?;
+        }
+        Ok(())
+    }
+
+    fn windows(&self) -> Result<()> {
+        let windows = &self.options.windows;
+        let Some(list) = &windows.list else { return Ok(()) };
+        if windows.every.is_some() {
+            let why = "windows come from `windows.every` or from `windows.list`, not from both";
+            self.refuse(&["windows.every"], why, "leave one of them out")?;
+        }
+        if list.is_empty() {
+            let help = "write list = [\"2023-Q3\", \"2023-Q4\"], or `windows.every=quarter`";
+            self.refuse(&["windows.list"], "no window is given", help)?;
+        }
+        let checked = Windows::List(list.clone()).validate();
+        checked.map_err(|error| self.said.get("windows.list").map_or_else(|| Error::usage("no window"), |entry| entry.refused(error)))
+    }
+
+    /// Options of rows fit what rows are.
+    fn rows(&self) -> Result<()> {
+        let options = self.options;
+        if options.source.inputs.as_ref().is_some_and(Vec::is_empty) {
+            self.refuse(&["source.inputs"], "no input is named", "write inputs = [\"data/*.parquet\"]")?;
+        }
+        if let Some(made) = &options.source.synthetic
+            && let Err(error) = made.synthetic().generator()
+            && let Some(entry) = self.said.get("source.synthetic")
+        {
+            return Err(entry.refused(error));
+        }
+        let is_column = |entry: &Entry| entry.row.section() == "columns";
+        let of_periods = |entry: &Entry| Column::from_name(entry.row.name()).is_some();
+        let of_lines_too = |entry: &Entry| TransactionColumn::from_name(entry.row.name()).is_some();
+        if !of_lines(self.kind, options) {
+            let is_refused = |entry: &Entry| entry.row.section() == "transactions" || is_column(entry) && !of_periods(entry);
+            return self.first(is_refused, "it is for orders and line items", "add `source.from=transactions`, or leave it out");
+        }
+        let why = "orders and line items have no such column: it is for period aggregations";
+        self.first(|entry| is_column(entry) && !of_lines_too(entry), why, "leave it out, or leave `source.from=transactions` out")?;
+        if options.transactions.one_row_per_order {
+            let why =
+                "with `one_row_per_order`, each row is an order: order ids are not looked for, and rows are not compared with each other";
+            self.refuse(&["columns.order_id", "transactions.duplicates"], why, "leave one of the two out")?;
+        }
+        if matches!(options.source.format, Some(Format::Parquet | Format::Arrow)) {
+            self.refuse(&["transactions.encoding"], "text in Parquet and Arrow is UTF-8", OUT)?;
+        }
+        let help = "leave it out, or make period aggregations with lensflow periods first";
+        self.refuse(&["state.checkpoint"], "a checkpoint of orders and line items is not kept yet", help)
+    }
+
+    fn audit(&self) -> Result<()> {
+        let made = self.options.source.synthetic.is_some();
+        if !self.has("state.checkpoint") {
+            let help = "add `state.checkpoint=kept/`";
+            self.refuse(&["state.checkpoint_every"], "it does nothing without `state.checkpoint`", help)?;
+        }
+        let help = "add `state.path=state/`";
+        self.refuse(&["state.every", "state.allow_duplicate"], "it does nothing without `state.path`", help)?;
+        if made && self.has("source.inputs") {
+            let why = "made-up rows come instead of inputs, not beside them";
+            self.refuse(&["source.synthetic"], why, "leave one of them out")?;
+        }
+        if !made {
+            self.needs_inputs()?;
+        }
+        if made {
+            let is_refused = |entry: &Entry| ["source.from", "source.format"].contains(&entry.row.key) || entry.row.section() == "columns";
+            self.first(is_refused, "made-up rows have a form of their own", OUT)?;
+            self.refuse(&["state.checkpoint"], "rows that are made up are made up again", OUT)?;
+        }
+        if self.names_stdin() {
+            let help = "name a file, or leave `state.checkpoint` out";
+            self.refuse(&["state.checkpoint"], "what comes through a pipe cannot be read again", help)?;
+        }
+        // A spec has a default, and who is at the command line is asked.
+        let windows = &self.options.windows;
+        if self.said.spec.is_none() && windows.every.is_none() && windows.list.is_none() {
+            let help = "give `windows.list=START..END` at least once, or `windows.every=month|quarter|half|year`";
+            return Err(self.said.wrong("no window is given").help(help));
+        }
+        Ok(())
+    }
+
+    fn no_checkpoint(&self) -> Result<()> {
+        let why = "only an audit that changes no state is kept in checkpoints";
+        self.refuse(&["state.checkpoint", "state.checkpoint_every"], why, OUT)
+    }
+
+    fn update(&self) -> Result<()> {
+        self.no_checkpoint()?;
+        let help = "write the rows with lensflow generate first, or leave `state.path` out";
+        self.refuse(&["source.synthetic"], "a state takes in files", help)?;
+        self.needs(&["state.path"], "it is not said which state takes them in")?;
+        let state = self.options.state.path.as_deref().unwrap_or(Path::new("")).to_string_lossy();
+        self.needs_inputs().map_err(|_| {
+            let help = format!("add inputs to [source]; to audit the state alone, name it there: inputs = [{state:?}]");
+            self.said.wrong("no input is named").help(help)
+        })
+    }
+
+    fn merge(&self) -> Result<()> {
+        self.no_checkpoint()?;
+        if !self.has("state.path") {
+            self.refuse(&["state.merge"], "it is not said into which state", "add `state.path=merged/`")?;
+        }
+        self.needs(&["state.path", "state.merge"], "no state is named")?;
+        let keys = ["source.inputs", "source.synthetic", "source.from", "source.format"];
+        let is_refused = |entry: &Entry| keys.contains(&entry.row.key) || entry.row.section() == "columns";
+        self.first(is_refused, "a merge takes in states alone", "leave it out, or merge out")?;
+        self.refuse(&["state.every"], "a merged state is kept as the states that it is made of", OUT)?;
+        if self.options.state.merge.as_ref().is_some_and(Vec::is_empty) {
+            self.refuse(&["state.merge"], "no state is named", "write merge = [\"germany/\", \"france/\"]")?;
+        }
+        Ok(())
+    }
+
+    fn follow(&self) -> Result<()> {
+        self.no_checkpoint()?;
+        let why = "what is followed is taken into a state, and nothing else";
+        self.refuse(&["source.inputs", "source.synthetic", "state.merge"], why, "leave it out, or follow out")?;
+        self.refuse(&["state.allow_duplicate"], "the same bytes given again always change nothing here", OUT)?;
+        self.refuse(&["report.partial_out"], "what is followed has no end", OUT)?;
+        if !self.has("state.path") {
+            let why = "what comes is taken into a state, and none is named";
+            self.refuse(&["source.follow"], why, "add `state.path=state/`")?;
+        }
+        if self.options.source.follow.as_deref() != Some(STDIN) {
+            return Ok(());
+        }
+        if self.options.source.format == Some(Format::Parquet) {
+            let why = "Parquet ends with what is read first, and a stream need not end";
+            self.refuse(&["source.format"], why, "follow CSV, JSONL or an Arrow stream")?;
+        }
+        if of_lines(self.kind, self.options) && !self.options.transactions.one_row_per_order {
+            let why = "a stream is cut between any two rows, and the lines of an order have to come together";
+            let help = "add `one_row_per_order=true` if each row is an order, or follow a folder";
+            self.refuse(&["source.follow"], why, help)?;
+        }
+        Ok(())
+    }
+
+    fn periods(&self) -> Result<()> {
+        if self.options.source.from == Some(Rows::Periods) {
+            self.refuse(&["source.from"], "period aggregations are made of orders and line items", OUT)?;
+        }
+        self.needs_inputs()?;
+        self.needs(&["periods.every"], "no calendar period is given")?;
+        self.needs(&["periods.out"], "no file to write is given")
+    }
+
+    fn sketch(&self) -> Result<()> {
+        self.needs_inputs()?;
+        self.needs(&["sketch.window"], "no window is given")?;
+        self.needs(&["sketch.out"], "no file to write is given")
+    }
+
+    fn generate(&self) -> Result<()> {
+        self.needs(&["source.synthetic.customers"], "no number of customers is given")?;
+        self.needs(&["generate.out"], "no file to write is given")
+    }
+
+    /// Sorting needs rows, and rejects need a policy. Without a word about bad rows, only a state may say that they are left out.
+    fn answers(&self) -> Result<()> {
+        let options = self.options;
+        if options.rfm.out.is_none() && options.report.migration_out.is_none() {
+            let help = "add `rfm.out=rfm.parquet`, or leave `rfm.sorted` out";
+            self.refuse(&["rfm.sorted"], "there are no rows to sort", help)?;
+        }
+        let there = options.state.path.as_deref().is_some_and(is_state);
+        let states = self.kind == Kind::Merge || there || self.names_states();
+        if options.source.on_bad_row == Some(OnBadRow::Fail) || options.source.on_bad_row.is_none() && !states {
+            let why = "there is nothing to write while bad rows end the run";
+            self.refuse(&["report.rejects"], why, "add `source.on_bad_row=reject`")?;
+        }
+        Ok(())
+    }
+
+    /// Options at which the job does not look.
+    fn others(&self) -> Result<()> {
+        let job = match self.kind {
+            Kind::Audit | Kind::Spec => "an audit",
+            Kind::Periods => "making period aggregations",
+            Kind::Update => "an update",
+            Kind::Merge => "a merge",
+            Kind::Follow => "following",
+            Kind::Sketch => "a sketch",
+            Kind::Compare => "a comparison",
+            Kind::Generate => "generating rows",
+            Kind::Inspect => "an inspection",
+        };
+        let why = format!("it does nothing in {job}");
+        self.first(|entry| !entry.row.jobs.contains(&self.kind), &why, OUT)
+    }
+}

@@ -1,0 +1,111 @@
+//! Messages on stderr and stdout, and this process as a job sees it: the bar, the signals, and the words for options.
+
+use crate::options::speech::Speech;
+use crate::progress::Progress;
+use crate::signals::Signals;
+use anyhow::Context;
+use clap::ArgMatches;
+use lensflow::error::{Error, Result};
+use lensflow::jobs;
+use lensflow::stats::Stats;
+use std::io::{IsTerminal, Write};
+use std::sync::Arc;
+
+/// How much is said, and how.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Talk {
+    pub(crate) quiet: bool,
+    verbose: u8,
+    json: bool,
+}
+
+impl Talk {
+    pub(crate) fn of(matches: &ArgMatches) -> Self {
+        let json = matches.get_one::<String>("log-format").is_some_and(|format| format == "json");
+        Talk { quiet: matches.get_flag("quiet"), verbose: matches.get_count("verbose"), json }
+    }
+
+    /// Sends messages to stderr, and keeps panics off it: they come back as errors.
+    pub(crate) fn begin(self) -> anyhow::Result<()> {
+        let level = match (self.quiet, self.verbose) {
+            (true, _) => tracing::Level::ERROR,
+            (_, 0) => tracing::Level::WARN,
+            (_, 1) => tracing::Level::INFO,
+            _ => tracing::Level::DEBUG,
+        };
+        let color = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
+        let lines = tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr).with_ansi(color).with_target(false);
+        let installed = match self.json {
+            false => tracing::subscriber::set_global_default(lines.without_time().finish()),
+            true => tracing::subscriber::set_global_default(lines.json().finish()),
+        };
+        installed.context("messages cannot be set up")?;
+        std::panic::set_hook(Box::new(|panic| tracing::debug!("{panic}")));
+        Ok(())
+    }
+
+    /// Says what went wrong, and what can be done about it.
+    pub(crate) fn complain(self, error: &Error, speech: Speech) {
+        let (what, help) = (speech.say(&error.to_string()), error.advice().map(|advice| speech.say(advice)));
+        if self.json {
+            tracing::error!(help, "{what}");
+            return;
+        }
+        say(&format!("lensflow: {what}"));
+        help.into_iter().for_each(|help| say(&format!("  help: {help}")));
+    }
+}
+
+/// Says something on stderr, if anybody listens.
+pub(crate) fn say(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
+}
+
+/// Writes to stdout.
+pub(crate) fn print(text: impl AsRef<[u8]>) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_ref()).and_then(|()| out.flush()).map_err(|e| Error::io("cannot write to stdout", e))
+}
+
+/// This process as a job sees it.
+pub(crate) struct Host<'a> {
+    pub(crate) signals: &'a Signals,
+    pub(crate) quiet: bool,
+    pub(crate) speech: Speech,
+    bar: Option<Progress>,
+}
+
+impl<'a> Host<'a> {
+    pub(crate) fn new(signals: &'a Signals, quiet: bool, speech: Speech) -> Self {
+        Host { signals, quiet, speech, bar: None }
+    }
+
+    /// Takes the bar away.
+    pub(crate) fn shown(&mut self) {
+        self.bar = None;
+    }
+
+    /// Says what was done, unless nothing is to be said.
+    pub(crate) fn tell(&self, line: &str) {
+        if !self.quiet {
+            say(&self.speech.say(line));
+        }
+    }
+}
+
+impl jobs::Host for Host<'_> {
+    fn watch(&mut self, stats: Arc<Stats>) {
+        match &self.bar {
+            Some(bar) => bar.turn_to(stats),
+            None => self.bar = (std::io::stderr().is_terminal() && !self.quiet).then(|| Progress::watch(stats)),
+        }
+    }
+
+    fn heeds_stop(&mut self, heeds: bool) {
+        self.signals.heed(heeds);
+    }
+
+    fn undisturbed(&mut self, publish: &mut dyn FnMut() -> Result<()>) -> Result<()> {
+        self.signals.undisturbed(publish)
+    }
+}

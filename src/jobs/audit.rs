@@ -1,0 +1,402 @@
+//! An audit of inputs into outputs: files, states, or made-up rows → answers, a row per customer, moves between windows, rejects, and a
+//! Lens 1 partial.
+//!
+//! Outputs are opened before the work and put in their places after it, all or none: a folder that cannot be written to is found out at
+//! once, and a failed audit leaves what was there before. With a checkpoint, what was read is kept from time to time, and a job that is
+//! started again goes on from there. Limit: no checkpoint of orders and line items.
+
+use super::{Host, STDOUT, files, in_a_folder, inside, lines_fit, may_be_folder, no_input_is_written, with_states};
+use crate::base::cancel::{Cancel, Stop};
+use crate::base::error::{Error, Result};
+use crate::jobs::checkpoint::{Checkpointed, Checkpoints};
+use crate::model::reject::OnBadRow;
+use crate::orders::Lines;
+use crate::partials::{Lens1Partial, Partials};
+use crate::pipeline::Order;
+use crate::pipeline::Pipeline;
+use crate::report::output::Output;
+use crate::report::table::TableWriter;
+use crate::report::text_tables::{Style, render};
+use crate::report::{Report, rows};
+use crate::source::Source;
+use crate::source::files::{Files, Format};
+use crate::spec::Spec;
+use crate::state::{Io, State};
+use crate::stats::{Snapshot, Stats};
+use crate::synthetic::Synthetic;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The files of an audit; `-` is stdout. Without any, there is the [`Report`] that comes back.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Outputs {
+    /// The answers, `.json`, `.md` or `.txt` by extension; stdout is JSON.
+    pub reports: Vec<PathBuf>,
+    /// A row per customer and window, `.parquet`, `.csv`, `.jsonl` or `.arrow` by extension.
+    pub rfm: Option<PathBuf>,
+    /// A row per customer and pair of windows, likewise.
+    pub migrations: Option<PathBuf>,
+    /// Rows and customers that were left out, likewise.
+    pub rejects: Option<PathBuf>,
+    /// A Lens 1 partial, for merging with those of other customers.
+    pub partial: Option<PathBuf>,
+    /// The order of rows.
+    pub order: Order,
+}
+
+impl Outputs {
+    /// Every path that will be written.
+    pub fn paths(&self) -> impl Iterator<Item = &PathBuf> {
+        self.reports.iter().chain(self.tables()).chain(&self.partial)
+    }
+
+    fn tables(&self) -> impl Iterator<Item = &PathBuf> {
+        [&self.rfm, &self.migrations, &self.rejects].into_iter().flatten()
+    }
+
+    /// Whether anything but answers goes to stdout, so that nothing else may.
+    pub fn takes_stdout(&self) -> bool {
+        self.tables().chain(&self.partial).any(|path| path == Path::new(STDOUT))
+    }
+
+    /// Checks that each output has a format and a folder to be in, and that none is written twice.
+    ///
+    /// # Errors
+    /// The first that has not.
+    pub fn check(&self) -> Result<()> {
+        self.reports.iter().try_for_each(|path| ReportFormat::of(path).map(drop))?;
+        self.tables().try_for_each(|path| TableWriter::format_of(path, None).map(drop))?;
+        self.partial.iter().try_for_each(|path| may_be_partial(path))?;
+        self.paths().try_for_each(|path| in_a_folder(path))?;
+        no_input_is_written(self.paths(), &[])
+    }
+}
+
+/// An audit: its inputs, its options, and where the answers go.
+///
+/// ```
+/// use lensflow::model::{Granularity, Windows};
+/// use lensflow::jobs::{AuditJob, Outputs};
+/// use lensflow::Spec;
+///
+/// let spec = Spec { windows: Windows::Every(Granularity::Quarter), ..Spec::default() };
+/// let audited = AuditJob::new(["examples/data/cdnow_periods.csv"]).spec(spec).run(&mut ())?;
+/// assert_eq!(audited.report.windows.len(), 6);
+/// assert_eq!(audited.counted.customers, 23_570);
+/// # Ok::<(), lensflow::Error>(())
+/// ```
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct AuditJob {
+    /// Files, folders, globs, `-` for stdin, and saved states.
+    pub inputs: Vec<String>,
+    /// Made-up rows, after those of the inputs.
+    pub synthetic: Option<Synthetic>,
+    /// Where the files are orders and line items, how they are read and grouped.
+    pub lines: Option<Lines>,
+    /// The format of the files, where names and first bytes do not tell.
+    pub format: Option<Format>,
+    /// The policy for bad rows; `None` is that of the states, or else that of the spec.
+    pub on_bad_row: Option<OnBadRow>,
+    /// Windows, columns, limits.
+    pub spec: Spec,
+    /// The files to write.
+    pub outputs: Outputs,
+    /// The folder that keeps what was read, and how often it is brought up to date.
+    pub checkpoint: Option<(PathBuf, Duration)>,
+    /// Ends the job at once.
+    pub cancel: Cancel,
+    /// Ends reading in order, with a last checkpoint.
+    pub stop: Stop,
+}
+
+/// The outcome of an audit.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Audited {
+    /// The answers.
+    pub report: Report,
+    /// The counters at its end.
+    pub counted: Snapshot,
+    /// The files that were written.
+    pub files: Vec<PathBuf>,
+    checkpointed: Option<Checkpointed>,
+}
+
+impl Audited {
+    /// Removes the checkpoint, if there was one: to be called once the answers are where they should be.
+    ///
+    /// # Errors
+    /// When it cannot be removed.
+    pub fn done(self) -> Result<()> {
+        self.checkpointed.map_or(Ok(()), Checkpointed::remove)
+    }
+}
+
+/// The inputs of an audit, found.
+#[derive(Debug)]
+pub struct Found {
+    /// Saved states.
+    pub states: Vec<State>,
+    /// Files.
+    pub files: Vec<String>,
+}
+
+impl AuditJob {
+    /// An audit of files, folders, globs, `-` and saved states.
+    pub fn new(inputs: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        AuditJob { inputs: inputs.into_iter().map(Into::into).collect(), ..AuditJob::default() }
+    }
+
+    /// Sets windows, columns and limits.
+    #[must_use]
+    pub fn spec(mut self, spec: Spec) -> Self {
+        self.spec = spec;
+        self
+    }
+
+    /// Sets the files to write.
+    #[must_use]
+    pub fn outputs(mut self, outputs: Outputs) -> Self {
+        self.outputs = outputs;
+        self
+    }
+
+    /// Has the files read as orders and line items.
+    #[must_use]
+    pub fn lines(mut self, lines: Lines) -> Self {
+        self.lines = Some(lines);
+        self
+    }
+
+    /// Sets what ends the job at once.
+    #[must_use]
+    pub fn cancel(mut self, cancel: Cancel) -> Self {
+        self.cancel = cancel;
+        self
+    }
+
+    /// The spec, checked, once it is known what the states did about bad rows.
+    fn spec_of(&self, states: &[State]) -> Result<Spec> {
+        let spec = Spec { on_bad_row: bad_rows(self.on_bad_row, states.first(), self.spec.on_bad_row), ..self.spec.clone() };
+        if self.outputs.rejects.is_some() && spec.on_bad_row == OnBadRow::Fail {
+            return Err(Error::usage("there are no rejects to write while bad rows end the run").help("add `on_bad_row=reject`"));
+        }
+        spec.validate()?;
+        Ok(spec)
+    }
+
+    /// Checks everything that can be known before rows are read, and finds the inputs. Nothing is written.
+    ///
+    /// # Errors
+    /// The first fault.
+    pub fn check(&self) -> Result<Found> {
+        self.check_outputs()?;
+        let (states, named) = with_states(&self.inputs)?;
+        let files = files(&named, self.format, self.lines.as_ref(), &self.spec, true)?;
+        let spec = self.spec_of(&states)?;
+        lines_fit(self.lines.as_ref(), &states, &files)?;
+        states.iter().try_for_each(|state| state.fits(&spec))?;
+        no_input_is_written(self.outputs.paths(), &files)?;
+        Ok(Found { states, files })
+    }
+
+    /// Checks what does not depend on the inputs: outputs and the checkpoint's folder.
+    ///
+    /// # Errors
+    /// The first fault.
+    pub fn check_outputs(&self) -> Result<()> {
+        self.outputs.check()?;
+        let folder = self.checkpoint.as_ref().map(|(folder, _)| folder);
+        folder.map_or(Ok(()), |folder| may_be_folder(folder).and_then(|()| Checkpoints::check(folder)))
+    }
+
+    /// Does it.
+    ///
+    /// # Errors
+    /// Options that make no sense, inputs that cannot be read, bad rows, outputs that cannot be written.
+    pub fn run(&self, host: &mut dyn Host) -> Result<Audited> {
+        let (states, inputs) = with_states(&self.inputs)?;
+        let generator = self.synthetic.as_ref().map(Synthetic::generator).transpose()?;
+        let spec = self.spec_of(&states)?;
+        lines_fit(self.lines.as_ref(), &states, &inputs)?;
+        let spool = spec.spill_dir.clone();
+        let (periods, sales) = match &self.lines {
+            Some(lines) => (&[][..], Some((lines.find_sales(&inputs, self.format, spec.batch_rows)?.spool_in(spool.clone()), lines))),
+            None => (&inputs[..], None),
+        };
+        let periods = Files::find(periods, self.format, spec.columns.clone(), spec.batch_rows)?.spool_in(spool);
+        let found = [periods.inputs(), sales.iter().flat_map(|(files, _)| files.inputs()).collect()].concat();
+        no_input_is_written(self.outputs.paths(), &found)?;
+        if let Some((folder, _)) = &self.checkpoint
+            && let Some(output) = inside(self.outputs.paths(), folder)
+        {
+            let error = Error::usage("an output in the checkpoint's folder: that is gone when the run is done");
+            return Err(error.input(output.to_string_lossy()).help("write it to another folder"));
+        }
+        let outputs = Open::of(&self.outputs, self.lines.is_some(), &self.cancel)?;
+
+        let lens = self.outputs.partial.as_ref().map(|_| Partials);
+        let builder = Pipeline::builder().spec(spec).lens(lens).cancel(self.cancel.clone()).keep_rejects(self.outputs.rejects.is_some());
+        let mut stats: Arc<Stats> = Arc::default();
+        let mut watch = |latest: Arc<Stats>, host: &mut dyn Host| {
+            stats = latest.clone();
+            host.watch(latest);
+        };
+        let (pipeline, checkpointed) = match &self.checkpoint {
+            None => {
+                let mut pipeline = builder.build()?;
+                watch(pipeline.stats(), host);
+                states.iter().try_for_each(|state| pipeline.run_state(state))?;
+                generator.map_or(Ok(()), |generator| pipeline.run(generator.source()))?;
+                pipeline.run(periods)?;
+                sales.map_or(Ok(()), |(files, lines)| pipeline.run_transactions(files, lines))?;
+                (pipeline, None)
+            }
+            Some((folder, every)) => {
+                let (folder, every, stop) = (folder.clone(), *every, self.stop.clone());
+                let checkpoints = Checkpoints { folder, every, stop, cancel: self.cancel.clone(), io: Io::default() };
+                host.heeds_stop(true);
+                let (pipeline, checkpointed) = checkpoints.read(&builder, &states, periods, |latest| watch(latest, host))?;
+                host.heeds_stop(false);
+                (pipeline, Some(checkpointed))
+            }
+        };
+        let report = outputs.fill(pipeline, self.outputs.order, host)?;
+        let files = self.outputs.paths().filter(|path| *path != Path::new(STDOUT)).cloned().collect();
+        Ok(Audited { report, counted: stats.snapshot(), files, checkpointed })
+    }
+}
+
+/// Outputs that were opened, and are not in their places yet.
+struct Open {
+    rfm: Option<TableWriter>,
+    migrations: Option<TableWriter>,
+    rejects: Option<TableWriter>,
+    reports: Vec<(ReportFormat, Output)>,
+    partial: Option<Output>,
+    of_lines: bool,
+}
+
+impl Open {
+    fn of(wanted: &Outputs, of_lines: bool, cancel: &Cancel) -> Result<Open> {
+        let table =
+            |path: &Option<PathBuf>, schema| path.as_ref().map(|path| TableWriter::create_with(path, None, &schema, cancel)).transpose();
+        let report = |path: &PathBuf| Ok((ReportFormat::of(path)?, Output::create_with(path, cancel)?));
+        Ok(Open {
+            rfm: table(&wanted.rfm, rows::rfm_schema())?,
+            migrations: table(&wanted.migrations, rows::migration_schema())?,
+            rejects: table(&wanted.rejects, if of_lines { rows::line_reject_schema() } else { rows::reject_schema() })?,
+            reports: wanted.reports.iter().map(report).collect::<Result<_>>()?,
+            partial: wanted.partial.as_deref().map(|path| create_partial(path, cancel)).transpose()?,
+            of_lines,
+        })
+    }
+
+    /// Fills them, and puts them in their places. A reader that goes away costs only what it read.
+    fn fill(self, pipeline: Pipeline<((), Option<Partials>)>, order: Order, host: &mut dyn Host) -> Result<Report> {
+        // Rows in the engine's order are written while the answers are computed.
+        let (mut meanwhile, sorted) = if order == Order::Engine { (self.rfm, None) } else { (None, self.rfm) };
+        let mut audit = pipeline.finish_into(meanwhile.as_mut())?;
+        let mut outputs = Vec::new();
+        if let Some(table) = meanwhile {
+            outputs.extend(written(table, |_| Ok(()))?);
+        }
+        if let Some(table) = sorted {
+            outputs.extend(written(table, |table| audit.write_rfm(table, order))?);
+        }
+        if let Some(table) = self.migrations {
+            outputs.extend(written(table, |table| audit.write_migrations(table, order))?);
+        }
+        if let Some(table) = self.rejects {
+            let take = |table: &mut TableWriter| match self.of_lines {
+                true => audit.line_reject_rows().try_for_each(|batch| table.write(&batch?)),
+                false => audit.reject_rows().try_for_each(|batch| table.write(&batch?)),
+            };
+            outputs.extend(written(table, take)?);
+        }
+        for (format, mut output) in self.reports {
+            let text = format.render(&audit.report)?;
+            output.write_all(text.as_bytes()).map_err(|e| Error::io("cannot write the report", e))?;
+            outputs.push(output);
+        }
+        if let Some((output, tallies)) = self.partial.zip(audit.custom.1.take()) {
+            outputs.push(write_partial(output, &Lens1Partial::new(&audit.report, tallies))?);
+        }
+        outputs.iter_mut().try_for_each(|output| output.complete().or_else(unless_broken_pipe))?;
+        host.undisturbed(&mut || outputs.drain(..).try_for_each(|output| output.commit().or_else(unless_broken_pipe)))?;
+        Ok(audit.report)
+    }
+}
+
+/// Fills a table and ends it; none when its reader went away, which is no reason to withhold the other outputs.
+fn written(mut table: TableWriter, fill: impl FnOnce(&mut TableWriter) -> Result<()>) -> Result<Option<Output>> {
+    let output = fill(&mut table).and_then(|()| table.finish()).map(Some);
+    output.or_else(|error| unless_broken_pipe(error).map(|()| None))
+}
+
+fn unless_broken_pipe(error: Error) -> Result<()> {
+    if error.is_broken_pipe() { Ok(()) } else { Err(error) }
+}
+
+#[derive(Clone, Copy)]
+enum ReportFormat {
+    Json,
+    Text(Style),
+}
+
+impl ReportFormat {
+    fn of(path: &Path) -> Result<Self> {
+        match path.extension().and_then(|e| e.to_str()) {
+            Some("json") => Ok(ReportFormat::Json),
+            Some("md") => Ok(ReportFormat::Text(Style::Markdown)),
+            Some("txt") => Ok(ReportFormat::Text(Style::Text)),
+            _ if path == Path::new(STDOUT) => Ok(ReportFormat::Json),
+            _ => {
+                let error = Error::usage("the extension says no format of a report").input(path.to_string_lossy());
+                Err(error.help("end it in .json, .md or .txt"))
+            }
+        }
+    }
+
+    fn render(self, report: &Report) -> Result<String> {
+        match self {
+            ReportFormat::Json => report.to_json(),
+            ReportFormat::Text(style) => Ok(render(report, style)),
+        }
+    }
+}
+
+/// The policy for bad rows: the one that was said, that of a state, or else another.
+pub fn bad_rows(said: Option<OnBadRow>, state: Option<&State>, or: OnBadRow) -> OnBadRow {
+    said.or(state.map(|state| state.manifest().on_bad_row)).unwrap_or(or)
+}
+
+fn may_be_partial(path: &Path) -> Result<()> {
+    if path.extension().is_some_and(|extension| extension == "gz" || extension == "zst") {
+        let error = Error::usage(format!("{}: a partial is not compressed", path.display()));
+        return Err(error.help("end its name otherwise, such as in .partial"));
+    }
+    Ok(())
+}
+
+/// The output for a partial.
+///
+/// # Errors
+/// A name that promises compression, or a folder that cannot be written to.
+pub fn create_partial(path: &Path, cancel: &Cancel) -> Result<Output> {
+    may_be_partial(path)?;
+    Output::create_with(path, cancel)
+}
+
+/// Writes a partial to its output.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn write_partial(mut output: Output, partial: &Lens1Partial) -> Result<Output> {
+    output.write_all(&partial.to_bytes()?).map_err(|e| Error::io("cannot write the partial", e))?;
+    Ok(output)
+}
