@@ -1,6 +1,6 @@
 //! Reduce: partitions → pieces → merged partials → answers. The last stage that computes; [`report`](crate::report) only shows.
 //!
-//! Two passes, both in parallel and both insensitive to order: the first finishes each partition, cuts it into [`Pieces`] and counts what
+//! Two passes, both in parallel and both insensitive to order: the first finishes each partition, cuts it into [`Blocks`] and counts what
 //! the scores depend on; the second scores each block, lets the remaining lenses observe it, and writes its rows where that is wanted.
 
 use crate::accumulate::Closed;
@@ -9,7 +9,7 @@ use crate::base::merge::Merge;
 use crate::base::threads::parallel_fold;
 use crate::finalize::Block;
 use crate::finalize::arithmetic::Finalizer;
-use crate::finalize::blocks::{Pieces, Span, Workspace};
+use crate::finalize::blocks::{Blocks, Span, Workspace};
 use crate::finalize::finish::{Finished, Resources, finish};
 use crate::lens::Lens;
 use crate::lens::distribution::Distribution;
@@ -28,7 +28,7 @@ use crate::stats::Stats;
 /// The answers of all passes.
 pub(crate) struct Reduced<A> {
     /// With scorers.
-    pub(crate) pieces: Pieces,
+    pub(crate) blocks: Blocks,
     pub(crate) lens1: Vec<Lens1Metrics>,
     pub(crate) lens2: Vec<Change>,
     pub(crate) warnings: Vec<String>,
@@ -52,8 +52,7 @@ pub(crate) fn reduce<L: Lens>(
     let threads = rayon::current_num_threads();
     let first = (Lens1::sharing(memory.plan.histogram_values, windows.len(), threads), Lens2::new(&windows));
     let observe_block = |partial: &mut _, block: &Block| first.observe(partial, block);
-    let Finished { blocks: mut pieces, partial, refused } =
-        finish(partitions, memory, finalizer, || first.empty(&windows), observe_block, stats)?;
+    let Finished { mut blocks, partial, refused } = finish(partitions, memory, finalizer, || first.empty(&windows), observe_block, stats)?;
     if let (OnBadRow::Fail, Some(first)) = (spec.on_bad_row, refused.first) {
         return Err(first.into_error().help(REJECT_HELP).stage(Stage::Finalize));
     }
@@ -62,26 +61,26 @@ pub(crate) fn reduce<L: Lens>(
     let mut refining = Refining::new(measures, spec.bins, &spec.percentiles, threads > 1);
     while refining.needs_pass() {
         let observe = |refinements: &mut Refinements, at, workspace: &mut Workspace| {
-            refinements.observe(pieces.block(at, workspace)?);
+            refinements.observe(blocks.block(at, workspace)?);
             Ok(())
         };
-        refining.absorb(pass(&pieces, || refining.pass(), observe)?);
+        refining.absorb(pass(&blocks, || refining.pass(), observe)?);
     }
     let sorted = refining.finish();
-    pieces.scorers = sorted.iter().map(|s| s.scorer(spec.bins)).collect();
+    blocks.scorers = sorted.iter().map(|s| s.scorer(spec.bins)).collect();
 
     stats.enter(Stage::Reduce);
     let second = (Distribution, custom);
     let partial = match rfm {
-        None => observe(&pieces, &second, stats)?,
+        None => observe(&blocks, &second, stats)?,
         Some(table) => {
-            table.fit_groups(pieces.ids().mean());
-            let spans = Span::cut(&pieces.rows(), table.rows_per_part());
-            let stream = Stream::new(&pieces, Rfm::new(&windows), &second, spans);
+            table.fit_groups(blocks.ids().mean());
+            let spans = Span::cut(&blocks.rows(), table.rows_per_part());
+            let stream = Stream::new(&blocks, Rfm::new(&windows), &second, spans);
             match table.write_stream_with(&stream, memory.plan.groups) {
                 Ok(()) => stream.into_partial(),
                 // The reader of the rows has gone away, but the answers are still wanted. The table reports it at its end.
-                Err(error) if error.is_broken_pipe() => observe(&pieces, &second, stats)?,
+                Err(error) if error.is_broken_pipe() => observe(&blocks, &second, stats)?,
                 Err(error) => return Err(error),
             }
         }
@@ -97,17 +96,17 @@ pub(crate) fn reduce<L: Lens>(
         warnings.extend(change.warnings(&windows[at].name, &windows[at + 1].name, sales[at]));
         lens2.push(change);
     }
-    Ok(Reduced { pieces, lens1, lens2, warnings, left_out: refused.counts, custom })
+    Ok(Reduced { blocks, lens1, lens2, warnings, left_out: refused.counts, custom })
 }
 
 /// A pass over all pieces: `observe` makes the block that it needs.
 fn pass<P: Merge + Send>(
-    pieces: &Pieces,
+    blocks: &Blocks,
     empty: impl Fn() -> P + Sync,
     observe: impl Fn(&mut P, usize, &mut Workspace) -> Result<()> + Sync,
 ) -> Result<P> {
     let start = || (Workspace::default(), empty());
-    let done = parallel_fold(pieces.len(), start, |(workspace, partial), at| observe(partial, at, workspace))?;
+    let done = parallel_fold(blocks.len(), start, |(workspace, partial), at| observe(partial, at, workspace))?;
     Ok(done.into_iter().fold(empty(), |mut all, (_, partial)| {
         all.merge(partial);
         all
@@ -115,10 +114,10 @@ fn pass<P: Merge + Send>(
 }
 
 /// A pass over scored blocks.
-fn observe<L: Lens>(pieces: &Pieces, lens: &L, stats: &Stats) -> Result<L::Partial> {
-    let empty = || lens.empty(&pieces.finalizer().windows);
-    pass(pieces, empty, |partial, at, workspace| {
-        lens.observe(partial, pieces.scored(at, workspace)?);
+fn observe<L: Lens>(blocks: &Blocks, lens: &L, stats: &Stats) -> Result<L::Partial> {
+    let empty = || lens.empty(&blocks.finalizer().windows);
+    pass(blocks, empty, |partial, at, workspace| {
+        lens.observe(partial, blocks.scored(at, workspace)?);
         stats.partition_finished();
         Ok(())
     })

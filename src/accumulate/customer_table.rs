@@ -3,7 +3,7 @@
 //! Entries of a customer form a chain, newest window first met last, so a customer pays for the windows with rows only; rows outside every
 //! window have an entry of their own. They are rows of a struct and not columns because folding touches one entry at a time and all of
 //! it: one cache line instead of five. Sums that do not fit a word are rare; they lie in the overflow. Once
-//! no more rows come, the customers are put in order ([`Folded`](super::drain::Folded)).
+//! no more rows come, the customers are put in order ([`SortedTable`](super::drain::Folded)).
 
 use super::chunks::Chunks;
 use super::long_ids::LongIds;
@@ -42,7 +42,7 @@ pub(crate) struct Entry {
 
 /// The states of a partition's customers.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct State {
+pub(crate) struct CustomerTable {
     pub(crate) table: HashTable<u32>,
     pub(super) customers: Chunks<Customer>,
     pub(crate) long: LongIds,
@@ -51,7 +51,7 @@ pub(crate) struct State {
     overflow: Vec<EntrySum>,
 }
 
-impl State {
+impl CustomerTable {
     /// The number of customers.
     pub(crate) fn len(&self) -> usize {
         self.customers.len()
@@ -76,7 +76,7 @@ impl State {
     /// The index of a customer, who is added at need. `hash` is the part of the id's hash below the section's bits.
     #[inline]
     pub(crate) fn customer(&mut self, hash: u32, view: View, long: &[u8]) -> u32 {
-        let State { table, customers, long: ids, .. } = self;
+        let CustomerTable { table, customers, long: ids, .. } = self;
         let same = |&i: &u32| {
             let customer = customers.get(i);
             customer.hash == hash && ids.is(customer.view, view, long)
@@ -103,7 +103,7 @@ impl State {
     /// Adds to the customer's entry for a window.
     #[inline]
     pub(crate) fn fold(&mut self, customer: u32, addend: Addend) {
-        let State { customers, entries, overflow, .. } = self;
+        let CustomerTable { customers, entries, overflow, .. } = self;
         let head = &mut customers.get_mut(customer).head;
         let mut at = *head;
         while at != NONE {

@@ -4,24 +4,24 @@
 //! Customers in memory are put in order where they lie. Columns are made of some of them at a time, as often as they are needed, in memory
 //! that is used again: moving all into columns of their own would take new memory for most of what a run holds, and free the old in crumbs.
 
-use super::customer_table::{Customer, Entry, NONE, State};
+use super::customer_table::{Customer, CustomerTable, Entry, NONE};
 use super::sort_rows::sort_by_hash;
 use crate::base::error::Result;
 use crate::model::entry::HISTORY;
 use crate::model::hash::hash_id;
 use crate::model::ids::{id_bytes, joined_view};
-use crate::model::state_batch::{LONG_PER_PIECE, States};
+use crate::model::state_batch::{LONG_PER_BATCH, StateBatch};
 use crate::spill::{RunStore, Runs, Sorted, SortedBatches};
 use hashbrown::HashTable;
 use std::ops::Range;
 
 /// A partition's customers, by hash, then id; their entries in the same order.
 #[derive(Debug)]
-pub(crate) struct Folded(State);
+pub(crate) struct SortedTable(CustomerTable);
 
 /// Memory to sort in.
 #[derive(Debug, Default)]
-pub(crate) struct Room {
+pub(crate) struct SortScratch {
     customers: Vec<Customer>,
     entries: Vec<Entry>,
 }
@@ -29,9 +29,9 @@ pub(crate) struct Room {
 /// A partition that takes no more rows.
 pub(crate) enum Drained {
     /// All customers are in memory.
-    Resident(Folded),
+    Resident(SortedTable),
     /// Some were spilled: batches of the others, and the runs.
-    Spilled(Vec<States>, Runs),
+    Spilled(Vec<StateBatch>, Runs),
 }
 
 impl Drained {
@@ -45,19 +45,19 @@ impl Drained {
         store: &dyn RunStore,
         memory: u64,
         most: usize,
-        mut emit: impl FnMut(&States) -> Result<()>,
+        mut emit: impl FnMut(&StateBatch) -> Result<()>,
     ) -> Result<()> {
         let runs = match self {
             Drained::Resident(table) if others.is_empty() => {
-                let mut states = States::default();
-                for customers in table.pieces(most) {
+                let mut states = StateBatch::default();
+                for customers in table.ranges(most) {
                     table.fill(customers, &mut states);
                     emit(&states)?;
                 }
                 return Ok(());
             }
             Drained::Resident(table) => {
-                let ranges = table.pieces(most).into_iter();
+                let ranges = table.ranges(most).into_iter();
                 others.push(Box::new(TableStream { table, ranges }));
                 Runs::default()
             }
@@ -72,12 +72,12 @@ impl Drained {
 
 /// The customers of a partition as a stream.
 struct TableStream {
-    table: Folded,
+    table: SortedTable,
     ranges: std::vec::IntoIter<Range<u32>>,
 }
 
 impl Sorted for TableStream {
-    fn next(&mut self, states: &mut States) -> Result<bool> {
+    fn next(&mut self, states: &mut StateBatch) -> Result<bool> {
         Ok(self.ranges.next().is_some_and(|range| {
             self.table.fill(range, states);
             true
@@ -85,11 +85,11 @@ impl Sorted for TableStream {
     }
 }
 
-impl Folded {
-    pub(crate) fn new(mut state: State, room: &mut Room) -> Self {
+impl SortedTable {
+    pub(crate) fn new(mut state: CustomerTable, room: &mut SortScratch) -> Self {
         state.table = HashTable::new();
         state.warm();
-        let Room { customers, entries } = room;
+        let SortScratch { customers, entries } = room;
         customers.clear();
         entries.clear();
         for at in order(&state) {
@@ -104,7 +104,7 @@ impl Folded {
         }
         state.customers.replace(customers);
         state.entries.replace(entries);
-        Folded(state)
+        SortedTable(state)
     }
 
     /// The number of customers.
@@ -118,61 +118,61 @@ impl Folded {
     }
 
     /// Consecutive customers, at most so many at a time; fewer where their ids are long.
-    pub(crate) fn pieces(&self, most: usize) -> Vec<Range<u32>> {
-        pieces(&self.0, 0..self.0.len() as u32, most)
+    pub(crate) fn ranges(&self, most: usize) -> Vec<Range<u32>> {
+        ranges(&self.0, 0..self.0.len() as u32, most)
     }
 
     /// Columns of some customers.
-    pub(crate) fn fill(&self, customers: Range<u32>, states: &mut States) {
+    pub(crate) fn fill(&self, customers: Range<u32>, states: &mut StateBatch) {
         states.clear();
         append(&self.0, customers, states);
     }
 }
 
-impl State {
+impl CustomerTable {
     /// Columns of all customers, sorted, at most so many at a time.
-    pub(crate) fn into_states(mut self, most: usize) -> Vec<States> {
+    pub(crate) fn into_states(mut self, most: usize) -> Vec<StateBatch> {
         self.table = HashTable::new();
         self.warm();
         let order = order(&self);
         let columns = |customers: Range<u32>| {
             let customers = &order[customers.start as usize..customers.end as usize];
             let entries = customers.len() * self.entries.len() / order.len();
-            let mut states = States::with_capacity(customers.len(), entries + entries / 16);
+            let mut states = StateBatch::with_capacity(customers.len(), entries + entries / 16);
             append(&self, customers.iter().copied(), &mut states);
             states
         };
-        pieces(&self, order.iter().copied(), most).into_iter().map(columns).collect()
+        ranges(&self, order.iter().copied(), most).into_iter().map(columns).collect()
     }
 
     /// Appends all customers, sorted, to columns and forgets them.
-    pub(crate) fn move_into(&mut self, states: &mut States) {
+    pub(crate) fn move_into(&mut self, states: &mut StateBatch) {
         append(self, order(self), states);
         self.clear();
     }
 }
 
 /// Cuts customers into stretches of at most so many; of fewer where their ids are long.
-fn pieces(state: &State, order: impl Iterator<Item = u32>, most: usize) -> Vec<Range<u32>> {
-    let mut pieces = Vec::new();
+fn ranges(state: &CustomerTable, order: impl Iterator<Item = u32>, most: usize) -> Vec<Range<u32>> {
+    let mut ranges = Vec::new();
     let (mut begin, mut end, mut long) = (0, 0, 0);
     for customer in order {
-        if (end - begin) as usize == most || long >= LONG_PER_PIECE {
-            pieces.push(begin..end);
+        if (end - begin) as usize == most || long >= LONG_PER_BATCH {
+            ranges.push(begin..end);
             (begin, long) = (end, 0);
         }
         long += state.long.get(state.customers.get(customer).view).len();
         end += 1;
     }
     if begin < end {
-        pieces.push(begin..end);
+        ranges.push(begin..end);
     }
-    pieces
+    ranges
 }
 
 /// Customers by hash, then id.
-fn order(state: &State) -> Vec<u32> {
-    let State { customers, long, .. } = state;
+fn order(state: &CustomerTable) -> Vec<u32> {
+    let CustomerTable { customers, long, .. } = state;
     let mut keys: Vec<u64> = (0u64..).zip(customers.iter()).map(|(i, c)| u64::from(c.hash) << 32 | i).collect();
     sort_by_hash(&mut keys);
     let mut order: Vec<u32> = keys.into_iter().map(|key| key as u32).collect();
@@ -191,7 +191,7 @@ fn order(state: &State) -> Vec<u32> {
 }
 
 /// Appends customers and their entries, by window, to columns.
-fn append(state: &State, order: impl IntoIterator<Item = u32>, states: &mut States) {
+fn append(state: &CustomerTable, order: impl IntoIterator<Item = u32>, states: &mut StateBatch) {
     let mut chain: Vec<(u32, u32)> = Vec::new();
     for customer in order {
         let customer = state.customers.get(customer);

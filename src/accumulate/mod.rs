@@ -25,6 +25,6 @@ mod sort_rows;
 pub(crate) mod worker;
 
 pub(crate) use accumulator::{Accumulator, Closed};
-pub(crate) use customer_table::State;
-pub(crate) use drain::{Drained, Folded, Room};
+pub(crate) use customer_table::CustomerTable;
+pub(crate) use drain::{Drained, SortScratch, SortedTable};
 pub(crate) use partition::Partition;

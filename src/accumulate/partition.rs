@@ -4,8 +4,8 @@
 //! is in the cache: folded as they come, every row would miss the cache several times. When memory is short, a partition's customers leave
 //! as a run.
 
-use super::customer_table::State;
-use super::drain::{Drained, Folded, Room};
+use super::customer_table::CustomerTable;
+use super::drain::{Drained, SortScratch, SortedTable};
 use super::sort_rows::sorted_states;
 use crate::base::error::Result;
 use crate::model::hash::PARTITIONS;
@@ -24,7 +24,7 @@ const CUSTOMERS_PER_ROW: usize = 8;
 /// The customers of one partition.
 #[derive(Debug, Default)]
 pub(crate) struct Partition {
-    state: State,
+    state: CustomerTable,
     waiting: Vec<Rows>,
     waiting_rows: usize,
     /// How many rows wait before they are folded.
@@ -101,10 +101,10 @@ impl Partition {
     }
 
     /// Ends the partition; its batches have at most `most` customers.
-    pub(crate) fn drain(mut self, most: usize, room: &mut Room) -> Drained {
+    pub(crate) fn drain(mut self, most: usize, room: &mut SortScratch) -> Drained {
         if self.runs.is_empty() {
             self.fold(drop);
-            return Drained::Resident(Folded::new(self.state, room));
+            return Drained::Resident(SortedTable::new(self.state, room));
         }
         if self.state.len() == 0 {
             return Drained::Spilled(sorted_states(&self.waiting, most), self.runs);
@@ -123,7 +123,7 @@ mod tests {
     use crate::model::entry::{Addend, HISTORY};
     use crate::model::hash::{hash_id, hash_in_section};
     use crate::model::ids::{View, split_view};
-    use crate::model::state_batch::States;
+    use crate::model::state_batch::StateBatch;
     use arrow::array::builder::make_view;
     use proptest::prelude::*;
     use std::collections::BTreeMap;
@@ -163,13 +163,13 @@ mod tests {
         (hash_in_section(hash_id(id.as_bytes())), split_view(make_view(id.as_bytes(), 0, 0)))
     }
 
-    fn state(rows: &[Seen]) -> State {
-        let mut state = State::default();
+    fn state(rows: &[Seen]) -> CustomerTable {
+        let mut state = CustomerTable::default();
         add(&mut state, rows);
         state
     }
 
-    fn add(state: &mut State, rows: &[Seen]) {
+    fn add(state: &mut CustomerTable, rows: &[Seen]) {
         for &(id, time, addend) in rows {
             let id = IDS[id];
             let (hash, view) = key(id);
@@ -183,20 +183,20 @@ mod tests {
     type Held = (i64, i64, i64, Total);
 
     /// A state as what it says: per customer the first time seen, and the entries by window.
-    fn view(state: State) -> BTreeMap<String, (i64, BTreeMap<u32, Held>)> {
+    fn view(state: CustomerTable) -> BTreeMap<String, (i64, BTreeMap<u32, Held>)> {
         let sorted = view_of(state.clone().into_states(3));
-        let folded = Folded::new(state, &mut Room::default());
+        let folded = SortedTable::new(state, &mut SortScratch::default());
         let columns = |customers| {
-            let mut states = States::default();
+            let mut states = StateBatch::default();
             folded.fill(customers, &mut states);
             states
         };
-        let in_place = view_of(folded.pieces(3).into_iter().map(columns).collect());
+        let in_place = view_of(folded.ranges(3).into_iter().map(columns).collect());
         assert_eq!(in_place, sorted);
         sorted
     }
 
-    fn view_of(pieces: Vec<States>) -> BTreeMap<String, (i64, BTreeMap<u32, Held>)> {
+    fn view_of(pieces: Vec<StateBatch>) -> BTreeMap<String, (i64, BTreeMap<u32, Held>)> {
         let mut view = BTreeMap::new();
         let mut last = None;
         for states in pieces {

@@ -1,10 +1,10 @@
 //! Rows that were never folded → sorted states. A partition that is about to leave needs its customers in order, and most of its rows are
 //! the only one of their customer: sorting them directly touches each once, where folding and then sorting would touch it many times.
 
-use super::customer_table::State;
+use super::customer_table::CustomerTable;
 use crate::model::entry::{Addend, HISTORY};
 use crate::model::ids::joined_view;
-use crate::model::state_batch::States;
+use crate::model::state_batch::StateBatch;
 use crate::route::row_buffer::{Row, Rows};
 
 /// Bits of the hash that one pass sorts by.
@@ -35,7 +35,7 @@ pub(super) fn sort_by_hash(keys: &mut Vec<u64>) {
 }
 
 /// The states of the customers of some rows, in pieces of at most `most`.
-pub(super) fn sorted_states(buffers: &[Rows], most: usize) -> Vec<States> {
+pub(super) fn sorted_states(buffers: &[Rows], most: usize) -> Vec<StateBatch> {
     let rows = buffers.iter().zip(0u64..).flat_map(|(buffer, b)| (0u64..).zip(&buffer.rows).map(move |(r, row)| (row, b << 8 | r)));
     let mut keys: Vec<u64> = rows.map(|(row, at)| u64::from(row.hash) << 32 | at).collect();
     sort_by_hash(&mut keys);
@@ -43,12 +43,12 @@ pub(super) fn sorted_states(buffers: &[Rows], most: usize) -> Vec<States> {
         let buffer = &buffers[(key as u32 >> 8) as usize];
         (buffer, &buffer.rows[key as usize & 0xff])
     };
-    let mut all: Vec<States> = Vec::new();
-    let mut several = State::default();
+    let mut all: Vec<StateBatch> = Vec::new();
+    let mut several = CustomerTable::default();
     for same in keys.chunk_by(|a, b| a >> 32 == b >> 32) {
         if all.last().is_none_or(|last| !last.has_room(most)) {
             let room = most.min(keys.len());
-            all.push(States::with_capacity(room, room));
+            all.push(StateBatch::with_capacity(room, room));
         }
         let Some(states) = all.last_mut() else { break };
         if let &[key] = same {
@@ -68,7 +68,7 @@ pub(super) fn sorted_states(buffers: &[Rows], most: usize) -> Vec<States> {
 
 /// Appends the state of a customer with one row.
 #[inline]
-fn push_row(states: &mut States, buffer: &Rows, row: &Row) {
+fn push_row(states: &mut StateBatch, buffer: &Rows, row: &Row) {
     if row.window != HISTORY {
         let Row { window, start, reference, .. } = *row;
         states.push_sum(window, &Addend { window, start, reference, amounts: buffer.amounts(row) }.into());

@@ -7,7 +7,7 @@ use crate::finalize::Block;
 use crate::model::columns::Column;
 use crate::model::entry::reference_time;
 use crate::model::reject::{Reason, Reject, shown_timestamp};
-use crate::model::state_batch::States;
+use crate::model::state_batch::StateBatch;
 use crate::model::window::Window;
 
 /// The arithmetic from states to blocks.
@@ -21,7 +21,7 @@ pub(crate) struct Finalizer {
 impl Finalizer {
     /// Fills a block from states. Customers who are not valid in a window have no row for it, and `refused`, if any, is told, with the
     /// window's place.
-    pub(crate) fn fill(&self, states: &States, block: &mut Block, mut refused: Option<&mut dyn FnMut(u32, Reject)>) {
+    pub(crate) fn fill(&self, states: &StateBatch, block: &mut Block, mut refused: Option<&mut dyn FnMut(u32, Reject)>) {
         block.clear();
         block.first_seen.extend_from_slice(&states.first_seen);
         let (mut from, mut rest) = (0, 0);

@@ -1,14 +1,14 @@
 //! Blocks: finished customers, column by column.
 
 use crate::base::money::Fixed2;
-use crate::model::state_batch::States;
+use crate::model::state_batch::StateBatch;
 use crate::ranks::score::Scorer;
 
 /// Finished customers, and a row for each of them and each window in which they are active.
 #[derive(Debug, Clone, Default)]
 pub struct Block {
     /// The customers' ids; without rows.
-    ids: States,
+    ids: StateBatch,
     /// Per customer, the earliest `period_start` of any accepted row.
     pub first_seen: Vec<i64>,
     /// Per row, the customer's place in the block; ascending.
@@ -50,7 +50,7 @@ impl Block {
         self.ids.text(customer as usize)
     }
 
-    pub(crate) fn ids(&self) -> &States {
+    pub(crate) fn ids(&self) -> &StateBatch {
         &self.ids
     }
 
@@ -68,7 +68,7 @@ impl Block {
     }
 
     /// Takes over the customers' ids, which only some readers of a block need.
-    pub(crate) fn set_ids(&mut self, states: &States) {
+    pub(crate) fn set_ids(&mut self, states: &StateBatch) {
         self.ids.clone_ids(states);
     }
 

@@ -6,13 +6,13 @@
 
 use super::arithmetic::Finalizer;
 use super::block::Block;
-use crate::accumulate::Folded;
+use crate::accumulate::SortedTable;
 use crate::base::cancel::Cancel;
 use crate::base::error::Result;
 use crate::base::merge::Merge;
 use crate::base::threads::parallel_fold;
 use crate::model::ids::parts;
-use crate::model::state_batch::States;
+use crate::model::state_batch::StateBatch;
 use crate::ranks::score::Scorer;
 use crate::spill::{BlockRef, Reservation, RunStore, decode};
 use crate::state::{Rollup, RunFile};
@@ -22,17 +22,17 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Some customers of a partition.
 #[derive(Debug)]
-pub(crate) struct Piece {
-    pub(crate) held: Held,
+pub(crate) struct BlockSource {
+    pub(crate) states_at: StatesAt,
     /// The rows that its block has.
     pub(crate) rows: usize,
 }
 
 /// The place of a piece's states.
 #[derive(Debug)]
-pub(crate) enum Held {
+pub(crate) enum StatesAt {
     /// Some customers of a partition that is here.
-    Folded { partition: Arc<Resident>, customers: Range<u32> },
+    Resident { partition: Arc<Resident>, customers: Range<u32> },
     /// A frame of the store.
     Frame(BlockRef),
     /// A frame of a saved state.
@@ -49,14 +49,14 @@ pub(crate) struct SavedRun {
 /// A partition in memory, with its part of the budget.
 #[derive(Debug)]
 pub(crate) struct Resident {
-    pub(crate) folded: Folded,
+    pub(crate) table: SortedTable,
     pub(crate) _reserved: Reservation,
 }
 
 /// All customers. Dropped, they take with them what was spilled.
 #[derive(Debug)]
-pub(crate) struct Pieces {
-    pieces: Vec<Piece>,
+pub(crate) struct Blocks {
+    blocks: Vec<BlockSource>,
     finalizer: Finalizer,
     ids: IdBytes,
     store: Arc<dyn RunStore>,
@@ -75,7 +75,7 @@ pub(crate) struct IdBytes {
 
 impl IdBytes {
     /// Counts some customers.
-    pub(crate) fn add(&mut self, states: &States) {
+    pub(crate) fn add(&mut self, states: &StateBatch) {
         self.customers += states.len() as u64;
         if !states.long.is_empty() {
             self.sum += states.long.len() as u64;
@@ -118,17 +118,17 @@ struct Part {
 #[derive(Debug, Default)]
 pub(crate) struct Workspace {
     pub(crate) block: Block,
-    states: States,
+    states: StateBatch,
     frame: Vec<u8>,
 }
 
-impl Pieces {
-    pub(crate) fn new(pieces: Vec<Piece>, finalizer: Finalizer, ids: IdBytes, store: Arc<dyn RunStore>, cancel: Cancel) -> Self {
-        Pieces { pieces, finalizer, ids, store, cancel, scorers: Vec::new() }
+impl Blocks {
+    pub(crate) fn new(blocks: Vec<BlockSource>, finalizer: Finalizer, ids: IdBytes, store: Arc<dyn RunStore>, cancel: Cancel) -> Self {
+        Blocks { blocks, finalizer, ids, store, cancel, scorers: Vec::new() }
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.pieces.len()
+        self.blocks.len()
     }
 
     /// Bytes of ids that do not fit their view.
@@ -153,13 +153,13 @@ impl Pieces {
         })
     }
 
-    fn fill<'a>(&self, piece: usize, workspace: &'a mut Workspace, more: impl Fn(&mut Block, &States)) -> Result<&'a mut Block> {
+    fn fill<'a>(&self, piece: usize, workspace: &'a mut Workspace, more: impl Fn(&mut Block, &StateBatch)) -> Result<&'a mut Block> {
         self.cancel.check()?;
         let Workspace { block, states, frame } = workspace;
-        match &self.pieces[piece].held {
-            Held::Folded { partition, customers } => partition.folded.fill(customers.clone(), states),
-            Held::Frame(place) => decode(self.store.get(place, frame)?, states)?,
-            Held::Saved { run, partition, frame: at } => {
+        match &self.blocks[piece].states_at {
+            StatesAt::Resident { partition, customers } => partition.table.fill(customers.clone(), states),
+            StatesAt::Frame(place) => decode(self.store.get(place, frame)?, states)?,
+            StatesAt::Saved { run, partition, frame: at } => {
                 run.file.read(*partition, *at, frame, states)?;
                 run.rollup.apply(states);
             }
@@ -171,7 +171,7 @@ impl Pieces {
 
     /// The rows of each piece.
     pub(crate) fn rows(&self) -> Vec<usize> {
-        self.pieces.iter().map(|piece| piece.rows).collect()
+        self.blocks.iter().map(|piece| piece.rows).collect()
     }
 
     /// Something else of each piece that its block tells: a pass of its own.
@@ -185,7 +185,7 @@ impl Pieces {
     }
 }
 
-impl Drop for Pieces {
+impl Drop for Blocks {
     fn drop(&mut self) {
         self.store.discard();
     }
@@ -222,12 +222,12 @@ impl Span {
     /// without rows, has one.
     pub(crate) fn blocks(
         &self,
-        pieces: &Pieces,
+        blocks: &Blocks,
         workspace: &mut Workspace,
         mut take: impl FnMut(&Block, Range<usize>, bool) -> Result<()>,
     ) -> Result<()> {
         for &Part { piece, from, to } in &self.0 {
-            take(pieces.scored(piece, workspace)?, from..to, from == 0)?;
+            take(blocks.scored(piece, workspace)?, from..to, from == 0)?;
         }
         Ok(())
     }

@@ -1,15 +1,15 @@
 //! Partitions that take no more rows → blocks, and what the first pass over them finds.
 
-use crate::accumulate::{Closed, Drained, Room};
+use crate::accumulate::{Closed, Drained, SortScratch};
 use crate::base::cancel::Cancel;
 use crate::base::error::{Result, Stage};
 use crate::base::merge::Merge;
 use crate::base::threads::parallel_map;
 use crate::finalize::Block;
 use crate::finalize::arithmetic::Finalizer;
-use crate::finalize::blocks::{Held, IdBytes, Piece, Pieces, Resident, SavedRun};
+use crate::finalize::blocks::{BlockSource, Blocks, IdBytes, Resident, SavedRun, StatesAt};
 use crate::model::reject::{LeftOut, Reject};
-use crate::model::state_batch::States;
+use crate::model::state_batch::StateBatch;
 use crate::spill::{BlockRef, FRAME_CUSTOMERS, Plan, RunStore, Sorter, encode};
 use crate::stats::Stats;
 use std::sync::Arc;
@@ -48,7 +48,7 @@ impl Merge for Refused {
 
 /// The outcome of the first pass.
 pub(crate) struct Finished<P> {
-    pub(crate) blocks: Pieces,
+    pub(crate) blocks: Blocks,
     /// The observations of all blocks.
     pub(crate) partial: P,
     pub(crate) refused: Refused,
@@ -56,8 +56,8 @@ pub(crate) struct Finished<P> {
 
 /// The working memory and sums of one finishing thread.
 struct Desk<P> {
-    room: Room,
-    states: States,
+    room: SortScratch,
+    states: StateBatch,
     block: Block,
     partial: P,
     refused: Refused,
@@ -81,8 +81,8 @@ pub(crate) fn finish<P: Merge + Send>(
     let most = FRAME_CUSTOMERS.min(ENTRIES_PER_BLOCK / finalizer.windows.len().max(1));
     partitions.sort_by_key(|(number, ..)| *number);
     let desk = || Desk {
-        room: Room::default(),
-        states: States::default(),
+        room: SortScratch::default(),
+        states: StateBatch::default(),
         block: Block::default(),
         partial: empty(),
         refused: Refused::default(),
@@ -101,7 +101,7 @@ pub(crate) fn finish<P: Merge + Send>(
         ids.merge(desk.ids);
     }
     let blocks = blocks.into_iter().flatten().collect();
-    Ok(Finished { blocks: Pieces::new(blocks, finalizer, ids, memory.store.clone(), memory.cancel.clone()), partial, refused })
+    Ok(Finished { blocks: Blocks::new(blocks, finalizer, ids, memory.store.clone(), memory.cancel.clone()), partial, refused })
 }
 
 impl<P> Desk<P> {
@@ -114,11 +114,11 @@ impl<P> Desk<P> {
         observe: &impl Fn(&mut P, &Block),
         most: usize,
         stats: &Stats,
-    ) -> Result<Vec<Piece>> {
+    ) -> Result<Vec<BlockSource>> {
         memory.cancel.check()?;
         let Desk { room, states, block, partial, refused, ids } = self;
         let mut blocks = Vec::new();
-        let mut observe = |states: &States| {
+        let mut observe = |states: &StateBatch| {
             let mut taken = Ok(());
             let mut take = |window, reject| {
                 if taken.is_ok() {
@@ -140,19 +140,22 @@ impl<P> Desk<P> {
                 for frame in 0..run.file.frames_of(number) {
                     run.file.read(number, frame, &mut bytes, states)?;
                     run.rollup.apply(states);
-                    let held = Held::Saved { run: Arc::clone(run), partition: number, frame };
-                    blocks.push(Piece { rows: observe(states)?, held });
+                    let states_at = StatesAt::Saved { run: Arc::clone(run), partition: number, frame };
+                    blocks.push(BlockSource { rows: observe(states)?, states_at });
                 }
             }
             // A table stays as it is, unless it no longer fits.
-            (Drained::Resident(folded), []) => {
-                let fits = reserved.resize(folded.memory() as u64);
-                let partition = Arc::new(Resident { folded, _reserved: reserved });
-                for customers in partition.folded.pieces(most) {
-                    partition.folded.fill(customers.clone(), states);
-                    let held =
-                        if fits { Held::Folded { partition: partition.clone(), customers } } else { Held::Frame(memory.frame(states)?) };
-                    blocks.push(Piece { rows: observe(states)?, held });
+            (Drained::Resident(table), []) => {
+                let fits = reserved.resize(table.memory() as u64);
+                let partition = Arc::new(Resident { table, _reserved: reserved });
+                for customers in partition.table.ranges(most) {
+                    partition.table.fill(customers.clone(), states);
+                    let states_at = if fits {
+                        StatesAt::Resident { partition: partition.clone(), customers }
+                    } else {
+                        StatesAt::Frame(memory.frame(states)?)
+                    };
+                    blocks.push(BlockSource { rows: observe(states)?, states_at });
                 }
             }
             (drained, saved) => {
@@ -162,7 +165,7 @@ impl<P> Desk<P> {
                 let streams = saved.iter().map(|run| Box::new(run.file.stream(number, &run.rollup)) as _).collect();
                 drained.merge(streams, &*memory.store, memory.plan.merge_memory, most, |states| {
                     memory.cancel.check()?;
-                    blocks.push(Piece { rows: observe(states)?, held: Held::Frame(memory.frame(states)?) });
+                    blocks.push(BlockSource { rows: observe(states)?, states_at: StatesAt::Frame(memory.frame(states)?) });
                     Ok(())
                 })?;
             }
@@ -184,7 +187,7 @@ pub(crate) struct Resources {
 }
 
 impl Resources {
-    fn frame(&self, states: &States) -> Result<BlockRef> {
+    fn frame(&self, states: &StateBatch) -> Result<BlockRef> {
         self.cancel.check()?;
         let mut bytes = Vec::new();
         encode(states, 0..states.len(), &mut bytes)?;

@@ -2,7 +2,7 @@
 
 use super::entry::EntrySum;
 use super::hash::hash_id;
-use super::state_batch::States;
+use super::state_batch::StateBatch;
 use crate::base::money::{Total, UNITS_PER_CENT};
 use arrow::array::builder::make_view;
 use proptest::prelude::*;
@@ -16,8 +16,8 @@ pub(crate) type Customer = (i64, BTreeMap<u32, Held>);
 pub(crate) type Model = BTreeMap<(u64, String), Customer>;
 
 /// The states that say what a model says.
-pub(crate) fn states_of(model: &Model) -> States {
-    let mut states = States::default();
+pub(crate) fn states_of(model: &Model) -> StateBatch {
+    let mut states = StateBatch::default();
     for ((_, id), (first_seen, entries)) in model {
         for (&window, &(start, reference, orders, total)) in entries {
             let (carry, cents, fraction) = total.split();
@@ -29,7 +29,7 @@ pub(crate) fn states_of(model: &Model) -> States {
 }
 
 /// One customer of states.
-pub(crate) fn customer(states: &States, index: usize) -> ((u64, String), Customer) {
+pub(crate) fn customer(states: &StateBatch, index: usize) -> ((u64, String), Customer) {
     let id = String::from_utf8(states.id(index, &mut [0; 16]).to_vec()).unwrap();
     let entries = (states.begin(index)..states.ends[index] as usize).map(|e| {
         let sum = states.sum(e);
@@ -39,7 +39,7 @@ pub(crate) fn customer(states: &States, index: usize) -> ((u64, String), Custome
 }
 
 /// The model of some states.
-pub(crate) fn model_of(states: &States) -> Model {
+pub(crate) fn model_of(states: &StateBatch) -> Model {
     (0..states.len()).map(|index| customer(states, index)).collect()
 }
 
@@ -62,12 +62,12 @@ pub(crate) fn model(customers: std::ops::Range<usize>) -> impl Strategy<Value = 
         .prop_map(|all| all.into_iter().map(|(id, seen, entries)| ((hash_id(id.as_bytes()), id), (seen, entries))).collect())
 }
 
-pub(crate) fn states(customers: std::ops::Range<usize>) -> impl Strategy<Value = States> {
+pub(crate) fn states(customers: std::ops::Range<usize>) -> impl Strategy<Value = StateBatch> {
     model(customers).prop_map(|model| states_of(&model))
 }
 
 /// Three fixed customers: a short id, a long one, and one without entries.
-pub(crate) fn sample() -> States {
+pub(crate) fn sample() -> StateBatch {
     const DAY: i64 = 86_400_000_000;
     let total = |cents, fraction| Total::new(cents, fraction);
     let entries = BTreeMap::from([(0, (DAY, 31 * DAY, 2, total(1_999, 0))), (3, (5 * DAY, 61 * DAY, 1, total(-5, 12_345)))]);
@@ -77,7 +77,7 @@ pub(crate) fn sample() -> States {
 }
 
 /// So many customers of one entry each.
-pub(crate) fn many(customers: usize) -> States {
+pub(crate) fn many(customers: usize) -> StateBatch {
     let customer = |i: usize| {
         let id = format!("C-{i:09}");
         let total = Total::new(i as i128, 0);

@@ -8,7 +8,7 @@ use crate::base::money::Total;
 
 /// States of distinct customers, ascending by hash, then id.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct States {
+pub(crate) struct StateBatch {
     /// Ids as Arrow views, all in block 0; ids that do not fit their view lie in `long`.
     pub(crate) views: Vec<u128>,
     /// The bytes of long ids.
@@ -32,7 +32,7 @@ pub(crate) struct States {
 }
 
 /// Bytes of long ids in a piece, about.
-pub(crate) const LONG_PER_PIECE: usize = 1 << 20;
+pub(crate) const LONG_PER_BATCH: usize = 1 << 20;
 
 /// The part of an entry's money that its cents do not hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,7 +44,7 @@ pub(crate) struct Rest {
     pub(crate) carry: i128,
 }
 
-impl States {
+impl StateBatch {
     /// The number of customers.
     pub(crate) fn len(&self) -> usize {
         self.views.len()
@@ -68,7 +68,7 @@ impl States {
     }
 
     /// Takes over the ids of others, and nothing else of theirs.
-    pub(crate) fn clone_ids(&mut self, other: &States) {
+    pub(crate) fn clone_ids(&mut self, other: &StateBatch) {
         self.views.clone_from(&other.views);
         self.long.clone_from(&other.long);
     }
@@ -81,7 +81,7 @@ impl States {
 
     /// Room for so many customers and entries.
     pub(crate) fn with_capacity(customers: usize, entries: usize) -> Self {
-        States {
+        StateBatch {
             views: Vec::with_capacity(customers),
             long: Vec::new(),
             first_seen: Vec::with_capacity(customers),
@@ -98,7 +98,7 @@ impl States {
     /// Whether another customer fits a piece of at most `most` customers. Offsets of long ids have 32 bits, so these make smaller pieces.
     #[inline]
     pub(crate) fn has_room(&self, most: usize) -> bool {
-        self.len() < most && self.long.len() < LONG_PER_PIECE
+        self.len() < most && self.long.len() < LONG_PER_BATCH
     }
 
     /// The place of a customer's first entry.
@@ -133,8 +133,8 @@ impl States {
     }
 }
 
-impl States {
-    /// The sum of an entry. One with a rest is searched for, which few have; a reader of every entry in turn has [`States::total`].
+impl StateBatch {
+    /// The sum of an entry. One with a rest is searched for, which few have; a reader of every entry in turn has [`StateBatch::total`].
     #[inline]
     pub(crate) fn sum(&self, entry: usize) -> EntrySum {
         let (start, reference, orders, cents) = (self.starts[entry], self.references[entry], self.orders[entry], self.cents[entry]);

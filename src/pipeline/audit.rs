@@ -2,7 +2,7 @@
 
 use crate::base::error::{Error, Result, Stage};
 use crate::base::threads::with_pool;
-use crate::finalize::blocks::{Pieces, Span};
+use crate::finalize::blocks::{Blocks, Span};
 use crate::finalize::finish::Resources;
 use crate::model::reject::Reject;
 use crate::model::window::Window;
@@ -45,16 +45,16 @@ pub struct Audit<A = ()> {
 const ROWS_AT_ONCE: usize = 1 << 16;
 
 impl<A> Audit<A> {
-    pub(crate) fn new(report: Report, pieces: Pieces, rejects: Option<Arc<Records>>, custom: A, memory: Resources, threads: usize) -> Self {
+    pub(crate) fn new(report: Report, blocks: Blocks, rejects: Option<Arc<Records>>, custom: A, memory: Resources, threads: usize) -> Self {
         let Resources { plan, store, cancel, .. } = memory;
         let sorting = Sorting { store, heap: plan.merge_memory, merge: plan.merge_memory * threads as u64, cancel };
-        let making = Making { pieces, sorting, threads, groups: plan.groups.min(threads), sorted_groups: plan.sorted_groups.min(threads) };
+        let making = Making { blocks, sorting, threads, groups: plan.groups.min(threads), sorted_groups: plan.sorted_groups.min(threads) };
         Audit { report, custom, making, rejects }
     }
 
     /// The windows of the run.
     pub fn windows(&self) -> &[Window] {
-        &self.making.pieces.finalizer().windows
+        &self.making.blocks.finalizer().windows
     }
 
     /// Rows and customers left out, rows first, sorted; nothing of them where they were only counted. After an error there are no more.
@@ -90,8 +90,8 @@ impl<A> Audit<A> {
     /// When the rows cannot be read or sorted.
     pub fn into_rfm(self, order: Order) -> Result<impl Iterator<Item = Result<RecordBatch>> + use<A>> {
         let rows = Rfm::new(self.windows());
-        let Making { pieces, sorting, threads, .. } = self.making;
-        read(Box::new(pieces), sorting, threads, rows, order)
+        let Making { blocks, sorting, threads, .. } = self.making;
+        read(Box::new(blocks), sorting, threads, rows, order)
     }
 
     /// Writes [`rfm`](Audit::rfm) to a table, with as many threads as the run had.
@@ -124,7 +124,7 @@ impl<A> Audit<A> {
 /// The blocks that rows are made of, and the memory and threads to make them with.
 #[derive(Debug)]
 struct Making {
-    pieces: Pieces,
+    blocks: Blocks,
     sorting: Sorting,
     threads: usize,
     /// Row groups that are encoded at the same time, in either order.
@@ -134,14 +134,14 @@ struct Making {
 
 impl Making {
     fn read<R: Rows + Send>(&self, rows: R, order: Order) -> Result<impl Iterator<Item = Result<RecordBatch>>> {
-        read(&self.pieces, self.sorting.clone(), self.threads, rows, order)
+        read(&self.blocks, self.sorting.clone(), self.threads, rows, order)
     }
 
     fn write<R: Rows + Send>(&self, rows: R, table: &mut TableWriter, order: Order) -> Result<()> {
-        let ids = self.pieces.ids();
+        let ids = self.blocks.ids();
         table.fit_groups(if order == Order::Sorted { ids.together() } else { ids.mean() });
         let written = with_pool(self.threads, || {
-            let stream = stream(&self.pieces, self.sorting.clone(), rows, table.rows_per_part(), order)?;
+            let stream = stream(&self.blocks, self.sorting.clone(), rows, table.rows_per_part(), order)?;
             let groups = if order == Order::Sorted { self.sorted_groups } else { self.groups };
             table.write_stream_with(&stream, groups)
         });
@@ -150,20 +150,20 @@ impl Making {
 }
 
 /// The rows of borrowed or owned pieces, as plain batches.
-fn read<P: Deref<Target = Pieces> + Send + Sync, R: Rows + Send>(
-    pieces: P,
+fn read<P: Deref<Target = Blocks> + Send + Sync, R: Rows + Send>(
+    blocks: P,
     sorting: Sorting,
     threads: usize,
     rows: R,
     order: Order,
 ) -> Result<impl Iterator<Item = Result<RecordBatch>>> {
     let (declared, at_stage) = (rows.schema(), |e: Error| e.stage(Stage::Report));
-    let stream = with_pool(threads, || stream(pieces, sorting, rows, ROWS_AT_ONCE, order)).map_err(at_stage)?;
+    let stream = with_pool(threads, || stream(blocks, sorting, rows, ROWS_AT_ONCE, order)).map_err(at_stage)?;
     Ok(Batches::new(stream, declared).map(move |batch| batch.map_err(at_stage)))
 }
 
-fn stream<P: Deref<Target = Pieces>, R: Rows>(
-    pieces: P,
+fn stream<P: Deref<Target = Blocks>, R: Rows>(
+    blocks: P,
     sorting: Sorting,
     rows: R,
     per_part: usize,
@@ -171,9 +171,9 @@ fn stream<P: Deref<Target = Pieces>, R: Rows>(
 ) -> Result<Ordered<P, R>> {
     Ok(match order {
         Order::Engine => {
-            let spans = Span::cut(&rows.counts(&pieces)?, per_part);
-            Ordered::Engine(Stream::new(pieces, rows, (), spans))
+            let spans = Span::cut(&rows.counts(&blocks)?, per_part);
+            Ordered::Engine(Stream::new(blocks, rows, (), spans))
         }
-        Order::Sorted => Ordered::Sorted(Box::new(Sorted::new(&pieces, rows, sorting)?)),
+        Order::Sorted => Ordered::Sorted(Box::new(Sorted::new(&blocks, rows, sorting)?)),
     })
 }

@@ -254,11 +254,11 @@ impl<L: Lens> Pipeline<L> {
             customers: snapshot.customers,
             transactions: lines.map(LineSummary::rounded),
         };
-        let windows = &reduced.pieces.finalizer().windows;
+        let windows = &reduced.blocks.finalizer().windows;
         let report = Report::new(input, windows, reduced.lens1, reduced.lens2, reduced.warnings, reduced.left_out);
         stats.enter(Stage::Report);
         unfinished.0 = None;
-        Ok(Audit::new(report, reduced.pieces, rejects, reduced.custom, resources, threads))
+        Ok(Audit::new(report, reduced.blocks, rejects, reduced.custom, resources, threads))
     }
 }
 

@@ -9,7 +9,7 @@ use super::stream::BATCH;
 use crate::base::bytes::sort_key::{put_number, put_signed, put_text, take_bytes, take_number, take_signed, take_text};
 use crate::base::error::{Error, Result};
 use crate::finalize::Block;
-use crate::finalize::blocks::Pieces;
+use crate::finalize::blocks::Blocks;
 use crate::lens::lens2::{Status, migrations};
 use crate::model::columns::Column;
 use crate::model::ids::{INLINE, long_view, parts};
@@ -157,7 +157,7 @@ pub(crate) trait Rows: Sync {
     fn schema(&self) -> SchemaRef;
 
     /// How many rows each piece has.
-    fn counts(&self, pieces: &Pieces) -> Result<Vec<usize>>;
+    fn counts(&self, blocks: &Blocks) -> Result<Vec<usize>>;
 
     /// Appends some of the block's rows.
     fn append(&self, block: &Block, rows: Range<usize>, columns: &mut Self::Columns);
@@ -230,8 +230,8 @@ impl Rows for Rfm {
         rfm_schema()
     }
 
-    fn counts(&self, pieces: &Pieces) -> Result<Vec<usize>> {
-        Ok(pieces.rows())
+    fn counts(&self, blocks: &Blocks) -> Result<Vec<usize>> {
+        Ok(blocks.rows())
     }
 
     fn append(&self, block: &Block, rows: Range<usize>, columns: &mut RfmColumns) {
@@ -334,8 +334,8 @@ impl Rows for Migrations {
         migration_schema()
     }
 
-    fn counts(&self, pieces: &Pieces) -> Result<Vec<usize>> {
-        pieces.count(|block| {
+    fn counts(&self, blocks: &Blocks) -> Result<Vec<usize>> {
+        blocks.count(|block| {
             let mut count = 0;
             migrations(block, &self.starts, |_, _, _| count += 1);
             count

@@ -1,6 +1,6 @@
 //! Streams of rows: which rows of which blocks go into which batch. Batches begin and end where the rows alone say.
 //!
-//! A stream makes a pass over the [`Pieces`]: blocks are made, scored, turned into batches and forgotten, on any thread, in parts that
+//! A stream makes a pass over the [`Blocks`]: blocks are made, scored, turned into batches and forgotten, on any thread, in parts that
 //! come in order. A lens may observe the blocks on the way. [`Sorted`] rows are all sorted before the first comes.
 
 use super::rows::{Rows, plain};
@@ -8,7 +8,7 @@ use super::table::RowStream;
 use crate::base::error::{Error, Result};
 use crate::base::merge::Merge;
 use crate::base::threads::{lock, parallel_fold};
-use crate::finalize::blocks::{Pieces, Span, Workspace};
+use crate::finalize::blocks::{Blocks, Span, Workspace};
 use crate::lens::Lens;
 use crate::spill::{Merged, Sorter, Sorting};
 use arrow::array::RecordBatch;
@@ -22,7 +22,7 @@ pub(super) const BATCH: usize = 8_192;
 /// The rows of one kind in the engine's order.
 pub(crate) struct Stream<P, R: Rows, L: Lens = ()> {
     /// Borrowed, or its own.
-    pieces: P,
+    blocks: P,
     rows: R,
     lens: L,
     spans: Mutex<std::vec::IntoIter<Span>>,
@@ -37,16 +37,16 @@ struct Scratch<R: Rows, L: Lens> {
     partial: L::Partial,
 }
 
-impl<P: Deref<Target = Pieces>, R: Rows, L: Lens> Stream<P, R, L> {
+impl<P: Deref<Target = Blocks>, R: Rows, L: Lens> Stream<P, R, L> {
     /// In parts of so many rows, a multiple of [`BATCH`]; the lens observes every block once.
-    pub(crate) fn new(pieces: P, rows: R, lens: L, spans: Vec<Span>) -> Self {
-        Stream { pieces, rows, lens, spans: Mutex::new(spans.into_iter()), scratch: Mutex::new(Vec::new()) }
+    pub(crate) fn new(blocks: P, rows: R, lens: L, spans: Vec<Span>) -> Self {
+        Stream { blocks, rows, lens, spans: Mutex::new(spans.into_iter()), scratch: Mutex::new(Vec::new()) }
     }
 
     /// The lens's partial of all blocks of the parts that were built.
     pub(crate) fn into_partial(self) -> L::Partial {
         let scratch = self.scratch.into_inner().unwrap_or_default();
-        let all = self.lens.empty(&self.pieces.finalizer().windows);
+        let all = self.lens.empty(&self.blocks.finalizer().windows);
         scratch.into_iter().fold(all, |mut all, scratch| {
             all.merge(scratch.partial);
             all
@@ -58,12 +58,12 @@ impl<P: Deref<Target = Pieces>, R: Rows, L: Lens> Stream<P, R, L> {
         idle.unwrap_or_else(|| Scratch {
             workspace: Workspace::default(),
             columns: R::Columns::default(),
-            partial: self.lens.empty(&self.pieces.finalizer().windows),
+            partial: self.lens.empty(&self.blocks.finalizer().windows),
         })
     }
 }
 
-impl<P: Deref<Target = Pieces> + Sync, R: Rows, L: Lens> RowStream for Stream<P, R, L> {
+impl<P: Deref<Target = Blocks> + Sync, R: Rows, L: Lens> RowStream for Stream<P, R, L> {
     type Part = Span;
 
     fn next_part(&self) -> Result<Option<Span>> {
@@ -73,7 +73,7 @@ impl<P: Deref<Target = Pieces> + Sync, R: Rows, L: Lens> RowStream for Stream<P,
     fn build(&self, span: &Span, sink: &mut dyn FnMut(RecordBatch) -> Result<()>) -> Result<()> {
         let Scratch { mut workspace, mut columns, mut partial } = self.scratch();
         let mut filled = 0;
-        span.blocks(&self.pieces, &mut workspace, |block, mut rows, first| {
+        span.blocks(&self.blocks, &mut workspace, |block, mut rows, first| {
             if first {
                 self.lens.observe(&mut partial, block);
             }
@@ -124,10 +124,10 @@ pub(crate) struct SortedPart {
 
 impl<R: Rows> Sorted<R> {
     /// Sorts all rows of the pieces, on the threads of the current pool.
-    pub(crate) fn new(pieces: &Pieces, rows: R, sorting: Sorting) -> Result<Self> {
+    pub(crate) fn new(blocks: &Blocks, rows: R, sorting: Sorting) -> Result<Self> {
         let sorter = Sorter::new(sorting);
         let start = || (Workspace::default(), sorter.buffer());
-        parallel_fold(pieces.len(), start, |(workspace, desk), at| rows.sort(pieces.scored(at, workspace)?, desk))?;
+        parallel_fold(blocks.len(), start, |(workspace, desk), at| rows.sort(blocks.scored(at, workspace)?, desk))?;
         let merged = sorter.finish()?.read();
         Ok(Sorted { rows, rest: Mutex::new((merged, 0)), idle: Mutex::default() })
     }
@@ -214,7 +214,7 @@ pub(crate) enum OrderedPart {
     Sorted(SortedPart),
 }
 
-impl<P: Deref<Target = Pieces> + Sync, R: Rows> RowStream for Ordered<P, R> {
+impl<P: Deref<Target = Blocks> + Sync, R: Rows> RowStream for Ordered<P, R> {
     type Part = OrderedPart;
 
     fn next_part(&self) -> Result<Option<OrderedPart>> {

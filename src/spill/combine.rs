@@ -5,7 +5,7 @@
 
 use crate::base::error::Result;
 use crate::model::ids::{INLINE, long_view, parts};
-use crate::model::state_batch::{Rest, States};
+use crate::model::state_batch::{Rest, StateBatch};
 use std::cmp::Ordering;
 
 /// States are handed on early when their long ids take up this much.
@@ -13,14 +13,14 @@ const LONG: usize = 1 << 24;
 
 /// States with their hashes.
 #[derive(Default)]
-pub(super) struct Piece {
-    pub(super) states: States,
+pub(super) struct HashedBatch {
+    pub(super) states: StateBatch,
     pub(super) hashes: Vec<u64>,
 }
 
-impl Piece {
+impl HashedBatch {
     /// A customer against another's.
-    pub(super) fn compare(&self, customer: usize, other: &Piece, others: usize) -> Ordering {
+    pub(super) fn compare(&self, customer: usize, other: &HashedBatch, others: usize) -> Ordering {
         let by_hash = self.hashes[customer].cmp(&other.hashes[others]);
         let view = self.states.views[customer];
         if by_hash.is_ne() || parts(view).0 <= INLINE && view == other.states.views[others] {
@@ -44,11 +44,11 @@ pub(super) struct Output {
     /// The most customers to hand on at once.
     pub(super) most: usize,
     /// Customers who were in several pieces, added up: one more source to pick from.
-    sums: States,
+    sums: StateBatch,
     picked: Picked,
     /// Memory to work in: the entries of one customer, by window.
     same: Vec<(u32, u32, u32)>,
-    states: States,
+    states: StateBatch,
 }
 
 /// What to copy: the source and the customer in it, the source and the entry in it.
@@ -60,7 +60,7 @@ struct Picked {
 
 impl Picked {
     #[inline]
-    fn push(&mut self, source: u32, customer: u32, states: &States) {
+    fn push(&mut self, source: u32, customer: u32, states: &StateBatch) {
         self.customers.push((source, customer));
         for entry in states.begin(customer as usize) as u32..states.ends[customer as usize] {
             self.entries.push((source, entry));
@@ -74,9 +74,14 @@ impl Output {
     }
 
     /// Takes customers in, and hands on what there is as often as it is enough.
-    pub(super) fn put(&mut self, pieces: &[&Piece], order: &mut [Key], emit: &mut impl FnMut(&States) -> Result<()>) -> Result<()> {
+    pub(super) fn put(
+        &mut self,
+        batches: &[&HashedBatch],
+        order: &mut [Key],
+        emit: &mut impl FnMut(&StateBatch) -> Result<()>,
+    ) -> Result<()> {
         order.sort_by_key(|key| key.hash);
-        let id = |key: &Key| (pieces[key.source as usize], key.customer as usize);
+        let id = |key: &Key| (batches[key.source as usize], key.customer as usize);
         let compare = |a: &Key, b: &Key| id(a).0.compare(id(a).1, id(b).0, id(b).1);
         let mut at = 0;
         while at < order.len() {
@@ -84,7 +89,7 @@ impl Output {
             let same = order[at..].iter().take_while(|key| key.hash == hash).count();
             let mut members = 1;
             if same == 1 {
-                self.picked.push(source, customer, &pieces[source as usize].states);
+                self.picked.push(source, customer, &batches[source as usize].states);
             } else {
                 let all = &mut order[at..at + same];
                 // Nearly always they are one customer.
@@ -93,22 +98,22 @@ impl Output {
                     all.sort_by(compare);
                     members = all.iter().take_while(|key| compare(&all[0], key).is_eq()).count();
                 }
-                self.add_up(&all[..members], pieces);
-                self.picked.push(pieces.len() as u32, self.sums.len() as u32 - 1, &self.sums);
+                self.add_up(&all[..members], batches);
+                self.picked.push(batches.len() as u32, self.sums.len() as u32 - 1, &self.sums);
             }
             at += members;
             if self.states.len() + self.picked.customers.len() >= self.most {
-                self.copy(pieces);
+                self.copy(batches);
                 self.flush(emit)?;
             }
         }
-        self.copy(pieces);
+        self.copy(batches);
         if self.states.long.len() < LONG { Ok(()) } else { self.flush(emit) }
     }
 
     /// Adds a customer's states up, to one more customer of the sums.
-    fn add_up(&mut self, members: &[Key], pieces: &[&Piece]) {
-        let states = |source: u32| &pieces[source as usize].states;
+    fn add_up(&mut self, members: &[Key], batches: &[&HashedBatch]) {
+        let states = |source: u32| &batches[source as usize].states;
         let mut first_seen = i64::MAX;
         self.same.clear();
         for &Key { source, customer, .. } in members {
@@ -128,9 +133,9 @@ impl Output {
     }
 
     /// Copies what was picked.
-    fn copy(&mut self, pieces: &[&Piece]) {
+    fn copy(&mut self, batches: &[&HashedBatch]) {
         let Output { sums, picked: Picked { customers, entries }, states: out, .. } = self;
-        let sources: Vec<&States> = pieces.iter().map(|piece| &piece.states).chain([&*sums]).collect();
+        let sources: Vec<&StateBatch> = batches.iter().map(|batch| &batch.states).chain([&*sums]).collect();
         let first = out.windows.len() as u32;
         let mut end = first;
         for &(source, customer) in customers.iter() {
@@ -162,7 +167,7 @@ impl Output {
     }
 
     /// Hands on what there is.
-    pub(super) fn flush(&mut self, emit: &mut impl FnMut(&States) -> Result<()>) -> Result<()> {
+    pub(super) fn flush(&mut self, emit: &mut impl FnMut(&StateBatch) -> Result<()>) -> Result<()> {
         if self.states.len() > 0 {
             emit(&self.states)?;
             self.states.clear();
@@ -172,7 +177,7 @@ impl Output {
 }
 
 /// Appends the values of one column at the places that were picked.
-fn gather<T: Copy>(sources: &[&States], places: &[(u32, u32)], column: impl Fn(&States) -> &Vec<T>, out: &mut Vec<T>) {
+fn gather<T: Copy>(sources: &[&StateBatch], places: &[(u32, u32)], column: impl Fn(&StateBatch) -> &Vec<T>, out: &mut Vec<T>) {
     let columns: Vec<&[T]> = sources.iter().map(|source| &column(source)[..]).collect();
     out.extend(places.iter().map(|&(source, at)| columns[source as usize][at as usize]));
 }

@@ -10,7 +10,7 @@ use crate::base::bytes::pack::{pack, take, unpack};
 use crate::base::error::{Error, Result};
 use crate::base::money::UNITS_PER_CENT;
 use crate::model::ids::{INLINE, parts};
-use crate::model::state_batch::{Rest, States};
+use crate::model::state_batch::{Rest, StateBatch};
 use std::ops::Range;
 
 /// The most customers of a frame: enough to make its head and its way to the disk cheap, few enough to merge many runs at once.
@@ -28,14 +28,14 @@ const HEADER: usize = 24;
 const CARRY_LIMIT: u128 = 1 << 100;
 
 /// The end of the frame that begins at a customer: as many customers as fit one frame, and at least one.
-pub(crate) fn frame_end(states: &States, from: usize) -> usize {
+pub(crate) fn frame_end(states: &StateBatch, from: usize) -> usize {
     let most = states.len().min(from + FRAME_CUSTOMERS);
     let mut memory = 0;
     for customer in from..most {
         let long = parts(states.views[customer]).0;
         let long = if long > INLINE { long } else { 0 };
         let entries = states.ends[customer] as usize - states.begin(customer);
-        // What a customer and an entry take up in `States`.
+        // What a customer and an entry take up in `StateBatch`.
         memory += 28 + long + 36 * entries;
         if memory > FRAME_MEMORY {
             return customer.max(from + 1);
@@ -48,7 +48,7 @@ pub(crate) fn frame_end(states: &States, from: usize) -> usize {
 ///
 /// # Errors
 /// When a customer has more entries or a longer id than any frame holds.
-pub(crate) fn encode(states: &States, customers: Range<usize>, out: &mut Vec<u8>) -> Result<()> {
+pub(crate) fn encode(states: &StateBatch, customers: Range<usize>, out: &mut Vec<u8>) -> Result<()> {
     let entries = states.begin(customers.start)..states.begin(customers.end);
     let rests = {
         let at = |entry: usize| states.rests.partition_point(|rest| (rest.entry as usize) < entry);
@@ -93,7 +93,7 @@ pub(crate) fn encode(states: &States, customers: Range<usize>, out: &mut Vec<u8>
 ///
 /// # Errors
 /// When the bytes are not a frame, or not the one that was written. The states are then empty.
-pub(crate) fn decode(frame: &[u8], states: &mut States) -> Result<()> {
+pub(crate) fn decode(frame: &[u8], states: &mut StateBatch) -> Result<()> {
     states.clear();
     read(frame, states).ok_or_else(|| {
         states.clear();
@@ -101,7 +101,7 @@ pub(crate) fn decode(frame: &[u8], states: &mut States) -> Result<()> {
     })
 }
 
-fn read(frame: &[u8], states: &mut States) -> Option<()> {
+fn read(frame: &[u8], states: &mut StateBatch) -> Option<()> {
     let mut bytes = unsealed(frame)?;
     if take(&mut bytes, 4)? != MAGIC || take(&mut bytes, 2)? != VERSION.to_le_bytes() || take(&mut bytes, 2)? != [0; 2] {
         return None;
@@ -140,7 +140,7 @@ fn read(frame: &[u8], states: &mut States) -> Option<()> {
     (bytes.is_empty() && (!cfg!(debug_assertions) || is_sorted(states))).then_some(())
 }
 
-fn read_rests(bytes: &mut &[u8], count: usize, entries: usize, states: &mut States) -> Option<()> {
+fn read_rests(bytes: &mut &[u8], count: usize, entries: usize, states: &mut StateBatch) -> Option<()> {
     let (mut at, mut fractions, mut low, mut high) = (Vec::<u32>::new(), Vec::<u64>::new(), Vec::<u64>::new(), Vec::<i64>::new());
     unpack(bytes, count, &mut at)?;
     unpack(bytes, count, &mut fractions)?;
@@ -154,7 +154,7 @@ fn read_rests(bytes: &mut &[u8], count: usize, entries: usize, states: &mut Stat
 }
 
 /// Whether customers ascend by hash and id, and their entries by window.
-fn is_sorted(states: &States) -> bool {
+fn is_sorted(states: &StateBatch) -> bool {
     let key = |i: usize| (states.hash(i), states.id(i, &mut [0; 16]).to_vec());
     (1..states.len()).all(|i| key(i - 1) < key(i))
         && (0..states.len()).all(|i| states.windows[states.begin(i)..states.ends[i] as usize].is_sorted_by(|a, b| a < b))
@@ -169,16 +169,16 @@ mod tests {
     use crate::model::samples::{sample, states};
     use proptest::prelude::*;
 
-    fn encoded(states: &States) -> Vec<u8> {
+    fn encoded(states: &StateBatch) -> Vec<u8> {
         let mut out = Vec::new();
         encode(states, 0..states.len(), &mut out).unwrap();
         out
     }
 
-    fn decoded(frame: &[u8]) -> Result<States> {
+    fn decoded(frame: &[u8]) -> Result<StateBatch> {
         let mut states = sample();
         let result = decode(frame, &mut states);
-        assert!(result.is_ok() || states == States::default(), "half a frame was left behind");
+        assert!(result.is_ok() || states == StateBatch::default(), "half a frame was left behind");
         result.map(|()| states)
     }
 
@@ -253,7 +253,7 @@ mod tests {
 
     #[test]
     fn frames_are_bounded() {
-        let mut states = States::default();
+        let mut states = StateBatch::default();
         for windows in [1, 100_000, 2, 3, 20_000, 20_000] {
             for window in 0..windows {
                 states.push_sum(window, &EntrySum { start: 0, reference: 0, orders: 0, cents: 0, carry: 0, fraction: 0 });

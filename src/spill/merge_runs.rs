@@ -6,9 +6,9 @@
 //!
 //! Memory: a piece of every stream, and 16 bytes for each of their customers. What comes out does not depend on how states were split.
 
-use super::combine::{Key, Output, Piece};
+use super::combine::{HashedBatch, Key, Output};
 use crate::base::error::Result;
-use crate::model::state_batch::States;
+use crate::model::state_batch::StateBatch;
 
 /// A stream of states in ascending order by hash, then id.
 pub(crate) trait Sorted {
@@ -16,14 +16,14 @@ pub(crate) trait Sorted {
     ///
     /// # Errors
     /// When they cannot be read.
-    fn next(&mut self, states: &mut States) -> Result<bool>;
+    fn next(&mut self, states: &mut StateBatch) -> Result<bool>;
 }
 
 /// Batches of states in memory, as a sorted stream.
-pub(crate) struct SortedBatches(pub(crate) std::vec::IntoIter<States>);
+pub(crate) struct SortedBatches(pub(crate) std::vec::IntoIter<StateBatch>);
 
 impl Sorted for SortedBatches {
-    fn next(&mut self, states: &mut States) -> Result<bool> {
+    fn next(&mut self, states: &mut StateBatch) -> Result<bool> {
         self.0.next().map_or(Ok(false), |next| {
             *states = next;
             Ok(true)
@@ -35,17 +35,17 @@ impl Sorted for SortedBatches {
 ///
 /// # Errors
 /// The errors of a stream or of `emit`.
-pub(crate) fn merge<'a>(streams: Vec<Box<dyn Sorted + 'a>>, most: usize, emit: impl FnMut(&States) -> Result<()>) -> Result<()> {
-    merge_by(streams, most, States::hash, emit)
+pub(crate) fn merge<'a>(streams: Vec<Box<dyn Sorted + 'a>>, most: usize, emit: impl FnMut(&StateBatch) -> Result<()>) -> Result<()> {
+    merge_by(streams, most, StateBatch::hash, emit)
 }
 
 fn merge_by<'a>(
     streams: Vec<Box<dyn Sorted + 'a>>,
     most: usize,
-    hash: fn(&States, usize) -> u64,
-    mut emit: impl FnMut(&States) -> Result<()>,
+    hash: fn(&StateBatch, usize) -> u64,
+    mut emit: impl FnMut(&StateBatch) -> Result<()>,
 ) -> Result<()> {
-    let mut inputs: Vec<Input<'a>> = streams.into_iter().map(|stream| Input { stream, piece: Piece::default(), at: 0 }).collect();
+    let mut inputs: Vec<Input<'a>> = streams.into_iter().map(|stream| Input { stream, batch: HashedBatch::default(), at: 0 }).collect();
     let mut output = Output::new(most);
     let mut order = Vec::new();
     loop {
@@ -58,21 +58,21 @@ fn merge_by<'a>(
         inputs = live;
         match &mut inputs[..] {
             [] => return output.flush(&mut emit),
-            [only] if only.at == 0 && only.piece.states.len() <= output.most => {
+            [only] if only.at == 0 && only.batch.states.len() <= output.most => {
                 output.flush(&mut emit)?;
-                emit(&only.piece.states)?;
-                only.at = only.piece.states.len();
+                emit(&only.batch.states)?;
+                only.at = only.batch.states.len();
             }
             _ => {
                 let ends = ends(&inputs);
                 order.clear();
                 for ((source, input), &end) in (0u32..).zip(&mut inputs).zip(&ends) {
-                    let hashes = input.piece.hashes[input.at..end].iter();
+                    let hashes = input.batch.hashes[input.at..end].iter();
                     order.extend((input.at as u32..).zip(hashes).map(|(customer, &hash)| Key { hash, source, customer }));
                     input.at = end;
                 }
-                let pieces: Vec<&Piece> = inputs.iter().map(|input| &input.piece).collect();
-                output.put(&pieces, &mut order, &mut emit)?;
+                let batches: Vec<&HashedBatch> = inputs.iter().map(|input| &input.batch).collect();
+                output.put(&batches, &mut order, &mut emit)?;
             }
         }
     }
@@ -80,19 +80,19 @@ fn merge_by<'a>(
 
 struct Input<'a> {
     stream: Box<dyn Sorted + 'a>,
-    piece: Piece,
+    batch: HashedBatch,
     /// The first customer of the piece who has not been merged.
     at: usize,
 }
 
 impl Input<'_> {
     /// Makes sure that there is a customer; false when there are no more.
-    fn fill(&mut self, hash: fn(&States, usize) -> u64) -> Result<bool> {
-        while self.at == self.piece.states.len() {
-            if !self.stream.next(&mut self.piece.states)? {
+    fn fill(&mut self, hash: fn(&StateBatch, usize) -> u64) -> Result<bool> {
+        while self.at == self.batch.states.len() {
+            if !self.stream.next(&mut self.batch.states)? {
                 return Ok(false);
             }
-            let Piece { states, hashes } = &mut self.piece;
+            let HashedBatch { states, hashes } = &mut self.batch;
             hashes.clear();
             hashes.extend((0..states.len()).map(|customer| hash(states, customer)));
             self.at = 0;
@@ -103,13 +103,13 @@ impl Input<'_> {
 
 /// Up to where customers are known of every stream: to the end of the piece that ends first.
 fn ends(inputs: &[Input<'_>]) -> Vec<usize> {
-    let last = |input: &Input<'_>| input.piece.states.len() - 1;
-    let least = inputs.iter().min_by(|a, b| a.piece.compare(last(a), &b.piece, last(b)));
+    let last = |input: &Input<'_>| input.batch.states.len() - 1;
+    let least = inputs.iter().min_by(|a, b| a.batch.compare(last(a), &b.batch, last(b)));
     let end = |input: &Input<'_>| {
         let Some(least) = least else { return input.at };
         let bound = last(least);
-        let mut end = input.piece.hashes.partition_point(|&hash| hash < least.piece.hashes[bound]);
-        while end < input.piece.states.len() && input.piece.compare(end, &least.piece, bound).is_le() {
+        let mut end = input.batch.hashes.partition_point(|&hash| hash < least.batch.hashes[bound]);
+        while end < input.batch.states.len() && input.batch.compare(end, &least.batch, bound).is_le() {
             end += 1;
         }
         end
@@ -128,7 +128,7 @@ mod tests {
     use proptest::prelude::*;
 
     /// A hash that many ids share, so that ids decide.
-    fn weak(states: &States, customer: usize) -> u64 {
+    fn weak(states: &StateBatch, customer: usize) -> u64 {
         states.hash(customer) % 3
     }
 
@@ -151,14 +151,14 @@ mod tests {
     /// A stream of a model's customers, in pieces of which some are empty.
     fn stream(model: &Model, sizes: &[usize]) -> SortedBatches {
         let mut customers = model.iter().map(|(key, customer)| (key.clone(), customer.clone()));
-        let pieces = sizes.iter().map(|&size| states_of(&customers.by_ref().take(size).collect()));
-        let mut pieces: Vec<States> = pieces.collect();
-        pieces.push(states_of(&customers.collect()));
-        SortedBatches(pieces.into_iter())
+        let batches = sizes.iter().map(|&size| states_of(&customers.by_ref().take(size).collect()));
+        let mut batches: Vec<StateBatch> = batches.collect();
+        batches.push(states_of(&customers.collect()));
+        SortedBatches(batches.into_iter())
     }
 
     /// The merged states. Checks that no more came at once than was asked for.
-    fn merged(streams: Vec<SortedBatches>, most: usize, hash: fn(&States, usize) -> u64) -> Vec<States> {
+    fn merged(streams: Vec<SortedBatches>, most: usize, hash: fn(&StateBatch, usize) -> u64) -> Vec<StateBatch> {
         let mut out = Vec::new();
         let streams = streams.into_iter().map(|stream| Box::new(stream) as Box<dyn Sorted>).collect();
         merge_by(streams, most, hash, |states| {
@@ -178,7 +178,7 @@ mod tests {
             most in prop_oneof![1..4usize, Just(1_000)],
             weakly in any::<bool>(),
         ) {
-            let hash = if weakly { weak } else { States::hash };
+            let hash = if weakly { weak } else { StateBatch::hash };
             let mut sum = Model::new();
             let mut streams = Vec::new();
             for (model, sizes) in models {
@@ -198,7 +198,7 @@ mod tests {
     fn failures_come_out() {
         struct Fails;
         impl Sorted for Fails {
-            fn next(&mut self, _: &mut States) -> Result<bool> {
+            fn next(&mut self, _: &mut StateBatch) -> Result<bool> {
                 Err(Error::data("no"))
             }
         }

@@ -7,7 +7,7 @@ use super::frame::{decode, encode, frame_end};
 use super::merge_runs::Sorted;
 use super::store::{BlockRef, RunStore};
 use crate::base::error::Result;
-use crate::model::state_batch::States;
+use crate::model::state_batch::StateBatch;
 use std::sync::atomic::Ordering::Relaxed;
 
 /// The handle of a run: the places of its frames, and its size.
@@ -60,7 +60,7 @@ impl<'a> RunWriter<'a> {
     ///
     /// # Errors
     /// When the store takes no more. The run is then worthless.
-    pub(crate) fn write(&mut self, states: &States) -> Result<()> {
+    pub(crate) fn write(&mut self, states: &StateBatch) -> Result<()> {
         let mut from = 0;
         while from < states.len() {
             let end = frame_end(states, from);
@@ -94,7 +94,7 @@ pub(crate) struct RunReader<'a> {
 }
 
 impl Sorted for RunReader<'_> {
-    fn next(&mut self, states: &mut States) -> Result<bool> {
+    fn next(&mut self, states: &mut StateBatch) -> Result<bool> {
         let Some(block) = self.frames.next() else { return Ok(false) };
         decode(self.store.get(&block, &mut self.bytes)?, states)?;
         Ok(true)
@@ -123,7 +123,7 @@ mod tests {
                 let run = writer.finish();
                 prop_assert_eq!((run.customers, run.entries), (part.len() as u64, part.windows.len() as u64));
                 let mut reader = run.read(&store);
-                let mut back = States::default();
+                let mut back = StateBatch::default();
                 prop_assert_eq!(reader.next(&mut back).unwrap(), part.len() > 0);
                 prop_assert_eq!(&back, part);
                 prop_assert!(!reader.next(&mut back).unwrap());
@@ -143,7 +143,7 @@ mod tests {
         let run = writer.finish();
         assert_eq!(budget.reserved(), store.counters().bytes.load(Relaxed));
         let mut reader = run.read(&store);
-        let (mut back, mut sizes, mut index) = (States::default(), Vec::new(), 0);
+        let (mut back, mut sizes, mut index) = (StateBatch::default(), Vec::new(), 0);
         while reader.next(&mut back).unwrap() {
             sizes.push(back.len());
             for i in 0..back.len() {
@@ -164,7 +164,7 @@ mod tests {
             let mut writer = RunWriter::new(&store);
             writer.write(&all)?;
             let mut reader = writer.finish().read(&store);
-            let (mut back, mut model) = (States::default(), model_of(&States::default()));
+            let (mut back, mut model) = (StateBatch::default(), model_of(&StateBatch::default()));
             while reader.next(&mut back)? {
                 model.extend(model_of(&back));
             }

@@ -6,7 +6,7 @@ use super::merge_runs::{Sorted, merge};
 use super::run::{Run, RunWriter};
 use super::store::RunStore;
 use crate::base::error::Result;
-use crate::model::state_batch::States;
+use crate::model::state_batch::StateBatch;
 
 /// The number of runs that become one, and of those that become one again. A run is written once more for every such step.
 const FAN: u64 = 32;
@@ -63,7 +63,7 @@ impl Runs {
         store: &dyn RunStore,
         memory: u64,
         most: usize,
-        emit: impl FnMut(&States) -> Result<()>,
+        emit: impl FnMut(&StateBatch) -> Result<()>,
     ) -> Result<()> {
         let mut runs = self.runs;
         loop {
@@ -105,7 +105,7 @@ mod tests {
     use proptest::prelude::*;
 
     /// The sum of several states.
-    fn sum(all: &[States]) -> Model {
+    fn sum(all: &[StateBatch]) -> Model {
         let mut sum = Model::new();
         for (key, (first_seen, entries)) in all.iter().flat_map(model_of) {
             let (seen, windows) = sum.entry(key).or_insert((first_seen, Default::default()));
@@ -127,7 +127,7 @@ mod tests {
             let store = Memory::default();
             let mut runs = Runs::default();
             let mut writer = RunWriter::new(&store);
-            let all: Vec<States> = few.iter().cycle().take(times as usize).cloned().collect();
+            let all: Vec<StateBatch> = few.iter().cycle().take(times as usize).cloned().collect();
             for part in &all {
                 writer.write(part).unwrap();
                 runs.push(writer.finish(), &store).unwrap();

@@ -7,7 +7,7 @@ use crate::base::cancel::Cancel;
 use crate::base::error::Result;
 use crate::base::text::grouped;
 use crate::model::hash::PARTITIONS;
-use crate::model::state_batch::States;
+use crate::model::state_batch::StateBatch;
 use crate::orders::{OrderOptions, special_lines};
 use std::fmt::{self, Display, Formatter};
 use std::path::Path;
@@ -44,7 +44,7 @@ impl RunSummary {
     /// When it cannot be read, or is not what was written.
     pub fn read(path: &Path, cancel: &Cancel) -> Result<Self> {
         let file = RunFile::open(path, &Io::default())?;
-        let (mut scratch, mut states) = (Vec::new(), States::default());
+        let (mut scratch, mut states) = (Vec::new(), StateBatch::default());
         let (mut partitions, mut frames) = (0, 0);
         for partition in 0..PARTITIONS {
             let count = file.frames_of(partition);

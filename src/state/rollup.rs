@@ -3,7 +3,7 @@
 //! Every window of an audit is a union of the state's, so a customer's entries need only be added up; entries outside every window are
 //! history, of which `first_seen` says all there is to know.
 
-use crate::model::state_batch::States;
+use crate::model::state_batch::StateBatch;
 
 /// Which window of an audit each window of a state belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,7 +39,7 @@ impl Rollup {
     }
 
     /// Adds up the entries of every customer that belong to one window.
-    pub(crate) fn apply(&self, states: &mut States) {
+    pub(crate) fn apply(&self, states: &mut StateBatch) {
         if *self == Rollup::Same {
             return;
         }

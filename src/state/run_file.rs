@@ -11,7 +11,7 @@ use crate::base::cancel::{Cancel, Discard};
 use crate::base::error::{Error, Result};
 use crate::base::threads::lock;
 use crate::model::hash::PARTITIONS;
-use crate::model::state_batch::States;
+use crate::model::state_batch::StateBatch;
 use crate::spill::{BlockRef, Counters, Io, Records, Run, RunStore, Sorted, decode};
 use rapidhash::v3::{RapidSecrets, rapidhash_v3_seeded};
 use std::fs::File;
@@ -281,7 +281,7 @@ impl RunFile {
     }
 
     /// Reads a frame of a partition, by its number.
-    pub(crate) fn read(&self, partition: usize, frame: usize, scratch: &mut Vec<u8>, states: &mut States) -> Result<()> {
+    pub(crate) fn read(&self, partition: usize, frame: usize, scratch: &mut Vec<u8>, states: &mut StateBatch) -> Result<()> {
         let (at, length) = self.index.sections[partition][frame];
         let block = BlockRef::Disk { file: 0, at, length: length as usize };
         let bytes = self.frames.get(&block, scratch)?;
@@ -325,7 +325,7 @@ struct Stream<'a> {
 }
 
 impl Sorted for Stream<'_> {
-    fn next(&mut self, states: &mut States) -> Result<bool> {
+    fn next(&mut self, states: &mut StateBatch) -> Result<bool> {
         if self.next == self.file.frames_of(self.partition) {
             return Ok(false);
         }

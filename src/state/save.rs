@@ -2,7 +2,7 @@
 
 use super::{Section, Writer};
 use crate::accumulate::Closed;
-use crate::accumulate::Room;
+use crate::accumulate::SortScratch;
 use crate::base::cancel::Cancel;
 use crate::base::error::{Result, Stage};
 use crate::base::threads::parallel_map;
@@ -36,7 +36,7 @@ pub(crate) fn save(
     stats: &Stats,
 ) -> Result<()> {
     stats.enter(Stage::Finalize);
-    parallel_map(partitions, Room::default, |room, (number, partition, _reserved): Closed| {
+    parallel_map(partitions, SortScratch::default, |room, (number, partition, _reserved): Closed| {
         let mut writer = RunWriter::new(to.frames());
         partition.drain(FRAME_CUSTOMERS, room).merge(Vec::new(), store, merge_memory, FRAME_CUSTOMERS, |states| {
             cancel.check()?;

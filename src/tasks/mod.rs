@@ -1,6 +1,6 @@
 //! The stages one at a time, for benches and profilers; [`pipeline`](crate::pipeline) runs them all at once. Not part of the API.
 
-use crate::accumulate::{Drained, Folded, Partition, Room};
+use crate::accumulate::{Drained, Partition, SortScratch, SortedTable};
 use crate::base::error::{Error, Result};
 use crate::finalize::Block;
 use crate::finalize::arithmetic::Finalizer;
@@ -9,7 +9,7 @@ use crate::lens::lens1::Lens1;
 use crate::lens::lens2::Lens2;
 use crate::model::hash::PARTITIONS;
 use crate::model::period_batch::{Origin, PeriodBatch};
-use crate::model::state_batch::States;
+use crate::model::state_batch::StateBatch;
 use crate::model::window::{Window, Windows};
 use crate::route::lane::{Delivery, Outlet};
 use crate::route::row_buffer::Rows;
@@ -28,7 +28,7 @@ use std::sync::Arc;
 pub struct Routed(Vec<Delivery>);
 
 /// Accumulated partitions.
-pub struct Accumulated(Vec<Folded>);
+pub struct Accumulated(Vec<SortedTable>);
 
 /// A Parquet file to decode and do nothing with: what an audit of it takes at the least.
 #[cfg(feature = "parquet")]
@@ -111,7 +111,7 @@ pub fn accumulate(Routed(deliveries): Routed) -> Accumulated {
     for Delivery { partition, rows } in deliveries {
         partitions[partition].take(rows, drop);
     }
-    let mut room = Room::default();
+    let mut room = SortScratch::default();
     let resident = |partition: Partition| match partition.drain(FRAME_CUSTOMERS, &mut room) {
         Drained::Resident(table) => Some(table),
         Drained::Spilled(..) => None,
@@ -129,11 +129,11 @@ pub fn finalize_all(spec: &Spec, Accumulated(partitions): &Accumulated) -> Resul
         Windows::Every(_) => return Err(Error::usage("give a list of windows")),
     };
     let finalizer = Finalizer { windows, first_key: 0 };
-    let mut states = States::default();
+    let mut states = StateBatch::default();
     let mut blocks = Vec::new();
-    for folded in partitions {
-        for customers in folded.pieces(FRAME_CUSTOMERS) {
-            folded.fill(customers, &mut states);
+    for table in partitions {
+        for customers in table.ranges(FRAME_CUSTOMERS) {
+            table.fill(customers, &mut states);
             blocks.push(Block::default());
             blocks.iter_mut().last().into_iter().for_each(|block| finalizer.fill(&states, block, None));
         }

@@ -6,7 +6,7 @@
 pub(crate) mod lenses;
 pub(crate) mod values;
 
-use crate::accumulate::{Folded, Room, State};
+use crate::accumulate::{CustomerTable, SortScratch, SortedTable};
 use crate::base::error::{Error, Result};
 use crate::base::money::Amount;
 use crate::base::threads::with_threads;
@@ -20,7 +20,7 @@ use crate::model::hash::{PARTITIONS, hash_id, hash_in_section, partition_of};
 use crate::model::ids::split_view;
 use crate::model::period_batch::NO_TIMESTAMP;
 use crate::model::reject::{Reason, Reject};
-use crate::model::state_batch::States;
+use crate::model::state_batch::StateBatch;
 use crate::model::window::Window;
 use crate::ranks::histogram::Histogram;
 use crate::ranks::order_stats::Ranks;
@@ -37,7 +37,7 @@ use rayon::prelude::*;
 /// A transaction after `observation_end`; a customer without orders, with negative spend, or with a negative recency; 0 workers.
 pub fn calculate_rfm(periods: &[PeriodAggregation], observation_end: NaiveDateTime, parallelism: &Parallelism) -> Result<Vec<RfmMetrics>> {
     let end = in_range(observation_end)?;
-    let mut partitions: Vec<State> = std::iter::repeat_with(State::default).take(PARTITIONS).collect();
+    let mut partitions: Vec<CustomerTable> = std::iter::repeat_with(CustomerTable::default).take(PARTITIONS).collect();
     for period in periods {
         let last = period.last_transaction_ts.map_or(NO_TIMESTAMP, time::from_datetime);
         if last > end {
@@ -58,11 +58,11 @@ pub fn calculate_rfm(periods: &[PeriodAggregation], observation_end: NaiveDateTi
     let customers = partitions.iter().map(|state| state.len() as u64).sum();
     let window = Window { name: "the observation period".to_owned(), start: i64::MIN, end: i64::MAX, observation_end: end };
     let finalizer = Finalizer { windows: vec![window], first_key: 0 };
-    let finish = |state: State| {
+    let finish = |state: CustomerTable| {
         let (mut block, mut metrics, mut least) = (Block::default(), Vec::new(), None::<Reject>);
-        let (folded, mut states) = (Folded::new(state, &mut Room::default()), States::default());
-        for customers in folded.pieces(FRAME_CUSTOMERS) {
-            folded.fill(customers, &mut states);
+        let (table, mut states) = (SortedTable::new(state, &mut SortScratch::default()), StateBatch::default());
+        for customers in table.ranges(FRAME_CUSTOMERS) {
+            table.fill(customers, &mut states);
             finalizer.fill(&states, &mut block, Some(&mut |_, reject| least = least.take().into_iter().chain([reject]).min()));
             block.set_ids(&states);
             metrics.extend(metrics_of(&block, observation_end));
