@@ -50,10 +50,12 @@ impl Orders {
         Ok(aggregation.into_orders())
     }
 
-    /// Reads a source to its end, as [`Orders::read`] does, without a pipeline: in the memory that a spec has for one.
+    /// Reads a source to its end without a pipeline, in the memory that a spec has for one; margins and quantities are read, too. `lines` is
+    /// what the source was opened with.
     ///
     /// # Errors
-    /// Those of [`Orders::read`], or when the memory limit is too small.
+    /// A bad line under [`OnBadRow::Fail`](crate::model::reject::OnBadRow::Fail); what the source or the disk fails with; being cancelled;
+    /// a memory limit that is too small.
     pub fn read_alone(
         source: impl Source<TransactionBatch>,
         lines: &Lines,

@@ -50,6 +50,8 @@ impl PushedLines {
     /// The name of the input, in reports and errors.
     pub(crate) const NAME: &str = "pushed orders";
 
+    /// Lines that will be pushed, none so far; `lines` says how they are read.
+    ///
     /// # Errors
     /// When the options are not right.
     pub(crate) fn new(lines: &Lines, periods: PeriodFinder, setting: Setting) -> Result<Self> {
@@ -68,7 +70,7 @@ impl PushedLines {
         Ok(PushedLines { lines: lines.clone(), kind: lines.sales()?, origin, rows: 0, road })
     }
 
-    /// How all batches are read.
+    /// The options that all batches are read with.
     pub(crate) fn lines(&self) -> &Lines {
         &self.lines
     }

@@ -1,8 +1,8 @@
 //! Sources of rows: files, folders, standard input, batches of a caller.
 //!
-//! A [`Source`] hands out [`Chunk`]s of undecoded input, one caller at a time; threads decode chunks side by side ([`shared`]). Out go
+//! A [`Source`] hands out [`Chunk`]s of undecoded input, one caller at a time; threads decode chunks side by side (`shared`). Out go
 //! batches: [`PeriodBatch`]es for [`route`](crate::route), or batches of lines for [`orders`](crate::orders). The kind of rows is a parameter
-//! of sources, chunks and sinks, and of the readers of all formats ([`row_kind`]).
+//! of sources, chunks and sinks, and of the readers of all formats (`row_kind`).
 //!
 //! Invariant: a batch is aligned with its input. A row that cannot be read keeps its place and is listed in [`PeriodBatch::bad`], so
 //! the row number of any row is `first_row` plus its index, and the policy about bad rows is applied in one place, by the router.

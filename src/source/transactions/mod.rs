@@ -1,5 +1,5 @@
 //! Orders and line items as input: their columns, the options of reading them, and the batches they become. All formats are read, by the
-//! readers that period aggregations have, too ([`row_kind`](super::row_kind)); [`orders`](crate::orders) groups the lines.
+//! readers that period aggregations have, too (`row_kind`); [`orders`](crate::orders) groups the lines.
 //!
 //! A line is worth what it says, or else what its parts say: `line_total`, else quantity × `unit_price`; `line_margin`, else quantity ×
 //! `unit_margin`, else quantity × (`unit_price` − `unit_cost`). Row by row, a null is as good as no column.
