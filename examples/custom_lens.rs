@@ -1,18 +1,14 @@
 //! A lens of your own: how much of each window's revenue comes from customers who bought only once?
 //!
 //! A lens says what to learn from a block of customers and how two partial results add up; the engine runs it beside Lens 1 and Lens 2,
-//! on as many threads as it likes. Encoding the partial as Arrow columns lets it travel between machines and merge there.
+//! on as many threads as it likes. Where partials are to be merged on another machine, the lens implements `PortableLens`, too.
 //!
 //! Run with `cargo run --release --example custom_lens`.
 
-use arrow::array::{AsArray, Int64Array, RecordBatch};
-use arrow::datatypes::Int64Type;
-use lensflow::error::Error;
 use lensflow::finalize::Block;
 use lensflow::model::{Granularity, Window, Windows};
 use lensflow::money::{Fixed2, Money, Percent};
 use lensflow::{Lens, Merge, Pipeline, Result};
-use std::sync::Arc;
 
 /// Revenue in cents, per window: of one-time buyers, and of everybody.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -59,21 +55,6 @@ impl Lens for OneTimeBuyers {
             share: Fixed2::percent(sum.one_time.into(), sum.all.into()),
         };
         windows.iter().zip(partial).map(answer).collect()
-    }
-
-    fn encode(&self, partial: &Vec<Revenue>, out: &mut Vec<RecordBatch>) -> Result<()> {
-        let column = |of: fn(&Revenue) -> i64| Arc::new(Int64Array::from_iter_values(partial.iter().map(of))) as _;
-        let batch = RecordBatch::try_from_iter([("one_time", column(|r| r.one_time)), ("all", column(|r| r.all))]);
-        out.push(batch.map_err(|e| Error::internal("the partial cannot be encoded").cause(e))?);
-        Ok(())
-    }
-
-    fn decode(&self, batches: &mut dyn Iterator<Item = RecordBatch>) -> Result<Vec<Revenue>> {
-        let foreign = || Error::data("these batches are not a partial of this lens");
-        let batch = batches.next().ok_or_else(foreign)?;
-        let column = |name| batch.column_by_name(name).and_then(|c| c.as_primitive_opt::<Int64Type>()).ok_or_else(foreign);
-        let (one_time, all) = (column("one_time")?, column("all")?);
-        Ok(one_time.values().iter().zip(all.values()).map(|(&one_time, &all)| Revenue { one_time, all }).collect())
     }
 }
 

@@ -12,8 +12,10 @@ use crate::finalize::arithmetic::Finalizer;
 use crate::finalize::blocks::{Pieces, Span, Workspace};
 use crate::finalize::finish::{Finished, Resources, finish};
 use crate::lens::Lens;
-use crate::lens::lens1::{Distribution, Lens1Metrics, SinglePeriod, SortedMeasures};
-use crate::lens::lens2::{Change, Comparison};
+use crate::lens::distribution::Distribution;
+use crate::lens::lens1::{Lens1, Lens1Metrics};
+use crate::lens::lens2::{Change, Lens2};
+use crate::lens::measures::SortedMeasures;
 use crate::lens::refining::{Refinements, Refining};
 use crate::model::reject::LeftOut;
 use crate::model::reject::{OnBadRow, REJECT_HELP};
@@ -48,7 +50,7 @@ pub(crate) fn reduce<L: Lens>(
     stats.enter(Stage::Finalize);
     let windows = finalizer.windows.clone();
     let threads = rayon::current_num_threads();
-    let first = (SinglePeriod::sharing(memory.plan.histogram_values, windows.len(), threads), Comparison::new(&windows));
+    let first = (Lens1::sharing(memory.plan.histogram_values, windows.len(), threads), Lens2::new(&windows));
     let observe_block = |partial: &mut _, block: &Block| first.observe(partial, block);
     let Finished { blocks: mut pieces, partial, refused } =
         finish(partitions, memory, finalizer, || first.empty(&windows), observe_block, stats)?;

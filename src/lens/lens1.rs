@@ -1,25 +1,23 @@
-//! Lens 1: one period. Its partial is four histograms per window; every number of the answer but the grid follows from them, if need
-//! be after what [`refining`](super::refining) finds out.
-//!
-//! The RFM grid needs scores, and scores need the histograms of all customers. So there are two lenses: [`SinglePeriod`] observes first,
-//! [`Distribution`] counts scores once the blocks have them, and [`Lens1Metrics::new`] puts both together.
+//! Lens 1: one period. The lens [`Lens1`] counts four histograms a window; [`Lens1Metrics`], the answer, follows from them, if need be
+//! after the passes of [`refining`](super::refining). The distribution of scores comes from a later pass, by the lens
+//! [`Distribution`](super::distribution::Distribution), because scores need the histograms of all customers.
 
 use super::Lens;
-use crate::base::error::{Error, Result};
-use crate::base::merge::Merge;
+use super::measures::Measures;
+use super::portable::{PortableLens, batch, for_windows, foreign, windows_of};
+use crate::base::error::Result;
 use crate::base::money::{Fixed2, Money, Percent};
 use crate::finalize::Block;
 use crate::model::window::Window;
 use crate::ranks::histogram::{Cell, Histogram};
 use crate::ranks::order_stats::{Open, Ranks};
-use crate::ranks::score::Scorer;
-use arrow::array::{Array, AsArray, Decimal128Array, Int64Array, RecordBatch, UInt8Array, UInt16Array, UInt32Array, UInt64Array};
-use arrow::datatypes::{DataType, Decimal128Type, Int64Type, UInt8Type, UInt16Type, UInt32Type, UInt64Type};
+use arrow::array::{Array, AsArray, Decimal128Array, Int64Array, RecordBatch, UInt8Array, UInt32Array, UInt64Array};
+use arrow::datatypes::{DataType, Decimal128Type, Int64Type, UInt8Type, UInt32Type, UInt64Type};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// What one period looks like.
+/// The answer of Lens 1 for one window.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Lens1Metrics {
     /// Customers active in the window.
@@ -76,111 +74,33 @@ fn top_customers(n: u64, p: u32) -> u64 {
     (u128::from(n) * u128::from(p) / 100).max(1) as u64
 }
 
-/// What is counted of a window's customers.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Measures {
-    /// Days.
-    pub recency: Histogram,
-    /// Orders.
-    pub frequency: Histogram,
-    /// Cents per order.
-    pub monetary: Histogram,
-    /// Cents.
-    pub spend: Histogram,
-}
-
-impl Measures {
-    /// Histograms that count at most so many distinct values one by one, each.
-    pub fn with_limit(limit: usize) -> Self {
-        let one = || Histogram::with_limit(limit);
-        Measures { recency: one(), frequency: one(), monetary: one(), spend: one() }
-    }
-
-    /// Bytes held.
-    pub fn memory(&self) -> usize {
-        self.all().map(Histogram::memory).iter().sum()
-    }
-
-    #[inline]
-    pub(crate) fn add(&mut self, recency: i64, frequency: i64, monetary: i64, spend: i64) {
-        self.recency.add(recency);
-        self.frequency.add(frequency);
-        self.monetary.add(monetary);
-        self.spend.add(spend);
-    }
-
-    fn all(&self) -> [&Histogram; 4] {
-        [&self.recency, &self.frequency, &self.monetary, &self.spend]
-    }
-
-    fn by_number(&mut self, measure: u8) -> Option<&mut Histogram> {
-        match measure {
-            0 => Some(&mut self.recency),
-            1 => Some(&mut self.frequency),
-            2 => Some(&mut self.monetary),
-            3 => Some(&mut self.spend),
-            _ => None,
-        }
-    }
-}
-
-impl Merge for Measures {
-    fn merge(&mut self, other: Measures) {
-        self.recency.merge(other.recency);
-        self.frequency.merge(other.frequency);
-        self.monetary.merge(other.monetary);
-        self.spend.merge(other.spend);
-    }
-}
-
-/// The sorted measures of a window: what scores and Lens 1 are computed from.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct SortedMeasures {
-    pub(crate) recency: Ranks,
-    pub(crate) frequency: Ranks,
-    pub(crate) monetary: Ranks,
-    pub(crate) spend: Ranks,
-}
-
-impl SortedMeasures {
-    pub(crate) fn new(measures: Measures) -> Self {
-        let Measures { recency, frequency, monetary, spend } = measures;
-        let sort = |histogram: Histogram| Ranks::new(&histogram);
-        SortedMeasures { recency: sort(recency), frequency: sort(frequency), monetary: sort(monetary), spend: sort(spend) }
-    }
-
-    pub(crate) fn scorer(&self, bins: u32) -> Scorer {
-        Scorer::new(&self.recency, &self.frequency, &self.monetary, [bins; 3])
-    }
-}
-
 /// Counts recency, frequency, monetary and spend per window.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-pub struct SinglePeriod {
+pub struct Lens1 {
     /// The most distinct values that a histogram counts one by one.
     limit: usize,
 }
 
-impl Default for SinglePeriod {
+impl Default for Lens1 {
     fn default() -> Self {
-        SinglePeriod::with_limit(Histogram::DEFAULT_LIMIT)
+        Lens1::with_limit(Histogram::DEFAULT_LIMIT)
     }
 }
 
 /// A histogram below this is no larger than what is spent on having it.
 const MIN_LIMIT: usize = 64;
 
-impl SinglePeriod {
+impl Lens1 {
     /// With histograms that count at most so many distinct values one by one, each.
     pub fn with_limit(limit: usize) -> Self {
-        SinglePeriod { limit }
+        Lens1 { limit }
     }
 
     /// With the same limit for every histogram of so many partials, each for so many windows, that together hold so many distinct
     /// values: some 40 bytes each, at most 80.
     pub fn sharing(total: usize, windows: usize, partials: usize) -> Self {
         let histograms = windows.max(1).saturating_mul(partials.max(1)).saturating_mul(4);
-        SinglePeriod::with_limit((total / histograms).clamp(MIN_LIMIT, Histogram::DEFAULT_LIMIT))
+        Lens1::with_limit((total / histograms).clamp(MIN_LIMIT, Histogram::DEFAULT_LIMIT))
     }
 
     #[inline]
@@ -191,7 +111,7 @@ impl SinglePeriod {
     }
 }
 
-impl Lens for SinglePeriod {
+impl Lens for Lens1 {
     type Partial = Vec<Measures>;
     type Answer = Vec<Measures>;
 
@@ -209,7 +129,9 @@ impl Lens for SinglePeriod {
     fn finish(&self, _: &[Window], partial: Vec<Measures>) -> Vec<Measures> {
         partial
     }
+}
 
+impl PortableLens for Lens1 {
     /// One batch: `window` (its place in the run), `measure` (0 recency, 1 frequency, 2 monetary, 3 spend), `value`, `count`; where the
     /// row is a bucket, `max` and `sum`, and `value` is the smallest.
     fn encode(&self, partial: &Vec<Measures>, out: &mut Vec<RecordBatch>) -> Result<()> {
@@ -245,7 +167,7 @@ impl Lens for SinglePeriod {
 /// Of a bucket's sum; its bytes hold more digits where the values are absurd.
 const SUM: DataType = DataType::Decimal128(38, 0);
 
-impl SinglePeriod {
+impl Lens1 {
     fn decoded(&self, batches: &mut dyn Iterator<Item = RecordBatch>) -> Option<Vec<Measures>> {
         let batch = batches.next()?;
         let windows = batch.column_by_name("window")?.as_primitive_opt::<UInt32Type>()?;
@@ -268,128 +190,21 @@ impl SinglePeriod {
     }
 }
 
-/// Counts customers per RFM score and window. Observes blocks that have scores.
-#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
-pub struct Distribution;
-
-/// Customers per score, by the number that its three digits make.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct ScoreCounts(Vec<u64>);
-
-/// Scores have three digits.
-const SCORES: usize = 1_000;
-
-impl ScoreCounts {
-    /// Counts customers with a score; false, and nothing counted, when it has more than three digits.
-    #[inline]
-    pub fn add(&mut self, score: u16, count: u64) -> bool {
-        if self.0.is_empty() && count > 0 {
-            self.0 = vec![0; SCORES];
-        }
-        let cell = self.0.get_mut(usize::from(score));
-        cell.map(|cell| cell.merge(count)).is_some() || usize::from(score) < SCORES
-    }
-
-    fn iter(&self) -> impl Iterator<Item = (u16, u64)> {
-        (0u16..).zip(self.0.iter().copied()).filter(|(_, n)| *n > 0)
-    }
-}
-
-impl Merge for ScoreCounts {
-    fn merge(&mut self, other: ScoreCounts) {
-        for (score, n) in other.iter() {
-            self.add(score, n);
-        }
-    }
-}
-
-impl Lens for Distribution {
-    type Partial = Vec<ScoreCounts>;
-    type Answer = Vec<BTreeMap<String, u64>>;
-
-    fn empty(&self, windows: &[Window]) -> Vec<ScoreCounts> {
-        vec![ScoreCounts::default(); windows.len()]
-    }
-
-    fn observe(&self, partial: &mut Vec<ScoreCounts>, block: &Block) {
-        for (&window, &[r, f, m]) in block.window.iter().zip(&block.scores) {
-            partial[window as usize].add(u16::from(r) * 100 + u16::from(f) * 10 + u16::from(m), 1);
-        }
-    }
-
-    fn finish(&self, _: &[Window], partial: Vec<ScoreCounts>) -> Self::Answer {
-        let named = |counts: ScoreCounts| counts.iter().map(|(score, n)| (format!("{score:03}"), n)).collect();
-        partial.into_iter().map(named).collect()
-    }
-
-    /// One batch: `window` (its place in the run), `score` (the number that its digits make), `count`.
-    fn encode(&self, partial: &Vec<ScoreCounts>, out: &mut Vec<RecordBatch>) -> Result<()> {
-        let cells = || (0u32..).zip(partial).flat_map(|(window, counts)| counts.iter().map(move |(score, n)| (window, score, n)));
-        let columns = batch([
-            ("window", Arc::new(UInt32Array::from_iter_values(cells().map(|c| c.0))) as _),
-            ("score", Arc::new(UInt16Array::from_iter_values(cells().map(|c| c.1))) as _),
-            ("count", Arc::new(UInt64Array::from_iter_values(cells().map(|c| c.2))) as _),
-        ])?;
-        out.push(for_windows(columns, partial.len())?);
-        Ok(())
-    }
-
-    fn decode(&self, batches: &mut dyn Iterator<Item = RecordBatch>) -> Result<Vec<ScoreCounts>> {
-        let batch = batches.next().ok_or_else(|| foreign("distribution"))?;
-        let columns = (
-            batch.column_by_name("window").and_then(|a| a.as_primitive_opt::<UInt32Type>()),
-            batch.column_by_name("score").and_then(|a| a.as_primitive_opt::<UInt16Type>()),
-            batch.column_by_name("count").and_then(|a| a.as_primitive_opt::<UInt64Type>()),
-        );
-        let (Some(windows), Some(scores), Some(counts)) = columns else { return Err(foreign("distribution")) };
-        let mut partial = vec![ScoreCounts::default(); windows_of(&batch).ok_or_else(|| foreign("distribution"))?];
-        for row in 0..batch.num_rows() {
-            let cells = partial.get_mut(windows.value(row) as usize).ok_or_else(|| foreign("distribution"))?;
-            if !cells.add(scores.value(row), counts.value(row)) {
-                return Err(foreign("distribution"));
-            }
-        }
-        Ok(partial)
-    }
-}
-
-pub(crate) fn batch<const N: usize>(columns: [(&str, arrow::array::ArrayRef); N]) -> Result<RecordBatch> {
-    RecordBatch::try_from_iter(columns).map_err(|e| Error::internal("a partial cannot be encoded").cause(e))
-}
-
-/// The key of a batch's metadata that says how many windows it is for: the last of them may have no customers.
-const WINDOWS: &str = "windows";
-/// No run has so many; foreign metadata must not decide how much memory is taken.
-const TOO_MANY_WINDOWS: usize = 1 << 16;
-
-fn for_windows(batch: RecordBatch, windows: usize) -> Result<RecordBatch> {
-    let metadata = HashMap::from([(WINDOWS.to_owned(), windows.to_string())]);
-    let schema = batch.schema().as_ref().clone().with_metadata(metadata);
-    batch.with_schema(Arc::new(schema)).map_err(|e| Error::internal("a partial cannot be encoded").cause(e))
-}
-
-fn windows_of(batch: &RecordBatch) -> Option<usize> {
-    batch.schema().metadata().get(WINDOWS)?.parse().ok().filter(|n| *n < TOO_MANY_WINDOWS)
-}
-
-pub(crate) fn foreign(lens: &str) -> Error {
-    Error::data(format!("these batches are not a partial of the {lens} lens"))
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::base::merge::Merge;
 
     /// A window whose spend takes buckets, below 0 and far above, and one without customers.
-    fn bucketed() -> (SinglePeriod, Vec<Measures>) {
-        let lens = SinglePeriod::with_limit(16);
+    fn bucketed() -> (Lens1, Vec<Measures>) {
+        let lens = Lens1::with_limit(16);
         let mut measures = Measures::with_limit(16);
         (0..1_000i64).for_each(|i| measures.add(i % 10, 1, i * i, (i - 5) << (i % 50)));
         (lens, vec![measures, Measures::with_limit(16)])
     }
 
-    fn encoded() -> (SinglePeriod, Vec<Measures>, RecordBatch) {
+    fn encoded() -> (Lens1, Vec<Measures>, RecordBatch) {
         let (lens, partial) = bucketed();
         let mut batches = Vec::new();
         lens.encode(&partial, &mut batches).unwrap();
@@ -430,23 +245,5 @@ mod tests {
             let changed = for_windows(RecordBatch::try_from_iter(columns).unwrap(), 2).unwrap();
             assert!(lens.decode(&mut std::iter::once(changed)).is_err(), "column {column}");
         }
-    }
-
-    /// Cells that overlap, full to the brim: no answer means much, none panics.
-    #[test]
-    fn foreign_cells_are_survived() {
-        let mut histogram = Histogram::with_limit(4);
-        for (min, max) in [(i64::MIN, i64::MAX), (0, 9), (i64::MAX - 1, i64::MAX), (i64::MIN, 0)] {
-            for count in [u64::MAX, 2] {
-                let sum = i128::from(max) * i128::from(count);
-                assert!(histogram.add_bucket(Cell { min, max, count, sum }));
-                histogram.add(max);
-            }
-        }
-        let measures = Measures { recency: histogram.clone(), frequency: histogram.clone(), monetary: histogram.clone(), spend: histogram };
-        let sorted = SortedMeasures::new(measures);
-        sorted.scorer(5).score(0, 0, 0);
-        Lens1Metrics::new(&sorted.frequency, &sorted.spend, &[1, 50, 100], BTreeMap::new());
-        (0..10).for_each(|k| _ = (sorted.spend.top_sum(k), sorted.spend.at(k)));
     }
 }

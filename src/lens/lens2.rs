@@ -1,9 +1,9 @@
 //! Lens 2: one window against the next. Exact within a run, because a customer's windows meet in one block.
 //!
-//! [`Comparison`] counts who was retained, churned, new or reactivated; [`Change`] adds what Lens 1 of both windows knows about money.
+//! [`Lens2`] counts who was retained, churned, new or reactivated; [`Change`] adds what Lens 1 of both windows knows about money.
 
 use super::Lens;
-use super::lens1::{batch, foreign};
+use super::portable::{PortableLens, batch, foreign};
 use crate::base::error::Result;
 use crate::base::merge::Merge;
 use crate::base::money::{Fixed2, Percent};
@@ -91,19 +91,19 @@ impl Merge for Migration {
 
 /// Counts migrations for every pair of adjacent windows.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub struct Comparison {
+pub struct Lens2 {
     /// The start of each window.
     starts: Vec<i64>,
 }
 
-impl Comparison {
+impl Lens2 {
     /// For these windows.
     pub fn new(windows: &[Window]) -> Self {
-        Comparison { starts: windows.iter().map(|w| w.start).collect() }
+        Lens2 { starts: windows.iter().map(|w| w.start).collect() }
     }
 }
 
-impl Lens for Comparison {
+impl Lens for Lens2 {
     type Partial = Vec<Migration>;
     type Answer = Vec<Migration>;
 
@@ -129,7 +129,9 @@ impl Lens for Comparison {
     fn finish(&self, _: &[Window], partial: Vec<Migration>) -> Vec<Migration> {
         partial
     }
+}
 
+impl PortableLens for Lens2 {
     /// One batch, a row a pair of windows: `retained`, `churned`, `new`, `reactivated`.
     fn encode(&self, partial: &Vec<Migration>, out: &mut Vec<RecordBatch>) -> Result<()> {
         let column = |of: fn(&Migration) -> u64| Arc::new(UInt64Array::from_iter_values(partial.iter().map(of))) as _;

@@ -4,16 +4,23 @@
 //! any number of threads or machines. For the journey between machines a partial encodes as Arrow batches. Blocks come from
 //! [`finalize`](crate::finalize) with their scores filled in; partials go to [`reduce`](crate::reduce).
 
+pub(crate) mod distribution;
 pub mod lens1;
 pub mod lens2;
+pub(crate) mod measures;
+pub(crate) mod portable;
 pub(crate) mod refining;
 pub mod sketch;
 
-use crate::base::error::Result;
+pub use distribution::{Distribution, ScoreCounts};
+pub use lens1::{Lens1, Lens1Metrics};
+pub use lens2::{Change, Lens2, Migration, Status};
+pub use measures::Measures;
+pub use portable::PortableLens;
+
 use crate::base::merge::Merge;
 use crate::finalize::Block;
 use crate::model::window::Window;
-use arrow::array::RecordBatch;
 
 /// A question about a customer base.
 pub trait Lens: Send + Sync {
@@ -30,18 +37,6 @@ pub trait Lens: Send + Sync {
 
     /// Turns the merged partial of all blocks into the answer.
     fn finish(&self, windows: &[Window], partial: Self::Partial) -> Self::Answer;
-
-    /// Appends the partial as Arrow batches: mergeable columns, not an opaque blob.
-    ///
-    /// # Errors
-    /// When the batches cannot be built.
-    fn encode(&self, partial: &Self::Partial, out: &mut Vec<RecordBatch>) -> Result<()>;
-
-    /// Takes back what [`encode`](Lens::encode) appended.
-    ///
-    /// # Errors
-    /// When the batches are not this lens's.
-    fn decode(&self, batches: &mut dyn Iterator<Item = RecordBatch>) -> Result<Self::Partial>;
 }
 
 /// The lens that asks nothing.
@@ -54,14 +49,6 @@ impl Lens for () {
     fn observe(&self, (): &mut (), _: &Block) {}
 
     fn finish(&self, _: &[Window], (): ()) {}
-
-    fn encode(&self, (): &(), _: &mut Vec<RecordBatch>) -> Result<()> {
-        Ok(())
-    }
-
-    fn decode(&self, _: &mut dyn Iterator<Item = RecordBatch>) -> Result<()> {
-        Ok(())
-    }
 }
 
 /// Two lenses in one pass.
@@ -80,15 +67,6 @@ impl<A: Lens, B: Lens> Lens for (A, B) {
 
     fn finish(&self, windows: &[Window], partial: Self::Partial) -> Self::Answer {
         (self.0.finish(windows, partial.0), self.1.finish(windows, partial.1))
-    }
-
-    fn encode(&self, partial: &Self::Partial, out: &mut Vec<RecordBatch>) -> Result<()> {
-        self.0.encode(&partial.0, out)?;
-        self.1.encode(&partial.1, out)
-    }
-
-    fn decode(&self, batches: &mut dyn Iterator<Item = RecordBatch>) -> Result<Self::Partial> {
-        Ok((self.0.decode(batches)?, self.1.decode(batches)?))
     }
 }
 
@@ -110,14 +88,6 @@ impl<L: Lens> Lens for Option<L> {
     fn finish(&self, windows: &[Window], partial: Self::Partial) -> Self::Answer {
         self.as_ref().zip(partial).map(|(lens, partial)| lens.finish(windows, partial))
     }
-
-    fn encode(&self, partial: &Self::Partial, out: &mut Vec<RecordBatch>) -> Result<()> {
-        self.as_ref().zip(partial.as_ref()).map_or(Ok(()), |(lens, partial)| lens.encode(partial, out))
-    }
-
-    fn decode(&self, batches: &mut dyn Iterator<Item = RecordBatch>) -> Result<Self::Partial> {
-        self.as_ref().map(|lens| lens.decode(batches)).transpose()
-    }
 }
 
 /// A lens behind a reference.
@@ -135,13 +105,5 @@ impl<L: Lens> Lens for &L {
 
     fn finish(&self, windows: &[Window], partial: L::Partial) -> L::Answer {
         L::finish(self, windows, partial)
-    }
-
-    fn encode(&self, partial: &L::Partial, out: &mut Vec<RecordBatch>) -> Result<()> {
-        L::encode(self, partial, out)
-    }
-
-    fn decode(&self, batches: &mut dyn Iterator<Item = RecordBatch>) -> Result<L::Partial> {
-        L::decode(self, batches)
     }
 }

@@ -4,7 +4,8 @@
 //! observe every block once more and gives them back. Histograms within their limit need no pass; others one or two as a rule, and at
 //! most 7. A pass answers for as many windows as fit its memory, in their order; more windows than that take more passes.
 
-use super::lens1::{Lens1Metrics, Measures, SortedMeasures};
+use super::lens1::Lens1Metrics;
+use super::measures::{Measures, SortedMeasures};
 use crate::base::merge::Merge;
 use crate::finalize::Block;
 use crate::ranks::order_stats::Refinement;

@@ -8,7 +8,7 @@
 //! Source: Dasgupta, Lang, Rhodes and Thaler, "A Framework for Estimating Stream Expression Cardinalities", ICDT 2016.
 
 use super::Lens;
-use super::lens1::{batch, foreign};
+use super::portable::{PortableLens, batch, foreign};
 use crate::base::error::{Error, Result};
 use crate::base::merge::Merge;
 use crate::finalize::Block;
@@ -128,7 +128,9 @@ impl Lens for Sketches {
     fn finish(&self, _: &[Window], partial: Vec<Sketching>) -> Vec<CustomerSketch> {
         partial.iter().map(Sketching::compact).collect()
     }
+}
 
+impl PortableLens for Sketches {
     /// One batch, a row a window: `sketch`, the compact form.
     fn encode(&self, partial: &Vec<Sketching>, out: &mut Vec<RecordBatch>) -> Result<()> {
         let sketches: Vec<Vec<u8>> = partial.iter().map(|sketch| sketch.compact().to_bytes()).collect();

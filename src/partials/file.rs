@@ -19,7 +19,7 @@
 use super::{Counted, Lens1Partial, Partials, Rows, Tally, WindowPartial, encode};
 use crate::base::bytes::positional::begins_with;
 use crate::base::error::{Error, Result};
-use crate::lens::Lens;
+use crate::lens::PortableLens;
 use crate::model::reject::Reason;
 use crate::model::window::{Window, Windows};
 use arrow::array::RecordBatch;

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 /// Several partials as one.
 #[derive(Debug)]
-pub struct Merged {
+pub struct MergedPartial {
     /// All of them.
     pub partial: Lens1Partial,
     /// Where it was only assumed that no two parts share customers: up to how many of one window two of them may share (95 %).
@@ -23,7 +23,7 @@ pub struct Merged {
 
 /// Windows of two partials side by side.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Comparison {
+pub struct PartialComparison {
     /// Those of both, in time order.
     pub windows: Vec<Compared>,
     /// Those of the first only.
@@ -65,7 +65,7 @@ impl Lens1Partial {
     ///
     /// # Errors
     /// When windows differ, two parts share customers, or they may share some and nobody vouches for the contrary.
-    pub fn merge(parts: Vec<Lens1Partial>, disjoint: bool) -> Result<Merged> {
+    pub fn merge(parts: Vec<Lens1Partial>, disjoint: bool) -> Result<MergedPartial> {
         let Some((first, others)) = parts.split_first() else { return Err(Error::usage("there are no partials to merge")) };
         others.iter().try_for_each(|other| same_windows(first, other))?;
         let unknown = shared(&parts)?;
@@ -92,7 +92,7 @@ impl Lens1Partial {
         if at_most.is_some() {
             all.counted = Counted::Assumed;
         }
-        Ok(Merged { partial: all.named("the merged partial"), at_most })
+        Ok(MergedPartial { partial: all.named("the merged partial"), at_most })
     }
 }
 
@@ -108,8 +108,8 @@ impl WindowPartial {
 ///
 /// # Errors
 /// When there is no window that both have; a percentile outside 1 to 100, or bins outside 1 to 9.
-pub fn compare(first: Lens1Partial, second: Lens1Partial, disjoint: bool, percentiles: &[u32], bins: u32) -> Result<Comparison> {
-    let mut comparison = Comparison { windows: Vec::new(), first_only: Vec::new(), second_only: Vec::new() };
+pub fn compare(first: Lens1Partial, second: Lens1Partial, disjoint: bool, percentiles: &[u32], bins: u32) -> Result<PartialComparison> {
+    let mut comparison = PartialComparison { windows: Vec::new(), first_only: Vec::new(), second_only: Vec::new() };
     let counted = first.counted.max(second.counted);
     let mut others = second.windows;
     for mut mine in first.windows {
@@ -160,7 +160,7 @@ fn same_windows(a: &Lens1Partial, b: &Lens1Partial) -> Result<()> {
         let own = windows.windows.iter().map(|w| &w.window);
         own.filter(|own| !from.windows.iter().any(|w| same(&w.window, own))).cloned().collect::<Vec<_>>()
     };
-    let difference_of = Comparison { windows: Vec::new(), first_only: lacks(b, a), second_only: lacks(a, b) };
+    let difference_of = PartialComparison { windows: Vec::new(), first_only: lacks(b, a), second_only: lacks(a, b) };
     if difference_of.first_only.is_empty() && difference_of.second_only.is_empty() {
         return Ok(());
     }
@@ -168,7 +168,7 @@ fn same_windows(a: &Lens1Partial, b: &Lens1Partial) -> Result<()> {
     Err(Error::data(what).help(SAME_WINDOWS))
 }
 
-fn difference(comparison: &Comparison) -> String {
+fn difference(comparison: &PartialComparison) -> String {
     let only = |windows: &[Window], which: &str| match windows {
         [] => None,
         _ => Some(format!("only in the {which}: {}", windows.iter().map(shown).collect::<Vec<_>>().join("; "))),

@@ -57,15 +57,15 @@ pub(crate) mod tests;
 
 pub use self::answers::{Counted, Lens1Partial, Rows, WindowLens1, WindowPartial};
 pub use self::file::is_partial;
-pub use self::merge_partials::{Compared, Comparison, Merged, Together, compare};
+pub use self::merge_partials::{Compared, MergedPartial, PartialComparison, Together, compare};
 
 use self::pairs::Pairs;
 use crate::base::error::Result;
 use crate::base::merge::Merge;
 use crate::finalize::Block;
-use crate::lens::Lens;
-use crate::lens::lens1::{batch, foreign};
+use crate::lens::portable::{batch, foreign};
 use crate::lens::sketch::{CustomerSketch, DEFAULT_LG_K, Sketching};
+use crate::lens::{Lens, PortableLens};
 use crate::model::window::Window;
 use crate::ranks::histogram::Histogram;
 use arrow::array::{Array, AsArray, Int32Array, Int64Array, LargeBinaryArray, RecordBatch, UInt32Array, UInt64Array};
@@ -122,7 +122,9 @@ impl Lens for Partials {
     fn finish(&self, _: &[Window], partial: Vec<Tally>) -> Vec<Tally> {
         partial
     }
+}
 
+impl PortableLens for Partials {
     /// Three batches, sorted: `window` (its place in the run), `total_spend` (cents), `customers`; `window`, `recency_days`, `frequency`,
     /// `customers`; and, a row a window, `sketch`, in the compact form.
     fn encode(&self, partial: &Vec<Tally>, out: &mut Vec<RecordBatch>) -> Result<()> {

@@ -5,8 +5,8 @@ use crate::base::error::{Error, Result};
 use crate::finalize::Block;
 use crate::finalize::arithmetic::Finalizer;
 use crate::lens::Lens;
-use crate::lens::lens1::SinglePeriod;
-use crate::lens::lens2::Comparison;
+use crate::lens::lens1::Lens1;
+use crate::lens::lens2::Lens2;
 use crate::model::hash::PARTITIONS;
 use crate::model::period_batch::{Origin, PeriodBatch};
 use crate::model::state_batch::States;
@@ -140,7 +140,7 @@ pub fn finalize_all(spec: &Spec, Accumulated(partitions): &Accumulated) -> Resul
 
 /// Lens and reduce: Lens 1's and Lens 2's counts of all blocks.
 pub fn observe(windows: &[Window], blocks: &[Block]) -> u64 {
-    let lens = (SinglePeriod::default(), Comparison::new(windows));
+    let lens = (Lens1::default(), Lens2::new(windows));
     let mut partial = lens.empty(windows);
     blocks.iter().for_each(|block| lens.observe(&mut partial, block));
     lens.finish(windows, partial).1.iter().map(|m| m.retained).sum()

@@ -9,13 +9,12 @@ use arrow::array::{ArrayRef, Int64Array, RecordBatch, UInt8Array, UInt16Array, U
 use arrow::ipc::reader::StreamReader;
 use arrow::ipc::writer::StreamWriter;
 use lensflow::finalize::Block;
-use lensflow::lens::lens1::{Distribution, Measures, ScoreCounts, SinglePeriod};
-use lensflow::lens::lens2::{Comparison, Migration};
+use lensflow::lens::{Distribution, Lens1, Lens2, Measures, Migration, PortableLens, ScoreCounts};
 use lensflow::model::Window;
 use lensflow::money::{Amount, Fixed2, Total};
 use lensflow::ranks::histogram::Histogram;
 use lensflow::ranks::order_stats::Ranks;
-use lensflow::{Error, Lens, Merge, Pipeline, Result};
+use lensflow::{Lens, Merge, Pipeline};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -239,7 +238,7 @@ fn journey(batch: &RecordBatch) -> RecordBatch {
 }
 
 /// The partial after it was encoded and decoded, with a journey in between or without.
-fn through_arrow<L: Lens>(lens: &L, partial: &L::Partial, far: bool) -> L::Partial {
+fn through_arrow<L: PortableLens>(lens: &L, partial: &L::Partial, far: bool) -> L::Partial {
     let mut batches = Vec::new();
     lens.encode(partial, &mut batches).expect("it encodes");
     if far {
@@ -252,7 +251,7 @@ fn through_arrow<L: Lens>(lens: &L, partial: &L::Partial, far: bool) -> L::Parti
 }
 
 /// The laws for partials of a lens, and that encoding keeps them.
-fn lens_laws<L: Lens>(lens: &L, n: usize, partials: &[L::Partial; 3])
+fn lens_laws<L: PortableLens>(lens: &L, n: usize, partials: &[L::Partial; 3])
 where
     L::Partial: Clone + PartialEq,
 {
@@ -277,13 +276,13 @@ proptest! {
 
     #[test]
     fn of_single_period(values in partials(measures(), 3)) {
-        lens_laws(&SinglePeriod::default(), 3, &values);
-        lens_laws(&&SinglePeriod::default(), 3, &values);
+        lens_laws(&Lens1::default(), 3, &values);
+        lens_laws(&&Lens1::default(), 3, &values);
     }
 
     #[test]
     fn of_comparison(values in partials(migrations(), 2)) {
-        lens_laws(&Comparison::new(&windows(3)), 3, &values);
+        lens_laws(&Lens2::new(&windows(3)), 3, &values);
     }
 
     #[test]
@@ -295,7 +294,7 @@ proptest! {
 
     #[test]
     fn of_tuples_of_lenses(a in partials(measures(), 3), b in partials(migrations(), 2), c in partials(score_counts(), 3)) {
-        let lens = ((SinglePeriod::default(), Comparison::new(&windows(3))), (Distribution, ()));
+        let lens = ((Lens1::default(), Lens2::new(&windows(3))), (Distribution, ()));
         let [a0, a1, a2] = a;
         let [b0, b1, b2] = b;
         let [c0, c1, c2] = c;
@@ -311,10 +310,10 @@ proptest! {
         b.resize(n, ScoreCounts::default());
         c.resize(n.saturating_sub(1), Migration::default());
         let windows = windows(n);
-        let single = SinglePeriod::default();
+        let single = Lens1::default();
         same(&single.finish(&windows, through_arrow(&single, &a, true)), &single.finish(&windows, a));
         same(&Distribution.finish(&windows, through_arrow(&Distribution, &b, true)), &Distribution.finish(&windows, b));
-        let comparison = Comparison::new(&windows);
+        let comparison = Lens2::new(&windows);
         same(&comparison.finish(&windows, through_arrow(&comparison, &c, true)), &comparison.finish(&windows, c));
     }
 }
@@ -322,16 +321,16 @@ proptest! {
 #[test]
 fn foreign_batches_are_refused() {
     let nothing = || std::iter::empty();
-    assert!(SinglePeriod::default().decode(&mut nothing()).is_err());
+    assert!(Lens1::default().decode(&mut nothing()).is_err());
     assert!(Distribution.decode(&mut nothing()).is_err());
-    assert!(Comparison::default().decode(&mut nothing()).is_err());
+    assert!(Lens2::default().decode(&mut nothing()).is_err());
     let mut batches = Vec::new();
-    SinglePeriod::default().encode(&vec![Measures::default()], &mut batches).expect("it encodes");
+    Lens1::default().encode(&vec![Measures::default()], &mut batches).expect("it encodes");
     assert!(Distribution.decode(&mut batches.clone().into_iter()).is_err());
-    assert!(Comparison::default().decode(&mut batches.clone().into_iter()).is_err());
+    assert!(Lens2::default().decode(&mut batches.clone().into_iter()).is_err());
     batches.clear();
     Distribution.encode(&vec![scores_of([(555, 1)])], &mut batches).expect("it encodes");
-    assert!(SinglePeriod::default().decode(&mut batches.into_iter()).is_err());
+    assert!(Lens1::default().decode(&mut batches.into_iter()).is_err());
     // An unknown measure, and more windows than any run has.
     for (window, measure) in [(0, 4), (u32::MAX, 0)] {
         let columns: [(&str, ArrayRef); 4] = [
@@ -341,7 +340,7 @@ fn foreign_batches_are_refused() {
             ("count", Arc::new(UInt64Array::from(vec![1]))),
         ];
         let batch = RecordBatch::try_from_iter(columns).expect("a batch");
-        assert!(SinglePeriod::default().decode(&mut std::iter::once(batch)).is_err(), "window {window}, measure {measure}");
+        assert!(Lens1::default().decode(&mut std::iter::once(batch)).is_err(), "window {window}, measure {measure}");
     }
     let columns: [(&str, ArrayRef); 3] = [
         ("window", Arc::new(UInt32Array::from(vec![u32::MAX]))),
@@ -381,18 +380,10 @@ impl Lens for Keep {
     fn finish(&self, _: &[Window], kept: Kept) -> Vec<Block> {
         kept.0
     }
-
-    fn encode(&self, _: &Kept, _: &mut Vec<RecordBatch>) -> Result<()> {
-        Err(Error::internal("blocks stay here"))
-    }
-
-    fn decode(&self, _: &mut dyn Iterator<Item = RecordBatch>) -> Result<Kept> {
-        Err(Error::internal("blocks stay here"))
-    }
 }
 
 /// Observes the blocks in four groups and merges the groups' partials in some order; every second one travels.
-fn in_groups<L: Lens>(lens: &L, windows: &[Window], blocks: &[Block], groups: &[usize]) -> L::Partial {
+fn in_groups<L: PortableLens>(lens: &L, windows: &[Window], blocks: &[Block], groups: &[usize]) -> L::Partial {
     let mut partials: Vec<L::Partial> = (0..4).map(|_| lens.empty(windows)).collect();
     for (block, group) in blocks.iter().zip(groups.iter().cycle()) {
         lens.observe(&mut partials[*group], block);
@@ -410,7 +401,7 @@ fn any_grouping_is_the_same(case: &Case, how: &Run, groups: &[usize]) {
     let audit = run_with(case, how, Pipeline::builder().lens(Keep)).unwrap_or_else(|e| panic!("{how:?}: {e}"));
     let (blocks, windows) = (&audit.custom.1, audit.windows());
     assert_eq!(blocks.iter().map(|b| b.customers() as u64).sum::<u64>(), audit.report.input.customers);
-    let (lens, one_group) = (((SinglePeriod::default(), Comparison::new(windows)), Distribution), [0]);
+    let (lens, one_group) = (((Lens1::default(), Lens2::new(windows)), Distribution), [0]);
     let whole = in_groups(&lens, windows, blocks, &one_group);
     let partial = in_groups(&lens, windows, blocks, groups);
     assert_eq!(partial, whole);

@@ -10,7 +10,7 @@ use lensflow::Result;
 use lensflow::error::Error;
 use lensflow::lens::sketch::InCommon;
 use lensflow::model::Window;
-use lensflow::partials::{Compared, Counted, Lens1Partial, Merged, is_partial};
+use lensflow::partials::{Compared, Counted, Lens1Partial, MergedPartial, is_partial};
 use lensflow::report::output::Output;
 use lensflow::report::text_tables::{Style, render_partials};
 use lensflow::spec::Spec;
@@ -67,7 +67,7 @@ pub(crate) fn merge(args: &Merge, talk: &Talk, job: &Job) -> Result<()> {
     let output = create(&args.out, job)?;
     let parts = args.inputs.iter().map(|path| Lens1Partial::read(path)).collect::<Result<Vec<_>>>()?;
     let count = parts.len();
-    let Merged { partial, at_most } = Lens1Partial::merge(parts, args.disjoint)?;
+    let MergedPartial { partial, at_most } = Lens1Partial::merge(parts, args.disjoint)?;
     let mut output = fill(output, &partial)?;
     output.complete()?;
     job.undisturbed(|| output.commit())?;

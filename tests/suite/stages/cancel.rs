@@ -15,7 +15,7 @@ use lensflow::source::{Chunk, Source};
 use lensflow::spec::Parallel;
 use lensflow::stats::Stats;
 use lensflow::synthetic::{Synthetic, SyntheticSource};
-use lensflow::{Cancel, Error, Lens, Pipeline, Result};
+use lensflow::{Cancel, Lens, Pipeline, Result};
 use std::path::Path;
 use std::sync::Arc;
 use std::thread;
@@ -112,14 +112,6 @@ impl Lens for Canceller {
     }
 
     fn finish(&self, _: &[Window], (): ()) {}
-
-    fn encode(&self, (): &(), _: &mut Vec<RecordBatch>) -> Result<()> {
-        Ok(())
-    }
-
-    fn decode(&self, _: &mut dyn Iterator<Item = RecordBatch>) -> Result<()> {
-        Err(Error::data("nothing was encoded"))
-    }
 }
 
 #[test]

@@ -298,14 +298,6 @@ impl Lens for Mad {
     fn finish(&self, _: &[Window], _: MadPartial) {
         go_mad(Spot::Finish, self.0);
     }
-
-    fn encode(&self, _: &MadPartial, _: &mut Vec<RecordBatch>) -> Result<()> {
-        Ok(())
-    }
-
-    fn decode(&self, _: &mut dyn Iterator<Item = RecordBatch>) -> Result<MadPartial> {
-        Ok(MadPartial(self.0))
-    }
 }
 
 #[test]
