@@ -11,6 +11,7 @@ use crate::model::window::Window;
 use crate::ranks::histogram::Histogram;
 use crate::ranks::order_stats::Ranks;
 use crate::ranks::score::Scorer;
+use crate::report::text_tables::{Style, render_windows};
 use crate::report::{Report, WindowReport};
 use crate::spec::{validate_bins, validate_percentiles};
 use serde::{Deserialize, Serialize};
@@ -182,6 +183,17 @@ impl WindowPartial {
         let customers_rejected = self.customers_rejected.clone();
         Ok(WindowLens1 { lens1: self.lens1(percentiles)?, rf_distribution: self.grid(bins)?, customers_rejected })
     }
+}
+
+/// Lens 1 of windows side by side under their names, and their grids of recency and frequency scores.
+pub fn render_partials(windows: &[(String, &Window, &WindowLens1)], style: Style) -> String {
+    let report = |(name, window, answer): &(String, &Window, &WindowLens1)| {
+        // A grid has no use for the third digit.
+        let lens1 = Lens1Metrics { rfm_distribution: answer.rf_distribution.clone(), ..answer.lens1.clone() };
+        let &&Window { start, end, observation_end, .. } = window;
+        WindowReport { name: name.clone(), start, end, observation_end, lens1, customers_rejected: BTreeMap::new() }
+    };
+    render_windows(&windows.iter().map(report).collect::<Vec<_>>(), style)
 }
 
 /// For people.

@@ -55,7 +55,7 @@ pub(crate) mod pairs;
 #[allow(clippy::unwrap_used)]
 pub(crate) mod tests;
 
-pub use self::answers::{Counted, Lens1Partial, Rows, WindowLens1, WindowPartial};
+pub use self::answers::{Counted, Lens1Partial, Rows, WindowLens1, WindowPartial, render_partials};
 pub use self::file::is_partial;
 pub use self::merge_partials::{Compared, MergedPartial, PartialComparison, Together, compare};
 

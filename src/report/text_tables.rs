@@ -2,12 +2,8 @@
 
 use super::{ComparisonReport, Report, WindowReport};
 use crate::base::money::Fixed2;
-use crate::base::text::grouped;
-use crate::lens::lens1::Lens1Metrics;
-use crate::model::window::Window;
+use crate::base::text::{grouped, money};
 use crate::orders::{LineSummary, special_lines};
-use crate::partials::WindowLens1;
-use crate::text::money;
 use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle, presets};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -40,18 +36,11 @@ pub fn render(report: &Report, style: Style) -> String {
     page.text
 }
 
-/// Lens 1 of windows of partials, side by side under their names, and their grids.
-pub fn render_partials(windows: &[(String, &Window, &WindowLens1)], style: Style) -> String {
-    let report = |(name, window, answer): &(String, &Window, &WindowLens1)| {
-        // A grid has no use for the third digit.
-        let lens1 = Lens1Metrics { rfm_distribution: answer.rf_distribution.clone(), ..answer.lens1.clone() };
-        let &&Window { start, end, observation_end, .. } = window;
-        WindowReport { name: name.clone(), start, end, observation_end, lens1, customers_rejected: BTreeMap::new() }
-    };
-    let windows: Vec<WindowReport> = windows.iter().map(report).collect();
+/// Lens 1 of windows side by side, and their grids.
+pub fn render_windows(windows: &[WindowReport], style: Style) -> String {
     let mut page = Page { style, text: String::new() };
-    page.lens1(&windows);
-    page.grids(&windows);
+    page.lens1(windows);
+    page.grids(windows);
     page.text.trim_start().to_owned()
 }
 
