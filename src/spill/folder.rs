@@ -15,7 +15,7 @@
 //!
 //! Limits: machines that share a network disk must not be granted one lock at the same time.
 
-use super::faults::Io;
+use super::io::Io;
 use std::fs::{File, Metadata, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};

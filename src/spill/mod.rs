@@ -29,10 +29,12 @@
 mod budget;
 mod combine;
 mod disk;
-mod faults;
+#[cfg(any(test, feature = "testing"))]
+mod doubles;
 pub(crate) mod folder;
 mod frame;
 mod id_column;
+mod io;
 mod limits;
 mod merge_runs;
 mod plan;
@@ -43,9 +45,11 @@ mod store;
 
 pub use self::budget::{Budget, Reservation};
 pub use self::disk::Disk;
-pub use self::faults::{Faults, Faulty, Io};
+#[cfg(any(test, feature = "testing"))]
+pub use self::doubles::{Faults, Faulty, Memory};
 pub(crate) use self::frame::{FRAME_CUSTOMERS, decode, encode};
 pub(crate) use self::id_column::{decode_ids, encode_ids};
+pub use self::io::Io;
 pub use self::limits::{available, default_limit, parse_size, peak_rss, rss};
 pub(crate) use self::merge_runs::{Sorted, SortedBatches, merge};
 pub use self::plan::MemorySplit;
@@ -54,4 +58,4 @@ pub(crate) use self::run::{Run, RunWriter};
 pub(crate) use self::runs::Runs;
 pub(crate) use self::sort::merged::{Merged, Records, copy};
 pub(crate) use self::sort::sorter::{SortBuffer, Sorter, Sorting};
-pub use self::store::{BlockRef, Counters, Memory, RunStore, Tiered};
+pub use self::store::{BlockRef, Counters, RunStore, Tiered};

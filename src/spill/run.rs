@@ -107,9 +107,9 @@ mod tests {
     use super::*;
     use crate::model::samples::{customer, many, model_of, states};
     use crate::spill::budget::Budget;
-    use crate::spill::faults::Faulty;
+    use crate::spill::doubles::{Faulty, Memory};
     use crate::spill::frame::FRAME_CUSTOMERS;
-    use crate::spill::store::{Memory, Tiered};
+    use crate::spill::store::Tiered;
     use proptest::prelude::*;
 
     proptest! {

@@ -100,8 +100,8 @@ mod tests {
     use crate::base::merge::Merge;
     use crate::base::money::Total;
     use crate::model::samples::{Model, model_of, states};
+    use crate::spill::doubles::Memory;
     use crate::spill::merge_runs::SortedBatches;
-    use crate::spill::store::Memory;
     use proptest::prelude::*;
 
     /// The sum of several states.

@@ -1,14 +1,14 @@
 //! Stores of frames: a [`RunStore`] takes bytes, says where they lie, and gives them back. It does not know their meaning.
 //!
-//! A run's stack is [`Tiered`] over [`Disk`](super::disk::Disk): frames stay in memory while a [`Budget`] has scratch, the others go to the
-//! disk. [`Memory`] keeps everything; it and [`Faulty`](super::faults::Faulty), which fails when told to, are for tests.
+//! A run's stack is [`Tiered`] over [`Disk`](super::disk::Disk): frames stay in memory while a [`Budget`] has room, the others go to the
+//! disk. Stores for tests are in `doubles`.
 //!
 //! A [`BlockRef`] belongs to the store that handed it out. Dropping one in memory frees its bytes; space on the disk comes back with the
 //! store.
 
 use super::budget::{Budget, Reservation};
 use crate::base::cancel::Discard;
-use crate::base::error::{Error, Result};
+use crate::base::error::Result;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
@@ -59,29 +59,6 @@ pub struct Counters {
     pub written: AtomicU64,
 }
 
-/// Everything in memory.
-#[derive(Debug, Default)]
-pub struct Memory(Counters);
-
-impl Discard for Memory {}
-
-impl RunStore for Memory {
-    fn put(&self, frame: &[u8]) -> Result<BlockRef> {
-        Ok(BlockRef::Memory(frame.into(), None))
-    }
-
-    fn get<'a>(&self, block: &'a BlockRef, _: &'a mut Vec<u8>) -> Result<&'a [u8]> {
-        match block {
-            BlockRef::Memory(bytes, _) => Ok(bytes),
-            BlockRef::Disk { .. } => Err(Error::internal("a frame was looked for in the wrong store")),
-        }
-    }
-
-    fn counters(&self) -> &Counters {
-        &self.0
-    }
-}
-
 /// In memory while the budget has room, then in another store.
 #[derive(Debug)]
 pub struct Tiered {
@@ -126,6 +103,7 @@ impl RunStore for Tiered {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::spill::doubles::Memory;
 
     #[test]
     fn tiers_fill_and_empty() {

@@ -278,7 +278,8 @@ mod tests {
     use crate::base::cancel::Discard;
     use crate::base::error::Kind;
     use crate::spill::budget::Budget;
-    use crate::spill::store::{Memory, Tiered};
+    use crate::spill::doubles::Memory;
+    use crate::spill::store::Tiered;
     use proptest::prelude::*;
 
     /// The records of runs that each hold some, read back with frames of so many bytes.

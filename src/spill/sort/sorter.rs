@@ -187,8 +187,8 @@ mod tests {
     use super::*;
     use crate::base::error::Kind;
     use crate::spill::budget::Budget;
-    use crate::spill::faults::Faulty;
-    use crate::spill::store::{Memory, Tiered};
+    use crate::spill::doubles::{Faulty, Memory};
+    use crate::spill::store::Tiered;
     use proptest::prelude::*;
     use std::sync::atomic::Ordering::Relaxed;
 

@@ -1,13 +1,34 @@
-//! Disks that fail when told to: every operation is counted, and one of them is an error. For tests.
-//!
-//! [`Faulty`] is a store of frames, [`Io`] the disk under a state, a checkpoint or a spool; both count with [`Faults`].
+//! Test doubles, only with the feature `testing` and in this crate's own tests: [`Memory`] keeps all frames, [`Faulty`] is a store that fails
+//! when told to, and [`Faults`] lets a disk fail likewise.
 
 use super::store::{BlockRef, Counters, RunStore};
 use crate::base::cancel::Discard;
 use crate::base::error::{Error, Result};
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
+
+/// Everything in memory.
+#[derive(Debug, Default)]
+pub struct Memory(Counters);
+
+impl Discard for Memory {}
+
+impl RunStore for Memory {
+    fn put(&self, frame: &[u8]) -> Result<BlockRef> {
+        Ok(BlockRef::Memory(frame.into(), None))
+    }
+
+    fn get<'a>(&self, block: &'a BlockRef, _: &'a mut Vec<u8>) -> Result<&'a [u8]> {
+        match block {
+            BlockRef::Memory(bytes, _) => Ok(bytes),
+            BlockRef::Disk { .. } => Err(Error::internal("a frame was looked for in the wrong store")),
+        }
+    }
+
+    fn counters(&self) -> &Counters {
+        &self.0
+    }
+}
 
 /// Counts operations on a disk, and lets one of them fail.
 #[derive(Debug)]
@@ -82,27 +103,10 @@ impl<S: RunStore> RunStore for Faulty<S> {
     }
 }
 
-/// The disk under a folder that is kept. Each operation on it is a step, so that tests can let any one fail.
-#[derive(Debug, Clone, Default)]
-pub struct Io(Option<Arc<Faults>>);
-
-impl Io {
-    /// A disk with faults.
-    #[doc(hidden)]
-    pub fn faulty(faults: Arc<Faults>) -> Self {
-        Io(Some(faults))
-    }
-
-    pub(crate) fn step(&self) -> std::io::Result<()> {
-        self.0.as_ref().map_or(Ok(()), |faults| faults.operate())
-    }
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::spill::store::Memory;
 
     #[test]
     fn faults_come_when_wanted() {
