@@ -27,8 +27,6 @@
 //!
 //! Begin with [`Pipeline::builder`], or with [`calculate_rfm`] for slices in memory. A [`Cancel`] ends a run from outside.
 
-#![doc(html_no_source)]
-
 mod accumulate;
 mod base;
 pub mod finalize;
@@ -51,6 +49,7 @@ pub mod synthetic;
 #[doc(hidden)]
 pub mod tasks;
 
+pub use arrow;
 pub use base::cancel::{Cancel, Stop};
 pub use base::error::{Error, Result};
 pub use base::merge::Merge;

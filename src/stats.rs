@@ -34,6 +34,7 @@ impl std::fmt::Debug for Depths {
 
 /// The counters at one moment.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Snapshot {
     /// Rows that sources handed over.
     pub rows_read: u64,

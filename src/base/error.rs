@@ -62,10 +62,8 @@ impl fmt::Display for Stage {
 }
 
 /// An error with its context. Small to move: the parts are boxed.
-#[derive(Debug)]
 pub struct Error(Box<Parts>);
 
-#[derive(Debug)]
 struct Parts {
     kind: Kind,
     stage: Option<Stage>,
@@ -228,6 +226,14 @@ impl fmt::Display for Error {
             write!(f, ": {cause}")?;
         }
         Ok(())
+    }
+}
+
+/// The text that people read, with the cause and the help: what `main` prints of an error that it returns.
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")?;
+        self.advice().map_or(Ok(()), |help| write!(f, "\n  help: {help}"))
     }
 }
 

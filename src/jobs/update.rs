@@ -53,6 +53,7 @@ pub struct Update {
 
 /// An input that changes nothing: the state has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Known {
     /// What it is called now.
     pub name: String,
@@ -62,6 +63,7 @@ pub struct Known {
 
 /// What an update did.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Updated {
     /// The state as it is now.
     pub manifest: Manifest,

@@ -19,6 +19,7 @@ use std::sync::Arc;
 
 /// The answer of Lens 1 for one window.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Lens1Metrics {
     /// Customers active in the window.
     pub total_customers: u64,

@@ -159,6 +159,7 @@ impl PortableLens for Lens2 {
 
 /// What changed from one window to the next.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Change {
     /// Active in both windows.
     pub retained: u64,

@@ -177,6 +177,7 @@ pub struct Share {
 
 /// Lens 2 as far as sketches tell: what became of the customers of one sketch in another.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Overlap {
     /// Customers of the first.
     pub first: Estimate,

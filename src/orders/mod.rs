@@ -141,6 +141,7 @@ pub enum Duplicates {
 
 /// The counts of an input of orders and line items.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct LineSummary {
     /// Lines read.
     pub lines: u64,

@@ -31,6 +31,7 @@ pub enum Counted {
 /// The rows that a partial was made of.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Rows {
     /// Rows in all.
     pub read: u64,
@@ -68,6 +69,7 @@ pub struct WindowPartial {
 
 /// Lens 1 of a window, as far as partials tell.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct WindowLens1 {
     /// Every number; the distribution of three-digit scores is empty.
     pub lens1: Lens1Metrics,

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 /// Several partials as one.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct MergedPartial {
     /// All of them.
     pub partial: Lens1Partial,
@@ -23,6 +24,7 @@ pub struct MergedPartial {
 
 /// Windows of two partials side by side.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct PartialComparison {
     /// Those of both, in time order.
     pub windows: Vec<Compared>,
@@ -34,6 +36,7 @@ pub struct PartialComparison {
 
 /// A window of two partials.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Compared {
     /// The window, as the first calls it.
     pub window: Window,
@@ -51,6 +54,7 @@ pub struct Compared {
 
 /// Lens 1 of two partials together.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Together {
     /// Whether each customer is known to be counted once.
     pub counted: Counted,

@@ -13,11 +13,13 @@ use crate::report::table::TableWriter;
 use crate::spill::{Records, Sorting};
 use arrow::array::RecordBatch;
 use serde::{Deserialize, Serialize};
+use std::ops::Deref;
 use std::sync::Arc;
 
 /// The order of rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum Order {
     /// By the hash of the id, then id, then window: fixed by the rows alone, and free.
     #[default]
@@ -82,6 +84,16 @@ impl<A> Audit<A> {
         self.making.read(Migrations::new(self.windows()), order)
     }
 
+    /// The rows of [`rfm`](Audit::rfm), as an iterator that owns what it reads: it can leave the function that ran the audit.
+    ///
+    /// # Errors
+    /// When the rows cannot be read or sorted.
+    pub fn into_rfm(self, order: Order) -> Result<impl Iterator<Item = Result<RecordBatch>> + use<A>> {
+        let rows = Rfm::new(self.windows());
+        let Making { pieces, sorting, threads, .. } = self.making;
+        read(Box::new(pieces), sorting, threads, rows, order)
+    }
+
     /// Writes [`rfm`](Audit::rfm) to a table, with as many threads as the run had.
     ///
     /// # Errors
@@ -122,29 +134,46 @@ struct Making {
 
 impl Making {
     fn read<R: Rows + Send>(&self, rows: R, order: Order) -> Result<impl Iterator<Item = Result<RecordBatch>>> {
-        let (declared, at_stage) = (rows.schema(), |e: Error| e.stage(Stage::Report));
-        let stream = with_pool(self.threads, || self.stream(rows, ROWS_AT_ONCE, order)).map_err(at_stage)?;
-        Ok(Batches::new(stream, declared).map(move |batch| batch.map_err(at_stage)))
+        read(&self.pieces, self.sorting.clone(), self.threads, rows, order)
     }
 
     fn write<R: Rows + Send>(&self, rows: R, table: &mut TableWriter, order: Order) -> Result<()> {
         let ids = self.pieces.ids();
         table.fit_groups(if order == Order::Sorted { ids.together() } else { ids.mean() });
         let written = with_pool(self.threads, || {
-            let stream = self.stream(rows, table.rows_per_part(), order)?;
+            let stream = stream(&self.pieces, self.sorting.clone(), rows, table.rows_per_part(), order)?;
             let groups = if order == Order::Sorted { self.sorted_groups } else { self.groups };
             table.write_stream_with(&stream, groups)
         });
         written.map_err(|e| e.stage(Stage::Report))
     }
+}
 
-    fn stream<R: Rows>(&self, rows: R, per_part: usize, order: Order) -> Result<Ordered<'_, R>> {
-        Ok(match order {
-            Order::Engine => {
-                let spans = Span::cut(&rows.counts(&self.pieces)?, per_part);
-                Ordered::Engine(Stream::new(&self.pieces, rows, (), spans))
-            }
-            Order::Sorted => Ordered::Sorted(Box::new(Sorted::new(&self.pieces, rows, self.sorting.clone())?)),
-        })
-    }
+/// The rows of borrowed or owned pieces, as plain batches.
+fn read<P: Deref<Target = Pieces> + Send + Sync, R: Rows + Send>(
+    pieces: P,
+    sorting: Sorting,
+    threads: usize,
+    rows: R,
+    order: Order,
+) -> Result<impl Iterator<Item = Result<RecordBatch>>> {
+    let (declared, at_stage) = (rows.schema(), |e: Error| e.stage(Stage::Report));
+    let stream = with_pool(threads, || stream(pieces, sorting, rows, ROWS_AT_ONCE, order)).map_err(at_stage)?;
+    Ok(Batches::new(stream, declared).map(move |batch| batch.map_err(at_stage)))
+}
+
+fn stream<P: Deref<Target = Pieces>, R: Rows>(
+    pieces: P,
+    sorting: Sorting,
+    rows: R,
+    per_part: usize,
+    order: Order,
+) -> Result<Ordered<P, R>> {
+    Ok(match order {
+        Order::Engine => {
+            let spans = Span::cut(&rows.counts(&pieces)?, per_part);
+            Ordered::Engine(Stream::new(pieces, rows, (), spans))
+        }
+        Order::Sorted => Ordered::Sorted(Box::new(Sorted::new(&pieces, rows, sorting)?)),
+    })
 }

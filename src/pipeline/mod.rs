@@ -33,6 +33,7 @@ use crate::spill::{Budget, Plan, RunStore, Sorting, Tiered};
 use crate::stats::Stats;
 use arrow::array::RecordBatch;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread;
@@ -96,6 +97,12 @@ struct Unfinished(Option<Arc<dyn RunStore>>);
 impl Drop for Unfinished {
     fn drop(&mut self) {
         self.0.iter().for_each(|store| store.discard());
+    }
+}
+
+impl<L> fmt::Debug for Pipeline<L> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pipeline").field("spec", &self.spec).field("inputs", &self.inputs).finish_non_exhaustive()
     }
 }
 

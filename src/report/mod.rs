@@ -21,6 +21,7 @@ use std::collections::BTreeMap;
 
 /// Everything a run answers. A function of the rows and the options alone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Report {
     /// The version that made it.
     pub lensflow: String,
@@ -36,6 +37,7 @@ pub struct Report {
 
 /// What went in. `rows_read` is `rows_accepted` plus all of `rows_rejected`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct InputSummary {
     /// The inputs by name, sorted.
     pub sources: Vec<String>,
@@ -54,6 +56,7 @@ pub struct InputSummary {
 
 /// Lens 1 of one window.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct WindowReport {
     /// The window's name.
     pub name: String,
@@ -74,6 +77,7 @@ pub struct WindowReport {
 
 /// Lens 2 of a pair of windows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct ComparisonReport {
     /// The first window's name.
     pub from: String,

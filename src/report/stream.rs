@@ -14,14 +14,16 @@ use crate::lens::Lens;
 use crate::spill::{Merged, Sorter, Sorting};
 use arrow::array::RecordBatch;
 use std::collections::VecDeque;
+use std::ops::Deref;
 use std::sync::Mutex;
 
 /// Rows in a batch.
 pub(super) const BATCH: usize = 8_192;
 
 /// The rows of one kind in the engine's order.
-pub(crate) struct Stream<'a, R: Rows, L: Lens = ()> {
-    pieces: &'a Pieces,
+pub(crate) struct Stream<P, R: Rows, L: Lens = ()> {
+    /// Borrowed, or its own.
+    pieces: P,
     rows: R,
     lens: L,
     spans: Mutex<std::vec::IntoIter<Span>>,
@@ -35,9 +37,9 @@ struct Desk<R: Rows, L: Lens> {
     partial: L::Partial,
 }
 
-impl<'a, R: Rows, L: Lens> Stream<'a, R, L> {
+impl<P: Deref<Target = Pieces>, R: Rows, L: Lens> Stream<P, R, L> {
     /// In parts of so many rows, a multiple of [`BATCH`]; the lens observes every block once.
-    pub(crate) fn new(pieces: &'a Pieces, rows: R, lens: L, spans: Vec<Span>) -> Self {
+    pub(crate) fn new(pieces: P, rows: R, lens: L, spans: Vec<Span>) -> Self {
         Stream { pieces, rows, lens, spans: Mutex::new(spans.into_iter()), desks: Mutex::new(Vec::new()) }
     }
 
@@ -61,7 +63,7 @@ impl<'a, R: Rows, L: Lens> Stream<'a, R, L> {
     }
 }
 
-impl<R: Rows, L: Lens> RowStream for Stream<'_, R, L> {
+impl<P: Deref<Target = Pieces> + Sync, R: Rows, L: Lens> RowStream for Stream<P, R, L> {
     type Part = Span;
 
     fn next_part(&self) -> Result<Option<Span>> {
@@ -71,7 +73,7 @@ impl<R: Rows, L: Lens> RowStream for Stream<'_, R, L> {
     fn build(&self, span: &Span, sink: &mut dyn FnMut(RecordBatch) -> Result<()>) -> Result<()> {
         let Desk { mut workspace, mut columns, mut partial } = self.desk();
         let mut filled = 0;
-        span.blocks(self.pieces, &mut workspace, |block, mut rows, first| {
+        span.blocks(&self.pieces, &mut workspace, |block, mut rows, first| {
             if first {
                 self.lens.observe(&mut partial, block);
             }
@@ -201,8 +203,8 @@ impl<S: RowStream> Iterator for Batches<S> {
 }
 
 /// A stream in either order.
-pub(crate) enum Ordered<'a, R: Rows> {
-    Engine(Stream<'a, R>),
+pub(crate) enum Ordered<P, R: Rows> {
+    Engine(Stream<P, R>),
     Sorted(Box<Sorted<R>>),
 }
 
@@ -212,7 +214,7 @@ pub(crate) enum OrderedPart {
     Sorted(SortedPart),
 }
 
-impl<R: Rows> RowStream for Ordered<'_, R> {
+impl<P: Deref<Target = Pieces> + Sync, R: Rows> RowStream for Ordered<P, R> {
     type Part = OrderedPart;
 
     fn next_part(&self) -> Result<Option<OrderedPart>> {

@@ -19,6 +19,7 @@ const GAP: usize = 4;
 /// How tables look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum Style {
     /// Lines drawn with box characters.
     Text,

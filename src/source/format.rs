@@ -9,6 +9,7 @@ use std::str::FromStr;
 /// A file format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum Format {
     /// Apache Parquet.
     Parquet,

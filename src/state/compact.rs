@@ -99,6 +99,7 @@ pub(crate) fn compact_while_due<R: Record>(folder: &Folder<R>, mut record: R, ca
 
 /// The result of merging states.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct MergedState {
     /// The new state.
     pub manifest: Manifest,

@@ -19,6 +19,7 @@ pub fn is_run_file(path: &Path) -> bool {
 
 /// The contents of a run file, every byte of which was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct RunSummary {
     /// Its length.
     pub bytes: u64,

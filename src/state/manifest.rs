@@ -14,6 +14,7 @@ use std::path::Path;
 /// The contents of a state.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Manifest {
     /// The version of the format.
     pub format: u32,
@@ -49,6 +50,7 @@ pub struct Manifest {
 /// An input that was taken in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Input {
     /// Its name when it was taken in.
     pub name: String,
@@ -63,6 +65,7 @@ pub struct Input {
 /// A run file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct RunEntry {
     /// Its name in the state's folder.
     pub file: String,

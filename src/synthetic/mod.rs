@@ -28,6 +28,7 @@ const MARGIN: i64 = 30;
 /// The form of ids.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum IdStyle {
     /// `C-000000042`
     Sequential,
@@ -42,6 +43,7 @@ pub enum IdStyle {
 /// How rows fall on customers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum Skew {
     /// At most one row per customer and month.
     Uniform,

@@ -32,7 +32,9 @@ fn answers_equal(partial: &Lens1Partial, report: &Report, percentiles: &[u32], b
     assert_eq!(partial.rows().rejected, report.input.rows_rejected);
     for (window, said) in partial.windows().iter().zip(&report.windows) {
         let answer = window.answer(percentiles, bins).unwrap();
-        assert_eq!(answer.lens1, Lens1Metrics { rfm_distribution: BTreeMap::new(), ..said.lens1.clone() });
+        let mut without_grid: Lens1Metrics = said.lens1.clone();
+        without_grid.rfm_distribution.clear();
+        assert_eq!(answer.lens1, without_grid);
         assert_eq!((window.customers(), &answer.customers_rejected), (said.lens1.total_customers, &said.customers_rejected));
         assert_eq!(answer.rf_distribution, rf_distribution(&said.lens1.rfm_distribution));
     }

@@ -67,7 +67,7 @@ pub(crate) fn merge(args: &Merge, talk: &Talk, job: &Job) -> Result<()> {
     let output = create(&args.out, job)?;
     let parts = args.inputs.iter().map(|path| Lens1Partial::read(path)).collect::<Result<Vec<_>>>()?;
     let count = parts.len();
-    let MergedPartial { partial, at_most } = Lens1Partial::merge(parts, args.disjoint)?;
+    let MergedPartial { partial, at_most, .. } = Lens1Partial::merge(parts, args.disjoint)?;
     let mut output = fill(output, &partial)?;
     output.complete()?;
     job.undisturbed(|| output.commit())?;

@@ -66,6 +66,7 @@ pub fn analyze_single_period(
 
 /// Who moved how between two periods, by id.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct CustomerMigration {
     /// Active in both periods.
     pub retained: BTreeSet<String>,
@@ -79,6 +80,7 @@ pub struct CustomerMigration {
 
 /// Lens 2 of two periods in memory.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Lens2Metrics {
     /// Lens 1 of the first period.
     pub period1_metrics: Lens1Metrics,

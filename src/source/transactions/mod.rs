@@ -37,6 +37,7 @@ const SURELY_ALIKE: f64 = 0.9;
 /// How ids are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum IdFormat {
     /// Text byte for byte, integers as their digits.
     #[default]
@@ -49,6 +50,7 @@ pub enum IdFormat {
 /// The encoding of a text input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum Encoding {
     /// UTF-8.
     #[default]
