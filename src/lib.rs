@@ -27,6 +27,12 @@
 //!
 //! Begin with [`Pipeline::builder`], or with [`calculate_rfm`] for slices in memory. A [`Cancel`] ends a run from outside.
 
+// Without all formats, helpers that only some of them share are unused.
+#![cfg_attr(
+    not(all(feature = "compression", feature = "csv", feature = "json", feature = "parquet", feature = "sketch", feature = "text")),
+    allow(dead_code, unused_imports)
+)]
+
 mod accumulate;
 mod base;
 pub mod finalize;
@@ -34,6 +40,7 @@ pub mod jobs;
 pub mod lens;
 pub mod model;
 pub mod orders;
+#[cfg(feature = "sketch")]
 pub mod partials;
 pub mod pipeline;
 pub mod ranks;
@@ -45,6 +52,7 @@ pub mod spec;
 pub mod spill;
 pub mod state;
 pub mod stats;
+#[cfg(feature = "synthetic")]
 pub mod synthetic;
 #[doc(hidden)]
 pub mod tasks;

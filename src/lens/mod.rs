@@ -10,6 +10,7 @@ pub mod lens2;
 pub(crate) mod measures;
 pub(crate) mod portable;
 pub(crate) mod refining;
+#[cfg(feature = "sketch")]
 pub mod sketch;
 
 pub use distribution::{Distribution, ScoreCounts};

@@ -11,6 +11,7 @@ use crate::model::window::Window;
 use crate::ranks::histogram::Histogram;
 use crate::ranks::order_stats::Ranks;
 use crate::ranks::score::Scorer;
+#[cfg(feature = "text")]
 use crate::report::text_tables::{Style, render_windows};
 use crate::report::{Report, WindowReport};
 use crate::spec::{validate_bins, validate_percentiles};
@@ -188,6 +189,7 @@ impl WindowPartial {
 }
 
 /// Lens 1 of windows side by side under their names, and their grids of recency and frequency scores.
+#[cfg(feature = "text")]
 pub fn render_partials(windows: &[(String, &Window, &WindowLens1)], style: Style) -> String {
     let report = |(name, window, answer): &(String, &Window, &WindowLens1)| {
         // A grid has no use for the third digit.

@@ -55,7 +55,9 @@ pub(crate) mod pairs;
 #[allow(clippy::unwrap_used)]
 pub(crate) mod tests;
 
-pub use self::answers::{Counted, Lens1Partial, Rows, WindowLens1, WindowPartial, render_partials};
+#[cfg(feature = "text")]
+pub use self::answers::render_partials;
+pub use self::answers::{Counted, Lens1Partial, Rows, WindowLens1, WindowPartial};
 pub use self::file::is_partial;
 pub use self::merge_partials::{Compared, MergedPartial, PartialComparison, Together, compare};
 

@@ -3,10 +3,12 @@
 
 use crate::model::reject::LeftOut;
 pub mod output;
+#[cfg(feature = "parquet")]
 mod parquet;
 pub mod rows;
 pub(crate) mod stream;
 pub mod table;
+#[cfg(feature = "text")]
 pub mod text_tables;
 
 use crate::base::error::{Error, Result};

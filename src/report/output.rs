@@ -39,7 +39,9 @@ impl Faults {
 
 enum Encoder {
     Plain(BufWriter<Place>),
+    #[cfg(feature = "compression")]
     Gzip(flate2::write::GzEncoder<BufWriter<Place>>),
+    #[cfg(feature = "compression")]
     Zstd(zstd::stream::write::Encoder<'static, BufWriter<Place>>),
 }
 
@@ -47,7 +49,9 @@ impl Encoder {
     fn writer(&mut self) -> &mut BufWriter<Place> {
         match self {
             Encoder::Plain(writer) => writer,
+            #[cfg(feature = "compression")]
             Encoder::Gzip(encoder) => encoder.get_mut(),
+            #[cfg(feature = "compression")]
             Encoder::Zstd(encoder) => encoder.get_mut(),
         }
     }
@@ -121,8 +125,15 @@ impl Output {
         };
         let writer = BufWriter::with_capacity(1 << 18, place);
         let sink = match path.extension().and_then(|e| e.to_str()) {
+            #[cfg(feature = "compression")]
             Some("gz") => Encoder::Gzip(flate2::write::GzEncoder::new(writer, flate2::Compression::default())),
+            #[cfg(feature = "compression")]
             Some("zst") => Encoder::Zstd(zstd::stream::write::Encoder::new(writer, 0).map_err(fail)?),
+            #[cfg(not(feature = "compression"))]
+            Some("gz" | "zst") => {
+                let error = Error::left_out("gzip or Zstandard", "compression");
+                return Err(error.input(path.to_string_lossy()).stage(Stage::Report));
+            }
             _ => Encoder::Plain(writer),
         };
         Ok(Output { path: target, sink, faults: Faults::default() })
@@ -140,7 +151,9 @@ impl Output {
     pub fn complete(&mut self) -> Result<()> {
         let ended = match &mut self.sink {
             Encoder::Plain(_) => Ok(()),
+            #[cfg(feature = "compression")]
             Encoder::Gzip(encoder) => encoder.try_finish(),
+            #[cfg(feature = "compression")]
             Encoder::Zstd(encoder) => encoder.do_finish(),
         };
         ended.and_then(|()| self.sink.writer().flush()).map_err(|e| self.at_fault(Error::io("cannot write", e)))
@@ -168,7 +181,9 @@ impl Write for Output {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let written = match &mut self.sink {
             Encoder::Plain(writer) => writer.write(bytes),
+            #[cfg(feature = "compression")]
             Encoder::Gzip(writer) => writer.write(bytes),
+            #[cfg(feature = "compression")]
             Encoder::Zstd(writer) => writer.write(bytes),
         };
         self.faults.noted(written)
@@ -177,7 +192,9 @@ impl Write for Output {
     fn flush(&mut self) -> io::Result<()> {
         let flushed = match &mut self.sink {
             Encoder::Plain(writer) => writer.flush(),
+            #[cfg(feature = "compression")]
             Encoder::Gzip(writer) => writer.flush(),
+            #[cfg(feature = "compression")]
             Encoder::Zstd(writer) => writer.flush(),
         };
         self.faults.noted(flushed)

@@ -5,6 +5,7 @@
 //! encoded side by side and appended in order, so the file's bytes do not depend on the number of threads.
 
 use super::output::{Faults, Output};
+#[cfg(feature = "parquet")]
 use super::parquet::{Group, Groups, ParquetTable};
 use super::rows::plain;
 use super::stream::BATCH;
@@ -15,7 +16,6 @@ use crate::source::files::Format;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
-use parquet::errors::ParquetError;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -23,6 +23,10 @@ use std::sync::Arc;
 pub(crate) const GROUP: usize = 1 << 18;
 /// What a row of a group takes up on its way, about, without a long id.
 const BYTES_PER_ROW: u64 = 64;
+
+/// How times are written as text.
+#[cfg(any(feature = "csv", feature = "json"))]
+const TIME: &str = "%Y-%m-%dT%H:%M:%S%.f";
 
 /// Rows in an order, in parts that become batches on any thread.
 pub trait RowStream: Sync {
@@ -72,8 +76,11 @@ pub struct TableWriter {
 }
 
 enum Encoder {
+    #[cfg(feature = "parquet")]
     Parquet(Box<ParquetTable>),
+    #[cfg(feature = "csv")]
     Csv(Box<arrow::csv::Writer<Output>>),
+    #[cfg(feature = "json")]
     Jsonl(Box<arrow::json::LineDelimitedWriter<Output>>),
     Arrow(Box<arrow::ipc::writer::FileWriter<Output>>),
 }
@@ -116,18 +123,26 @@ impl TableWriter {
         let format = Self::format_of(path, format)?;
         let output = Output::create_with(path, cancel)?;
         let faults = output.faults();
-        let time = || "%Y-%m-%dT%H:%M:%S%.f".to_owned();
         let encoder = match format {
+            #[cfg(feature = "parquet")]
             Format::Parquet => Encoder::Parquet(Box::new(ParquetTable::new(&name, output, schema)?)),
-            Format::Csv => Encoder::Csv(Box::new(arrow::csv::WriterBuilder::new().with_timestamp_format(time()).build(output))),
+            #[cfg(feature = "csv")]
+            Format::Csv => Encoder::Csv(Box::new(arrow::csv::WriterBuilder::new().with_timestamp_format(TIME.to_owned()).build(output))),
+            #[cfg(feature = "json")]
             Format::Jsonl => {
-                let builder = arrow::json::WriterBuilder::new().with_explicit_nulls(true).with_timestamp_format(time());
+                let builder = arrow::json::WriterBuilder::new().with_explicit_nulls(true).with_timestamp_format(TIME.to_owned());
                 Encoder::Jsonl(Box::new(builder.build(output)))
             }
             Format::Arrow => {
                 let writer = arrow::ipc::writer::FileWriter::try_new(output, schema);
                 Encoder::Arrow(Box::new(writer.map_err(|e| failed(&name, &faults, e))?))
             }
+            #[cfg(not(feature = "parquet"))]
+            Format::Parquet => return Err(Error::left_out("Parquet", "parquet").input(name)),
+            #[cfg(not(feature = "csv"))]
+            Format::Csv => return Err(Error::left_out("CSV", "csv").input(name)),
+            #[cfg(not(feature = "json"))]
+            Format::Jsonl => return Err(Error::left_out("JSONL", "json").input(name)),
         };
         Ok(TableWriter { name, encoder, faults, cancel: cancel.clone(), empty: Some(schema.clone()), schema: schema.clone() })
     }
@@ -138,24 +153,24 @@ impl TableWriter {
     /// When they cannot be encoded or written.
     pub fn write(&mut self, batch: &RecordBatch) -> Result<()> {
         self.empty = None;
-        let declared;
-        let batch = match &mut self.encoder {
-            Encoder::Parquet(table) => return table.write(batch),
-            _ => {
-                declared = plain(batch, &self.schema).map_err(|e| failed(&self.name, &self.faults, e))?;
-                &declared
-            }
-        };
+        #[cfg(feature = "parquet")]
+        if let Encoder::Parquet(table) = &mut self.encoder {
+            return table.write(batch);
+        }
+        let batch = &plain(batch, &self.schema).map_err(|e| failed(&self.name, &self.faults, e))?;
         let written = match &mut self.encoder {
+            #[cfg(feature = "csv")]
             Encoder::Csv(writer) => writer.write(batch),
+            #[cfg(feature = "json")]
             Encoder::Jsonl(writer) => writer.write(batch),
             Encoder::Arrow(writer) if batch.num_rows() > 0 => writer.write(batch),
-            Encoder::Parquet(_) | Encoder::Arrow(_) => Ok(()),
+            _ => Ok(()),
         };
         written.map_err(|e| failed(&self.name, &self.faults, e))
     }
 
-    /// What encodes row groups for [`TableWriter::append`], when this is a Parquet file.
+    /// The encoder of row groups for [`TableWriter::append`], when this is a Parquet file.
+    #[cfg(feature = "parquet")]
     pub(crate) fn parquet(&self) -> Option<&Arc<Groups>> {
         match &self.encoder {
             Encoder::Parquet(table) => Some(table.groups()),
@@ -167,6 +182,7 @@ impl TableWriter {
     ///
     /// # Errors
     /// When it cannot be written.
+    #[cfg(feature = "parquet")]
     pub(crate) fn append(&mut self, group: Group) -> Result<()> {
         self.empty = None;
         match &mut self.encoder {
@@ -177,7 +193,9 @@ impl TableWriter {
 
     /// Cuts the row groups to come so that they take no more memory than with short ids, given the length of long ones: by rows and
     /// not by bytes, so that any part of the table knows where its groups end.
+    #[cfg_attr(not(feature = "parquet"), allow(unused_variables))]
     pub(crate) fn fit_groups(&mut self, id_bytes: u64) {
+        #[cfg(feature = "parquet")]
         if let Encoder::Parquet(table) = &mut self.encoder {
             // A long id is there twice: as it came, and encoded.
             let rows = GROUP as u64 * BYTES_PER_ROW / BYTES_PER_ROW.saturating_add(id_bytes.saturating_mul(2));
@@ -188,6 +206,7 @@ impl TableWriter {
     /// The rows that a part of a stream should have.
     pub(crate) fn rows_per_part(&self) -> usize {
         match &self.encoder {
+            #[cfg(feature = "parquet")]
             Encoder::Parquet(table) => table.group_rows,
             _ => 8 * BATCH,
         }
@@ -216,18 +235,14 @@ impl TableWriter {
             cancel.check()?;
             next_parts(stream, most)
         };
-        match self.parquet().cloned() {
-            Some(groups) => {
-                let parts = stream.parts_per_group(self.rows_per_part());
-                let encode =
-                    |parts: Vec<S::Part>| groups.encode_group(|sink| parts.into_iter().try_for_each(|part| stream.build(&part, sink)));
-                in_order(threads, || next(parts), encode, |group| self.append(group))
-            }
-            None => {
-                let build = |parts: Vec<S::Part>| parts.iter().map(|part| stream.batches(part)).collect::<Result<Vec<_>>>();
-                in_order(threads, || next(1), build, |batches| batches.iter().flatten().try_for_each(|batch| self.write(batch)))
-            }
+        #[cfg(feature = "parquet")]
+        if let Some(groups) = self.parquet().cloned() {
+            let parts = stream.parts_per_group(self.rows_per_part());
+            let encode = |parts: Vec<S::Part>| groups.encode_group(|sink| parts.into_iter().try_for_each(|part| stream.build(&part, sink)));
+            return in_order(threads, || next(parts), encode, |group| self.append(group));
         }
+        let build = |parts: Vec<S::Part>| parts.iter().map(|part| stream.batches(part)).collect::<Result<Vec<_>>>();
+        in_order(threads, || next(1), build, |batches| batches.iter().flatten().try_for_each(|batch| self.write(batch)))
     }
 
     /// Ends the table; the file appears when the output is committed.
@@ -245,8 +260,11 @@ impl TableWriter {
         let TableWriter { name, encoder, faults, .. } = self;
         let fail = |e: ArrowError| failed(&name, &faults, e);
         match encoder {
+            #[cfg(feature = "parquet")]
             Encoder::Parquet(table) => table.finish(),
+            #[cfg(feature = "csv")]
             Encoder::Csv(writer) => Ok(writer.into_inner()),
+            #[cfg(feature = "json")]
             Encoder::Jsonl(mut writer) => {
                 writer.finish().map_err(fail)?;
                 Ok(writer.into_inner())
@@ -268,10 +286,10 @@ fn next_parts<S: RowStream>(stream: &S, most: usize) -> Result<Option<Vec<S::Par
 }
 
 /// A write that the system refused is its fault, whatever the encoder made of it.
-pub(super) fn failed(name: &str, faults: &Faults, cause: impl Into<ParquetError>) -> Error {
+pub(super) fn failed(name: &str, faults: &Faults, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
     let error = match faults.first() {
         Some(refused) => Error::io("cannot write", refused),
-        None => Error::internal("rows cannot be written").cause(cause.into()),
+        None => Error::internal("rows cannot be written").cause(cause),
     };
     error.input(name).stage(Stage::Report)
 }

@@ -1,6 +1,7 @@
 //! An endless stream cut into pieces of whole rows as they come, undecoded, so that each part of it can be a file of its own:
 //! [`follow`](crate::jobs::follow) spools them. CSV, JSONL and Arrow streams can be cut; other formats begin at their end.
 
+#[cfg(feature = "csv")]
 use super::csv::CsvSource;
 use super::format::{Format, open_once};
 use super::ipc;
@@ -63,8 +64,10 @@ impl Endless {
         let origin = Arc::new(Origin { name: name.to_owned() });
         let fail = |e| Error::io("cannot read", e).input(name).stage(Stage::Source);
         let (reader, found) = open_once(reader, format).map_err(fail)?;
+        #[cfg(any(feature = "csv", feature = "json"))]
         let lines = |reader| Box::new(RecordSplitter::new(reader, origin.clone()));
         match found {
+            #[cfg(feature = "csv")]
             Some(Format::Csv) => {
                 let mut lines = lines(reader);
                 let delimiter = super::csv::delimiter(lines.peek_line()?);
@@ -76,7 +79,12 @@ impl Endless {
                 }
                 Ok(Endless { head: Head::Text(header), extension: "csv", pieces: Pieces::Text(lines) })
             }
+            #[cfg(not(feature = "csv"))]
+            Some(Format::Csv) => Err(Error::left_out("CSV", "csv").input(name)),
+            #[cfg(feature = "json")]
             Some(Format::Jsonl) => Ok(Endless { head: Head::Text(Vec::new()), extension: "jsonl", pieces: Pieces::Text(lines(reader)) }),
+            #[cfg(not(feature = "json"))]
+            Some(Format::Jsonl) => Err(Error::left_out("JSONL", "json").input(name)),
             Some(Format::Arrow) => {
                 let (schema, batches) = ipc::stream(reader, &origin)?;
                 kind.resolve(&schema, &origin)?;

@@ -112,7 +112,11 @@ pub(super) fn compression(head: &[u8]) -> Option<Compression> {
 
 impl Compression {
     /// A reader of the uncompressed bytes.
+    #[cfg_attr(not(feature = "compression"), allow(unused_variables))]
     pub(super) fn reader(self, reader: Box<dyn Read + Send>) -> std::io::Result<Box<dyn Read + Send>> {
+        #[cfg(not(feature = "compression"))]
+        return Err(std::io::Error::other(Error::left_out("gzip or Zstandard", "compression")));
+        #[cfg(feature = "compression")]
         match self {
             Compression::Gzip => Ok(Box::new(flate2::read::MultiGzDecoder::new(std::io::BufReader::with_capacity(1 << 18, reader)))),
             Compression::Zstd => Ok(Box::new(zstd::stream::read::Decoder::new(reader)?)),

@@ -8,15 +8,18 @@
 //! the row number of any row is `first_row` plus its index, and the policy about bad rows is applied in one place, by the router.
 
 pub mod arrow_columns;
+#[cfg(feature = "csv")]
 mod csv;
 pub(crate) mod endless;
 pub mod files;
 mod format;
 mod ipc;
+#[cfg(feature = "json")]
 mod jsonl;
 mod marks;
 mod open;
 pub(crate) mod paced;
+#[cfg(feature = "parquet")]
 pub(crate) mod parquet;
 pub(crate) mod period_rows;
 mod records;

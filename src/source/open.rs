@@ -2,13 +2,17 @@
 //! [`files`](super::files) and [`Batches`](super::Batches) hold without knowing it.
 
 use super::arrow_columns::ArrowChunk;
+#[cfg(feature = "csv")]
 use super::csv::CsvSource;
 use super::ipc::IpcSource;
+#[cfg(feature = "json")]
 use super::jsonl::JsonlSource;
+#[cfg(feature = "parquet")]
 use super::parquet::ParquetSource;
 use super::row_kind::TextRowKind;
 use super::{Chunk, Source};
-use crate::base::error::Result;
+#[allow(unused_imports)]
+use crate::base::error::{Error, Result};
 use crate::model::period_batch::Origin;
 use arrow::array::RecordBatch;
 use std::fs::File;
@@ -33,8 +37,14 @@ pub(super) trait Open<B>: Send + Sync {
 pub(super) struct As<S, const N: usize>(pub(super) S);
 
 impl<S: TextRowKind<N>, const N: usize> Open<S::Batch> for As<S, N> {
+    #[cfg(feature = "parquet")]
     fn parquet(&self, file: File, origin: Arc<Origin>, batch_rows: usize) -> Result<Box<dyn Source<S::Batch>>> {
         Ok(Box::new(ParquetSource::open(file, origin, &self.0, batch_rows)?))
+    }
+
+    #[cfg(not(feature = "parquet"))]
+    fn parquet(&self, _: File, _: Arc<Origin>, _: usize) -> Result<Box<dyn Source<S::Batch>>> {
+        Err(Error::left_out("Parquet", "parquet"))
     }
 
     fn arrow_file(&self, file: File, origin: Arc<Origin>) -> Result<Box<dyn Source<S::Batch>>> {
@@ -50,11 +60,23 @@ impl<S: TextRowKind<N>, const N: usize> Open<S::Batch> for As<S, N> {
         Ok(Box::new(ArrowChunk { batch, columns, first_row, bytes: 0 }))
     }
 
+    #[cfg(feature = "csv")]
     fn csv(&self, reader: Bytes, origin: Arc<Origin>, batch_rows: usize) -> Result<Box<dyn Source<S::Batch>>> {
         Ok(Box::new(CsvSource::<S, N>::open(self.0.recode(reader), origin, &self.0, batch_rows)?))
     }
 
+    #[cfg(not(feature = "csv"))]
+    fn csv(&self, _: Bytes, _: Arc<Origin>, _: usize) -> Result<Box<dyn Source<S::Batch>>> {
+        Err(Error::left_out("CSV", "csv"))
+    }
+
+    #[cfg(feature = "json")]
     fn jsonl(&self, reader: Bytes, origin: Arc<Origin>, batch_rows: usize) -> Result<Box<dyn Source<S::Batch>>> {
         Ok(Box::new(JsonlSource::<S, N>::open(self.0.recode(reader), origin, &self.0, batch_rows)?))
+    }
+
+    #[cfg(not(feature = "json"))]
+    fn jsonl(&self, _: Bytes, _: Arc<Origin>, _: usize) -> Result<Box<dyn Source<S::Batch>>> {
+        Err(Error::left_out("JSONL", "json"))
     }
 }

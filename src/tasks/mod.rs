@@ -15,6 +15,7 @@ use crate::route::lane::{Delivery, Outlet};
 use crate::route::row_buffer::Rows;
 use crate::route::{Ledger, Router};
 use crate::source::Source;
+#[cfg(feature = "parquet")]
 use crate::source::parquet::Opened;
 use crate::source::row_kind::Aggregations;
 use crate::spec::Spec;
@@ -30,8 +31,10 @@ pub struct Routed(Vec<Delivery>);
 pub struct Accumulated(Vec<Folded>);
 
 /// A Parquet file to decode and do nothing with: what an audit of it takes at the least.
+#[cfg(feature = "parquet")]
 pub struct BareFile(Opened<Aggregations>);
 
+#[cfg(feature = "parquet")]
 impl BareFile {
     /// Opens it with the reader that an audit has: the same columns, batches of the same size, texts as views.
     ///
