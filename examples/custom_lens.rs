@@ -10,7 +10,7 @@ use lensflow::model::{Granularity, Window, Windows};
 use lensflow::money::{Fixed2, Money, Percent};
 use lensflow::{Lens, Merge, Pipeline, Result};
 
-/// Revenue in cents, per window: of one-time buyers, and of everybody.
+/// Revenue in cents, per window: of one-time buyers, and of all customers.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 struct Revenue {
     one_time: i64,
@@ -24,7 +24,7 @@ impl Merge for Revenue {
     }
 }
 
-/// What the lens answers for a window.
+/// The answer for a window.
 #[derive(Debug)]
 struct OneTimeRevenue {
     window: String,

@@ -1,6 +1,7 @@
 //! Lens 2: one window against the next. Exact within a run, because a customer's windows meet in one block.
 //!
-//! [`Lens2`] counts who was retained, churned, new or reactivated; [`Change`] adds what Lens 1 of both windows knows about money.
+//! The lens [`Lens2`] counts the customers who were retained, churned, new or reactivated; [`Change`], the answer, adds the changes of
+//! revenue, which come from Lens 1 of both windows.
 
 use super::Lens;
 use super::portable::{PortableLens, batch, foreign};
@@ -17,7 +18,7 @@ use std::sync::Arc;
 /// A change beyond this many hundredths of a percent (±500 %) from something that was not zero is worth a warning.
 const EXTREME_CHANGE: i128 = 50_000;
 
-/// What became of a customer between two windows.
+/// A customer's change between two windows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
@@ -67,7 +68,7 @@ pub fn migrations(block: &Block, starts: &[i64], mut take: impl FnMut(u32, usize
     }
 }
 
-/// Customers by what became of them. New counts the reactivated, too.
+/// Customers by status. New counts the reactivated, too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Migration {
     /// Active in both windows.
@@ -157,7 +158,7 @@ impl PortableLens for Lens2 {
     }
 }
 
-/// What changed from one window to the next.
+/// The answer of Lens 2 for a pair of windows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Change {
@@ -207,7 +208,7 @@ impl Change {
         }
     }
 
-    /// What a reader should look at twice.
+    /// Warnings about changes so large that the data may be wrong.
     pub(crate) fn warnings(&self, from: &str, to: &str, first: Sales) -> Vec<String> {
         let changes = [("revenue", self.revenue_change_pct), ("average order value", self.avg_order_value_change_pct)];
         let extreme = |(_, change): &(&str, Percent)| first.0 > 0 && change.hundredths().abs() > EXTREME_CHANGE;

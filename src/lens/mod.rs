@@ -1,8 +1,21 @@
 //! Lenses: questions about a finished customer base, as factories of mergeable partials.
 //!
 //! A lens makes an empty partial, observes blocks into it, and finishes it into an answer; partials merge in between, in any order, on
-//! any number of threads or machines. For the journey between machines a partial encodes as Arrow batches. Blocks come from
-//! [`finalize`](crate::finalize) with their scores filled in; partials go to [`reduce`](crate::reduce).
+//! any number of threads. Blocks come from [`finalize`](crate::finalize) with their scores filled in; partials go to
+//! [`reduce`](crate::reduce). Only what travels between machines has a codec: see [`PortableLens`].
+//!
+//! | file | owns |
+//! |---|---|
+//! | here | [`Lens`], and lenses made of others: pairs, options, references |
+//! | `portable` | [`PortableLens`]: partials as Arrow batches |
+//! | `lens1` | [`Lens1`] and its answer, [`Lens1Metrics`] |
+//! | `measures` | the histograms that Lens 1 counts |
+//! | `refining` | further passes where histograms had to give up precision |
+//! | `distribution` | [`Distribution`]: customers per RFM score |
+//! | `lens2` | [`Lens2`] and its answer, [`Change`]; migrations |
+//! | `sketch` | Theta sketches of customers |
+//!
+//! Invariant: a partial does not depend on the order of blocks and merges, so an answer depends on the customers alone.
 
 pub(crate) mod distribution;
 pub mod lens1;
@@ -24,10 +37,45 @@ use crate::finalize::Block;
 use crate::model::window::Window;
 
 /// A question about a customer base.
+///
+/// This one counts the customers of each window who spent more than 1,000.00:
+///
+/// ```
+/// use lensflow::finalize::Block;
+/// use lensflow::model::Window;
+/// use lensflow::{Lens, Pipeline};
+///
+/// struct BigSpenders;
+///
+/// impl Lens for BigSpenders {
+///     type Partial = Vec<u64>;
+///     type Answer = Vec<(String, u64)>;
+///
+///     fn empty(&self, windows: &[Window]) -> Vec<u64> {
+///         vec![0; windows.len()]
+///     }
+///
+///     fn observe(&self, counts: &mut Vec<u64>, block: &Block) {
+///         for (&window, &cents) in block.window.iter().zip(&block.total_spend) {
+///             counts[window as usize] += u64::from(cents > 100_000);
+///         }
+///     }
+///
+///     fn finish(&self, windows: &[Window], counts: Vec<u64>) -> Vec<(String, u64)> {
+///         windows.iter().map(|window| window.name.clone()).zip(counts).collect()
+///     }
+/// }
+///
+/// let mut pipeline = Pipeline::builder().lens(BigSpenders).build()?;
+/// pipeline.run_files(&["examples/data/cdnow_periods.csv"])?;
+/// let ((), answer) = pipeline.finish()?.custom;
+/// assert_eq!(answer[0].0, "1997");
+/// # Ok::<(), lensflow::Error>(())
+/// ```
 pub trait Lens: Send + Sync {
-    /// What it learns from some blocks.
+    /// The counts of some blocks, to be merged with those of others.
     type Partial: Merge + Send;
-    /// What it says in the end.
+    /// The answer to the question.
     type Answer;
 
     /// The partial of no block.

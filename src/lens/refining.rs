@@ -15,7 +15,7 @@ use rayon::prelude::*;
 /// The most cells that one thread holds in a pass, unless one window needs more: 12 MiB.
 const MAX_CELLS: usize = 1 << 18;
 
-/// What is still open of every window's measures.
+/// The questions that are still open of every window's measures.
 #[derive(Debug)]
 pub(crate) struct Refining<'a> {
     sorted: Vec<SortedMeasures>,
@@ -44,12 +44,12 @@ impl<'a> Refining<'a> {
         !self.next.windows.is_empty()
     }
 
-    /// What has to observe every block: one such, or several that are merged.
+    /// The partial that has to observe every block: one such, or several that are merged.
     pub(crate) fn pass(&self) -> Refinements {
         self.next.clone()
     }
 
-    /// Takes in what observed every block.
+    /// Takes in the partial of all blocks.
     pub(crate) fn absorb(&mut self, pass: Refinements) {
         for (sorted, refinements) in self.sorted.iter_mut().zip(pass.windows) {
             let [recency, frequency, monetary, spend] = refinements;
@@ -185,7 +185,7 @@ mod tests {
         measures.add(recency, frequency, monetary, spend);
     }
 
-    /// What the report would say, and the passes that it took.
+    /// The answers of a report, and the passes that it took.
     fn answers(
         limit: usize,
         bins: u32,

@@ -68,7 +68,7 @@ impl Sketches {
     }
 }
 
-/// What is known of a window's customers.
+/// The sketch of a window's customers while it is built and merged.
 #[derive(Debug)]
 pub struct Sketching {
     lg_k: u8,
@@ -119,9 +119,9 @@ impl Lens for Sketches {
     }
 
     fn observe(&self, partial: &mut Vec<Sketching>, block: &Block) {
-        let mut room = [0; 16];
+        let mut scratch = [0; 16];
         for (&customer, &window) in block.customer.iter().zip(&block.window) {
-            partial[window as usize].add(block.ids().id(customer as usize, &mut room));
+            partial[window as usize].add(block.ids().id(customer as usize, &mut scratch));
         }
     }
 
@@ -262,7 +262,7 @@ impl CustomerSketch {
         both.to_sketch(true).ok_or_else(|| Error::internal("an intersection without a result"))
     }
 
-    /// What became of these customers in another sketch.
+    /// Compares these customers with those of another sketch.
     ///
     /// # Errors
     /// When the two do not go together.

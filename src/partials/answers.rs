@@ -1,4 +1,4 @@
-//! What a partial knows of its windows, and what it answers.
+//! A partial of Lens 1 with its windows, and its answers.
 
 use super::Tally;
 use crate::base::error::Result;
@@ -23,9 +23,9 @@ use std::fmt::{self, Display, Formatter};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Counted {
-    /// So it is: one run counted them all, or the sketches of all parts hold all of their customers.
+    /// It is known: one run counted them all, or the sketches of all parts hold all of their customers.
     Once,
-    /// So said whoever merged it.
+    /// The caller who merged it said so.
     Assumed,
 }
 
@@ -53,14 +53,14 @@ impl Merge for Rows {
 /// Lens 1 of some windows, to be combined with that of other customers.
 #[derive(Debug)]
 pub struct Lens1Partial {
-    /// What messages call it.
+    /// The name for messages.
     pub(super) name: String,
     pub(super) counted: Counted,
     pub(super) rows: Rows,
     pub(super) windows: Vec<WindowPartial>,
 }
 
-/// What a partial knows of a window.
+/// The part of a partial that is about one window.
 #[derive(Debug)]
 pub struct WindowPartial {
     pub(super) window: Window,
@@ -104,7 +104,7 @@ impl Lens1Partial {
         self
     }
 
-    /// What messages call it: as a rule, its file.
+    /// The name for messages: as a rule, its file.
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -119,7 +119,7 @@ impl Lens1Partial {
         &self.rows
     }
 
-    /// What the lens counted, to be sent or merged as its partial.
+    /// The counts of the lens, to be sent or merged as its partial.
     pub fn into_tallies(self) -> Vec<Tally> {
         self.windows.into_iter().map(|window| window.tally).collect()
     }

@@ -43,7 +43,7 @@ const END: [u8; 8] = [0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0];
 const SECRETS: RapidSecrets = RapidSecrets::seed_cpp(0x4c46_5054);
 const DAMAGED_HELP: &str = "copy it again from where it was written, or write it anew with lensflow audit --partial-out";
 
-/// What is not in columns.
+/// The part of the file that is not in columns.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Head {
@@ -129,7 +129,7 @@ impl Lens1Partial {
         let (head, streams) =
             usize::try_from(number(16)).ok().and_then(|at| rest.split_at_checked(at)).ok_or_else(|| damaged("its head"))?;
         let head: Head = serde_json::from_slice(head).map_err(|e| damaged("its head").cause(e))?;
-        // Arrow panics where a schema makes no sense; whoever made the file up can make the checksum, too.
+        // Arrow panics where a schema makes no sense; a forged file can have a right checksum.
         let read = catch_unwind(|| batches(streams)).map_err(|_| damaged("its columns"))?;
         let mut batches = read.map_err(|e| damaged("its columns").cause(e))?.into_iter();
         let tallies = Partials.decode(&mut batches).map_err(|e| damaged("its columns").cause(e))?;

@@ -1,7 +1,7 @@
-//! Partials of different customers, put together. What they are asked for first is whether their customers differ.
+//! Merging and comparing partials. Both ask first whether the customers of the parts differ.
 //!
-//! Each pair of parts is asked, window by window, so the answer does not depend on their order. Where a sketch could not hold everybody, it
-//! may be that nobody was found in both and somebody is; only whoever knows the customers can say that nobody is.
+//! Each pair of parts is asked, window by window, so the answer does not depend on their order. Where a sketch could not hold all
+//! customers, two parts may share some without any being found; then only the caller can say that they share none.
 
 use super::{Counted, Lens1Partial, WindowLens1, WindowPartial};
 use crate::base::error::{Error, Result};
@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 pub struct MergedPartial {
     /// All of them.
     pub partial: Lens1Partial,
-    /// Where it was only assumed that no two parts share customers: up to how many of one window two of them may share (95 %).
+    /// If it was only assumed that no two parts share customers: up to how many of one window two of them may share (95 %).
     pub at_most: Option<u64>,
 }
 
@@ -48,7 +48,7 @@ pub struct Compared {
     pub together: Option<Together>,
     /// How many customers are in both.
     pub in_common: InCommon,
-    /// What became of the first's customers in the second.
+    /// Lens 2 from the first to the second, as far as sketches tell.
     pub overlap: Overlap,
 }
 
@@ -68,7 +68,7 @@ impl Lens1Partial {
     /// it cannot be known.
     ///
     /// # Errors
-    /// When windows differ, two parts share customers, or they may share some and nobody vouches for the contrary.
+    /// When windows differ, two parts share customers, or they may share some and the caller does not vouch that they do not.
     pub fn merge(parts: Vec<Lens1Partial>, disjoint: bool) -> Result<MergedPartial> {
         let Some((first, others)) = parts.split_first() else { return Err(Error::usage("there are no partials to merge")) };
         others.iter().try_for_each(|other| same_windows(first, other))?;
@@ -182,7 +182,7 @@ fn difference(comparison: &PartialComparison) -> String {
     if text.is_empty() { "neither has any".to_owned() } else { text }
 }
 
-/// Who is in both, where no more can be than there are.
+/// How many customers are in both, at most as many as there are in either.
 fn in_common(windows: [&WindowPartial; 2], [first, second]: [&CustomerSketch; 2]) -> Result<InCommon> {
     let most = windows.map(WindowPartial::customers).into_iter().min().unwrap_or(0);
     Ok(match first.in_common(second)? {

@@ -6,7 +6,7 @@
 //! | here | [`Partials`], the lens; [`Tally`], what it counts of a window |
 //! | `pairs` | counts per recency and frequency |
 //! | `answers` | [`Lens1Partial`] and its windows: what they answer |
-//! | `combine` | merging and comparing; who may be in two of them |
+//! | `merge_partials` | merging and comparing; whether two share customers |
 //! | `file` | the bytes, drawn there |
 //!
 //! A tally holds how many customers there are of each spend, how many of each pair of recency and frequency, and a Theta sketch of them.
@@ -17,8 +17,8 @@
 //! Invariants: a partial's bytes depend on the rows and windows alone; merged partials of customers split in any way are the partial of all
 //! of them, to the byte; a merge of partials that share customers is refused, and one that may share some has to be asked for.
 //!
-//! Limits: a partial names nobody, but it is not anonymous. Amounts that only one customer spent are in it, and so are hashes of ids: up to
-//! 65,536 a window, which whoever knows an id can look for. A customer who has two ids is two customers. Histograms are exact, so they take
+//! Limits: a partial has no ids, but it is not anonymous. Amounts that only one customer spent are in it, and so are hashes of ids: up to
+//! 65,536 a window, in which a known id can be looked for. A customer who has two ids is two customers. Histograms are exact, so they take
 //! what they need, beside the engine's memory limit: for every window and thread up to 40 bytes for each distinct amount and 60 for each
 //! distinct pair, half as much again while they grow, and 1.5 MiB for the sketch. A file has 20 bytes for each amount, 24 for each pair and
 //! up to half a megabyte for each sketch; writing or reading takes up to 8 times its length. A million customers who spend as customers do
@@ -26,7 +26,7 @@
 //!
 //! ```
 //! use lensflow::Pipeline;
-//! use lensflow::calendar::{Granularity, Windows};
+//! use lensflow::model::{Granularity, Windows};
 //! use lensflow::partials::{Lens1Partial, Partials};
 //!
 //! # fn main() -> lensflow::Result<()> {
@@ -79,7 +79,7 @@ use std::sync::Arc;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Partials;
 
-/// What is counted of a window's customers.
+/// The counts of a window's customers.
 #[derive(Debug)]
 pub struct Tally {
     /// Cents.
@@ -111,13 +111,13 @@ impl Lens for Partials {
     }
 
     fn observe(&self, partial: &mut Vec<Tally>, block: &Block) {
-        let mut room = [0; 16];
+        let mut scratch = [0; 16];
         let values = block.recency_days.iter().zip(&block.frequency).zip(&block.total_spend);
         for ((&customer, &window), ((&recency, &frequency), &spend)) in block.customer.iter().zip(&block.window).zip(values) {
             let tally = &mut partial[window as usize];
             tally.spend.add(spend);
             tally.pairs.add(recency, frequency, 1);
-            tally.sketch.add(block.ids().id(customer as usize, &mut room));
+            tally.sketch.add(block.ids().id(customer as usize, &mut scratch));
         }
     }
 

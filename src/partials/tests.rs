@@ -1,4 +1,4 @@
-//! Partials of little sketches, which cannot hold everybody, and files that are not what was written.
+//! Partials of little sketches, which cannot hold all customers, and files that are not what was written.
 
 use super::*;
 use crate::base::error::Kind;
@@ -36,7 +36,7 @@ fn what_is_known_of_common_customers_decides() {
         assert!(error.to_string().contains("share customers: about "), "{error}");
         assert_eq!(error.kind(), Kind::Data);
     }
-    // Nobody knows whether they share some.
+    // It is not known whether they share some.
     let large = || vec![partial("a", 0..2_000), partial("b", 2_000..5_000), partial("c", 5_000..5_020)];
     let error = Lens1Partial::merge(large(), false).unwrap_err();
     assert_eq!(error.kind(), Kind::Usage);
@@ -110,7 +110,7 @@ fn no_byte_may_change() {
     assert!(error.to_string().contains("version 2") && error.advice().unwrap().contains("newer"), "{error}");
 }
 
-/// What somebody made up, with a right checksum, is an error or a partial.
+/// A forged file with a right checksum is an error or a partial.
 #[test]
 fn forged_bytes_do_no_harm() {
     let bytes = partial("a", 0..40).to_bytes().unwrap();

@@ -1,11 +1,11 @@
 //! Counts per value in bounded memory. Cents, days and orders repeat, so as a rule they are far fewer than the customers.
 //!
-//! A [`Histogram`] is filled by [`single_period`](super::single_period) and sorted by [`order_stats`](super::order_stats). Up to its limit
+//! A [`Histogram`] is filled by [`Lens1`](crate::lens::Lens1) and sorted by [`order_stats`](super::order_stats). Up to its limit
 //! of distinct values it counts each of them. One more, and the values outside its array go to buckets for good: cells of a log-linear
 //! partition of the 64-bit values that keep count, sum, smallest and largest.
 //!
 //! Whether a histogram has buckets is decided by the values alone: by how many differ. Where the array ended by then depends on the
-//! order, and with it which values are in buckets; equality sees through that. Cells of merged histograms may overlap; whoever sorts
+//! order, and with it which values are in buckets; equality sees through that. Cells of merged histograms may overlap; sorting
 //! them unites those. Counts and sums saturate.
 
 use crate::base::merge::Merge;

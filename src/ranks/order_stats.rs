@@ -240,7 +240,7 @@ impl Open<'_> {
         known.then_some(distinct)
     }
 
-    /// What tells the cells apart.
+    /// The partial that tells the values of these cells apart.
     pub(crate) fn refinement(self) -> Refinement {
         let cells = self.cells.into_iter().map(|at| self.ranks.cell(at));
         let ranges: Vec<Range> = cells.map(|cell| Range { min: cell.min, max: cell.max, cells: Vec::new() }).collect();

@@ -4,13 +4,13 @@
 //! (numpy's `lerp`), equal edges dropped, bins `(lo, hi]` with the lowest edge included. Edges are the only floats of this crate. Once
 //! known they are turned into thresholds on integers, so scoring a customer is a few integer comparisons per dimension.
 //!
-//! Whoever makes a [`Scorer`] may [ask](Scorer::ask) beforehand what it takes, where that is not known at once.
+//! Where a histogram has buckets, [`Scorer::ask`] collects the order statistics that a [`Scorer`] will need, before it is made.
 
 use super::order_stats::{Open, Ranks};
 use crate::base::money::Fixed2;
 use serde::{Deserialize, Serialize};
 
-/// The score of everybody where there is only one distinct value.
+/// The score of all customers where there is only one distinct value.
 const MIDDLE: u8 = 3;
 
 /// The cuts of one dimension.

@@ -1,4 +1,4 @@
-//! Report: the answers as data ([`Report`]), as JSON, as tables for people ([`text`]), and the rows behind them ([`rows`]), written
+//! Report: the answers as data ([`Report`]), as JSON, as tables for people ([`text_tables`]), and the rows behind them ([`rows`]), written
 //! whole or not at all ([`output`], [`table`]).
 
 use crate::model::reject::LeftOut;
@@ -27,17 +27,17 @@ use std::collections::BTreeMap;
 pub struct Report {
     /// The version that made it.
     pub lensflow: String,
-    /// What went in.
+    /// The inputs and their rows.
     pub input: InputSummary,
     /// Lens 1 of each window, in time order.
     pub windows: Vec<WindowReport>,
     /// Lens 2 of each pair of adjacent windows.
     pub comparisons: Vec<ComparisonReport>,
-    /// What a reader should look at twice.
+    /// Changes so large that the data may be wrong.
     pub warnings: Vec<String>,
 }
 
-/// What went in. `rows_read` is `rows_accepted` plus all of `rows_rejected`.
+/// The inputs and their rows. `rows_read` is `rows_accepted` plus all of `rows_rejected`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct InputSummary {
@@ -51,7 +51,7 @@ pub struct InputSummary {
     pub rows_rejected: BTreeMap<Reason, u64>,
     /// Distinct customers of the accepted rows.
     pub customers: u64,
-    /// Where the input was orders and line items, these; the rows are then their orders.
+    /// The lines, if the input was orders and line items; the rows are then their orders.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub transactions: Option<LineSummary>,
 }

@@ -1,9 +1,9 @@
 //! The rows behind the answers: RFM rows, migration rows, rejects. Their schemas, and how the rows of blocks become Arrow batches.
 //!
-//! What repeats (a window's name and end, a score) is built as a dictionary, which Parquet takes as it is; [`plain`] turns such a batch
-//! into one of the declared schema. Which rows go into which batch is [`stream`](super::stream)'s business.
+//! Columns that repeat few values (a window's name and end, a score) are built as dictionaries, which Parquet takes as they are; [`plain`]
+//! turns such a batch into one of the declared schema. Which rows go into which batch is decided in [`stream`](super::stream).
 //!
-//! To be sorted, rows become records (`spill/FORMAT.md` draws them), and these become batches.
+//! Rows that are to be sorted become records, and these become batches.
 
 use super::stream::BATCH;
 use crate::base::bytes::sort_key::{put_number, put_signed, put_text, take_bytes, take_number, take_signed, take_text};
@@ -67,12 +67,12 @@ pub fn reject_schema() -> SchemaRef {
     rejects_with(&Column::ALL.map(Column::name))
 }
 
-/// The same for lines of orders, with [`LINE_FIELDS`]: an amount is what the line is worth, a time is UTC.
+/// The columns of rejected lines of orders, with [`LINE_FIELDS`]: an amount is what the line is worth, a time is UTC.
 pub fn line_reject_schema() -> SchemaRef {
     rejects_with(&LINE_FIELDS)
 }
 
-/// What comes before a row's fields.
+/// The columns before a row's fields.
 const WHERE_AND_WHY: [&str; 7] = ["source", "row", "line", "window", "reason", "column", "value"];
 
 fn rejects_with(names: &[&str]) -> SchemaRef {
@@ -193,7 +193,7 @@ fn digit(score: u16, power: u32) -> u16 {
     score / DIGITS.pow(power) % DIGITS + 1
 }
 
-/// What a record of a customer's row begins with, and is sorted by.
+/// Appends the sort key of a customer's row, with which its record begins.
 fn put_key(window: u16, block: &Block, customer: u32, out: &mut Vec<u8>) {
     out.extend_from_slice(&window.to_be_bytes());
     put_text(block.ids().id(customer as usize, &mut [0; 16]), out);

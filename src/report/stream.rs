@@ -1,8 +1,7 @@
 //! Streams of rows: which rows of which blocks go into which batch. Batches begin and end where the rows alone say.
 //!
 //! A stream makes a pass over the [`Pieces`]: blocks are made, scored, turned into batches and forgotten, on any thread, in parts that
-//! come in order. Who wants to see the blocks on the way gives a lens. Whoever wants the rows [`Sorted`] has them all sorted before the
-//! first comes.
+//! come in order. A lens may observe the blocks on the way. [`Sorted`] rows are all sorted before the first comes.
 
 use super::rows::{Rows, plain};
 use super::table::RowStream;
@@ -27,11 +26,12 @@ pub(crate) struct Stream<P, R: Rows, L: Lens = ()> {
     rows: R,
     lens: L,
     spans: Mutex<std::vec::IntoIter<Span>>,
-    /// What each thread works with: taken while a part is built, then put back.
-    desks: Mutex<Vec<Desk<R, L>>>,
+    /// Each thread's memory: taken while a part is built, then put back.
+    scratch: Mutex<Vec<Scratch<R, L>>>,
 }
 
-struct Desk<R: Rows, L: Lens> {
+/// The memory that a thread builds parts with.
+struct Scratch<R: Rows, L: Lens> {
     workspace: Workspace,
     columns: R::Columns,
     partial: L::Partial,
@@ -40,22 +40,22 @@ struct Desk<R: Rows, L: Lens> {
 impl<P: Deref<Target = Pieces>, R: Rows, L: Lens> Stream<P, R, L> {
     /// In parts of so many rows, a multiple of [`BATCH`]; the lens observes every block once.
     pub(crate) fn new(pieces: P, rows: R, lens: L, spans: Vec<Span>) -> Self {
-        Stream { pieces, rows, lens, spans: Mutex::new(spans.into_iter()), desks: Mutex::new(Vec::new()) }
+        Stream { pieces, rows, lens, spans: Mutex::new(spans.into_iter()), scratch: Mutex::new(Vec::new()) }
     }
 
     /// The lens's partial of all blocks of the parts that were built.
     pub(crate) fn into_partial(self) -> L::Partial {
-        let desks = self.desks.into_inner().unwrap_or_default();
+        let scratch = self.scratch.into_inner().unwrap_or_default();
         let all = self.lens.empty(&self.pieces.finalizer().windows);
-        desks.into_iter().fold(all, |mut all, desk| {
-            all.merge(desk.partial);
+        scratch.into_iter().fold(all, |mut all, scratch| {
+            all.merge(scratch.partial);
             all
         })
     }
 
-    fn desk(&self) -> Desk<R, L> {
-        let idle = self.desks.lock().ok().and_then(|mut desks| desks.pop());
-        idle.unwrap_or_else(|| Desk {
+    fn scratch(&self) -> Scratch<R, L> {
+        let idle = self.scratch.lock().ok().and_then(|mut idle| idle.pop());
+        idle.unwrap_or_else(|| Scratch {
             workspace: Workspace::default(),
             columns: R::Columns::default(),
             partial: self.lens.empty(&self.pieces.finalizer().windows),
@@ -71,7 +71,7 @@ impl<P: Deref<Target = Pieces> + Sync, R: Rows, L: Lens> RowStream for Stream<P,
     }
 
     fn build(&self, span: &Span, sink: &mut dyn FnMut(RecordBatch) -> Result<()>) -> Result<()> {
-        let Desk { mut workspace, mut columns, mut partial } = self.desk();
+        let Scratch { mut workspace, mut columns, mut partial } = self.scratch();
         let mut filled = 0;
         span.blocks(&self.pieces, &mut workspace, |block, mut rows, first| {
             if first {
@@ -92,8 +92,8 @@ impl<P: Deref<Target = Pieces> + Sync, R: Rows, L: Lens> RowStream for Stream<P,
         if filled > 0 {
             sink(self.rows.take(&mut columns)?)?;
         }
-        if let Ok(mut desks) = self.desks.lock() {
-            desks.push(Desk { workspace, columns, partial });
+        if let Ok(mut idle) = self.scratch.lock() {
+            idle.push(Scratch { workspace, columns, partial });
         }
         Ok(())
     }
@@ -101,8 +101,8 @@ impl<P: Deref<Target = Pieces> + Sync, R: Rows, L: Lens> RowStream for Stream<P,
 
 /// Rows of one kind by window (of migrations, by pair), then by id as bytes.
 ///
-/// Every thread puts the rows of its blocks into a [`Sorter`]; what comes out of it is merged by whoever asks for the next part, and
-/// turned into batches on any thread.
+/// Every thread puts the rows of its blocks into a [`Sorter`]; the thread that asks for the next part merges what comes out, and any thread
+/// turns it into batches.
 ///
 /// Memory: the pieces stay where they are, and may hold all of the budget. While rows are sorted nothing else goes on, so each thread
 /// sorts in what it merged partitions with, which the budget does not count; then one merge reads in what all threads had for theirs,
@@ -110,9 +110,9 @@ impl<P: Deref<Target = Pieces> + Sync, R: Rows, L: Lens> RowStream for Stream<P,
 /// at the same time share that room, but each sorts and merges in memory of its own.
 pub(crate) struct Sorted<R: Rows> {
     rows: R,
-    /// What is to come, and the bytes of the last part.
+    /// The rows to come, and the bytes of the last part.
     rest: Mutex<(Merged, usize)>,
-    /// Columns that nobody is filling.
+    /// Columns that are not in use.
     idle: Mutex<Vec<R::Columns>>,
 }
 

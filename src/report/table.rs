@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 /// Rows in a Parquet row group; the last one may have fewer, and all where their ids are long.
 pub(crate) const GROUP: usize = 1 << 18;
-/// What a row of a group takes up on its way, about, without a long id.
+/// The bytes that a row of a group takes up on its way, about, without a long id.
 const BYTES_PER_ROW: u64 = 64;
 
 /// How times are written as text.
@@ -30,13 +30,13 @@ const TIME: &str = "%Y-%m-%dT%H:%M:%S%.f";
 
 /// Rows in an order, in parts that become batches on any thread.
 pub trait RowStream: Sync {
-    /// What a batch is built from.
+    /// The part of a stream that batches are built from.
     type Part: Send + Sync;
 
     /// The next part, or none at the end.
     ///
     /// # Errors
-    /// When it cannot be found out.
+    /// When the next part cannot be read.
     fn next_part(&self) -> Result<Option<Self::Part>>;
 
     /// How many parts a Parquet row group of so many rows is made of.
@@ -114,7 +114,7 @@ impl TableWriter {
         Self::create_with(path, format, schema, &Cancel::default())
     }
 
-    /// The same, with somebody who may say that it is not wanted any more: then its file is removed and none appears.
+    /// As [`create`](TableWriter::create), with a [`Cancel`] that can end it: then its file is removed and none appears.
     ///
     /// # Errors
     /// Those of [`create`](TableWriter::create), or when it was cancelled already.
@@ -220,10 +220,10 @@ impl TableWriter {
         self.write_stream_with(stream, rayon::current_num_threads())
     }
 
-    /// The same on so many threads at most: each has a row group in memory, or the batches of a part.
+    /// As [`write_stream`](TableWriter::write_stream), on so many threads at most: each has a row group in memory, or the batches of a part.
     pub(crate) fn write_stream_with<S: RowStream>(&mut self, stream: &S, threads: usize) -> Result<()> {
         if threads == 1 {
-            // A batch at a time: nobody waits for the next, and it may be that there is no memory for more.
+            // A batch at a time: there may be no memory for more.
             while let Some(part) = stream.next_part()? {
                 self.cancel.check()?;
                 stream.build(&part, &mut |batch| self.write(&batch))?;

@@ -1,4 +1,4 @@
-//! The stages one at a time, for benches and profilers: what [`pipeline`](crate::pipeline) runs all at once. Not part of the API.
+//! The stages one at a time, for benches and profilers; [`pipeline`](crate::pipeline) runs them all at once. Not part of the API.
 
 use crate::accumulate::{Drained, Folded, Partition, Room};
 use crate::base::error::{Error, Result};
@@ -68,7 +68,7 @@ impl BareFile {
 /// Source: decodes everything.
 ///
 /// # Errors
-/// What the source fails with.
+/// The errors of the source.
 pub fn decode(source: &mut dyn Source) -> Result<Vec<PeriodBatch>> {
     let mut batches = Vec::new();
     while let Some(chunk) = source.next_chunk()? {

@@ -14,7 +14,6 @@ use lensflow::report::Report;
 use lensflow::source::files::Files;
 use proptest::prelude::*;
 use serde_json::Value;
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 

@@ -1,25 +1,18 @@
 //! Lens 1 and Lens 2 of metrics in memory.
 
-use crate::base::error::Error;
-use crate::base::error::Result;
+use crate::base::error::{Error, Result};
 use crate::base::merge::Merge;
 use crate::base::money::Percent;
 use crate::base::threads::with_threads;
-use crate::jobs::slices::values::RfmMetrics;
-use crate::jobs::slices::values::RfmScore;
+use crate::jobs::slices::values::{RfmMetrics, RfmScore};
 use crate::lens::lens1::Lens1Metrics;
-use crate::lens::lens2::Change;
-use crate::lens::lens2::Migration;
+use crate::lens::lens2::{Change, Migration};
 use crate::ranks::histogram::Histogram;
 use crate::ranks::order_stats::Ranks;
-use crate::spec::DEFAULT_PERCENTILES;
-use crate::spec::Parallelism;
-use crate::spec::validate_percentiles;
+use crate::spec::{DEFAULT_PERCENTILES, Parallelism, validate_percentiles};
 use rayon::prelude::*;
-use serde::Deserialize;
-use serde::Serialize;
-use std::collections::BTreeMap;
-use std::collections::BTreeSet;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Lens 1 of one period, from metrics in memory. Without scores the distribution is empty.
 ///
@@ -64,7 +57,7 @@ pub fn analyze_single_period(
     })
 }
 
-/// Who moved how between two periods, by id.
+/// The ids of customers by their change between two periods.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct CustomerMigration {
@@ -86,7 +79,7 @@ pub struct Lens2Metrics {
     pub period1_metrics: Lens1Metrics,
     /// Lens 1 of the second period.
     pub period2_metrics: Lens1Metrics,
-    /// Who moved.
+    /// The customers by their change.
     pub migration: CustomerMigration,
     /// Retained, in percent of the first period's customers.
     pub retention_rate: Percent,
@@ -100,12 +93,12 @@ pub struct Lens2Metrics {
     pub revenue_change_pct: Percent,
     /// The change of revenue per order.
     pub avg_order_value_change_pct: Percent,
-    /// Changes that should be looked at twice.
+    /// Changes so large that the data may be wrong.
     pub warnings: Vec<String>,
 }
 
 /// Lens 2 of two periods in memory. `all_customer_history` is every id ever seen up to and including period 1 (at least period 1's):
-/// with it, new customers who are in it count as reactivated; without it nobody does. Lens 1 of either period is computed where it is
+/// with it, new customers who are in it count as reactivated; without it none do. Lens 1 of either period is computed where it is
 /// not given.
 ///
 /// # Errors

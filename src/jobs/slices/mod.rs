@@ -5,6 +5,7 @@
 
 pub(crate) mod lenses;
 pub(crate) mod values;
+
 use crate::accumulate::{Folded, Room, State};
 use crate::base::error::{Error, Result};
 use crate::base::money::Amount;

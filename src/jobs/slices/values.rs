@@ -1,16 +1,14 @@
 //! Rows, metrics and scores as values of their own, for the functions on slices.
 
-use crate::base::error::Error;
-use crate::base::error::Result;
+use crate::base::error::{Error, Result};
 use crate::base::money::Amount;
 use crate::base::money::Money;
 use crate::base::time;
 use crate::model::reject::Reason;
 use chrono::NaiveDateTime;
-use serde::Deserialize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-/// What one customer did in one period: a row of the input.
+/// One customer's orders in one period: a row of the input.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "RawPeriod")]
 pub struct PeriodAggregation {
@@ -87,7 +85,7 @@ impl PeriodAggregation {
         Ok(Self { customer_id, period_start, period_end, total_orders, total_spend, total_margin, total_quantity, last_transaction_ts })
     }
 
-    /// The same with the time of the last transaction in the period.
+    /// Adds the time of the last transaction in the period.
     ///
     /// # Errors
     /// A time outside the years 1 to 9999.
@@ -97,14 +95,14 @@ impl PeriodAggregation {
         Ok(self)
     }
 
-    /// The same with the margin of the period.
+    /// Adds the margin of the period.
     #[must_use]
     pub fn with_margin(mut self, total_margin: Amount) -> Self {
         self.total_margin = Some(total_margin);
         self
     }
 
-    /// The same with the number of items of the period.
+    /// Adds the number of items of the period.
     #[must_use]
     pub fn with_quantity(mut self, total_quantity: i64) -> Self {
         self.total_quantity = Some(total_quantity);
