@@ -13,7 +13,7 @@ use std::fmt::Write;
 fn main() -> Result<()> {
     let folder = tempfile::tempdir().map_err(|e| lensflow::Error::io("no temporary folder", e))?;
     let state = folder.path().join("state");
-    for (quarter, rows) in quarters() {
+    for (quarter, rows) in quarters()? {
         let file = folder.path().join(format!("{quarter}.csv"));
         std::fs::write(&file, rows).map_err(|e| lensflow::Error::io("cannot write", e))?;
         let update = Update { every: Some(Granularity::Quarter), ..Update::default() };
@@ -33,13 +33,15 @@ fn main() -> Result<()> {
 }
 
 /// CDNOW's rows by quarter, as if each came in a file of its own.
-fn quarters() -> BTreeMap<String, String> {
-    let (header, rows) = include_str!("data/cdnow_periods.csv").split_once('\n').unwrap_or_default();
+fn quarters() -> Result<BTreeMap<String, String>> {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/data/cdnow_periods.csv");
+    let text = std::fs::read_to_string(path).map_err(|e| lensflow::Error::io("cannot read", e).input(path))?;
+    let (header, rows) = text.split_once('\n').unwrap_or_default();
     let mut quarters: BTreeMap<String, String> = BTreeMap::new();
     for row in rows.lines() {
         let begin = row.split(',').nth(1).and_then(|start| start.get(..10)).unwrap_or_default();
         let file = quarters.entry(begin.to_owned()).or_insert_with(|| format!("{header}\n"));
         let _ = writeln!(file, "{row}");
     }
-    quarters
+    Ok(quarters)
 }

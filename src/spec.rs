@@ -55,6 +55,76 @@ impl Default for Spec {
 }
 
 impl Spec {
+    /// Sets [`windows`](Spec::windows).
+    #[must_use]
+    pub fn with_windows(mut self, windows: Windows) -> Self {
+        self.windows = windows;
+        self
+    }
+
+    /// Sets [`columns`](Spec::columns).
+    #[must_use]
+    pub fn with_columns(mut self, columns: ColumnMap) -> Self {
+        self.columns = columns;
+        self
+    }
+
+    /// Sets [`percentiles`](Spec::percentiles).
+    #[must_use]
+    pub fn with_percentiles(mut self, percentiles: Vec<u32>) -> Self {
+        self.percentiles = percentiles;
+        self
+    }
+
+    /// Sets [`bins`](Spec::bins).
+    #[must_use]
+    pub fn with_bins(mut self, bins: u32) -> Self {
+        self.bins = bins;
+        self
+    }
+
+    /// Sets [`on_bad_row`](Spec::on_bad_row).
+    #[must_use]
+    pub fn with_on_bad_row(mut self, on_bad_row: OnBadRow) -> Self {
+        self.on_bad_row = on_bad_row;
+        self
+    }
+
+    /// Sets [`workers`](Spec::workers).
+    #[must_use]
+    pub fn with_workers(mut self, workers: impl Into<Option<usize>>) -> Self {
+        self.workers = workers.into();
+        self
+    }
+
+    /// Sets [`parallel`](Spec::parallel).
+    #[must_use]
+    pub fn with_parallel(mut self, parallel: Parallel) -> Self {
+        self.parallel = parallel;
+        self
+    }
+
+    /// Sets [`batch_rows`](Spec::batch_rows).
+    #[must_use]
+    pub fn with_batch_rows(mut self, batch_rows: usize) -> Self {
+        self.batch_rows = batch_rows;
+        self
+    }
+
+    /// Sets [`memory_limit`](Spec::memory_limit).
+    #[must_use]
+    pub fn with_memory_limit(mut self, memory_limit: impl Into<Option<u64>>) -> Self {
+        self.memory_limit = memory_limit.into();
+        self
+    }
+
+    /// Sets [`spill_dir`](Spec::spill_dir).
+    #[must_use]
+    pub fn with_spill_dir(mut self, spill_dir: impl Into<Option<PathBuf>>) -> Self {
+        self.spill_dir = spill_dir.into();
+        self
+    }
+
     /// Checks every option against every other.
     ///
     /// # Errors

@@ -23,6 +23,25 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 /// How a state is updated.
+///
+/// ```
+/// use lensflow::Pipeline;
+/// use lensflow::jobs::Update;
+/// use lensflow::model::Granularity;
+/// use lensflow::state::State;
+///
+/// let folder = tempfile::tempdir().unwrap();
+/// let state = folder.path().join("state");
+/// let mut update = Update::default();
+/// update.every = Some(Granularity::Quarter);
+/// let updated = update.run(&state, &["examples/data/cdnow_periods.csv"], |_| ())?;
+/// assert_eq!(updated.customers, 23_570);
+///
+/// let mut pipeline = Pipeline::builder().build()?;
+/// pipeline.run_state(&State::open(&state)?)?;
+/// assert_eq!(pipeline.finish()?.report.input.customers, updated.customers);
+/// # Ok::<(), lensflow::Error>(())
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct Update {
     /// The calendar windows of a new state; none is a month. Those of an old state cannot be changed, only repeated.

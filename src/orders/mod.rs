@@ -100,6 +100,36 @@ impl Default for OrderOptions {
     }
 }
 
+impl OrderOptions {
+    /// Sets [`refunds`](OrderOptions::refunds).
+    #[must_use]
+    pub fn with_refunds(mut self, refunds: Refunds) -> Self {
+        self.refunds = refunds;
+        self
+    }
+
+    /// Sets [`anonymous`](OrderOptions::anonymous).
+    #[must_use]
+    pub fn with_anonymous(mut self, anonymous: Anonymous) -> Self {
+        self.anonymous = anonymous;
+        self
+    }
+
+    /// Sets [`duplicates`](OrderOptions::duplicates).
+    #[must_use]
+    pub fn with_duplicates(mut self, duplicates: Duplicates) -> Self {
+        self.duplicates = duplicates;
+        self
+    }
+
+    /// Sets [`timezone`](OrderOptions::timezone).
+    #[must_use]
+    pub fn with_timezone(mut self, timezone: Tz) -> Self {
+        self.timezone = timezone;
+        self
+    }
+}
+
 /// The policy for refunds. They are counted and summed either way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -203,6 +233,27 @@ pub struct Lines {
 }
 
 impl Lines {
+    /// Sets [`columns`](Lines::columns).
+    #[must_use]
+    pub fn with_columns(mut self, columns: TransactionColumns) -> Self {
+        self.columns = columns;
+        self
+    }
+
+    /// Sets [`options`](Lines::options).
+    #[must_use]
+    pub fn with_options(mut self, options: TransactionOptions) -> Self {
+        self.options = options;
+        self
+    }
+
+    /// Sets [`orders`](Lines::orders).
+    #[must_use]
+    pub fn with_orders(mut self, orders: OrderOptions) -> Self {
+        self.orders = orders;
+        self
+    }
+
     /// The files behind names, as [`Files::find_transactions`] finds them, with every column.
     ///
     /// # Errors

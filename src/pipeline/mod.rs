@@ -65,6 +65,21 @@ fn start(name: String, work: impl FnOnce() + Send + 'static) -> Result<()> {
 }
 
 /// A running audit.
+///
+/// ```
+/// use lensflow::Pipeline;
+/// use lensflow::model::{Granularity, Windows};
+/// use lensflow::pipeline::Order;
+///
+/// let mut pipeline = Pipeline::builder().windows(Windows::Every(Granularity::Quarter)).build()?;
+/// pipeline.run_files(&["examples/data/cdnow_periods.csv"])?;
+/// let audit = pipeline.finish()?;
+/// let first = &audit.report.windows[0];
+/// assert_eq!((first.name.as_str(), first.lens1.total_customers), ("1997-Q1", 23_570));
+/// let rows: usize = audit.rfm(Order::Engine)?.map(|batch| batch.map_or(0, |batch| batch.num_rows())).sum();
+/// assert_eq!(rows as u64, audit.report.windows.iter().map(|window| window.lens1.total_customers).sum::<u64>());
+/// # Ok::<(), lensflow::Error>(())
+/// ```
 pub struct Pipeline<L = ()> {
     pub(crate) spec: Spec,
     lens: L,

@@ -39,6 +39,30 @@ use arrow::array::RecordBatch;
 use std::sync::Arc;
 
 /// A supplier of input, of period aggregations unless it says otherwise.
+///
+/// [`Batches`] makes one of Arrow batches:
+///
+/// ```
+/// use lensflow::Pipeline;
+/// use lensflow::arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
+/// use lensflow::model::ColumnMap;
+/// use lensflow::source::Batches;
+/// use std::sync::Arc;
+///
+/// let text = |value: &str| Arc::new(StringArray::from(vec![value])) as ArrayRef;
+/// let batch = RecordBatch::try_from_iter([
+///     ("customer_id", text("C-1")),
+///     ("period_start", text("2024-01-01")),
+///     ("period_end", text("2024-04-01")),
+///     ("total_orders", Arc::new(Int64Array::from(vec![3])) as ArrayRef),
+///     ("total_spend", text("59.70")),
+/// ])
+/// .unwrap();
+/// let mut pipeline = Pipeline::builder().build()?;
+/// pipeline.run(Batches::new("a batch", ColumnMap::default(), [batch].into_iter()))?;
+/// assert_eq!(pipeline.finish()?.report.input.customers, 1);
+/// # Ok::<(), lensflow::Error>(())
+/// ```
 pub trait Source<B = PeriodBatch>: Send {
     /// The names of the inputs, for reports.
     fn inputs(&self) -> Vec<String>;

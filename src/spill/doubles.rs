@@ -1,5 +1,5 @@
-//! Test doubles: a store that keeps everything in memory, one that fails when told to, and the count of operations by which a disk does.
-//! Only with the feature `testing`, and in this crate's own tests.
+//! Test doubles, only with the feature `testing` and in this crate's own tests: [`Memory`] keeps all frames, [`Faulty`] is a store that fails
+//! when told to, and [`Faults`] lets a disk fail likewise.
 
 use super::store::{BlockRef, Counters, RunStore};
 use crate::base::cancel::Discard;

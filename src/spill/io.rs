@@ -1,22 +1,17 @@
-//! The disk under a folder that is kept: a state, a checkpoint, a spool.
-
-#[cfg(any(test, feature = "testing"))]
-use super::doubles::Faults;
-#[cfg(any(test, feature = "testing"))]
-use std::sync::Arc;
+//! The disk under a state, a checkpoint or a spool, which tests can let fail.
 
 /// The disk under a folder that is kept. Each operation on it is a step, so that tests can let any one fail.
 #[derive(Debug, Clone, Default)]
 pub struct Io {
     #[cfg(any(test, feature = "testing"))]
-    faults: Option<Arc<Faults>>,
+    faults: Option<std::sync::Arc<super::doubles::Faults>>,
 }
 
 impl Io {
     /// A disk with faults.
     #[cfg(any(test, feature = "testing"))]
     #[doc(hidden)]
-    pub fn faulty(faults: Arc<Faults>) -> Self {
+    pub fn faulty(faults: std::sync::Arc<super::doubles::Faults>) -> Self {
         Io { faults: Some(faults) }
     }
 

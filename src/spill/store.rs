@@ -1,7 +1,7 @@
 //! Stores of frames: a [`RunStore`] takes bytes, says where they lie, and gives them back. It does not know their meaning.
 //!
 //! A run's stack is [`Tiered`] over [`Disk`](super::disk::Disk): frames stay in memory while a [`Budget`] has room, the others go to the
-//! disk. Stores for tests are in [`doubles`](super::doubles).
+//! disk. Stores for tests are in `doubles`.
 //!
 //! A [`BlockRef`] belongs to the store that handed it out. Dropping one in memory frees its bytes; space on the disk comes back with the
 //! store.

@@ -66,6 +66,21 @@ use std::sync::Arc;
 const DAMAGED_HELP: &str = "restore the state from a copy, or make it anew from its inputs";
 
 /// A generation of a state, open to be read. Later updates do not touch it.
+///
+/// ```no_run
+/// use lensflow::state::State;
+/// use lensflow::{Pipeline, Result};
+/// use std::path::Path;
+///
+/// # fn main() -> Result<()> {
+/// let state = State::open(Path::new("shop.state"))?;
+/// println!("{} rows from {} inputs", state.manifest().rows_read, state.manifest().inputs.len());
+/// let mut pipeline = Pipeline::builder().build()?;
+/// pipeline.run_state(&state)?;
+/// let report = pipeline.finish()?.report;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone)]
 pub struct State {
     path: PathBuf,

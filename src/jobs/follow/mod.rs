@@ -73,6 +73,43 @@ pub enum Feed {
 }
 
 /// How a state follows a feed.
+///
+/// ```no_run
+/// use lensflow::Stop;
+/// use lensflow::jobs::Update;
+/// use lensflow::jobs::follow::{Event, Feed, Finished, Follow, Follower};
+/// use std::time::Duration;
+///
+/// struct Printer;
+///
+/// impl Follower for Printer {
+///     fn refresh(&mut self) -> lensflow::Result<()> {
+///         Ok(()) // audit the state here
+///     }
+///
+///     fn notice(&mut self, event: Event<'_>) {
+///         println!("{event:?}");
+///     }
+/// }
+///
+/// let follow = Follow {
+///     feed: Feed::Inbox {
+///         folder: "inbox".into(),
+///         glob: None,
+///         poll: Duration::from_secs(1),
+///         finished: Finished::Keep,
+///     },
+///     state: "shop.state".into(),
+///     update: Update::default(),
+///     commit: Duration::from_secs(10),
+///     commit_rows: 1_000_000,
+///     refresh: Duration::from_secs(60),
+///     quarantine: "quarantine".into(),
+///     stop: Stop::default(),
+/// };
+/// follow.run(&mut Printer)?;
+/// # Ok::<(), lensflow::Error>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Follow {
     /// The inputs that are followed.

@@ -74,6 +74,34 @@ pub struct TransactionOptions {
 }
 
 impl TransactionOptions {
+    /// Sets [`one_row_per_order`](TransactionOptions::one_row_per_order).
+    #[must_use]
+    pub fn with_one_row_per_order(mut self, one_row_per_order: bool) -> Self {
+        self.one_row_per_order = one_row_per_order;
+        self
+    }
+
+    /// Sets [`id_format`](TransactionOptions::id_format).
+    #[must_use]
+    pub fn with_id_format(mut self, id_format: IdFormat) -> Self {
+        self.id_format = id_format;
+        self
+    }
+
+    /// Sets [`date_format`](TransactionOptions::date_format).
+    #[must_use]
+    pub fn with_date_format(mut self, date_format: impl Into<Option<String>>) -> Self {
+        self.date_format = date_format.into();
+        self
+    }
+
+    /// Sets [`encoding`](TransactionOptions::encoding).
+    #[must_use]
+    pub fn with_encoding(mut self, encoding: Encoding) -> Self {
+        self.encoding = encoding;
+        self
+    }
+
     /// Checks the options.
     ///
     /// # Errors

@@ -278,8 +278,7 @@ mod tests {
     use crate::base::cancel::Discard;
     use crate::base::error::Kind;
     use crate::spill::budget::Budget;
-    use crate::spill::doubles::Memory;
-    use crate::spill::store::Tiered;
+    use crate::spill::{Memory, Tiered};
     use proptest::prelude::*;
 
     /// The records of runs that each hold some, read back with frames of so many bytes.
