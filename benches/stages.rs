@@ -34,7 +34,7 @@ fn input(name: &str) -> Synthetic {
 
 fn spec() -> Spec {
     let windows = ["2023-H1", "2023-H2"].map(|w| w.parse::<Window>().expect("a calendar window"));
-    Spec { windows: Windows::List(windows.to_vec()), ..Spec::default() }
+    Spec::default().with_windows(Windows::List(windows.to_vec()))
 }
 
 fn batches(name: &str) -> Vec<PeriodBatch> {

@@ -22,7 +22,7 @@ fn main() -> Result<()> {
         let again = update.run(&state, &[file.to_string_lossy()], |_| ())?;
         assert_eq!((again.manifest, again.known.len()), (updated.manifest, 1));
 
-        let spec = Spec { windows: Windows::Every(Granularity::Year), ..Spec::default() };
+        let spec = Spec::default().with_windows(Windows::Every(Granularity::Year));
         let mut pipeline = Pipeline::builder().spec(spec).build()?;
         pipeline.run_state(&State::open(&state)?)?;
         let report = pipeline.finish()?.report;

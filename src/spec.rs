@@ -14,6 +14,7 @@ pub const DEFAULT_PERCENTILES: [u32; 2] = [10, 20];
 /// A whole run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Spec {
     /// The windows to audit.
     pub windows: Windows,

@@ -83,6 +83,7 @@ use std::sync::atomic::AtomicUsize;
 /// The policies for lines that many shops have, and that must not count silently.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
 pub struct OrderOptions {
     /// Lines with a negative quantity or worth.
     pub refunds: Refunds,
@@ -223,6 +224,7 @@ impl Merge for LineSummary {
 /// All options of reading and grouping orders and line items.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Lines {
     /// The names of the columns in the input.
     pub columns: TransactionColumns,

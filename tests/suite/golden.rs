@@ -191,7 +191,7 @@ fn columns_are_found_by_name_wherever_they_are() {
 fn calendar_quarters_of_cdnow_are_the_named_ones() {
     let folder = tempfile::tempdir().unwrap();
     let mut case = Golden::load("50_cdnow_quarters");
-    let spec = Spec { windows: Windows::Every(Granularity::Quarter), ..case.spec() };
+    let spec = case.spec().with_windows(Windows::Every(Granularity::Quarter));
     let renamed = |text: &str| text.replace("1997q", "1997-Q").replace("1998q", "1998-Q");
     case.expected = serde_json::from_str(&renamed(&case.expected.to_string())).unwrap();
     case.expected_rfm = renamed(&case.expected_rfm);
@@ -228,7 +228,7 @@ fn the_same_rows_give_the_same_bytes() {
         let part = Table { header: shuffled.header.clone(), rows: rows.to_vec() };
         fs::write(at(name), encoding.encode(&part)).unwrap();
     }
-    let spec = |workers, parallel, batch_rows| Spec { workers: Some(workers), parallel, batch_rows, ..case.spec() };
+    let spec = |workers, parallel, batch_rows| case.spec().with_workers(Some(workers)).with_parallel(parallel).with_batch_rows(batch_rows);
     let ways = [
         ("2 workers", spec(2, Parallel::Auto { threshold: 1 }, 8_192), vec![at("rows.csv")]),
         ("7 workers", spec(7, Parallel::On, 1_000), vec![at("rows.csv")]),

@@ -37,7 +37,7 @@ fn an_audit_writes_what_the_command_writes() {
     let flags = ["--every", "quarter", "--sorted", "--report", "flags.json", "--rfm-out", "flags.csv", "--migration-out", "flags.jsonl"];
     lensflow(folder.path(), &[&["audit", &input], &flags[..]].concat()).expect(0);
 
-    let spec = Spec { windows: Windows::Every(Granularity::Quarter), ..Spec::default() };
+    let spec = Spec::default().with_windows(Windows::Every(Granularity::Quarter));
     let mut outputs = Outputs::default();
     outputs.reports = vec![at("job.json")];
     outputs.rfm = Some(at("job.csv"));

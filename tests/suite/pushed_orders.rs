@@ -57,9 +57,9 @@ fn answers(audit: &Audit) -> (String, Vec<String>) {
 fn pushed_orders_have_the_answers_of_a_source() {
     for one_row_per_order in [false, true] {
         for duplicates in [Duplicates::Fail, Duplicates::Drop, Duplicates::Keep] {
-            let options = TransactionOptions { one_row_per_order, ..TransactionOptions::default() };
-            let orders = OrderOptions { duplicates, ..OrderOptions::default() };
-            let lines = Lines { options, orders, ..Lines::default() };
+            let options = TransactionOptions::default().with_one_row_per_order(one_row_per_order);
+            let orders = OrderOptions::default().with_duplicates(duplicates);
+            let lines = Lines::default().with_options(options).with_orders(orders);
             let whole = run(&golden(10_000), &lines, OnBadRow::Fail).unwrap();
             for batch_rows in [1_000, 7] {
                 let audit = pushed(&golden(batch_rows), &lines, OnBadRow::Fail).unwrap();
@@ -79,9 +79,9 @@ fn pushed_lines_that_are_left_out_are_named() {
         batch(&[["5", "dora", "07", "1", "9.00"], ["5", "emil", "07", "1", "8.00"]]),
     ];
     for one_row_per_order in [false, true] {
-        let options = TransactionOptions { one_row_per_order, ..TransactionOptions::default() };
-        let orders = OrderOptions { refunds: Refunds::Net, anonymous: Anonymous::Report, ..OrderOptions::default() };
-        let lines = Lines { options, orders, ..Lines::default() };
+        let options = TransactionOptions::default().with_one_row_per_order(one_row_per_order);
+        let orders = OrderOptions::default().with_refunds(Refunds::Net).with_anonymous(Anonymous::Report);
+        let lines = Lines::default().with_options(options).with_orders(orders);
         let (one, other) = (pushed(&batches, &lines, OnBadRow::Reject).unwrap(), run(&batches, &lines, OnBadRow::Reject).unwrap());
         assert_eq!(answers(&one), answers(&other));
         let rejected = one.report.input.transactions.as_ref().unwrap().lines_rejected.values().sum::<u64>();
@@ -93,7 +93,7 @@ fn pushed_lines_that_are_left_out_are_named() {
 
 #[test]
 fn orders_are_pushed_beside_other_rows_and_in_one_way() {
-    let lines = Lines { orders: OrderOptions { duplicates: Duplicates::Keep, ..OrderOptions::default() }, ..Lines::default() };
+    let lines = Lines::default().with_orders(OrderOptions::default().with_duplicates(Duplicates::Keep));
     let good = batch(&[["1", "anna", "03", "2", "5.00"]]);
     let mut pipeline = pipeline(OnBadRow::Fail);
     pipeline.push_orders(&good, &lines).unwrap();

@@ -189,7 +189,7 @@ fn values_that_are_not_said() {
     // A total without anything else is no margin.
     let (lines, _) = csv("order_id,customer_id,event_ts,line_total,order_ts\n1,a,2023-01-01,7,x\n");
     assert_eq!((lines[0].spend, lines[0].margin), (amount("7"), Amount::default()));
-    let single = TransactionOptions { one_row_per_order: true, ..TransactionOptions::default() };
+    let single = TransactionOptions::default().with_one_row_per_order(true);
     let (lines, bad) = read_bytes("l.csv", b"customer_id,event_ts,line_total\na,2023-01-01,7\n", &single).unwrap();
     assert_eq!((lines[0].order.as_ref(), lines[0].spend, bad.len()), (None, amount("7"), 0));
     // What an order would be called does not matter then.
@@ -236,7 +236,7 @@ fn products_that_are_too_large() {
 
 #[test]
 fn ids_that_are_whole_numbers() {
-    let integer = TransactionOptions { id_format: IdFormat::Integer, ..TransactionOptions::default() };
+    let integer = TransactionOptions::default().with_id_format(IdFormat::Integer);
     let header = "order_id,customer_id,event_ts,product_id\n";
     let rows = "C12,12923.0,2023-01-01,85123A\n536365.0,007,2023-01-01,9.0\n1,x1,2023-01-01,\n1,1.5,2023-01-01,\n1,,2023-01-01,\n1,98765432109876543210,2023-01-01,1.50\n";
     let table = Table::parse(&format!("{header}{rows}"));
@@ -280,7 +280,7 @@ fn ids_that_are_whole_numbers() {
 #[test]
 fn dates_as_people_write_them() {
     let text = "order_id,customer_id,event_ts\n1,a,12/1/2010 8:26\n1,a,12/1/2010 8:26\n1,a,2010-12-02\n";
-    let with = |format: &str| TransactionOptions { date_format: Some(format.to_owned()), ..TransactionOptions::default() };
+    let with = |format: &str| TransactionOptions::default().with_date_format(Some(format.to_owned()));
     let (lines, bad) = read_bytes("l.csv", text.as_bytes(), &with("%m/%d/%Y %H:%M")).unwrap();
     let (first, day) = (1_291_191_960_000_000, 86_400_000_000);
     assert_eq!(lines.iter().map(|line| line.time).collect::<Vec<_>>(), [first, first, first + day - 30_360_000_000]);
@@ -301,7 +301,7 @@ fn dates_as_people_write_them() {
 #[test]
 fn spreadsheets_in_latin_1() {
     let text = b"Invoice,customer_id,event_ts,product_id\n1,Fran\xe7ois,2023-01-01,\"5\x80 d\xe9j\xe0, vu\"\n";
-    let latin = TransactionOptions { encoding: Bytes::Latin1, ..TransactionOptions::default() };
+    let latin = TransactionOptions::default().with_encoding(Bytes::Latin1);
     let folder = tempfile::tempdir().unwrap();
     let map = TransactionColumns([(Column::OrderId, "Invoice".to_owned())].into());
     for (name, bytes) in [("l.csv", text.to_vec()), ("l.csv.gz", gzip(text))] {

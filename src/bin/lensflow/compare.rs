@@ -117,7 +117,7 @@ impl Operand {
             }
         };
         let on_bad_row = state.manifest().on_bad_row;
-        let spec = Spec { windows: Windows::List(vec![window]), on_bad_row, ..spec.clone() };
+        let spec = spec.clone().with_windows(Windows::List(vec![window])).with_on_bad_row(on_bad_row);
         let mut all = sketches(spec, Sketches::default(), &[*state], signals, |_| Ok(()))?;
         all.pop().ok_or_else(|| Error::internal("a sketch for each window"))
     }

@@ -54,7 +54,7 @@ impl Follow {
         let on_bad_row = bad_rows(self.on_bad_row, before.as_ref(), OnBadRow::default());
         let audited = self.outputs.paths().next().map(|_| self.spec.windows.clone());
         let (every, format, lines) = (self.every, self.format, self.lines.clone());
-        Ok(Update { every, audited, spec: Spec { on_bad_row, ..self.spec.clone() }, format, lines, ..Update::default() })
+        Ok(Update { every, audited, spec: self.spec.clone().with_on_bad_row(on_bad_row), format, lines, ..Update::default() })
     }
 
     /// Where rows come from.
@@ -68,7 +68,7 @@ impl Follow {
     /// The audit that makes the answers, if they go anywhere.
     fn answers(&self) -> Option<AuditJob> {
         self.outputs.paths().next()?;
-        let spec = Spec { columns: Default::default(), ..self.spec.clone() };
+        let spec = self.spec.clone().with_columns(Default::default());
         Some(AuditJob::new([self.state.to_string_lossy()]).spec(spec).outputs(self.outputs.clone()))
     }
 }

@@ -38,7 +38,7 @@ impl Sketch {
     fn opened(&self) -> Result<(Vec<State>, Vec<String>, Spec)> {
         let (states, inputs) = with_states(&self.inputs)?;
         let on_bad_row = bad_rows(self.on_bad_row, states.first(), OnBadRow::default());
-        let spec = Spec { on_bad_row, ..self.spec.clone() };
+        let spec = self.spec.clone().with_on_bad_row(on_bad_row);
         spec.validate()?;
         lines_fit(self.lines.as_ref(), &states, &inputs)?;
         Ok((states, inputs, spec))

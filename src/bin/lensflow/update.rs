@@ -40,7 +40,7 @@ impl Update {
         let on_bad_row = bad_rows(self.on_bad_row, before, OnBadRow::default());
         jobs::Update {
             every: self.every,
-            spec: Spec { on_bad_row, ..self.spec.clone() },
+            spec: self.spec.clone().with_on_bad_row(on_bad_row),
             format: self.format,
             allow_duplicate: self.allow_duplicate,
             audited: self.audit.as_ref().map(|audit| audit.spec.windows.clone()),

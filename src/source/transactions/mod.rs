@@ -62,6 +62,7 @@ pub enum Encoding {
 /// How transactions are read.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
 pub struct TransactionOptions {
     /// Each row is an order of its own; order ids are not looked for.
     pub one_row_per_order: bool,

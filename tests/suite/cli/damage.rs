@@ -149,7 +149,7 @@ fn cut_or_corrupt_columnar_files_never_pass_for_whole() {
     // A stream may end between messages, and the mark that begins one says nothing yet; everywhere else it is cut.
     // The library is asked, which is faster.
     let bytes = Encoding::ArrowStream.encode(&table);
-    let spec = Spec { windows: lensflow::model::Windows::Every(lensflow::model::Granularity::Month), ..Spec::default() };
+    let spec = Spec::default().with_windows(lensflow::model::Windows::Every(lensflow::model::Granularity::Month));
     let path = damage.folder.path().join("cut.arrows");
     let between: BTreeSet<usize> = (0..bytes.len()).filter(|&at| bytes[at..].starts_with(&[0xff; 4])).collect();
     let inside_a_mark = |cut: usize| (0..4).any(|back| between.contains(&(cut - back)));

@@ -360,7 +360,7 @@ fn generated_rows_depend_on_the_options_alone() {
         let ran = generate(name, "3", &[]);
         assert!(read(name) == one, "{name} differs by workers");
         assert!(ran.stdout.is_empty() && ran.stderr.is_empty(), "{ran:?}");
-        let spec = Spec { windows: lensflow::model::Windows::Every(lensflow::model::Granularity::Quarter), ..Spec::default() };
+        let spec = Spec::default().with_windows(lensflow::model::Windows::Every(lensflow::model::Granularity::Quarter));
         let audit = audit(&spec, &[folder.path().join(name).to_string_lossy()]).unwrap();
         let rows = written(folder.path(), "rfm.csv", Order::Engine, &audit);
         answers.push((without_sources(&audit.report), rows, written(folder.path(), "migrations.csv", Order::Sorted, &audit)));

@@ -97,16 +97,14 @@ where
     L::Answer: Send,
 {
     let rows: Vec<Row> = run.order(case.rows.len()).into_iter().map(|i| case.rows[i].clone()).collect();
-    let spec = Spec {
-        windows: case.windows.clone(),
-        columns: case.layout.map(),
-        percentiles: case.percentiles.clone(),
-        bins: case.bins,
-        on_bad_row: run.policy,
-        workers: Some(run.workers),
-        parallel: run.parallel,
-        ..Spec::default()
-    };
+    let spec = Spec::default()
+        .with_windows(case.windows.clone())
+        .with_columns(case.layout.map())
+        .with_percentiles(case.percentiles.clone())
+        .with_bins(case.bins)
+        .with_on_bad_row(run.policy)
+        .with_workers(Some(run.workers))
+        .with_parallel(run.parallel);
     let builder = builder.spec(spec);
     let mut pipeline = match run.spill {
         Some(spill) => spill.set(builder),

@@ -174,15 +174,15 @@ fn options_that_make_no_sense_are_refused() {
         assert_eq!(spec.validate().expect_err("it is not valid").kind(), Kind::Usage);
         assert!(Pipeline::builder().spec(spec).build().is_err());
     };
-    refused(Spec { workers: Some(0), ..Spec::default() });
-    refused(Spec { bins: 0, ..Spec::default() });
-    refused(Spec { bins: 10, ..Spec::default() });
-    refused(Spec { percentiles: vec![0], ..Spec::default() });
-    refused(Spec { batch_rows: 0, ..Spec::default() });
-    refused(Spec { windows: Windows::List(Vec::new()), ..Spec::default() });
+    refused(Spec::default().with_workers(Some(0)));
+    refused(Spec::default().with_bins(0));
+    refused(Spec::default().with_bins(10));
+    refused(Spec::default().with_percentiles(vec![0]));
+    refused(Spec::default().with_batch_rows(0));
+    refused(Spec::default().with_windows(Windows::List(Vec::new())));
     let window = |text: &str| text.parse::<Window>().expect(text);
-    refused(Spec { windows: Windows::List(vec![window("2023-Q2"), window("2023-Q1")]), ..Spec::default() });
-    refused(Spec { windows: Windows::List(vec![window("a=2023-Q2"), window("a=2023-Q3")]), ..Spec::default() });
+    refused(Spec::default().with_windows(Windows::List(vec![window("2023-Q2"), window("2023-Q1")])));
+    refused(Spec::default().with_windows(Windows::List(vec![window("a=2023-Q2"), window("a=2023-Q3")])));
     for text in [
         r#"{"bins": -1}"#,
         r#"{"colums": {}}"#,
@@ -231,18 +231,17 @@ fn options_read_back() {
     }
     for parallel in [Parallel::On, Parallel::Off, Parallel::default(), Parallel::Auto { threshold: u64::MAX }] {
         round_trip(&parallel);
-        let spec = Spec {
-            windows: lists.clone(),
-            columns: columns.clone(),
-            percentiles: vec![],
-            bins: 9,
-            on_bad_row: OnBadRow::Reject,
-            workers: Some(3),
-            parallel,
-            batch_rows: 1,
-            memory_limit: Some(1 << 30),
-            spill_dir: Some("here".into()),
-        };
+        let spec = Spec::default()
+            .with_windows(lists.clone())
+            .with_columns(columns.clone())
+            .with_percentiles(vec![])
+            .with_bins(9)
+            .with_on_bad_row(OnBadRow::Reject)
+            .with_workers(Some(3))
+            .with_parallel(parallel)
+            .with_batch_rows(1)
+            .with_memory_limit(Some(1 << 30))
+            .with_spill_dir(std::path::PathBuf::from("here"));
         round_trip(&spec);
     }
     round_trip(&Spec::default());

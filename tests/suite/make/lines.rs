@@ -66,11 +66,8 @@ pub(crate) fn order_options() -> impl Strategy<Value = OrderOptions> {
     let refunds = prop_oneof![Just(Refunds::Fail), Just(Refunds::Net), Just(Refunds::Drop)];
     let anonymous = prop_oneof![Just(Anonymous::Fail), Just(Anonymous::Drop), Just(Anonymous::Report)];
     let duplicates = prop_oneof![Just(Duplicates::Fail), Just(Duplicates::Drop), Just(Duplicates::Keep)];
-    (refunds, anonymous, duplicates).prop_map(|(refunds, anonymous, duplicates)| OrderOptions {
-        refunds,
-        anonymous,
-        duplicates,
-        ..Default::default()
+    (refunds, anonymous, duplicates).prop_map(|(refunds, anonymous, duplicates)| {
+        OrderOptions::default().with_refunds(refunds).with_anonymous(anonymous).with_duplicates(duplicates)
     })
 }
 

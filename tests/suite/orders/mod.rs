@@ -103,7 +103,7 @@ proptest! {
             let source = Files::find_transactions(&names, None, TransactionColumns::default(), &TransactionOptions::default(), 7)?;
             let builder = Pipeline::builder().windows(Windows::Every(Granularity::Month)).workers(workers).state_budget(budget).on_bad_row(policy);
             let mut pipeline = builder.build()?;
-            pipeline.run_transactions(source, &Lines { orders: options.clone(), ..Lines::default() })?;
+            pipeline.run_transactions(source, &Lines::default().with_orders(options.clone()))?;
             pipeline.finish()
         };
         let Grouped { periods, rejected, refund_lines, anonymous_orders, first_bad } = orders_of(&items, &options);
@@ -114,7 +114,7 @@ proptest! {
         prop_assert_eq!((summary.refund_lines, summary.anonymous_orders), (refund_lines, anonymous_orders));
         prop_assert_eq!(summary.orders as i64, periods.iter().filter_map(|period| period.orders).sum::<i64>());
         // From here on they are rows like any other: of customers, windows and what changed, too.
-        let spec = Spec { windows: Windows::Every(Granularity::Month), ..Spec::default() };
+        let spec = Spec::default().with_windows(Windows::Every(Granularity::Month));
         let (windows, percentiles, bins) = (spec.windows, spec.percentiles, spec.bins);
         let model = Answers::of(&Case { windows, percentiles, bins, rows: periods, layout: Layout::default() });
         rows_equal(&audit_of_all, &model);
@@ -146,7 +146,7 @@ fn large_orders_are_orders_like_any_other() {
     let file = folder.path().join("large.csv");
     let audit = |text: &str, duplicates, on_bad_row, budget| -> Result<_> {
         fs::write(&file, text).unwrap();
-        let lines = Lines { orders: OrderOptions { duplicates, ..Default::default() }, ..Default::default() };
+        let lines = Lines::default().with_orders(OrderOptions::default().with_duplicates(duplicates));
         let source = lines.find(&[file.to_string_lossy()], None, 500)?;
         let builder =
             Pipeline::builder().windows(Windows::Every(Granularity::Month)).workers(2).state_budget(budget).on_bad_row(on_bad_row);

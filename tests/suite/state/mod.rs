@@ -41,7 +41,7 @@ fn said(audit: &Audit) -> Result<Said> {
 }
 
 fn spec(windows: Windows, policy: OnBadRow) -> Spec {
-    Spec { windows, on_bad_row: policy, workers: Some(2), parallel: Parallel::On, ..Spec::default() }
+    Spec::default().with_windows(windows).with_on_bad_row(policy).with_workers(Some(2)).with_parallel(Parallel::On)
 }
 
 fn audit(windows: &Windows, policy: OnBadRow, states: &[State], files: &[String]) -> Result<Said> {

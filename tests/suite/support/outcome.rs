@@ -83,7 +83,7 @@ impl Golden {
     pub(crate) fn spec(&self) -> Spec {
         let windows = self.windows.iter().map(|w| w.parse::<Window>().unwrap()).collect();
         let base = Spec::default();
-        Spec { windows: Windows::List(windows), percentiles: self.percentiles.clone(), bins: self.bins, workers: Some(2), ..base }
+        base.with_windows(Windows::List(windows)).with_percentiles(self.percentiles.clone()).with_bins(self.bins).with_workers(Some(2))
     }
 
     /// The same as arguments of `lensflow audit`.

@@ -93,16 +93,22 @@ fn there<T>(option: Option<T>) -> Result<T> {
 fn lines(options: &Options) -> Lines {
     let said = options.transactions.clone();
     let name = |column: TransactionColumn| Some((column, options.columns.get(column.name())?.clone()));
-    Lines {
-        columns: TransactionColumns(TransactionColumn::ALL.into_iter().filter_map(name).collect()),
-        options: TransactionOptions {
-            one_row_per_order: said.one_row_per_order,
-            id_format: said.id_format,
-            date_format: said.date_format,
-            encoding: said.encoding,
-        },
-        orders: OrderOptions { refunds: said.refunds, anonymous: said.anonymous, duplicates: said.duplicates, timezone: said.timezone.0 },
-    }
+    Lines::default()
+        .with_columns(TransactionColumns(TransactionColumn::ALL.into_iter().filter_map(name).collect()))
+        .with_options(
+            TransactionOptions::default()
+                .with_one_row_per_order(said.one_row_per_order)
+                .with_id_format(said.id_format)
+                .with_date_format(said.date_format)
+                .with_encoding(said.encoding),
+        )
+        .with_orders(
+            OrderOptions::default()
+                .with_refunds(said.refunds)
+                .with_anonymous(said.anonymous)
+                .with_duplicates(said.duplicates)
+                .with_timezone(said.timezone.0),
+        )
 }
 
 struct Make<'a> {
@@ -118,20 +124,18 @@ impl Make<'_> {
         let name = |column: Column| Some((column, columns.get(column.name())?.clone()));
         // Those of lines are with the lines.
         let columns = Column::ALL.into_iter().filter(|_| self.lines.is_none()).filter_map(name).collect();
-        Spec {
-            windows: match &windows.list {
+        Spec::default()
+            .with_windows(match &windows.list {
                 Some(list) => Windows::List(list.clone()),
                 None => Windows::Every(windows.every.unwrap_or(Granularity::Year)),
-            },
-            columns: ColumnMap(columns),
-            percentiles: report.percentiles.clone().unwrap_or(default.percentiles),
-            bins: rfm.bins.unwrap_or(default.bins),
-            workers: limits.workers,
-            memory_limit: limits.memory_limit.map(|size| size.0),
-            spill_dir: limits.spill_dir.clone(),
-            batch_rows: limits.batch_rows.unwrap_or(default.batch_rows),
-            ..Spec::default()
-        }
+            })
+            .with_columns(ColumnMap(columns))
+            .with_percentiles(report.percentiles.clone().unwrap_or(default.percentiles))
+            .with_bins(rfm.bins.unwrap_or(default.bins))
+            .with_workers(limits.workers)
+            .with_memory_limit(limits.memory_limit.map(|size| size.0))
+            .with_spill_dir(limits.spill_dir.clone())
+            .with_batch_rows(limits.batch_rows.unwrap_or(default.batch_rows))
     }
 
     fn outputs(&self) -> Outputs {
@@ -161,14 +165,14 @@ impl Make<'_> {
     /// The audit of a state that was just changed, if anything is said of one. What the state took in came with columns of its own.
     fn audit_after(&self, state: &Path) -> Option<Box<AuditJob>> {
         self.said.entries().find(|entry| ["windows", "report", "rfm"].contains(&entry.row.section()))?;
-        let spec = Spec { columns: ColumnMap::default(), ..self.spec() };
+        let spec = self.spec().with_columns(ColumnMap::default());
         let mut audit = AuditJob::new([state.to_string_lossy()]).spec(spec).outputs(self.outputs());
         audit.on_bad_row = self.options.source.on_bad_row;
         Some(Box::new(audit))
     }
 
     fn periods(self) -> Result<Made> {
-        let spec = Spec { on_bad_row: self.options.source.on_bad_row.unwrap_or_default(), ..self.spec() };
+        let spec = self.spec().with_on_bad_row(self.options.source.on_bad_row.unwrap_or_default());
         let Options { source, periods, .. } = self.options;
         let (every, out) = (there(periods.every)?, there(periods.out)?);
         let (inputs, format, lines) = (there(source.inputs)?, source.format, self.lines.unwrap_or_default());
@@ -244,7 +248,7 @@ impl Make<'_> {
             format: source.format,
             on_bad_row: source.on_bad_row,
             lines: self.lines,
-            spec: Spec { windows: Windows::List(vec![there(sketch.window)?]), ..spec },
+            spec: spec.with_windows(Windows::List(vec![there(sketch.window)?])),
             lg_k: sketch.lg_k.unwrap_or(DEFAULT_LG_K),
             out: there(sketch.out)?,
         }))

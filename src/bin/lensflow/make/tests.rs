@@ -203,15 +203,18 @@ fn jobs_have_what_was_said() {
 #[test]
 fn lines_are_what_was_said() {
     let columns = TransactionColumn::ALL.into_iter().zip("bacdefghij".chars().map(String::from)).collect();
-    let options = TransactionOptions {
-        one_row_per_order: false,
-        id_format: IdFormat::Integer,
-        date_format: Some("%d.%m.%Y".to_owned()),
-        encoding: Encoding::Latin1,
-    };
+    let options = TransactionOptions::default()
+        .with_one_row_per_order(false)
+        .with_id_format(IdFormat::Integer)
+        .with_date_format(Some("%d.%m.%Y".to_owned()))
+        .with_encoding(Encoding::Latin1);
     let timezone = "Europe/Berlin".parse().unwrap();
-    let orders = OrderOptions { refunds: Refunds::Net, anonymous: Anonymous::Report, duplicates: Duplicates::Keep, timezone };
-    let lines = Some(Lines { columns: TransactionColumns(columns), options, orders });
+    let orders = OrderOptions::default()
+        .with_refunds(Refunds::Net)
+        .with_anonymous(Anonymous::Report)
+        .with_duplicates(Duplicates::Keep)
+        .with_timezone(timezone);
+    let lines = Some(Lines::default().with_columns(TransactionColumns(columns)).with_options(options).with_orders(orders));
     let with = |more: &str| job(&said(&format!("{}{more}", JOBS[5]))).unwrap();
     let Made::Audit(audit) = with("") else { panic!("an audit") };
     assert!(audit.lines == lines && audit.spec.columns.0.is_empty());

@@ -49,15 +49,15 @@ pub(super) fn workers<'de, D: Deserializer<'de>>(from: D) -> Result<Option<usize
 }
 
 pub(super) fn batch_rows<'de, D: Deserializer<'de>>(from: D) -> Result<Option<usize>, D::Error> {
-    checked(from, |&batch_rows| Spec { batch_rows, ..Spec::default() }.validate())
+    checked(from, |&batch_rows| Spec::default().with_batch_rows(batch_rows).validate())
 }
 
 pub(super) fn bins<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u32>, D::Error> {
-    checked(from, |&bins| Spec { bins, ..Spec::default() }.validate())
+    checked(from, |&bins| Spec::default().with_bins(bins).validate())
 }
 
 pub(super) fn percentiles<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Vec<u32>>, D::Error> {
-    checked(from, |percentiles: &Vec<u32>| Spec { percentiles: percentiles.clone(), ..Spec::default() }.validate())
+    checked(from, |percentiles: &Vec<u32>| Spec::default().with_percentiles(percentiles.clone()).validate())
 }
 
 pub(super) fn commit_rows<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
@@ -70,7 +70,7 @@ pub(super) fn lg_k<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u8>, D::
 }
 
 pub(super) fn dates<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
-    checked(from, |dates: &String| TransactionOptions { date_format: Some(dates.clone()), ..TransactionOptions::default() }.check())
+    checked(from, |dates: &String| TransactionOptions::default().with_date_format(Some(dates.clone())).check())
 }
 
 pub(super) fn poll<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Time>, D::Error> {
