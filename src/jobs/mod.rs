@@ -2,6 +2,7 @@
 //! folders and streams that are followed, comparisons, and the functions on slices. A job says what it found out and what it wrote; it
 //! prints nothing. A program that runs an audit may watch it through a [`Host`].
 
+#[cfg(all(feature = "sketch", feature = "synthetic", feature = "text"))]
 pub mod audit;
 pub(crate) mod checkpoint;
 pub(crate) mod compare;
@@ -10,6 +11,7 @@ pub(crate) mod period_table;
 pub mod slices;
 pub(crate) mod update;
 
+#[cfg(all(feature = "sketch", feature = "synthetic", feature = "text"))]
 pub use audit::{AuditJob, Audited, Outputs};
 pub use checkpoint::{Checkpointed, Checkpoints};
 pub use compare::{Side, compare};
