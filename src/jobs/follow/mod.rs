@@ -77,7 +77,7 @@ pub enum Feed {
 /// ```no_run
 /// use lensflow::Stop;
 /// use lensflow::jobs::Update;
-/// use lensflow::jobs::follow::{Event, Feed, Finished, Follow, Follower};
+/// use lensflow::jobs::follow::{Feed, Finished, Follow, FollowEvent, Follower};
 /// use std::time::Duration;
 ///
 /// struct Printer;
@@ -87,7 +87,7 @@ pub enum Feed {
 ///         Ok(()) // audit the state here
 ///     }
 ///
-///     fn notice(&mut self, event: Event<'_>) {
+///     fn notice(&mut self, event: FollowEvent<'_>) {
 ///         println!("{event:?}");
 ///     }
 /// }
