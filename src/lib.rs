@@ -44,19 +44,37 @@ pub mod orders;
 #[cfg(feature = "sketch")]
 pub mod partials;
 pub mod pipeline;
-pub mod ranks;
+// Some of it is public for `testing` alone.
+#[allow(unreachable_pub)]
+#[cfg_attr(not(any(test, feature = "testing")), allow(dead_code))]
+mod ranks;
 mod reduce;
 pub mod report;
-pub mod route;
+mod route;
 pub mod source;
 pub mod spec;
-pub mod spill;
+#[allow(unreachable_pub)]
+#[cfg_attr(not(any(test, feature = "testing")), allow(dead_code))]
+mod spill;
 pub mod state;
 pub mod stats;
 #[cfg(feature = "synthetic")]
 pub mod synthetic;
 #[doc(hidden)]
 pub mod tasks;
+
+/// Memory: sizes as people write them, what the machine grants, what the process takes.
+pub mod memory {
+    pub use crate::spill::{MemorySplit, available, default_limit, parse_size, peak_rss, rss};
+}
+
+/// Test doubles, and internals that tests of the whole look into. Not part of the API: anything here may change at any time.
+#[cfg(any(test, feature = "testing"))]
+pub mod testing {
+    pub use crate::ranks::histogram::Histogram;
+    pub use crate::ranks::order_stats::Ranks;
+    pub use crate::spill::{BlockRef, Counters, Disk, Faults, Faulty, Memory, RunStore};
+}
 
 pub use arrow;
 pub use base::cancel::{Cancel, Stop};

@@ -35,6 +35,7 @@ impl Budget {
     }
 
     /// The bytes reserved now; more than the limit where some were held by force.
+    #[cfg(test)]
     pub fn reserved(&self) -> u64 {
         self.0.reserved.load(Relaxed)
     }

@@ -2,7 +2,7 @@
 //! [`Metrics::notice`] what happens; what changes by itself is looked up when somebody asks.
 
 use lensflow::jobs::follow::{Doing, FollowEvent};
-use lensflow::spill::rss;
+use lensflow::memory::rss;
 use lensflow::stats::{Snapshot, Stats};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;

@@ -11,7 +11,7 @@ use lensflow::pipeline::{Audit, Order};
 use lensflow::report::rows::{migration_schema, rfm_schema};
 use lensflow::source::Batches;
 use lensflow::spec::{Parallel, Spec};
-use lensflow::spill::Memory;
+use lensflow::testing::Memory;
 use lensflow::{Error, Lens, Pipeline};
 use proptest::prelude::*;
 use std::sync::Arc;

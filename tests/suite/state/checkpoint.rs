@@ -7,7 +7,7 @@ use lensflow::Stop;
 use lensflow::error::Kind;
 use lensflow::jobs::Checkpoints;
 use lensflow::source::files::Files;
-use lensflow::spill::Faults;
+use lensflow::testing::Faults;
 use std::fs;
 use std::process::Stdio;
 use std::sync::Arc;

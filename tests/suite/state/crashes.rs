@@ -5,7 +5,7 @@ use super::*;
 use crate::make::period;
 use crate::support::{Running, lensflow, listing, setting};
 use lensflow::error::Kind;
-use lensflow::spill::Faults;
+use lensflow::testing::Faults;
 use std::fs;
 use std::process::Stdio;
 use std::sync::Arc;
