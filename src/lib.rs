@@ -5,26 +5,35 @@
 //! and Ross asks for them. Answers are exact to the cent and the same bytes for any number of threads, batch size and row order.
 //!
 //! ```text
-//!  source ──batches──▶ route ──lanes──▶ accumulate ──states──▶ finalize ──blocks──▶ lens ──partials──▶ reduce ──▶ report
-//!  files, stdin,       decode, hash,    one owner per          a partition at      observe a block,   merge,       JSON, text,
-//!  synthetic, library  scatter by       partition              a time              exact counts       finish       Markdown, Arrow
-//!                      partition                                                                                   RFM rows
+//!  source ──batches──▶ route ──lanes──▶ accumulate ──partitions──▶ finalize ──blocks──▶ lens ──partials──▶ reduce ──▶ report
+//!  files, stdin,       decode, hash,    one owner per             a partition at      observe a block,   merge,       tables, JSON,
+//!  synthetic, library  scatter by       partition; runs           a time: resident    exact counts,      score,       Arrow RFM rows
+//!                      partition        spill to disk             state + its runs    histograms         finish
 //! ```
 //!
-//! | module | owns | hands on |
-//! |---|---|---|
-//! | [`source`] | reading and decoding input | [`source::PeriodBatch`] |
-//! | [`orders`] | grouping line items, where those are the input | [`source::PeriodBatch`] |
-//! | [`route`] | hashing ids, judging rows | buffers of rows, one partition each |
-//! | `accumulate` | customers' states, a thread per set of partitions | partitions |
-//! | [`finalize`] | RFM arithmetic of a partition | [`finalize::Block`] |
-//! | [`lens`] | questions as mergeable partials | partials |
-//! | [`reduce`](pipeline) | merging, scoring, finishing | answers |
-//! | [`audit`], [`report`] | answers and rows, and how they are shown | files |
-//! | [`state`] | what was learnt so far, on the disk | the next run |
-//! | [`follow`] | a state that takes in whatever comes | refreshed answers |
-//! | [`jobs`] | whole programs: inputs in, files out | [`jobs::Audited`] |
-//! | [`pipeline`] | threads and the order of things | [`audit::Audit`] |
+//! The tree is the picture, and it has one rule: a folder imports only folders above it in this list. A test holds it.
+//!
+//! | folder | owns |
+//! |---|---|
+//! | `base` | errors, money, time, threads, the algebra of merging, the bytes of files |
+//! | [`model`] | the field's words as data: windows, rejects, columns, batches, ids, a customer's sum in a window |
+//! | `ranks` | exact order statistics from histograms, and scores |
+//! | `spill` | memory: limits, budget, where states lie that do not fit, sorted runs, the external sort, locked folders |
+//! | [`stats`], [`spec`] | counters of a run; its options |
+//! | [`source`] | reading and decoding files, standard input and Arrow batches |
+//! | [`synthetic`] | made-up customers |
+//! | [`orders`] | line items → orders → period aggregations; refunds, duplicates, lines without a customer |
+//! | `route` | hashing ids, checking rows, lanes to the owners of partitions |
+//! | `accumulate` | customers' states; decides what is spilled and when |
+//! | [`state`] | the saved folder: manifest, run files, the record of a checkpoint |
+//! | [`finalize`] | partitions → blocks of RFM metrics |
+//! | [`lens`] | questions as mergeable partials: Lens 1, Lens 2, sketches, your own |
+//! | [`report`] | answers as data; rows, tables, Parquet, text |
+//! | [`partials`] | answers that travel between machines |
+//! | `reduce` | the passes over blocks: ask, score, write |
+//! | [`pipeline`] | threads and the order of things: builder, run, [`Audit`] |
+//! | `tasks` | the stages one at a time, for benches |
+//! | [`jobs`] | whole programs over pipelines: audits of files, updates, checkpoints, following, comparisons, functions on slices |
 //!
 //! Begin with [`Pipeline::builder`], or with [`calculate_rfm`] for slices in memory. A [`Cancel`] ends a run from outside.
 
@@ -81,14 +90,12 @@ pub use base::cancel::{Cancel, Stop};
 pub use base::error::{Error, Result};
 pub use base::merge::Merge;
 pub use base::{cancel, error, merge, money, text, time};
-pub use jobs::slices::lenses::analyze_single_period;
-pub use jobs::slices::lenses::{CustomerMigration, Lens2Metrics, analyze_period_comparison};
+pub use jobs::slices::lenses::{CustomerMigration, Lens2Metrics, analyze_period_comparison, analyze_single_period};
 pub use jobs::slices::values::{PeriodAggregation, RfmMetrics, RfmScore};
 pub use jobs::slices::{calculate_rfm, calculate_rfm_scores};
 pub use lens::Lens;
 pub use lens::lens1::Lens1Metrics;
-pub use pipeline::Audit;
-pub use pipeline::Pipeline;
+pub use pipeline::{Audit, Pipeline};
 pub use ranks::score::ScoreBins;
 pub use spec::{Parallelism, Spec};
 
