@@ -1,4 +1,5 @@
-//! Following: a state takes in files or a stream as they come, for as long as the process lives, and its answers are made anew after it.
+//! Following: a state takes in files or a stream as they come, for as long as the process lives,
+//! and its answers are made anew from time to time.
 //!
 //! ```text
 //!  inbox/ ──files that are complete──┐                        ┌─▶ report and rows, anew
@@ -77,7 +78,7 @@ pub enum Feed {
 /// ```no_run
 /// use lensflow::Stop;
 /// use lensflow::jobs::Update;
-/// use lensflow::jobs::follow::{Event, Feed, Finished, Follow, Follower};
+/// use lensflow::jobs::follow::{Feed, Finished, Follow, FollowEvent, Follower};
 /// use std::time::Duration;
 ///
 /// struct Printer;
@@ -87,7 +88,7 @@ pub enum Feed {
 ///         Ok(()) // audit the state here
 ///     }
 ///
-///     fn notice(&mut self, event: Event<'_>) {
+///     fn notice(&mut self, event: FollowEvent<'_>) {
 ///         println!("{event:?}");
 ///     }
 /// }
