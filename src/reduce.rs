@@ -1,7 +1,8 @@
-//! Reduce: partitions → pieces → merged partials → answers. The last stage that computes; [`report`](crate::report) only shows.
+//! Reduce: partitions → blocks → merged partials → answers. The last stage that computes; [`report`](crate::report) only shows.
 //!
-//! Two passes, both in parallel and both insensitive to order: the first finishes each partition, cuts it into [`Blocks`] and counts what
-//! the scores depend on; the second scores each block, lets the remaining lenses observe it, and writes its rows where that is wanted.
+//! All passes run in parallel, and none depends on order. First the blocks are made and counted: partitions are finished and cut into
+//! [`Blocks`], and Lens 1 and Lens 2 observe them. Then come up to 7 refining passes where histograms gave up precision. Last is a pass
+//! with scores: the other lenses observe each block, and its rows are written where that is wanted.
 
 use crate::accumulate::Closed;
 use crate::base::error::{Result, Stage};
@@ -99,7 +100,7 @@ pub(crate) fn reduce<L: Lens>(
     Ok(Reduced { blocks, lens1, lens2, warnings, left_out: refused.counts, custom })
 }
 
-/// A pass over all pieces: `observe` makes the block that it needs.
+/// A pass over all blocks: `observe` makes the one that it needs.
 fn pass<P: Merge + Send>(
     blocks: &Blocks,
     empty: impl Fn() -> P + Sync,

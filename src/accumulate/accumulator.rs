@@ -8,7 +8,7 @@ use crate::route::row_buffer::Rows;
 use crate::spill::{Budget, Plan, Reservation, RunStore, RunWriter};
 use std::sync::Arc;
 
-/// A partition that takes no more rows, with its number and the memory it stands for.
+/// A partition handed over by its worker, not yet sorted; with its number and the memory it stands for.
 pub(crate) type Closed = (usize, Partition, Reservation);
 
 /// Owns every `count`-th partition, beginning with number `index`.

@@ -1,5 +1,4 @@
-//! A list that grows without moving: states are most of what a run has in memory, and a vector that doubles would copy them several
-//! times over and leave holes where they were.
+//! A list that grows without moving: a doubling vector would copy what is most of a run's memory.
 
 /// Values in a chunk. The first chunk grows to that like any vector, so that few values take up little.
 const CHUNK: usize = 1 << CHUNK_BITS;
@@ -56,7 +55,7 @@ impl<T> Chunks<T> {
         self.chunks.iter().flatten()
     }
 
-    /// The values, in the pieces they lie in.
+    /// The values, chunk by chunk.
     pub(super) fn slices(&self) -> impl Iterator<Item = &[T]> {
         self.chunks.iter().map(Vec::as_slice)
     }

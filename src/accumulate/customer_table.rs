@@ -1,9 +1,8 @@
 //! The hash table of a partition's customers while rows come in: per customer 24 bytes, per customer and window an entry of 32.
 //!
-//! Entries of a customer form a chain, newest window first met last, so a customer pays for the windows with rows only; rows outside every
-//! window have an entry of their own. They are rows of a struct and not columns because folding touches one entry at a time and all of
-//! it: one cache line instead of five. Sums that do not fit a word are rare; they lie in the overflow. Once
-//! no more rows come, the customers are put in order ([`SortedTable`](super::drain::Folded)).
+//! Entries of a customer form a chain; the window met last comes first. So a customer pays only for windows with rows; rows outside every
+//! window have an entry of their own. Entries are structs and not columns because folding touches one entry at a time and all of it: one
+//! cache line instead of five. Sums that do not fit a word are rare; they lie in the overflow. Once no more rows come, the customers are put in order ([`SortedTable`](super::SortedTable)).
 
 use super::chunks::Chunks;
 use super::long_ids::LongIds;
@@ -29,7 +28,7 @@ pub(crate) struct Customer {
     pub(crate) head: u32,
 }
 
-/// A customer's sum in a window.
+/// The packed form of an [`EntrySum`] in the table, linked to the next.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Entry {
     pub(crate) start: i64,

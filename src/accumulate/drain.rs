@@ -26,11 +26,11 @@ pub(crate) struct SortScratch {
     entries: Vec<Entry>,
 }
 
-/// A partition that takes no more rows.
+/// A partition that takes no more rows: its customers, sorted.
 pub(crate) enum Drained {
     /// All customers are in memory.
     Resident(SortedTable),
-    /// Some were spilled: batches of the others, and the runs.
+    /// Some were spilled: sorted batches of the others, and the runs.
     Spilled(Vec<StateBatch>, Runs),
 }
 

@@ -1,7 +1,7 @@
 //! Accumulate: rows → customers' states. Each worker owns some of the partitions, and folds the rows that its lane brings into them.
 //!
-//! In come buffers of rows of one partition ([`Rows`](crate::route::row_buffer::Rows)); out go partitions that take no more rows
-//! ([`Drained`]): the customers in order, in memory or as sorted runs.
+//! In come buffers of rows of one partition ([`Rows`](crate::route::row_buffer::Rows)); out go [`Closed`] partitions;
+//! finishing and saving drain them ([`Drained`]): the customers in order, in memory or as sorted runs.
 //!
 //! | file | owns |
 //! |---|---|

@@ -78,7 +78,7 @@ impl Partition {
         self.memory + self.runs.memory()
     }
 
-    /// Lets its customers leave as a run. Where memory is short of customers, folding more rows will not make it longer: they wait to be
+    /// Lets its customers leave as a run. Once memory is too short for the customers, folding early saves nothing: rows wait and are
     /// sorted when the next run leaves.
     pub(super) fn spill(&mut self, store: &dyn RunStore, writer: &mut RunWriter<'_>, mut recycle: impl FnMut(Rows)) -> Result<()> {
         self.patience = self.patience.max(RUNS_TO_WAIT * (self.waiting_rows + self.state.len()));
@@ -196,10 +196,10 @@ mod tests {
         sorted
     }
 
-    fn view_of(pieces: Vec<StateBatch>) -> BTreeMap<String, (i64, BTreeMap<u32, Held>)> {
+    fn view_of(batches: Vec<StateBatch>) -> BTreeMap<String, (i64, BTreeMap<u32, Held>)> {
         let mut view = BTreeMap::new();
         let mut last = None;
-        for states in pieces {
+        for states in batches {
             assert!(states.len() <= 3);
             let mut rest = 0;
             for customer in 0..states.len() {

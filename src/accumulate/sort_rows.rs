@@ -34,7 +34,7 @@ pub(super) fn sort_by_hash(keys: &mut Vec<u64>) {
     }
 }
 
-/// The states of the customers of some rows, in pieces of at most `most`.
+/// The states of the customers of some rows, in batches of at most `most`.
 pub(super) fn sorted_states(buffers: &[Rows], most: usize) -> Vec<StateBatch> {
     let rows = buffers.iter().zip(0u64..).flat_map(|(buffer, b)| (0u64..).zip(&buffer.rows).map(move |(r, row)| (row, b << 8 | r)));
     let mut keys: Vec<u64> = rows.map(|(row, at)| u64::from(row.hash) << 32 | at).collect();

@@ -1,9 +1,9 @@
-//! The ground floor: errors, money, time, threads, and the bytes of files. Knows nothing of customers.
+//! The ground floor: errors, money, time, threads, and the bytes of files. Its code imports nothing above it.
 //!
 //! | file | owns |
 //! |---|---|
-//! | `error` | the one error of the crate: kind, text, place |
-//! | `merge` | the one algebra, and its laws |
+//! | `error` | the one error of the crate: kind, message, where |
+//! | `merge` | [`Merge`](merge::Merge): values put together in any order, and the laws of that |
 //! | `money`, `time` | amounts and timestamps, exact |
 //! | `threads` | locks, pools, work in order, the poison that ends a run |
 //! | `cancel` | ending work from outside |

@@ -1,8 +1,9 @@
-//! All customers once no more rows come: their states in the engine's order, cut into pieces that fit a core's cache.
+//! All customers once no more rows come: their states in the engine's order, cut into blocks that fit a core's cache.
 //!
-//! Everything after accumulation is a pass over these pieces: [`reduce`](crate::reduce) makes two, writing rows apart from that a third.
-//! A pass turns a piece into a [`Block`], uses it, and forgets it: blocks are cheap to make, and many times as large as what they are
-//! made of when that is packed. Rows are numbered through all pieces, so that any thread can make any [`Span`] of them.
+//! Everything after accumulation is a pass over these blocks. First the blocks are made and counted; then up to 7 refining passes where
+//! histograms gave up precision; last a pass with scores. Writing rows apart from that is one more. A pass makes a [`Block`] of its
+//! states ([`BlockSource`]), uses it, and forgets it: blocks are cheap to make, and many times as large as what they are
+//! made of when that is packed. Rows are numbered through all blocks, so that any thread can make any [`Span`] of them.
 
 use super::arithmetic::Finalizer;
 use super::block::Block;
@@ -20,7 +21,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Some customers of a partition.
+/// The customers of a block, before it is made: some of a partition's.
 #[derive(Debug)]
 pub(crate) struct BlockSource {
     pub(crate) states_at: StatesAt,
@@ -28,7 +29,7 @@ pub(crate) struct BlockSource {
     pub(crate) rows: usize,
 }
 
-/// The place of a piece's states.
+/// The place of a block's states.
 #[derive(Debug)]
 pub(crate) enum StatesAt {
     /// Some customers of a partition that is here.
@@ -106,10 +107,10 @@ impl Merge for IdBytes {
 #[derive(Debug, Clone)]
 pub(crate) struct Span(Vec<Part>);
 
-/// The part of a span that one piece makes up.
+/// The part of a span that lies in one block.
 #[derive(Debug, Clone, Copy)]
 struct Part {
-    piece: usize,
+    block: usize,
     from: usize,
     to: usize,
 }
@@ -140,27 +141,27 @@ impl Blocks {
         &self.finalizer
     }
 
-    /// Makes the block of a piece, without ids.
-    pub(crate) fn block<'a>(&self, piece: usize, workspace: &'a mut Workspace) -> Result<&'a mut Block> {
-        self.fill(piece, workspace, |_, _| ())
+    /// Makes a block, without ids.
+    pub(crate) fn block<'a>(&self, at: usize, workspace: &'a mut Workspace) -> Result<&'a mut Block> {
+        self.fill(at, workspace, |_, _| ())
     }
 
-    /// Makes the block of a piece, with ids and scores.
-    pub(crate) fn scored<'a>(&self, piece: usize, workspace: &'a mut Workspace) -> Result<&'a mut Block> {
-        self.fill(piece, workspace, |block, states| {
+    /// Makes a block, with ids and scores.
+    pub(crate) fn scored<'a>(&self, at: usize, workspace: &'a mut Workspace) -> Result<&'a mut Block> {
+        self.fill(at, workspace, |block, states| {
             block.set_ids(states);
             block.score(&self.scorers);
         })
     }
 
-    fn fill<'a>(&self, piece: usize, workspace: &'a mut Workspace, more: impl Fn(&mut Block, &StateBatch)) -> Result<&'a mut Block> {
+    fn fill<'a>(&self, at: usize, workspace: &'a mut Workspace, more: impl Fn(&mut Block, &StateBatch)) -> Result<&'a mut Block> {
         self.cancel.check()?;
         let Workspace { block, states, frame } = workspace;
-        match &self.blocks[piece].states_at {
+        match &self.blocks[at].states_at {
             StatesAt::Resident { partition, customers } => partition.table.fill(customers.clone(), states),
             StatesAt::Frame(place) => decode(self.store.get(place, frame)?, states)?,
-            StatesAt::Saved { run, partition, frame: at } => {
-                run.file.read(*partition, *at, frame, states)?;
+            StatesAt::Saved { run, partition, frame: number } => {
+                run.file.read(*partition, *number, frame, states)?;
                 run.rollup.apply(states);
             }
         }
@@ -169,12 +170,12 @@ impl Blocks {
         Ok(block)
     }
 
-    /// The rows of each piece.
+    /// The number of rows of each block.
     pub(crate) fn rows(&self) -> Vec<usize> {
-        self.blocks.iter().map(|piece| piece.rows).collect()
+        self.blocks.iter().map(|block| block.rows).collect()
     }
 
-    /// Something else of each piece that its block tells: a pass of its own.
+    /// A number that each block tells: a pass of its own.
     pub(crate) fn count(&self, of: impl Fn(&Block) -> usize + Sync) -> Result<Vec<usize>> {
         let counts: Vec<AtomicUsize> = (0..self.len()).map(|_| AtomicUsize::new(0)).collect();
         parallel_fold(counts.len(), Workspace::default, |workspace, at| {
@@ -192,15 +193,15 @@ impl Drop for Blocks {
 }
 
 impl Span {
-    /// All rows in order, `rows` at a time, given how many each piece has. Every piece is in a span, also one without rows.
+    /// All rows in order, `rows` at a time, given how many each block has. Every block is in a span, also one without rows.
     pub(crate) fn cut(counts: &[usize], rows: usize) -> Vec<Span> {
         let mut spans = Vec::new();
         let (mut span, mut room) = (Vec::new(), rows);
-        for (piece, all) in counts.iter().enumerate() {
+        for (block, all) in counts.iter().enumerate() {
             let mut from = 0;
             loop {
                 let to = (*all).min(from + room);
-                span.push(Part { piece, from, to });
+                span.push(Part { block, from, to });
                 room -= to - from;
                 if room == 0 {
                     spans.push(Span(std::mem::take(&mut span)));
@@ -226,8 +227,8 @@ impl Span {
         workspace: &mut Workspace,
         mut take: impl FnMut(&Block, Range<usize>, bool) -> Result<()>,
     ) -> Result<()> {
-        for &Part { piece, from, to } in &self.0 {
-            take(blocks.scored(piece, workspace)?, from..to, from == 0)?;
+        for &Part { block, from, to } in &self.0 {
+            take(blocks.scored(block, workspace)?, from..to, from == 0)?;
         }
         Ok(())
     }

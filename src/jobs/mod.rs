@@ -63,7 +63,7 @@ pub fn with_states(inputs: &[String]) -> Result<(Vec<State>, Vec<String>)> {
 /// Checks that what is said of lines is said of some file, and that states have grouped their lines alike.
 ///
 /// # Errors
-/// [`Kind::Usage`](crate::error::Kind::Usage).
+/// [`Kind::Usage`].
 pub fn lines_fit(lines: Option<&Lines>, states: &[State], files: &[String]) -> Result<()> {
     let Some(lines) = lines else { return Ok(()) };
     if files.is_empty() && !states.is_empty() {

@@ -121,7 +121,7 @@ impl Update {
     ///
     /// # Errors
     /// When the state was made with other windows or another policy; when another process writes to it; a bad row under
-    /// [`OnBadRow::Fail`](crate::model::reject::OnBadRow::Fail); when anything cannot be read or written. The state is then what it was.
+    /// [`OnBadRow::Fail`]; when anything cannot be read or written. The state is then what it was.
     pub fn run<S: AsRef<str>>(&self, folder: &Path, inputs: &[S], watch: impl FnOnce(Arc<Stats>)) -> Result<Updated> {
         let (folder, there) = Folder::<Manifest>::lock(folder, &self.io)?;
         let manifest = match there {

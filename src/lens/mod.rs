@@ -1,8 +1,9 @@
 //! Lenses: questions about a finished customer base, as factories of mergeable partials.
 //!
 //! A lens makes an empty partial, observes blocks into it, and finishes it into an answer; partials merge in between, in any order, on
-//! any number of threads. Blocks come from [`finalize`](crate::finalize) with their scores filled in; partials go to
-//! [`reduce`](crate::reduce). Only what travels between machines has a codec: see [`PortableLens`].
+//! any number of threads. Blocks come from [`finalize`](crate::finalize): Lens 1 and Lens 2 observe blocks without scores, all other
+//! lenses blocks with them. Partials go to [`reduce`](crate::reduce). A lens of your own needs a codec ([`PortableLens`]) only if its
+//! partials travel between machines.
 //!
 //! | file | owns |
 //! |---|---|

@@ -32,7 +32,7 @@ pub(crate) struct Addend {
     pub(crate) window: u32,
     /// `period_start`.
     pub(crate) start: i64,
-    /// The row's [`reference`].
+    /// The row's [`reference`](reference()).
     pub(crate) reference: i64,
     pub(crate) amounts: Amounts,
 }
@@ -42,7 +42,7 @@ pub(crate) struct Addend {
 pub(crate) struct EntrySum {
     /// The earliest `period_start`.
     pub(crate) start: i64,
-    /// The greatest [`reference`].
+    /// The greatest [`reference`](reference()).
     pub(crate) reference: i64,
     /// Orders; saturating: the greatest value says that there were more.
     pub(crate) orders: i64,

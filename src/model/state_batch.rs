@@ -1,5 +1,5 @@
 //! Customers' states column by column, in the order of hash and id: what a partition hands over once it takes no more rows, what a run
-//! holds, and what finalizing reads. Merging two of them is one pass over both.
+//! holds, and what finalizing reads.
 
 use super::entry::EntrySum;
 use super::hash::hash_id;
@@ -31,7 +31,7 @@ pub(crate) struct StateBatch {
     pub(crate) rests: Vec<Rest>,
 }
 
-/// Bytes of long ids in a piece, about.
+/// Bytes of long ids in a batch, about.
 pub(crate) const LONG_PER_BATCH: usize = 1 << 20;
 
 /// The part of an entry's money that its cents do not hold.
@@ -95,7 +95,7 @@ impl StateBatch {
         }
     }
 
-    /// Whether another customer fits a piece of at most `most` customers. Offsets of long ids have 32 bits, so these make smaller pieces.
+    /// Whether another customer fits a batch of at most `most` customers. Offsets of long ids have 32 bits, so these make smaller batches.
     #[inline]
     pub(crate) fn has_room(&self, most: usize) -> bool {
         self.len() < most && self.long.len() < LONG_PER_BATCH

@@ -54,7 +54,7 @@ fn write_one(partial: &PartialOrder<'_>, digest: u64, out: &mut Vec<u8>) {
     }
 }
 
-/// Reads a record; nothing when it was not written by [`write`].
+/// Reads a record; nothing when it was not written by [`write`](write()).
 pub(super) fn read(record: &[u8]) -> Option<Record<'_>> {
     let mut rest = record;
     let bytes = &mut rest;

@@ -11,7 +11,7 @@
 //!
 //! | file | owns |
 //! |---|---|
-//! | `mod` | the options, the counts, [`Orders`]: all lines of the input |
+//! | here | the options, the counts, [`Orders`]: all lines of the input |
 //! | `provenance` | the position of a line, one number, and the input and row that it stands for |
 //! | `validate` | lines that are bad, without a customer, or refunds |
 //! | `partial_order`, `order_frame` | lines of an order that follow each other, added up; a buffer of them, and its frame |
@@ -35,7 +35,7 @@
 //! and beside other lines a refund does not decide the order's time.
 //!
 //! Known limits: margins and products are read only where [`Orders::into_period_rows`] needs them or duplicate lines are looked for,
-//! and an order's margin or quantity that is too large is a fault for the former only.
+//! and an order's margin or quantity that is too large is a fault only in those two cases.
 //! Refunds are counted before duplicates and conflicts are left out.
 
 mod export;

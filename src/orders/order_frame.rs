@@ -203,7 +203,7 @@ mod tests {
     proptest! {
         /// Partial orders come back from a buffer, and from its frame, whatever lies beside them.
         #[test]
-        fn bundles_come_back(partials in prop::collection::vec(partial(), 0..20), keeps in any::<bool>()) {
+        fn partial_orders_come_back(partials in prop::collection::vec(partial(), 0..20), keeps in any::<bool>()) {
             let mut partials = partials;
             let buffer = filled(&partials);
             for (at, partial) in partials.iter().enumerate() {

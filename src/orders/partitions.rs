@@ -217,7 +217,7 @@ mod tests {
 
     /// A partition has all of its partial orders, and all lines of each order, however many stay in memory or leave as frames.
     #[test]
-    fn bundles_are_in_the_partition_of_their_order() {
+    fn partial_orders_are_in_the_partition_of_their_order() {
         for budget in [0, 100_000, 300_000, u64::MAX] {
             let partitions = Arc::new(partitions(budget, Some(0), MIB));
             let ids: Vec<String> = (0..3_000).map(|i| format!("order number {}", i % 1_000)).collect();

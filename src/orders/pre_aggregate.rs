@@ -32,7 +32,7 @@ impl Orders {
     /// Reads a source to its end. `lines` is what it was opened with; `detail` says whether margins and quantities are wanted too.
     ///
     /// # Errors
-    /// A bad line under [`OnBadRow::Fail`](crate::model::reject::OnBadRow::Fail); what the source or the disk fails with; being cancelled.
+    /// A bad line under [`OnBadRow::Fail`]; what the source or the disk fails with; being cancelled.
     pub(crate) fn read(source: impl Source<TransactionBatch>, lines: &Lines, detail: bool, setting: Setting) -> Result<Self> {
         let (threads, stats, size) = (setting.threads, setting.stats.clone(), source.size_bytes());
         let poison = Arc::new(Poison::new(setting.cancel.clone()));
@@ -54,7 +54,7 @@ impl Orders {
     /// what the source was opened with.
     ///
     /// # Errors
-    /// A bad line under [`OnBadRow::Fail`](crate::model::reject::OnBadRow::Fail); what the source or the disk fails with; being cancelled;
+    /// A bad line under [`OnBadRow::Fail`]; what the source or the disk fails with; being cancelled;
     /// a memory limit that is too small.
     pub fn read_alone(
         source: impl Source<TransactionBatch>,

@@ -1,4 +1,5 @@
-//! Validates the lines of a batch: bad lines, lines without a customer, and refunds are left out here or end the run, as the options say.
+//! Validates the lines of a batch. As the options say, bad lines and lines without a customer end the run or are left out; refunds end
+//! the run, are left out, or go on to be netted.
 //!
 //! [`Validation`] has the options and the counts, for all threads; a [`Validator`] works on one.
 

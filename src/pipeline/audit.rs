@@ -149,7 +149,7 @@ impl Making {
     }
 }
 
-/// The rows of borrowed or owned pieces, as plain batches.
+/// The rows of borrowed or owned blocks, as plain batches.
 fn read<P: Deref<Target = Blocks> + Send + Sync, R: Rows + Send>(
     blocks: P,
     sorting: Sorting,

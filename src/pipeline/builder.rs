@@ -137,7 +137,7 @@ impl<L: Lens> Builder<L> {
         self
     }
 
-    /// Whether [`Audit::rejects`] holds what was left out (the default), or it is only counted.
+    /// Whether [`Audit::rejects`](super::Audit::rejects) holds what was left out (the default), or it is only counted.
     #[must_use]
     pub fn keep_rejects(mut self, keep: bool) -> Self {
         self.forget_rejects = !keep;
@@ -175,7 +175,7 @@ impl<L: Lens> Builder<L> {
         Builder { spec, lens: (own, lens), forget_rejects, saving, judges, cancel, store, state_budget }
     }
 
-    /// Checks the options and starts the accumulators.
+    /// Checks the options and starts the workers.
     ///
     /// # Errors
     /// Options that contradict each other, no threads to be had, or it was cancelled already.

@@ -1,7 +1,7 @@
 //! The pipeline: spec → stages. It starts the threads of a run and knows the order of its stages.
 //!
-//! [`Pipeline::builder`] checks the options; `build` starts the [`worker`](crate::accumulate::worker)s. From then on rows come in by any mix of
-//! [`push`](Pipeline::push) (decoded and routed on the caller's thread) and [`run`](Pipeline::run) (a source, decoded by the workers).
+//! [`Pipeline::builder`] takes the options; `build` checks them and starts the [`worker`](crate::accumulate::worker)s. From then on rows
+//! come in by any mix of [`push`](Pipeline::push) (decoded and routed on the caller's thread) and [`run`](Pipeline::run) (a source, decoded by the workers).
 //! [`finish`](Pipeline::finish) takes the workers' partitions, finalizes, asks the lenses, and gives the [`Audit`].
 //!
 //! Memory between the stages is bounded: lanes hold a fixed number of buffers, and a thread that fills one waits. When a thread fails or
@@ -137,7 +137,7 @@ impl<L: Lens> Pipeline<L> {
     /// Takes a batch with the columns of [`Column`](crate::model::columns::Column), in any accepted types. Waits while the pipeline is full.
     ///
     /// # Errors
-    /// A missing or unfit column, a bad row under [`OnBadRow::Fail`], or the first cause of a failure elsewhere.
+    /// A missing or unfit column, a bad row under [`OnBadRow::Fail`](crate::model::reject::OnBadRow::Fail), or the first cause of a failure elsewhere.
     pub fn push(&mut self, batch: &RecordBatch) -> Result<()> {
         let columns = Columns::resolve(&batch.schema(), &self.spec.columns, &self.pushed)?;
         let batch = columns.batch(batch, self.pushed_rows + 1)?;
@@ -206,7 +206,7 @@ impl<L: Lens> Pipeline<L> {
     /// Ends the input and computes the answers.
     ///
     /// # Errors
-    /// A customer who is not valid in a window under [`OnBadRow::Fail`], windows that cannot be, or a failure
+    /// A customer who is not valid in a window under [`OnBadRow::Fail`](crate::model::reject::OnBadRow::Fail), windows that cannot be, or a failure
     /// elsewhere.
     pub fn finish(self) -> Result<Audit<L::Answer>>
     where

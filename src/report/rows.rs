@@ -156,7 +156,7 @@ pub(crate) trait Rows: Sync {
     /// The declared schema.
     fn schema(&self) -> SchemaRef;
 
-    /// How many rows each piece has.
+    /// How many rows each block has.
     fn counts(&self, blocks: &Blocks) -> Result<Vec<usize>>;
 
     /// Appends some of the block's rows.

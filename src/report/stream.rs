@@ -104,9 +104,9 @@ impl<P: Deref<Target = Blocks> + Sync, R: Rows, L: Lens> RowStream for Stream<P,
 /// Every thread puts the rows of its blocks into a [`Sorter`]; the thread that asks for the next part merges what comes out, and any thread
 /// turns it into batches.
 ///
-/// Memory: the pieces stay where they are, and may hold all of the budget. While rows are sorted nothing else goes on, so each thread
+/// Memory: the blocks' states stay where they are, and may hold all of the budget. While rows are sorted nothing else goes on, so each thread
 /// sorts in what it merged partitions with, which the budget does not count; then one merge reads in what all threads had for theirs,
-/// beside the row groups that are encoded. Sorted rows stay in memory as far as the pieces have left room in the budget. Several streams
+/// beside the row groups that are encoded. Sorted rows stay in memory as far as these states have left room in the budget. Several streams
 /// at the same time share that room, but each sorts and merges in memory of its own.
 pub(crate) struct Sorted<R: Rows> {
     rows: R,
@@ -123,11 +123,11 @@ pub(crate) struct SortedPart {
 }
 
 impl<R: Rows> Sorted<R> {
-    /// Sorts all rows of the pieces, on the threads of the current pool.
+    /// Sorts all rows of the blocks, on the threads of the current pool.
     pub(crate) fn new(blocks: &Blocks, rows: R, sorting: Sorting) -> Result<Self> {
         let sorter = Sorter::new(sorting);
         let start = || (Workspace::default(), sorter.buffer());
-        parallel_fold(blocks.len(), start, |(workspace, desk), at| rows.sort(blocks.scored(at, workspace)?, desk))?;
+        parallel_fold(blocks.len(), start, |(workspace, buffer), at| rows.sort(blocks.scored(at, workspace)?, buffer))?;
         let merged = sorter.finish()?.read();
         Ok(Sorted { rows, rest: Mutex::new((merged, 0)), idle: Mutex::default() })
     }

@@ -3,8 +3,9 @@
 //! A [`Router`] belongs to one thread. It takes [`PeriodBatch`]es from [`source`](crate::source) and hands [`Rows`] to an [`Outlet`],
 //! which brings them over [`lane`]s to [`accumulate`](crate::accumulate). Ids are hashed here, once; the hash travels with the row.
 //!
-//! Scattering happens in two steps. Over all partitions at once, every row would miss the cache and the processor's table of pages; so rows
-//! are staged in the few buffers of the sections, which stay in the cache, and from a full one go to its partitions a run at a time.
+//! Scattering happens in two steps. Written straight to all partitions, every row would miss the cache and the processor's table of pages.
+//! So rows are staged in the few buffers of the sections, which stay in the cache; when a section's buffer is full, its rows go to its
+//! partitions together.
 
 pub(crate) mod lane;
 pub(crate) mod row_buffer;

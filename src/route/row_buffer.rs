@@ -19,7 +19,7 @@ pub(crate) struct Row {
     amounts: Packed,
     /// The hash's bits below those that name the section, see [`hash_in_section`](super::hash_in_section).
     pub(crate) hash: u32,
-    /// The window's key, or [`HISTORY`].
+    /// The window's key, or [`HISTORY`](crate::model::entry::HISTORY).
     pub(crate) window: u32,
 }
 

@@ -123,8 +123,9 @@ fn guarded<T, E: Into<Box<dyn std::error::Error + Send + Sync>>>(
     }
 }
 
-/// Arrow batches from a caller's iterator of batches or of results (any Arrow reader is one), with the columns of [`Column`] in any accepted
-/// type; or with those of [`TransactionColumn`](transactions::TransactionColumn), by [`Batches::transactions`].
+/// Arrow batches from a caller's iterator of batches or of results (any Arrow reader is one), with the columns of
+/// [`Column`](crate::model::columns::Column) in any accepted type; or with those of
+/// [`TransactionColumn`](crate::model::line_columns::TransactionColumn), by [`Batches::transactions`].
 pub struct Batches<I, B = PeriodBatch> {
     origin: Arc<Origin>,
     kind: Box<dyn Open<B>>,

@@ -1,4 +1,4 @@
-//! The second half of [`merge`](super::merge): of customers whose order is known, equal ones are added up and the others copied.
+//! The second half of [`merge_runs`](super::merge_runs): of customers whose order is known, equal ones are added up and the others copied.
 //!
 //! Customers are picked first; when there are enough, their columns are copied one after the other. What was added up is one more source
 //! to pick from, so that copying is the same for all.
@@ -30,7 +30,7 @@ impl HashedBatch {
     }
 }
 
-/// A customer: in which piece, and where in it.
+/// A customer: in which batch, and where in it.
 #[derive(Clone, Copy)]
 pub(super) struct Key {
     pub(super) hash: u64,
@@ -43,7 +43,7 @@ pub(super) struct Key {
 pub(super) struct Output {
     /// The most customers to hand on at once.
     pub(super) most: usize,
-    /// Customers who were in several pieces, added up: one more source to pick from.
+    /// Customers who were in several batches, added up: one more source to pick from.
     sums: StateBatch,
     picked: Picked,
     /// Memory to work in: the entries of one customer, by window.

@@ -1,10 +1,10 @@
 //! Many sorted streams of states → one: customers who are in several add up, window by window.
 //!
-//! Every stream has a piece of itself in memory. Up to the least of the last customers of these pieces, everything that exists is in
-//! memory. That much is put in order by one sort over stretches that are sorted already, and copied column by column. Then the pieces that
+//! Every stream has a batch of itself in memory. Up to the least of the last customers of these batches, everything that exists is in
+//! memory. That much is put in order by one sort over stretches that are sorted already, and copied column by column. Then the batches that
 //! are used up are replaced. A heap would do that a customer at a time, with a branch for every comparison that cannot be predicted.
 //!
-//! Memory: a piece of every stream, and 16 bytes for each of their customers. What comes out does not depend on how states were split.
+//! Memory: a batch of every stream, and 16 bytes for each of their customers. What comes out does not depend on how states were split.
 
 use super::combine::{HashedBatch, Key, Output};
 use crate::base::error::Result;
@@ -81,7 +81,7 @@ fn merge_by<'a>(
 struct Input<'a> {
     stream: Box<dyn Sorted + 'a>,
     batch: HashedBatch,
-    /// The first customer of the piece who has not been merged.
+    /// The first customer of the batch who has not been merged.
     at: usize,
 }
 
@@ -101,7 +101,7 @@ impl Input<'_> {
     }
 }
 
-/// Up to where customers are known of every stream: to the end of the piece that ends first.
+/// Up to where customers are known of every stream: to the end of the batch that ends first.
 fn ends(inputs: &[Input<'_>]) -> Vec<usize> {
     let last = |input: &Input<'_>| input.batch.states.len() - 1;
     let least = inputs.iter().min_by(|a, b| a.batch.compare(last(a), &b.batch, last(b)));
@@ -148,7 +148,7 @@ mod tests {
         }
     }
 
-    /// A stream of a model's customers, in pieces of which some are empty.
+    /// A stream of a model's customers, in batches of which some are empty.
     fn stream(model: &Model, sizes: &[usize]) -> SortedBatches {
         let mut customers = model.iter().map(|(key, customer)| (key.clone(), customer.clone()));
         let batches = sizes.iter().map(|&size| states_of(&customers.by_ref().take(size).collect()));
@@ -171,7 +171,7 @@ mod tests {
     }
 
     proptest! {
-        /// Any split of states, in any pieces, merges to what all of them are at once.
+        /// Any split of states, in any batches, merges to what all of them are at once.
         #[test]
         fn merging_is_adding(
             models in prop::collection::vec((model(0..12), prop::collection::vec(0..4usize, 0..4)), 0..6),

@@ -34,7 +34,7 @@ pub struct MemorySplit {
     pub workers: usize,
     /// For customers' states before they spill; `None` is no limit.
     pub states: Option<u64>,
-    /// In buffers on their way to the accumulators.
+    /// In buffers on their way to the workers.
     pub buffers: u64,
     /// For the values that histograms count, at most.
     pub histograms: u64,

@@ -1,4 +1,4 @@
-//! The stages one at a time, for benches and profilers; [`pipeline`](crate::pipeline) runs them all at once. Not part of the API.
+//! The stages one at a time, for benches and engines; [`pipeline`](crate::pipeline) runs them all at once. Not part of the API.
 
 use crate::accumulate::{Drained, Partition, SortScratch, SortedTable};
 use crate::base::error::{Error, Result};

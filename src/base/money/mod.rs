@@ -1,7 +1,7 @@
 //! Exact amounts: parse, add, divide, round half away from zero. No float ever holds money here.
 //!
-//! Three types, one per place: an [`Amount`] is what one row says (up to 18 fractional digits); a [`Total`] is an exact sum of
-//! amounts that cannot overflow; a [`Fixed2`] is a finished number with two decimals, which is what outputs hold.
+//! Three types, one per use: an [`Amount`] is what one row says (up to 18 fractional digits); a [`Total`] is an exact sum, which cannot
+//! overflow; a [`Fixed2`] is a finished number with two decimals, which is what outputs hold.
 //!
 //! An amount is kept as whole cents rounded down plus the fraction of a cent in units of 10⁻¹⁸, because real files hold cents: the
 //! fraction is nearly always zero and the sum is then one 64-bit addition.

@@ -1,4 +1,5 @@
-//! Following: a state takes in files or a stream as they come, for as long as the process lives, and its answers are made anew after it.
+//! Following: a state takes in files or a stream as they come, for as long as the process lives,
+//! and its answers are made anew from time to time.
 //!
 //! ```text
 //!  inbox/ ──files that are complete──┐                        ┌─▶ report and rows, anew

@@ -1,6 +1,6 @@
 //! RFM: recency, frequency and monetary value of a customer in a window, from raw rows to metrics and scores on slices.
 //!
-//! [`finish`] is the arithmetic of one customer, used by the pipeline and by [`calculate_rfm`]; the functions on slices are for callers
+//! The arithmetic of one customer is that of pipelines ([`arithmetic`](crate::finalize::arithmetic)). Functions on slices are for callers
 //! who hold everything in memory, with the parameters and defaults of the Python library's.
 
 pub(crate) mod lenses;

@@ -4,7 +4,8 @@
 //! A column begins with a dictionary, and leaves it for good once it has too many values: integers go on as differences, texts as
 //! what they do not share with the text before. Values of a dictionary are numbered as they come, and pages end after so many rows or
 //! bytes, so a column's bytes depend on its values alone: not on the batches they came in, nor on whether these were dictionaries
-//! themselves. Nothing is compressed on top: these encodings leave little to gain, and that little costs more than they.
+//! themselves. Nothing is compressed on top: these encodings leave little to gain,
+//! and compressing costs more time than it saves.
 //!
 //! ```text
 //!  Groups ──arrays──▶ ColumnEncoder ──rows──▶ Pages ──values──▶ Integers, Texts ──bytes──▶ Pages ──Chunk──▶ file
@@ -17,7 +18,7 @@
 //! | [`pages`] | where pages end, and when the dictionary is left | a [`Chunk`] |
 //! | [`integers`], [`texts`] | a [`Store`](pages::Store) each: the dictionary's values, and those of the page after it | the bytes of a page |
 //! | [`bits`] | integers in few bits | bytes |
-//! | [`chunk`] | an encoded column, and how it gets into a file | room for the next one |
+//! | [`chunk`] | an encoded column, and how it gets into a file | its buffer, to be used again |
 
 mod bits;
 mod chunk;
