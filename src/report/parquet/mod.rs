@@ -205,11 +205,11 @@ impl ColumnEncoder {
         }
     }
 
-    /// What an empty column is encoded into from now on: the room that another one left.
-    pub(super) fn set_room(&mut self, room: Vec<u8>) {
+    /// What an empty column is encoded into from now on: the memory that another one left.
+    pub(super) fn reuse(&mut self, spare: Vec<u8>) {
         match &mut self.values {
-            Values::Integers(pages) => pages.set_room(room),
-            Values::Texts(pages) | Values::Wide(pages) => pages.set_room(room),
+            Values::Integers(pages) => pages.reuse(spare),
+            Values::Texts(pages) | Values::Wide(pages) => pages.reuse(spare),
         }
     }
 }
