@@ -2,7 +2,8 @@
 //!
 //! Entries of a customer form a chain; the window met last comes first. So a customer pays only for windows with rows; rows outside every
 //! window have an entry of their own. Entries are structs and not columns because folding touches one entry at a time and all of it: one
-//! cache line instead of five. Sums that do not fit a word are rare; they lie in the overflow. Once no more rows come, the customers are put in order ([`SortedTable`](super::SortedTable)).
+//! cache line instead of five. Sums that do not fit a word are rare; they lie in the overflow. Once no more rows come,
+//! the customers are put in order ([`SortedTable`](super::SortedTable)).
 
 use super::chunks::Chunks;
 use super::long_ids::LongIds;

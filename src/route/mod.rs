@@ -6,6 +6,12 @@
 //! Scattering happens in two steps. Written straight to all partitions, every row would miss the cache and the processor's table of pages.
 //! So rows are staged in the few buffers of the sections, which stay in the cache; when a section's buffer is full, its rows go to its
 //! partitions together.
+//!
+//! | file | owns |
+//! |---|---|
+//! | here | [`Router`]: the decision about each row, and the two steps |
+//! | `row_buffer` | the message: some rows of one partition |
+//! | `lane` | channels to the workers, and the way back for empty buffers |
 
 pub(crate) mod lane;
 pub(crate) mod row_buffer;

@@ -16,7 +16,7 @@
 //! | [`groups`] | the file, its row groups, and what they are encoded with | a column's arrays |
 //! | here | [`ColumnEncoder`]: Arrow arrays of all types as integers, texts and nulls | how to find and to add rows |
 //! | [`pages`] | where pages end, and when the dictionary is left | a [`Chunk`] |
-//! | [`integers`], [`texts`] | a [`Store`](pages::Store) each: the dictionary's values, and those of the page after it | the bytes of a page |
+//! | [`integers`], [`texts`] | a [`Store`] each: the dictionary's values, and those of the page after it | the bytes of a page |
 //! | [`bits`] | integers in few bits | bytes |
 //! | [`chunk`] | an encoded column, and how it gets into a file | its buffer, to be used again |
 
