@@ -2,7 +2,8 @@
 //!
 //! Entries of a customer form a chain; the window met last comes first. So a customer pays only for windows with rows; rows outside every
 //! window have an entry of their own. Entries are structs and not columns because folding touches one entry at a time and all of it: one
-//! cache line instead of five. Sums that do not fit a word are rare; they lie in the overflow. Once no more rows come, the customers are put in order ([`SortedTable`](super::SortedTable)).
+//! cache line instead of five. Sums that do not fit a word are rare; they lie in the overflow. Once no more rows come,
+//! the customers are put in order ([`SortedTable`](super::SortedTable)).
 
 use super::chunks::Chunks;
 use super::long_ids::LongIds;
@@ -42,7 +43,7 @@ pub(crate) struct Entry {
 /// The states of a partition's customers.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct CustomerTable {
-    pub(crate) table: HashTable<u32>,
+    pub(crate) slots: HashTable<u32>,
     pub(super) customers: Chunks<Customer>,
     pub(crate) long: LongIds,
     pub(super) entries: Chunks<Entry>,
@@ -59,7 +60,7 @@ impl CustomerTable {
     /// The memory it takes up.
     pub(crate) fn memory(&self) -> usize {
         let overflow = self.overflow.capacity() * size_of::<EntrySum>();
-        self.table.allocation_size() + self.customers.memory() + self.entries.memory() + overflow + self.long.memory()
+        self.slots.allocation_size() + self.customers.memory() + self.entries.memory() + overflow + self.long.memory()
     }
 
     /// Reads all of it in order. That brings it into the cache many times as fast as the accesses that follow, in any order, would.
@@ -68,19 +69,19 @@ impl CustomerTable {
         let customers = self.customers.slices().fold(0, |x, some| x ^ lines(some));
         let lines = |some: &[Entry]| some.iter().step_by(CACHE_LINE / size_of::<Entry>()).fold(0, |x, e| x ^ e.next);
         let entries = self.entries.slices().fold(0, |x, some| x ^ lines(some));
-        let slots = self.table.iter().fold(0, |x, &i| x ^ i);
+        let slots = self.slots.iter().fold(0, |x, &i| x ^ i);
         std::hint::black_box(customers ^ entries ^ slots);
     }
 
     /// The index of a customer, who is added at need. `hash` is the part of the id's hash below the section's bits.
     #[inline]
     pub(crate) fn customer(&mut self, hash: u32, view: View, long: &[u8]) -> u32 {
-        let CustomerTable { table, customers, long: ids, .. } = self;
+        let CustomerTable { slots, customers, long: ids, .. } = self;
         let same = |&i: &u32| {
             let customer = customers.get(i);
             customer.hash == hash && ids.is(customer.view, view, long)
         };
-        match table.entry(slot_hash(hash), same, |&i| slot_hash(customers.get(i).hash)) {
+        match slots.entry(slot_hash(hash), same, |&i| slot_hash(customers.get(i).hash)) {
             Slot::Occupied(slot) => *slot.get(),
             Slot::Vacant(slot) => {
                 let view = if long.is_empty() { view } else { ids.push(view, long) };
@@ -122,7 +123,7 @@ impl CustomerTable {
 
     /// Forgets the customers and keeps some of the memory.
     pub(crate) fn clear(&mut self) {
-        self.table.clear();
+        self.slots.clear();
         self.customers.clear();
         self.long = LongIds::default();
         self.entries.clear();

@@ -86,25 +86,25 @@ impl Sorted for TableStream {
 }
 
 impl SortedTable {
-    pub(crate) fn new(mut state: CustomerTable, room: &mut SortScratch) -> Self {
-        state.table = HashTable::new();
-        state.warm();
-        let SortScratch { customers, entries } = room;
+    pub(crate) fn new(mut table: CustomerTable, scratch: &mut SortScratch) -> Self {
+        table.slots = HashTable::new();
+        table.warm();
+        let SortScratch { customers, entries } = scratch;
         customers.clear();
         entries.clear();
-        for at in order(&state) {
-            let mut customer = *state.customers.get(at);
+        for at in order(&table) {
+            let mut customer = *table.customers.get(at);
             let mut at = std::mem::replace(&mut customer.head, entries.len() as u32);
             while at != NONE {
-                let entry = *state.entries.get(at);
+                let entry = *table.entries.get(at);
                 at = entry.next;
                 entries.push(Entry { next: if at == NONE { NONE } else { entries.len() as u32 + 1 }, ..entry });
             }
             customers.push(customer);
         }
-        state.customers.replace(customers);
-        state.entries.replace(entries);
-        SortedTable(state)
+        table.customers.replace(customers);
+        table.entries.replace(entries);
+        SortedTable(table)
     }
 
     /// The number of customers.
@@ -132,7 +132,7 @@ impl SortedTable {
 impl CustomerTable {
     /// Columns of all customers, sorted, at most so many at a time.
     pub(crate) fn into_states(mut self, most: usize) -> Vec<StateBatch> {
-        self.table = HashTable::new();
+        self.slots = HashTable::new();
         self.warm();
         let order = order(&self);
         let columns = |customers: Range<u32>| {
@@ -153,7 +153,7 @@ impl CustomerTable {
 }
 
 /// Cuts customers into stretches of at most so many; of fewer where their ids are long.
-fn ranges(state: &CustomerTable, order: impl Iterator<Item = u32>, most: usize) -> Vec<Range<u32>> {
+fn ranges(table: &CustomerTable, order: impl Iterator<Item = u32>, most: usize) -> Vec<Range<u32>> {
     let mut ranges = Vec::new();
     let (mut begin, mut end, mut long) = (0, 0, 0);
     for customer in order {
@@ -161,7 +161,7 @@ fn ranges(state: &CustomerTable, order: impl Iterator<Item = u32>, most: usize) 
             ranges.push(begin..end);
             (begin, long) = (end, 0);
         }
-        long += state.long.get(state.customers.get(customer).view).len();
+        long += table.long.get(table.customers.get(customer).view).len();
         end += 1;
     }
     if begin < end {
@@ -171,8 +171,8 @@ fn ranges(state: &CustomerTable, order: impl Iterator<Item = u32>, most: usize) 
 }
 
 /// Customers by hash, then id.
-fn order(state: &CustomerTable) -> Vec<u32> {
-    let CustomerTable { customers, long, .. } = state;
+fn order(table: &CustomerTable) -> Vec<u32> {
+    let CustomerTable { customers, long, .. } = table;
     let mut keys: Vec<u64> = (0u64..).zip(customers.iter()).map(|(i, c)| u64::from(c.hash) << 32 | i).collect();
     sort_by_hash(&mut keys);
     let mut order: Vec<u32> = keys.into_iter().map(|key| key as u32).collect();
@@ -191,14 +191,14 @@ fn order(state: &CustomerTable) -> Vec<u32> {
 }
 
 /// Appends customers and their entries, by window, to columns.
-fn append(state: &CustomerTable, order: impl IntoIterator<Item = u32>, states: &mut StateBatch) {
+fn append(table: &CustomerTable, order: impl IntoIterator<Item = u32>, states: &mut StateBatch) {
     let mut chain: Vec<(u32, u32)> = Vec::new();
     for customer in order {
-        let customer = state.customers.get(customer);
+        let customer = table.customers.get(customer);
         let mut first_seen = i64::MAX;
         let mut at = customer.head;
         while at != NONE {
-            let entry = state.entries.get(at);
+            let entry = table.entries.get(at);
             first_seen = first_seen.min(entry.start);
             if entry.window != HISTORY {
                 chain.push((entry.window, at));
@@ -209,9 +209,9 @@ fn append(state: &CustomerTable, order: impl IntoIterator<Item = u32>, states: &
             chain.sort_unstable();
         }
         for (_, at) in chain.drain(..) {
-            let entry = state.entries.get(at);
-            states.push_sum(entry.window, &state.sum(entry));
+            let entry = table.entries.get(at);
+            states.push_sum(entry.window, &table.sum(entry));
         }
-        states.push(joined_view(customer.view), state.long.get(customer.view), first_seen);
+        states.push(joined_view(customer.view), table.long.get(customer.view), first_seen);
     }
 }

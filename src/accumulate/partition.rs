@@ -18,13 +18,13 @@ const ROWS_AT_ONCE: usize = 64;
 /// After a run has left, rows wait for so many times as many as made that run.
 const RUNS_TO_WAIT: usize = 4;
 
-/// Fewer rows than one for so many customers are folded without reading all of the state.
+/// Fewer rows than one for so many customers are folded without reading all of the table.
 const CUSTOMERS_PER_ROW: usize = 8;
 
 /// The customers of one partition.
 #[derive(Debug, Default)]
 pub(crate) struct Partition {
-    state: CustomerTable,
+    table: CustomerTable,
     waiting: Vec<Rows>,
     waiting_rows: usize,
     /// How many rows wait before they are folded.
@@ -48,29 +48,29 @@ impl Partition {
         self.waiting.push(rows);
         if self.waiting_rows >= self.patience {
             self.fold(recycle);
-            self.patience = self.patience.max(self.state.len() / 2);
+            self.patience = self.patience.max(self.table.len() / 2);
         }
     }
 
     /// Folds all rows that wait.
     pub(crate) fn fold(&mut self, mut recycle: impl FnMut(Rows)) {
-        if self.waiting_rows > self.state.len() / CUSTOMERS_PER_ROW {
-            self.state.warm();
+        if self.waiting_rows > self.table.len() / CUSTOMERS_PER_ROW {
+            self.table.warm();
         }
         let mut customers = [0; ROWS_AT_ONCE];
         for buffer in self.waiting.drain(..) {
             for rows in buffer.rows.chunks(ROWS_AT_ONCE) {
                 for (customer, row) in customers.iter_mut().zip(rows) {
-                    *customer = self.state.customer(row.hash, row.view, buffer.long_id(row.view));
+                    *customer = self.table.customer(row.hash, row.view, buffer.long_id(row.view));
                 }
                 for (&customer, row) in customers.iter().zip(rows) {
-                    self.state.add(customer, &buffer, row);
+                    self.table.add(customer, &buffer, row);
                 }
             }
             recycle(buffer);
         }
         self.waiting_rows = 0;
-        self.memory = self.state.memory();
+        self.memory = self.table.memory();
     }
 
     /// The memory it takes up.
@@ -81,15 +81,15 @@ impl Partition {
     /// Lets its customers leave as a run. Once memory is too short for the customers, folding early saves nothing: rows wait and are
     /// sorted when the next run leaves.
     pub(super) fn spill(&mut self, store: &dyn RunStore, writer: &mut RunWriter<'_>, mut recycle: impl FnMut(Rows)) -> Result<()> {
-        self.patience = self.patience.max(RUNS_TO_WAIT * (self.waiting_rows + self.state.len()));
-        let states = if self.state.len() == 0 {
+        self.patience = self.patience.max(RUNS_TO_WAIT * (self.waiting_rows + self.table.len()));
+        let states = if self.table.len() == 0 {
             let states = sorted_states(&self.waiting, FRAME_CUSTOMERS);
             self.waiting.drain(..).for_each(&mut recycle);
             self.waiting_rows = 0;
             states
         } else {
             self.fold(recycle);
-            std::mem::take(&mut self.state).into_states(FRAME_CUSTOMERS)
+            std::mem::take(&mut self.table).into_states(FRAME_CUSTOMERS)
         };
         // Whether it can be written or not, it is gone.
         self.memory = 0;
@@ -101,16 +101,16 @@ impl Partition {
     }
 
     /// Ends the partition; its batches have at most `most` customers.
-    pub(crate) fn drain(mut self, most: usize, room: &mut SortScratch) -> Drained {
+    pub(crate) fn drain(mut self, most: usize, scratch: &mut SortScratch) -> Drained {
         if self.runs.is_empty() {
             self.fold(drop);
-            return Drained::Resident(SortedTable::new(self.state, room));
+            return Drained::Resident(SortedTable::new(self.table, scratch));
         }
-        if self.state.len() == 0 {
+        if self.table.len() == 0 {
             return Drained::Spilled(sorted_states(&self.waiting, most), self.runs);
         }
         self.fold(drop);
-        Drained::Spilled(self.state.into_states(most), self.runs)
+        Drained::Spilled(self.table.into_states(most), self.runs)
     }
 }
 
@@ -163,35 +163,35 @@ mod tests {
         (hash_in_section(hash_id(id.as_bytes())), split_view(make_view(id.as_bytes(), 0, 0)))
     }
 
-    fn state(rows: &[Seen]) -> CustomerTable {
-        let mut state = CustomerTable::default();
-        add(&mut state, rows);
-        state
+    fn table(rows: &[Seen]) -> CustomerTable {
+        let mut table = CustomerTable::default();
+        add(&mut table, rows);
+        table
     }
 
-    fn add(state: &mut CustomerTable, rows: &[Seen]) {
+    fn add(table: &mut CustomerTable, rows: &[Seen]) {
         for &(id, time, addend) in rows {
             let id = IDS[id];
             let (hash, view) = key(id);
-            let customer = state.customer(hash, view, long(id));
-            state.fold(customer, Addend { window: HISTORY, start: time, reference: 0, amounts: Amounts::default() });
-            addend.into_iter().for_each(|addend| state.fold(customer, addend));
+            let customer = table.customer(hash, view, long(id));
+            table.fold(customer, Addend { window: HISTORY, start: time, reference: 0, amounts: Amounts::default() });
+            addend.into_iter().for_each(|addend| table.fold(customer, addend));
         }
     }
 
     /// A customer's entry for a window.
     type Held = (i64, i64, i64, Total);
 
-    /// A state as what it says: per customer the first time seen, and the entries by window.
-    fn view(state: CustomerTable) -> BTreeMap<String, (i64, BTreeMap<u32, Held>)> {
-        let sorted = view_of(state.clone().into_states(3));
-        let folded = SortedTable::new(state, &mut SortScratch::default());
+    /// A table as what it says: per customer the first time seen, and the entries by window.
+    fn view(table: CustomerTable) -> BTreeMap<String, (i64, BTreeMap<u32, Held>)> {
+        let sorted = view_of(table.clone().into_states(3));
+        let in_order = SortedTable::new(table, &mut SortScratch::default());
         let columns = |customers| {
             let mut states = StateBatch::default();
-            folded.fill(customers, &mut states);
+            in_order.fill(customers, &mut states);
             states
         };
-        let in_place = view_of(folded.ranges(3).into_iter().map(columns).collect());
+        let in_place = view_of(in_order.ranges(3).into_iter().map(columns).collect());
         assert_eq!(in_place, sorted);
         sorted
     }
@@ -239,7 +239,7 @@ mod tests {
     proptest! {
         #[test]
         fn states_are_sums(rows in rows()) {
-            prop_assert_eq!(view(state(&rows)), model(&rows));
+            prop_assert_eq!(view(table(&rows)), model(&rows));
         }
     }
 
@@ -260,7 +260,7 @@ mod tests {
 
     fn folded(mut partition: Partition) -> BTreeMap<String, (i64, BTreeMap<u32, Held>)> {
         partition.fold(drop);
-        view(partition.state)
+        view(partition.table)
     }
 
     proptest! {
@@ -290,6 +290,6 @@ mod tests {
             buffers.drain(..).for_each(|buffer| partition.take(buffer, |_| back += 1));
         }
         partition.fold(|_| back += 1);
-        assert_eq!((back, partition.waiting_rows, partition.state.len()), (50, 0, IDS.len()));
+        assert_eq!((back, partition.waiting_rows, partition.table.len()), (50, 0, IDS.len()));
     }
 }

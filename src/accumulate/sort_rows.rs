@@ -16,7 +16,7 @@ pub(super) fn sort_by_hash(keys: &mut Vec<u64>) {
     if keys.len() < 1 << DIGIT {
         return keys.sort_unstable();
     }
-    let mut room = vec![0; keys.len()];
+    let mut scratch = vec![0; keys.len()];
     for shift in [32, 32 + DIGIT, 32 + 2 * DIGIT] {
         let digit = |key: u64| (key >> shift) as usize & ((1 << DIGIT) - 1);
         let mut starts = [0u32; 1 << DIGIT];
@@ -27,10 +27,10 @@ pub(super) fn sort_by_hash(keys: &mut Vec<u64>) {
         }
         for &key in keys.iter() {
             let place = &mut starts[digit(key)];
-            room[*place as usize] = key;
+            scratch[*place as usize] = key;
             *place += 1;
         }
-        std::mem::swap(keys, &mut room);
+        std::mem::swap(keys, &mut scratch);
     }
 }
 
@@ -47,8 +47,8 @@ pub(super) fn sorted_states(buffers: &[Rows], most: usize) -> Vec<StateBatch> {
     let mut several = CustomerTable::default();
     for same in keys.chunk_by(|a, b| a >> 32 == b >> 32) {
         if all.last().is_none_or(|last| !last.has_room(most)) {
-            let room = most.min(keys.len());
-            all.push(StateBatch::with_capacity(room, room));
+            let customers = most.min(keys.len());
+            all.push(StateBatch::with_capacity(customers, customers));
         }
         let Some(states) = all.last_mut() else { break };
         if let &[key] = same {

@@ -41,11 +41,11 @@ impl Decoding {
 /// One of the engine's threads.
 pub(crate) struct Worker {
     router: Router,
-    desk: Desk,
+    mailbox: Mailbox,
 }
 
-/// The receiving half of a worker: folds rows of its own partitions, and sends the others on.
-struct Desk {
+/// A worker's partitions and its lanes: folds rows of its own partitions, and sends the others on.
+struct Mailbox {
     accumulator: Accumulator,
     lane: Receiver<Delivery>,
     lanes: Lanes,
@@ -55,15 +55,15 @@ struct Desk {
 
 impl Worker {
     pub(crate) fn new(router: Router, accumulator: Accumulator, lane: Receiver<Delivery>, lanes: Lanes) -> Self {
-        Worker { router, desk: Desk { accumulator, lane, lanes, empty: Vec::new() } }
+        Worker { router, mailbox: Mailbox { accumulator, lane, lanes, empty: Vec::new() } }
     }
 
     /// Works until told to finish, then hands over the partitions; nothing when the run is over before.
     pub(crate) fn run(mut self, jobs: &Receiver<Job>) -> Result<Option<Vec<Closed>>> {
         loop {
             select! {
-                recv(self.desk.lane) -> delivery => match delivery {
-                    Ok(delivery) => self.desk.fold(delivery)?,
+                recv(self.mailbox.lane) -> delivery => match delivery {
+                    Ok(delivery) => self.mailbox.fold(delivery)?,
                     Err(_) => return Ok(None),
                 },
                 recv(jobs) -> job => match job {
@@ -78,26 +78,26 @@ impl Worker {
             }
         }
         // The pipeline says so only after everything was sent.
-        self.desk.drain()?;
-        Ok(Some(self.desk.accumulator.into_partitions()))
+        self.mailbox.drain()?;
+        Ok(Some(self.mailbox.accumulator.into_partitions()))
     }
 }
 
 impl BatchTaker<PeriodBatch> for Worker {
     #[inline]
     fn take(&mut self, batch: PeriodBatch) -> Result<()> {
-        self.router.route(&batch, &mut self.desk)?;
-        self.desk.drain()
+        self.router.route(&batch, &mut self.mailbox)?;
+        self.mailbox.drain()
     }
 
     fn finish(&mut self) -> Result<()> {
-        self.router.flush(&mut self.desk)
+        self.router.flush(&mut self.mailbox)
     }
 }
 
-impl Desk {
+impl Mailbox {
     fn fold(&mut self, Delivery { partition, rows }: Delivery) -> Result<()> {
-        let Desk { accumulator, lanes, empty, .. } = self;
+        let Mailbox { accumulator, lanes, empty, .. } = self;
         accumulator.take(partition, rows, |mut rows| {
             if empty.len() < lanes.spare_buffers {
                 rows.clear();
@@ -117,7 +117,7 @@ impl Desk {
     }
 }
 
-impl Outlet for Desk {
+impl Outlet for Mailbox {
     fn empty(&mut self) -> Rows {
         self.empty.pop().unwrap_or_else(|| self.lanes.empty_rows())
     }

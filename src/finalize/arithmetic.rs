@@ -31,7 +31,7 @@ impl Finalizer {
                 let (orders, reference) = (states.orders[entry], states.references[entry]);
                 let at = states.windows[entry] - self.first_key;
                 let window = &self.windows[at as usize];
-                match finish(total, orders, reference, window.observation_end) {
+                match metrics_of(total, orders, reference, window.observation_end) {
                     Ok(rfm) => {
                         block.customer.push(customer);
                         block.window.push(at);
@@ -62,7 +62,7 @@ impl Finalizer {
 }
 
 /// A customer's numbers in a window.
-pub(crate) struct Finished {
+pub(crate) struct Metrics {
     pub(crate) recency_days: i32,
     /// In cents.
     pub(crate) monetary: i64,
@@ -75,7 +75,7 @@ pub(crate) const SPEND_LIMIT: i128 = 1_000_000_000_000_000_000;
 
 /// The arithmetic of one customer and window.
 #[inline]
-pub(crate) fn finish(total: Total, orders: i64, reference: i64, observation_end: i64) -> Result<Finished, Reason> {
+pub(crate) fn metrics_of(total: Total, orders: i64, reference: i64, observation_end: i64) -> Result<Metrics, Reason> {
     let spend = total.rounded().hundredths();
     if orders == 0 {
         return Err(Reason::NoOrders);
@@ -94,5 +94,5 @@ pub(crate) fn finish(total: Total, orders: i64, reference: i64, observation_end:
     let (whole, rest) = (spend / orders, spend % orders);
     // Half of the orders or more is left: round up. Neither side is negative.
     let monetary = whole + i64::from(rest >= orders - rest);
-    Ok(Finished { recency_days: days as i32, monetary, total_spend: spend })
+    Ok(Metrics { recency_days: days as i32, monetary, total_spend: spend })
 }

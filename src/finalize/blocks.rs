@@ -15,7 +15,7 @@ use crate::base::threads::parallel_fold;
 use crate::model::ids::parts;
 use crate::model::state_batch::StateBatch;
 use crate::ranks::score::Scorer;
-use crate::spill::{BlockRef, Reservation, RunStore, decode};
+use crate::spill::{FrameRef, Reservation, RunStore, decode};
 use crate::state::{Rollup, RunFile};
 use std::ops::Range;
 use std::sync::Arc;
@@ -33,9 +33,9 @@ pub(crate) struct BlockSource {
 #[derive(Debug)]
 pub(crate) enum StatesAt {
     /// Some customers of a partition that is here.
-    Resident { partition: Arc<Resident>, customers: Range<u32> },
+    Resident { partition: Arc<ResidentPartition>, customers: Range<u32> },
     /// A frame of the store.
-    Frame(BlockRef),
+    Frame(FrameRef),
     /// A frame of a saved state.
     Saved { run: Arc<SavedRun>, partition: usize, frame: usize },
 }
@@ -49,7 +49,7 @@ pub(crate) struct SavedRun {
 
 /// A partition in memory, with its part of the budget.
 #[derive(Debug)]
-pub(crate) struct Resident {
+pub(crate) struct ResidentPartition {
     pub(crate) table: SortedTable,
     pub(crate) _reserved: Reservation,
 }

@@ -7,10 +7,10 @@ use crate::base::merge::Merge;
 use crate::base::threads::parallel_map;
 use crate::finalize::Block;
 use crate::finalize::arithmetic::Finalizer;
-use crate::finalize::blocks::{BlockSource, Blocks, IdBytes, Resident, SavedRun, StatesAt};
+use crate::finalize::blocks::{BlockSource, Blocks, IdBytes, ResidentPartition, SavedRun, StatesAt};
 use crate::model::reject::{LeftOut, Reject};
 use crate::model::state_batch::StateBatch;
-use crate::spill::{BlockRef, FRAME_CUSTOMERS, Plan, RunStore, Sorter, encode};
+use crate::spill::{FRAME_CUSTOMERS, FrameRef, Plan, RunStore, Sorter, encode};
 use crate::stats::Stats;
 use std::sync::Arc;
 
@@ -55,8 +55,8 @@ pub(crate) struct Finished<P> {
 }
 
 /// The working memory and sums of one finishing thread.
-struct Desk<P> {
-    room: SortScratch,
+struct Finishing<P> {
+    scratch: SortScratch,
     states: StateBatch,
     block: Block,
     partial: P,
@@ -80,31 +80,31 @@ pub(crate) fn finish<P: Merge + Send>(
     // A block's states are one frame, whatever its customers did.
     let most = FRAME_CUSTOMERS.min(ENTRIES_PER_BLOCK / finalizer.windows.len().max(1));
     partitions.sort_by_key(|(number, ..)| *number);
-    let desk = || Desk {
-        room: SortScratch::default(),
+    let start = || Finishing {
+        scratch: SortScratch::default(),
         states: StateBatch::default(),
         block: Block::default(),
         partial: empty(),
         refused: Refused::default(),
         ids: IdBytes::default(),
     };
-    let work = |desk: &mut Desk<P>, closed: Closed| {
-        let blocks = desk.finish(closed, memory, &finalizer, &observe, most, stats)?;
+    let work = |thread: &mut Finishing<P>, closed: Closed| {
+        let blocks = thread.finish(closed, memory, &finalizer, &observe, most, stats)?;
         stats.partition_finished();
         Ok(blocks)
     };
-    let (desks, blocks) = parallel_map(partitions, desk, work).map_err(|e| e.stage(Stage::Finalize))?;
+    let (threads, blocks) = parallel_map(partitions, start, work).map_err(|e| e.stage(Stage::Finalize))?;
     let (mut partial, mut refused, mut ids) = (empty(), Refused::default(), IdBytes::default());
-    for desk in desks {
-        partial.merge(desk.partial);
-        refused.merge(desk.refused);
-        ids.merge(desk.ids);
+    for thread in threads {
+        partial.merge(thread.partial);
+        refused.merge(thread.refused);
+        ids.merge(thread.ids);
     }
     let blocks = blocks.into_iter().flatten().collect();
     Ok(Finished { blocks: Blocks::new(blocks, finalizer, ids, memory.store.clone(), memory.cancel.clone()), partial, refused })
 }
 
-impl<P> Desk<P> {
+impl<P> Finishing<P> {
     /// Ends one partition.
     fn finish(
         &mut self,
@@ -116,7 +116,7 @@ impl<P> Desk<P> {
         stats: &Stats,
     ) -> Result<Vec<BlockSource>> {
         memory.cancel.check()?;
-        let Desk { room, states, block, partial, refused, ids } = self;
+        let Finishing { scratch, states, block, partial, refused, ids } = self;
         let mut blocks = Vec::new();
         let mut observe = |states: &StateBatch| {
             let mut taken = Ok(());
@@ -133,7 +133,7 @@ impl<P> Desk<P> {
             Ok(block.len())
         };
         let saved: Vec<_> = memory.saved.iter().filter(|run| run.file.frames_of(number) > 0).collect();
-        match (partition.drain(most, room), &saved[..]) {
+        match (partition.drain(most, scratch), &saved[..]) {
             // Saved customers of whom the run has learnt nothing stay where they are.
             (Drained::Resident(table), [run]) if table.len() == 0 => {
                 let mut bytes = Vec::new();
@@ -147,7 +147,7 @@ impl<P> Desk<P> {
             // A table stays as it is, unless it no longer fits.
             (Drained::Resident(table), []) => {
                 let fits = reserved.resize(table.memory() as u64);
-                let partition = Arc::new(Resident { table, _reserved: reserved });
+                let partition = Arc::new(ResidentPartition { table, _reserved: reserved });
                 for customers in partition.table.ranges(most) {
                     partition.table.fill(customers.clone(), states);
                     let states_at = if fits {
@@ -187,7 +187,7 @@ pub(crate) struct Resources {
 }
 
 impl Resources {
-    fn frame(&self, states: &StateBatch) -> Result<BlockRef> {
+    fn frame(&self, states: &StateBatch) -> Result<FrameRef> {
         self.cancel.check()?;
         let mut bytes = Vec::new();
         encode(states, 0..states.len(), &mut bytes)?;

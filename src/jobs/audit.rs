@@ -82,7 +82,7 @@ impl Outputs {
 /// use lensflow::jobs::{AuditJob, Outputs};
 /// use lensflow::Spec;
 ///
-/// let spec = Spec { windows: Windows::Every(Granularity::Quarter), ..Spec::default() };
+/// let spec = Spec::default().with_windows(Windows::Every(Granularity::Quarter));
 /// let audited = AuditJob::new(["examples/data/cdnow_periods.csv"]).spec(spec).run(&mut ())?;
 /// assert_eq!(audited.report.windows.len(), 6);
 /// assert_eq!(audited.counted.customers, 23_570);

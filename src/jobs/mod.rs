@@ -1,6 +1,17 @@
 //! Whole programs over pipelines: audits from named inputs to files in their places, a state that takes in more, runs that can be killed,
 //! folders and streams that are followed, comparisons, and the functions on slices. A job says what it found out and what it wrote; it
 //! prints nothing. A program that runs an audit may watch it through a [`Host`].
+//!
+//! | file | owns |
+//! |---|---|
+//! | here | [`Host`], and what jobs have in common |
+//! | `audit` | inputs → answers in files |
+//! | `period_table` | orders → a table of period aggregations |
+//! | `update` | inputs that a state has not taken in yet → its next generation |
+//! | `checkpoint` | a long run that goes on where it was killed |
+//! | `follow` | a state that takes in files or a stream as they come |
+//! | `compare` | Lens 2 of windows of two states |
+//! | `slices` | the functions for callers who hold everything in memory |
 
 #[cfg(all(feature = "sketch", feature = "synthetic", feature = "text"))]
 pub mod audit;

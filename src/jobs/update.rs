@@ -226,8 +226,8 @@ impl Update {
         }
         let generation = manifest.generation + 1;
         let spec = Spec { windows: Windows::Every(manifest.every), ..self.spec.clone() };
-        let judges = self.audited.clone().filter(|_| self.spec.on_bad_row == OnBadRow::Fail);
-        let mut pipeline = Pipeline::builder().spec(spec).cancel(self.cancel.clone()).saving().judged_by(judges).build()?;
+        let later_windows = self.audited.clone().filter(|_| self.spec.on_bad_row == OnBadRow::Fail);
+        let mut pipeline = Pipeline::builder().spec(spec).cancel(self.cancel.clone()).saving().later_windows(later_windows).build()?;
         let stats = pipeline.stats();
         watch(stats.clone());
         let spool = self.spec.spill_dir.clone();

@@ -1,6 +1,7 @@
 //! Calendar periods, windows, and which window a row's period belongs to.
 //!
-//! A timestamp ([`time`](crate::base::time)) is an `i64` of microseconds since 1970-01-01T00:00:00 UTC, between the years 1 and 9999. Naive times are UTC.
+//! A timestamp ([`time`](crate::base::time)) is an `i64` of microseconds since 1970-01-01T00:00:00 UTC, between the years 1 and
+//! 9999. Naive times are UTC.
 //! [`Windows`] is what the spec says (a list, or a calendar granularity); a [`Classifier`] is its compiled form, one per routing
 //! thread; [`Windows::resolve`] names the windows once all rows are known.
 

@@ -8,7 +8,7 @@ use super::partial_order::{MOST_PARTIALS, PartialOrder, PartialOrders};
 use crate::base::error::Result;
 use crate::base::threads::lock;
 use crate::model::hash::hash_id;
-use crate::spill::{BlockRef, Budget, Reservation, RunStore};
+use crate::spill::{Budget, FrameRef, Reservation, RunStore};
 use std::mem::{replace, take};
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex};
@@ -40,7 +40,7 @@ pub(super) struct Partitions {
 #[derive(Debug, Default)]
 pub(super) struct Partition {
     held: Vec<(PartialOrders, Reservation)>,
-    frames: Vec<BlockRef>,
+    frames: Vec<FrameRef>,
     partials: u64,
     /// The memory of the frames when they are read.
     framed: u64,
@@ -152,7 +152,7 @@ impl Scatter {
         buffer.clear();
         let place = store.put(&self.frame)?;
         let mut partition = lock(&partitions[at]);
-        if !matches!(place, BlockRef::Memory(_, Some(_))) {
+        if !matches!(place, FrameRef::Memory(_, Some(_))) {
             let counters = store.counters();
             counters.runs.fetch_add(partition.frames.is_empty().into(), Relaxed);
             counters.frames.fetch_add(1, Relaxed);

@@ -44,7 +44,7 @@ pub struct Builder<L = ()> {
     lens: L,
     forget_rejects: bool,
     saving: bool,
-    judges: Option<Windows>,
+    later_windows: Option<Windows>,
     cancel: Cancel,
     store: Option<Arc<dyn RunStore>>,
     state_budget: Option<u64>,
@@ -156,8 +156,8 @@ impl<L: Lens> Builder<L> {
     }
 
     /// The windows that will judge rows which are left open: what is bad in them is bad now.
-    pub(crate) fn judged_by(mut self, windows: Option<Windows>) -> Self {
-        self.judges = windows;
+    pub(crate) fn later_windows(mut self, windows: Option<Windows>) -> Self {
+        self.later_windows = windows;
         self
     }
 
@@ -171,8 +171,8 @@ impl<L: Lens> Builder<L> {
     /// A lens of the caller's own beside Lens 1 and Lens 2; it observes blocks with scores. Again for a second: a pair of lenses is one.
     #[must_use]
     pub fn lens<M: Lens>(self, lens: M) -> Builder<(L, M)> {
-        let Builder { spec, lens: own, forget_rejects, saving, judges, cancel, store, state_budget } = self;
-        Builder { spec, lens: (own, lens), forget_rejects, saving, judges, cancel, store, state_budget }
+        let Builder { spec, lens: own, forget_rejects, saving, later_windows, cancel, store, state_budget } = self;
+        Builder { spec, lens: (own, lens), forget_rejects, saving, later_windows, cancel, store, state_budget }
     }
 
     /// Checks the options and starts the workers.
@@ -200,8 +200,12 @@ impl<L: Lens> Builder<L> {
         let keep_rejects = self.spec.on_bad_row == OnBadRow::Reject && !self.forget_rejects;
         let sorter = || Arc::new(Sorter::new(sorting_of_rejects(&plan, count, store.clone(), self.cancel.clone())));
         let rejects = keep_rejects.then(sorter);
-        let ledger =
-            Arc::new(Ledger { rejects: rejects.clone(), open: self.saving.then(sorter), judges: self.judges, ..Ledger::default() });
+        let ledger = Arc::new(Ledger {
+            rejects: rejects.clone(),
+            open: self.saving.then(sorter),
+            later_windows: self.later_windows,
+            ..Ledger::default()
+        });
         let mut jobs = Vec::with_capacity(count);
         for (index, lane) in lane_ends.into_iter().enumerate() {
             let (job, taken) = unbounded();

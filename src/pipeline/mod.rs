@@ -1,12 +1,20 @@
 //! The pipeline: spec → stages. It starts the threads of a run and knows the order of its stages.
 //!
 //! [`Pipeline::builder`] takes the options; `build` checks them and starts the [`worker`](crate::accumulate::worker)s. From then on rows
-//! come in by any mix of [`push`](Pipeline::push) (decoded and routed on the caller's thread) and [`run`](Pipeline::run) (a source, decoded by the workers).
-//! [`finish`](Pipeline::finish) takes the workers' partitions, finalizes, asks the lenses, and gives the [`Audit`].
+//! come in by any mix of [`push`](Pipeline::push) (decoded and routed on the caller's thread) and [`run`](Pipeline::run) (a source,
+//! decoded by the workers). [`finish`](Pipeline::finish) takes the workers' partitions, finalizes, asks the lenses, and gives the [`Audit`].
 //!
 //! Memory between the stages is bounded: lanes hold a fixed number of buffers, and a thread that fills one waits. When a thread fails or
 //! panics, the first cause goes into the poison, the lanes close, and the caller gets that cause; a [`Cancel`] stops all threads likewise.
 //! Threads that are stuck in a read (of standard input, say) are left behind rather than waited for.
+//!
+//! | file | owns |
+//! |---|---|
+//! | here | [`Pipeline`]: a run, from its first row to its answers |
+//! | `builder` | the options of a run; threads and lanes are made there |
+//! | `order_lines` | orders and line items: grouped, then rows like any other |
+//! | `saved_states` | states that are taken in, or come out instead of answers |
+//! | `audit` | [`Audit`]: the outcome |
 
 use crate::accumulate::Closed;
 use crate::accumulate::worker::{Decoding, Job};

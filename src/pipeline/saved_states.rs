@@ -11,7 +11,7 @@ use crate::state;
 use crate::state::checkpoint_record::Checkpoint;
 use crate::state::save::{save, save_records};
 use crate::state::sealed::{Record, RowCounts};
-use crate::state::{DeferredRows, Rollup, RunFile, Saved, Section, State};
+use crate::state::{OpenRows, Rollup, RunFile, Saved, Section, State};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -31,7 +31,7 @@ impl<L: Lens> Pipeline<L> {
         self.take_in(state.runs(), rows, rollup)?;
         manifest.transactions.iter().for_each(|(_, lines)| self.add_lines(lines.clone()));
         let cancel = &self.poison.cancel;
-        let open = DeferredRows::new(state.runs().to_vec(), cancel.clone());
+        let open = OpenRows::new(state.runs().to_vec(), cancel.clone());
         self.run(open)
     }
 

@@ -1,5 +1,15 @@
 //! Report: the answers as data ([`Report`]), as JSON, as tables for people ([`text_tables`]), and the rows behind them ([`rows`]), written
 //! whole or not at all ([`output`], [`table`]).
+//!
+//! | file | owns |
+//! |---|---|
+//! | here | [`Report`]: the answers as data |
+//! | `rows` | RFM rows, migration rows, rejects: their schemas, and how blocks become batches of them |
+//! | `stream` | which rows of which blocks go into which batch, in the engine's order or sorted |
+//! | `table` | tables of batches in any of the four formats |
+//! | `parquet` | Parquet files |
+//! | `text_tables` | tables for people: terminal, text, Markdown |
+//! | `output` | files that appear whole or not at all |
 
 use crate::model::reject::LeftOut;
 pub mod output;

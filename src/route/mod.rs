@@ -6,6 +6,12 @@
 //! Scattering happens in two steps. Written straight to all partitions, every row would miss the cache and the processor's table of pages.
 //! So rows are staged in the few buffers of the sections, which stay in the cache; when a section's buffer is full, its rows go to its
 //! partitions together.
+//!
+//! | file | owns |
+//! |---|---|
+//! | here | [`Router`]: the decision about each row, and the two steps |
+//! | `row_buffer` | the message: some rows of one partition |
+//! | `lane` | channels to the workers, and the way back for empty buffers |
 
 pub(crate) mod lane;
 pub(crate) mod row_buffer;
@@ -34,10 +40,10 @@ use std::sync::{Arc, Mutex};
 pub(crate) struct Ledger {
     /// Takes the rows left out, where they are not only counted.
     pub(crate) rejects: Option<Arc<Sorter>>,
-    /// Takes rows that are bad only for the windows of this run, where others are still to judge them.
+    /// Takes rows that are bad only for the windows of this run, where later windows may hold them: open rows.
     pub(crate) open: Option<Arc<Sorter>>,
-    /// The others, where they are known.
-    pub(crate) judges: Option<Windows>,
+    /// These later windows, where they are known.
+    pub(crate) later_windows: Option<Windows>,
     /// The least and the greatest window key of the rows accepted so far.
     pub(crate) keys: Mutex<Option<(u32, u32)>>,
 }
@@ -69,8 +75,8 @@ pub(crate) struct Router {
     /// One for each partition.
     buffers: Vec<Rows>,
     classifier: Classifier,
-    /// Of the windows that judge open rows.
-    judge: Option<Classifier>,
+    /// Of the later windows, which decide about open rows.
+    later: Option<Classifier>,
     policy: OnBadRow,
     stats: Arc<Stats>,
     ledger: Arc<Ledger>,
@@ -82,8 +88,8 @@ impl Router {
     pub(crate) fn new(spec: &Spec, rows_per_buffer: usize, stats: Arc<Stats>, ledger: Arc<Ledger>) -> Self {
         let staged = std::iter::repeat_with(|| Rows::with_capacity(STAGED_ROWS.min(rows_per_buffer))).take(SECTIONS).collect();
         let buffers = std::iter::repeat_with(Rows::default).take(PARTITIONS).collect();
-        let judge = ledger.judges.as_ref().map(Classifier::new);
-        Router { staged, buffers, classifier: Classifier::new(&spec.windows), judge, policy: spec.on_bad_row, stats, ledger, keys: None }
+        let later = ledger.later_windows.as_ref().map(Classifier::new);
+        Router { staged, buffers, classifier: Classifier::new(&spec.windows), later, policy: spec.on_bad_row, stats, ledger, keys: None }
     }
 
     /// Takes a batch; buffers that are full go to the outlet.
@@ -101,7 +107,7 @@ impl Router {
                 self.reject(batch, i, faults, None)?;
                 continue;
             }
-            match self.judge(batch, i) {
+            match self.classify(batch, i) {
                 Ok((key, reference)) => {
                     accepted += 1;
                     let id = batch.ids.value(i).as_bytes();
@@ -147,7 +153,7 @@ impl Router {
 
     /// The window key and the recency reference of a row whose values could be read, or what is wrong with it.
     #[inline]
-    fn judge(&mut self, batch: &PeriodBatch, i: usize) -> Result<(u32, i64), Fault> {
+    fn classify(&mut self, batch: &PeriodBatch, i: usize) -> Result<(u32, i64), Fault> {
         let (start, end) = (batch.starts[i], batch.ends[i]);
         let last = batch.last_transactions.get(i).copied().unwrap_or(NO_TIMESTAMP);
         if end <= start {
@@ -198,13 +204,13 @@ impl Router {
             fields,
             at: at.map(shown_timestamp),
         };
-        let fits = |judge: &mut Classifier| match judge.place(batch.starts[i], batch.ends[i]) {
+        let fits = |later: &mut Classifier| match later.place(batch.starts[i], batch.ends[i]) {
             Place::Window { observation_end, .. } => batch.last_transactions.get(i).copied().unwrap_or(NO_TIMESTAMP) <= observation_end,
             Place::History => true,
             Place::Straddles(_) => false,
         };
         let is_open =
-            matches!(reject.reason, Reason::StraddlesWindow | Reason::AfterObservationEnd) && self.judge.as_mut().is_none_or(fits);
+            matches!(reject.reason, Reason::StraddlesWindow | Reason::AfterObservationEnd) && self.later.as_mut().is_none_or(fits);
         if let Some(open) = self.ledger.open.as_ref().filter(|_| is_open) {
             return open.buffer().push(|out| reject.write(out)).map_err(|e| e.stage(Stage::Route));
         }

@@ -4,6 +4,19 @@
 //! batches: [`PeriodBatch`]es for [`route`](crate::route), or batches of lines for [`orders`](crate::orders). The kind of rows is a parameter
 //! of sources, chunks and sinks, and of the readers of all formats (`row_kind`).
 //!
+//! | file | owns |
+//! |---|---|
+//! | here | [`Source`], [`Chunk`], [`Sink`]; [`Batches`]: a caller's batches as a source |
+//! | `files`, `open` | the files that the user named; a format and a kind of rows → a reader |
+//! | `format` | formats and compressions, and how they are told |
+//! | `csv`, `jsonl`, `parquet`, `ipc` | the reader of a format each |
+//! | `records`, `marks` | text cut into chunks between two records; single bytes found 64 at a time |
+//! | `row_kind` | the kinds of rows: their columns, and how a batch is made of them |
+//! | `arrow_columns`, `period_rows` | Arrow columns, or text fields → [`PeriodBatch`]es |
+//! | `transactions` | the lines of orders as a kind of rows |
+//! | `shared` | a source that several threads decode together |
+//! | `paced`, `streamed`, `endless` | a source that pauses; fingerprints of inputs as they are read; a stream without an end |
+//!
 //! Invariant: a batch is aligned with its input. A row that cannot be read keeps its place and is listed in [`PeriodBatch::bad`], so
 //! the row number of any row is `first_row` plus its index, and the policy about bad rows is applied in one place, by the router.
 

@@ -150,12 +150,12 @@ impl Output {
             end += source.ends[customer] - source.begin(customer) as u32;
             out.ends.push(end);
         }
-        gather(&sources, customers, |source| &source.first_seen, &mut out.first_seen);
-        gather(&sources, entries, |source| &source.windows, &mut out.windows);
-        gather(&sources, entries, |source| &source.starts, &mut out.starts);
-        gather(&sources, entries, |source| &source.references, &mut out.references);
-        gather(&sources, entries, |source| &source.orders, &mut out.orders);
-        gather(&sources, entries, |source| &source.cents, &mut out.cents);
+        copy_column(&sources, customers, |source| &source.first_seen, &mut out.first_seen);
+        copy_column(&sources, entries, |source| &source.windows, &mut out.windows);
+        copy_column(&sources, entries, |source| &source.starts, &mut out.starts);
+        copy_column(&sources, entries, |source| &source.references, &mut out.references);
+        copy_column(&sources, entries, |source| &source.orders, &mut out.orders);
+        copy_column(&sources, entries, |source| &source.cents, &mut out.cents);
         if sources.iter().any(|source| !source.rests.is_empty()) {
             let rest =
                 |(at, &(source, entry)): (u32, &(u32, u32))| sources[source as usize].rest(entry as usize).map(|r| Rest { entry: at, ..r });
@@ -177,7 +177,7 @@ impl Output {
 }
 
 /// Appends the values of one column at the places that were picked.
-fn gather<T: Copy>(sources: &[&StateBatch], places: &[(u32, u32)], column: impl Fn(&StateBatch) -> &Vec<T>, out: &mut Vec<T>) {
+fn copy_column<T: Copy>(sources: &[&StateBatch], places: &[(u32, u32)], column: impl Fn(&StateBatch) -> &Vec<T>, out: &mut Vec<T>) {
     let columns: Vec<&[T]> = sources.iter().map(|source| &column(source)[..]).collect();
     out.extend(places.iter().map(|&(source, at)| columns[source as usize][at as usize]));
 }

@@ -8,7 +8,7 @@
 //! pipelines does not list it for each. Processes that die later are left to the next one.
 
 use super::folder::{LockedFolder, probe, sweep};
-use super::store::{BlockRef, Counters, RunStore};
+use super::store::{Counters, FrameRef, RunStore};
 use crate::base::bytes::positional::{read_at, write_at};
 use crate::base::cancel::Discard;
 use crate::base::error::{Error, Result};
@@ -107,14 +107,14 @@ impl Disk {
         }
     }
 
-    fn append(&self, frame: &[u8]) -> io::Result<BlockRef> {
+    fn append(&self, frame: &[u8]) -> io::Result<FrameRef> {
         let folder = self.folder()?;
         let file = (self.turn.fetch_add(1, Relaxed) % FILES as u64) as usize;
         // What fails leaves a hole.
         let at = self.ends[file].fetch_add(frame.len() as u64, Relaxed);
         write_at(&folder.files[file], frame, at)?;
         self.counters.written.fetch_add(frame.len() as u64, Relaxed);
-        Ok(BlockRef::Disk { file, at, length: frame.len() })
+        Ok(FrameRef::Disk { file, at, length: frame.len() })
     }
 }
 
@@ -128,12 +128,12 @@ impl Discard for Disk {
 }
 
 impl RunStore for Disk {
-    fn put(&self, frame: &[u8]) -> Result<BlockRef> {
+    fn put(&self, frame: &[u8]) -> Result<FrameRef> {
         self.append(frame).map_err(|e| failed("write to", &self.parent, e))
     }
 
-    fn get<'a>(&self, block: &'a BlockRef, scratch: &'a mut Vec<u8>) -> Result<&'a [u8]> {
-        let (Some(folder), &BlockRef::Disk { file, at, length }) = (self.folder.get(), block) else {
+    fn get<'a>(&self, block: &'a FrameRef, scratch: &'a mut Vec<u8>) -> Result<&'a [u8]> {
+        let (Some(folder), &FrameRef::Disk { file, at, length }) = (self.folder.get(), block) else {
             return Err(Error::internal("a frame was looked for in the wrong store"));
         };
         scratch.resize(length, 0);
@@ -177,7 +177,7 @@ mod tests {
                 let disk = &disk;
                 scope.spawn(move || {
                     let frames: Vec<Vec<u8>> = (0..50).map(|i| vec![thread * 50 + i; usize::from(i) * 7]).collect();
-                    let blocks: Vec<BlockRef> = frames.iter().map(|frame| disk.put(frame).unwrap()).collect();
+                    let blocks: Vec<FrameRef> = frames.iter().map(|frame| disk.put(frame).unwrap()).collect();
                     let mut scratch = vec![1; 20];
                     for (block, frame) in blocks.iter().zip(&frames).rev() {
                         assert_eq!(disk.get(block, &mut scratch).unwrap(), frame);

@@ -1,7 +1,7 @@
 //! Test doubles, only with the feature `testing` and in this crate's own tests: [`Memory`] keeps all frames, [`Faulty`] is a store that fails
 //! when told to, and [`Faults`] lets a disk fail likewise.
 
-use super::store::{BlockRef, Counters, RunStore};
+use super::store::{Counters, FrameRef, RunStore};
 use crate::base::cancel::Discard;
 use crate::base::error::{Error, Result};
 use std::sync::atomic::AtomicU64;
@@ -14,14 +14,14 @@ pub struct Memory(Counters);
 impl Discard for Memory {}
 
 impl RunStore for Memory {
-    fn put(&self, frame: &[u8]) -> Result<BlockRef> {
-        Ok(BlockRef::Memory(frame.into(), None))
+    fn put(&self, frame: &[u8]) -> Result<FrameRef> {
+        Ok(FrameRef::Memory(frame.into(), None))
     }
 
-    fn get<'a>(&self, block: &'a BlockRef, _: &'a mut Vec<u8>) -> Result<&'a [u8]> {
+    fn get<'a>(&self, block: &'a FrameRef, _: &'a mut Vec<u8>) -> Result<&'a [u8]> {
         match block {
-            BlockRef::Memory(bytes, _) => Ok(bytes),
-            BlockRef::Disk { .. } => Err(Error::internal("a frame was looked for in the wrong store")),
+            FrameRef::Memory(bytes, _) => Ok(bytes),
+            FrameRef::Disk { .. } => Err(Error::internal("a frame was looked for in the wrong store")),
         }
     }
 
@@ -88,12 +88,12 @@ impl<S: RunStore> Discard for Faulty<S> {
 }
 
 impl<S: RunStore> RunStore for Faulty<S> {
-    fn put(&self, frame: &[u8]) -> Result<BlockRef> {
+    fn put(&self, frame: &[u8]) -> Result<FrameRef> {
         self.operate("cannot write a run")?;
         self.next.put(frame)
     }
 
-    fn get<'a>(&self, block: &'a BlockRef, scratch: &'a mut Vec<u8>) -> Result<&'a [u8]> {
+    fn get<'a>(&self, block: &'a FrameRef, scratch: &'a mut Vec<u8>) -> Result<&'a [u8]> {
         self.operate("cannot read a run")?;
         self.next.get(block, scratch)
     }
@@ -117,7 +117,7 @@ mod tests {
         assert!(store.put(b"2").is_err());
         assert!(store.put(b"3").is_ok());
         assert_eq!(store.operations(), 4);
-        let elsewhere = BlockRef::Disk { file: 0, at: 0, length: 1 };
+        let elsewhere = FrameRef::Disk { file: 0, at: 0, length: 1 };
         assert!(Memory::default().get(&elsewhere, scratch).is_err());
     }
 }

@@ -58,4 +58,4 @@ pub(crate) use self::run::{Run, RunWriter};
 pub(crate) use self::runs::Runs;
 pub(crate) use self::sort::merged::{Merged, Records, copy};
 pub(crate) use self::sort::sorter::{SortBuffer, Sorter, Sorting};
-pub use self::store::{BlockRef, Counters, RunStore, Tiered};
+pub use self::store::{Counters, FrameRef, RunStore, Tiered};

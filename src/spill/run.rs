@@ -5,7 +5,7 @@
 
 use super::frame::{decode, encode, frame_end};
 use super::merge_runs::Sorted;
-use super::store::{BlockRef, RunStore};
+use super::store::{FrameRef, RunStore};
 use crate::base::error::Result;
 use crate::model::state_batch::StateBatch;
 use std::sync::atomic::Ordering::Relaxed;
@@ -13,7 +13,7 @@ use std::sync::atomic::Ordering::Relaxed;
 /// The handle of a run: the places of its frames, and its size.
 #[derive(Debug, Default)]
 pub(crate) struct Run {
-    frames: Vec<BlockRef>,
+    frames: Vec<FrameRef>,
     customers: u64,
     entries: u64,
     /// Bytes of long ids.
@@ -29,11 +29,11 @@ impl Run {
 
     /// The memory that knowing it takes.
     pub(crate) fn own_memory(&self) -> usize {
-        size_of::<Run>() + self.frames.capacity() * size_of::<BlockRef>()
+        size_of::<Run>() + self.frames.capacity() * size_of::<FrameRef>()
     }
 
     /// Its frames, customers and entries.
-    pub(crate) fn into_parts(self) -> (Vec<BlockRef>, u64, u64) {
+    pub(crate) fn into_parts(self) -> (Vec<FrameRef>, u64, u64) {
         (self.frames, self.customers, self.entries)
     }
 
@@ -89,7 +89,7 @@ impl<'a> RunWriter<'a> {
 /// A run on its way back.
 pub(crate) struct RunReader<'a> {
     store: &'a dyn RunStore,
-    frames: std::vec::IntoIter<BlockRef>,
+    frames: std::vec::IntoIter<FrameRef>,
     bytes: Vec<u8>,
 }
 

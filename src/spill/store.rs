@@ -3,7 +3,7 @@
 //! A run's stack is [`Tiered`] over [`Disk`](super::disk::Disk): frames stay in memory while a [`Budget`] has room, the others go to the
 //! disk. Stores for tests are in `doubles`.
 //!
-//! A [`BlockRef`] belongs to the store that handed it out. Dropping one in memory frees its bytes; space on the disk comes back with the
+//! A [`FrameRef`] belongs to the store that handed it out. Dropping one in memory frees its bytes; space on the disk comes back with the
 //! store.
 
 use super::budget::{Budget, Reservation};
@@ -18,13 +18,13 @@ pub trait RunStore: Discard {
     ///
     /// # Errors
     /// When there is no room for them.
-    fn put(&self, frame: &[u8]) -> Result<BlockRef>;
+    fn put(&self, frame: &[u8]) -> Result<FrameRef>;
 
     /// The bytes of a frame. `scratch` is read into where they are not in memory already.
     ///
     /// # Errors
     /// When they cannot be read.
-    fn get<'a>(&self, block: &'a BlockRef, scratch: &'a mut Vec<u8>) -> Result<&'a [u8]>;
+    fn get<'a>(&self, block: &'a FrameRef, scratch: &'a mut Vec<u8>) -> Result<&'a [u8]>;
 
     /// Counts of what was spilled so far.
     fn counters(&self) -> &Counters;
@@ -32,7 +32,7 @@ pub trait RunStore: Discard {
 
 /// The place of a frame: its bytes in memory, or their position in a file.
 #[derive(Debug)]
-pub enum BlockRef {
+pub enum FrameRef {
     /// In memory, with its part of a budget where one counts it.
     Memory(Box<[u8]>, Option<Reservation>),
     /// In a file.
@@ -80,17 +80,17 @@ impl Discard for Tiered {
 }
 
 impl RunStore for Tiered {
-    fn put(&self, frame: &[u8]) -> Result<BlockRef> {
+    fn put(&self, frame: &[u8]) -> Result<FrameRef> {
         match self.budget.reserve(frame.len() as u64) {
-            Some(reservation) => Ok(BlockRef::Memory(frame.into(), Some(reservation))),
+            Some(reservation) => Ok(FrameRef::Memory(frame.into(), Some(reservation))),
             None => self.next.put(frame),
         }
     }
 
-    fn get<'a>(&self, block: &'a BlockRef, scratch: &'a mut Vec<u8>) -> Result<&'a [u8]> {
+    fn get<'a>(&self, block: &'a FrameRef, scratch: &'a mut Vec<u8>) -> Result<&'a [u8]> {
         match block {
-            BlockRef::Memory(bytes, _) => Ok(bytes),
-            BlockRef::Disk { .. } => self.next.get(block, scratch),
+            FrameRef::Memory(bytes, _) => Ok(bytes),
+            FrameRef::Disk { .. } => self.next.get(block, scratch),
         }
     }
 
@@ -110,12 +110,12 @@ mod tests {
         let budget = Budget::new(10);
         let store = Tiered::new(budget.clone(), Arc::new(Memory::default()));
         let (first, second) = (store.put(b"sixsix").unwrap(), store.put(b"fives").unwrap());
-        assert!(matches!((&first, &second), (BlockRef::Memory(_, Some(_)), BlockRef::Memory(_, None))));
+        assert!(matches!((&first, &second), (FrameRef::Memory(_, Some(_)), FrameRef::Memory(_, None))));
         let scratch = &mut Vec::new();
         assert_eq!(store.get(&first, scratch).unwrap(), b"sixsix");
         assert_eq!(store.get(&second, scratch).unwrap(), b"fives");
         drop(first);
         assert_eq!(budget.reserved(), 0);
-        assert!(matches!(store.put(b"again").unwrap(), BlockRef::Memory(_, Some(_))));
+        assert!(matches!(store.put(b"again").unwrap(), FrameRef::Memory(_, Some(_))));
     }
 }

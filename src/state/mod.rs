@@ -21,7 +21,7 @@
 //! | `compact` | several run files → one, of one state or of several |
 //! | `rollup` | the state's windows → an audit's |
 //! | `inspect` | a manifest for people, and a run file by itself |
-//! | `deferred_rows` | rows that each audit judges for itself |
+//! | `open_rows` | open rows: those that each audit judges for itself |
 //!
 //! [`Update`](crate::jobs::Update) makes the next generation of inputs, [`compare`](crate::jobs::compare()) sets windows of two states against
 //! each other.
@@ -35,9 +35,9 @@
 
 pub(crate) mod checkpoint_record;
 pub(crate) mod compact;
-pub(crate) mod deferred_rows;
 mod inspect;
 pub(crate) mod manifest;
+pub(crate) mod open_rows;
 pub(crate) mod rollup;
 pub(crate) mod run_file;
 pub(crate) mod save;
@@ -45,9 +45,9 @@ pub(crate) mod sealed;
 pub(crate) mod state_folder;
 
 pub use self::compact::{MergedState, check_merge, merge};
-pub(crate) use self::deferred_rows::DeferredRows;
 pub use self::inspect::{RunSummary, is_run_file};
 pub use self::manifest::{Input, Manifest, RunEntry};
+pub(crate) use self::open_rows::OpenRows;
 pub(crate) use self::rollup::Rollup;
 pub(crate) use self::run_file::{RunFile, Section, Writer};
 pub(crate) use self::save::Saved;

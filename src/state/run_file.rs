@@ -12,7 +12,7 @@ use crate::base::error::{Error, Result};
 use crate::base::threads::lock;
 use crate::model::hash::PARTITIONS;
 use crate::model::state_batch::StateBatch;
-use crate::spill::{BlockRef, Counters, Io, Records, Run, RunStore, Sorted, decode};
+use crate::spill::{Counters, FrameRef, Io, Records, Run, RunStore, Sorted, decode};
 use rapidhash::v3::{RapidSecrets, rapidhash_v3_seeded};
 use std::fs::File;
 use std::path::Path;
@@ -62,15 +62,15 @@ impl Frames {
 impl Discard for Frames {}
 
 impl RunStore for Frames {
-    fn put(&self, frame: &[u8]) -> Result<BlockRef> {
+    fn put(&self, frame: &[u8]) -> Result<FrameRef> {
         let at = self.end.fetch_add(frame.len() as u64, Relaxed);
         self.io.step().and_then(|()| write_at(&self.file, frame, at)).map_err(|e| self.failed("cannot write", e))?;
         self.counters.written.fetch_add(frame.len() as u64, Relaxed);
-        Ok(BlockRef::Disk { file: 0, at, length: frame.len() })
+        Ok(FrameRef::Disk { file: 0, at, length: frame.len() })
     }
 
-    fn get<'a>(&self, block: &'a BlockRef, scratch: &'a mut Vec<u8>) -> Result<&'a [u8]> {
-        let &BlockRef::Disk { at, length, .. } = block else {
+    fn get<'a>(&self, block: &'a FrameRef, scratch: &'a mut Vec<u8>) -> Result<&'a [u8]> {
+        let &FrameRef::Disk { at, length, .. } = block else {
             return Err(Error::internal("a frame was looked for in the wrong store"));
         };
         scratch.resize(length, 0);
@@ -180,7 +180,7 @@ impl Writer {
     }
 
     /// Says that frames of this store hold records.
-    pub(crate) fn add_records(&self, section: Section, frames: &[BlockRef]) {
+    pub(crate) fn add_records(&self, section: Section, frames: &[FrameRef]) {
         lock(&self.index).sections[PARTITIONS + section as usize].extend(frames.iter().filter_map(position));
     }
 
@@ -207,10 +207,10 @@ impl Writer {
     }
 }
 
-fn position(block: &BlockRef) -> Option<(u64, u32)> {
+fn position(block: &FrameRef) -> Option<(u64, u32)> {
     match *block {
-        BlockRef::Disk { at, length, .. } => Some((at, length as u32)),
-        BlockRef::Memory(..) => None,
+        FrameRef::Disk { at, length, .. } => Some((at, length as u32)),
+        FrameRef::Memory(..) => None,
     }
 }
 
@@ -283,7 +283,7 @@ impl RunFile {
     /// Reads a frame of a partition, by its number.
     pub(crate) fn read(&self, partition: usize, frame: usize, scratch: &mut Vec<u8>, states: &mut StateBatch) -> Result<()> {
         let (at, length) = self.index.sections[partition][frame];
-        let block = BlockRef::Disk { file: 0, at, length: length as usize };
+        let block = FrameRef::Disk { file: 0, at, length: length as usize };
         let bytes = self.frames.get(&block, scratch)?;
         decode(bytes, states).map_err(|_| {
             let what = format!("the run file is damaged: what lies at byte {at} is not what was written");
@@ -299,7 +299,7 @@ impl RunFile {
     /// All records of a kind, as they were written.
     pub(crate) fn records(&self, section: Section, cancel: Cancel) -> Arc<Records> {
         let frames = self.index.sections[PARTITIONS + section as usize].iter();
-        let frames = frames.map(|&(at, length)| BlockRef::Disk { file: 0, at, length: length as usize }).collect();
+        let frames = frames.map(|&(at, length)| FrameRef::Disk { file: 0, at, length: length as usize }).collect();
         Arc::new(Records::of_frames(self.frames.clone(), frames, cancel))
     }
 
@@ -308,7 +308,7 @@ impl RunFile {
         let mut scratch = Vec::new();
         let mut copied = Vec::new();
         for &(at, length) in &self.index.sections[PARTITIONS + section as usize] {
-            let block = BlockRef::Disk { file: 0, at, length: length as usize };
+            let block = FrameRef::Disk { file: 0, at, length: length as usize };
             copied.push(to.frames.put(self.frames.get(&block, &mut scratch)?)?);
         }
         to.add_records(section, &copied);

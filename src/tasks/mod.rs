@@ -111,8 +111,8 @@ pub fn accumulate(Routed(deliveries): Routed) -> Accumulated {
     for Delivery { partition, rows } in deliveries {
         partitions[partition].take(rows, drop);
     }
-    let mut room = SortScratch::default();
-    let resident = |partition: Partition| match partition.drain(FRAME_CUSTOMERS, &mut room) {
+    let mut scratch = SortScratch::default();
+    let resident = |partition: Partition| match partition.drain(FRAME_CUSTOMERS, &mut scratch) {
         Drained::Resident(table) => Some(table),
         Drained::Spilled(..) => None,
     };

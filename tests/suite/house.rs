@@ -1,8 +1,8 @@
 //! The house rule: a folder imports only folders above it in [`HOUSE`].
 //!
-//! A room is a file or a folder directly under `src`. Every path through `crate::…` counts, in a `use`, a `pub use` or inline in code, and so
+//! A *folder*, here, is a folder or a file directly under `src`. Every path through `crate::…` counts, in a `use`, a `pub use` or inline in code, and so
 //! does a chain of `super::` that reaches the root. Not read are comments, texts, `#[cfg(test)]` items, the binary, and `lib.rs`, which
-//! re-exports; a name that `lib.rs` re-exports stands for the room that it comes from.
+//! re-exports; a name that `lib.rs` re-exports stands for the folder that it comes from.
 //!
 //! Beside it, the habits that a reader relies on: files of at most [`LINES`] lines, `foo/mod.rs` and never `foo.rs` beside `foo/`, no two files
 //! of one name, no two public types of one name.
@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The rooms, from the ground up.
+/// The folders, from the ground up.
 const HOUSE: [&str; 20] = [
     "base",
     "model",
@@ -218,7 +218,7 @@ fn named_at_root(code: &str, depth: usize) -> BTreeSet<&str> {
     from_root("crate::").chain(from_root(above)).filter(|name| !["", "super", "self"].contains(name)).collect()
 }
 
-/// The names that `lib.rs` re-exports, and the rooms they come from.
+/// The names that `lib.rs` re-exports, and the folders they come from.
 fn re_exports(code: &str) -> BTreeMap<String, String> {
     let uses = code.split("pub use ").skip(1).filter_map(|rest| Some(rest.split_once(';')?.0));
     let named = uses.map(|path| path.trim_start_matches("crate::")).flat_map(|path| {
@@ -229,20 +229,20 @@ fn re_exports(code: &str) -> BTreeMap<String, String> {
 }
 
 #[test]
-fn a_room_imports_only_rooms_above_it() {
+fn a_folder_imports_only_folders_above_it() {
     let library = library();
-    let rooms: BTreeSet<String> = library.keys().map(|path| parts(path)[0].clone()).filter(|room| room != "lib").collect();
-    exactly("rooms that are not in the list", rooms.iter().filter(|room| !HOUSE.contains(&room.as_str())).cloned(), NOT_PLACED_YET);
+    let folders: BTreeSet<String> = library.keys().map(|path| parts(path)[0].clone()).filter(|folder| folder != "lib").collect();
+    exactly("folders that are not in the list", folders.iter().filter(|folder| !HOUSE.contains(&folder.as_str())).cloned(), NOT_PLACED_YET);
 
     let re_exports = re_exports(&library[Path::new("src/lib.rs")]);
-    let place = |room: &str| HOUSE.iter().position(|&name| name == room);
+    let place = |folder: &str| HOUSE.iter().position(|&name| name == folder);
     let mut found = Vec::new();
     let mut read = 0;
     for (path, code) in library.iter().filter(|(path, _)| !path.ends_with("src/lib.rs")) {
         let parts = parts(path);
         let depth = parts.iter().filter(|&part| part != "mod").count();
         for name in named_at_root(code, depth) {
-            let to = if rooms.contains(name) {
+            let to = if folders.contains(name) {
                 name
             } else {
                 re_exports.get(name).unwrap_or_else(|| panic!("{}: what is crate::{name}?", shown(path)))
@@ -256,7 +256,7 @@ fn a_room_imports_only_rooms_above_it() {
         }
     }
     assert!(read > 100, "only {read} imports were found");
-    exactly("imports of rooms below", found, UPWARD_IMPORTS);
+    exactly("imports of folders below", found, UPWARD_IMPORTS);
 }
 
 #[test]

@@ -16,7 +16,7 @@ use lensflow::report::table::TableWriter;
 use lensflow::source::Batches;
 use lensflow::spec::Parallel;
 use lensflow::stats::Snapshot;
-use lensflow::testing::{BlockRef, Counters, Disk, Faulty, Memory, RunStore};
+use lensflow::testing::{FrameRef, Counters, Disk, Faulty, Memory, RunStore};
 use lensflow::{Pipeline, Result};
 use std::collections::BTreeSet;
 use std::fs;
@@ -175,11 +175,11 @@ struct Flips {
 }
 
 impl RunStore for Flips {
-    fn put(&self, frame: &[u8]) -> Result<BlockRef> {
+    fn put(&self, frame: &[u8]) -> Result<FrameRef> {
         self.disk.put(frame)
     }
 
-    fn get<'a>(&self, place: &'a BlockRef, room: &'a mut Vec<u8>) -> Result<&'a [u8]> {
+    fn get<'a>(&self, place: &'a FrameRef, room: &'a mut Vec<u8>) -> Result<&'a [u8]> {
         let length = self.disk.get(place, room)?.len();
         if self.reads.fetch_add(1, Relaxed) == self.read {
             room[length * self.at / 256] ^= 1 << (self.read % 8);

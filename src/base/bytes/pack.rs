@@ -1,4 +1,4 @@
-//! Packing: a column of integers → few bytes, and back. Used by [`frame`](crate::spill::frame) for every column but the bytes of ids.
+//! Packing: a column of integers → few bytes, and back. Used by the frames of [`spill`](crate::spill) for every column but the bytes of ids.
 //!
 //! The least value is taken away, what is left is divided by its greatest common divisor where that saves a byte (times are whole
 //! seconds or days, prices end in 9 or 0), and the quotients are written in as many whole bytes as the largest needs: none for a column

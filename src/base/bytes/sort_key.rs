@@ -1,4 +1,4 @@
-//! Records: a row as bytes, by which [`sorter`](crate::spill::sort::sorter) sorts it, and back.
+//! Records: a row as bytes, by which a [`Sorter`](crate::spill::Sorter) sorts it, and back.
 //!
 //! Records compare byte by byte, so what rows are sorted by comes first, as bytes whose order is that of the values: whole numbers
 //! beginning with their highest byte, texts ended in such a way that none is the beginning of another. What rows only carry along

@@ -1,8 +1,8 @@
 //! The command line `lensflow`: a thin layer over the library. This file is the table of its commands.
 //!
 //! ```text
-//!  layers::flags ──▶ layers ──▶ options ──▶ refuse ──▶ make ──▶ a job: audit, periods, update, merge, follow, sketch, compare,
-//!  names, texts      one entry  typed       what does           generate or inspect; checked, told, saved or done
+//!  command line  ──▶ layers ──▶ options ──▶ refuse ──▶ make ──▶ a job: audit, periods, update, merge, follow, sketch, compare,
+//!  variables, spec   one entry  typed       what does           generate or inspect; checked, told, saved or done
 //!                    a key                  not fit
 //! ```
 //!
@@ -15,7 +15,8 @@
 //! | `audit` … `inspect` | a kind of job each |
 //! | `talk`, `progress`, `signals`, `metrics`, `serve`, `allocator` | what a process does around a job |
 //!
-//! A file imports only what comes before it in this list, read from the bottom for the last line: jobs know the process, not the reverse.
+//! A file imports only files before it in this order: `options`; the process (`talk` to `allocator`); `layers`; `refuse`; `page`, `job`; the
+//! jobs, which may use each other; `make`; this file.
 
 mod allocator;
 mod audit;
@@ -41,7 +42,7 @@ mod update;
 
 use clap::ArgMatches;
 use layers::Said;
-use layers::flags::{self, Page};
+use layers::command_line::{self, Page};
 use lensflow::Result;
 use lensflow::error::{Error, Kind as Fault};
 use options::Kind;
@@ -133,7 +134,7 @@ const COMMANDS: &[Page] = &[
 ];
 
 fn main() -> ExitCode {
-    let matches = flags::command(COMMANDS).get_matches();
+    let matches = command_line::command(COMMANDS).get_matches();
     let Some((name, matches)) = matches.subcommand() else { return ExitCode::from(2) };
     let page = COMMANDS.iter().find(|page| page.name == name);
     let speech = match page.map(|page| page.kind) {
@@ -166,7 +167,7 @@ fn main() -> ExitCode {
 
 /// A job that was asked for, and what is wanted of it.
 fn command(page: &Page, matches: &ArgMatches, talk: Talk, speech: Speech) -> Result<()> {
-    let flags = flags::gather(page, matches)?;
+    let flags = command_line::entries(page, matches)?;
     let said = match page.kind {
         Kind::Spec => spec(matches, flags)?,
         kind => Said::by_flags(kind, flags, std::env::vars_os())?,
@@ -206,7 +207,7 @@ fn save(toml: &str, file: &str) -> Result<()> {
 fn completions(matches: &ArgMatches) -> Result<()> {
     let mut script = Vec::new();
     if let Some(shell) = matches.get_one::<clap_complete::Shell>("shell") {
-        clap_complete::generate(*shell, &mut flags::command(COMMANDS), "lensflow", &mut script);
+        clap_complete::generate(*shell, &mut command_line::command(COMMANDS), "lensflow", &mut script);
     }
     print(&script)
 }
@@ -214,7 +215,7 @@ fn completions(matches: &ArgMatches) -> Result<()> {
 fn man() -> Result<()> {
     let mut pages = Vec::new();
     let mut write = |command: clap::Command| clap_mangen::Man::new(command).render(&mut pages).map_err(|e| Error::io("cannot write", e));
-    let command = flags::command(COMMANDS);
+    let command = command_line::command(COMMANDS);
     write(command.clone())?;
     for page in command.get_subcommands().filter(|page| COMMANDS.iter().any(|known| known.name == page.get_name())) {
         write(page.clone().name(format!("lensflow-{}", page.get_name())))?;

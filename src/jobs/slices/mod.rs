@@ -48,19 +48,19 @@ pub fn calculate_rfm(periods: &[PeriodAggregation], observation_end: NaiveDateTi
         let orders = i64::try_from(period.total_orders).unwrap_or(i64::MAX);
         let id = period.customer_id.as_bytes();
         let (hash, long) = (hash_id(id), if id.len() > crate::model::ids::INLINE { id } else { &[] });
-        let state = &mut partitions[partition_of(hash)];
-        let customer = state.customer(hash_in_section(hash), split_view(make_view(id, 0, 0)), long);
+        let table = &mut partitions[partition_of(hash)];
+        let customer = table.customer(hash_in_section(hash), split_view(make_view(id, 0, 0)), long);
         let Amount { cents, fraction } = period.total_spend;
         let start = time::from_datetime(period.period_start);
         let reference = reference(last, time::from_datetime(period.period_end));
-        state.fold(customer, Addend { window: 0, start, reference, amounts: Amounts { orders, cents, fraction } });
+        table.fold(customer, Addend { window: 0, start, reference, amounts: Amounts { orders, cents, fraction } });
     }
-    let customers = partitions.iter().map(|state| state.len() as u64).sum();
+    let customers = partitions.iter().map(|table| table.len() as u64).sum();
     let window = Window { name: "the observation period".to_owned(), start: i64::MIN, end: i64::MAX, observation_end: end };
     let finalizer = Finalizer { windows: vec![window], first_key: 0 };
-    let finish = |state: CustomerTable| {
+    let finish = |table: CustomerTable| {
         let (mut block, mut metrics, mut least) = (Block::default(), Vec::new(), None::<Reject>);
-        let (table, mut states) = (SortedTable::new(state, &mut SortScratch::default()), StateBatch::default());
+        let (table, mut states) = (SortedTable::new(table, &mut SortScratch::default()), StateBatch::default());
         for customers in table.ranges(FRAME_CUSTOMERS) {
             table.fill(customers, &mut states);
             finalizer.fill(&states, &mut block, Some(&mut |_, reject| least = least.take().into_iter().chain([reject]).min()));

@@ -17,7 +17,7 @@ pub(crate) struct Chunk {
 }
 
 impl Chunk {
-    /// Puts it into a row group, whose next column it must be. What is left is room for another column.
+    /// Puts it into a row group, whose next column it must be. What is left is memory for another column.
     pub(crate) fn append_to<W: Write + Send>(self, group: &mut SerializedRowGroupWriter<'_, W>) -> Result<Vec<u8>> {
         let spliced = Spliced(self.dictionary, self.data);
         group.append_column(&spliced, self.close)?;

@@ -33,7 +33,7 @@ pub(crate) struct Groups {
     columns: Vec<ColumnDescPtr>,
     /// Columns that were closed, and what they were encoded into: memory that the next ones need not ask for.
     idle: Mutex<Vec<Vec<ColumnEncoder>>>,
-    rooms: Mutex<Vec<Vec<Vec<u8>>>>,
+    spare: Mutex<Vec<Vec<Vec<u8>>>>,
 }
 
 /// An encoded row group, or none when there were no rows.
@@ -74,8 +74,8 @@ impl Groups {
     fn open(&self) -> Result<OpenGroup> {
         let idle = lock(&self.idle).pop();
         let mut columns = idle.map_or_else(|| self.encoders(), Ok)?;
-        let rooms = lock(&self.rooms).pop().unwrap_or_default();
-        columns.iter_mut().zip(rooms).for_each(|(column, room)| column.set_room(room));
+        let spare = lock(&self.spare).pop().unwrap_or_default();
+        columns.iter_mut().zip(spare).for_each(|(column, bytes)| column.reuse(bytes));
         Ok(OpenGroup { rows: 0, columns })
     }
 
@@ -107,7 +107,7 @@ impl ParquetTable {
         let writer = begin(output, schema).map_err(|e| failed(name, &faults, e))?;
         let columns = writer.schema_descr().columns().to_vec();
         let groups =
-            Groups { name: name.to_owned(), faults, schema: schema.clone(), columns, idle: Mutex::default(), rooms: Mutex::default() };
+            Groups { name: name.to_owned(), faults, schema: schema.clone(), columns, idle: Mutex::default(), spare: Mutex::default() };
         let first = groups.encoders()?;
         lock(&groups.idle).push(first);
         Ok(ParquetTable { writer, groups: Arc::new(groups), group_rows: GROUP, open: None })
@@ -131,8 +131,8 @@ impl ParquetTable {
         let Some(chunks) = group.0 else { return Ok(()) };
         let append = || {
             let mut writer = self.writer.next_row_group()?;
-            let rooms = chunks.into_iter().map(|chunk| chunk.append_to(&mut writer)).collect::<Result<_, _>>()?;
-            lock(&self.groups.rooms).push(rooms);
+            let spare = chunks.into_iter().map(|chunk| chunk.append_to(&mut writer)).collect::<Result<_, _>>()?;
+            lock(&self.groups.spare).push(spare);
             writer.close().map(drop)
         };
         append().map_err(|e| self.groups.failed(e))

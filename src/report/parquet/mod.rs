@@ -16,7 +16,7 @@
 //! | [`groups`] | the file, its row groups, and what they are encoded with | a column's arrays |
 //! | here | [`ColumnEncoder`]: Arrow arrays of all types as integers, texts and nulls | how to find and to add rows |
 //! | [`pages`] | where pages end, and when the dictionary is left | a [`Chunk`] |
-//! | [`integers`], [`texts`] | a [`Store`](pages::Store) each: the dictionary's values, and those of the page after it | the bytes of a page |
+//! | [`integers`], [`texts`] | a [`Store`] each: the dictionary's values, and those of the page after it | the bytes of a page |
 //! | [`bits`] | integers in few bits | bytes |
 //! | [`chunk`] | an encoded column, and how it gets into a file | its buffer, to be used again |
 
@@ -205,11 +205,11 @@ impl ColumnEncoder {
         }
     }
 
-    /// What an empty column is encoded into from now on: the room that another one left.
-    pub(super) fn set_room(&mut self, room: Vec<u8>) {
+    /// What an empty column is encoded into from now on: the memory that another one left.
+    pub(super) fn reuse(&mut self, spare: Vec<u8>) {
         match &mut self.values {
-            Values::Integers(pages) => pages.set_room(room),
-            Values::Texts(pages) | Values::Wide(pages) => pages.set_room(room),
+            Values::Integers(pages) => pages.reuse(spare),
+            Values::Texts(pages) | Values::Wide(pages) => pages.reuse(spare),
         }
     }
 }

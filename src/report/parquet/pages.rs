@@ -269,8 +269,8 @@ impl<S: Store> Pages<S> {
     }
 
     /// What is encoded into from now on, while nothing is.
-    pub(super) fn set_room(&mut self, room: Vec<u8>) {
-        self.encoded = room;
+    pub(super) fn reuse(&mut self, spare: Vec<u8>) {
+        self.encoded = spare;
     }
 
     /// Ends the chunk, and begins another.

@@ -13,7 +13,7 @@ use crate::base::bytes::checksum::{CHECKSUM, damaged, seal, unsealed};
 use crate::base::bytes::sort_key::{put_number, take_number};
 use crate::base::cancel::Cancel;
 use crate::base::error::Result;
-use crate::spill::store::{BlockRef, RunStore};
+use crate::spill::store::{FrameRef, RunStore};
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -29,7 +29,7 @@ const LENGTH: usize = 10;
 /// Records in order, as frames.
 #[derive(Debug, Default)]
 pub(super) struct Run {
-    frames: Vec<BlockRef>,
+    frames: Vec<FrameRef>,
     /// The memory that reading it takes: that of its longest frame which is not in memory.
     pub(super) read_memory: u64,
 }
@@ -91,7 +91,7 @@ impl<'a> Writer<'a> {
         let block = self.store.put(&self.frame)?;
         self.bytes += self.frame.len() as u64;
         // A frame in memory that no budget counts is taken to be on the disk.
-        if !matches!(block, BlockRef::Memory(_, Some(_))) {
+        if !matches!(block, FrameRef::Memory(_, Some(_))) {
             self.run.read_memory = self.run.read_memory.max(self.frame.len() as u64);
         }
         self.run.frames.push(block);
@@ -123,7 +123,7 @@ impl Records {
     }
 
     /// The records of one run with these frames.
-    pub(crate) fn of_frames(store: Arc<dyn RunStore>, frames: Vec<BlockRef>, cancel: Cancel) -> Self {
+    pub(crate) fn of_frames(store: Arc<dyn RunStore>, frames: Vec<FrameRef>, cancel: Cancel) -> Self {
         Self::new(store, vec![Run { frames, read_memory: FRAME as u64 }], cancel)
     }
 
@@ -139,7 +139,7 @@ impl Records {
 }
 
 /// Writes all records to a store, and gives their frames.
-pub(crate) fn copy(records: &Arc<Records>, to: &dyn RunStore) -> Result<Vec<BlockRef>> {
+pub(crate) fn copy(records: &Arc<Records>, to: &dyn RunStore) -> Result<Vec<FrameRef>> {
     let (mut merged, mut writer) = (records.read(), Writer::new(to, FRAME));
     while let Some(record) = merged.next()? {
         writer.put(record)?;
@@ -255,10 +255,10 @@ impl Merged {
 }
 
 /// The bytes of a frame that was read.
-fn bytes<'a>(block: &'a BlockRef, scratch: &'a [u8]) -> &'a [u8] {
+fn bytes<'a>(block: &'a FrameRef, scratch: &'a [u8]) -> &'a [u8] {
     match block {
-        BlockRef::Memory(bytes, _) => bytes,
-        BlockRef::Disk { .. } => scratch,
+        FrameRef::Memory(bytes, _) => bytes,
+        FrameRef::Disk { .. } => scratch,
     }
 }
 
@@ -369,7 +369,7 @@ mod tests {
     impl Discard for Flips {}
 
     impl RunStore for Flips {
-        fn put(&self, frame: &[u8]) -> Result<BlockRef> {
+        fn put(&self, frame: &[u8]) -> Result<FrameRef> {
             let mut frame = frame.to_vec();
             let before = self.written.fetch_add(frame.len() as u64, Relaxed);
             if let Some(byte) = self.at.checked_sub(before).and_then(|at| frame.get_mut(at as usize)) {
@@ -378,7 +378,7 @@ mod tests {
             self.memory.put(&frame)
         }
 
-        fn get<'a>(&self, block: &'a BlockRef, scratch: &'a mut Vec<u8>) -> Result<&'a [u8]> {
+        fn get<'a>(&self, block: &'a FrameRef, scratch: &'a mut Vec<u8>) -> Result<&'a [u8]> {
             self.memory.get(block, scratch)
         }
 

@@ -1,21 +1,21 @@
 //! From flags, variables and a spec to one set of entries: each key's value, and where it was said.
 //!
 //! ```text
-//!  defaults ◀── the spec ◀── LENSFLOW_SECTION_KEY ◀── flags        what is further right counts
+//!  defaults < spec < LENSFLOW_SECTION_KEY < flags        the rightmost that says it counts
 //! ```
 //!
 //! | file | owns |
 //! |---|---|
 //! | here | which entry counts, and how its place is called; the spec that entries make |
-//! | [`flags`] | the command line: names, help, and texts |
+//! | [`command_line`] | the command line: names, help, and texts |
 //! | [`value`] | values, and how serde reads them |
 //!
-//! Flags of a command are the layer above variables, as `--set` and its shorthands are where a spec is read. A command looks only at the
+//! Flags override variables; where a spec is read, `--set` and its shorthands do. A command looks only at the
 //! variables of options that it takes, so that what is exported for one does not disturb another; for a spec, all of them count.
 //! Invariants: after [`Said`] is made, nothing asks where a value came from but to name it; a spec that [`Said::toml`] writes says what
 //! was said, variables too, and nothing else. Limits: names and values are UTF-8; there is no `include`.
 
-pub(crate) mod flags;
+pub(crate) mod command_line;
 mod value;
 
 pub(crate) use value::Value;

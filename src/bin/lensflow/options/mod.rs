@@ -1,12 +1,6 @@
 //! Every option: its row in the table, and the type of its value.
 //!
-//! ```text
-//!  flags ─────────┐
-//!  LENSFLOW_… ────┤  layers          Options          refuse            a job
-//!  the spec ──────┘  one entry per ─▶ typed, by ─────▶ what ──────────▶ check, explain,
-//!                    key, and its    serde            contradicts       save or run it
-//!                    origin                           itself
-//! ```
+//! Options come from [`layers`](crate::layers) and go on to [`refuse`](crate::refuse) and [`make`](crate::make): the drawing is in `main.rs`.
 //!
 //! | file | owns |
 //! |---|---|

@@ -1,5 +1,4 @@
-//! Deferred rows on their way into an audit. A state keeps them as they were read, because only an audit's windows can judge them; the
-//! manifest calls them open rows. Here they are a source like any file, whose rows say which file and row they were.
+//! Open rows on their way into an audit. A state keeps them as they were read, because only an audit's windows can judge them. Here they are a source like any file, whose rows say which file and row they were.
 
 use super::{RunFile, Section};
 use crate::base::cancel::Cancel;
@@ -14,16 +13,16 @@ use std::sync::Arc;
 /// Rows that are read at a time.
 const ROWS: usize = 4_096;
 
-/// The deferred rows of some run files.
-pub(crate) struct DeferredRows {
+/// The open rows of some run files.
+pub(crate) struct OpenRows {
     files: std::vec::IntoIter<Arc<RunFile>>,
     current: Option<(Arc<RunFile>, Merged)>,
     cancel: Cancel,
 }
 
-impl DeferredRows {
+impl OpenRows {
     pub(crate) fn new(files: Vec<Arc<RunFile>>, cancel: Cancel) -> Self {
-        DeferredRows { files: files.into_iter(), current: None, cancel }
+        OpenRows { files: files.into_iter(), current: None, cancel }
     }
 
     fn next_row(&mut self) -> Result<Option<Reject>> {
@@ -43,7 +42,7 @@ impl DeferredRows {
     }
 }
 
-impl Source for DeferredRows {
+impl Source for OpenRows {
     /// None: the state has named its inputs already.
     fn inputs(&self) -> Vec<String> {
         Vec::new()
@@ -56,13 +55,13 @@ impl Source for DeferredRows {
         {
             rows.push(row);
         }
-        Ok(if rows.is_empty() { None } else { Some(Box::new(DeferredChunk(rows))) })
+        Ok(if rows.is_empty() { None } else { Some(Box::new(OpenChunk(rows))) })
     }
 }
 
-struct DeferredChunk(Vec<Reject>);
+struct OpenChunk(Vec<Reject>);
 
-impl Chunk for DeferredChunk {
+impl Chunk for OpenChunk {
     fn decode(self: Box<Self>, sink: &mut Sink<'_>) -> Result<()> {
         // Rows that followed each other in their file are a batch.
         let follows = |a: &Reject, b: &Reject| a.source == b.source && b.row == a.row + 1 && b.line == a.line.map(|line| line + 1);

@@ -1,4 +1,4 @@
-//! The command line: clap gathers names and texts, and knows nothing else. Commands and their flags come from the table of options, and so
+//! The command line: clap takes names and texts, and knows nothing else. Commands and their flags come from the table of options, and so
 //! do help, completions and the manual page; what texts mean, and what goes together, is for the layers and those after them.
 
 use super::{Entry, Origin, Value, known};
@@ -134,7 +134,7 @@ impl TypedValueParser for Words {
 ///
 /// # Errors
 /// A column or a key that is not known.
-pub(crate) fn gather(page: &Page, matches: &ArgMatches) -> Result<Vec<Entry>> {
+pub(crate) fn entries(page: &Page, matches: &ArgMatches) -> Result<Vec<Entry>> {
     let mut entries = texts(matches, "set").into_iter().map(setting).collect::<Result<Vec<_>>>()?;
     for row in OPTIONS {
         entries.extend(
