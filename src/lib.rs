@@ -82,7 +82,7 @@ pub mod memory {
 pub mod testing {
     pub use crate::ranks::histogram::Histogram;
     pub use crate::ranks::order_stats::Ranks;
-    pub use crate::spill::{FrameRef, Counters, Disk, Faults, Faulty, Memory, RunStore};
+    pub use crate::spill::{Counters, Disk, Faults, Faulty, FrameRef, Memory, RunStore};
 }
 
 pub use arrow;

@@ -1,4 +1,4 @@
-//! What is known of inputs as their bytes go by: how many were read, and a fingerprint of inputs that can be read only once.
+//! Counts and fingerprints of inputs as their bytes go by: how many were read, and which they were, for inputs that can be read only once.
 
 use crate::base::error::{Error, Result, Stage};
 use crate::base::threads::lock;

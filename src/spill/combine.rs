@@ -38,7 +38,7 @@ pub(super) struct Key {
     pub(super) customer: u32,
 }
 
-/// What comes out: customers are picked, and when there are enough, their columns are copied one after the other.
+/// The output: customers are picked, and when there are enough, their columns are copied one after the other.
 #[derive(Default)]
 pub(super) struct Output {
     /// The most customers to hand on at once.
@@ -51,7 +51,7 @@ pub(super) struct Output {
     states: StateBatch,
 }
 
-/// What to copy: the source and the customer in it, the source and the entry in it.
+/// The places to copy from: the source and the customer in it, the source and the entry in it.
 #[derive(Default)]
 struct Picked {
     customers: Vec<(u32, u32)>,

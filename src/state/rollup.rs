@@ -30,7 +30,7 @@ impl Rollup {
         }
     }
 
-    /// The same with the one window of its list at another place.
+    /// Moves the one window of its list to another place.
     pub(crate) fn moved_to(mut self, place: u32) -> Self {
         if let Rollup::Listed { keys, .. } = &mut self {
             keys.iter_mut().flatten().for_each(|key| *key = place);
@@ -82,7 +82,7 @@ mod tests {
     use crate::model::samples::{Model, model, model_of, states_of};
     use proptest::prelude::*;
 
-    /// The same by maps.
+    /// The plain model: sums in maps.
     fn expected(model: &Model, rollup: &Rollup) -> Model {
         let mut expected = Model::new();
         for (id, (first_seen, entries)) in model {

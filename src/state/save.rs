@@ -12,12 +12,12 @@ use crate::orders::LineSummary;
 use crate::spill::{FRAME_CUSTOMERS, RunStore, RunWriter, Sorter, copy};
 use crate::stats::{Snapshot, Stats};
 
-/// What was saved.
+/// The outcome of saving.
 #[derive(Debug, Clone)]
 pub(crate) struct Saved {
     /// The first and the last window with a row.
     pub(crate) keys: Option<(u32, u32)>,
-    /// What was counted.
+    /// The counts of the run.
     pub(crate) rows: Snapshot,
     /// Of lines, where there were any.
     pub(crate) lines: Option<LineSummary>,

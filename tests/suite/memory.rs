@@ -16,7 +16,7 @@ use lensflow::report::table::TableWriter;
 use lensflow::source::Batches;
 use lensflow::spec::Parallel;
 use lensflow::stats::Snapshot;
-use lensflow::testing::{FrameRef, Counters, Disk, Faulty, Memory, RunStore};
+use lensflow::testing::{Counters, Disk, Faulty, FrameRef, Memory, RunStore};
 use lensflow::{Pipeline, Result};
 use std::collections::BTreeSet;
 use std::fs;

@@ -1,6 +1,6 @@
 //! The allocator of the command on Linux: jemalloc. Rows wait in many small buffers that one thread fills and another empties, and states
 //! grow in steps; jemalloc uses such memory again where the system's allocator asks for more, and page faults are what new memory costs.
-//! The library leaves the choice of an allocator to whoever embeds it.
+//! The library leaves the choice of an allocator to the program that embeds it.
 //!
 //! Measured with 10 million customers, all rows written: in 500 MiB the process takes 592 MiB with jemalloc's own ten seconds until freed
 //! memory goes back to the system, and 425 MiB with half a second; the time is the same. Huge pages, which jemalloc can ask for, were a
@@ -27,7 +27,7 @@ mod linux {
     static ALLOCATOR: Jemalloc = Jemalloc;
 
     /// Read by jemalloc before anything is allocated.
-    // SAFETY: the symbol is the one that jemalloc declares for this, a pointer to text that ends in NUL, and nobody else defines it. A
+    // SAFETY: the symbol is the one that jemalloc declares for this, a pointer to text that ends in NUL, and nothing else defines it. A
     // reference to an array is such a pointer, and it is only read.
     #[allow(unsafe_code)]
     #[unsafe(export_name = "_rjem_malloc_conf")]
@@ -38,7 +38,7 @@ mod linux {
 
     /// Prepares for a run within a memory limit.
     ///
-    /// What one thread took and others give back belongs to the first one's arena, and jemalloc looks after an arena when it is used, which after
+    /// Memory that one thread took and others give back belongs to the first one's arena, and jemalloc looks after an arena when it is used, which after
     /// a phase of a run is seldom. So a thread of its own does. Measured with 120 million line items in 2 GiB, ten runs each: 1.7 to 2.3 GiB without
     /// it, 1.5 to 1.6 with it; in 256 MiB, where a run had taken 294, 243. It takes no more time.
     ///

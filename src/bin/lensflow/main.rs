@@ -142,7 +142,7 @@ fn main() -> ExitCode {
         Some(kind) => Speech::Flags(kind),
     };
     let talk = Talk::of(matches);
-    if let Err(error) = talk.begin() {
+    if let Err(error) = talk.begin(speech) {
         say(&format!("lensflow: {error:#}"));
         return ExitCode::FAILURE;
     }

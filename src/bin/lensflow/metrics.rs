@@ -1,5 +1,5 @@
-//! What a long-lived process tells of itself: counters and gauges with the names that Prometheus expects, and whether it is well. Told by
-//! [`Metrics::notice`] what happens; what changes by itself is looked up when somebody asks.
+//! The metrics of a long-lived process: counters and gauges with the names that Prometheus expects, and whether it is well. Told by
+//! [`Metrics::notice`] what happens; what changes by itself is looked up at each request.
 
 use lensflow::jobs::follow::{Doing, FollowEvent};
 use lensflow::memory::rss;
@@ -56,14 +56,14 @@ pub(crate) struct Metrics {
     now: Mutex<Now>,
 }
 
-/// What is going on.
+/// The state of the process.
 #[derive(Default)]
 struct Now {
     update: Option<(Arc<Stats>, Instant)>,
     /// Of the last update.
     rate: f64,
     workers: u64,
-    /// What fails at the moment, and why.
+    /// The faults of the moment.
     ills: BTreeMap<Doing, String>,
 }
 

@@ -14,7 +14,7 @@ const REDRAW: Duration = Duration::from_millis(100);
 /// There is one at most.
 static BAR: OnceLock<ProgressBar> = OnceLock::new();
 
-/// Takes the bar away for good, whoever still draws it.
+/// Takes the bar away for good, also while another thread draws it.
 pub(crate) fn clear() {
     BAR.get().into_iter().for_each(ProgressBar::finish_and_clear);
 }

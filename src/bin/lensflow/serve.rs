@@ -1,5 +1,5 @@
-//! Two pages for machines over HTTP: `/metrics` for Prometheus, and `/healthz` for whoever restarts what is ill. A few threads answer one
-//! request after the other; nobody gets longer than [`PATIENCE`], so that connections that say nothing cost others a few seconds at most.
+//! Two pages for machines over HTTP: `/metrics` for Prometheus, and `/healthz` for the supervisor that restarts a sick process. A few threads answer one
+//! request after the other; no request gets longer than [`PATIENCE`], so that connections that say nothing cost others a few seconds at most.
 
 use crate::metrics::Metrics;
 use lensflow::Result;

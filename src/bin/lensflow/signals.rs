@@ -1,8 +1,8 @@
-//! What becomes of a job when Ctrl-C (SIGINT), SIGTERM or SIGHUP comes: nothing of it stays on the disk, stderr says so, and the process
-//! dies of the signal, as whoever started it expects.
+//! Signals: when Ctrl-C (SIGINT), SIGTERM or SIGHUP ends a job, nothing of it stays on the disk, stderr says so, and the process
+//! dies of the signal, as its caller expects.
 //!
 //! A thread waits for the first signal and sees to all of that by itself, through the job's [`Cancel`]: whatever the main thread is at,
-//! be it a write that nobody reads, is of no more account. Only while it puts outputs in their places, all or none, it is waited for; and
+//! be it a write to a full pipe, is of no more account. Only while it puts outputs in their places, all or none, it is waited for; and
 //! when its job is done, signals are what they were before.
 //!
 //! A job that goes on for long may end in order instead: it is asked to by its [`Stop`], and has [`PATIENCE`] to write what it has. Then the
@@ -20,7 +20,7 @@ use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// How long a job may take to end in order: with what follows, less than the ten seconds that whoever stops services waits.
+/// How long a job may take to end in order: with what follows, less than the ten seconds that service managers wait.
 const PATIENCE: Duration = Duration::from_secs(8);
 
 /// The first signal.
@@ -32,14 +32,14 @@ pub(crate) fn exit_code() -> Option<u8> {
     (signal > 0).then(|| 128 + signal as u8)
 }
 
-/// What signals do to a job.
+/// A job that signals can end.
 #[derive(Clone, Default)]
 pub(crate) struct Signals {
     pub(crate) cancel: Cancel,
     /// Asks for an end in order, where that is heeded.
     pub(crate) stop: Stop,
     heeds: Arc<AtomicBool>,
-    /// Held by whoever must not be interrupted, and for good by whoever ends the process.
+    /// Held by a thread that must not be interrupted, and for good by the one that ends the process.
     last_word: Arc<Mutex<()>>,
     /// Whether a signal ends the process at once.
     over: Arc<AtomicBool>,

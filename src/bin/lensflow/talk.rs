@@ -25,8 +25,8 @@ impl Talk {
         Talk { quiet: matches.get_flag("quiet"), verbose: matches.get_count("verbose"), json }
     }
 
-    /// Sends messages to stderr, and keeps panics off it: they come back as errors.
-    pub(crate) fn begin(self) -> anyhow::Result<()> {
+    /// Sends messages to stderr, with options as they are called here, and keeps panics off it: they come back as errors.
+    pub(crate) fn begin(self, speech: Speech) -> anyhow::Result<()> {
         let level = match (self.quiet, self.verbose) {
             (true, _) => tracing::Level::ERROR,
             (_, 0) => tracing::Level::WARN,
@@ -34,7 +34,7 @@ impl Talk {
             _ => tracing::Level::DEBUG,
         };
         let color = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
-        let lines = tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr).with_ansi(color).with_target(false);
+        let lines = tracing_subscriber::fmt().with_max_level(level).with_writer(move || Spoken(speech)).with_ansi(color).with_target(false);
         let installed = match self.json {
             false => tracing::subscriber::set_global_default(lines.without_time().finish()),
             true => tracing::subscriber::set_global_default(lines.json().finish()),
@@ -56,7 +56,21 @@ impl Talk {
     }
 }
 
-/// Says something on stderr, if anybody listens.
+/// Writes messages to stderr, with options as they are called here. A message comes in one piece.
+struct Spoken(Speech);
+
+impl Write for Spoken {
+    fn write(&mut self, message: &[u8]) -> std::io::Result<usize> {
+        let said = self.0.say(&String::from_utf8_lossy(message));
+        std::io::stderr().write_all(said.as_bytes()).map(|()| message.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        std::io::stderr().flush()
+    }
+}
+
+/// Says something on stderr, if it is open.
 pub(crate) fn say(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
 }

@@ -25,7 +25,7 @@ impl Chunk {
     }
 }
 
-/// The memory of bytes that nobody else holds.
+/// The memory of bytes that have no other owner.
 pub(super) fn emptied(mut bytes: Bytes) -> Vec<u8> {
     bytes.clear();
     bytes.into()

@@ -113,7 +113,7 @@ impl ParquetTable {
         Ok(ParquetTable { writer, groups: Arc::new(groups), group_rows: GROUP, open: None })
     }
 
-    /// What encodes row groups for [`append`](ParquetTable::append).
+    /// An encoder of row groups for [`append`](ParquetTable::append).
     pub(crate) fn groups(&self) -> &Arc<Groups> {
         &self.groups
     }

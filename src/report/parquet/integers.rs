@@ -13,7 +13,7 @@ const FEW_SLOTS: usize = 4 * FEW_VALUES;
 /// Integers of 32 or 64 bits.
 pub(super) struct Integers {
     narrow: bool,
-    /// What is below zero here is above all else in the file.
+    /// Negative values here come after all others in the file.
     unsigned: bool,
     known: Vec<i64>,
     /// A hash table of indices, a power of two in length and at most a quarter full.

@@ -88,7 +88,7 @@ fn narrowed(values: &[i128]) -> Result<&[i128]> {
 
 /// Encodes a column of a row group: the one way from an Arrow array into a Parquet file.
 pub(super) struct ColumnEncoder {
-    /// What arrays are turned into first, unless they are that or dictionaries of it.
+    /// The type that arrays are cast to first, unless they have it or are dictionaries of it.
     data_type: DataType,
     is_optional: bool,
     values: Values,
@@ -205,7 +205,7 @@ impl ColumnEncoder {
         }
     }
 
-    /// What an empty column is encoded into from now on: the memory that another one left.
+    /// Sets the buffer that an empty column is encoded into from now on: the memory that another one left.
     pub(super) fn reuse(&mut self, spare: Vec<u8>) {
         match &mut self.values {
             Values::Integers(pages) => pages.reuse(spare),

@@ -268,7 +268,7 @@ impl<S: Store> Pages<S> {
         Ok(())
     }
 
-    /// What is encoded into from now on, while nothing is.
+    /// Sets the buffer to encode into from now on; only while the column is empty.
     pub(super) fn reuse(&mut self, spare: Vec<u8>) {
         self.encoded = spare;
     }

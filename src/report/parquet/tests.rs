@@ -18,7 +18,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-/// What values of a column are like.
+/// The kind of values in a column.
 #[derive(Debug, Clone, Copy)]
 enum Shape {
     Constant,
@@ -73,7 +73,7 @@ fn column(data_type: &DataType, shape: Shape, rows: usize, random: &mut Random) 
     }
 }
 
-/// The same values as keys of a dictionary, which has them in another order and one of them twice.
+/// Values as keys of a dictionary, which has them in another order and one of them twice.
 fn known(array: &ArrayRef) -> ArrayRef {
     let key = Box::new(DataType::UInt16);
     let known = cast(array, &DataType::Dictionary(key, Box::new(array.data_type().clone()))).unwrap();

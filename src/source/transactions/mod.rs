@@ -195,7 +195,7 @@ impl Transactions {
         if at[TransactionColumn::LineTotal as usize].or(at[TransactionColumn::UnitPrice as usize]).is_none() {
             let [total, price] = [TransactionColumn::LineTotal, TransactionColumn::UnitPrice].map(|column| columns.name(column));
             self.0.no_worth.call_once(|| {
-                let (names, help) = (names.join(", "), "name one in `columns`");
+                let (names, help) = (names.join(", "), "name one with `columns.unit_price=NAME`");
                 let what = format_args!("there is neither {total:?} nor {price:?}: lines without are worth 0.00");
                 tracing::warn!("{}: {what}; the columns are: {names}; {help}", origin.name);
             });
