@@ -224,7 +224,7 @@ pub(super) fn line(batch: &TransactionBatch, i: usize, position: u64) -> Partial
 
 #[cold]
 fn anonymous(line: &PartialOrder<'_>, validation: &Validation) -> Result<()> {
-    const HELP: &str = "leave such lines out with `anonymous=drop`, report them with `anonymous=report`, or name the column in `columns`";
+    const HELP: &str = "leave such lines out with `anonymous=drop`, report them with `anonymous=report`, or name the column with `columns.customer_id=NAME`";
     let reject = rejected(line, validation, Reason::MissingValue, Column::CustomerId, String::new());
     validation.reject(reject, HELP)
 }

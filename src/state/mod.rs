@@ -116,7 +116,7 @@ impl State {
         loop {
             let Some(manifest) = state_folder::read_record::<Manifest>(path, io)? else {
                 let error = Error::new(Kind::Io, "there is no state").input(path.to_string_lossy());
-                return Err(error.help("make one with lensflow update STATE_DIR INPUT..."));
+                return Err(error.help("an update of that name makes one"));
             };
             match Self::of(path, manifest, io) {
                 Ok(state) => return Ok(state),

@@ -45,9 +45,11 @@ use layers::Said;
 use layers::command_line::{self, Page};
 use lensflow::Result;
 use lensflow::error::{Error, Kind as Fault};
+use lensflow::report::output::Output;
 use options::Kind;
 use options::speech::Speech;
 use signals::Signals;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use talk::{Host, Talk, print, say};
@@ -201,7 +203,15 @@ fn save(toml: &str, file: &str) -> Result<()> {
     if file == refuse::STDIN {
         return print(toml);
     }
-    std::fs::write(Path::new(file), toml).map_err(|e| Error::io("cannot write the spec", e).input(file))
+    let path = Path::new(file);
+    // Anything but an earlier spec is more likely an input, or an output of the job, than a place for a spec.
+    if std::fs::read(path).is_ok_and(|found| !layers::is_spec(&found)) {
+        return Err(Error::usage("there is a file that is not a spec, which would be overwritten").input(file).help("name another file"));
+    }
+    let mut output = Output::create(path)?;
+    output.write_all(toml.as_bytes()).map_err(|e| Error::io("cannot write the spec", e).input(file))?;
+    output.complete()?;
+    output.commit()
 }
 
 fn completions(matches: &ArgMatches) -> Result<()> {

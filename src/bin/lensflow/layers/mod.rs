@@ -138,7 +138,9 @@ impl Said {
 
     /// The kind of job that keys ask for.
     fn kind_of_job(&self) -> Kind {
-        let has = |section: &str| self.entries.values().any(|entry| entry.row.section() == section);
+        // A variable that is exported for one command does not make another job of a spec.
+        let asks = |entry: &Entry| !matches!(entry.origin, Origin::Variable(_));
+        let has = |section: &str| self.entries.values().any(|entry| entry.row.section() == section && asks(entry));
         let own = [
             ("periods", Kind::Periods),
             ("sketch", Kind::Sketch),
@@ -157,6 +159,9 @@ impl Said {
     /// # Errors
     /// A value of the wrong type, or that its type refuses, with its place.
     pub(crate) fn options(&self) -> Result<Options> {
+        if let Some(empty) = self.entries.values().find(|entry| entry.value.has_empty_text()) {
+            return Err(empty.refused(Error::usage("the value is empty").help("give a value, or leave the option out")));
+        }
         Options::deserialize(Section::of(self.entries.values())).map_err(Error::from)
     }
 
@@ -247,6 +252,11 @@ fn spread(table: &Entry) -> Result<Vec<Entry>> {
         Ok(Entry { row, value: value.clone(), origin })
     };
     keys.iter().map(part).collect()
+}
+
+/// Whether bytes are a spec: a text with no sections and keys but those that are known.
+pub(crate) fn is_spec(bytes: &[u8]) -> bool {
+    std::str::from_utf8(bytes).is_ok_and(|text| file("", text).is_ok())
 }
 
 /// The entries of a spec's text.

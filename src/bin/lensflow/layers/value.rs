@@ -29,6 +29,15 @@ pub(crate) enum Value {
 }
 
 impl Value {
+    /// Whether it is an empty text, or a list with one in it: no option means anything by that.
+    pub(super) fn has_empty_text(&self) -> bool {
+        match self {
+            Value::Text(text) => text.is_empty(),
+            Value::List(values) => values.iter().any(|(value, _)| value.has_empty_text()),
+            _ => false,
+        }
+    }
+
     /// A value of TOML, in a text that begins at the first line.
     pub(super) fn of_toml(value: &Spanned<DeValue<'_>>, text: &str) -> Value {
         let line = |span: std::ops::Range<usize>| line_of(text, span.start);
