@@ -159,10 +159,12 @@ impl Said {
     /// # Errors
     /// A value of the wrong type, or that its type refuses, with its place.
     pub(crate) fn options(&self) -> Result<Options> {
+        let options = Options::deserialize(Section::of(self.entries.values())).map_err(Error::from)?;
+        // A type that takes no empty text has said so better.
         if let Some(empty) = self.entries.values().find(|entry| entry.value.has_empty_text()) {
             return Err(empty.refused(Error::usage("the value is empty").help("give a value, or leave the option out")));
         }
-        Options::deserialize(Section::of(self.entries.values())).map_err(Error::from)
+        Ok(options)
     }
 
     /// The entry of an option, if it was said.
