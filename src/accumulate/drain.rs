@@ -35,7 +35,8 @@ pub(crate) enum Drained {
 }
 
 impl Drained {
-    /// Hands on all customers, and those of `others` added to them, in order and at most `most` at a time. `memory` is for reading runs.
+    /// Hands on all customers, and those of `others` added to them, in order and at most `most` at a time. `memory` is for reading runs,
+    /// `states` for columns of customers in memory, to be used again.
     ///
     /// # Errors
     /// When runs cannot be read or written; what `emit` fails with.
@@ -45,14 +46,14 @@ impl Drained {
         store: &dyn RunStore,
         memory: u64,
         most: usize,
+        states: &mut StateBatch,
         mut emit: impl FnMut(&StateBatch) -> Result<()>,
     ) -> Result<()> {
         let runs = match self {
             Drained::Resident(table) if others.is_empty() => {
-                let mut states = StateBatch::default();
                 for customers in table.ranges(most) {
-                    table.fill(customers, &mut states);
-                    emit(&states)?;
+                    table.fill(customers, states);
+                    emit(states)?;
                 }
                 return Ok(());
             }

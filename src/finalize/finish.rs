@@ -163,7 +163,7 @@ impl<P> Finishing<P> {
                     drop(reserved);
                 }
                 let streams = saved.iter().map(|run| Box::new(run.file.stream(number, &run.rollup)) as _).collect();
-                drained.merge(streams, &*memory.store, memory.plan.merge_memory, most, |states| {
+                drained.merge(streams, &*memory.store, memory.plan.merge_memory, most, states, |states| {
                     memory.cancel.check()?;
                     blocks.push(BlockSource { rows: observe(states)?, states_at: StatesAt::Frame(memory.frame(states)?) });
                     Ok(())

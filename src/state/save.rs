@@ -7,6 +7,7 @@ use crate::base::cancel::Cancel;
 use crate::base::error::{Result, Stage};
 use crate::base::threads::parallel_map;
 
+use crate::model::state_batch::StateBatch;
 use crate::orders::LineSummary;
 
 use crate::spill::{FRAME_CUSTOMERS, RunStore, RunWriter, Sorter, copy};
@@ -36,9 +37,10 @@ pub(crate) fn save(
     stats: &Stats,
 ) -> Result<()> {
     stats.enter(Stage::Finalize);
-    parallel_map(partitions, SortScratch::default, |room, (number, partition, _reserved): Closed| {
+    let start = || (SortScratch::default(), StateBatch::default());
+    parallel_map(partitions, start, |(scratch, columns), (number, partition, _reserved): Closed| {
         let mut writer = RunWriter::new(to.frames());
-        partition.drain(FRAME_CUSTOMERS, room).merge(Vec::new(), store, merge_memory, FRAME_CUSTOMERS, |states| {
+        partition.drain(FRAME_CUSTOMERS, scratch).merge(Vec::new(), store, merge_memory, FRAME_CUSTOMERS, columns, |states| {
             cancel.check()?;
             stats.count_customers(states.len() as u64);
             writer.write(states)
