@@ -12,6 +12,7 @@ use crate::finalize::Block;
 use crate::finalize::arithmetic::Finalizer;
 use crate::finalize::blocks::{Blocks, Span, Workspace};
 use crate::finalize::finish::{Finished, Resources, finish};
+use crate::finalize::pass_progress::PassProgress;
 use crate::lens::Lens;
 use crate::lens::distribution::Distribution;
 use crate::lens::lens1::{Lens1, Lens1Metrics};
@@ -65,19 +66,19 @@ pub(crate) fn reduce<L: Lens>(
             refinements.observe(blocks.block(at, workspace)?);
             Ok(())
         };
-        refining.absorb(pass(&blocks, || refining.pass(), observe)?);
+        refining.absorb(pass(Stage::Lens, &blocks, || refining.pass(), observe, stats)?);
     }
     let sorted = refining.finish();
     blocks.scorers = sorted.iter().map(|s| s.scorer(spec.bins)).collect();
 
-    stats.enter(Stage::Reduce);
     let second = (Distribution, custom);
     let partial = match rfm {
         None => observe(&blocks, &second, stats)?,
         Some(table) => {
             table.fit_groups(blocks.ids().mean());
             let spans = Span::cut(&blocks.rows(), table.rows_per_part());
-            let stream = Stream::new(&blocks, Rfm::new(&windows), &second, spans);
+            let progress = PassProgress::begin(Stage::Reduce, &blocks, spans.iter().flat_map(Span::numbers), stats);
+            let stream = Stream::new(&blocks, Rfm::new(&windows), &second, |at| progress.finished(at), spans);
             match table.write_stream_with(&stream, memory.plan.groups) {
                 Ok(()) => stream.into_partial(),
                 // The reader of the rows has gone away, but the answers are still wanted. The table reports it at its end.
@@ -100,14 +101,21 @@ pub(crate) fn reduce<L: Lens>(
     Ok(Reduced { blocks, lens1, lens2, warnings, left_out: refused.counts, custom })
 }
 
-/// A pass over all blocks: `observe` makes the one that it needs.
+/// A pass over all blocks, in a stage: `observe` makes the one that it needs.
 fn pass<P: Merge + Send>(
+    stage: Stage,
     blocks: &Blocks,
     empty: impl Fn() -> P + Sync,
     observe: impl Fn(&mut P, usize, &mut Workspace) -> Result<()> + Sync,
+    stats: &Stats,
 ) -> Result<P> {
+    let progress = PassProgress::begin(stage, blocks, 0..blocks.len(), stats);
     let start = || (Workspace::default(), empty());
-    let done = parallel_fold(blocks.len(), start, |(workspace, partial), at| observe(partial, at, workspace))?;
+    let done = parallel_fold(blocks.len(), start, |(workspace, partial), at| {
+        observe(partial, at, workspace)?;
+        progress.finished(at);
+        Ok(())
+    })?;
     Ok(done.into_iter().fold(empty(), |mut all, (_, partial)| {
         all.merge(partial);
         all
@@ -117,9 +125,9 @@ fn pass<P: Merge + Send>(
 /// A pass over scored blocks.
 fn observe<L: Lens>(blocks: &Blocks, lens: &L, stats: &Stats) -> Result<L::Partial> {
     let empty = || lens.empty(&blocks.finalizer().windows);
-    pass(blocks, empty, |partial, at, workspace| {
+    let observe = |partial: &mut L::Partial, at, workspace: &mut Workspace| {
         lens.observe(partial, blocks.scored(at, workspace)?);
-        stats.partition_finished();
         Ok(())
-    })
+    };
+    pass(Stage::Reduce, blocks, empty, observe, stats)
 }

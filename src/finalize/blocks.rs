@@ -24,6 +24,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// The customers of a block, before it is made: some of a partition's.
 #[derive(Debug)]
 pub(crate) struct BlockSource {
+    pub(crate) partition: usize,
     pub(crate) states_at: StatesAt,
     /// The rows that its block has.
     pub(crate) rows: usize,
@@ -37,7 +38,7 @@ pub(crate) enum StatesAt {
     /// A frame of the store.
     Frame(FrameRef),
     /// A frame of a saved state.
-    Saved { run: Arc<SavedRun>, partition: usize, frame: usize },
+    Saved { run: Arc<SavedRun>, frame: usize },
 }
 
 /// A run file of a saved state, with the windows of the audit.
@@ -132,6 +133,11 @@ impl Blocks {
         self.blocks.len()
     }
 
+    /// The partition of a block.
+    pub(crate) fn partition(&self, at: usize) -> usize {
+        self.blocks[at].partition
+    }
+
     /// Bytes of ids that do not fit their view.
     pub(crate) fn ids(&self) -> &IdBytes {
         &self.ids
@@ -157,11 +163,12 @@ impl Blocks {
     fn fill<'a>(&self, at: usize, workspace: &'a mut Workspace, more: impl Fn(&mut Block, &StateBatch)) -> Result<&'a mut Block> {
         self.cancel.check()?;
         let Workspace { block, states, frame } = workspace;
-        match &self.blocks[at].states_at {
+        let BlockSource { partition: number, states_at, .. } = &self.blocks[at];
+        match states_at {
             StatesAt::Resident { partition, customers } => partition.table.fill(customers.clone(), states),
             StatesAt::Frame(place) => decode(self.store.get(place, frame)?, states)?,
-            StatesAt::Saved { run, partition, frame: number } => {
-                run.file.read(*partition, *number, frame, states)?;
+            StatesAt::Saved { run, frame: at } => {
+                run.file.read(*number, *at, frame, states)?;
                 run.rollup.apply(states);
             }
         }
@@ -219,16 +226,21 @@ impl Span {
         spans
     }
 
-    /// Calls `take` with the scored block of every part, the part's rows, and whether it is the block's first part: every block, also one
-    /// without rows, has one.
+    /// The numbers of the blocks that its parts lie in, one a part.
+    pub(crate) fn numbers(&self) -> impl Iterator<Item = usize> {
+        self.0.iter().map(|part| part.block)
+    }
+
+    /// Calls `take` with the number and the scored block of every part, the part's rows, and whether it is the block's first part: every
+    /// block, also one without rows, has one.
     pub(crate) fn blocks(
         &self,
         blocks: &Blocks,
         workspace: &mut Workspace,
-        mut take: impl FnMut(&Block, Range<usize>, bool) -> Result<()>,
+        mut take: impl FnMut(usize, &Block, Range<usize>, bool) -> Result<()>,
     ) -> Result<()> {
         for &Part { block, from, to } in &self.0 {
-            take(blocks.scored(block, workspace)?, from..to, from == 0)?;
+            take(block, blocks.scored(block, workspace)?, from..to, from == 0)?;
         }
         Ok(())
     }

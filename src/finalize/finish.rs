@@ -140,8 +140,8 @@ impl<P> Finishing<P> {
                 for frame in 0..run.file.frames_of(number) {
                     run.file.read(number, frame, &mut bytes, states)?;
                     run.rollup.apply(states);
-                    let states_at = StatesAt::Saved { run: Arc::clone(run), partition: number, frame };
-                    blocks.push(BlockSource { rows: observe(states)?, states_at });
+                    let states_at = StatesAt::Saved { run: Arc::clone(run), frame };
+                    blocks.push(BlockSource { partition: number, rows: observe(states)?, states_at });
                 }
             }
             // A table stays as it is, unless it no longer fits.
@@ -155,7 +155,7 @@ impl<P> Finishing<P> {
                     } else {
                         StatesAt::Frame(memory.frame(states)?)
                     };
-                    blocks.push(BlockSource { rows: observe(states)?, states_at });
+                    blocks.push(BlockSource { partition: number, rows: observe(states)?, states_at });
                 }
             }
             (drained, saved) => {
@@ -165,7 +165,8 @@ impl<P> Finishing<P> {
                 let streams = saved.iter().map(|run| Box::new(run.file.stream(number, &run.rollup)) as _).collect();
                 drained.merge(streams, &*memory.store, memory.plan.merge_memory, most, states, |states| {
                     memory.cancel.check()?;
-                    blocks.push(BlockSource { rows: observe(states)?, states_at: StatesAt::Frame(memory.frame(states)?) });
+                    let rows = observe(states)?;
+                    blocks.push(BlockSource { partition: number, rows, states_at: StatesAt::Frame(memory.frame(states)?) });
                     Ok(())
                 })?;
             }

@@ -11,10 +11,12 @@
 //! | `block` | [`Block`]: one finished piece of columns |
 //! | `blocks` | where all blocks' states lie, and passes over them |
 //! | `finish` | the first pass: partitions → blocks |
+//! | `pass_progress` | how far a pass is |
 
 pub(crate) mod arithmetic;
 pub(crate) mod block;
 pub(crate) mod blocks;
 pub(crate) mod finish;
+pub(crate) mod pass_progress;
 
 pub use block::Block;

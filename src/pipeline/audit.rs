@@ -172,7 +172,7 @@ fn stream<P: Deref<Target = Blocks>, R: Rows>(
     Ok(match order {
         Order::Engine => {
             let spans = Span::cut(&rows.counts(&blocks)?, per_part);
-            Ordered::Engine(Stream::new(blocks, rows, (), spans))
+            Ordered::Engine(Stream::new(blocks, rows, (), |_| (), spans))
         }
         Order::Sorted => Ordered::Sorted(Box::new(Sorted::new(&blocks, rows, sorting)?)),
     })

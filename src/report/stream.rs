@@ -20,11 +20,13 @@ use std::sync::Mutex;
 pub(super) const BATCH: usize = 8_192;
 
 /// The rows of one kind in the engine's order.
-pub(crate) struct Stream<P, R: Rows, L: Lens = ()> {
+pub(crate) struct Stream<P, R: Rows, L: Lens = (), F = fn(usize)> {
     /// Borrowed, or its own.
     blocks: P,
     rows: R,
     lens: L,
+    /// Told the number of a part's block when the part is built.
+    built: F,
     spans: Mutex<std::vec::IntoIter<Span>>,
     /// Each thread's memory: taken while a part is built, then put back.
     scratch: Mutex<Vec<Scratch<R, L>>>,
@@ -37,10 +39,11 @@ struct Scratch<R: Rows, L: Lens> {
     partial: L::Partial,
 }
 
-impl<P: Deref<Target = Blocks>, R: Rows, L: Lens> Stream<P, R, L> {
-    /// In parts of so many rows, a multiple of [`BATCH`]; the lens observes every block once.
-    pub(crate) fn new(blocks: P, rows: R, lens: L, spans: Vec<Span>) -> Self {
-        Stream { blocks, rows, lens, spans: Mutex::new(spans.into_iter()), scratch: Mutex::new(Vec::new()) }
+impl<P: Deref<Target = Blocks>, R: Rows, L: Lens, F: Fn(usize)> Stream<P, R, L, F> {
+    /// In spans of so many rows, a multiple of [`BATCH`]. The lens observes every block once; `built` is called for every part of a block,
+    /// with the block's number.
+    pub(crate) fn new(blocks: P, rows: R, lens: L, built: F, spans: Vec<Span>) -> Self {
+        Stream { blocks, rows, lens, built, spans: Mutex::new(spans.into_iter()), scratch: Mutex::new(Vec::new()) }
     }
 
     /// The lens's partial of all blocks of the parts that were built.
@@ -63,7 +66,7 @@ impl<P: Deref<Target = Blocks>, R: Rows, L: Lens> Stream<P, R, L> {
     }
 }
 
-impl<P: Deref<Target = Blocks> + Sync, R: Rows, L: Lens> RowStream for Stream<P, R, L> {
+impl<P: Deref<Target = Blocks> + Sync, R: Rows, L: Lens, F: Fn(usize) + Sync> RowStream for Stream<P, R, L, F> {
     type Part = Span;
 
     fn next_part(&self) -> Result<Option<Span>> {
@@ -73,7 +76,7 @@ impl<P: Deref<Target = Blocks> + Sync, R: Rows, L: Lens> RowStream for Stream<P,
     fn build(&self, span: &Span, sink: &mut dyn FnMut(RecordBatch) -> Result<()>) -> Result<()> {
         let Scratch { mut workspace, mut columns, mut partial } = self.scratch();
         let mut filled = 0;
-        span.blocks(&self.blocks, &mut workspace, |block, mut rows, first| {
+        span.blocks(&self.blocks, &mut workspace, |at, block, mut rows, first| {
             if first {
                 self.lens.observe(&mut partial, block);
             }
@@ -87,6 +90,7 @@ impl<P: Deref<Target = Blocks> + Sync, R: Rows, L: Lens> RowStream for Stream<P,
                 }
                 rows.start = to;
             }
+            (self.built)(at);
             Ok(())
         })?;
         if filled > 0 {
