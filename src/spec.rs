@@ -171,12 +171,7 @@ impl Spec {
 
     /// Whether the stages after accumulation run in parallel for this many customers.
     pub(crate) fn finishes_in_parallel(&self, customers: u64) -> bool {
-        self.worker_count() > 1
-            && match self.parallel {
-                Parallel::Off => false,
-                Parallel::On => true,
-                Parallel::Auto { threshold } => customers >= threshold,
-            }
+        self.worker_count() > 1 && self.parallel.is_on_for(customers)
     }
 }
 
@@ -210,7 +205,7 @@ pub(crate) fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// When the stages after accumulation use more than one thread. The answers are the same either way.
+/// When a run's stages after accumulation, and the functions on slices, use more than one thread. The answers are the same either way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Parallel {
@@ -228,6 +223,15 @@ pub enum Parallel {
 impl Parallel {
     /// Measured on two cores: about here, more threads begin to save what it takes to start them.
     pub const DEFAULT_THRESHOLD: u64 = 50_000;
+
+    /// Whether so many distinct customers take more than one thread.
+    fn is_on_for(self, customers: u64) -> bool {
+        match self {
+            Parallel::Off => false,
+            Parallel::On => true,
+            Parallel::Auto { threshold } => customers >= threshold,
+        }
+    }
 }
 
 impl Default for Parallel {
@@ -240,32 +244,30 @@ impl Default for Parallel {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Parallelism {
-    /// Whether to use more than one thread at all.
-    pub parallel: bool,
-    /// The number of distinct customers from which it pays.
-    pub parallel_threshold: u64,
-    /// Threads; `None` is one less than there are cores, and at least 1.
+    /// When more than one thread is used; by default, from 10 million distinct customers on.
+    pub parallel: Parallel,
+    /// Threads then; `None` is one less than there are cores, and at least 1.
     pub n_workers: Option<usize>,
 }
 
 impl Default for Parallelism {
     fn default() -> Self {
-        Parallelism { parallel: true, parallel_threshold: 10_000_000, n_workers: None }
+        Parallelism { parallel: Parallel::Auto { threshold: 10_000_000 }, n_workers: None }
     }
 }
 
 impl Parallelism {
     /// One thread, always.
-    pub const SEQUENTIAL: Parallelism = Parallelism { parallel: false, parallel_threshold: 0, n_workers: None };
+    pub const SEQUENTIAL: Parallelism = Parallelism { parallel: Parallel::Off, n_workers: None };
 
     /// The number of threads for this many distinct customers.
     ///
     /// # Errors
-    /// When `n_workers` is 0.
+    /// When `n_workers` is 0, or more than any machine has a use for.
     pub fn workers_for(&self, customers: u64) -> Result<usize> {
         match self.n_workers {
             Some(0) => Err(Error::usage("n_workers must be at least 1, got 0")),
-            _ if !self.parallel || customers < self.parallel_threshold => Ok(1),
+            _ if !self.parallel.is_on_for(customers) => Ok(1),
             Some(n) => validate_workers(n).map(|()| n),
             None => Ok(cores().saturating_sub(1).max(1)),
         }

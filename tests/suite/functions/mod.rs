@@ -14,7 +14,7 @@ use lensflow::model::Reason;
 use lensflow::model::{Granularity, Windows};
 use lensflow::money::{Amount, Fixed2, Money};
 use lensflow::report::Report;
-use lensflow::spec::DEFAULT_PERCENTILES;
+use lensflow::spec::{DEFAULT_PERCENTILES, Parallel};
 use lensflow::synthetic::{IdStyle, Skew, Synthetic};
 use lensflow::time::{from_datetime, to_datetime};
 use lensflow::{
@@ -30,7 +30,7 @@ use values::round_trip;
 const SEQUENTIAL: Parallelism = Parallelism::SEQUENTIAL;
 
 fn threads(n: usize) -> Parallelism {
-    Parallelism { parallel: true, parallel_threshold: 0, n_workers: Some(n) }
+    Parallelism { parallel: Parallel::On, n_workers: Some(n) }
 }
 
 /// The result of one thread, after making sure that every other number gives the same.
@@ -211,8 +211,8 @@ fn workers_follow_the_options() {
     assert_eq!(Parallelism::default().workers_for(9_999_999).expect("some"), 1);
     assert_eq!(Parallelism::default().workers_for(10_000_000).expect("some"), cores.saturating_sub(1).max(1));
     assert_eq!(threads(5).workers_for(0).expect("some"), 5);
-    assert_eq!(Parallelism { parallel: false, ..threads(5) }.workers_for(u64::MAX).expect("some"), 1);
-    assert_eq!(Parallelism { parallel_threshold: 7, ..threads(5) }.workers_for(6).expect("some"), 1);
+    assert_eq!(Parallelism { parallel: Parallel::Off, ..threads(5) }.workers_for(u64::MAX).expect("some"), 1);
+    assert_eq!(Parallelism { parallel: Parallel::Auto { threshold: 7 }, ..threads(5) }.workers_for(6).expect("some"), 1);
 }
 
 #[test]

@@ -69,7 +69,7 @@ proptest! {
 
 #[test]
 fn defaults_are_the_documented_ones() {
-    assert_eq!(Parallelism::default(), Parallelism { parallel: true, parallel_threshold: 10_000_000, n_workers: None });
+    assert_eq!(Parallelism::default(), Parallelism { parallel: Parallel::Auto { threshold: 10_000_000 }, n_workers: None });
     assert_eq!(ScoreBins::default(), ScoreBins { recency: 5, frequency: 5, monetary: 5 });
     assert_eq!(DEFAULT_PERCENTILES, [10, 20]);
     let spec = Spec::default();
