@@ -4,7 +4,7 @@
 //! and goes on from it; here is only what lies on the disk, and whether a run may go on from it.
 
 use super::manifest::RunEntry;
-use super::sealed::{FORMAT, HASH, Record, RowCounts, RowCountsMut};
+use super::sealed::{FORMAT, HASH, Record, record_fields};
 use crate::base::error::{Error, Result};
 use crate::model::columns::ColumnMap;
 use crate::model::hash::PARTITIONS;
@@ -63,27 +63,7 @@ impl Record for Checkpoint {
     const WHAT: &'static str = "checkpoint";
     const DAMAGED_HELP: &'static str = "remove its folder, and the run begins again";
 
-    fn runs(&self) -> (u64, &[RunEntry]) {
-        (self.generation, &self.runs)
-    }
-
-    fn runs_mut(&mut self) -> (&mut u64, &mut Vec<RunEntry>) {
-        (&mut self.generation, &mut self.runs)
-    }
-
-    fn partitioning(&self) -> (&str, usize) {
-        (&self.hash, self.partitions)
-    }
-
-    fn counts(&self) -> RowCounts<'_> {
-        let Checkpoint { rows_read, rows_accepted, rows_rejected, windows, .. } = self;
-        RowCounts { read: *rows_read, accepted: *rows_accepted, rejected: rows_rejected, windows: *windows }
-    }
-
-    fn counts_mut(&mut self) -> RowCountsMut<'_> {
-        let Checkpoint { rows_read, rows_accepted, rows_rejected, windows, .. } = self;
-        RowCountsMut { read: rows_read, accepted: rows_accepted, rejected: rows_rejected, windows }
-    }
+    record_fields!();
 
     /// A run judges every row by its own windows, so none is open.
     fn is_sound(&self) -> bool {

@@ -1,7 +1,7 @@
 //! The manifest: the contents of a state, in one small file of JSON that is replaced as a whole. The manifest in place names all files of
 //! its generation. Files that it does not name mean nothing.
 
-use super::sealed::{FORMAT, HASH, Record, RowCounts, RowCountsMut};
+use super::sealed::{FORMAT, HASH, Record, record_fields};
 use crate::base::error::{Error, Result};
 use crate::model::hash::PARTITIONS;
 use crate::model::reject::{OnBadRow, Reason};
@@ -121,27 +121,7 @@ impl Record for Manifest {
     const WHAT: &'static str = "state";
     const DAMAGED_HELP: &'static str = super::DAMAGED_HELP;
 
-    fn runs(&self) -> (u64, &[RunEntry]) {
-        (self.generation, &self.runs)
-    }
-
-    fn runs_mut(&mut self) -> (&mut u64, &mut Vec<RunEntry>) {
-        (&mut self.generation, &mut self.runs)
-    }
-
-    fn partitioning(&self) -> (&str, usize) {
-        (&self.hash, self.partitions)
-    }
-
-    fn counts(&self) -> RowCounts<'_> {
-        let Manifest { rows_read, rows_accepted, rows_rejected, windows, .. } = self;
-        RowCounts { read: *rows_read, accepted: *rows_accepted, rejected: rows_rejected, windows: *windows }
-    }
-
-    fn counts_mut(&mut self) -> RowCountsMut<'_> {
-        let Manifest { rows_read, rows_accepted, rows_rejected, windows, .. } = self;
-        RowCountsMut { read: rows_read, accepted: rows_accepted, rejected: rows_rejected, windows }
-    }
+    record_fields!();
 
     /// Rows that are not judged are open.
     fn is_sound(&self) -> bool {

@@ -50,6 +50,35 @@ pub(crate) trait Record: Clone + Serialize + DeserializeOwned {
     fn is_sound(&self) -> bool;
 }
 
+/// The accessors of [`Record`] for a type that has the fields by these names: both records keep them side by side with their own, in the
+/// order of their JSON.
+macro_rules! record_fields {
+    () => {
+        fn runs(&self) -> (u64, &[$crate::state::manifest::RunEntry]) {
+            (self.generation, &self.runs)
+        }
+
+        fn runs_mut(&mut self) -> (&mut u64, &mut Vec<$crate::state::manifest::RunEntry>) {
+            (&mut self.generation, &mut self.runs)
+        }
+
+        fn partitioning(&self) -> (&str, usize) {
+            (&self.hash, self.partitions)
+        }
+
+        fn counts(&self) -> $crate::state::sealed::RowCounts<'_> {
+            let Self { rows_read, rows_accepted, rows_rejected, windows, .. } = self;
+            $crate::state::sealed::RowCounts { read: *rows_read, accepted: *rows_accepted, rejected: rows_rejected, windows: *windows }
+        }
+
+        fn counts_mut(&mut self) -> $crate::state::sealed::RowCountsMut<'_> {
+            let Self { rows_read, rows_accepted, rows_rejected, windows, .. } = self;
+            $crate::state::sealed::RowCountsMut { read: rows_read, accepted: rows_accepted, rejected: rows_rejected, windows }
+        }
+    };
+}
+pub(crate) use record_fields;
+
 /// Counted rows, and the first and the last window with one.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RowCounts<'a> {
