@@ -2,7 +2,7 @@
 
 use crate::base::cancel::{Cancel, Temporary};
 use crate::base::error::{Error, Result, Stage};
-use crate::spill::folder::sweep_files;
+use crate::spill::folder::{PART, sweep_parts};
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -11,7 +11,6 @@ use tempfile::Builder;
 
 /// How standard output is called on the command line.
 const STDOUT: &str = "-";
-const PART: &str = ".part";
 
 /// An output that is not there until it is committed. Dropped before that, it leaves nothing behind.
 pub struct Output {
@@ -111,7 +110,7 @@ impl Output {
             let folder = target.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
             let name = target.file_name().unwrap_or_default().to_string_lossy();
             let prefix = format!(".{name}.");
-            sweep_files(folder, &prefix, PART);
+            sweep_parts(folder, &prefix);
             let mut builder = Builder::new();
             builder.prefix(&prefix).suffix(PART);
             #[cfg(unix)]

@@ -7,7 +7,7 @@
 //!
 //! The lock lasts as long as its owner lives: the system gives up the locks of a killed process. So a lock that can be taken says that the
 //! owner is dead, and what it left may be removed. Process numbers, which are used again, decide nothing. Output files have no folder of their
-//! own and are locked one by one; [`sweep_files`] removes those whose owner is dead.
+//! own and are locked one by one; [`sweep_parts`] removes those whose owner is dead.
 //!
 //! A sweep may meet a folder that is just being made. The maker locks first and then checks that the lock file is still the one in the
 //! folder; if a sweep was faster, another folder is made. A sweep checks that, too, and that the folder is private and belongs to its own
@@ -164,9 +164,12 @@ impl Drop for LockedFolder {
     }
 }
 
+/// The end of the names of files that are not complete.
+pub(crate) const PART: &str = ".part";
+
 /// The name that a file has until it is complete.
 pub(crate) fn part_name(name: &str) -> String {
-    format!("{name}.part")
+    format!("{name}{PART}")
 }
 
 /// Gives a complete file its name, once its bytes are on the disk.
@@ -210,10 +213,10 @@ fn sweep_one(path: &Path, own: &Metadata) -> io::Result<bool> {
     remove_private(path).map(|()| true)
 }
 
-/// Removes files whose owner died, by the beginning and the end of their names: those that are not new and can be locked.
-pub(crate) fn sweep_files(folder: &Path, prefix: &str, suffix: &str) {
+/// Removes incomplete files whose owner died, by the beginning of their names: those that are not new and can be locked.
+pub(crate) fn sweep_parts(folder: &Path, prefix: &str) {
     for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-        if !entry.file_name().to_str().is_some_and(|name| name.starts_with(prefix) && name.ends_with(suffix)) {
+        if !entry.file_name().to_str().is_some_and(|name| name.starts_with(prefix) && name.ends_with(PART)) {
             continue;
         }
         let age = entry.metadata().and_then(|about| about.modified()).ok().and_then(|time| time.elapsed().ok());
@@ -428,7 +431,7 @@ pub(super) mod tests {
         let alive = make(".out.alive.part", old);
         alive.try_lock().unwrap();
         drop((make(".out.dead.part", old), make(".out.new.part", std::time::SystemTime::now()), make(".other.dead.part", old)));
-        sweep_files(parent.path(), ".out.", ".part");
+        sweep_parts(parent.path(), ".out.");
         assert_eq!(names(parent.path()), [".other.dead.part", ".out.alive.part", ".out.new.part"]);
     }
 }
