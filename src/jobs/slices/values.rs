@@ -31,11 +31,8 @@ pub(crate) struct RawPeriod {
     period_end: NaiveDateTime,
     total_orders: u64,
     total_spend: Amount,
-    #[serde(default)]
     total_margin: Option<Amount>,
-    #[serde(default)]
     total_quantity: Option<i64>,
-    #[serde(default)]
     last_transaction_ts: Option<NaiveDateTime>,
 }
 
