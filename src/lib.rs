@@ -39,7 +39,15 @@
 
 // Without all formats, helpers that only some of them share are unused.
 #![cfg_attr(
-    not(all(feature = "compression", feature = "csv", feature = "json", feature = "parquet", feature = "sketch", feature = "text")),
+    not(all(
+        feature = "compression",
+        feature = "csv",
+        feature = "glob",
+        feature = "json",
+        feature = "parquet",
+        feature = "sketch",
+        feature = "text"
+    )),
     allow(dead_code, unused_imports)
 )]
 

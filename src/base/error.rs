@@ -104,10 +104,10 @@ impl Error {
         Self::new(Kind::Internal, message)
     }
 
-    /// A [`Kind::Usage`] error for a format that needs a cargo feature which this build lacks.
-    #[cfg(not(all(feature = "compression", feature = "csv", feature = "json", feature = "parquet")))]
-    pub(crate) fn left_out(format: &str, feature: &str) -> Self {
-        Self::usage(format!("this build of lensflow has no {format}")).help(format!("build it with the cargo feature {feature}"))
+    /// A [`Kind::Usage`] error for something that needs a cargo feature which this build lacks.
+    #[cfg(not(all(feature = "compression", feature = "csv", feature = "glob", feature = "json", feature = "parquet")))]
+    pub(crate) fn left_out(what: &str, feature: &str) -> Self {
+        Self::usage(format!("this build of lensflow has no {what}")).help(format!("build it with the cargo feature {feature}"))
     }
 
     /// A [`Kind::Cancelled`] error.

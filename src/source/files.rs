@@ -4,6 +4,7 @@ pub use super::format::Format;
 pub(crate) use super::streamed::{Streamed, fingerprint};
 
 use super::format::{compression, is_arrow_file, is_arrow_stream, read_head};
+use super::globs::{is_glob, matching};
 use super::open::{As, Open};
 use super::row_kind::{Aggregations, TextRowKind};
 use super::streamed::Counted;
@@ -86,15 +87,9 @@ impl<B: 'static> Files<B> {
             } else if path.exists() {
                 inputs.push(name.to_owned());
             } else {
-                let options = glob::MatchOptions { require_literal_leading_dot: true, ..glob::MatchOptions::default() };
-                let pattern =
-                    glob::glob_with(name, options).map_err(|e| Error::usage("not a file, and not a glob either").cause(e).input(name))?;
-                let found: Vec<PathBuf> = pattern
-                    .collect::<Result<Vec<_>, _>>()
-                    .map_err(|e| Error::io("cannot list what the glob matches", e.into()).input(name).stage(Stage::Source))?;
-                let found: Vec<PathBuf> = found.into_iter().filter(|p| p.is_file()).collect();
+                let found = matching(name)?;
                 if found.is_empty() {
-                    let what = if name.contains(['*', '?', '[']) { "the glob matches no file" } else { "there is no such file or folder" };
+                    let what = if is_glob(name) { "the glob matches no file" } else { "there is no such file or folder" };
                     return Err(Error::new(crate::base::error::Kind::Io, what).input(name).stage(Stage::Source));
                 }
                 inputs.extend(found.iter().map(|p| p.to_string_lossy().into_owned()));

@@ -8,6 +8,7 @@
 //! |---|---|
 //! | here | [`Source`], [`Chunk`], [`Sink`]; [`Batches`]: a caller's batches as a source |
 //! | `files`, `open` | the files that the user named; a format and a kind of rows → a reader |
+//! | `globs` | patterns of file names, where the feature `glob` is there |
 //! | `format` | formats and compressions, and how they are told |
 //! | `csv`, `jsonl`, `parquet`, `ipc` | the reader of a format each |
 //! | `records`, `marks` | text cut into chunks between two records; single bytes found 64 at a time |
@@ -26,6 +27,7 @@ mod csv;
 pub(crate) mod endless;
 pub mod files;
 mod format;
+pub(crate) mod globs;
 mod ipc;
 #[cfg(feature = "json")]
 mod jsonl;

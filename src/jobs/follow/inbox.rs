@@ -6,6 +6,7 @@ use super::quarantine::move_as;
 use super::{Waiting, has_format};
 use crate::base::error::{Error, Result, Stage};
 use crate::source::files::{Format, fingerprint};
+use crate::source::globs::{Pattern, pattern};
 use crate::state::{Input, Io, State, is_state};
 use std::collections::HashMap;
 use std::fs::{self, Metadata};
@@ -62,7 +63,7 @@ enum Progress {
 
 pub(super) struct Inbox {
     folder: PathBuf,
-    glob: Option<glob::Pattern>,
+    glob: Option<Pattern>,
     format: Option<Format>,
     poll: Duration,
     looked: Option<Instant>,
@@ -86,7 +87,6 @@ impl Inbox {
             let error = Error::usage("there is no such folder to follow").input(folder.to_string_lossy());
             return Err(error.help("make it, or name another one"));
         }
-        let pattern = |glob: &str| glob::Pattern::new(glob).map_err(|e| Error::usage(format!("{glob:?} is not a glob")).cause(e));
         let glob = glob.map(pattern).transpose()?;
         give_all_back(folder);
         let mut inbox = Inbox { folder: folder.to_owned(), glob, format, poll, looked: None, finished, files: HashMap::new() };
