@@ -54,9 +54,9 @@ pub struct Files<B = PeriodBatch> {
 }
 
 impl Files {
-    /// Finds the files behind paths, folders (all files of a known extension in them, at any depth), globs and `-` (standard input).
-    /// They are read in the order of their names; the answers do not depend on it. The spec says how: by its columns, its options of
-    /// reading, and its batch size.
+    /// Finds the files behind paths, folders (all files of a known extension in them, at any depth), globs (with the feature `glob`) and
+    /// `-` (standard input). They are read in the order of their names; the answers do not depend on it. The spec says how: by its columns,
+    /// its options of reading, and its batch size.
     ///
     /// # Errors
     /// When something named is not there, or a folder or glob holds no input.

@@ -59,7 +59,7 @@ pub enum Feed {
     Inbox {
         /// The folder, without those below it.
         folder: PathBuf,
-        /// Names that are meant, as a glob; none is every name with the extension of a format.
+        /// Names that are meant, as a glob, which takes the feature `glob`; none is every name with the extension of a format.
         glob: Option<String>,
         /// How often the folder is looked at. A file is complete when it was the same at two looks.
         poll: Duration,
