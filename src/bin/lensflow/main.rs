@@ -11,34 +11,25 @@
 //! | `options/` | the table of options, and the types of their values |
 //! | `layers/` | flags, variables and the spec as one set of entries |
 //! | `refuse`, `make` | what does not go together; the job that is left |
-//! | `job`, `page` | what jobs have in common; how a plan is laid out |
-//! | `audit` … `inspect` | a kind of job each |
+//! | `page` | how a plan is laid out |
+//! | `commands/` | the trait of all jobs, and a file for each kind of job |
 //! | `talk`, `progress`, `signals`, `metrics`, `serve`, `allocator` | what a process does around a job |
 //!
-//! A file imports only files before it in this order: `options`; the process (`talk` to `allocator`); `layers`; `refuse`; `page`, `job`; the
-//! jobs, which may use each other; `make`; this file.
+//! A file imports only files before it in this order: `options`; the process (`talk` to `allocator`); `layers`; `refuse`; `page`;
+//! `commands`, which may use each other; `make`; this file.
 
 mod allocator;
-mod audit;
-mod compare;
-mod follow;
-mod generate;
-mod inspect;
-mod job;
+mod commands;
 mod layers;
 mod make;
-mod merge;
 mod metrics;
 mod options;
 mod page;
-mod periods;
 mod progress;
 mod refuse;
 mod serve;
 mod signals;
-mod sketch;
 mod talk;
-mod update;
 
 use clap::ArgMatches;
 use layers::Said;
@@ -178,10 +169,10 @@ fn command(page: &Page, matches: &ArgMatches, talk: Talk, speech: Speech) -> Res
     let job = made.job();
     let wants = |mode: &str| page.name == mode || page.kind != Kind::Spec && matches.get_flag(mode);
     if wants("explain") {
-        return print(speech.say(&job::explain(job, &said)));
+        return print(speech.say(&commands::explain(job, &said)));
     }
     if wants("check") {
-        return print(job::check(job, &said)?);
+        return print(commands::check(job, &said)?);
     }
     if page.kind != Kind::Spec
         && let Some(file) = matches.get_one::<String>("save-spec")

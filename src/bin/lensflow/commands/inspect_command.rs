@@ -1,7 +1,7 @@
 //! `lensflow inspect`: what a file or folder of ours holds.
 
-use crate::compare::{BOUNDS, count};
-use crate::job::Job;
+use super::Job;
+use super::compare_command::{BOUNDS, count};
 use crate::page::{Inputs, Page};
 use crate::talk::{Host, print};
 use lensflow::Result;

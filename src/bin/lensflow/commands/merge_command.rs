@@ -1,10 +1,10 @@
 //! `lensflow merge`: states become a new one, and an audit of it may follow; or Lens 1 partials become a new partial. Which of the two it
 //! is, is seen by what the inputs are. Whether customers of partials are known to be counted once, or only said to be, is told.
 
-use crate::job::Job;
+use super::Job;
+use super::update_command::audit_fits;
 use crate::page::{self, Inputs, Page};
 use crate::talk::Host;
-use crate::update::audit_fits;
 use lensflow::Result;
 use lensflow::error::Error;
 use lensflow::jobs::audit::{create_partial, write_partial};
@@ -110,7 +110,7 @@ impl Job for Merge {
         merged.duplicates.iter().for_each(|name| host.tell(&format!("{name}: several states had it; its rows count several times")));
         let (states, inputs) = (counted(states.len(), "state", "states"), merged.manifest.inputs.len());
         host.tell(&format!("{}: {states} merged, {}", self.out.display(), counted(inputs, "input", "inputs")));
-        self.audit.as_ref().map_or(Ok(()), |audit| crate::audit::run(audit, host).map(drop))
+        self.audit.as_ref().map_or(Ok(()), |audit| super::audit_command::run(audit, host).map(drop))
     }
 
     fn tell_inputs(&self, page: &mut Page) -> Inputs {

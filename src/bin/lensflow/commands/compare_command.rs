@@ -1,10 +1,10 @@
 //! `lensflow compare`: two windows, of states or sketches; or two Lens 1 partials. Exactly where states are at hand, else with bounds.
 
+use super::Job;
+use super::sketch_command::sketches;
 use crate::allocator::keep_to_limit;
-use crate::job::Job;
 use crate::page::{Inputs, Page};
 use crate::signals::Signals;
-use crate::sketch::sketches;
 use crate::talk::{Host, print};
 use lensflow::Result;
 use lensflow::error::Error;
