@@ -161,11 +161,11 @@ fn main() -> ExitCode {
 /// A job that was asked for, and what is wanted of it.
 fn command(page: &Page, matches: &ArgMatches, talk: Talk, speech: Speech) -> Result<()> {
     let flags = command_line::entries(page, matches)?;
-    let said = match page.kind {
+    let mut said = match page.kind {
         Kind::Spec => spec(matches, flags)?,
         kind => Said::by_flags(kind, flags, std::env::vars_os())?,
     };
-    let made = make::job(&said)?;
+    let made = make::job(&mut said)?;
     let job = made.job();
     let wants = |mode: &str| page.name == mode || page.kind != Kind::Spec && matches.get_flag(mode);
     if wants("explain") {

@@ -98,7 +98,7 @@ fn arg(flag: &'static Flag, form: Form, heading: Option<&'static str>) -> Arg {
     let words = flag.value.contains('|');
     arg = match form {
         Form::Switch => arg.action(ArgAction::SetTrue),
-        Form::Texts => arg.action(ArgAction::Append),
+        Form::Texts | Form::Numbers => arg.action(ArgAction::Append),
         _ => arg.action(ArgAction::Set),
     };
     if words {
@@ -161,6 +161,10 @@ fn said(row: &Opt, flag: &Flag, matches: &ArgMatches) -> Option<Value> {
             let texts = texts(matches, flag.name);
             let list = texts.iter().map(|text| (Value::Text((*text).to_owned()), 0)).collect();
             (!texts.is_empty()).then_some(Value::List(list))
+        }
+        Form::Numbers => {
+            let texts = texts(matches, flag.name);
+            (!texts.is_empty()).then(|| Value::of_flag(&texts.join(","), row.form))
         }
         form => Some(Value::of_flag(matches.get_one::<String>(flag.name)?, form)),
     }

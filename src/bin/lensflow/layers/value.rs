@@ -266,7 +266,7 @@ impl Reader<'_> {
     }
 
     fn whole<T: TryFrom<i128>>(&self) -> Result<T, Fault> {
-        let Value::Whole(number) = self.0 else { return self.unlike("a whole number") };
+        let Value::Whole(number) = self.0 else { return self.unlike("a whole number, such as 8,") };
         T::try_from(*number).or_else(|_| self.unlike(if *number < 0 { "a number from 0 on" } else { "a smaller number" }))
     }
 }

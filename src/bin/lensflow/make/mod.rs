@@ -63,13 +63,12 @@ impl Made {
     }
 }
 
-/// The job that was asked for.
+/// The job that was asked for. Variables that would do nothing in it are left out of what was said.
 ///
 /// # Errors
 /// Values that are none, and what does not go together.
-pub(crate) fn job(said: &Said) -> Result<Made> {
-    let options = said.options()?;
-    refuse(said, &options)?;
+pub(crate) fn job(said: &mut Said) -> Result<Made> {
+    let options = refuse(said)?;
     let make = Make { lines: of_lines(said.kind, &options).then(|| lines(&options)), said, options };
     match said.kind {
         Kind::Audit | Kind::Spec => Ok(Made::Audit(make.audit())),

@@ -26,7 +26,8 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use value_types::{
-    Address, Customers, Glob, Size, Time, Zone, batch_rows, bins, commit_rows, dates, lg_k, percentiles, poll, text, texts, workers,
+    Address, Customers, Glob, Size, Time, Zone, batch_rows, bins, commit_rows, dates, lg_k, month, null_timestamps, percentiles, poll,
+    text, texts, workers,
 };
 
 /// A kind of job. [`Spec`](Kind::Spec) is any of them: the commands that read a spec.
@@ -109,10 +110,13 @@ pub(crate) struct Made {
     #[serde(deserialize_with = "text")]
     scenario: Option<Scenario>,
     seed: Option<u64>,
+    #[serde(deserialize_with = "month")]
     from: Option<String>,
+    #[serde(deserialize_with = "month")]
     to: Option<String>,
     skew: Option<Skew>,
     ids: Option<IdStyle>,
+    #[serde(deserialize_with = "null_timestamps")]
     null_timestamps: Option<f64>,
 }
 

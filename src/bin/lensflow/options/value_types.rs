@@ -8,6 +8,7 @@ use lensflow::lens::sketch::Sketches;
 use lensflow::memory::parse_size;
 use lensflow::source::transactions::TransactionOptions;
 use lensflow::spec::{Spec, validate_workers};
+use lensflow::synthetic::Synthetic;
 use serde::de::{Deserialize, Deserializer, Error as _, Unexpected, Visitor};
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -58,6 +59,18 @@ pub(super) fn bins<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u32>, D:
 
 pub(super) fn percentiles<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Vec<u32>>, D::Error> {
     checked(from, |percentiles: &Vec<u32>| Spec::default().with_percentiles(percentiles.clone()).validate())
+}
+
+pub(super) fn month<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+    checked(from, |month: &String| made_up(Synthetic { from: month.clone(), to: month.clone(), ..Synthetic::default() }))
+}
+
+pub(super) fn null_timestamps<'de, D: Deserializer<'de>>(from: D) -> Result<Option<f64>, D::Error> {
+    checked(from, |&null_timestamps| made_up(Synthetic { null_timestamps, ..Synthetic::default() }))
+}
+
+fn made_up(with: Synthetic) -> Result<()> {
+    with.generator().map(drop)
 }
 
 pub(super) fn commit_rows<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
@@ -135,7 +148,8 @@ fn customers(text: &str) -> Result<u64> {
     };
     let number: Option<u64> = digits.parse().ok();
     let wrong = || Error::usage(format!("{text:?}: a whole number such as 1500, 10K, 10M or 1G is expected"));
-    number.and_then(|n| n.checked_mul(factor)).ok_or_else(wrong)
+    let customers = number.and_then(|n| n.checked_mul(factor)).ok_or_else(wrong)?;
+    made_up(Synthetic { customers, ..Synthetic::default() }).map(|()| customers)
 }
 
 /// Such as `30s` or `1h 30m`.
