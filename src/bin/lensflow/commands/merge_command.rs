@@ -80,7 +80,7 @@ impl Merge {
                 let at_most = counted(at_most, "customer", "customers");
                 format!("that they share no customer was said, not found: up to {at_most} of a window may count twice (95 %)")
             }
-            (None, Counted::Assumed) => "they share no customer, but one of them was merged by somebody who only said so".to_owned(),
+            (None, Counted::Assumed) => "they share no customer, but of the parts of one of them that was said, not found".to_owned(),
             (None, Counted::Once) => "they share no customer of a window".to_owned(),
         };
         host.tell(&format!("{}: {parts} merged, {windows}; {known}", self.out.display()));
