@@ -142,6 +142,8 @@ fn a_saved_spec_is_its_command_line() {
         assert_eq!((flags.0, file.0), (Some(0), Some(0)), "{line}: {} {}", flags.2, file.2);
         assert_eq!(flags.1.strip_prefix("command line: good: ").unwrap(), file.1.strip_prefix("job.toml: good: ").unwrap(), "{line}");
     }
+    let nothing = error(lensflow(desk.0.path(), &["inspect", "a.csv", "--check"]), 1);
+    assert!(nothing.contains("neither a Lens 1 partial, nor a sketch"), "{nothing}");
 }
 
 #[test]
