@@ -175,9 +175,9 @@ fn command(page: &Page, matches: &ArgMatches, talk: Talk, speech: Speech) -> Res
         return print(commands::check(job, &said)?);
     }
     if page.kind != Kind::Spec
-        && let Some(file) = matches.get_one::<String>("save-spec")
+        && let Some(file) = matches.get_one::<PathBuf>("save-spec")
     {
-        return save(&said.toml(), file);
+        return save(&said.toml()?, file);
     }
     Signals::watched(move |error| talk.complain(error, speech), |signals| job.run(&mut Host::new(signals, talk.quiet, speech)))
 }
@@ -190,11 +190,11 @@ fn spec(matches: &ArgMatches, flags: Vec<layers::Entry>) -> Result<Said> {
     Said::by_spec(&name, &text, flags, std::env::vars_os())
 }
 
-fn save(toml: &str, file: &str) -> Result<()> {
-    if file == refuse::STDIN {
+fn save(toml: &str, path: &Path) -> Result<()> {
+    if path == Path::new(refuse::STDIN) {
         return print(toml);
     }
-    let path = Path::new(file);
+    let file = path.to_string_lossy();
     // Anything but an earlier spec is more likely an input, or an output of the job, than a place for a spec.
     if std::fs::read(path).is_ok_and(|found| !layers::is_spec(&found)) {
         return Err(Error::usage("there is a file that is not a spec, which would be overwritten").input(file).help("name another file"));

@@ -284,6 +284,47 @@ fn variables_are_a_layer_below_flags() {
     assert!(refused.contains("did you mean LENSFLOW_LIMITS_WORKERS?"), "{refused}");
 }
 
+/// Paths of outputs, states and folders are any that the system takes; inputs, and specs, are UTF-8.
+#[cfg(unix)]
+#[test]
+fn paths_need_not_be_utf8() {
+    use std::os::unix::ffi::OsStrExt;
+    let folder = tempfile::tempdir().unwrap();
+    // An X stands for a byte that is no UTF-8.
+    let path = |text: &str| {
+        let bytes: Vec<u8> = text.bytes().map(|byte| if byte == b'X' { 0xFF } else { byte }).collect();
+        std::ffi::OsStr::from_bytes(&bytes).to_owned()
+    };
+    fs::create_dir(folder.path().join(path("X"))).unwrap();
+    let run = |line: &str, code: i32| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_lensflow"));
+        let ran = command.current_dir(folder.path()).args(line.split(' ').map(path)).output().unwrap();
+        let stderr = String::from_utf8(ran.stderr).unwrap();
+        assert_eq!(ran.status.code(), Some(code), "{line}: {stderr}");
+        stderr
+    };
+    let has = |name: &str| folder.path().join(path(name)).exists();
+    run("generate --customers 50 -o aX.csv", 0);
+    run("generate --customers 50 -o a.csv", 0);
+    run(
+        "audit a.csv --every year --spill-dir X --checkpoint keptX --report rX.json --report rX.md --rfm-out rfmX.csv --migration-out mX.csv",
+        0,
+    );
+    run("audit a.csv --every year --on-bad-row reject --rejects badX.csv --partial-out pX", 0);
+    run("merge qX pX", 0);
+    assert!(run("merge pX pX", 2).contains("is an input: it would be overwritten"));
+    run("update stateX a.csv", 0);
+    run("merge bothX stateX", 0);
+    run("sketch a.csv --window 2023 -o sX.theta", 0);
+    ["bothX", "qX", "sX.theta"].iter().for_each(|held| drop(run(&format!("inspect {held}"), 0)));
+    ["aX.csv", "rX.json", "rX.md", "rfmX.csv", "mX.csv", "badX.csv"].iter().for_each(|name| assert!(has(name), "{name}"));
+    assert!(run("audit aX.csv --every year", 2).starts_with("lensflow: INPUT: \"a\\xFF.csv\" is not UTF-8"));
+    assert!(run("audit a.csv --every yearX", 2).starts_with("lensflow: --every: \"year\\xFF\" is not UTF-8"));
+    run("audit a.csv --every year --save-spec specX.toml", 0);
+    run("check specX.toml", 0);
+    assert!(run("audit a.csv --every year --report rX.json --save-spec -", 2).starts_with("lensflow: --report: a spec is UTF-8"));
+}
+
 /// All files below a folder of this crate that end in `.rs`, with their text before any tests.
 fn sources(folder: &str) -> Vec<(String, String)> {
     let mut found = Vec::new();

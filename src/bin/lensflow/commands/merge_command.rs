@@ -57,8 +57,7 @@ impl Merge {
         if let Some(twice) = self.inputs.iter().find(|path| !seen.insert(real(path))) {
             return Err(Error::usage(format!("{} is given twice: its customers would count twice", twice.display())));
         }
-        let inputs: Vec<String> = self.inputs.iter().map(|path| path.to_string_lossy().into_owned()).collect();
-        no_input_is_written([&self.out].into_iter(), &inputs)?;
+        no_input_is_written([&self.out].into_iter(), &self.inputs)?;
         Ok(true)
     }
 

@@ -14,7 +14,7 @@
 //! for one command must not stop another: a command looks only at the variables of options that it takes, and a spec at those of options
 //! that its job takes. Spec and flags say which job that is. One that is taken and would do nothing is [left out](Said::leave_out) later.
 //! Invariants: after [`Said`] is made, nothing asks where a value came from but to name it; a spec that [`Said::toml`] writes says what
-//! was said, variables too, and nothing else. Limits: names and values are UTF-8; there is no `include`.
+//! was said, variables too, and nothing else. Limits: names and values are UTF-8, but for paths that flags say; there is no `include`.
 
 pub(crate) mod command_line;
 mod value;
@@ -207,7 +207,13 @@ impl Said {
     }
 
     /// The spec that says it.
-    pub(crate) fn toml(&self) -> String {
+    ///
+    /// # Errors
+    /// A path that is not UTF-8.
+    pub(crate) fn toml(&self) -> Result<String> {
+        if let Some(entry) = self.entries.values().find(|entry| !entry.value.is_utf8()) {
+            return Err(entry.wrong("a spec is UTF-8, and this path is not").help("name another path"));
+        }
         let (mut toml, mut section) = (String::new(), "");
         for entry in self.entries.values() {
             let is_table = entry.row.form == Form::Table;
@@ -225,7 +231,7 @@ impl Said {
                 let _ = writeln!(toml, "{} = {}{whence}", entry.row.name(), entry.value);
             }
         }
-        toml
+        Ok(toml)
     }
 
     /// Puts a layer's entries in the places of what was said before.

@@ -140,7 +140,7 @@ impl Make<'_> {
     fn outputs(&self) -> Outputs {
         let Options { report, rfm, .. } = self.options.clone();
         let mut outputs = Outputs::default();
-        outputs.reports = report.out;
+        outputs.reports = report.out.unwrap_or_default();
         outputs.rfm = rfm.out;
         outputs.migrations = report.migration_out;
         outputs.rejects = report.rejects;

@@ -26,8 +26,8 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use value_types::{
-    Address, Customers, Glob, Size, Time, Zone, batch_rows, bins, commit_rows, dates, lg_k, month, null_timestamps, percentiles, poll,
-    text, texts, workers,
+    Address, Customers, Glob, Size, Time, Zone, batch_rows, bins, commit_rows, dates, lg_k, month, null_timestamps, path, paths,
+    percentiles, poll, text, texts, workers,
 };
 
 /// A kind of job. [`Spec`](Kind::Spec) is any of them: the commands that read a spec.
@@ -79,7 +79,9 @@ pub(crate) struct Source {
     #[serde(deserialize_with = "poll")]
     pub(crate) poll: Option<Time>,
     pub(crate) finished: Option<Then>,
+    #[serde(deserialize_with = "path")]
     pub(crate) done: Option<PathBuf>,
+    #[serde(deserialize_with = "path")]
     pub(crate) quarantine: Option<PathBuf>,
 }
 
@@ -153,15 +155,18 @@ pub(crate) struct Transactions {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct State {
+    #[serde(deserialize_with = "path")]
     pub(crate) path: Option<PathBuf>,
     #[serde(deserialize_with = "text")]
     pub(crate) every: Option<Granularity>,
     pub(crate) allow_duplicate: bool,
+    #[serde(deserialize_with = "paths")]
     pub(crate) merge: Option<Vec<PathBuf>>,
     pub(crate) disjoint: bool,
     pub(crate) commit: Option<Time>,
     #[serde(deserialize_with = "commit_rows")]
     pub(crate) commit_rows: Option<u64>,
+    #[serde(deserialize_with = "path")]
     pub(crate) checkpoint: Option<PathBuf>,
     pub(crate) checkpoint_every: Option<Time>,
 }
@@ -181,6 +186,7 @@ pub(crate) struct Limits {
     #[serde(deserialize_with = "workers")]
     pub(crate) workers: Option<usize>,
     pub(crate) memory_limit: Option<Size>,
+    #[serde(deserialize_with = "path")]
     pub(crate) spill_dir: Option<PathBuf>,
     #[serde(deserialize_with = "batch_rows")]
     pub(crate) batch_rows: Option<usize>,
@@ -189,11 +195,15 @@ pub(crate) struct Limits {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Report {
-    pub(crate) out: Vec<PathBuf>,
+    #[serde(deserialize_with = "paths")]
+    pub(crate) out: Option<Vec<PathBuf>>,
     #[serde(deserialize_with = "percentiles")]
     pub(crate) percentiles: Option<Vec<u32>>,
+    #[serde(deserialize_with = "path")]
     pub(crate) migration_out: Option<PathBuf>,
+    #[serde(deserialize_with = "path")]
     pub(crate) rejects: Option<PathBuf>,
+    #[serde(deserialize_with = "path")]
     pub(crate) partial_out: Option<PathBuf>,
     pub(crate) refresh: Option<Time>,
 }
@@ -201,6 +211,7 @@ pub(crate) struct Report {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Rfm {
+    #[serde(deserialize_with = "path")]
     pub(crate) out: Option<PathBuf>,
     #[serde(deserialize_with = "bins")]
     pub(crate) bins: Option<u32>,
@@ -218,6 +229,7 @@ pub(crate) struct Serve {
 pub(crate) struct Periods {
     #[serde(deserialize_with = "text")]
     pub(crate) every: Option<Granularity>,
+    #[serde(deserialize_with = "path")]
     pub(crate) out: Option<PathBuf>,
 }
 
@@ -228,6 +240,7 @@ pub(crate) struct Sketch {
     pub(crate) window: Option<Window>,
     #[serde(deserialize_with = "lg_k")]
     pub(crate) lg_k: Option<u8>,
+    #[serde(deserialize_with = "path")]
     pub(crate) out: Option<PathBuf>,
 }
 
@@ -243,6 +256,7 @@ pub(crate) struct Compare {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Generate {
+    #[serde(deserialize_with = "path")]
     pub(crate) out: Option<PathBuf>,
     #[serde(rename = "as")]
     pub(crate) rows: Rows,
@@ -253,5 +267,6 @@ pub(crate) struct Generate {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Inspect {
+    #[serde(deserialize_with = "path")]
     pub(crate) path: Option<PathBuf>,
 }

@@ -12,6 +12,7 @@ use lensflow::synthetic::Synthetic;
 use serde::de::{Deserialize, Deserializer, Error as _, Unexpected, Visitor};
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -30,6 +31,44 @@ pub(super) fn text<'de, D: Deserializer<'de>, T: FromStr<Err = Error>>(from: D) 
 /// Texts that the library reads.
 pub(super) fn texts<'de, D: Deserializer<'de>, T: FromStr<Err = Error>>(from: D) -> Result<Option<Vec<T>>, D::Error> {
     Vec::<Parsed<T>>::deserialize(from).map(|list| Some(list.into_iter().map(|parsed| parsed.0).collect()))
+}
+
+/// A path, which need not be UTF-8 where flags say it.
+pub(super) fn path<'de, D: Deserializer<'de>>(from: D) -> Result<Option<PathBuf>, D::Error> {
+    AnyPath::deserialize(from).map(|path| Some(path.0))
+}
+
+/// Paths, likewise.
+pub(super) fn paths<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Vec<PathBuf>>, D::Error> {
+    Vec::<AnyPath>::deserialize(from).map(|list| Some(list.into_iter().map(|path| path.0).collect()))
+}
+
+struct AnyPath(PathBuf);
+
+impl<'de> Deserialize<'de> for AnyPath {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_any(OfPath).map(AnyPath)
+    }
+}
+
+struct OfPath;
+
+impl Visitor<'_> for OfPath {
+    type Value = PathBuf;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a text in quotes")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, path: &str) -> Result<PathBuf, E> {
+        Ok(path.into())
+    }
+
+    #[cfg(unix)]
+    fn visit_bytes<E: serde::de::Error>(self, path: &[u8]) -> Result<PathBuf, E> {
+        use std::os::unix::ffi::OsStrExt;
+        Ok(std::ffi::OsStr::from_bytes(path).into())
+    }
 }
 
 struct Parsed<T>(T);
