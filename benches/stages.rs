@@ -7,7 +7,7 @@ mod made;
 
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
-use lensflow::model::{ColumnMap, PeriodBatch};
+use lensflow::model::PeriodBatch;
 use lensflow::model::{Window, Windows};
 use lensflow::source::files::Files;
 use lensflow::spec::Spec;
@@ -57,7 +57,7 @@ fn source(bencher: Bencher<'_, '_>, format: &str) {
     let path: PathBuf = folder.path().join(format!("periods.{format}"));
     made::write(&input("uniform"), &path).expect("a file");
     let name = path.to_string_lossy().into_owned();
-    let open = || Files::find(&[name.as_str()], None, ColumnMap::default(), 8_192).expect("the file");
+    let open = || Files::find(&[name.as_str()], None, &Spec::default()).expect("the file");
     let count = rows(&tasks::decode(&mut open()).expect("rows"));
     bencher.counter(count).bench(|| tasks::decode(&mut open()).expect("rows"));
 }

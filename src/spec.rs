@@ -2,6 +2,7 @@
 
 use crate::base::error::{Error, Result};
 use crate::model::columns::ColumnMap;
+use crate::model::read_options::ReadOptions;
 use crate::model::reject::OnBadRow;
 use crate::model::window::{Granularity, Windows};
 use crate::spill::{MemorySplit, Plan};
@@ -20,6 +21,8 @@ pub struct Spec {
     pub windows: Windows,
     /// The input's names of the columns.
     pub columns: ColumnMap,
+    /// How the values of period aggregations are read.
+    pub reading: ReadOptions,
     /// Lens 1 reports the revenue share of the top p % of customers for each p; 1 to 100.
     pub percentiles: Vec<u32>,
     /// Score bins per dimension; 1 to 9.
@@ -43,6 +46,7 @@ impl Default for Spec {
         Spec {
             windows: Windows::Every(Granularity::Year),
             columns: ColumnMap::default(),
+            reading: ReadOptions::default(),
             percentiles: DEFAULT_PERCENTILES.to_vec(),
             bins: 5,
             on_bad_row: OnBadRow::Fail,
@@ -67,6 +71,13 @@ impl Spec {
     #[must_use]
     pub fn with_columns(mut self, columns: ColumnMap) -> Self {
         self.columns = columns;
+        self
+    }
+
+    /// Sets [`reading`](Spec::reading).
+    #[must_use]
+    pub fn with_reading(mut self, reading: ReadOptions) -> Self {
+        self.reading = reading;
         self
     }
 

@@ -1,6 +1,8 @@
 //! Counters of a run, to be read while it goes on. The library never prints: the command line draws these.
 
 use crate::base::error::Stage;
+use crate::base::threads::lock;
+use crate::model::note::Notes;
 use crate::model::reject::Reason;
 use crate::spill::{Budget, RunStore, peak_rss};
 use serde::{Deserialize, Serialize};
@@ -21,6 +23,7 @@ pub struct Stats {
     rejected: Mutex<BTreeMap<Reason, u64>>,
     memory: OnceLock<(Budget, Arc<dyn RunStore>)>,
     depths: OnceLock<Depths>,
+    notes: Mutex<Vec<Notes>>,
 }
 
 /// Tells how many buffers wait for each worker now.
@@ -82,6 +85,16 @@ impl Stats {
             peak_reserved: self.memory.get().map_or(0, |(budget, _)| budget.peak()),
             peak_rss: peak_rss().unwrap_or(0),
         }
+    }
+
+    /// What was noticed about the inputs so far.
+    pub fn notes(&self) -> Notes {
+        Notes::all(&lock(&self.notes))
+    }
+
+    /// Shows the notes of another input, too.
+    pub(crate) fn share_notes(&self, notes: Notes) {
+        lock(&self.notes).push(notes);
     }
 
     /// The stage that most of the work is in now.

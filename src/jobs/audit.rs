@@ -228,7 +228,7 @@ impl AuditJob {
             Some(lines) => (&[][..], Some((lines.find_sales(&inputs, self.format, spec.batch_rows)?.spool_in(spool.clone()), lines))),
             None => (&inputs[..], None),
         };
-        let periods = Files::find(periods, self.format, spec.columns.clone(), spec.batch_rows)?.spool_in(spool);
+        let periods = Files::find(periods, self.format, &spec)?.spool_in(spool);
         let found = [periods.inputs(), sales.iter().flat_map(|(files, _)| files.inputs()).collect()].concat();
         no_input_is_written(self.outputs.paths(), &found)?;
         if let Some((folder, _)) = &self.checkpoint

@@ -97,7 +97,7 @@ pub fn files(named: &[String], format: Option<Format>, lines: Option<&Lines>, sp
     }
     match lines {
         Some(lines) => looked(lines.find(named, format, spec.batch_rows)?, look),
-        None => looked(Files::find(named, format, spec.columns.clone(), spec.batch_rows)?, look),
+        None => looked(Files::find(named, format, spec)?, look),
     }
 }
 

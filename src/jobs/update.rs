@@ -210,7 +210,7 @@ impl Update {
     }
 
     fn find<S: AsRef<str>>(&self, names: &[S]) -> Result<Files> {
-        Files::find(names, self.format, self.spec.columns.clone(), self.spec.batch_rows)
+        Files::find(names, self.format, &self.spec)
     }
 
     /// Reads the inputs that the state has not into a run file; none when there are no such inputs.

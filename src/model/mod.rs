@@ -4,6 +4,8 @@
 //! |---|---|
 //! | `window` | calendar periods and windows, and which window a period falls in |
 //! | `reject` | why rows and customers are left out |
+//! | `read_options` | the options of reading rows |
+//! | `note` | what was noticed about an input and is no error |
 //! | `columns`, `period_batch` | period aggregations: their columns, decoded rows |
 //! | `line_columns`, `line_batch` | orders and line items: their columns, decoded rows |
 //! | `ids`, `hash` | ids as Arrow views, their hash, the partition it names |
@@ -17,7 +19,9 @@ pub(crate) mod hash;
 pub(crate) mod ids;
 pub(crate) mod line_batch;
 pub(crate) mod line_columns;
+pub(crate) mod note;
 pub(crate) mod period_batch;
+pub(crate) mod read_options;
 pub(crate) mod reject;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
@@ -29,6 +33,8 @@ pub use self::columns::{Column, ColumnMap};
 pub use self::hash::{PARTITIONS, hash_id, partition_of};
 pub use self::line_batch::{BadLine, TransactionBatch};
 pub use self::line_columns::{TransactionColumn, TransactionColumns};
+pub use self::note::{Notes, Topic};
 pub use self::period_batch::{Bad, NO_TIMESTAMP, Origin, PeriodBatch, Whence};
+pub use self::read_options::{Encoding, IdFormat, ReadOptions};
 pub use self::reject::{LINE_FIELDS, OnBadRow, Reason, Reject};
 pub use self::window::{Granularity, Window, Windows};

@@ -68,6 +68,7 @@ impl Orders {
         let disk: Arc<dyn RunStore> = Arc::new(Disk::within(spec.spill_dir.as_deref())?);
         cancel.add_store(Arc::downgrade(&(disk.clone() as Arc<dyn Discard>)))?;
         let store = Arc::new(Tiered::new(plan.budget.clone(), disk));
+        stats.share_notes(source.notes());
         let (cancel, stats, merge) = (cancel.clone(), stats.clone(), plan.merge_memory);
         let setting = Setting { budget: plan.budget, store, threads, on_bad_row: spec.on_bad_row, rejects: None, cancel, stats, merge };
         Self::read(source, lines, true, setting)

@@ -165,7 +165,7 @@ impl<L: Lens> Pipeline<L> {
     /// # Errors
     /// When something named is not there, or what [`run`](Pipeline::run) fails with.
     pub fn run_files<S: AsRef<str>>(&mut self, named: &[S]) -> Result<()> {
-        let files = Files::find(named, None, self.spec.columns.clone(), self.spec.batch_rows)?;
+        let files = Files::find(named, None, &self.spec)?;
         self.run(files.spool_in(self.spec.spill_dir.clone()))
     }
 
@@ -176,6 +176,7 @@ impl<L: Lens> Pipeline<L> {
     pub fn run(&mut self, source: impl Source + 'static) -> Result<()> {
         let workers = self.spec.worker_count();
         self.inputs.extend(source.inputs());
+        self.stats.share_notes(source.notes());
         self.stats.expect_bytes(source.size_bytes().unwrap_or(0));
         let (done, ended) = bounded(workers);
         let decoding = Arc::new(Decoding::new(source, self.poison.clone(), self.stats.clone(), done));
@@ -278,7 +279,8 @@ impl<L: Lens> Pipeline<L> {
             transactions: lines.map(LineSummary::rounded),
         };
         let windows = &reduced.blocks.finalizer().windows;
-        let report = Report::new(input, windows, reduced.lens1, reduced.lens2, reduced.warnings, reduced.left_out);
+        let warnings = [stats.notes().texts(), reduced.warnings].concat();
+        let report = Report::new(input, windows, reduced.lens1, reduced.lens2, warnings, reduced.left_out);
         stats.enter(Stage::Report);
         unfinished.0 = None;
         Ok(Audit::new(report, reduced.blocks, rejects, reduced.custom, resources, threads))

@@ -24,6 +24,7 @@ impl<L: Lens> Pipeline<L> {
     pub fn run_transactions(&mut self, source: impl Source<TransactionBatch> + 'static, lines: &Lines) -> Result<()> {
         let periods = PeriodFinder::of_windows(&self.spec.windows, lines.orders.timezone);
         let setting = self.setting(self.spec.worker_count());
+        self.stats.share_notes(source.notes());
         if lines.options.one_row_per_order {
             let (orders, validation) = WholeOrders::new(source, lines, periods, (setting.on_bad_row, setting.rejects), setting.cancel);
             self.run(orders)?;

@@ -259,7 +259,6 @@ fn closed(bytes: &[u8], marks: &mut impl Iterator<Item = usize>, begin: usize, q
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::model::columns::ColumnMap;
     use crate::model::period_batch::PeriodBatch;
     use crate::source::row_kind::Aggregations;
     use proptest::prelude::*;
@@ -287,8 +286,7 @@ mod tests {
         };
         let mut decode = || -> Result<()> {
             let reader = Box::new(Drip(std::io::Cursor::new(text.to_vec()), drip));
-            let mut source =
-                CsvSource::open(reader, Arc::new(Origin { name: "t".to_owned() }), &Aggregations(ColumnMap::default()), batch_rows)?;
+            let mut source = CsvSource::open(reader, Arc::new(Origin { name: "t".to_owned() }), &Aggregations::default(), batch_rows)?;
             while let Some(text) = source.lines.next_chunk()? {
                 let chunk = Box::new(CsvChunk { text, layout: source.layout.clone() });
                 if plain {

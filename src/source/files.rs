@@ -9,8 +9,9 @@ use super::row_kind::{Aggregations, TextRowKind};
 use super::streamed::Counted;
 use super::{Chunk, Sink, Source};
 use crate::base::error::{Error, Result, Stage};
-use crate::model::columns::ColumnMap;
+use crate::model::note::Notes;
 use crate::model::period_batch::{Origin, PeriodBatch};
+use crate::spec::Spec;
 use std::fs::File;
 use std::io::{Cursor, Read, Seek};
 use std::path::{Path, PathBuf};
@@ -53,12 +54,13 @@ pub struct Files<B = PeriodBatch> {
 
 impl Files {
     /// Finds the files behind paths, folders (all files of a known extension in them, at any depth), globs and `-` (standard input).
-    /// They are read in the order of their names; the answers do not depend on it.
+    /// They are read in the order of their names; the answers do not depend on it. The spec says how: by its columns, its options of
+    /// reading, and its batch size.
     ///
     /// # Errors
     /// When something named is not there, or a folder or glob holds no input.
-    pub fn find<S: AsRef<str>>(named: &[S], format: Option<Format>, map: ColumnMap, batch_rows: usize) -> Result<Self> {
-        Self::find_as(named, format, Aggregations(map), batch_rows)
+    pub fn find<S: AsRef<str>>(named: &[S], format: Option<Format>, spec: &Spec) -> Result<Self> {
+        Self::find_as(named, format, Aggregations::of(spec), spec.batch_rows)
     }
 }
 
@@ -277,6 +279,10 @@ impl<B: 'static> Source<B> for Files<B> {
 
     fn size_bytes(&self) -> Option<u64> {
         self.size
+    }
+
+    fn notes(&self) -> Notes {
+        self.kind.notes()
     }
 
     fn next_chunk(&mut self) -> Result<Option<Box<dyn Chunk<B>>>> {

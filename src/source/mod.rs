@@ -47,7 +47,9 @@ use crate::base::error::{Error, Result, Stage};
 use crate::model::columns::ColumnMap;
 use crate::model::line_batch::TransactionBatch;
 use crate::model::line_columns::TransactionColumns;
+use crate::model::note::Notes;
 use crate::model::period_batch::{Origin, PeriodBatch};
+use crate::model::read_options::ReadOptions;
 use arrow::array::RecordBatch;
 use std::sync::Arc;
 
@@ -85,6 +87,11 @@ pub trait Source<B = PeriodBatch>: Send {
         None
     }
 
+    /// What is noticed about the inputs; it is complete when they have been read.
+    fn notes(&self) -> Notes {
+        Notes::default()
+    }
+
     /// The next chunk, or none at the end. Called under a lock: read here, decode in the chunk.
     ///
     /// # Errors
@@ -99,6 +106,10 @@ impl<B> Source<B> for Box<dyn Source<B>> {
 
     fn size_bytes(&self) -> Option<u64> {
         (**self).size_bytes()
+    }
+
+    fn notes(&self) -> Notes {
+        (**self).notes()
     }
 
     fn next_chunk(&mut self) -> Result<Option<Box<dyn Chunk<B>>>> {
@@ -149,7 +160,7 @@ pub struct Batches<I, B = PeriodBatch> {
 impl<I> Batches<I> {
     /// A source that is called `name` in reports and errors.
     pub fn new(name: impl Into<String>, map: ColumnMap, iter: I) -> Self {
-        Self::of(name, As(row_kind::Aggregations(map)), iter)
+        Self::of(name, As(row_kind::Aggregations::new(map, ReadOptions::default())), iter)
     }
 }
 
@@ -193,6 +204,10 @@ impl<E: Into<Box<dyn std::error::Error + Send + Sync>>> IntoBatch for std::resul
 impl<T: IntoBatch, I: Iterator<Item = T> + Send, B> Source<B> for Batches<I, B> {
     fn inputs(&self) -> Vec<String> {
         vec![self.origin.name.clone()]
+    }
+
+    fn notes(&self) -> Notes {
+        self.kind.notes()
     }
 
     fn next_chunk(&mut self) -> Result<Option<Box<dyn Chunk<B>>>> {

@@ -13,6 +13,7 @@ use super::row_kind::TextRowKind;
 use super::{Chunk, Source};
 #[allow(unused_imports)]
 use crate::base::error::{Error, Result};
+use crate::model::note::Notes;
 use crate::model::period_batch::Origin;
 use arrow::array::RecordBatch;
 use std::fs::File;
@@ -31,12 +32,18 @@ pub(super) trait Open<B>: Send + Sync {
     fn arrow_batch(&self, batch: RecordBatch, origin: &Arc<Origin>, first_row: u64) -> Result<Box<dyn Chunk<B>>>;
     fn csv(&self, reader: Bytes, origin: Arc<Origin>, batch_rows: usize) -> Result<Box<dyn Source<B>>>;
     fn jsonl(&self, reader: Bytes, origin: Arc<Origin>, batch_rows: usize) -> Result<Box<dyn Source<B>>>;
+    /// What is noticed about what was opened.
+    fn notes(&self) -> Notes;
 }
 
 /// Opens inputs whose rows have a kind.
 pub(super) struct As<S, const N: usize>(pub(super) S);
 
 impl<S: TextRowKind<N>, const N: usize> Open<S::Batch> for As<S, N> {
+    fn notes(&self) -> Notes {
+        self.0.notes()
+    }
+
     #[cfg(feature = "parquet")]
     fn parquet(&self, file: File, origin: Arc<Origin>, batch_rows: usize) -> Result<Box<dyn Source<S::Batch>>> {
         Ok(Box::new(ParquetSource::open(file, origin, &self.0, batch_rows)?))

@@ -9,7 +9,10 @@ use super::arrow_columns::{Columns, Wanted, find, wanted_columns};
 use super::period_rows::TextRows;
 use crate::base::error::Result;
 use crate::model::columns::{Column, ColumnMap};
+use crate::model::note::Notes;
 use crate::model::period_batch::{Origin, PeriodBatch};
+use crate::model::read_options::ReadOptions;
+use crate::spec::Spec;
 use arrow::array::RecordBatch;
 use arrow::datatypes::Schema;
 use std::io::Read;
@@ -20,6 +23,9 @@ pub(crate) trait RowKind: Clone + Send + Sync + 'static {
     type Batch: 'static;
     /// The positions of the columns in a schema.
     type Columns: ArrowColumns<Batch = Self::Batch>;
+
+    /// What is noticed about the inputs.
+    fn notes(&self) -> Notes;
 
     /// Finds every column in a schema.
     ///
@@ -108,15 +114,35 @@ pub(crate) trait FieldRows<const N: usize>: Send {
 }
 
 /// Period aggregations.
-#[derive(Clone)]
-pub(crate) struct Aggregations(pub(crate) ColumnMap);
+#[derive(Clone, Default)]
+pub(crate) struct Aggregations {
+    columns: ColumnMap,
+    #[allow(dead_code)]
+    options: ReadOptions,
+    notes: Notes,
+}
+
+impl Aggregations {
+    pub(crate) fn new(columns: ColumnMap, options: ReadOptions) -> Self {
+        Aggregations { columns, options, notes: Notes::default() }
+    }
+
+    /// Those that a spec describes.
+    pub(crate) fn of(spec: &Spec) -> Self {
+        Self::new(spec.columns.clone(), spec.reading.clone())
+    }
+}
 
 impl RowKind for Aggregations {
     type Batch = PeriodBatch;
     type Columns = Columns;
 
+    fn notes(&self) -> Notes {
+        self.notes.clone()
+    }
+
     fn resolve(&self, schema: &Schema, origin: &Arc<Origin>) -> Result<Columns> {
-        Columns::resolve(schema, &self.0, origin)
+        Columns::resolve(schema, &self.columns, origin)
     }
 }
 
@@ -137,7 +163,7 @@ impl TextRowKind<6> for Aggregations {
     const NOT_UTF8: &'static str = "convert the file to UTF-8 first, with iconv for example";
 
     fn wanted(&self) -> [Wanted<'_>; 6] {
-        wanted_columns(&self.0)
+        wanted_columns(&self.columns)
     }
 
     fn ids(&self) -> &'static [usize] {

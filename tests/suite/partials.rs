@@ -97,7 +97,7 @@ fn partials_answer_as_the_golden_cases_do() {
         let spec = case.spec();
         let path = folder.path().join("periods.csv");
         fs::write(&path, &case.csv).unwrap();
-        let files = Files::find(&[path.to_string_lossy()], None, spec.columns.clone(), spec.batch_rows).unwrap();
+        let files = Files::find(&[path.to_string_lossy()], None, &spec).unwrap();
         let mut pipeline = Pipeline::builder().spec(spec).lens(Some(Partials)).lens(None::<Partials>).build().unwrap();
         pipeline.run(files).unwrap();
         let audit = pipeline.finish().unwrap();

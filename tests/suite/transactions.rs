@@ -6,9 +6,10 @@ use crate::support::lensflow;
 use arrow::array::{Array, ArrayRef, Float64Array, Int64Array, RecordBatch, TimestampMicrosecondArray};
 use lensflow::Result;
 use lensflow::model::{BadLine, TransactionBatch, TransactionColumn as Column, TransactionColumns};
+use lensflow::model::{Encoding as Bytes, IdFormat, ReadOptions};
 use lensflow::money::{Amount, AmountError, Fixed2, Total};
 use lensflow::source::files::Files;
-use lensflow::source::transactions::{Encoding as Bytes, IdFormat, TransactionOptions};
+use lensflow::source::transactions::TransactionOptions;
 use lensflow::source::{Batches, Source};
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -236,7 +237,7 @@ fn products_that_are_too_large() {
 
 #[test]
 fn ids_that_are_whole_numbers() {
-    let integer = TransactionOptions::default().with_id_format(IdFormat::Integer);
+    let integer = TransactionOptions::default().with_reading(ReadOptions::default().with_id_format(IdFormat::Integer));
     let header = "order_id,customer_id,event_ts,product_id\n";
     let rows = "C12,12923.0,2023-01-01,85123A\n536365.0,007,2023-01-01,9.0\n1,x1,2023-01-01,\n1,1.5,2023-01-01,\n1,,2023-01-01,\n1,98765432109876543210,2023-01-01,1.50\n";
     let table = Table::parse(&format!("{header}{rows}"));
@@ -280,7 +281,7 @@ fn ids_that_are_whole_numbers() {
 #[test]
 fn dates_as_people_write_them() {
     let text = "order_id,customer_id,event_ts\n1,a,12/1/2010 8:26\n1,a,12/1/2010 8:26\n1,a,2010-12-02\n";
-    let with = |format: &str| TransactionOptions::default().with_date_format(Some(format.to_owned()));
+    let with = |format: &str| TransactionOptions::default().with_reading(ReadOptions::default().with_date_formats([format]));
     let (lines, bad) = read_bytes("l.csv", text.as_bytes(), &with("%m/%d/%Y %H:%M")).unwrap();
     let (first, day) = (1_291_191_960_000_000, 86_400_000_000);
     assert_eq!(lines.iter().map(|line| line.time).collect::<Vec<_>>(), [first, first, first + day - 30_360_000_000]);
@@ -301,7 +302,7 @@ fn dates_as_people_write_them() {
 #[test]
 fn spreadsheets_in_latin_1() {
     let text = b"Invoice,customer_id,event_ts,product_id\n1,Fran\xe7ois,2023-01-01,\"5\x80 d\xe9j\xe0, vu\"\n";
-    let latin = TransactionOptions::default().with_encoding(Bytes::Latin1);
+    let latin = TransactionOptions::default().with_reading(ReadOptions::default().with_encoding(Bytes::Latin1));
     let folder = tempfile::tempdir().unwrap();
     let map = TransactionColumns([(Column::OrderId, "Invoice".to_owned())].into());
     for (name, bytes) in [("l.csv", text.to_vec()), ("l.csv.gz", gzip(text))] {

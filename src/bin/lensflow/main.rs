@@ -179,7 +179,15 @@ fn command(page: &Page, matches: &ArgMatches, talk: Talk, speech: Speech) -> Res
     {
         return save(&said.toml()?, file);
     }
-    Signals::watched(move |error| talk.complain(error, speech), |signals| job.run(&mut Host::new(signals, talk.quiet, speech)))
+    Signals::watched(
+        move |error| talk.complain(error, speech),
+        |signals| {
+            let mut host = Host::new(signals, talk.quiet, speech);
+            let done = job.run(&mut host);
+            host.warn();
+            done
+        },
+    )
 }
 
 fn spec(matches: &ArgMatches, flags: Vec<layers::Entry>) -> Result<Said> {

@@ -5,11 +5,11 @@ use humantime::format_duration;
 use indicatif::BinaryBytes;
 use lensflow::jobs::audit::bad_rows;
 use lensflow::jobs::{self, AuditJob, Outputs};
+use lensflow::model::{Encoding, IdFormat};
 use lensflow::model::{Granularity, OnBadRow, PARTITIONS, Window, Windows};
 use lensflow::orders::{Anonymous, Duplicates, Lines, Refunds};
 use lensflow::pipeline::Order;
 use lensflow::source::files::Format;
-use lensflow::source::transactions::{Encoding, IdFormat};
 use lensflow::spec::Spec;
 use lensflow::state::{State, is_state};
 use lensflow::synthetic::Synthetic;
@@ -154,11 +154,11 @@ impl Page {
     fn reading(&mut self, lines: &Lines) {
         let options = &lines.options;
         self.say("source", "rows", if options.one_row_per_order { "orders, each of them whole" } else { "lines of orders" });
-        if options.id_format == IdFormat::Integer {
+        if options.reading.id_format == IdFormat::Integer {
             self.say("source", "ids", "whole numbers");
         }
-        options.date_format.iter().for_each(|dates| self.say("source", "dates", format!("as {dates}, or ISO 8601")));
-        if options.encoding == Encoding::Latin1 {
+        options.reading.date_formats.iter().for_each(|dates| self.say("source", "dates", format!("as {dates}, or ISO 8601")));
+        if options.reading.encoding == Encoding::Latin1 {
             self.say("source", "encoding", "latin1");
         }
     }

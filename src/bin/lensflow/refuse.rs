@@ -194,7 +194,7 @@ impl Rules<'_> {
             self.idle(&["columns.order_id", "transactions.duplicates"], why, "leave one of the two out")?;
         }
         if matches!(options.source.format, Some(Format::Parquet | Format::Arrow)) {
-            self.idle(&["transactions.encoding"], "text in Parquet and Arrow is UTF-8", OUT)?;
+            self.idle(&["source.encoding"], "text in Parquet and Arrow is UTF-8", OUT)?;
         }
         let help = "leave it out, or make period aggregations with lensflow periods first";
         self.refuse(&["state.checkpoint"], "a checkpoint of orders and line items is not kept yet", help)

@@ -8,6 +8,7 @@ use clap::ArgMatches;
 use lensflow::error::{Error, Result};
 use lensflow::jobs;
 use lensflow::stats::Stats;
+use std::collections::BTreeSet;
 use std::io::{IsTerminal, Write};
 use std::sync::Arc;
 
@@ -87,16 +88,34 @@ pub(crate) struct Host<'a> {
     pub(crate) quiet: bool,
     pub(crate) speech: Speech,
     bar: Option<Progress>,
+    stats: Option<Arc<Stats>>,
+    /// Notes that were shown.
+    noted: BTreeSet<String>,
 }
 
 impl<'a> Host<'a> {
     pub(crate) fn new(signals: &'a Signals, quiet: bool, speech: Speech) -> Self {
-        Host { signals, quiet, speech, bar: None }
+        Host { signals, quiet, speech, bar: None, stats: None, noted: BTreeSet::new() }
     }
 
     /// Takes the bar away.
     pub(crate) fn shown(&mut self) {
         self.bar = None;
+    }
+
+    /// Shows what was noticed about the inputs and was not shown yet.
+    pub(crate) fn warn(&mut self) {
+        self.shown();
+        for note in self.stats.take().iter().flat_map(|stats| stats.notes().texts()) {
+            if self.noted.insert(note.clone()) {
+                tracing::warn!("{note}");
+            }
+        }
+    }
+
+    /// The notes were shown with the answers.
+    pub(crate) fn noted(&mut self) {
+        self.noted.extend(self.stats.take().iter().flat_map(|stats| stats.notes().texts()));
     }
 
     /// Says what was done, unless nothing is to be said.
@@ -109,6 +128,10 @@ impl<'a> Host<'a> {
 
 impl jobs::Host for Host<'_> {
     fn watch(&mut self, stats: Arc<Stats>) {
+        if self.stats.as_ref().is_some_and(|known| !Arc::ptr_eq(known, &stats)) {
+            self.warn();
+        }
+        self.stats = Some(stats.clone());
         match &self.bar {
             Some(bar) => bar.turn_to(stats),
             None => self.bar = (std::io::stderr().is_terminal() && !self.quiet).then(|| Progress::watch(stats)),

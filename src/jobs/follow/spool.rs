@@ -202,7 +202,7 @@ fn begin(reader: Box<dyn Read + Send>, name: &str, format: Option<Format>, follo
     let Update { spec, lines, .. } = &follow.update;
     match lines {
         Some(lines) => Endless::open(reader, name, format, &Transactions::new(lines.columns.clone(), &lines.options)?),
-        None => Endless::open(reader, name, format, &Aggregations(spec.columns.clone())),
+        None => Endless::open(reader, name, format, &Aggregations::of(spec)),
     }
 }
 

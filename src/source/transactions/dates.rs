@@ -71,24 +71,44 @@ fn read(text: &str, items: &[Item<'_>]) -> Option<i64> {
     (MIN_TIMESTAMP..=MAX_TIMESTAMP).contains(&utc).then_some(utc)
 }
 
+/// Formats, in the order in which they are tried.
+#[derive(Debug, Clone)]
+pub(super) struct DateFormats(Arc<[DateFormat]>);
+
+impl DateFormats {
+    /// Prepares formats.
+    ///
+    /// # Errors
+    /// Those of [`DateFormat::new`].
+    pub(super) fn new(formats: &[String]) -> Result<Self> {
+        formats.iter().map(|format| DateFormat::new(format)).collect::<Result<_>>().map(DateFormats)
+    }
+
+    fn read(&self, text: &str) -> Option<i64> {
+        self.0.iter().find_map(|format| format.read(text))
+    }
+}
+
 /// Reads dates one after the other; one that equals the last need not be read again.
 pub(super) struct Dates {
-    format: Option<Arc<DateFormat>>,
+    formats: DateFormats,
     iso: LastTime,
     last: (String, i64),
 }
 
 impl Dates {
-    pub(super) fn new(format: Option<Arc<DateFormat>>) -> Self {
-        Dates { format, iso: LastTime::default(), last: (String::new(), 0) }
+    pub(super) fn new(formats: DateFormats) -> Self {
+        Dates { formats, iso: LastTime::default(), last: (String::new(), 0) }
     }
 
     /// Reads a text; none when it is no date.
     #[inline]
     pub(super) fn read(&mut self, text: &str) -> Option<i64> {
-        let Some(format) = &self.format else { return self.iso.read(text.as_bytes()) };
+        if self.formats.0.is_empty() {
+            return self.iso.read(text.as_bytes());
+        }
         if text != self.last.0 || text.is_empty() {
-            let value = format.read(text)?;
+            let value = self.formats.read(text)?;
             text.clone_into(&mut self.last.0);
             self.last.1 = value;
         }
@@ -133,19 +153,19 @@ fn readings(text: &str) -> Vec<(String, i64)> {
 }
 
 /// Advice about a date that is not read.
-pub(super) fn help(text: &str, format: Option<&str>) -> Option<String> {
-    let fits: Vec<_> = readings(text.trim_ascii()).into_iter().filter(|(other, _)| Some(other.as_str()) != format).collect();
-    let given = format.map_or(String::new(), |format| format!(" instead of {format:?}"));
+pub(super) fn help(text: &str, given: &[String]) -> Option<String> {
+    let fits: Vec<_> = readings(text.trim_ascii()).into_iter().filter(|(other, _)| !given.contains(other)).collect();
+    let beside = if given.is_empty() { "" } else { " too" };
     match &fits[..] {
-        [] if format.is_some() => None,
+        [] if !given.is_empty() => None,
         [] => Some(format!(
             "give `date_format` if dates are written in a way of their own, such as {:?} for 12/31/2010 8:26",
             "%m/%d/%Y %H:%M"
         )),
-        [(only, _)] => Some(format!("give `date_format={only}`{given}")),
+        [(only, _)] => Some(format!("give `date_format={only}`{beside}")),
         several => {
             let shown: Vec<_> = several.iter().map(|(f, t)| format!("{f:?} if this is {}", to_datetime(*t).format("%-d %B %Y"))).collect();
-            Some(format!("give `date_format`{given}: {}", shown.join(", or ")))
+            Some(format!("give `date_format`{beside}: {}", shown.join(", or ")))
         }
     }
 }
@@ -203,7 +223,7 @@ mod tests {
 
     #[test]
     fn dates_say_how_they_may_be_read() {
-        let help = |text| help(text, None).unwrap();
+        let help = |text| help(text, &[]).unwrap();
         assert_eq!(help("12/31/2010 8:26"), "give `date_format=%m/%d/%Y %H:%M`");
         assert_eq!(help("31.12.10"), "give `date_format=%d.%m.%y`");
         let both = help("3/4/2010");
@@ -211,7 +231,7 @@ mod tests {
         assert!(help("4/4/2010").starts_with("give `date_format`: \"%m/%d/%Y\" if "), "{}", help("4/4/2010"));
         assert!(help("1/1/2010 8:26").contains("%d/%m/%Y %H:%M"));
         assert!(help("yesterday").contains("`date_format`"));
-        assert_eq!(super::help("13/1/2010", Some("%m/%d/%Y")).unwrap(), "give `date_format=%d/%m/%Y` instead of \"%m/%d/%Y\"");
-        assert_eq!(super::help("yesterday", Some("%m/%d/%Y")), None);
+        assert_eq!(super::help("13/1/2010", &["%m/%d/%Y".to_owned()]).unwrap(), "give `date_format=%d/%m/%Y` too");
+        assert_eq!(super::help("yesterday", &["%m/%d/%Y".to_owned()]), None);
     }
 }

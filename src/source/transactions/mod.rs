@@ -15,49 +15,26 @@ use super::arrow_columns::{Wanted, find, nearest};
 use super::files::{Files, Format};
 use super::row_kind::{RowKind, TextRowKind};
 use super::transactions::arrow_lines::LineColumns;
-use super::transactions::dates::DateFormat;
+use super::transactions::dates::DateFormats;
 use super::transactions::latin1::Latin1;
 use super::transactions::line_rows::TransactionRows;
 use crate::base::error::Result;
 use crate::model::line_batch::{BadLine, TransactionBatch};
 use crate::model::line_columns::{ORDER_TS, TransactionColumn, TransactionColumns};
+use crate::model::note::{Notes, Topic};
 use crate::model::period_batch::Origin;
+use crate::model::read_options::{Encoding, IdFormat, ReadOptions};
 use crate::model::reject::Reason;
 use arrow::datatypes::Schema;
 use serde::{Deserialize, Serialize};
 use std::io::Read;
-use std::sync::{Arc, Once};
+use std::sync::Arc;
 
 /// Advice about ids that are numbers with a point.
 const INTEGER_IDS: &str = "`id_format=integer` reads 12923.0 as 12923";
 
 /// How alike names are, from 0 to 1, of which one is surely meant for the other: `CustomerID` and `customer_id`, not `order_id`.
 const SURELY_ALIKE: f64 = 0.9;
-
-/// How ids are read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-#[non_exhaustive]
-pub enum IdFormat {
-    /// Text byte for byte, integers as their digits.
-    #[default]
-    AsIs,
-    /// Customer ids are whole numbers, however they are written: `12923.0` is `12923`, and what is none is a bad value. Ids of orders and
-    /// products lose such a `.0` too, but may hold anything: a cancelled invoice has a letter.
-    Integer,
-}
-
-/// The encoding of a text input.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[non_exhaustive]
-pub enum Encoding {
-    /// UTF-8.
-    #[default]
-    Utf8,
-    /// ISO 8859-1 with the letters and signs that Windows-1252 has where the standard has none, as spreadsheets write it.
-    Latin1,
-}
 
 /// How transactions are read.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,12 +43,8 @@ pub enum Encoding {
 pub struct TransactionOptions {
     /// Each row is an order of its own; order ids are not looked for.
     pub one_row_per_order: bool,
-    /// How ids are read.
-    pub id_format: IdFormat,
-    /// How dates are written where they are text and not ISO 8601, as for `strftime`: `%m/%d/%Y %H:%M` for `12/1/2010 8:26`.
-    pub date_format: Option<String>,
-    /// The encoding of CSV and JSONL.
-    pub encoding: Encoding,
+    /// How values are read.
+    pub reading: ReadOptions,
 }
 
 impl TransactionOptions {
@@ -82,24 +55,10 @@ impl TransactionOptions {
         self
     }
 
-    /// Sets [`id_format`](TransactionOptions::id_format).
+    /// Sets [`reading`](TransactionOptions::reading).
     #[must_use]
-    pub fn with_id_format(mut self, id_format: IdFormat) -> Self {
-        self.id_format = id_format;
-        self
-    }
-
-    /// Sets [`date_format`](TransactionOptions::date_format).
-    #[must_use]
-    pub fn with_date_format(mut self, date_format: impl Into<Option<String>>) -> Self {
-        self.date_format = date_format.into();
-        self
-    }
-
-    /// Sets [`encoding`](TransactionOptions::encoding).
-    #[must_use]
-    pub fn with_encoding(mut self, encoding: Encoding) -> Self {
-        self.encoding = encoding;
+    pub fn with_reading(mut self, reading: ReadOptions) -> Self {
+        self.reading = reading;
         self
     }
 
@@ -111,14 +70,14 @@ impl TransactionOptions {
         self.dates().map(drop)
     }
 
-    fn dates(&self) -> Result<Option<DateFormat>> {
-        self.date_format.as_deref().map(DateFormat::new).transpose()
+    fn dates(&self) -> Result<DateFormats> {
+        DateFormats::new(&self.reading.date_formats)
     }
 
     /// Advice about a bad value, besides correcting it.
     pub fn help(&self, bad: &BadLine) -> Option<String> {
         match (bad.column, bad.reason) {
-            (TransactionColumn::EventTs, Reason::BadTimestamp) => dates::help(&bad.value, self.date_format.as_deref()),
+            (TransactionColumn::EventTs, Reason::BadTimestamp) => dates::help(&bad.value, &self.reading.date_formats),
             (TransactionColumn::CustomerId, Reason::BadNumber) => {
                 Some("ids that are not all whole numbers are read with `id_format=as-is`".to_owned())
             }
@@ -151,12 +110,10 @@ pub(crate) struct Transactions(Arc<Reading>);
 struct Reading {
     columns: TransactionColumns,
     options: TransactionOptions,
-    dates: Option<Arc<DateFormat>>,
+    dates: DateFormats,
     /// Optional columns that are not needed.
     unread: &'static [TransactionColumn],
-    /// Warnings about the first input that lacks a column, which are not repeated for the others.
-    no_worth: Once,
-    no_customer: Once,
+    notes: Notes,
 }
 
 impl Transactions {
@@ -171,15 +128,8 @@ impl Transactions {
     }
 
     fn but_for(columns: TransactionColumns, options: &TransactionOptions, unread: &'static [TransactionColumn]) -> Result<Self> {
-        let dates = options.dates()?.map(Arc::new);
-        Ok(Transactions(Arc::new(Reading {
-            columns,
-            options: options.clone(),
-            dates,
-            unread,
-            no_worth: Once::new(),
-            no_customer: Once::new(),
-        })))
+        let dates = options.dates()?;
+        Ok(Transactions(Arc::new(Reading { columns, options: options.clone(), dates, unread, notes: Notes::default() })))
     }
 
     /// The positions of the columns; that of customers may be missing where `needs_customer` is false.
@@ -194,11 +144,9 @@ impl Transactions {
         let mut at = find(names, wanted, origin)?;
         if at[TransactionColumn::LineTotal as usize].or(at[TransactionColumn::UnitPrice as usize]).is_none() {
             let [total, price] = [TransactionColumn::LineTotal, TransactionColumn::UnitPrice].map(|column| columns.name(column));
-            self.0.no_worth.call_once(|| {
-                let (names, help) = (names.join(", "), "name one with `columns.unit_price=NAME`");
-                let what = format_args!("there is neither {total:?} nor {price:?}: lines without are worth 0.00");
-                tracing::warn!("{}: {what}; the columns are: {names}; {help}", origin.name);
-            });
+            let (names, help) = (names.join(", "), "name one with `columns.unit_price=NAME`");
+            let what = format_args!("there is neither {total:?} nor {price:?}: lines without are worth 0.00");
+            self.0.notes.say(Topic::NoWorth, format!("{}: {what}; the columns are: {names}; {help}", origin.name));
         }
         for (column, at) in at.iter_mut().enumerate() {
             *at = at.filter(|_| self.reads(column));
@@ -211,13 +159,17 @@ impl Transactions {
     }
 
     fn are_ids_integers(&self) -> bool {
-        self.0.options.id_format == IdFormat::Integer
+        self.0.options.reading.id_format == IdFormat::Integer
     }
 }
 
 impl RowKind for Transactions {
     type Batch = TransactionBatch;
     type Columns = LineColumns;
+
+    fn notes(&self) -> Notes {
+        self.0.notes.clone()
+    }
 
     fn resolve(&self, schema: &Schema, origin: &Arc<Origin>) -> Result<LineColumns> {
         LineColumns::resolve(self, schema, origin)
@@ -250,10 +202,9 @@ impl TextRowKind<10> for Transactions {
         let is_meant = columns.0.contains_key(&TransactionColumn::CustomerId) || nearest(name, keys, SURELY_ALIKE).is_some();
         let at = self.find_columns(keys, is_meant, origin)?;
         if at[TransactionColumn::CustomerId as usize].is_none() {
-            self.0.no_customer.call_once(|| {
-                let (keys, help) = (keys.join(", "), "name it with `columns.customer_id=NAME`, if it is there");
-                tracing::warn!("{}: no key of the first lines is {name:?}; the keys are: {keys}; {help}", origin.name);
-            });
+            let (keys, help) = (keys.join(", "), "name it with `columns.customer_id=NAME`, if it is there");
+            let what = format_args!("no key of the first lines is {name:?}");
+            self.0.notes.say(Topic::NoCustomerKey, format!("{}: {what}; the keys are: {keys}; {help}", origin.name));
         }
         Ok(at)
     }
@@ -273,7 +224,7 @@ impl TextRowKind<10> for Transactions {
     }
 
     fn recode(&self, reader: Box<dyn Read + Send>) -> Box<dyn Read + Send> {
-        match self.0.options.encoding {
+        match self.0.options.reading.encoding {
             Encoding::Utf8 => reader,
             Encoding::Latin1 => Box::new(Latin1::new(reader)),
         }

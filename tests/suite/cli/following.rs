@@ -263,7 +263,7 @@ fn a_stream_is_followed() {
 /// Orders, one a row, with names in Latin-1: a stream that is killed before it is committed, and ended, is what its rows are in one file.
 #[test]
 fn a_stream_of_orders_is_followed() {
-    let of_orders = "from = 'transactions'\non_bad_row = 'reject'\n[transactions]\none_row_per_order = true\nencoding = 'latin1'\n\
+    let of_orders = "from = 'transactions'\non_bad_row = 'reject'\nencoding = 'latin1'\n[transactions]\none_row_per_order = true\n\
         [columns]\ncustomer_id = 'caf\u{e9}'\n\n[state]\nevery = 'quarter'\n";
     let order = |i: usize| {
         let refund = if i % 10 == 3 { "-" } else { "" };

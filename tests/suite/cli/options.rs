@@ -166,7 +166,6 @@ const WRONG: &[(&str, &str, &str, &str, &str)] = &[
     ("--window 2023", "[windows]\nlist = '2023'", "--every", "windows.every", "windows come from"),
     ("--refunds net", "[transactions]\nrefunds = 'net'", "--refunds", "transactions.refunds", "it is for orders and line items"),
     ("--column line_total=x", "[columns]\nline_total = 'x'", "--column line_total", "columns.line_total", "it is for orders"),
-    ("--encoding latin1", "[transactions]\nencoding = 'latin1'", "--encoding", "transactions.encoding", "it is for orders"),
     (
         "--checkpoint-every 2m",
         "[state]\ncheckpoint_every = '2m'",
@@ -198,7 +197,7 @@ const WRONG_LINES: &[(&str, &str, &str, &str, &str)] = &[
     ),
     ("--checkpoint kept", "[state]\ncheckpoint = 'kept'", "--checkpoint", "state.checkpoint", "is not kept yet"),
     ("--timezone Mars", "[transactions]\ntimezone = 'Mars'", "--timezone", "transactions.timezone", "is not a time zone"),
-    ("--date-format %H", "[transactions]\ndate_format = '%H'", "--date-format", "transactions.date_format", "%H"),
+    ("--date-format %H", "date_format = '%H'", "--date-format", "source.date_format", "%H"),
 ];
 
 /// Why options would do nothing.

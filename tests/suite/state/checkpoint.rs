@@ -38,7 +38,7 @@ fn audit_in_steps(
                 stop.stop();
             }
         };
-        let found = Files::find(files, None, Default::default(), 8_192).unwrap();
+        let found = Files::find(files, None, &Default::default()).unwrap();
         match keep.read(&builder, states, found, watch) {
             Ok((pipeline, checkpointed)) => {
                 let said = said(&pipeline.finish()?)?;
@@ -131,7 +131,7 @@ fn other_runs_are_refused() {
         if stop {
             keep.stop.stop();
         }
-        let found = Files::find(files, None, Default::default(), 8_192).unwrap();
+        let found = Files::find(files, None, &Default::default()).unwrap();
         keep.read(&Pipeline::builder().spec(spec(windows.clone(), policy)), &[], found, |_| ()).map(drop).unwrap_err()
     };
     assert_eq!(begin(&WINDOWS, OnBadRow::Reject, &files, true).kind(), Kind::Cancelled);
@@ -167,7 +167,7 @@ fn damage_is_found() {
     let keep = checkpoints(folder.path());
     let expected = audit(&WINDOWS, OnBadRow::Reject, &[], &files).unwrap();
     keep.stop.stop();
-    let found = Files::find(&files, None, Default::default(), 8_192).unwrap();
+    let found = Files::find(&files, None, &Default::default()).unwrap();
     keep.read(&Pipeline::builder().spec(spec(WINDOWS, OnBadRow::Reject)), &[], found, |_| ()).map(drop).unwrap_err();
     let whole = copy(&keep.folder);
     for (name, bytes) in whole.iter().filter(|(name, _)| name.as_os_str() != "LOCK") {

@@ -192,7 +192,7 @@ pub(crate) struct Outcome {
 /// Runs the library on files.
 pub(crate) fn audit<S: AsRef<str>>(spec: &Spec, inputs: &[S]) -> Result<Audit> {
     let mut pipeline = Pipeline::builder().spec(spec.clone()).build()?;
-    pipeline.run(Files::find(inputs, None, spec.columns.clone(), spec.batch_rows)?)?;
+    pipeline.run(Files::find(inputs, None, spec)?)?;
     pipeline.finish()
 }
 

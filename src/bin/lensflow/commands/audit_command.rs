@@ -21,11 +21,12 @@ pub(crate) fn run(audit: &AuditJob, host: &mut Host<'_>) -> Result<Snapshot> {
     let audited = audit.run(host)?;
     host.shown();
     let Outputs { reports, .. } = &audit.outputs;
-    if !reports.is_empty() {
-        audited.report.warnings.iter().for_each(|warning| tracing::warn!("{}", host.speech.say(warning)));
-    } else if !audit.outputs.takes_stdout() {
+    if reports.is_empty() && !audit.outputs.takes_stdout() {
         print(render(&audited.report, Style::Text))?;
+    } else {
+        audited.report.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
     }
+    host.noted();
     let counted = audited.counted.clone();
     audited.done()?;
     let seconds = began.elapsed().as_secs_f64();

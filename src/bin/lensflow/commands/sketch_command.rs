@@ -66,7 +66,7 @@ impl Job for Sketch {
                 sketches(spec, lens, &states, host.signals, |pipeline| pipeline.run_transactions(files, lines))?
             }
             None => {
-                let files = Files::find(&inputs, self.format, spec.columns.clone(), batch_rows)?.spool_in(spool);
+                let files = Files::find(&inputs, self.format, &spec)?.spool_in(spool);
                 sketches(spec, lens, &states, host.signals, |pipeline| pipeline.run(files))?
             }
         };

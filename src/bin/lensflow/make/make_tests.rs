@@ -4,10 +4,11 @@ use super::{Made, job};
 use crate::layers::Said;
 use crate::options::option_table::{Form, OPTIONS};
 use lensflow::jobs::follow::{Feed, Finished};
+use lensflow::model::{Encoding, IdFormat, ReadOptions};
 use lensflow::model::{TransactionColumn, TransactionColumns};
 use lensflow::orders::{Anonymous, Duplicates, Lines, OrderOptions, Refunds};
 use lensflow::pipeline::Order;
-use lensflow::source::transactions::{Encoding, IdFormat, TransactionOptions};
+use lensflow::source::transactions::TransactionOptions;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -100,15 +101,15 @@ const JOBS: [&str; 11] = [
     [source]
     inputs = ["orders.csv"]
     from = "transactions"
+    id_format = "integer"
+    date_format = ["%d.%m.%Y"]
+    encoding = "latin1"
     [transactions]
     one_row_per_order = false
     refunds = "net"
     anonymous = "report"
     duplicates = "keep"
     timezone = "Europe/Berlin"
-    id_format = "integer"
-    date_format = "%d.%m.%Y"
-    encoding = "latin1"
     [columns]
     customer_id = "a"
     order_id = "b"
@@ -203,11 +204,8 @@ fn jobs_have_what_was_said() {
 #[test]
 fn lines_are_what_was_said() {
     let columns = TransactionColumn::ALL.into_iter().zip("bacdefghij".chars().map(String::from)).collect();
-    let options = TransactionOptions::default()
-        .with_one_row_per_order(false)
-        .with_id_format(IdFormat::Integer)
-        .with_date_format(Some("%d.%m.%Y".to_owned()))
-        .with_encoding(Encoding::Latin1);
+    let reading = ReadOptions::default().with_id_format(IdFormat::Integer).with_date_formats(["%d.%m.%Y"]).with_encoding(Encoding::Latin1);
+    let options = TransactionOptions::default().with_one_row_per_order(false).with_reading(reading);
     let timezone = "Europe/Berlin".parse().unwrap();
     let orders = OrderOptions::default()
         .with_refunds(Refunds::Net)

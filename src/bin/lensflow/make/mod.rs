@@ -18,7 +18,7 @@ use lensflow::error::Error;
 use lensflow::jobs::follow::{Feed, Finished};
 use lensflow::jobs::{AuditJob, Outputs};
 use lensflow::lens::sketch::DEFAULT_LG_K;
-use lensflow::model::{Column, ColumnMap, Granularity, TransactionColumn, TransactionColumns, Windows};
+use lensflow::model::{Column, ColumnMap, Granularity, ReadOptions, TransactionColumn, TransactionColumns, Windows};
 use lensflow::orders::{Lines, OrderOptions};
 use lensflow::pipeline::Order;
 use lensflow::source::transactions::TransactionOptions;
@@ -88,19 +88,19 @@ fn there<T>(option: Option<T>) -> Result<T> {
     option.ok_or_else(|| Error::internal("an option that is needed was not said"))
 }
 
+/// How values are read.
+fn reading(options: &Options) -> ReadOptions {
+    let said = &options.source;
+    ReadOptions::default().with_id_format(said.id_format).with_date_formats(&said.date_format).with_encoding(said.encoding)
+}
+
 /// How orders and line items are read and grouped.
 fn lines(options: &Options) -> Lines {
     let said = options.transactions.clone();
     let name = |column: TransactionColumn| Some((column, options.columns.get(column.name())?.clone()));
     Lines::default()
         .with_columns(TransactionColumns(TransactionColumn::ALL.into_iter().filter_map(name).collect()))
-        .with_options(
-            TransactionOptions::default()
-                .with_one_row_per_order(said.one_row_per_order)
-                .with_id_format(said.id_format)
-                .with_date_format(said.date_format)
-                .with_encoding(said.encoding),
-        )
+        .with_options(TransactionOptions::default().with_one_row_per_order(said.one_row_per_order).with_reading(reading(options)))
         .with_orders(
             OrderOptions::default()
                 .with_refunds(said.refunds)
@@ -129,6 +129,7 @@ impl Make<'_> {
                 None => Windows::Every(windows.every.unwrap_or(Granularity::Year)),
             })
             .with_columns(ColumnMap(columns))
+            .with_reading(reading(&self.options))
             .with_percentiles(report.percentiles.clone().unwrap_or(default.percentiles))
             .with_bins(rfm.bins.unwrap_or(default.bins))
             .with_workers(limits.workers)

@@ -17,10 +17,9 @@ pub(crate) mod option_table;
 pub(crate) mod speech;
 pub(crate) mod value_types;
 
-use lensflow::model::{Granularity, OnBadRow, Window};
+use lensflow::model::{Encoding, Granularity, IdFormat, OnBadRow, Window};
 use lensflow::orders::{Anonymous, Duplicates, Refunds};
 use lensflow::source::files::Format;
-use lensflow::source::transactions::{Encoding, IdFormat};
 use lensflow::synthetic::{IdStyle, Scenario, Skew, Synthetic};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -72,6 +71,10 @@ pub(crate) struct Source {
     pub(crate) from: Option<Rows>,
     #[serde(deserialize_with = "text")]
     pub(crate) format: Option<Format>,
+    pub(crate) id_format: IdFormat,
+    #[serde(deserialize_with = "dates")]
+    pub(crate) date_format: Vec<String>,
+    pub(crate) encoding: Encoding,
     pub(crate) on_bad_row: Option<OnBadRow>,
     pub(crate) synthetic: Option<Made>,
     pub(crate) follow: Option<String>,
@@ -146,10 +149,6 @@ pub(crate) struct Transactions {
     pub(crate) anonymous: Anonymous,
     pub(crate) duplicates: Duplicates,
     pub(crate) timezone: Zone,
-    pub(crate) id_format: IdFormat,
-    #[serde(deserialize_with = "dates")]
-    pub(crate) date_format: Option<String>,
-    pub(crate) encoding: Encoding,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]

@@ -107,6 +107,15 @@ pub(crate) const OPTIONS: &[Opt] = &[
     row("source.format", Form::Text, ROWS, &[
         flag(INPUTS, "format", "parquet|csv|jsonl|arrow", "The input's format, where its name and first bytes do not tell"),
     ]),
+    row("source.id_format", Form::Text, ROWS, &[
+        flag(INPUTS, "id-format", "as-is|integer", "Read ids as they are, or as whole numbers: 12923.0 is 12923 [default: as-is]"),
+    ]),
+    row("source.date_format", Form::Texts, ROWS, &[
+        flag(INPUTS, "date-format", "FORMAT", "How dates are written that are not ISO 8601, as for strftime: \"%m/%d/%Y %H:%M\" for 12/1/2010 8:26; repeat for several ways"),
+    ]),
+    row("source.encoding", Form::Text, ROWS, &[
+        flag(INPUTS, "encoding", "utf8|latin1", "What the bytes of CSV and JSONL mean [default: utf8]"),
+    ]),
     row("source.on_bad_row", Form::Text, &[Audit, Periods, Update, Merge, Follow, Sketch], &[
         flag(INPUTS, "on-bad-row", "fail|reject", "What to do about a bad row: end the run, or leave it out and count it [default: fail, or what a state was made with]"),
     ]),
@@ -155,15 +164,6 @@ pub(crate) const OPTIONS: &[Opt] = &[
     ]),
     row("transactions.timezone", Form::Text, ROWS, &[
         flag(INPUTS, "timezone", "ZONE", "The time zone whose calendar orders belong to, such as Europe/Berlin [default: UTC]"),
-    ]),
-    row("transactions.id_format", Form::Text, ROWS, &[
-        flag(INPUTS, "id-format", "as-is|integer", "Read ids as they are, or as whole numbers: 12923.0 is 12923 [default: as-is]"),
-    ]),
-    row("transactions.date_format", Form::Text, ROWS, &[
-        flag(INPUTS, "date-format", "FORMAT", "How dates are written that are not ISO 8601, as for strftime: \"%m/%d/%Y %H:%M\" for 12/1/2010 8:26"),
-    ]),
-    row("transactions.encoding", Form::Text, ROWS, &[
-        flag(INPUTS, "encoding", "utf8|latin1", "What the bytes of CSV and JSONL mean [default: utf8]"),
     ]),
     column("columns.customer_id"),
     column("columns.period_start"),

@@ -102,7 +102,7 @@ mod tests {
             "add on_bad_row = \"reject\" in [source], or sorted",
         );
         is("`columns.event_ts=day`", "--column event_ts=day", "event_ts = \"day\" in [columns]");
-        is("`date_format=%d.%m.%Y`", "--date-format \"%d.%m.%Y\"", "date_format = \"%d.%m.%Y\" in [transactions]");
+        is("`date_format=%d.%m.%Y`", "--date-format \"%d.%m.%Y\"", "date_format = \"%d.%m.%Y\" in [source]");
         is("`one_row_per_order=true`", "--one-row-per-order", "one_row_per_order = true in [transactions]");
         is("`every=month`", "--every month", "every = \"month\" in [state]");
         is("a `name` that is none, and ` alone", "a `name` that is none, and ` alone", "a `name` that is none, and ` alone");

@@ -6,6 +6,7 @@ use lensflow::Result;
 use lensflow::error::Error;
 use lensflow::lens::sketch::Sketches;
 use lensflow::memory::parse_size;
+use lensflow::model::ReadOptions;
 use lensflow::source::transactions::TransactionOptions;
 use lensflow::spec::{Spec, validate_workers};
 use lensflow::synthetic::Synthetic;
@@ -121,8 +122,9 @@ pub(super) fn lg_k<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u8>, D::
     checked(from, |lg_k| Sketches::new(*lg_k).map(drop))
 }
 
-pub(super) fn dates<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
-    checked(from, |dates: &String| TransactionOptions::default().with_date_format(Some(dates.clone())).check())
+pub(super) fn dates<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
+    checked(from, |dates: &Vec<String>| TransactionOptions::default().with_reading(ReadOptions::default().with_date_formats(dates)).check())
+        .map(Option::unwrap_or_default)
 }
 
 pub(super) fn poll<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Time>, D::Error> {

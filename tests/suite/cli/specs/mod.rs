@@ -165,14 +165,14 @@ fn a_spec_of_orders_gives_the_bytes_of_the_flags() {
         inputs = "orders.csv"
         from = "transactions"
         on_bad_row = "reject"
+        id_format = "integer"
+        date_format = "%m/%d/%Y %H:%M"
+        encoding = "latin1"
         [transactions]
         refunds = "net"
         anonymous = "report"
         duplicates = "drop"
         timezone = "Europe/Berlin"
-        id_format = "integer"
-        date_format = "%m/%d/%Y %H:%M"
-        encoding = "latin1"
         [columns]
         order_id = "Invoice"
         customer_id = "Cust"
@@ -386,9 +386,9 @@ fn what_is_wrong_is_named_with_its_place() {
             "[transactions]\nrefunds = 'nett'",
             ":5: transactions.refunds: \"nett\" is not among the choices\n  help: did you mean \"net\"?",
         ),
-        (lines, "[transactions]\nencoding = 'koi8'", ":5: transactions.encoding: \"koi8\" is not among the choices"),
+        (lines, "encoding = 'koi8'", ":4: source.encoding: \"koi8\" is not among the choices"),
         (lines, "[transactions]\ntimezone = 'Mars'", ":5: transactions.timezone: \"Mars\" is not a time zone"),
-        (lines, "[transactions]\ndate_format = '%H'", ":5: transactions.date_format: "),
+        (lines, "date_format = '%H'", ":4: source.date_format: "),
         (
             lines,
             "[transactions]\none_row_per_order = true\n[columns]\norder_id = 'x'",
