@@ -148,7 +148,7 @@ impl Checkpoints {
             pipeline.run(source.until(move || stop.is_stopped() || began.elapsed() >= every))?;
             if look()? != inputs {
                 let error = Error::data("an input was changed while it was read").stage(Stage::Source);
-                return Err(error.help("begin again when whoever writes it is done"));
+                return Err(error.help("begin again when it is written completely"));
             }
             let (ended, stopped) = (source.has_ended(), self.stop.is_stopped());
             // The rows of a short run are in memory, and stay there.

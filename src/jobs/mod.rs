@@ -105,13 +105,13 @@ pub fn files(named: &[String], format: Option<Format>, lines: Option<&Lines>, sp
 ///
 /// # Errors
 /// The first path that is.
-pub fn no_input_is_written<'a>(outputs: impl Iterator<Item = &'a PathBuf>, inputs: &[String]) -> Result<()> {
+pub fn no_input_is_written<'a>(outputs: impl Iterator<Item = &'a PathBuf>, inputs: &[impl AsRef<Path>]) -> Result<()> {
     let outputs: Vec<_> = outputs.collect();
     for (i, path) in outputs.iter().enumerate() {
         if outputs[i + 1..].iter().any(|other| real(other) == real(path)) {
             return Err(Error::usage(format!("{} would be written twice", path.display())));
         }
-        if *path != Path::new(STDOUT) && inputs.iter().any(|input| real(Path::new(input)) == real(path)) {
+        if *path != Path::new(STDOUT) && inputs.iter().any(|input| real(input.as_ref()) == real(path)) {
             return Err(Error::usage(format!("{} is an input: it would be overwritten", path.display())));
         }
     }

@@ -248,7 +248,7 @@ impl Update {
         }
         if let Some((name, _)) = found.changed.iter().find(|(name, before)| changed(name) != *before) {
             let error = Error::data("the file changed while it was read").input(name).stage(Stage::Source);
-            return Err(error.help("take it in when whoever writes it is done"));
+            return Err(error.help("take it in when it is written completely"));
         }
         for (name, bytes, fingerprint) in streamed.iter().flat_map(Streamed::take) {
             let input = Input { name, bytes, fingerprint, generation };

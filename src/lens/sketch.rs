@@ -200,7 +200,7 @@ pub struct Overlap {
 #[serde(rename_all = "snake_case")]
 pub enum InCommon {
     /// None, for certain: one is empty, or both hold all of their customers.
-    Nobody,
+    Disjoint,
     /// None of those that the sketches hold. There may be others: at most so many in 95 of 100 cases.
     AtMost(u64),
     /// Some, for certain.
@@ -246,7 +246,7 @@ impl CustomerSketch {
         let both = self.intersection(other)?;
         let certain = self.0.is_empty() || other.0.is_empty() || self.is_exact() && other.is_exact();
         Ok(match both.num_retained() {
-            0 if certain => InCommon::Nobody,
+            0 if certain => InCommon::Disjoint,
             0 => InCommon::AtMost(estimate(&both).high),
             some => {
                 let Estimate { estimate, low, high } = estimate(&both);
@@ -407,8 +407,8 @@ mod tests {
         let overlap = sketching(10, 0..50_000).compact().overlap(&sketching(10, 49_990..99_990).compact()).unwrap();
         assert_eq!((overlap.retained, overlap.retention_rate, overlap.churn_rate), (None, None, None));
         assert_eq!(sketching(10, 0..500).compact().in_common(&sketching(10, 400..600).compact()).unwrap(), InCommon::Some(exactly(100)));
-        assert_eq!(sketching(10, 0..500).compact().in_common(&sketching(10, 500..600).compact()).unwrap(), InCommon::Nobody);
-        assert_eq!(sketching(10, 0..50_000).compact().in_common(&sketching(10, 0..0).compact()).unwrap(), InCommon::Nobody);
+        assert_eq!(sketching(10, 0..500).compact().in_common(&sketching(10, 500..600).compact()).unwrap(), InCommon::Disjoint);
+        assert_eq!(sketching(10, 0..50_000).compact().in_common(&sketching(10, 0..0).compact()).unwrap(), InCommon::Disjoint);
         for (from, to) in [(50_000, 100_000), (50_000, 50_500)] {
             let said = sketching(10, 0..50_000).compact().in_common(&sketching(10, from..to).compact()).unwrap();
             // Of 1 in 49 customers, none was found.

@@ -205,7 +205,7 @@ impl Display for Lens1Partial {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let known = match self.counted {
             Counted::Once => "each customer of a window counts once",
-            Counted::Assumed => "merged by somebody who said that no customer is in two of its parts",
+            Counted::Assumed => "that no customer is in two of its parts was said at the merge, not found",
         };
         writeln!(f, "Lens 1 of {}; {known}", counted(self.windows.len(), "window", "windows"))?;
         let Rows { read, accepted, rejected } = &self.rows;

@@ -126,7 +126,7 @@ pub fn compare(first: Lens1Partial, second: Lens1Partial, disjoint: bool, percen
         let (in_common, overlap) = (in_common([&mine, &other], [&a, &b])?, a.overlap(&b)?);
         let (window, first, second) = (mine.window.clone(), mine.answer(percentiles, bins)?, other.answer(percentiles, bins)?);
         let counted = match in_common {
-            InCommon::Nobody => Some(counted),
+            InCommon::Disjoint => Some(counted),
             InCommon::AtMost(_) => disjoint.then_some(Counted::Assumed),
             InCommon::Some(_) => None,
         };
@@ -207,7 +207,7 @@ fn shared(parts: &[Lens1Partial]) -> Result<Option<Unknown<'_>>> {
         for (i, (a, first)) in parts.iter().zip(&sketches).enumerate() {
             for (b, second) in parts.iter().zip(&sketches).skip(i + 1) {
                 match in_common([&a.windows[at], &b.windows[at]], [first, second])? {
-                    InCommon::Nobody => {}
+                    InCommon::Disjoint => {}
                     InCommon::AtMost(at_most) => {
                         if unknown.as_ref().is_none_or(|known| known.at_most < at_most) {
                             unknown = Some(Unknown { parts: [&a.name, &b.name], window, at_most });

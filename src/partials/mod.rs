@@ -53,7 +53,7 @@ pub(crate) mod merge_partials;
 pub(crate) mod pairs;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
-pub(crate) mod tests;
+pub(crate) mod partials_tests;
 
 #[cfg(feature = "text")]
 pub use self::answers::render_partials;

@@ -14,7 +14,7 @@
 //! | `builder` | the options of a run; threads and lanes are made there |
 //! | `order_lines` | orders and line items: grouped, then rows like any other |
 //! | `saved_states` | states that are taken in, or come out instead of answers |
-//! | `audit` | [`Audit`]: the outcome |
+//! | `outcome` | [`Audit`]: the outcome |
 
 use crate::accumulate::Closed;
 use crate::accumulate::worker::{Decoding, Job};
@@ -46,13 +46,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
-pub mod audit;
 pub(crate) mod builder;
 mod order_lines;
+pub mod outcome;
 mod saved_states;
 
-pub use audit::{Audit, Order};
 pub use builder::Builder;
+pub use outcome::{Audit, Order};
 
 /// How often the caller's thread looks whether a run was poisoned elsewhere.
 const POISON_POLL: Duration = Duration::from_millis(50);

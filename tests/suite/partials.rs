@@ -181,7 +181,7 @@ fn countries_are_put_together_on_the_command_line() {
     let both: Value = serde_json::from_slice(&read("both.json")).unwrap();
     let window = &compared["windows"][1];
     let (together, expected) = (&window["together"], &both["windows"][1]["lens1"]);
-    assert_eq!((&window["in_common"], &together["counted"]), (&"nobody".into(), &"once".into()));
+    assert_eq!((&window["in_common"], &together["counted"]), (&"disjoint".into(), &"once".into()));
     for field in ["total_customers", "total_revenue", "median_customer_value", "revenue_concentration", "one_time_buyer_pct"] {
         assert_eq!(together["lens1"][field], expected[field], "{field}");
     }
@@ -264,10 +264,12 @@ fn large_bases_are_disjoint_only_if_somebody_says_so() {
     assert!(overlap.contains("share customers: about "), "{overlap}");
 
     // Whoever reads it later is told.
-    assert!(run(at, "inspect m.partial").expect(0).out().contains("merged by somebody who said that no customer is in two of its parts"));
+    assert!(
+        run(at, "inspect m.partial").expect(0).out().contains("that no customer is in two of its parts was said at the merge, not found")
+    );
     let compared = run(at, "compare m.partial more.partial").expect(0);
     assert!(compared.out().contains("not known to be disjoint, so not put together: up to "), "{}", compared.out());
-    assert!(compared.out().contains("m.partial: merged by somebody"), "{}", compared.out());
+    assert!(compared.out().contains("m.partial: that no customer is in two of its parts was said"), "{}", compared.out());
     let compared = run(at, "compare m.partial more.partial --disjoint").expect(0);
     assert!(compared.out().contains("disjoint, as you say; up to "), "{}", compared.out());
     // Each said so, or each was known: the numbers are those of all.

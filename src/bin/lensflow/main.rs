@@ -11,34 +11,25 @@
 //! | `options/` | the table of options, and the types of their values |
 //! | `layers/` | flags, variables and the spec as one set of entries |
 //! | `refuse`, `make` | what does not go together; the job that is left |
-//! | `job`, `page` | what jobs have in common; how a plan is laid out |
-//! | `audit` … `inspect` | a kind of job each |
+//! | `page` | how a plan is laid out |
+//! | `commands/` | the trait of all jobs, and a file for each kind of job |
 //! | `talk`, `progress`, `signals`, `metrics`, `serve`, `allocator` | what a process does around a job |
 //!
-//! A file imports only files before it in this order: `options`; the process (`talk` to `allocator`); `layers`; `refuse`; `page`, `job`; the
-//! jobs, which may use each other; `make`; this file.
+//! A file imports only files before it in this order: `options`; the process (`talk` to `allocator`); `layers`; `refuse`; `page`;
+//! `commands`, which may use each other; `make`; this file.
 
 mod allocator;
-mod audit;
-mod compare;
-mod follow;
-mod generate;
-mod inspect;
-mod job;
+mod commands;
 mod layers;
 mod make;
-mod merge;
 mod metrics;
 mod options;
 mod page;
-mod periods;
 mod progress;
 mod refuse;
 mod serve;
 mod signals;
-mod sketch;
 mod talk;
-mod update;
 
 use clap::ArgMatches;
 use layers::Said;
@@ -170,23 +161,23 @@ fn main() -> ExitCode {
 /// A job that was asked for, and what is wanted of it.
 fn command(page: &Page, matches: &ArgMatches, talk: Talk, speech: Speech) -> Result<()> {
     let flags = command_line::entries(page, matches)?;
-    let said = match page.kind {
+    let mut said = match page.kind {
         Kind::Spec => spec(matches, flags)?,
         kind => Said::by_flags(kind, flags, std::env::vars_os())?,
     };
-    let made = make::job(&said)?;
+    let made = make::job(&mut said)?;
     let job = made.job();
     let wants = |mode: &str| page.name == mode || page.kind != Kind::Spec && matches.get_flag(mode);
     if wants("explain") {
-        return print(speech.say(&job::explain(job, &said)));
+        return print(speech.say(&commands::explain(job, &said)));
     }
     if wants("check") {
-        return print(job::check(job, &said)?);
+        return print(commands::check(job, &said)?);
     }
     if page.kind != Kind::Spec
-        && let Some(file) = matches.get_one::<String>("save-spec")
+        && let Some(file) = matches.get_one::<PathBuf>("save-spec")
     {
-        return save(&said.toml(), file);
+        return save(&said.toml()?, file);
     }
     Signals::watched(
         move |error| talk.complain(error, speech),
@@ -207,11 +198,11 @@ fn spec(matches: &ArgMatches, flags: Vec<layers::Entry>) -> Result<Said> {
     Said::by_spec(&name, &text, flags, std::env::vars_os())
 }
 
-fn save(toml: &str, file: &str) -> Result<()> {
-    if file == refuse::STDIN {
+fn save(toml: &str, path: &Path) -> Result<()> {
+    if path == Path::new(refuse::STDIN) {
         return print(toml);
     }
-    let path = Path::new(file);
+    let file = path.to_string_lossy();
     // Anything but an earlier spec is more likely an input, or an output of the job, than a place for a spec.
     if std::fs::read(path).is_ok_and(|found| !layers::is_spec(&found)) {
         return Err(Error::usage("there is a file that is not a spec, which would be overwritten").input(file).help("name another file"));

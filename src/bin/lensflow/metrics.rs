@@ -10,7 +10,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
-use prometheus_client::registry::Registry;
+use prometheus_client::registry::{Metric, Registry};
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -67,59 +67,52 @@ struct Now {
     ills: BTreeMap<Doing, String>,
 }
 
+/// Registers a metric, which copies share.
+fn add<M: Metric + Clone>(registry: &mut Registry, name: &str, help: &str, metric: M) -> M {
+    registry.register(name, help, metric.clone());
+    metric
+}
+
 impl Metrics {
     /// With the memory that the process may take up, where that is limited.
     pub(crate) fn new(memory_limit: Option<u64>) -> Self {
-        let histogram = || Histogram::new(SECONDS);
-        let mut metrics = Metrics {
-            registry: Registry::with_prefix("lensflow"),
-            rows: Counter::default(),
-            rows_in_progress: Gauge::default(),
-            rows_per_second: Float::default(),
-            rejected: Family::default(),
-            customers: Gauge::default(),
-            inputs: Counter::default(),
-            quarantined: Counter::default(),
-            waiting: Gauge::default(),
-            spilled: Counter::default(),
-            resident: Gauge::default(),
-            limit: Gauge::default(),
-            descriptors: Gauge::default(),
-            depths: Family::default(),
-            commits: Counter::default(),
-            commit_seconds: histogram(),
-            last_commit: Float::default(),
-            generation: Gauge::default(),
-            refresh_seconds: histogram(),
-            failures: Counter::default(),
+        let mut registry = Registry::with_prefix("lensflow");
+        let r = &mut registry;
+        let metrics = Metrics {
+            rows: add(r, "rows", "Rows committed since the process began", Counter::default()),
+            rows_in_progress: add(r, "rows_in_progress", "Rows read by the update that is going on", Gauge::default()),
+            rows_per_second: add(r, "rows_per_second", "Rows per second of the update that is going on, or of the last", Float::default()),
+            rejected: add(r, "rejected_rows", "Rows, or lines of orders, left out since the process began, by reason", Family::default()),
+            customers: add(r, "customers", "Distinct customers, when the answers were last made", Gauge::default()),
+            inputs: add(r, "inputs", "Files or segments committed since the process began", Counter::default()),
+            quarantined: add(r, "quarantined", "Files put aside since the process began", Counter::default()),
+            waiting: add(r, "waiting", "Files that are complete and not yet committed", Gauge::default()),
+            spilled: add(r, "spilled_bytes", "Bytes written to the spill folder since the process began", Counter::default()),
+            resident: add(r, "resident_bytes", "Memory that the process takes up", Gauge::default()),
+            limit: add(r, "memory_limit_bytes", "Memory that the process may take up; 0 where nothing limits it", Gauge::default()),
+            descriptors: add(
+                r,
+                "open_files",
+                "File descriptors that the process holds; 0 where the system does not tell",
+                Gauge::default(),
+            ),
+            depths: add(r, "queue_depth", "Buffers of rows that wait for a worker, of at most 256", Family::default()),
+            commits: add(r, "commits", "Commits since the process began", Counter::default()),
+            commit_seconds: add(r, "commit_seconds", "How long commits took", Histogram::new(SECONDS)),
+            last_commit: add(
+                r,
+                "last_commit_timestamp_seconds",
+                "When the last commit was, since 1970; 0 before the first",
+                Float::default(),
+            ),
+            generation: add(r, "generation", "How often the state was changed", Gauge::default()),
+            refresh_seconds: add(r, "refresh_seconds", "How long making the answers took", Histogram::new(SECONDS)),
+            failures: add(r, "failures", "What failed and is tried again", Counter::default()),
             now: Mutex::default(),
+            registry,
         };
         metrics.limit.set(memory_limit.unwrap_or(0) as i64);
-        metrics.register();
         metrics
-    }
-
-    fn register(&mut self) {
-        let r = &mut self.registry;
-        r.register("rows", "Rows committed since the process began", self.rows.clone());
-        r.register("rows_in_progress", "Rows read by the update that is going on", self.rows_in_progress.clone());
-        r.register("rows_per_second", "Rows per second of the update that is going on, or of the last", self.rows_per_second.clone());
-        r.register("rejected_rows", "Rows, or lines of orders, left out since the process began, by reason", self.rejected.clone());
-        r.register("customers", "Distinct customers, when the answers were last made", self.customers.clone());
-        r.register("inputs", "Files or segments committed since the process began", self.inputs.clone());
-        r.register("quarantined", "Files put aside since the process began", self.quarantined.clone());
-        r.register("waiting", "Files that are complete and not yet committed", self.waiting.clone());
-        r.register("spilled_bytes", "Bytes written to the spill folder since the process began", self.spilled.clone());
-        r.register("resident_bytes", "Memory that the process takes up", self.resident.clone());
-        r.register("memory_limit_bytes", "Memory that the process may take up; 0 where nothing limits it", self.limit.clone());
-        r.register("open_files", "File descriptors that the process holds; 0 where the system does not tell", self.descriptors.clone());
-        r.register("queue_depth", "Buffers of rows that wait for a worker, of at most 256", self.depths.clone());
-        r.register("commits", "Commits since the process began", self.commits.clone());
-        r.register("commit_seconds", "How long commits took", self.commit_seconds.clone());
-        r.register("last_commit_timestamp_seconds", "When the last commit was, since 1970; 0 before the first", self.last_commit.clone());
-        r.register("generation", "How often the state was changed", self.generation.clone());
-        r.register("refresh_seconds", "How long making the answers took", self.refresh_seconds.clone());
-        r.register("failures", "What failed and is tried again", self.failures.clone());
     }
 
     fn now(&self) -> MutexGuard<'_, Now> {

@@ -1,6 +1,7 @@
 //! Refuses options that contradict themselves or would do nothing, whether flags, variables or a spec say them. Each rule names the options at
-//! fault, why, and what to do instead; the first of the options that was said is named by its place. Nothing is looked at but the names of
-//! states, which decide what is done about bad rows. What files hold is for the jobs.
+//! fault, why, and what to do instead; the first of the options that was said is named by its place. A variable is set for a whole shell: one
+//! that would do nothing here is left out instead, and `--verbose` tells of it. Nothing is looked at but the names of states, which decide
+//! what is done about bad rows. What files hold is for the jobs.
 
 use crate::layers::{Entry, Said};
 use crate::options::{Kind, Options, Rows, Then};
@@ -28,11 +29,37 @@ const OF_FOLLOWING: &[&str] = &[
     "serve.metrics",
 ];
 
-/// Refuses what contradicts itself, would do nothing, or lacks something.
+/// The typed options, once what contradicts itself, would do nothing, or lacks something is refused, and variables that would do nothing are
+/// left out.
 ///
 /// # Errors
 /// [`Kind::Usage`](lensflow::error::Kind::Usage), with the place of the option at fault.
-pub(crate) fn refuse(said: &Said, options: &Options) -> Result<()> {
+pub(crate) fn refuse(said: &mut Said) -> Result<Options> {
+    loop {
+        let options = said.options()?;
+        match judge(said, &options) {
+            Ok(()) => return Ok(options),
+            Err(Refusal { idle: Some(key), error }) if said.leave_out(key) => tracing::info!("{error}; the variable is left out"),
+            Err(Refusal { error, .. }) => return Err(error),
+        }
+    }
+}
+
+/// A rule's refusal; where an option would do nothing, which.
+struct Refusal {
+    idle: Option<&'static str>,
+    error: Error,
+}
+
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Self {
+        Refusal { idle: None, error }
+    }
+}
+
+type Verdict = std::result::Result<(), Refusal>;
+
+fn judge(said: &Said, options: &Options) -> Verdict {
     let rules = Rules { said, options, kind: said.kind };
     rules.following()?;
     rules.windows()?;
@@ -65,26 +92,33 @@ struct Rules<'a> {
 
 impl Rules<'_> {
     /// Refuses the first of some options that was said.
-    fn refuse(&self, keys: &[&str], why: &str, help: &str) -> Result<()> {
-        self.first(|entry| keys.contains(&entry.row.key), why, help)
+    fn refuse(&self, keys: &[&str], why: &str, help: &str) -> Verdict {
+        let said = self.said.entries().find(|entry| keys.contains(&entry.row.key));
+        said.map_or(Ok(()), |entry| Err(entry.wrong(why).help(help).into()))
     }
 
-    fn first(&self, is_refused: impl Fn(&Entry) -> bool, why: &str, help: &str) -> Result<()> {
-        self.said.entries().find(|entry| is_refused(entry)).map_or(Ok(()), |entry| Err(entry.wrong(why).help(help)))
+    /// Refuses the first of some options that was said, because it would do nothing.
+    fn idle(&self, keys: &[&str], why: &str, help: &str) -> Verdict {
+        self.first_idle(|entry| keys.contains(&entry.row.key), why, help)
+    }
+
+    fn first_idle(&self, is_idle: impl Fn(&Entry) -> bool, why: &str, help: &str) -> Verdict {
+        let said = self.said.entries().find(|entry| is_idle(entry));
+        said.map_or(Ok(()), |entry| Err(Refusal { idle: Some(entry.row.key), error: entry.wrong(why).help(help) }))
     }
 
     /// Refuses it where an option is lacking.
-    fn needs(&self, keys: &[&str], why: &str) -> Result<()> {
+    fn needs(&self, keys: &[&str], why: &str) -> Verdict {
         let advice = |key: &str| format!("add `{key}=…`");
         let lacking = keys.iter().find(|key| !self.has(key));
-        lacking.map_or(Ok(()), |key| Err(self.said.wrong(why).help(advice(key))))
+        lacking.map_or(Ok(()), |key| Err(self.said.wrong(why).help(advice(key)).into()))
     }
 
-    fn needs_inputs(&self) -> Result<()> {
+    fn needs_inputs(&self) -> Verdict {
         if self.has("source.inputs") {
             return Ok(());
         }
-        Err(self.said.wrong("no input is named").help("add `source.inputs=[\"data/*.parquet\"]`"))
+        Err(self.said.wrong("no input is named").help("add `source.inputs=[\"data/*.parquet\"]`").into())
     }
 
     fn has(&self, key: &str) -> bool {
@@ -99,23 +133,23 @@ impl Rules<'_> {
         self.options.source.inputs.iter().flatten().any(|name| is_state(Path::new(name)))
     }
 
-    fn following(&self) -> Result<()> {
+    fn following(&self) -> Verdict {
         let (source, follows_stdin) = (&self.options.source, self.options.source.follow.as_deref() == Some(STDIN));
         if self.kind != Kind::Follow {
             let help = "add `source.follow=inbox/`, or leave it out";
-            return self.refuse(OF_FOLLOWING, "it does nothing unless an inbox or stdin is followed", help);
+            return self.idle(OF_FOLLOWING, "it does nothing unless an inbox or stdin is followed", help);
         }
         if follows_stdin {
             let keys = ["source.glob", "source.poll", "source.finished", "source.done"];
-            return self.refuse(&keys, "it does nothing while stdin is followed", "leave it out, or follow a folder");
+            return self.idle(&keys, "it does nothing while stdin is followed", "leave it out, or follow a folder");
         }
         if source.finished != Some(Then::Move) {
-            self.refuse(&["source.done"], "nothing is moved there", "add `source.finished=move`, or leave it out")?;
+            self.idle(&["source.done"], "nothing is moved there", "add `source.finished=move`, or leave it out")?;
         }
         Ok(())
     }
 
-    fn windows(&self) -> Result<()> {
+    fn windows(&self) -> Verdict {
         let windows = &self.options.windows;
         let Some(list) = &windows.list else { return Ok(()) };
         if windows.every.is_some() {
@@ -127,50 +161,53 @@ impl Rules<'_> {
             self.refuse(&["windows.list"], "no window is given", help)?;
         }
         let checked = Windows::List(list.clone()).validate();
-        checked.map_err(|error| self.said.get("windows.list").map_or_else(|| Error::usage("no window"), |entry| entry.refused(error)))
+        Ok(checked
+            .map_err(|error| self.said.get("windows.list").map_or_else(|| Error::usage("no window"), |entry| entry.refused(error)))?)
     }
 
     /// Options of rows fit what rows are.
-    fn rows(&self) -> Result<()> {
+    fn rows(&self) -> Verdict {
         let options = self.options;
         if options.source.inputs.as_ref().is_some_and(Vec::is_empty) {
             self.refuse(&["source.inputs"], "no input is named", "write inputs = [\"data/*.parquet\"]")?;
         }
+        // Each value alone was checked where it was read: months are left, of which the last may come before the first.
         if let Some(made) = &options.source.synthetic
             && let Err(error) = made.synthetic().generator()
-            && let Some(entry) = self.said.get("source.synthetic")
         {
-            return Err(entry.refused(error));
+            let keys = ["source.synthetic.to", "source.synthetic.from", "source.synthetic"];
+            let entry = keys.iter().find_map(|key| self.said.get(key));
+            return Err(if let Some(entry) = entry { entry.refused(error) } else { error }.into());
         }
         let is_column = |entry: &Entry| entry.row.section() == "columns";
         let of_periods = |entry: &Entry| Column::from_name(entry.row.name()).is_some();
         let of_lines_too = |entry: &Entry| TransactionColumn::from_name(entry.row.name()).is_some();
         if !of_lines(self.kind, options) {
             let is_refused = |entry: &Entry| entry.row.section() == "transactions" || is_column(entry) && !of_periods(entry);
-            return self.first(is_refused, "it is for orders and line items", "add `source.from=transactions`, or leave it out");
+            return self.first_idle(is_refused, "it is for orders and line items", "add `source.from=transactions`, or leave it out");
         }
         let why = "orders and line items have no such column: it is for period aggregations";
-        self.first(|entry| is_column(entry) && !of_lines_too(entry), why, "leave it out, or leave `source.from=transactions` out")?;
+        self.first_idle(|entry| is_column(entry) && !of_lines_too(entry), why, "leave it out, or leave `source.from=transactions` out")?;
         if options.transactions.one_row_per_order {
             let why =
                 "with `one_row_per_order`, each row is an order: order ids are not looked for, and rows are not compared with each other";
-            self.refuse(&["columns.order_id", "transactions.duplicates"], why, "leave one of the two out")?;
+            self.idle(&["columns.order_id", "transactions.duplicates"], why, "leave one of the two out")?;
         }
         if matches!(options.source.format, Some(Format::Parquet | Format::Arrow)) {
-            self.refuse(&["source.encoding"], "text in Parquet and Arrow is UTF-8", OUT)?;
+            self.idle(&["source.encoding"], "text in Parquet and Arrow is UTF-8", OUT)?;
         }
         let help = "leave it out, or make period aggregations with lensflow periods first";
         self.refuse(&["state.checkpoint"], "a checkpoint of orders and line items is not kept yet", help)
     }
 
-    fn audit(&self) -> Result<()> {
+    fn audit(&self) -> Verdict {
         let made = self.options.source.synthetic.is_some();
         if !self.has("state.checkpoint") {
             let help = "add `state.checkpoint=kept/`";
-            self.refuse(&["state.checkpoint_every"], "it does nothing without `state.checkpoint`", help)?;
+            self.idle(&["state.checkpoint_every"], "it does nothing without `state.checkpoint`", help)?;
         }
         let help = "add `state.path=state/`";
-        self.refuse(&["state.every", "state.allow_duplicate"], "it does nothing without `state.path`", help)?;
+        self.idle(&["state.every", "state.allow_duplicate"], "it does nothing without `state.path`", help)?;
         if made && self.has("source.inputs") {
             let why = "made-up rows come instead of inputs, not beside them";
             self.refuse(&["source.synthetic"], why, "leave one of them out")?;
@@ -180,8 +217,8 @@ impl Rules<'_> {
         }
         if made {
             let is_refused = |entry: &Entry| ["source.from", "source.format"].contains(&entry.row.key) || entry.row.section() == "columns";
-            self.first(is_refused, "made-up rows have a form of their own", OUT)?;
-            self.refuse(&["state.checkpoint"], "rows that are made up are made up again", OUT)?;
+            self.first_idle(is_refused, "made-up rows have a form of their own", OUT)?;
+            self.idle(&["state.checkpoint"], "rows that are made up are made up again", OUT)?;
         }
         if self.names_stdin() {
             let help = "name a file, or leave `state.checkpoint` out";
@@ -191,17 +228,17 @@ impl Rules<'_> {
         let windows = &self.options.windows;
         if self.said.spec.is_none() && windows.every.is_none() && windows.list.is_none() {
             let help = "give `windows.list=START..END` at least once, or `windows.every=month|quarter|half|year`";
-            return Err(self.said.wrong("no window is given").help(help));
+            return Err(self.said.wrong("no window is given").help(help).into());
         }
         Ok(())
     }
 
-    fn no_checkpoint(&self) -> Result<()> {
+    fn no_checkpoint(&self) -> Verdict {
         let why = "only an audit that changes no state is kept in checkpoints";
         self.refuse(&["state.checkpoint", "state.checkpoint_every"], why, OUT)
     }
 
-    fn update(&self) -> Result<()> {
+    fn update(&self) -> Verdict {
         self.no_checkpoint()?;
         let help = "write the rows with lensflow generate first, or leave `state.path` out";
         self.refuse(&["source.synthetic"], "a state takes in files", help)?;
@@ -209,11 +246,11 @@ impl Rules<'_> {
         let state = self.options.state.path.as_deref().unwrap_or(Path::new("")).to_string_lossy();
         self.needs_inputs().map_err(|_| {
             let help = format!("add inputs to [source]; to audit the state alone, name it there: inputs = [{state:?}]");
-            self.said.wrong("no input is named").help(help)
+            self.said.wrong("no input is named").help(help).into()
         })
     }
 
-    fn merge(&self) -> Result<()> {
+    fn merge(&self) -> Verdict {
         self.no_checkpoint()?;
         if !self.has("state.path") {
             self.refuse(&["state.merge"], "it is not said into which state", "add `state.path=merged/`")?;
@@ -221,7 +258,7 @@ impl Rules<'_> {
         self.needs(&["state.path", "state.merge"], "no state is named")?;
         let keys = ["source.inputs", "source.synthetic", "source.from", "source.format"];
         let is_refused = |entry: &Entry| keys.contains(&entry.row.key) || entry.row.section() == "columns";
-        self.first(is_refused, "a merge takes in states alone", "leave it out, or merge out")?;
+        self.first_idle(is_refused, "a merge takes in states alone", "leave it out, or merge out")?;
         self.refuse(&["state.every"], "a merged state is kept as the states that it is made of", OUT)?;
         if self.options.state.merge.as_ref().is_some_and(Vec::is_empty) {
             self.refuse(&["state.merge"], "no state is named", "write merge = [\"germany/\", \"france/\"]")?;
@@ -229,7 +266,7 @@ impl Rules<'_> {
         Ok(())
     }
 
-    fn follow(&self) -> Result<()> {
+    fn follow(&self) -> Verdict {
         self.no_checkpoint()?;
         let why = "what is followed is taken into a state, and nothing else";
         self.refuse(&["source.inputs", "source.synthetic", "state.merge"], why, "leave it out, or follow out")?;
@@ -254,44 +291,44 @@ impl Rules<'_> {
         Ok(())
     }
 
-    fn periods(&self) -> Result<()> {
+    fn periods(&self) -> Verdict {
         if self.options.source.from == Some(Rows::Periods) {
-            self.refuse(&["source.from"], "period aggregations are made of orders and line items", OUT)?;
+            self.idle(&["source.from"], "period aggregations are made of orders and line items", OUT)?;
         }
         self.needs_inputs()?;
         self.needs(&["periods.every"], "no calendar period is given")?;
         self.needs(&["periods.out"], "no file to write is given")
     }
 
-    fn sketch(&self) -> Result<()> {
+    fn sketch(&self) -> Verdict {
         self.needs_inputs()?;
         self.needs(&["sketch.window"], "no window is given")?;
         self.needs(&["sketch.out"], "no file to write is given")
     }
 
-    fn generate(&self) -> Result<()> {
+    fn generate(&self) -> Verdict {
         self.needs(&["source.synthetic.customers"], "no number of customers is given")?;
         self.needs(&["generate.out"], "no file to write is given")
     }
 
     /// Sorting needs rows, and rejects need a policy. Without a word about bad rows, only a state may say that they are left out.
-    fn answers(&self) -> Result<()> {
+    fn answers(&self) -> Verdict {
         let options = self.options;
         if options.rfm.out.is_none() && options.report.migration_out.is_none() {
             let help = "add `rfm.out=rfm.parquet`, or leave `rfm.sorted` out";
-            self.refuse(&["rfm.sorted"], "there are no rows to sort", help)?;
+            self.idle(&["rfm.sorted"], "there are no rows to sort", help)?;
         }
         let there = options.state.path.as_deref().is_some_and(is_state);
         let states = self.kind == Kind::Merge || there || self.names_states();
         if options.source.on_bad_row == Some(OnBadRow::Fail) || options.source.on_bad_row.is_none() && !states {
             let why = "there is nothing to write while bad rows end the run";
-            self.refuse(&["report.rejects"], why, "add `source.on_bad_row=reject`")?;
+            self.idle(&["report.rejects"], why, "add `source.on_bad_row=reject`")?;
         }
         Ok(())
     }
 
     /// Options at which the job does not look.
-    fn others(&self) -> Result<()> {
+    fn others(&self) -> Verdict {
         let job = match self.kind {
             Kind::Audit | Kind::Spec => "an audit",
             Kind::Periods => "making period aggregations",
@@ -304,6 +341,6 @@ impl Rules<'_> {
             Kind::Inspect => "an inspection",
         };
         let why = format!("it does nothing in {job}");
-        self.first(|entry| !entry.row.jobs.contains(&self.kind), &why, OUT)
+        self.first_idle(|entry| !entry.row.jobs.contains(&self.kind), &why, OUT)
     }
 }

@@ -27,7 +27,7 @@ mod integers;
 mod pages;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
-mod tests;
+mod parquet_tests;
 mod texts;
 
 pub(super) use groups::{Group, Groups, ParquetTable};

@@ -145,7 +145,8 @@ fn wrong_usage_is_refused_before_anything_is_read() {
         (&[&month[..], &["--format", "xlsx"]].concat(), "help: one of parquet, csv, jsonl, arrow"),
         (&[&month[..], &["--workers", "0"]].concat(), "0 workers"),
         (&[&month[..], &["--window", "2023"]].concat(), "--every: windows come from --every or from --window, not from both"),
-        (&[&month[..], &["--percentiles", "x"]].concat(), "--percentiles: a whole number is expected, not \"x\""),
+        (&[&month[..], &["--percentiles", "x"]].concat(), "--percentiles: a whole number, such as 8, is expected, not \"x\""),
+        (&[&month[..], &["--workers", "1e1"]].concat(), "--workers: a whole number, such as 8, is expected, not 10.0"),
         (&[&month[..], &["--percentiles", "0"]].concat(), "percentile 0 is outside 1 to 100"),
         (&[&month[..], &["--percentiles", "10,101"]].concat(), "percentile 101 is outside 1 to 100"),
         (&[&month[..], &["--bins", "0"]].concat(), "0 score bins"),
@@ -160,7 +161,10 @@ fn wrong_usage_is_refused_before_anything_is_read() {
         (&[&month[..], &["in", "in/periods.csv"]].concat(), "in/periods.csv is given twice"),
         (&[&month[..], &["--column", "customer_id"]].concat(), "such as customer_id=cust_no"),
         (&[&month[..], &["--column", "customer=c"]].concat(), "one of customer_id, period_start"),
-        (&[&month[..], &["--column", "customer_id=a", "--column", "customer_id=b"]].concat(), "customer_id is given twice"),
+        (
+            &[&month[..], &["--column", "customer_id=a", "--column", "customer_id=b"]].concat(),
+            "lensflow: --column customer_id=… is given twice",
+        ),
     ];
     let before = listing(folder.path());
     for (arguments, wanted) in wrong {
@@ -173,8 +177,12 @@ fn wrong_usage_is_refused_before_anything_is_read() {
         (&["--customers", "10", "-o", "x.csv", "--workers", "0"][..], "0 workers"),
         (&["--customers", "10", "-o", "x.xlsx"], "end it in .parquet"),
         (&["--customers", "10", "-o", "x.csv", "--scenario", "boom"], "baseline"),
-        (&["--customers", "10", "-o", "x.csv", "--from", "2023-05", "--to", "2023-04"], "2023-0"),
-        (&["--customers", "10", "-o", "x.csv", "--null-timestamps", "1.5"], "1.5"),
+        (&["--customers", "10", "-o", "x.csv", "--from", "2023-05", "--to", "2023-04"], "lensflow: --to: the last month, 2023-04,"),
+        (&["--customers", "10", "-o", "x.csv", "--from", "2024-05"], "lensflow: --from: the last month, 2023-12,"),
+        (&["--customers", "10", "-o", "x.csv", "--from", "May"], "lensflow: --from: \"May\" is not a month"),
+        (&["--customers", "10", "-o", "x.csv", "--to", "2023-13"], "lensflow: --to: \"2023-13\" is not a month"),
+        (&["--customers", "10", "-o", "x.csv", "--null-timestamps", "1.5"], "lensflow: --null-timestamps: the share"),
+        (&["--null-timestamps", "0.5", "-o", "x.csv", "--customers", "0"], "lensflow: --customers: 0 customers"),
     ] {
         let message = error(lensflow(folder.path(), &[&["generate"], arguments].concat()), 2);
         assert!(message.contains(wanted), "{arguments:?} should say {wanted:?}: {message}");

@@ -1,5 +1,5 @@
 //! One road for options: what a command line says, its spec says, and both do and tell it alike; what does not go together is refused in
-//! one text, whoever says it.
+//! one text, whichever layer says it.
 
 use super::*;
 
@@ -80,7 +80,7 @@ fn all(folder: &Path, found: &mut BTreeMap<String, Vec<u8>>) {
 const LINES: &[&str] = &[
     "audit a.csv b.parquet --every quarter",
     "audit a.csv --window h1=2023-01-01..2023-07-01 --window 2023-Q3 --report r.json --report r.md --report -",
-    "audit a.csv --every half --rfm-out rfm.csv --migration-out m.jsonl --sorted --bins 3 --percentiles 1,50 --partial-out p.partial",
+    "audit a.csv --every half --rfm-out rfm.csv --migration-out m.jsonl --sorted --bins 3 --percentiles 1,50 --percentiles 90 --partial-out p.partial",
     "audit a.csv --every month --on-bad-row reject --rejects bad.csv --workers 2 --memory-limit 100MiB --spill-dir . -q",
     "audit renamed.txt --format csv --column customer_id=cust --every year --report 2023.json",
     "audit --every year --rfm-out -",
@@ -142,6 +142,8 @@ fn a_saved_spec_is_its_command_line() {
         assert_eq!((flags.0, file.0), (Some(0), Some(0)), "{line}: {} {}", flags.2, file.2);
         assert_eq!(flags.1.strip_prefix("command line: good: ").unwrap(), file.1.strip_prefix("job.toml: good: ").unwrap(), "{line}");
     }
+    let nothing = error(lensflow(desk.0.path(), &["inspect", "a.csv", "--check"]), 1);
+    assert!(nothing.contains("neither a Lens 1 partial, nor a sketch"), "{nothing}");
 }
 
 #[test]
@@ -175,7 +177,7 @@ const WRONG: &[(&str, &str, &str, &str, &str)] = &[
     ("--sorted", "[rfm]\nsorted = true", "--sorted", "rfm.sorted", "there are no rows to sort"),
     ("--rejects r.csv", "[report]\nrejects = 'r.csv'", "--rejects", "report.rejects", "there is nothing to write"),
     ("--bins 10", "[rfm]\nbins = 10", "--bins", "rfm.bins", "10 score bins"),
-    ("--bins many", "[rfm]\nbins = 'many'", "--bins", "rfm.bins", "a whole number is expected, not \"many\""),
+    ("--bins many", "[rfm]\nbins = 'many'", "--bins", "rfm.bins", "a whole number, such as 8, is expected, not \"many\""),
     ("--workers 0", "[limits]\nworkers = 0", "--workers", "limits.workers", "0 workers"),
     ("--percentiles 10,0", "[report]\npercentiles = [10, 0]", "--percentiles", "report.percentiles", "percentile 0"),
     ("--memory-limit much", "[limits]\nmemory_limit = 'much'", "--memory-limit", "limits.memory_limit", "\"much\" is not a size"),
@@ -197,6 +199,10 @@ const WRONG_LINES: &[(&str, &str, &str, &str, &str)] = &[
     ("--timezone Mars", "[transactions]\ntimezone = 'Mars'", "--timezone", "transactions.timezone", "is not a time zone"),
     ("--date-format %H", "date_format = '%H'", "--date-format", "source.date_format", "%H"),
 ];
+
+/// Why options would do nothing.
+const IDLE: &[&str] =
+    &["it is for orders", "it does nothing", "no rows to sort", "nothing to write", "no such column", "each row is an order"];
 
 #[test]
 fn what_does_not_go_together_is_refused_in_one_text() {
@@ -227,7 +233,7 @@ fn what_does_not_go_together_is_refused_in_one_text() {
         let without = |text: String| text.replace("windows.every", "every").replace("window ", "list ").replace("window,", "list,");
         assert_eq!(without(what(&told, &format!("{flag}: "))), without(what(&written, &format!("{key}: "))), "{line}");
         assert_eq!(told.lines().count(), written.lines().count(), "{told}{written}");
-        // A variable says it, too; but for one that a flag takes the place of.
+        // A variable says it, too; but for one that a flag takes the place of, and those that would do nothing, which are left out.
         let (others, value) = flags.split_once(flag).unwrap_or(("", ""));
         if *key == "windows.every" {
             continue;
@@ -235,9 +241,18 @@ fn what_does_not_go_together_is_refused_in_one_text() {
         let variable = format!("LENSFLOW_{}", key.replace('.', "_").to_uppercase());
         let value = value.trim_start_matches(['=', ' ']);
         let line = format!("audit a.csv --every year {}{others}", if of_lines { "--from transactions " } else { "" });
-        let run = Lensflow::new(folder.path(), &line.split_whitespace().collect::<Vec<_>>());
-        let exported = error(run.env(&variable, if value.is_empty() { "true" } else { value }).run(), 2);
-        assert_eq!(exported, told.replacen(*flag, &variable, 1), "{line}");
+        let run = || Lensflow::new(folder.path(), &line.split_whitespace().collect::<Vec<_>>());
+        let exported = run().env(&variable, if value.is_empty() { "true" } else { value }).run();
+        if IDLE.iter().any(|why| wanted.contains(why)) {
+            let without = run().run();
+            assert_eq!(
+                (exported.code, exported.out(), &exported.stderr),
+                (without.code, without.out(), &without.stderr),
+                "{variable} {line}"
+            );
+        } else {
+            assert_eq!(error(exported, 2), told.replacen(*flag, &variable, 1), "{line}");
+        }
     }
 }
 
@@ -258,10 +273,55 @@ fn variables_are_a_layer_below_flags() {
     let updated = run("update state b.parquet", ("LENSFLOW_WINDOWS_EVERY", "month")).expect(0);
     assert!(updated.stdout.is_empty() && updated.stderr.contains("1 input taken in"), "{updated:?}");
     run("audit a.csv --every year --check", ("LENSFLOW_STATE_PATH", "state")).expect(0);
-    let refused = error(run("audit a.csv --every year", ("LENSFLOW_TRANSACTIONS_REFUNDS", "net")), 2);
-    assert!(refused.starts_with("lensflow: LENSFLOW_TRANSACTIONS_REFUNDS: it is for orders and line items"), "{refused}");
+    // Nor does an option that does nothing with these rows; a spec that is saved does not have it.
+    let told = run("audit a.csv --every year --save-spec - -v", ("LENSFLOW_TRANSACTIONS_REFUNDS", "net")).expect(0);
+    assert!(told.stderr.contains("LENSFLOW_TRANSACTIONS_REFUNDS: it is for orders and line items; the variable is left out"), "{told:?}");
+    assert!(!told.out().contains("refunds"), "{told:?}");
+    let kept = error(run("audit lines.csv --from transactions --every year", ("LENSFLOW_STATE_CHECKPOINT", "kept")), 2);
+    assert!(kept.starts_with("lensflow: LENSFLOW_STATE_CHECKPOINT: a checkpoint of orders"), "what was asked for is not left out: {kept}");
     let refused = error(run("audit a.csv --every year", ("LENSFLOW_LIMITS_WROKERS", "2")), 2);
     assert!(refused.contains("did you mean LENSFLOW_LIMITS_WORKERS?"), "{refused}");
+}
+
+/// Paths of outputs, states and folders are any that the system takes; inputs, and specs, are UTF-8.
+#[cfg(unix)]
+#[test]
+fn paths_need_not_be_utf8() {
+    use std::os::unix::ffi::OsStrExt;
+    let folder = tempfile::tempdir().unwrap();
+    // An X stands for a byte that is no UTF-8.
+    let path = |text: &str| {
+        let bytes: Vec<u8> = text.bytes().map(|byte| if byte == b'X' { 0xFF } else { byte }).collect();
+        std::ffi::OsStr::from_bytes(&bytes).to_owned()
+    };
+    fs::create_dir(folder.path().join(path("X"))).unwrap();
+    let run = |line: &str, code: i32| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_lensflow"));
+        let ran = command.current_dir(folder.path()).args(line.split(' ').map(path)).output().unwrap();
+        let stderr = String::from_utf8(ran.stderr).unwrap();
+        assert_eq!(ran.status.code(), Some(code), "{line}: {stderr}");
+        stderr
+    };
+    let has = |name: &str| folder.path().join(path(name)).exists();
+    run("generate --customers 50 -o aX.csv", 0);
+    run("generate --customers 50 -o a.csv", 0);
+    run(
+        "audit a.csv --every year --spill-dir X --checkpoint keptX --report rX.json --report rX.md --rfm-out rfmX.csv --migration-out mX.csv",
+        0,
+    );
+    run("audit a.csv --every year --on-bad-row reject --rejects badX.csv --partial-out pX", 0);
+    run("merge qX pX", 0);
+    assert!(run("merge pX pX", 2).contains("is an input: it would be overwritten"));
+    run("update stateX a.csv", 0);
+    run("merge bothX stateX", 0);
+    run("sketch a.csv --window 2023 -o sX.theta", 0);
+    ["bothX", "qX", "sX.theta"].iter().for_each(|held| drop(run(&format!("inspect {held}"), 0)));
+    ["aX.csv", "rX.json", "rX.md", "rfmX.csv", "mX.csv", "badX.csv"].iter().for_each(|name| assert!(has(name), "{name}"));
+    assert!(run("audit aX.csv --every year", 2).starts_with("lensflow: INPUT: \"a\\xFF.csv\" is not UTF-8"));
+    assert!(run("audit a.csv --every yearX", 2).starts_with("lensflow: --every: \"year\\xFF\" is not UTF-8"));
+    run("audit a.csv --every year --save-spec specX.toml", 0);
+    run("check specX.toml", 0);
+    assert!(run("audit a.csv --every year --report rX.json --save-spec -", 2).starts_with("lensflow: --report: a spec is UTF-8"));
 }
 
 /// All files below a folder of this crate that end in `.rs`, with their text before any tests.
@@ -273,7 +333,7 @@ fn sources(folder: &str) -> Vec<(String, String)> {
             let path = entry.unwrap().path();
             if path.is_dir() {
                 folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "rs") && !path.ends_with("tests.rs") {
+            } else if path.extension().is_some_and(|extension| extension == "rs") && !path.to_string_lossy().ends_with("tests.rs") {
                 let text = fs::read_to_string(&path).unwrap();
                 let text = text.split("#[cfg(test)]").next().unwrap().to_owned();
                 found.push((path.strip_prefix(env!("CARGO_MANIFEST_DIR")).unwrap().to_string_lossy().into_owned(), text));

@@ -4,12 +4,12 @@
 use super::{Entry, Origin, Value, known};
 use crate::options::Kind;
 use crate::options::option_table::{COLUMN, Flag, Form, OPTIONS, Opt};
-use clap::builder::{PossibleValue, StringValueParser, TypedValueParser, ValueParser};
+use clap::builder::{OsStringValueParser, PossibleValue, TypedValueParser, ValueParser};
 use clap::error::Error as ClapError;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use lensflow::Result;
 use lensflow::error::Error;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 
 /// A command: how it is called, the kind of its job, what it is for, what longer help says, and what it cannot do without.
 pub(crate) struct Page {
@@ -70,7 +70,7 @@ fn subcommand(page: &Page) -> Command {
     command = command.args(named.iter().map(|(row, flag)| arg(flag, row.form, None)));
     for (section, heading) in HEADINGS {
         if *section == "columns" && COLUMN.jobs.contains(&page.kind) {
-            command = command.arg(arg(&COLUMN, Form::Texts, *heading));
+            command = command.arg(arg(&COLUMN, Form::Texts, *heading).value_parser(ValueParser::string()));
         }
         for (row, flag) in flags.iter().filter(|(row, _)| row.section() == *section) {
             let heading = if row.name().starts_with("checkpoint") { Some("Checkpoints") } else { *heading };
@@ -85,8 +85,11 @@ fn subcommand(page: &Page) -> Command {
         return command.arg(spec.help("The spec, a TOML file")).arg(set);
     }
     let mode = |name: &'static str| Arg::new(name).long(name).help_heading("Instead of doing it").action(ArgAction::SetTrue);
-    let save =
-        mode("save-spec").action(ArgAction::Set).value_name("FILE").help("Write a spec that says this, for lensflow run; - is stdout");
+    let save = mode("save-spec")
+        .action(ArgAction::Set)
+        .value_parser(ValueParser::path_buf())
+        .value_name("FILE")
+        .help("Write a spec that says this, for lensflow run; - is stdout");
     command
         .arg(mode("explain").help("Say what would be done: stages, workers, memory, files, windows, outputs").conflicts_with("save-spec"))
         .arg(mode("check").help("Check everything that can be known before rows are read").conflicts_with_all(["explain", "save-spec"]))
@@ -98,11 +101,11 @@ fn arg(flag: &'static Flag, form: Form, heading: Option<&'static str>) -> Arg {
     let words = flag.value.contains('|');
     arg = match form {
         Form::Switch => arg.action(ArgAction::SetTrue),
-        Form::Texts => arg.action(ArgAction::Append),
+        Form::Texts | Form::Numbers => arg.action(ArgAction::Append),
         _ => arg.action(ArgAction::Set),
     };
-    if words {
-        arg = arg.value_parser(ValueParser::new(Words(flag.value)));
+    if form != Form::Switch {
+        arg = arg.value_parser(if words { ValueParser::new(Words(flag.value)) } else { ValueParser::os_string() });
     }
     if flag.is_positional() {
         return arg.value_name(flag.name).help_heading(None);
@@ -119,10 +122,10 @@ fn arg(flag: &'static Flag, form: Form, heading: Option<&'static str>) -> Arg {
 struct Words(&'static str);
 
 impl TypedValueParser for Words {
-    type Value = String;
+    type Value = OsString;
 
-    fn parse_ref(&self, command: &Command, arg: Option<&Arg>, value: &OsStr) -> Result<String, ClapError> {
-        StringValueParser::new().parse_ref(command, arg, value)
+    fn parse_ref(&self, command: &Command, arg: Option<&Arg>, value: &OsStr) -> Result<OsString, ClapError> {
+        OsStringValueParser::new().parse_ref(command, arg, value)
     }
 
     fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
@@ -135,13 +138,13 @@ impl TypedValueParser for Words {
 /// # Errors
 /// A column or a key that is not known.
 pub(crate) fn entries(page: &Page, matches: &ArgMatches) -> Result<Vec<Entry>> {
-    let mut entries = texts(matches, "set").into_iter().map(setting).collect::<Result<Vec<_>>>()?;
+    let mut entries = given::<String>(matches, "set").map(|set| setting(set)).collect::<Result<Vec<_>>>()?;
     for row in OPTIONS {
         entries.extend(
             row.flag(page.kind).and_then(|flag| Some(Entry { row, value: said(row, flag, matches)?, origin: Origin::Flag(flag.shown()) })),
         );
     }
-    for text in texts(matches, COLUMN.name) {
+    for text in given::<String>(matches, COLUMN.name) {
         let wrong = || Error::usage(format!("--column {text}: it has no \"=\"")).help("write COLUMN=NAME, such as customer_id=cust_no");
         let (column, name) = text.split_once('=').ok_or_else(wrong)?;
         let columns = || OPTIONS.iter().filter(|row| row.section() == "columns");
@@ -158,17 +161,19 @@ fn said(row: &Opt, flag: &Flag, matches: &ArgMatches) -> Option<Value> {
     match row.form {
         Form::Switch => matches.get_flag(flag.name).then_some(Value::Bool(true)),
         Form::Texts => {
-            let texts = texts(matches, flag.name);
-            let list = texts.iter().map(|text| (Value::Text((*text).to_owned()), 0)).collect();
-            (!texts.is_empty()).then_some(Value::List(list))
+            let list: Vec<_> = given::<OsString>(matches, flag.name).map(|text| (Value::of_argument(text, row.form), 0)).collect();
+            (!list.is_empty()).then_some(Value::List(list))
         }
-        form => Some(Value::of_flag(matches.get_one::<String>(flag.name)?, form)),
+        form => {
+            let texts: Vec<&OsStr> = given::<OsString>(matches, flag.name).map(OsString::as_os_str).collect();
+            (!texts.is_empty()).then(|| Value::of_argument(&texts.join(OsStr::new(",")), form))
+        }
     }
 }
 
-fn texts<'a>(matches: &'a ArgMatches, name: &str) -> Vec<&'a str> {
-    let said = matches.try_get_many::<String>(name).ok().flatten();
-    said.into_iter().flatten().map(String::as_str).collect()
+/// The arguments of a flag, if the command has it.
+fn given<'a, T: Clone + Send + Sync + 'static>(matches: &'a ArgMatches, name: &str) -> impl Iterator<Item = &'a T> + use<'a, T> {
+    matches.try_get_many::<T>(name).ok().flatten().into_iter().flatten()
 }
 
 /// The entry of `--set SECTION.KEY=VALUE`.

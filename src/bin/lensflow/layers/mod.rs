@@ -10,10 +10,11 @@
 //! | [`command_line`] | the command line: names, help, and texts |
 //! | [`value`] | values, and how serde reads them |
 //!
-//! Flags override variables; where a spec is read, `--set` and its shorthands do. A command looks only at the
-//! variables of options that it takes, so that what is exported for one does not disturb another; for a spec, all of them count.
+//! Flags override variables; where a spec is read, `--set` and its shorthands do. Variables are set for a whole shell, so what is exported
+//! for one command must not stop another: a command looks only at the variables of options that it takes, and a spec at those of options
+//! that its job takes. Spec and flags say which job that is. One that is taken and would do nothing is [left out](Said::leave_out) later.
 //! Invariants: after [`Said`] is made, nothing asks where a value came from but to name it; a spec that [`Said::toml`] writes says what
-//! was said, variables too, and nothing else. Limits: names and values are UTF-8; there is no `include`.
+//! was said, variables too, and nothing else. Limits: names and values are UTF-8, but for paths that flags say; there is no `include`.
 
 pub(crate) mod command_line;
 mod value;
@@ -25,13 +26,18 @@ use crate::options::{Kind, Options};
 use lensflow::Result;
 use lensflow::error::Error;
 use serde::Deserialize;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt::{self, Write};
 use std::io::IsTerminal;
 use toml::de::{DeTable, DeValue};
 use value::{Section, line_of, nearest};
 
+/// What other programs call the number of threads.
+const OF_THREADS: &[&str] = &["parallel", "parallelism", "threads", "cores", "cpus", "jobs"];
+
+/// The section of made-up rows: how they are is not that there are any.
+const SYNTHETIC: &str = "source.synthetic";
 /// The beginning of variables.
 const PREFIX: &str = "LENSFLOW_";
 
@@ -107,7 +113,7 @@ impl Said {
         said.add(flags)?;
         if let Some(inputs) = row("source.inputs")
             && let Some(flag) = inputs.flag(kind)
-            && ["source.inputs", "source.synthetic"].iter().all(|key| said.get(key).is_none())
+            && ["source.inputs", SYNTHETIC].iter().all(|key| said.get(key).is_none())
         {
             if std::io::stdin().is_terminal() {
                 return Err(Error::usage("no input is given").help("name files, folders or globs, or pipe rows in and name -"));
@@ -128,19 +134,21 @@ impl Said {
         flags: Vec<Entry>,
         environment: impl Iterator<Item = (OsString, OsString)>,
     ) -> Result<Self> {
-        let mut said = Said { spec: Some(name.to_owned()), kind: Kind::Spec, entries: BTreeMap::new() };
-        said.add(file(name, text)?)?;
-        said.add(variables(environment)?)?;
-        said.add(flags)?;
-        said.kind = said.kind_of_job();
-        Ok(said)
+        let layered = |layers: Vec<Vec<Entry>>| {
+            let mut said = Said { spec: Some(name.to_owned()), kind: Kind::Spec, entries: BTreeMap::new() };
+            layers.into_iter().try_for_each(|layer| said.add(layer)).map(|()| said)
+        };
+        let (file, mut variables) = (file(name, text)?, variables(environment)?);
+        let asked = layered(vec![file.clone(), flags.clone()])?;
+        let kind = asked.kind_of_job();
+        let is_made_up = asked.get(SYNTHETIC).is_some();
+        variables.retain(|entry| entry.row.jobs.contains(&kind) && (is_made_up || entry.row.section() != SYNTHETIC));
+        Ok(Said { kind, ..layered(vec![file, variables, flags])? })
     }
 
     /// The kind of job that keys ask for.
     fn kind_of_job(&self) -> Kind {
-        // A variable that is exported for one command does not make another job of a spec.
-        let asks = |entry: &Entry| !matches!(entry.origin, Origin::Variable(_));
-        let has = |section: &str| self.entries.values().any(|entry| entry.row.section() == section && asks(entry));
+        let has = |section: &str| self.entries.values().any(|entry| entry.row.section() == section);
         let own = [
             ("periods", Kind::Periods),
             ("sketch", Kind::Sketch),
@@ -172,6 +180,13 @@ impl Said {
         self.entries.values().find(|entry| entry.row.key == key)
     }
 
+    /// Leaves out an option that a variable says; whether one does.
+    pub(crate) fn leave_out(&mut self, key: &str) -> bool {
+        let before = self.entries.len();
+        self.entries.retain(|_, entry| entry.row.key != key || !matches!(entry.origin, Origin::Variable(_)));
+        self.entries.len() < before
+    }
+
     pub(crate) fn entries(&self) -> impl Iterator<Item = &Entry> {
         self.entries.values()
     }
@@ -192,7 +207,13 @@ impl Said {
     }
 
     /// The spec that says it.
-    pub(crate) fn toml(&self) -> String {
+    ///
+    /// # Errors
+    /// A path that is not UTF-8.
+    pub(crate) fn toml(&self) -> Result<String> {
+        if let Some(entry) = self.entries.values().find(|entry| !entry.value.is_utf8()) {
+            return Err(entry.wrong("a spec is UTF-8, and this path is not").help("name another path"));
+        }
         let (mut toml, mut section) = (String::new(), "");
         for entry in self.entries.values() {
             let is_table = entry.row.form == Form::Table;
@@ -210,14 +231,19 @@ impl Said {
                 let _ = writeln!(toml, "{} = {}{whence}", entry.row.name(), entry.value);
             }
         }
-        toml
+        Ok(toml)
     }
 
     /// Puts a layer's entries in the places of what was said before.
     fn add(&mut self, layer: Vec<Entry>) -> Result<()> {
-        let mut given = BTreeSet::new();
-        if let Some(twice) = layer.iter().find(|entry| !given.insert(entry.row.key)) {
-            return Err(Error::usage(format!("{}: {} is given twice", twice.origin, twice.row.key)));
+        let mut given = BTreeMap::new();
+        for Entry { row, origin, .. } in &layer {
+            match given.insert(row.key, origin) {
+                // Only flags of the form `--set KEY=VALUE` can be repeated so that it comes to this.
+                Some(first) if first == origin => return Err(Error::usage(format!("{origin}=… is given twice")).help("leave one out")),
+                Some(first) => return Err(Error::usage(format!("{first} and {origin} say the same option")).help("leave one out")),
+                None => {}
+            }
         }
         let tables: Vec<_> = layer.iter().filter(|entry| entry.row.form == Form::Table).map(spread).collect::<Result<_>>()?;
         let mut layer: Vec<Entry> = tables.into_iter().flatten().chain(layer).collect();
@@ -328,7 +354,9 @@ fn known(section: &str, key: &str, at: &str, say: impl Fn(&Opt) -> String) -> Re
         return Ok(row);
     }
     let near = nearest(key, in_section().map(Opt::name)).and_then(|near| in_section().find(|row| row.name() == near));
-    let help = match (near, OPTIONS.iter().find(|row| row.name() == key)) {
+    let threads = in_section().find(|row| row.key == "limits.workers" && OF_THREADS.contains(&key));
+    let help = match (threads.or(near), OPTIONS.iter().find(|row| row.name() == key)) {
+        (Some(workers), _) if threads.is_some() => format!("did you mean {}, the number of threads?", say(workers)),
         (Some(near), _) => format!("did you mean {}?", say(near)),
         (None, Some(elsewhere)) => format!("it belongs to [{}]", elsewhere.section()),
         (None, None) => format!("its keys are {}", in_section().map(Opt::name).collect::<Vec<_>>().join(", ")),

@@ -8,6 +8,7 @@ use lensflow::error::Error;
 use serde::de::value::StrDeserializer;
 use serde::de::{self, DeserializeSeed, Deserializer, Error as _, IntoDeserializer, MapAccess, SeqAccess, Unexpected, Visitor};
 use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
 use std::fmt;
 use toml::Spanned;
 use toml::de::DeValue;
@@ -19,6 +20,8 @@ const ALIKE: f64 = 0.8;
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Value {
     Text(String),
+    /// A text that is not UTF-8, as paths may be. Flags alone can say one.
+    Os(OsString),
     Whole(i128),
     Real(f64),
     Bool(bool),
@@ -31,11 +34,24 @@ pub(crate) enum Value {
 impl Value {
     /// Whether it is an empty text, or a list with one in it: no option means anything by that.
     pub(super) fn has_empty_text(&self) -> bool {
+        self.any(&|value| matches!(value, Value::Text(text) if text.is_empty()))
+    }
+
+    /// Whether a spec can say it, which is UTF-8.
+    pub(super) fn is_utf8(&self) -> bool {
+        !self.any(&|value| matches!(value, Value::Os(_)))
+    }
+
+    fn any(&self, is: &dyn Fn(&Value) -> bool) -> bool {
         match self {
-            Value::Text(text) => text.is_empty(),
-            Value::List(values) => values.iter().any(|(value, _)| value.has_empty_text()),
-            _ => false,
+            Value::List(values) => values.iter().any(|(value, _)| value.any(is)),
+            one => is(one),
         }
+    }
+
+    /// The value of a flag's argument, for an option of this form.
+    pub(super) fn of_argument(argument: &OsStr, form: Form) -> Value {
+        argument.to_str().map_or_else(|| Value::Os(argument.to_owned()), |text| Value::of_flag(text, form))
     }
 
     /// A value of TOML, in a text that begins at the first line.
@@ -99,6 +115,7 @@ impl fmt::Display for Value {
                 }
                 f.write_str("\"")
             }
+            Value::Os(text) => write!(f, "{text:?}"),
             Value::Whole(number) => write!(f, "{number}"),
             Value::Real(number) => write!(f, "{number:?}"),
             Value::Bool(is) => write!(f, "{is}"),
@@ -257,6 +274,10 @@ struct Reader<'a>(&'a Value);
 impl Reader<'_> {
     fn unlike<T>(&self, expected: &str) -> Result<T, Fault> {
         let found = match self.0 {
+            Value::Os(text) => {
+                let help = "rename it: only paths of outputs, states and folders may be other bytes";
+                return Err(Fault::custom(format!("{text:?} is not UTF-8{ADVICE}{help}")));
+            }
             Value::Text(text) => format!("{text:?}"),
             Value::List(_) => "a list".to_owned(),
             Value::Table(_) => "a table".to_owned(),
@@ -266,7 +287,7 @@ impl Reader<'_> {
     }
 
     fn whole<T: TryFrom<i128>>(&self) -> Result<T, Fault> {
-        let Value::Whole(number) = self.0 else { return self.unlike("a whole number") };
+        let Value::Whole(number) = self.0 else { return self.unlike("a whole number, such as 8,") };
         T::try_from(*number).or_else(|_| self.unlike(if *number < 0 { "a number from 0 on" } else { "a smaller number" }))
     }
 }
@@ -277,6 +298,7 @@ impl<'de> Deserializer<'de> for Reader<'_> {
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
         match self.0 {
             Value::Text(text) => visitor.visit_str(text),
+            Value::Os(text) => visitor.visit_bytes(text.as_encoded_bytes()),
             Value::Whole(number) if *number < 0 => visitor.visit_i64(self.whole()?),
             Value::Whole(_) => visitor.visit_u64(self.whole()?),
             Value::Real(number) => visitor.visit_f64(*number),

@@ -1,18 +1,18 @@
 //! From options to a job: each value in its place, and defaults where nothing was said. What does not go together was
 //! [refused](crate::refuse) before.
 
-use crate::compare::Compare;
-use crate::follow::Follow;
-use crate::generate::Generate;
-use crate::inspect::Inspect;
-use crate::job::Job;
+use crate::commands::Job;
+use crate::commands::compare_command::Compare;
+use crate::commands::follow_command::Follow;
+use crate::commands::generate_command::Generate;
+use crate::commands::inspect_command::Inspect;
+use crate::commands::merge_command::Merge;
+use crate::commands::periods_command::Periods;
+use crate::commands::sketch_command::Sketch;
+use crate::commands::update_command::Update;
 use crate::layers::Said;
-use crate::merge::Merge;
 use crate::options::{Kind, Options, Then};
-use crate::periods::Periods;
 use crate::refuse::{STDIN, of_lines, refuse};
-use crate::sketch::Sketch;
-use crate::update::Update;
 use lensflow::Result;
 use lensflow::error::Error;
 use lensflow::jobs::follow::{Feed, Finished};
@@ -63,13 +63,12 @@ impl Made {
     }
 }
 
-/// The job that was asked for.
+/// The job that was asked for. Variables that would do nothing in it are left out of what was said.
 ///
 /// # Errors
 /// Values that are none, and what does not go together.
-pub(crate) fn job(said: &Said) -> Result<Made> {
-    let options = said.options()?;
-    refuse(said, &options)?;
+pub(crate) fn job(said: &mut Said) -> Result<Made> {
+    let options = refuse(said)?;
     let make = Make { lines: of_lines(said.kind, &options).then(|| lines(&options)), said, options };
     match said.kind {
         Kind::Audit | Kind::Spec => Ok(Made::Audit(make.audit())),
@@ -142,7 +141,7 @@ impl Make<'_> {
     fn outputs(&self) -> Outputs {
         let Options { report, rfm, .. } = self.options.clone();
         let mut outputs = Outputs::default();
-        outputs.reports = report.out;
+        outputs.reports = report.out.unwrap_or_default();
         outputs.rfm = rfm.out;
         outputs.migrations = report.migration_out;
         outputs.rejects = report.rejects;
@@ -272,4 +271,4 @@ impl Make<'_> {
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
-mod tests;
+mod make_tests;

@@ -25,7 +25,8 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use value_types::{
-    Address, Customers, Glob, Size, Time, Zone, batch_rows, bins, commit_rows, dates, lg_k, percentiles, poll, text, texts, workers,
+    Address, Customers, Glob, Size, Time, Zone, batch_rows, bins, commit_rows, dates, lg_k, month, null_timestamps, path, paths,
+    percentiles, poll, text, texts, workers,
 };
 
 /// A kind of job. [`Spec`](Kind::Spec) is any of them: the commands that read a spec.
@@ -81,7 +82,9 @@ pub(crate) struct Source {
     #[serde(deserialize_with = "poll")]
     pub(crate) poll: Option<Time>,
     pub(crate) finished: Option<Then>,
+    #[serde(deserialize_with = "path")]
     pub(crate) done: Option<PathBuf>,
+    #[serde(deserialize_with = "path")]
     pub(crate) quarantine: Option<PathBuf>,
 }
 
@@ -112,10 +115,13 @@ pub(crate) struct Made {
     #[serde(deserialize_with = "text")]
     scenario: Option<Scenario>,
     seed: Option<u64>,
+    #[serde(deserialize_with = "month")]
     from: Option<String>,
+    #[serde(deserialize_with = "month")]
     to: Option<String>,
     skew: Option<Skew>,
     ids: Option<IdStyle>,
+    #[serde(deserialize_with = "null_timestamps")]
     null_timestamps: Option<f64>,
 }
 
@@ -148,15 +154,18 @@ pub(crate) struct Transactions {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct State {
+    #[serde(deserialize_with = "path")]
     pub(crate) path: Option<PathBuf>,
     #[serde(deserialize_with = "text")]
     pub(crate) every: Option<Granularity>,
     pub(crate) allow_duplicate: bool,
+    #[serde(deserialize_with = "paths")]
     pub(crate) merge: Option<Vec<PathBuf>>,
     pub(crate) disjoint: bool,
     pub(crate) commit: Option<Time>,
     #[serde(deserialize_with = "commit_rows")]
     pub(crate) commit_rows: Option<u64>,
+    #[serde(deserialize_with = "path")]
     pub(crate) checkpoint: Option<PathBuf>,
     pub(crate) checkpoint_every: Option<Time>,
 }
@@ -176,6 +185,7 @@ pub(crate) struct Limits {
     #[serde(deserialize_with = "workers")]
     pub(crate) workers: Option<usize>,
     pub(crate) memory_limit: Option<Size>,
+    #[serde(deserialize_with = "path")]
     pub(crate) spill_dir: Option<PathBuf>,
     #[serde(deserialize_with = "batch_rows")]
     pub(crate) batch_rows: Option<usize>,
@@ -184,11 +194,15 @@ pub(crate) struct Limits {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Report {
-    pub(crate) out: Vec<PathBuf>,
+    #[serde(deserialize_with = "paths")]
+    pub(crate) out: Option<Vec<PathBuf>>,
     #[serde(deserialize_with = "percentiles")]
     pub(crate) percentiles: Option<Vec<u32>>,
+    #[serde(deserialize_with = "path")]
     pub(crate) migration_out: Option<PathBuf>,
+    #[serde(deserialize_with = "path")]
     pub(crate) rejects: Option<PathBuf>,
+    #[serde(deserialize_with = "path")]
     pub(crate) partial_out: Option<PathBuf>,
     pub(crate) refresh: Option<Time>,
 }
@@ -196,6 +210,7 @@ pub(crate) struct Report {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Rfm {
+    #[serde(deserialize_with = "path")]
     pub(crate) out: Option<PathBuf>,
     #[serde(deserialize_with = "bins")]
     pub(crate) bins: Option<u32>,
@@ -213,6 +228,7 @@ pub(crate) struct Serve {
 pub(crate) struct Periods {
     #[serde(deserialize_with = "text")]
     pub(crate) every: Option<Granularity>,
+    #[serde(deserialize_with = "path")]
     pub(crate) out: Option<PathBuf>,
 }
 
@@ -223,6 +239,7 @@ pub(crate) struct Sketch {
     pub(crate) window: Option<Window>,
     #[serde(deserialize_with = "lg_k")]
     pub(crate) lg_k: Option<u8>,
+    #[serde(deserialize_with = "path")]
     pub(crate) out: Option<PathBuf>,
 }
 
@@ -238,6 +255,7 @@ pub(crate) struct Compare {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Generate {
+    #[serde(deserialize_with = "path")]
     pub(crate) out: Option<PathBuf>,
     #[serde(rename = "as")]
     pub(crate) rows: Rows,
@@ -248,5 +266,6 @@ pub(crate) struct Generate {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Inspect {
+    #[serde(deserialize_with = "path")]
     pub(crate) path: Option<PathBuf>,
 }

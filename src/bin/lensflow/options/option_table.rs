@@ -22,7 +22,7 @@ pub(crate) enum Form {
     Text,
     /// Several: as a flag, again for each.
     Texts,
-    /// Several: as a flag, with commas.
+    /// Several: as a flag, with commas, or again for each.
     Numbers,
     /// The section below it, in braces.
     Table,
@@ -226,8 +226,8 @@ pub(crate) const OPTIONS: &[Opt] = &[
         flag(&[Audit], "report", "PATH", "Write the answers to a file, .json, .md or .txt by extension; - is JSON on stdout; repeat for several"),
     ]),
     row("report.percentiles", Form::Numbers, &[Audit, Update, Merge, Follow, Compare], &[
-        flag(&[Audit], "percentiles", "P,P", "Report the share of revenue of the top p % of customers, for each p [default: 10,20]"),
-        flag(&[Compare], "percentiles", "P,P", "Report the share of revenue of the top p % of customers, for each p; not of sketches [default: 10,20]"),
+        flag(&[Audit], "percentiles", "P,P", "Report the share of revenue of the top p % of customers, for each p; or repeat [default: 10,20]"),
+        flag(&[Compare], "percentiles", "P,P", "Report the share of revenue of the top p % of customers, for each p; or repeat; not of sketches [default: 10,20]"),
     ]),
     row("report.migration_out", Form::Text, AUDITED, &[
         flag(&[Audit], "migration-out", "PATH", "Write a row per pair of windows and customer: retained, churned, new or reactivated"),

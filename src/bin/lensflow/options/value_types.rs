@@ -9,9 +9,11 @@ use lensflow::memory::parse_size;
 use lensflow::model::ReadOptions;
 use lensflow::source::transactions::TransactionOptions;
 use lensflow::spec::{Spec, validate_workers};
+use lensflow::synthetic::Synthetic;
 use serde::de::{Deserialize, Deserializer, Error as _, Unexpected, Visitor};
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -30,6 +32,44 @@ pub(super) fn text<'de, D: Deserializer<'de>, T: FromStr<Err = Error>>(from: D) 
 /// Texts that the library reads.
 pub(super) fn texts<'de, D: Deserializer<'de>, T: FromStr<Err = Error>>(from: D) -> Result<Option<Vec<T>>, D::Error> {
     Vec::<Parsed<T>>::deserialize(from).map(|list| Some(list.into_iter().map(|parsed| parsed.0).collect()))
+}
+
+/// A path, which need not be UTF-8 where flags say it.
+pub(super) fn path<'de, D: Deserializer<'de>>(from: D) -> Result<Option<PathBuf>, D::Error> {
+    AnyPath::deserialize(from).map(|path| Some(path.0))
+}
+
+/// Paths, likewise.
+pub(super) fn paths<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Vec<PathBuf>>, D::Error> {
+    Vec::<AnyPath>::deserialize(from).map(|list| Some(list.into_iter().map(|path| path.0).collect()))
+}
+
+struct AnyPath(PathBuf);
+
+impl<'de> Deserialize<'de> for AnyPath {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_any(OfPath).map(AnyPath)
+    }
+}
+
+struct OfPath;
+
+impl Visitor<'_> for OfPath {
+    type Value = PathBuf;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a text in quotes")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, path: &str) -> Result<PathBuf, E> {
+        Ok(path.into())
+    }
+
+    #[cfg(unix)]
+    fn visit_bytes<E: serde::de::Error>(self, path: &[u8]) -> Result<PathBuf, E> {
+        use std::os::unix::ffi::OsStrExt;
+        Ok(std::ffi::OsStr::from_bytes(path).into())
+    }
 }
 
 struct Parsed<T>(T);
@@ -59,6 +99,18 @@ pub(super) fn bins<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u32>, D:
 
 pub(super) fn percentiles<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Vec<u32>>, D::Error> {
     checked(from, |percentiles: &Vec<u32>| Spec::default().with_percentiles(percentiles.clone()).validate())
+}
+
+pub(super) fn month<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+    checked(from, |month: &String| made_up(Synthetic { from: month.clone(), to: month.clone(), ..Synthetic::default() }))
+}
+
+pub(super) fn null_timestamps<'de, D: Deserializer<'de>>(from: D) -> Result<Option<f64>, D::Error> {
+    checked(from, |&null_timestamps| made_up(Synthetic { null_timestamps, ..Synthetic::default() }))
+}
+
+fn made_up(with: Synthetic) -> Result<()> {
+    with.generator().map(drop)
 }
 
 pub(super) fn commit_rows<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
@@ -137,7 +189,8 @@ fn customers(text: &str) -> Result<u64> {
     };
     let number: Option<u64> = digits.parse().ok();
     let wrong = || Error::usage(format!("{text:?}: a whole number such as 1500, 10K, 10M or 1G is expected"));
-    number.and_then(|n| n.checked_mul(factor)).ok_or_else(wrong)
+    let customers = number.and_then(|n| n.checked_mul(factor)).ok_or_else(wrong)?;
+    made_up(Synthetic { customers, ..Synthetic::default() }).map(|()| customers)
 }
 
 /// Such as `30s` or `1h 30m`.

@@ -309,7 +309,7 @@ fn what_is_wrong_is_named_with_its_place() {
         ("", "[source]\nsynthetic = 5", ":2: source.synthetic: a table is expected"),
         ("", "[source\n", ":1: "),
         ("", "[source]\nglob = '*'\nglob = '*'", ":3: duplicate key"),
-        ("", "[limits]\nworkers = 'two'", ":2: limits.workers: a whole number is expected, not \"two\""),
+        ("", "[limits]\nworkers = 'two'", ":2: limits.workers: a whole number, such as 8, is expected, not \"two\""),
         ("", "[limits]\nworkers = -2", ":2: limits.workers: a number from 0 on is expected, not -2"),
         ("", "[limits]\nworkers = 0", ":2: limits.workers: 0 workers cannot do any work"),
         ("", "[limits]\nmemory_limit = '2 bananas'", ":2: limits.memory_limit: \"2 bananas\" is not a size"),

@@ -45,14 +45,25 @@ fn flags_count_over_the_environment_and_that_over_the_file() {
     refused(Some(("LENSFLOW_LIMITS_WROKERS", "2")), &[], "lensflow: LENSFLOW_LIMITS_WROKERS: [limits] has no key \"wrokers\"");
     refused(Some(("LENSFLOW_LIMITS_WROKERS", "2")), &[], "help: did you mean LENSFLOW_LIMITS_WORKERS?");
     refused(Some(("LENSFLOW_SOURCE_SYNTHETIC_SEEDS", "2")), &[], "help: did you mean LENSFLOW_SOURCE_SYNTHETIC_SEED?");
-    refused(Some(("LENSFLOW_LIMITS_WORKERS", "two")), &[], "lensflow: LENSFLOW_LIMITS_WORKERS: a whole number is expected, not \"two\"");
-    refused(Some(("LENSFLOW_SERVE_METRICS", "1")), &[], "lensflow: LENSFLOW_SERVE_METRICS: it does nothing unless");
+    refused(
+        Some(("LENSFLOW_LIMITS_WORKERS", "two")),
+        &[],
+        "lensflow: LENSFLOW_LIMITS_WORKERS: a whole number, such as 8, is expected, not \"two\"",
+    );
+    refused(None, &["--set", "serve.metrics=1"], "lensflow: --set serve.metrics: it does nothing unless");
+    refused(None, &["--set", "limits.threads=2"], "help: did you mean limits.workers, the number of threads?");
+    // Variables for other jobs, and for made-up rows, make no other job of a spec.
+    let others =
+        ["SERVE_METRICS=1", "STATE_PATH=state", "SOURCE_FOLLOW=inbox", "SOURCE_SYNTHETIC_SEED=1", "COMPARE_A=x", "RFM_SORTED=true"];
+    let others = others.map(|other| other.split_once('=').unwrap()).map(|(key, value)| (format!("LENSFLOW_{key}"), value));
+    let others: Vec<_> = others.iter().map(|(name, value)| (name.as_str(), *value)).collect();
+    assert_eq!(told(&others, &[]), file);
     refused(None, &["--set", "limits.wrokers=2"], "help: did you mean limits.workers?");
     refused(None, &["--set", "limit.workers=2"], "help: did you mean [limits]?");
     refused(None, &["--set", "limits.workers"], "it has no \"=\"");
     refused(None, &["--set", "workers=2"], "it names no section");
     refused(None, &["--set", "limits.workers=0"], "lensflow: --set limits.workers: 0 workers");
-    refused(None, &["--workers", "2", "--set", "limits.workers=2"], "--workers: limits.workers is given twice");
+    refused(None, &["--workers", "2", "--set", "limits.workers=2"], "--set limits.workers and --workers say the same option");
     refused(None, &["--memory-limit", "much"], "lensflow: --memory-limit: \"much\" is not a size");
     refused(None, &["--memory-limit", "64MiB"], "--memory-limit: a memory limit of 64 MiB is too small: 3 workers need at least 72 MiB");
 }

@@ -1,7 +1,7 @@
 //! `lensflow update`: inputs are taken into a state; where a spec asks for it, an audit of the state follows.
 
+use super::Job;
 use crate::allocator::keep_to_limit;
-use crate::job::Job;
 use crate::page::{self, Inputs, Page};
 use crate::talk::Host;
 use lensflow::Result;
@@ -103,7 +103,7 @@ impl Job for Update {
         }
         let seconds = began.elapsed().as_secs_f64();
         tracing::info!(rows = updated.rows, customers = updated.customers, compacted = updated.compacted, seconds, "done");
-        self.audit.as_ref().map_or(Ok(()), |audit| crate::audit::run(audit, host).map(drop))
+        self.audit.as_ref().map_or(Ok(()), |audit| super::audit_command::run(audit, host).map(drop))
     }
 
     fn tell_inputs(&self, page: &mut Page) -> Inputs {

@@ -1,7 +1,7 @@
 //! `lensflow periods`: orders and line items → period aggregations.
 
+use super::Job;
 use crate::allocator::keep_to_limit;
-use crate::job::Job;
 use crate::page::{self, Inputs, Page};
 use crate::talk::Host;
 use lensflow::Result;

@@ -1,10 +1,10 @@
 //! `lensflow merge`: states become a new one, and an audit of it may follow; or Lens 1 partials become a new partial. Which of the two it
 //! is, is seen by what the inputs are. Whether customers of partials are known to be counted once, or only said to be, is told.
 
-use crate::job::Job;
+use super::Job;
+use super::update_command::audit_fits;
 use crate::page::{self, Inputs, Page};
 use crate::talk::Host;
-use crate::update::audit_fits;
 use lensflow::Result;
 use lensflow::error::Error;
 use lensflow::jobs::audit::{create_partial, write_partial};
@@ -57,8 +57,7 @@ impl Merge {
         if let Some(twice) = self.inputs.iter().find(|path| !seen.insert(real(path))) {
             return Err(Error::usage(format!("{} is given twice: its customers would count twice", twice.display())));
         }
-        let inputs: Vec<String> = self.inputs.iter().map(|path| path.to_string_lossy().into_owned()).collect();
-        no_input_is_written([&self.out].into_iter(), &inputs)?;
+        no_input_is_written([&self.out].into_iter(), &self.inputs)?;
         Ok(true)
     }
 
@@ -80,7 +79,7 @@ impl Merge {
                 let at_most = counted(at_most, "customer", "customers");
                 format!("that they share no customer was said, not found: up to {at_most} of a window may count twice (95 %)")
             }
-            (None, Counted::Assumed) => "they share no customer, but one of them was merged by somebody who only said so".to_owned(),
+            (None, Counted::Assumed) => "they share no customer, but of the parts of one of them that was said, not found".to_owned(),
             (None, Counted::Once) => "they share no customer of a window".to_owned(),
         };
         host.tell(&format!("{}: {parts} merged, {windows}; {known}", self.out.display()));
@@ -110,7 +109,7 @@ impl Job for Merge {
         merged.duplicates.iter().for_each(|name| host.tell(&format!("{name}: several states had it; its rows count several times")));
         let (states, inputs) = (counted(states.len(), "state", "states"), merged.manifest.inputs.len());
         host.tell(&format!("{}: {states} merged, {}", self.out.display(), counted(inputs, "input", "inputs")));
-        self.audit.as_ref().map_or(Ok(()), |audit| crate::audit::run(audit, host).map(drop))
+        self.audit.as_ref().map_or(Ok(()), |audit| super::audit_command::run(audit, host).map(drop))
     }
 
     fn tell_inputs(&self, page: &mut Page) -> Inputs {

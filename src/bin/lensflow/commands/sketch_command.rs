@@ -1,7 +1,7 @@
 //! `lensflow sketch`: a window's customers as a sketch.
 
+use super::Job;
 use crate::allocator::keep_to_limit;
-use crate::job::Job;
 use crate::page::{self, Inputs, Page};
 use crate::signals::Signals;
 use crate::talk::Host;

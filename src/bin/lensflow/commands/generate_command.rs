@@ -1,6 +1,6 @@
 //! `lensflow generate`: rows of made-up customers.
 
-use crate::job::Job;
+use super::Job;
 use crate::options::Rows;
 use crate::page::{self, Inputs, Page};
 use crate::talk::Host;

@@ -1,7 +1,7 @@
 //! `lensflow audit`: the library's [`AuditJob`], its answers on stdout where no file takes them, and what it is about to do.
 
+use super::Job;
 use crate::allocator::keep_to_limit;
-use crate::job::Job;
 use crate::page::{self, Inputs, Page};
 use crate::talk::{Host, print};
 use lensflow::Result;

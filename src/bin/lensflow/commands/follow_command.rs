@@ -1,7 +1,7 @@
 //! The job of a spec that follows: the library's loop with this command's answers, messages and metrics.
 
+use super::Job;
 use crate::allocator::keep_to_limit;
-use crate::job::Job;
 use crate::metrics::Metrics;
 use crate::page::{self, Inputs, Page};
 use crate::serve::serve;
@@ -180,7 +180,7 @@ struct Command<'a> {
 impl Follower for Command<'_> {
     fn refresh(&mut self) -> Result<()> {
         let Some(audit) = &self.audit else { return Ok(()) };
-        let counted = crate::audit::run(audit, &mut self.host)?;
+        let counted = super::audit_command::run(audit, &mut self.host)?;
         self.metrics.set_customers(counted.customers);
         Ok(())
     }

@@ -1,10 +1,10 @@
 //! `lensflow compare`: two windows, of states or sketches; or two Lens 1 partials. Exactly where states are at hand, else with bounds.
 
+use super::Job;
+use super::sketch_command::sketches;
 use crate::allocator::keep_to_limit;
-use crate::job::Job;
 use crate::page::{Inputs, Page};
 use crate::signals::Signals;
-use crate::sketch::sketches;
 use crate::talk::{Host, print};
 use lensflow::Result;
 use lensflow::error::Error;
@@ -150,14 +150,14 @@ fn compared(first: Lens1Partial, second: Lens1Partial, args: &Compare) -> Result
     }
     let others = |windows: &[Window], of: &str| windows.iter().map(|w| format!("only in {of}: {w}")).collect::<Vec<_>>();
     others(&comparison.first_only, &args.a).into_iter().chain(others(&comparison.second_only, &args.b)).for_each(&mut line);
-    assumed.iter().for_each(|name| line(format!("{name}: merged by somebody who said that no customer is in two of its parts")));
+    assumed.iter().for_each(|name| line(format!("{name}: that no customer is in two of its parts was said at the merge, not found")));
     Ok(text)
 }
 
 /// Whether a window's customers are put together, and why.
 fn said(Compared { in_common, together, .. }: &Compared) -> String {
     match in_common {
-        InCommon::Nobody => "disjoint".to_owned(),
+        InCommon::Disjoint => "disjoint".to_owned(),
         InCommon::Some(customers) => format!("not disjoint, so not put together: {} customers in both", count(*customers)),
         InCommon::AtMost(at_most) => {
             let customers = counted(*at_most, "customer", "customers");

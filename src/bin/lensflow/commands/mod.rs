@@ -1,4 +1,14 @@
-//! The trait of all jobs: each can be checked, told and done. A kind is a file, `audit` to `inspect`.
+//! The trait of all jobs: each can be checked, told and done. A kind of job is a file, named as its command is.
+
+pub(crate) mod audit_command;
+pub(crate) mod compare_command;
+pub(crate) mod follow_command;
+pub(crate) mod generate_command;
+pub(crate) mod inspect_command;
+pub(crate) mod merge_command;
+pub(crate) mod periods_command;
+pub(crate) mod sketch_command;
+pub(crate) mod update_command;
 
 use crate::layers::{Said, Value};
 use crate::page::{ELSEWHERE, Inputs, Page};
