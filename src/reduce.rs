@@ -19,8 +19,7 @@ use crate::lens::lens1::{Lens1, Lens1Metrics};
 use crate::lens::lens2::{Change, Lens2};
 use crate::lens::measures::SortedMeasures;
 use crate::lens::refining::{Refinements, Refining};
-use crate::model::reject::LeftOut;
-use crate::model::reject::{OnBadRow, REJECT_HELP};
+use crate::model::reject::{LeftOut, OnBadRow, Reason};
 use crate::report::rows::Rfm;
 use crate::report::stream::Stream;
 use crate::report::table::TableWriter;
@@ -39,9 +38,10 @@ pub(crate) struct Reduced<A> {
     pub(crate) custom: A,
 }
 
-/// Finishes the partitions, asks the built-in lenses and the caller's own, on the threads of the current pool.
+/// Finishes the partitions, asks the built-in lenses and the caller's own, on the threads of the current pool. With netted refunds, customers
+/// whom they leave without an order or with less than nothing do not end the run.
 pub(crate) fn reduce<L: Lens>(
-    spec: &Spec,
+    (spec, nets_refunds): (&Spec, bool),
     partitions: Vec<Closed>,
     memory: &Resources,
     finalizer: Finalizer,
@@ -54,9 +54,15 @@ pub(crate) fn reduce<L: Lens>(
     let threads = rayon::current_num_threads();
     let first = (Lens1::sharing(memory.plan.histogram_values, windows.len(), threads), Lens2::new(&windows));
     let observe_block = |partial: &mut _, block: &Block| first.observe(partial, block);
-    let Finished { mut blocks, partial, refused } = finish(partitions, memory, finalizer, || first.empty(&windows), observe_block, stats)?;
-    if let (OnBadRow::Fail, Some(first)) = (spec.on_bad_row, refused.first) {
-        return Err(first.into_error().help(REJECT_HELP).stage(Stage::Finalize));
+    let Finished { mut blocks, partial, mut refused } =
+        finish(partitions, memory, finalizer, || first.empty(&windows), observe_block, stats)?;
+    if nets_refunds {
+        // That refunds may leave a customer without an order, or with less than nothing, was accepted with them.
+        [Reason::NoOrders, Reason::NegativeSpend].into_iter().for_each(|reason| refused.causes.forget(reason));
+    }
+    if spec.on_bad_row == OnBadRow::Fail && !refused.causes.is_empty() {
+        let rows = stats.rows_read();
+        return Err(refused.causes.into_error(rows, spec.fail_fast).stage(Stage::Finalize));
     }
     stats.enter(Stage::Lens);
     let (measures, migrations) = first.finish(&windows, partial);

@@ -1,6 +1,7 @@
 //! The options of a run: windows, columns, policies, limits. Plain data with serde; nothing here does I/O.
 
 use crate::base::error::{Error, Result};
+use crate::model::cause::MaxRejects;
 use crate::model::columns::ColumnMap;
 use crate::model::read_options::ReadOptions;
 use crate::model::reject::OnBadRow;
@@ -29,6 +30,11 @@ pub struct Spec {
     pub bins: u32,
     /// The policy about bad rows.
     pub on_bad_row: OnBadRow,
+    /// Whether the first bad row that a thread finds ends the run, instead of all of them together when everything is read.
+    pub fail_fast: bool,
+    /// How many rows may be left out as bad, under [`OnBadRow::Reject`]; those that a policy for refunds, duplicates or lines without a
+    /// customer leaves out are not counted.
+    pub max_rejects: MaxRejects,
     /// Threads that decode and accumulate; `None` is one per core, or fewer where memory is short.
     pub workers: Option<usize>,
     /// When the stages after accumulation use more than one thread.
@@ -50,6 +56,8 @@ impl Default for Spec {
             percentiles: DEFAULT_PERCENTILES.to_vec(),
             bins: 5,
             on_bad_row: OnBadRow::Fail,
+            fail_fast: false,
+            max_rejects: MaxRejects::default(),
             workers: None,
             parallel: Parallel::default(),
             batch_rows: 8_192,
@@ -99,6 +107,20 @@ impl Spec {
     #[must_use]
     pub fn with_on_bad_row(mut self, on_bad_row: OnBadRow) -> Self {
         self.on_bad_row = on_bad_row;
+        self
+    }
+
+    /// Sets [`fail_fast`](Spec::fail_fast).
+    #[must_use]
+    pub fn with_fail_fast(mut self, fail_fast: bool) -> Self {
+        self.fail_fast = fail_fast;
+        self
+    }
+
+    /// Sets [`max_rejects`](Spec::max_rejects).
+    #[must_use]
+    pub fn with_max_rejects(mut self, max_rejects: MaxRejects) -> Self {
+        self.max_rejects = max_rejects;
         self
     }
 

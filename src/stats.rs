@@ -87,6 +87,11 @@ impl Stats {
         }
     }
 
+    /// [`Snapshot::rows_read`] alone.
+    pub(crate) fn rows_read(&self) -> u64 {
+        self.rows_read.load(Ordering::Relaxed)
+    }
+
     /// What was noticed about the inputs so far.
     pub fn notes(&self) -> Notes {
         Notes::all(&lock(&self.notes))

@@ -72,6 +72,8 @@ struct Parts {
     line: Option<u64>,
     message: String,
     help: Option<String>,
+    /// What else there is to say: with any, the place is in these lines, and not before the message.
+    details: Vec<String>,
     cause: Option<Box<dyn std::error::Error + Send + Sync>>,
     /// Another thread failed first; this is only how its end was noticed.
     echo: bool,
@@ -81,7 +83,19 @@ impl Error {
     /// An error of the given kind with its message; context is added with the methods below.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
         let message = message.into();
-        Error(Box::new(Parts { kind, stage: None, input: None, row: None, line: None, message, help: None, cause: None, echo: false }))
+        let details = Vec::new();
+        Error(Box::new(Parts {
+            kind,
+            stage: None,
+            input: None,
+            row: None,
+            line: None,
+            message,
+            help: None,
+            details,
+            cause: None,
+            echo: false,
+        }))
     }
 
     /// A [`Kind::Usage`] error.
@@ -169,6 +183,13 @@ impl Error {
         self
     }
 
+    /// Adds a line below the message. An error with any names its place there: the place that was [added](Error::input) is not shown.
+    #[must_use]
+    pub fn detail(mut self, line: impl Into<String>) -> Self {
+        self.0.details.push(line.into());
+        self
+    }
+
     /// Adds the cause underneath.
     #[must_use]
     pub fn cause(mut self, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
@@ -219,6 +240,10 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let e = &*self.0;
+        if !e.details.is_empty() {
+            f.write_str(&e.message)?;
+            return e.details.iter().try_for_each(|line| write!(f, "\n  {line}"));
+        }
         if let Some(input) = &e.input {
             write!(f, "{input}: ")?;
         }

@@ -18,10 +18,13 @@ pub(crate) struct Finalizer {
     pub(crate) first_key: u32,
 }
 
+/// Is told of a customer who is not valid in a window: the window's place, the column at fault, what was spent.
+pub(crate) type Refuse<'a> = &'a mut dyn FnMut(u32, Column, Total, Reject);
+
 impl Finalizer {
     /// Fills a block from states. Customers who are not valid in a window have no row for it, and `refused`, if any, is told, with the
-    /// window's place.
-    pub(crate) fn fill(&self, states: &StateBatch, block: &mut Block, mut refused: Option<&mut dyn FnMut(u32, Reject)>) {
+    /// window's place and what was spent there.
+    pub(crate) fn fill(&self, states: &StateBatch, block: &mut Block, mut refused: Option<Refuse<'_>>) {
         block.clear();
         block.first_seen.extend_from_slice(&states.first_seen);
         let (mut from, mut rest) = (0, 0);
@@ -52,7 +55,7 @@ impl Finalizer {
                             _ if orders == i64::MAX => (Column::TotalOrders, "more than 9223372036854775806".to_owned()),
                             _ => (Column::TotalSpend, total.rounded().to_string()),
                         };
-                        refused(at, Reject::customer(window, states.text(customer as usize), reason, column, value));
+                        refused(at, column, total, Reject::customer(window, states.text(customer as usize), reason, column, value));
                     }
                 }
             }

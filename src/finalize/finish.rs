@@ -4,11 +4,14 @@ use crate::accumulate::{Closed, Drained, SortScratch};
 use crate::base::cancel::Cancel;
 use crate::base::error::{Result, Stage};
 use crate::base::merge::Merge;
+use crate::base::money::Total;
 use crate::base::threads::parallel_map;
 use crate::finalize::Block;
 use crate::finalize::arithmetic::Finalizer;
 use crate::finalize::blocks::{BlockSource, Blocks, IdBytes, ResidentPartition, SavedRun, StatesAt};
-use crate::model::reject::{LeftOut, Reject};
+use crate::model::cause::Causes;
+use crate::model::columns::Column;
+use crate::model::reject::{LeftOut, LeftOutSum, Reject};
 use crate::model::state_batch::StateBatch;
 use crate::spill::{FRAME_CUSTOMERS, FrameRef, Plan, RunStore, Sorter, encode};
 use crate::stats::Stats;
@@ -21,18 +24,19 @@ const ENTRIES_PER_BLOCK: usize = 1 << 18;
 #[derive(Default)]
 pub(crate) struct Refused {
     pub(crate) counts: LeftOut,
-    /// The least, where they are not kept.
-    pub(crate) first: Option<Reject>,
+    /// The causes that they are to end the run, where they are not kept.
+    pub(crate) causes: Causes,
 }
 
 impl Refused {
     /// Counts a reject; keeps it where that is wanted.
-    fn take(&mut self, window: u32, reject: Reject, kept: Option<&Sorter>) -> Result<()> {
-        *self.counts.entry(window).or_default().entry(reject.reason).or_default() += 1;
+    fn take(&mut self, window: u32, column: Column, spend: Total, reject: Reject, kept: Option<&Sorter>) -> Result<()> {
+        let one = LeftOutSum { customers: 1, amount: spend.rounded() };
+        self.counts.entry(window).or_default().entry(reject.reason).or_default().merge(one);
         match kept {
             Some(kept) => kept.buffer().push(|out| reject.write(out)),
             None => {
-                self.first = self.first.take().into_iter().chain([reject]).min();
+                self.causes.add_customer(column.name(), spend, reject);
                 Ok(())
             }
         }
@@ -42,7 +46,7 @@ impl Refused {
 impl Merge for Refused {
     fn merge(&mut self, other: Refused) {
         Merge::merge(&mut self.counts, other.counts);
-        self.first = self.first.take().into_iter().chain(other.first).min();
+        self.causes.merge(other.causes);
     }
 }
 
@@ -120,9 +124,9 @@ impl<P> Finishing<P> {
         let mut blocks = Vec::new();
         let mut observe = |states: &StateBatch| {
             let mut taken = Ok(());
-            let mut take = |window, reject| {
+            let mut take = |window, column, spend, reject| {
                 if taken.is_ok() {
-                    taken = refused.take(window, reject, memory.rejects.as_deref());
+                    taken = refused.take(window, column, spend, reject, memory.rejects.as_deref());
                 }
             };
             finalizer.fill(states, block, Some(&mut take));

@@ -117,6 +117,8 @@ impl Checkpoints {
         files: Files,
         mut watch: impl FnMut(Arc<Stats>),
     ) -> Result<(Pipeline<L>, Checkpointed)> {
+        // What one stretch finds, another would not know of.
+        let builder = builder.clone().fail_fast(true);
         let paths = files.paths();
         if let Some(pipe) = paths.iter().find(|path| *path == STDIN || !Path::new(path).is_file()) {
             let error = Error::usage("a run with a checkpoint may have to find its place in the input again, and a pipe has none");

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `window` | calendar periods and windows, and which window a period falls in |
 //! | `reject` | why rows and customers are left out |
+//! | `cause` | the causes of a run's failure, told together |
 //! | `read_options` | the options of reading rows |
 //! | `note` | what was noticed about an input and is no error |
 //! | `columns`, `period_batch` | period aggregations: their columns, decoded rows |
@@ -13,6 +14,7 @@
 //! | `state_batch` | customers' states, column by column, in the order of hash and id |
 
 pub(crate) mod amounts;
+pub(crate) mod cause;
 pub(crate) mod columns;
 pub(crate) mod entry;
 pub(crate) mod hash;
@@ -29,6 +31,7 @@ pub(crate) mod samples;
 pub(crate) mod state_batch;
 pub(crate) mod window;
 
+pub use self::cause::MaxRejects;
 pub use self::columns::{Column, ColumnMap};
 pub use self::hash::{PARTITIONS, hash_id, partition_of};
 pub use self::line_batch::{BadLine, TransactionBatch};

@@ -8,6 +8,8 @@ use super::columns::Column;
 use super::window::Window;
 use crate::base::bytes::sort_key::{put_text, take_bytes, take_text};
 use crate::base::error::Error;
+use crate::base::merge::Merge;
+use crate::base::money::Money;
 use crate::base::time::format_timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -110,8 +112,23 @@ impl fmt::Display for Reason {
     }
 }
 
-/// How many customers are left out, by the place of the window, then by reason.
-pub(crate) type LeftOut = BTreeMap<u32, BTreeMap<Reason, u64>>;
+/// Customers who are left out of a window for one reason.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct LeftOutSum {
+    pub(crate) customers: u64,
+    /// What they spent in the window, rounded to cents for each.
+    pub(crate) amount: Money,
+}
+
+impl Merge for LeftOutSum {
+    fn merge(&mut self, other: LeftOutSum) {
+        self.customers += other.customers;
+        self.amount += other.amount;
+    }
+}
+
+/// The customers who are left out, by the place of the window, then by reason.
+pub(crate) type LeftOut = BTreeMap<u32, BTreeMap<Reason, LeftOutSum>>;
 
 /// The policy about bad rows and invalid customers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash, Serialize, Deserialize)]

@@ -28,16 +28,26 @@ impl Fault {
     /// The reject of a line that is left out for it.
     pub(super) fn reject(self, line: &PartialOrder<'_>, validation: &Validation) -> Reject {
         let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
-        let (reason, column, value) = match self {
-            Fault::Duplicate => (Reason::DuplicateLine, Column::OrderId, text(line.order)),
-            Fault::Conflict => (Reason::OrderCustomerConflict, Column::CustomerId, line.customer.map_or(String::new(), text)),
-            Fault::Spend(sum) => (Reason::AmountOutOfRange, Column::LineTotal, sum.rounded().to_string()),
-            Fault::Margin(sum) => (Reason::AmountOutOfRange, Column::LineMargin, sum.rounded().to_string()),
-            Fault::Quantity(sum) => (Reason::AmountOutOfRange, Column::Quantity, sum.rounded().to_string()),
-            Fault::Late { time, .. } => (Reason::AfterObservationEnd, Column::EventTs, shown_timestamp(time)),
+        let (reason, value) = match self {
+            Fault::Duplicate => (Reason::DuplicateLine, text(line.order)),
+            Fault::Conflict => (Reason::OrderCustomerConflict, line.customer.map_or(String::new(), text)),
+            Fault::Spend(sum) | Fault::Margin(sum) | Fault::Quantity(sum) => (Reason::AmountOutOfRange, sum.rounded().to_string()),
+            Fault::Late { time, .. } => (Reason::AfterObservationEnd, shown_timestamp(time)),
         };
         let at = if let Fault::Late { observation_end, .. } = self { Some(shown_timestamp(observation_end)) } else { None };
-        Reject { at, ..rejected(line, validation, reason, column, value) }
+        Reject { at, ..rejected(line, validation, reason, self.column(), value) }
+    }
+
+    /// The column at fault.
+    pub(super) const fn column(self) -> Column {
+        match self {
+            Fault::Duplicate => Column::OrderId,
+            Fault::Conflict => Column::CustomerId,
+            Fault::Spend(_) => Column::LineTotal,
+            Fault::Margin(_) => Column::LineMargin,
+            Fault::Quantity(_) => Column::Quantity,
+            Fault::Late { .. } => Column::EventTs,
+        }
     }
 
     /// Advice about it.

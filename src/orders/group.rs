@@ -6,8 +6,7 @@
 //! A partition that does not fit the memory of one thread, and an order of very many lines, go through the sorter as records, line by line.
 //! There an order takes up its sums only, however many lines it has; the ids of orders that are left out are kept until the partition ends.
 //!
-//! Faults of orders show only here, and not in the order of the input. So where a fault ends the run, all partitions are grouped first, and
-//! the fault that comes first in the input is named.
+//! Faults of orders show only here, and not in the order of the input. So where a fault ends the run, all partitions are grouped first.
 
 use super::fault::Fault;
 use super::line_record::Record;
@@ -145,9 +144,11 @@ fn group_records(records: &Arc<Records>, grouper: &mut Grouper<'_, impl Take>) -
         {
             refused.insert(before.key.clone(), fault);
         }
-        if before.is_same_as(&record) && grouper.finds_duplicates() {
+        let is_duplicate = before.is_same_as(&record) && grouper.finds_duplicates();
+        if is_duplicate {
             grouper.leave_out_duplicate(&record.partial())?;
-        } else {
+        }
+        if !is_duplicate || grouper.keeps_duplicates() {
             grouper.add(&record.partial());
         }
         before.set(&record);
@@ -281,6 +282,12 @@ impl<'a, T: Take> Grouper<'a, T> {
         self.validation.options.duplicates != Duplicates::Keep
     }
 
+    /// Whether duplicates are added up in spite of being found: they end the run anyway, and then some cannot be told from the partial order
+    /// that they are a part of.
+    fn keeps_duplicates(&self) -> bool {
+        self.validation.options.duplicates == Duplicates::Fail && self.validation.on_bad_row == OnBadRow::Fail
+    }
+
     /// Takes a partial order that is all of its order.
     #[inline]
     fn take_alone(&mut self, partial: &PartialOrder<'_>) -> Result<()> {
@@ -340,8 +347,7 @@ impl<'a, T: Take> Grouper<'a, T> {
         open.quantity.add(partial.detail.quantity);
     }
 
-    /// Finds lines that are duplicates of lines before them. They end the run, or are left out: then their positions are given. Where they
-    /// end the run, partial orders of several lines are kept, because another fault of the order may come first.
+    /// Finds lines that are duplicates of lines before them. They end the run, or are left out: then their positions are given.
     fn find_duplicates(&mut self, partials: &[PartialOrder<'_>]) -> Result<Vec<u64>> {
         self.digests.clear();
         for (partial, at) in partials.iter().zip(0..) {
@@ -354,7 +360,10 @@ impl<'a, T: Take> Grouper<'a, T> {
         for &(position, at) in &duplicates {
             self.leave_out_duplicate(&PartialOrder { position, ..partials[at as usize] })?;
         }
-        Ok(duplicates.into_iter().filter(|&(_, at)| partials[at as usize].lines == 1).map(|(position, _)| position).collect())
+        if self.keeps_duplicates() {
+            duplicates.clear();
+        }
+        Ok(duplicates.into_iter().map(|(position, _)| position).collect())
     }
 
     /// Leaves out a line that is a duplicate of one before it.
@@ -362,9 +371,11 @@ impl<'a, T: Take> Grouper<'a, T> {
     fn leave_out_duplicate(&mut self, line: &PartialOrder<'_>) -> Result<()> {
         if self.validation.options.duplicates == Duplicates::Drop {
             self.tally.duplicate_lines += 1;
+            self.tally.duplicates.add(line.spend);
             return Ok(());
         }
-        self.validation.refuse(line, Fault::Duplicate)
+        let amount = (self.validation.on_bad_row != OnBadRow::Fail).then(|| line.spend.into());
+        self.validation.refuse(line, Fault::Duplicate, amount)
     }
 
     /// Ends the order that was added up, if any.
@@ -374,8 +385,8 @@ impl<'a, T: Take> Grouper<'a, T> {
         };
         if let Some((position, customer)) = self.other.take() {
             // The first line of another customer.
-            return self
-                .end_bad(&PartialOrder { customer: customer.as_deref(), position, time, ..PartialOrder::default() }, Fault::Conflict);
+            let line = PartialOrder { customer: customer.as_deref(), position, time, ..PartialOrder::default() };
+            return self.end_bad(&line, Fault::Conflict, spend);
         }
         match self.periods.settle(named, &Sums { time, counts, spend, margin, quantity }, &mut self.tally) {
             Ok(None) => Ok(Outcome::Taken),
@@ -383,14 +394,16 @@ impl<'a, T: Take> Grouper<'a, T> {
                 (self.take)(&Order { customer: &self.customer, time, counts, spend, margin, quantity, position })?;
                 Ok(Outcome::Taken)
             }
-            Err(fault) => self.end_bad(&PartialOrder { customer: Some(&self.customer), time, position, ..PartialOrder::default() }, fault),
+            Err(fault) => {
+                self.end_bad(&PartialOrder { customer: Some(&self.customer), time, position, ..PartialOrder::default() }, fault, spend)
+            }
         }
     }
 
     /// Ends an order with a fault. Where that ends the run, this line of it is named; else all its lines are left out.
-    fn end_bad(&self, line: &PartialOrder<'_>, fault: Fault) -> Result<Outcome> {
+    fn end_bad(&self, line: &PartialOrder<'_>, fault: Fault, spend: Total) -> Result<Outcome> {
         match self.validation.on_bad_row {
-            OnBadRow::Fail => self.validation.refuse(line, fault).map(|()| Outcome::Taken),
+            OnBadRow::Fail => self.validation.refuse(line, fault, Some(spend)).map(|()| Outcome::Taken),
             OnBadRow::Reject => Ok(Outcome::Refused(fault)),
         }
     }
@@ -398,8 +411,10 @@ impl<'a, T: Take> Grouper<'a, T> {
     /// Leaves out the lines of an order with a fault.
     #[cold]
     fn refuse(&self, partial: &PartialOrder<'_>, fault: Fault) -> Result<()> {
+        // What lines are worth that were added up is told once.
+        let amount = |position| if position == partial.position { partial.spend.into() } else { Total::default() };
         (partial.position..)
             .take(partial.lines.into())
-            .try_for_each(|position| self.validation.refuse(&PartialOrder { position, ..*partial }, fault))
+            .try_for_each(|position| self.validation.refuse(&PartialOrder { position, ..*partial }, fault, Some(amount(position))))
     }
 }

@@ -61,6 +61,7 @@ pub(crate) use self::to_periods::PeriodFinder;
 pub(crate) use self::whole_orders::WholeOrders;
 
 use self::partitions::Partitions;
+pub(crate) use self::validate::BadLines;
 use self::validate::Validation;
 use crate::base::cancel::Cancel;
 use crate::base::error::Result;
@@ -69,10 +70,10 @@ use crate::base::money::{Money, Total};
 use crate::base::text::{counted, grouped, money};
 use crate::model::line_batch::TransactionBatch;
 use crate::model::line_columns::TransactionColumns;
-use crate::model::reject::{OnBadRow, Reason};
+use crate::model::reject::Reason;
 use crate::source::files::{Files, Format};
 use crate::source::transactions::{TransactionOptions, Transactions};
-use crate::spill::{Budget, RunStore, Sorter};
+use crate::spill::{Budget, RunStore};
 use crate::stats::Stats;
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
@@ -102,6 +103,11 @@ impl Default for OrderOptions {
 }
 
 impl OrderOptions {
+    /// The policies of most shops: refunds are netted, lines without a customer are reported, all but one of equal lines are left out.
+    pub fn shop() -> Self {
+        OrderOptions { refunds: Refunds::Net, anonymous: Anonymous::Report, duplicates: Duplicates::Drop, ..OrderOptions::default() }
+    }
+
     /// Sets [`refunds`](OrderOptions::refunds).
     #[must_use]
     pub fn with_refunds(mut self, refunds: Refunds) -> Self {
@@ -178,6 +184,9 @@ pub struct LineSummary {
     pub lines: u64,
     /// Lines left out as bad, by reason.
     pub lines_rejected: BTreeMap<Reason, u64>,
+    /// What they are worth, where that could be read; exact until it is reported.
+    #[serde(default)]
+    pub rejected_amounts: BTreeMap<Reason, Total>,
     /// Orders of customers.
     pub orders: u64,
     /// Lines that give money back, whether they were netted or left out, for this or, later, for what is wrong with their orders.
@@ -186,12 +195,18 @@ pub struct LineSummary {
     pub refunds: Total,
     /// Lines without a customer, which are left out of all answers about customers.
     pub anonymous_lines: u64,
+    /// What those of them are worth that are left out and not reported; exact until it is reported.
+    #[serde(default)]
+    pub anonymous_dropped: Total,
     /// Their orders, where they are reported.
     pub anonymous_orders: u64,
     /// The revenue of these orders.
     pub anonymous_revenue: Money,
     /// Lines that were left out as duplicates of others.
     pub duplicate_lines: u64,
+    /// What they are worth; exact until it is reported.
+    #[serde(default)]
+    pub duplicates: Total,
 }
 
 impl LineSummary {
@@ -203,7 +218,14 @@ impl LineSummary {
 
     /// The counts as they are reported: in cents.
     pub(crate) fn rounded(self) -> Self {
-        LineSummary { refunds: self.refunds.rounded().into(), ..self }
+        let cents = |total: Total| total.rounded().into();
+        LineSummary {
+            rejected_amounts: self.rejected_amounts.into_iter().map(|(reason, amount)| (reason, cents(amount))).collect(),
+            refunds: cents(self.refunds),
+            anonymous_dropped: cents(self.anonymous_dropped),
+            duplicates: cents(self.duplicates),
+            ..self
+        }
     }
 }
 
@@ -211,6 +233,9 @@ impl Merge for LineSummary {
     fn merge(&mut self, other: LineSummary) {
         self.lines += other.lines;
         Merge::merge(&mut self.lines_rejected, other.lines_rejected);
+        Merge::merge(&mut self.rejected_amounts, other.rejected_amounts);
+        self.anonymous_dropped.merge(other.anonymous_dropped);
+        self.duplicates.merge(other.duplicates);
         self.orders += other.orders;
         self.refund_lines += other.refund_lines;
         self.refunds.merge(other.refunds);
@@ -300,9 +325,7 @@ pub(crate) struct Setting {
     /// Takes spilled frames; it uses that budget.
     pub(crate) store: Arc<dyn RunStore>,
     pub(crate) threads: usize,
-    pub(crate) on_bad_row: OnBadRow,
-    /// Takes the lines that were left out; none where they are only counted.
-    pub(crate) rejects: Option<Arc<Sorter>>,
+    pub(crate) bad: BadLines,
     pub(crate) cancel: Cancel,
     pub(crate) stats: Arc<Stats>,
     /// Bytes for each thread to group in.
@@ -324,20 +347,24 @@ impl Orders {
 
 /// Sentences about lines that are not simply counted: rejected ones, refunds, lines without a customer, duplicates.
 pub fn special_lines(lines: &LineSummary) -> Vec<String> {
-    let mut said: Vec<String> =
-        lines.lines_rejected.iter().map(|(reason, count)| format!("lines rejected, {reason}: {}", grouped(*count))).collect();
+    let mut said: Vec<String> = Vec::new();
+    for (reason, count) in &lines.lines_rejected {
+        let amount = lines.rejected_amounts.get(reason).map_or(String::new(), |amount| format!(", {}", money(amount.rounded())));
+        said.push(format!("lines rejected, {reason}: {}{amount}", grouped(*count)));
+    }
     if lines.refund_lines > 0 {
         said.push(format!("refunds: {}, {}", counted(lines.refund_lines, "line", "lines"), money(lines.refunds.rounded())));
     }
     if lines.anonymous_lines > 0 {
         let (count, orders) = (counted(lines.anonymous_lines, "line", "lines"), counted(lines.anonymous_orders, "order", "orders"));
         said.push(match (lines.anonymous_orders, lines.anonymous_revenue) {
-            (0, Money::ZERO) => format!("without a customer: {count}"),
+            (0, Money::ZERO) => format!("without a customer: {count}, {}", money(lines.anonymous_dropped.rounded())),
             (_, revenue) => format!("without a customer: {count}; reported: {orders}, {}", money(revenue)),
         });
     }
     if lines.duplicate_lines > 0 {
-        said.push(format!("lines left out as duplicates: {}", grouped(lines.duplicate_lines)));
+        let amount = money(lines.duplicates.rounded());
+        said.push(format!("lines left out as duplicates: {}, {amount}", grouped(lines.duplicate_lines)));
     }
     said
 }

@@ -5,7 +5,7 @@
 
 use super::partial_order::{Detail, MOST_LINES, PartialOrder, sum};
 use super::partitions::{Partitions, Scatter};
-use super::validate::{Validation, Validator, customer, is_refund};
+use super::validate::{BadLines, Validation, Validator, customer, is_refund};
 use super::{Duplicates, Lines, Orders, Setting};
 use crate::base::cancel::{Cancel, Discard};
 use crate::base::error::Result;
@@ -70,7 +70,9 @@ impl Orders {
         let store = Arc::new(Tiered::new(plan.budget.clone(), disk));
         stats.share_notes(source.notes());
         let (cancel, stats, merge) = (cancel.clone(), stats.clone(), plan.merge_memory);
-        let setting = Setting { budget: plan.budget, store, threads, on_bad_row: spec.on_bad_row, rejects: None, cancel, stats, merge };
+        let (fail_fast, max_rejects) = (spec.fail_fast, spec.max_rejects);
+        let bad = BadLines { on_bad_row: spec.on_bad_row, fail_fast, max_rejects, rejects: None, causes: None };
+        let setting = Setting { budget: plan.budget, store, threads, bad, cancel, stats, merge };
         Self::read(source, lines, true, setting)
     }
 }
@@ -93,16 +95,16 @@ pub(super) struct PreAggregation {
 impl PreAggregation {
     /// An empty one; `bytes` is the size of the input, where it is known.
     pub(super) fn new(lines: &Lines, detail: bool, setting: Setting, bytes: Option<u64>) -> Self {
-        let Setting { budget, store, threads, on_bad_row, rejects, cancel, merge, .. } = setting;
+        let Setting { budget, store, threads, bad, cancel, merge, .. } = setting;
         let partitions = Arc::new(Partitions::new(budget.clone(), store, threads, bytes, merge));
         // A single line is asked for again only where some lines of an order are left out, or rejects are written.
-        let together = rejects.is_none()
+        let together = bad.rejects.is_none()
             && match lines.orders.duplicates {
                 Duplicates::Keep => true,
-                Duplicates::Fail => on_bad_row == OnBadRow::Fail,
+                Duplicates::Fail => bad.on_bad_row == OnBadRow::Fail,
                 Duplicates::Drop => false,
             };
-        let validation = Arc::new(Validation::new(lines, on_bad_row, rejects, cancel));
+        let validation = Arc::new(Validation::new(lines, bad, cancel));
         let held = budget.hold(partitions.open_memory(threads));
         PreAggregation { partitions, validation, together, detail, threads, merge, held }
     }

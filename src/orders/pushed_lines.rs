@@ -56,7 +56,7 @@ impl PushedLines {
     /// When the options are not right.
     pub(crate) fn new(lines: &Lines, periods: PeriodFinder, setting: Setting) -> Result<Self> {
         let road = if lines.options.one_row_per_order {
-            let validation = Arc::new(Validation::new(lines, setting.on_bad_row, setting.rejects, setting.cancel));
+            let validation = Arc::new(Validation::new(lines, setting.bad, setting.cancel));
             let mut converter = Converter::new(validation.clone(), periods);
             converter.begin_chunk(CHUNK);
             Road::Whole(Box::new(converter), validation)

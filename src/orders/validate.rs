@@ -10,8 +10,9 @@ use super::{Anonymous, LineSummary, Lines, OrderOptions, Refunds, provenance};
 use crate::base::cancel::Cancel;
 use crate::base::error::Result;
 use crate::base::merge::Merge;
-use crate::base::money::Amount;
+use crate::base::money::{Amount, Total};
 use crate::base::threads::lock;
+use crate::model::cause::{Causes, MaxRejects, SharedCauses};
 use crate::model::line_batch::TransactionBatch;
 use crate::model::line_columns::TransactionColumn as Column;
 use crate::model::reject::{OnBadRow, REJECT_HELP, Reason, Reject};
@@ -26,47 +27,69 @@ pub(crate) struct Validation {
     pub(super) options: OrderOptions,
     pub(super) reading: TransactionOptions,
     pub(super) on_bad_row: OnBadRow,
+    fail_fast: bool,
+    max_rejects: MaxRejects,
     pub(super) provenance: Provenance,
     /// The counts so far.
     summary: Mutex<LineSummary>,
     /// Takes the lines that were left out; none where they are only counted.
     rejects: Option<Arc<Sorter>>,
     pub(super) cancel: Cancel,
-    /// The fault of an order that ends the run: the position, the line, the advice. It is the first fault of the input.
-    first: Mutex<Option<(u64, Reject, &'static str)>>,
+    /// The bad lines and orders, by reason.
+    causes: SharedCauses,
+    /// Whether they are judged here, and not by a pipeline together with its rows.
+    judges: bool,
+}
+
+/// What becomes of bad lines.
+pub(crate) struct BadLines {
+    pub(crate) on_bad_row: OnBadRow,
+    /// Whether the first one ends the run.
+    pub(crate) fail_fast: bool,
+    /// How many may be left out, where no pipeline judges them.
+    pub(crate) max_rejects: MaxRejects,
+    /// Takes the lines that are left out; none where they are only counted.
+    pub(crate) rejects: Option<Arc<Sorter>>,
+    /// Those of the pipeline that judges them, if any.
+    pub(crate) causes: Option<SharedCauses>,
 }
 
 impl Validation {
-    pub(super) fn new(lines: &Lines, on_bad_row: OnBadRow, rejects: Option<Arc<Sorter>>, cancel: Cancel) -> Self {
+    pub(super) fn new(lines: &Lines, bad: BadLines, cancel: Cancel) -> Self {
         let (options, reading) = (lines.orders.clone(), lines.options.clone());
-        Validation {
-            options,
-            reading,
-            on_bad_row,
-            provenance: Provenance::default(),
-            summary: Mutex::default(),
-            rejects,
-            cancel,
-            first: Mutex::default(),
-        }
+        let BadLines { on_bad_row, fail_fast, max_rejects, rejects, causes } = bad;
+        let judges = causes.is_none();
+        let (provenance, summary, causes) = (Provenance::default(), Mutex::default(), causes.unwrap_or_default());
+        Validation { options, reading, on_bad_row, fail_fast, max_rejects, provenance, summary, rejects, cancel, causes, judges }
     }
 
-    /// Leaves out a line for the fault of its order; a fault that ends the run does so when all orders are known.
+    /// Leaves out a line for the fault of its order, which is worth so much, if that is known; a fault that ends the run does so when all
+    /// orders are known.
     #[cold]
-    pub(super) fn refuse(&self, line: &PartialOrder<'_>, fault: Fault) -> Result<()> {
+    pub(super) fn refuse(&self, line: &PartialOrder<'_>, fault: Fault, amount: Option<Total>) -> Result<()> {
+        let reject = fault.reject(line, self);
         if self.on_bad_row != OnBadRow::Fail {
-            return self.reject(fault.reject(line, self), fault.help());
+            return self.reject(reject, fault.column(), amount, fault.help());
         }
-        let mut first = lock(&self.first);
-        if first.as_ref().is_none_or(|(known, ..)| line.position < *known) {
-            *first = Some((line.position, fault.reject(line, self), fault.help()));
-        }
+        self.cause(reject, fault.column(), amount, fault.help());
         Ok(())
     }
 
-    /// Ends the run, if an order has a fault that does.
+    /// Ends the run when the orders of all lines are known, if there is a cause to.
     pub(super) fn verdict(&self) -> Result<()> {
-        lock(&self.first).take().map_or(Ok(()), |(_, reject, help)| Err(reject.into_error().help(help)))
+        let is_first_told = self.on_bad_row == OnBadRow::Fail && self.fail_fast;
+        if !self.judges && !is_first_told {
+            return Ok(());
+        }
+        let (causes, LineSummary { lines, lines_rejected, .. }) = (self.causes.take(), self.summary());
+        let rejected = lines_rejected.values().sum::<u64>();
+        match self.on_bad_row {
+            OnBadRow::Fail if !causes.is_empty() => Err(causes.into_error(lines, self.fail_fast)),
+            OnBadRow::Reject if self.judges && rejected > self.max_rejects.of(lines) => {
+                Err(causes.too_many(rejected, lines, self.max_rejects))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Adds counts.
@@ -74,14 +97,36 @@ impl Validation {
         lock(&self.summary).merge(more);
     }
 
-    /// Leaves a line out, or ends the run.
+    /// Leaves a line out, or has it end the run: at once, or together with others when all is read.
     #[cold]
-    pub(super) fn reject(&self, reject: Reject, help: &str) -> Result<()> {
-        if self.on_bad_row == OnBadRow::Fail {
+    pub(super) fn reject(&self, reject: Reject, column: Column, amount: Option<Total>, help: &str) -> Result<()> {
+        if self.on_bad_row == OnBadRow::Fail && self.fail_fast {
             return Err(reject.into_error().help(help));
         }
-        *lock(&self.summary).lines_rejected.entry(reject.reason).or_default() += 1;
-        self.rejects.as_ref().map_or(Ok(()), |rejects| rejects.buffer().push(|out| reject.write(out)))
+        if self.on_bad_row == OnBadRow::Fail {
+            self.cause(reject, column, amount, help);
+            return Ok(());
+        }
+        {
+            let mut summary = lock(&self.summary);
+            *summary.lines_rejected.entry(reject.reason).or_default() += 1;
+            summary.rejected_amounts.entry(reject.reason).or_default().merge(amount.unwrap_or_default());
+        }
+        let kept = self.rejects.as_ref().map_or(Ok(()), |rejects| rejects.buffer().push(|out| reject.write(out)));
+        self.cause(reject, column, amount, help);
+        kept
+    }
+
+    /// Counts what ends the run when all is read, or was left out.
+    fn cause(&self, reject: Reject, column: Column, amount: Option<Total>, help: &str) {
+        let (source, row) = (reject.source.clone(), reject.row);
+        self.causes.add(key(reject.reason, column), amount, (&source, row), || (reject, help.to_owned()));
+    }
+
+    /// Whether bad lines end the run when all is read. Until then lines without a customer and refunds are taken for what the advice about
+    /// them makes of them, so that what else is wrong with their orders is found, too.
+    fn reads_on(&self) -> bool {
+        self.on_bad_row == OnBadRow::Fail && !self.fail_fast
     }
 
     /// The counts so far.
@@ -95,12 +140,14 @@ pub(super) struct Validator {
     validation: Arc<Validation>,
     /// The position of the next batch's first row.
     position: u64,
-    pub(super) counted: LineSummary,
+    counted: LineSummary,
+    /// The causes that this thread found.
+    found: Causes,
 }
 
 impl Validator {
     pub(super) fn new(validation: Arc<Validation>) -> Self {
-        Validator { validation, position: 0, counted: LineSummary::default() }
+        Validator { validation, position: 0, counted: LineSummary::default(), found: Causes::default() }
     }
 
     pub(super) fn validation(&self) -> &Validation {
@@ -115,10 +162,10 @@ impl Validator {
     /// Calls `take` with the rows of a batch that count, as many at once as follow each other, and the position of the batch's first row.
     #[inline]
     pub(super) fn lines(&mut self, batch: &TransactionBatch, mut take: impl FnMut(Range<usize>, u64) -> Result<()>) -> Result<()> {
-        let Validator { validation, position, counted } = self;
+        let Validator { validation, position, counted, found } = self;
         let first = *position;
         validation.provenance.begin(first, batch);
-        validate(batch, first, validation, counted, |rows| take(rows, first))?;
+        validate(batch, first, validation, (counted, found), |rows| take(rows, first))?;
         *position += batch.times.len() as u64;
         Ok(())
     }
@@ -126,6 +173,7 @@ impl Validator {
     /// Adds what was counted to the counts of all threads.
     pub(super) fn finish(&mut self) {
         self.validation.count(std::mem::take(&mut self.counted));
+        self.validation.causes.absorb(std::mem::take(&mut self.found));
     }
 }
 
@@ -134,7 +182,7 @@ fn validate(
     batch: &TransactionBatch,
     position: u64,
     validation: &Validation,
-    tally: &mut LineSummary,
+    (tally, found): (&mut LineSummary, &mut Causes),
     mut take: impl FnMut(Range<usize>) -> Result<()>,
 ) -> Result<()> {
     let n = batch.times.len();
@@ -149,12 +197,21 @@ fn validate(
     for i in 0..n {
         let mut faults = std::iter::from_fn(|| bad.next_if(|bad| bad.row as usize == i));
         let counts = match faults.next() {
-            None => counts(batch, i, position, validation, tally),
+            None => Bad { batch, i, position, validation }.counts(tally, found),
             Some(fault) => {
+                // A fault in a number makes the line worth nothing known.
+                let numbers = [Column::Quantity, Column::UnitPrice, Column::LineTotal];
+                let is_read = !std::iter::once(fault).chain(faults.by_ref()).any(|fault| numbers.contains(&fault.column));
+                let line = Bad { batch, i, position, validation };
                 // The advice is shown with an error only, and finding it takes time.
-                let help = if validation.on_bad_row == OnBadRow::Fail { validation.reading.help(fault) } else { None };
-                let reject = rejected(&line(batch, i, position), validation, fault.reason, fault.column, fault.value.clone());
-                validation.reject(reject, help.as_deref().unwrap_or(REJECT_HELP)).map(|()| false)
+                let help = || validation.reading.help(fault).unwrap_or_else(|| REJECT_HELP.to_owned());
+                let amount = is_read.then(|| batch.spend[i]);
+                let left_out = line.leave_out((fault.reason, fault.column), fault.value.clone(), amount, help, found);
+                // The advice may be how to read it, and then it counts.
+                if validation.reads_on() && is_read && fault.column != Column::CustomerId {
+                    line.counts(tally, found)?;
+                }
+                left_out.map(|()| false)
             }
         };
         faults.for_each(drop);
@@ -170,28 +227,81 @@ fn validate(
     if first < n { take(first..n) } else { Ok(()) }
 }
 
-/// Whether a row that could be read counts, or is left out for what it is.
-fn counts(batch: &TransactionBatch, i: usize, position: u64, validation: &Validation, tally: &mut LineSummary) -> Result<bool> {
-    if customer(batch, i).is_none() {
-        match validation.options.anonymous {
-            Anonymous::Fail => return anonymous(&line(batch, i, position), validation).map(|()| false),
-            Anonymous::Drop => {
-                tally.anonymous_lines += 1;
-                return Ok(false);
-            }
-            Anonymous::Report => tally.anonymous_lines += 1,
-        }
-    }
-    if is_refund(batch, i) {
-        if validation.options.refunds == Refunds::Fail {
-            return refund(&line(batch, i, position), batch.quantity[i], validation).map(|()| false);
-        }
-        tally.refund_lines += 1;
-        tally.refunds.add(batch.spend[i]);
-        return Ok(validation.options.refunds == Refunds::Net);
-    }
-    Ok(true)
+/// A row that may be left out.
+struct Bad<'a> {
+    batch: &'a TransactionBatch,
+    i: usize,
+    position: u64,
+    validation: &'a Validation,
 }
+
+impl Bad<'_> {
+    /// Whether a row that could be read counts, or is left out for what it is.
+    fn counts(&self, tally: &mut LineSummary, found: &mut Causes) -> Result<bool> {
+        let Bad { batch, i, validation, .. } = *self;
+        if customer(batch, i).is_none() {
+            match validation.options.anonymous {
+                Anonymous::Fail => {
+                    let help = || ANONYMOUS_HELP.to_owned();
+                    self.leave_out((Reason::MissingValue, Column::CustomerId), String::new(), Some(batch.spend[i]), help, found)?;
+                    if !validation.reads_on() {
+                        return Ok(false);
+                    }
+                }
+                Anonymous::Drop => {
+                    tally.anonymous_lines += 1;
+                    tally.anonymous_dropped.add(batch.spend[i]);
+                    return Ok(false);
+                }
+                Anonymous::Report => tally.anonymous_lines += 1,
+            }
+        }
+        if is_refund(batch, i) {
+            if validation.options.refunds == Refunds::Fail {
+                let (column, value) = match batch.quantity[i].cents < 0 {
+                    true => (Column::Quantity, batch.quantity[i].to_string()),
+                    false => (Column::LineTotal, batch.spend[i].to_string()),
+                };
+                let help = || "take them off what the customer spent with `refunds=net`, or leave them out with `refunds=drop`".to_owned();
+                return self.leave_out((Reason::Refund, column), value, Some(batch.spend[i]), help, found).map(|()| validation.reads_on());
+            }
+            tally.refund_lines += 1;
+            tally.refunds.add(batch.spend[i]);
+            return Ok(validation.options.refunds == Refunds::Net);
+        }
+        Ok(true)
+    }
+
+    /// Leaves the row out, or has it end the run.
+    #[cold]
+    fn leave_out(
+        &self,
+        (reason, column): (Reason, Column),
+        value: String,
+        amount: Option<Amount>,
+        help: impl FnOnce() -> String,
+        found: &mut Causes,
+    ) -> Result<()> {
+        let Bad { batch, i, position, validation } = *self;
+        let reject = || rejected(&line(batch, i, position), validation, reason, column, value);
+        if validation.reads_on() {
+            validation.causes.announce();
+            let place = (batch.origin.name.as_str(), batch.first_row + i as u64);
+            found.add(key(reason, column), amount, place, || (reject(), help()));
+            return Ok(());
+        }
+        validation.reject(reject(), column, amount.map(Total::from), &help())
+    }
+}
+
+/// The reason and the column of a cause: refunds are one, whichever column says so.
+fn key(reason: Reason, column: Column) -> (Reason, &'static str) {
+    (reason, if reason == Reason::Refund { Column::Quantity } else { column }.name())
+}
+
+/// Advice about a line without a customer.
+const ANONYMOUS_HELP: &str =
+    "leave such lines out with `anonymous=drop`, report them with `anonymous=report`, or name the column with `columns.customer_id=NAME`";
 
 /// The customer of a row, if it names one; an empty id does not.
 #[inline]
@@ -220,23 +330,6 @@ pub(super) fn line(batch: &TransactionBatch, i: usize, position: u64) -> Partial
         detail: Detail::default(),
         digests: &[],
     }
-}
-
-#[cold]
-fn anonymous(line: &PartialOrder<'_>, validation: &Validation) -> Result<()> {
-    const HELP: &str = "leave such lines out with `anonymous=drop`, report them with `anonymous=report`, or name the column with `columns.customer_id=NAME`";
-    let reject = rejected(line, validation, Reason::MissingValue, Column::CustomerId, String::new());
-    validation.reject(reject, HELP)
-}
-
-#[cold]
-fn refund(line: &PartialOrder<'_>, quantity: Amount, validation: &Validation) -> Result<()> {
-    let (column, value) = match quantity.cents < 0 {
-        true => (Column::Quantity, quantity.to_string()),
-        false => (Column::LineTotal, line.spend.to_string()),
-    };
-    let reject = rejected(line, validation, Reason::Refund, column, value);
-    validation.reject(reject, "take them off what the customer spent with `refunds=net`, or leave them out with `refunds=drop`")
 }
 
 /// A line as a reject.

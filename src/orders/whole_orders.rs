@@ -2,16 +2,15 @@
 
 use super::settle::{Settled, Sums};
 use super::to_periods::{OrderRows, PeriodFinder};
-use super::validate::{Validation, Validator, customer, is_refund, line};
+use super::validate::{BadLines, Validation, Validator, customer, is_refund, line};
 use super::{LineSummary, Lines};
 use crate::base::cancel::Cancel;
 use crate::base::error::Result;
 use crate::base::money::Amount;
 use crate::model::line_batch::TransactionBatch;
 use crate::model::period_batch::PeriodBatch;
-use crate::model::reject::{OnBadRow, REJECT_HELP};
+use crate::model::reject::REJECT_HELP;
 use crate::source::{Chunk, Sink, Source};
-use crate::spill::Sorter;
 use std::sync::Arc;
 
 /// Reads rows that are whole orders as period aggregations.
@@ -24,14 +23,8 @@ pub(crate) struct WholeOrders<S> {
 
 impl<S: Source<TransactionBatch>> WholeOrders<S> {
     /// `lines` is what the source was opened with. The validation has the counts, once the source has been read.
-    pub(crate) fn new(
-        source: S,
-        lines: &Lines,
-        periods: PeriodFinder,
-        (on_bad_row, rejects): (OnBadRow, Option<Arc<Sorter>>),
-        cancel: Cancel,
-    ) -> (Self, Arc<Validation>) {
-        let validation = Arc::new(Validation::new(lines, on_bad_row, rejects, cancel));
+    pub(crate) fn new(source: S, lines: &Lines, periods: PeriodFinder, bad: BadLines, cancel: Cancel) -> (Self, Arc<Validation>) {
+        let validation = Arc::new(Validation::new(lines, bad, cancel));
         (WholeOrders { source, validation: validation.clone(), periods, chunk: 0 }, validation)
     }
 }
@@ -135,7 +128,8 @@ impl PendingRows {
             Ok(None) => {}
             Err(fault) => {
                 let validation = &self.validation;
-                return validation.reject(fault.reject(&line(batch, i, position), validation), REJECT_HELP);
+                let reject = fault.reject(&line(batch, i, position), validation);
+                return validation.reject(reject, fault.column(), Some(batch.spend[i].into()), REJECT_HELP);
             }
         }
         Ok(())

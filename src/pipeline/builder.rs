@@ -10,10 +10,12 @@ use crate::base::error::Stage;
 use crate::base::threads::Poison;
 use crate::finalize::finish::Resources;
 use crate::lens::Lens;
+use crate::model::cause::MaxRejects;
 use crate::model::columns::ColumnMap;
 use crate::model::period_batch::Origin;
 use crate::model::reject::OnBadRow;
 use crate::model::window::Windows;
+use crate::pipeline::Judged;
 use crate::pipeline::Pipeline;
 use crate::pipeline::Running;
 use crate::pipeline::Unfinished;
@@ -93,6 +95,20 @@ impl<L: Lens> Builder<L> {
         self
     }
 
+    /// Whether the first bad row ends the run, instead of all of them together.
+    #[must_use]
+    pub fn fail_fast(mut self, fail_fast: bool) -> Self {
+        self.spec.fail_fast = fail_fast;
+        self
+    }
+
+    /// How many rows may be left out as bad.
+    #[must_use]
+    pub fn max_rejects(mut self, most: MaxRejects) -> Self {
+        self.spec.max_rejects = most;
+        self
+    }
+
     /// Threads that decode and accumulate.
     #[must_use]
     pub fn workers(mut self, workers: usize) -> Self {
@@ -149,9 +165,10 @@ impl<L: Lens> Builder<L> {
         (&self.spec, !self.forget_rejects)
     }
 
-    /// Ends in a saved state instead of answers: rows that other windows may hold are left open.
+    /// Ends in a saved state instead of answers: rows that other windows may hold are left open, and the first bad row ends the run.
     pub(crate) fn saving(mut self) -> Self {
         self.saving = true;
+        self.spec.fail_fast = true;
         self
     }
 
@@ -239,6 +256,8 @@ impl<L: Lens> Builder<L> {
             pushed_rows: 0,
             inputs: Vec::new(),
             lines: None,
+            judged: Judged::default(),
+            nets_refunds: false,
             pushed_lines: None,
         })
     }

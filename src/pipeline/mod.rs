@@ -26,6 +26,7 @@ use crate::finalize::finish::Resources;
 use crate::lens::Lens;
 use crate::model::hash::PARTITIONS;
 use crate::model::period_batch::Origin;
+use crate::model::reject::OnBadRow;
 use crate::model::window::{Window, Windows};
 use crate::orders::{LineSummary, PushedLines};
 use crate::reduce::reduce;
@@ -100,8 +101,24 @@ pub struct Pipeline<L = ()> {
     inputs: Vec<String>,
     /// Of the lines, where there were any.
     pub(crate) lines: Option<LineSummary>,
+    /// The rows by which the bad ones are judged.
+    judged: Judged,
+    /// Whether refunds are netted, here or in a state that was taken in.
+    nets_refunds: bool,
     /// Lines that were pushed and wait to be grouped.
     pushed_lines: Option<PushedLines>,
+}
+
+/// What of the counters of a run is not counted when its bad rows are judged, and what is instead.
+#[derive(Default)]
+struct Judged {
+    /// Rows of states: they were judged when they were taken in.
+    of_states: u64,
+    rejected_of_states: u64,
+    /// Rows that are the orders of lines, and these lines.
+    orders: u64,
+    lines: u64,
+    lines_rejected: u64,
 }
 
 struct Running {
@@ -145,7 +162,7 @@ impl<L: Lens> Pipeline<L> {
     /// Takes a batch with the columns of [`Column`](crate::model::columns::Column), in any accepted types. Waits while the pipeline is full.
     ///
     /// # Errors
-    /// A missing or unfit column, a bad row under [`OnBadRow::Fail`](crate::model::reject::OnBadRow::Fail), or the first cause of a failure elsewhere.
+    /// A missing or unfit column, or the first cause of a failure elsewhere. Bad rows are an error as they are of [`run`](Pipeline::run).
     pub fn push(&mut self, batch: &RecordBatch) -> Result<()> {
         let columns = Columns::resolve(&batch.schema(), &self.spec.columns, &self.pushed)?;
         let batch = columns.batch(batch, self.pushed_rows + 1)?;
@@ -172,7 +189,8 @@ impl<L: Lens> Pipeline<L> {
     /// Reads a source to its end, with as many decoding threads as there are workers.
     ///
     /// # Errors
-    /// The first fault of the source, the rows or another thread.
+    /// The first fault of the source or of another thread. Bad rows are an error of [`finish`](Pipeline::finish), all of them together, or, with
+    /// [`fail_fast`](Spec::fail_fast), one of this function.
     pub fn run(&mut self, source: impl Source + 'static) -> Result<()> {
         let workers = self.spec.worker_count();
         self.inputs.extend(source.inputs());
@@ -215,8 +233,8 @@ impl<L: Lens> Pipeline<L> {
     /// Ends the input and computes the answers.
     ///
     /// # Errors
-    /// A customer who is not valid in a window under [`OnBadRow::Fail`](crate::model::reject::OnBadRow::Fail), windows that cannot be, or a failure
-    /// elsewhere.
+    /// Bad rows or customers who are not valid in a window under [`OnBadRow::Fail`], more bad rows than [`max_rejects`](Spec::max_rejects) lets
+    /// be left out under [`OnBadRow::Reject`], windows that cannot be, or a failure elsewhere.
     pub fn finish(self) -> Result<Audit<L::Answer>>
     where
         L::Answer: Send,
@@ -245,12 +263,31 @@ impl<L: Lens> Pipeline<L> {
         self.answer(Windows::List(windows), None)
     }
 
+    /// Fails where there were bad rows that end the run, or where more were left out than may be.
+    fn judge(&self) -> Result<()> {
+        let Judged { of_states, rejected_of_states, orders, lines, lines_rejected } = self.judged;
+        let snapshot = self.stats.snapshot();
+        let rows = snapshot.rows_read.saturating_sub(of_states + orders) + lines;
+        let rejected = snapshot.rows_rejected.values().sum::<u64>().saturating_sub(rejected_of_states) + lines_rejected;
+        let causes = self.ledger.causes.take();
+        let most = self.spec.max_rejects;
+        match self.spec.on_bad_row {
+            OnBadRow::Fail if !causes.is_empty() => Err(causes.into_error(rows, self.spec.fail_fast)),
+            OnBadRow::Reject if rejected > most.of(rows) => Err(causes.too_many(rejected, rows, most)),
+            _ => Ok(()),
+        }
+    }
+
     fn answer(mut self, windows: Windows, rfm: Option<&mut TableWriter>) -> Result<Audit<L::Answer>>
     where
         L::Answer: Send,
     {
         self.finish_pushed_orders()?;
-        let Pipeline { spec, lens, state, stats, ledger, poison, mut inputs, lines, .. } = self;
+        if self.poison.is_set() {
+            return Err(self.poison.take());
+        }
+        self.judge()?;
+        let Pipeline { spec, lens, state, stats, ledger, poison, mut inputs, lines, nets_refunds, .. } = self;
         let (partitions, resources, mut unfinished) = state.close(&poison)?;
         let keys = *lock(&ledger.keys);
         let (windows, first_key) = windows.resolve(keys)?;
@@ -258,7 +295,7 @@ impl<L: Lens> Pipeline<L> {
         // Each row has at most one customer of its own.
         let threads = if spec.finishes_in_parallel(stats.snapshot().rows_accepted) { spec.worker_count() } else { 1 };
         let answer = || {
-            let reduced = reduce(&spec, partitions, &resources, finalizer, &lens, &stats, rfm)?;
+            let reduced = reduce((&spec, nets_refunds), partitions, &resources, finalizer, &lens, &stats, rfm)?;
             let rejects = resources.rejects.as_ref().map(|rejects| rejects.finish().map_err(|e| e.stage(Stage::Reduce)));
             Ok((reduced, rejects.transpose()?))
         };

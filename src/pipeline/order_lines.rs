@@ -5,7 +5,9 @@ use crate::base::error::{Error, Result};
 use crate::base::merge::Merge;
 use crate::lens::Lens;
 use crate::model::line_batch::TransactionBatch;
-use crate::orders::{FinishedLines, LineSummary, Lines, OrderSource, Orders, PeriodFinder, PushedLines, Setting, WholeOrders};
+use crate::orders::{
+    BadLines, FinishedLines, LineSummary, Lines, OrderSource, Orders, PeriodFinder, PushedLines, Refunds, Setting, WholeOrders,
+};
 use crate::source::Source;
 use arrow::array::RecordBatch;
 use std::sync::Arc;
@@ -20,15 +22,16 @@ impl<L: Lens> Pipeline<L> {
     /// lines of an order must all be in one source.
     ///
     /// # Errors
-    /// A line that is bad, under [`OnBadRow::Fail`](crate::model::reject::OnBadRow::Fail), or what [`run`](Pipeline::run) fails with.
+    /// What [`run`](Pipeline::run) fails with; as there, bad lines are an error of [`finish`](Pipeline::finish).
     pub fn run_transactions(&mut self, source: impl Source<TransactionBatch> + 'static, lines: &Lines) -> Result<()> {
         let periods = PeriodFinder::of_windows(&self.spec.windows, lines.orders.timezone);
         let setting = self.setting(self.spec.worker_count());
+        self.nets_refunds |= lines.orders.refunds == Refunds::Net;
         self.stats.share_notes(source.notes());
         if lines.options.one_row_per_order {
-            let (orders, validation) = WholeOrders::new(source, lines, periods, (setting.on_bad_row, setting.rejects), setting.cancel);
-            self.run(orders)?;
-            self.add_lines(validation.summary());
+            let (orders, validation) = WholeOrders::new(source, lines, periods, setting.bad, setting.cancel);
+            self.run_of_orders(orders)?;
+            self.judge_lines(validation.summary());
             return Ok(());
         }
         let inputs = source.inputs();
@@ -42,9 +45,8 @@ impl<L: Lens> Pipeline<L> {
     /// Rows that are whole orders do not wait.
     ///
     /// # Errors
-    /// A missing or unfit column, options that are not right or others than before, a bad line under
-    /// [`OnBadRow::Fail`](crate::model::reject::OnBadRow::Fail), or the first cause of a failure elsewhere. What is wrong with an order of
-    /// several lines is an error of [`finish`](Pipeline::finish).
+    /// A missing or unfit column, options that are not right or others than before, or the first cause of a failure elsewhere. Bad lines and
+    /// orders are an error of [`finish`](Pipeline::finish), or, with [`fail_fast`](crate::Spec::fail_fast), bad lines are one here.
     ///
     /// ```
     /// use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray};
@@ -88,8 +90,11 @@ impl<L: Lens> Pipeline<L> {
         } else {
             Err(Error::usage("all pushed orders must be read with the same options"))
         };
+        self.nets_refunds |= lines.orders.refunds == Refunds::Net;
         let Running { router, lanes, .. } = &mut self.state;
+        let before = self.stats.rows_read();
         let taken = taken.map(|batch| pushed.take(batch, &mut |rows| router.route(&rows, lanes)));
+        self.judged.orders += self.stats.rows_read() - before;
         self.pushed_lines = Some(pushed);
         taken?.map_err(|e| self.fail(e))
     }
@@ -105,7 +110,7 @@ impl<L: Lens> Pipeline<L> {
         match pushed.finish()? {
             FinishedLines::Whole(summary) => {
                 self.inputs.extend(inputs);
-                self.add_lines(summary);
+                self.judge_lines(summary);
                 Ok(())
             }
             FinishedLines::Grouped(orders) => self.run_orders(orders, periods, inputs),
@@ -115,9 +120,24 @@ impl<L: Lens> Pipeline<L> {
     /// Groups orders, and takes them in.
     fn run_orders(&mut self, orders: Orders, periods: PeriodFinder, inputs: Vec<String>) -> Result<()> {
         let orders = Arc::new(orders);
-        self.run(OrderSource::of(orders.clone(), periods, inputs))?;
-        self.add_lines(orders.summary());
+        self.run_of_orders(OrderSource::of(orders.clone(), periods, inputs))?;
+        self.judge_lines(orders.summary());
         Ok(())
+    }
+
+    /// Runs a source whose rows are the orders of lines: bad rows are judged by the lines.
+    fn run_of_orders(&mut self, orders: impl Source + 'static) -> Result<()> {
+        let before = self.stats.rows_read();
+        let done = self.run(orders);
+        self.judged.orders += self.stats.rows_read() - before;
+        done
+    }
+
+    /// Adds the counts of lines that were read here.
+    fn judge_lines(&mut self, lines: LineSummary) {
+        self.judged.lines += lines.lines;
+        self.judged.lines_rejected += lines.lines_rejected.values().sum::<u64>();
+        self.add_lines(lines);
     }
 
     /// The memory and the policies that lines are read and grouped with.
@@ -127,8 +147,13 @@ impl<L: Lens> Pipeline<L> {
             budget: plan.budget.clone(),
             store: store.clone(),
             threads,
-            on_bad_row: self.spec.on_bad_row,
-            rejects: rejects.clone(),
+            bad: BadLines {
+                on_bad_row: self.spec.on_bad_row,
+                fail_fast: self.spec.fail_fast,
+                max_rejects: self.spec.max_rejects,
+                rejects: rejects.clone(),
+                causes: Some(self.ledger.causes.clone()),
+            },
             cancel: cancel.clone(),
             stats: self.stats.clone(),
             merge: plan.merge_memory,

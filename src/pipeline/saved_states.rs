@@ -7,6 +7,7 @@ use crate::finalize::blocks::SavedRun;
 use crate::finalize::finish::Resources;
 use crate::lens::Lens;
 use crate::model::window::{Window, Windows};
+use crate::orders::Refunds;
 use crate::state;
 use crate::state::checkpoint_record::Checkpoint;
 use crate::state::save::{save, save_records};
@@ -28,8 +29,13 @@ impl<L: Lens> Pipeline<L> {
         self.inputs.extend(manifest.inputs.iter().map(|input| input.name.clone()));
         // Open rows are read again, and counted then.
         let rows = RowCounts { read: manifest.rows_read - manifest.rows_open(), windows: state.keys(&rollup), ..manifest.counts() };
+        self.judged.of_states += rows.read;
+        self.judged.rejected_of_states += rows.rejected.values().sum::<u64>();
         self.take_in(state.runs(), rows, rollup)?;
-        manifest.transactions.iter().for_each(|(_, lines)| self.add_lines(lines.clone()));
+        if let Some((orders, lines)) = &manifest.transactions {
+            self.nets_refunds |= orders.refunds == Refunds::Net;
+            self.add_lines(lines.clone());
+        }
         let cancel = &self.poison.cancel;
         let open = OpenRows::new(state.runs().to_vec(), cancel.clone());
         self.run(open)
@@ -74,6 +80,13 @@ impl<L: Lens> Pipeline<L> {
     /// Ends the input and writes what is known of every customer to a run file.
     pub(crate) fn save(mut self, to: &state::Writer) -> Result<Saved> {
         self.finish_pushed_orders()?;
+        if self.poison.is_set() {
+            return Err(self.poison.take());
+        }
+        // A stretch of a run with checkpoints is judged with the whole.
+        if self.ledger.open.is_some() {
+            self.judge()?;
+        }
         let Pipeline { spec, state, stats, ledger, poison, lines, .. } = self;
         let (partitions, resources, _unfinished) = state.close(&poison)?;
         let snapshot = stats.snapshot();

@@ -22,6 +22,7 @@ pub mod table;
 pub mod text_tables;
 
 use crate::base::error::{Error, Result};
+use crate::base::money::Money;
 use crate::base::time::iso;
 use crate::lens::lens1::Lens1Metrics;
 use crate::lens::lens2::Change;
@@ -85,6 +86,10 @@ pub struct WindowReport {
     pub lens1: Lens1Metrics,
     /// Customers left out of the window, by reason; their rows count as accepted.
     pub customers_rejected: BTreeMap<Reason, u64>,
+    /// What these customers spent in the window, by reason: below zero where they only gave money back. With `lens1.total_revenue` it is all
+    /// that was spent in the window.
+    #[serde(default)]
+    pub customers_rejected_amount: BTreeMap<Reason, Money>,
 }
 
 /// Lens 2 of a pair of windows.
@@ -108,13 +113,17 @@ impl Report {
         warnings: Vec<String>,
         mut left_out: LeftOut,
     ) -> Self {
-        let mut window = |((at, w), lens1): ((u32, &Window), Lens1Metrics)| WindowReport {
-            name: w.name.clone(),
-            start: w.start,
-            end: w.end,
-            observation_end: w.observation_end,
-            lens1,
-            customers_rejected: left_out.remove(&at).unwrap_or_default(),
+        let mut window = |((at, w), lens1): ((u32, &Window), Lens1Metrics)| {
+            let left_out = left_out.remove(&at).unwrap_or_default();
+            WindowReport {
+                name: w.name.clone(),
+                start: w.start,
+                end: w.end,
+                observation_end: w.observation_end,
+                lens1,
+                customers_rejected: left_out.iter().map(|(&reason, sum)| (reason, sum.customers)).collect(),
+                customers_rejected_amount: left_out.iter().map(|(&reason, sum)| (reason, sum.amount)).collect(),
+            }
         };
         let pair = |(pair, lens2): (&[Window], Change)| ComparisonReport { from: pair[0].name.clone(), to: pair[1].name.clone(), lens2 };
         Report {

@@ -1,8 +1,9 @@
 //! The answers as tables for people: in the terminal, as a text file, or as Markdown.
 
 use super::{ComparisonReport, Report, WindowReport};
-use crate::base::money::Fixed2;
-use crate::base::text::{grouped, money};
+use crate::base::money::{Fixed2, Money};
+use crate::base::text::{counted, grouped, money};
+use crate::model::reject::Reason;
 use crate::orders::{LineSummary, special_lines};
 use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle, presets};
 use serde::{Deserialize, Serialize};
@@ -102,8 +103,16 @@ impl Page {
             self.line(format_args!("{bullet}rows rejected, {reason}: {}", grouped(*count)));
         }
         for window in &report.windows {
-            for (reason, count) in &window.customers_rejected {
-                self.line(format_args!("{bullet}customers left out of {}, {reason}: {}", window.name, grouped(*count)));
+            for (&reason, &count) in &window.customers_rejected {
+                let amount = window.customers_rejected_amount.get(&reason).copied().unwrap_or_default();
+                let who = match reason {
+                    Reason::NoOrders if amount < Money::ZERO => "who only gave money back".to_owned(),
+                    Reason::NoOrders => "without an order".to_owned(),
+                    Reason::NegativeSpend => "who got back more than they spent".to_owned(),
+                    _ => format!("({reason})"),
+                };
+                let customers = counted(count, &format!("customer {who}"), &format!("customers {who}"));
+                self.line(format_args!("{bullet}left out of {}: {customers}, {}", window.name, money(amount)));
             }
         }
         for warning in &report.warnings {

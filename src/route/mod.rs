@@ -22,6 +22,7 @@ use crate::base::error::{Result, Stage};
 use crate::base::money::Amount;
 use crate::base::threads::lock;
 use crate::model::amounts::Amounts;
+use crate::model::cause::SharedCauses;
 use crate::model::columns::Column;
 use crate::model::entry::{Addend, HISTORY, reference};
 use crate::model::hash::{PARTITIONS, PARTITIONS_PER_SECTION, SECTIONS, hash_id, hash_in_section, partition_in_section, section_of};
@@ -43,6 +44,8 @@ pub(crate) struct Ledger {
     pub(crate) open: Option<Arc<Sorter>>,
     /// These later windows, where they are known.
     pub(crate) later_windows: Option<Windows>,
+    /// The bad rows that end the run when everything is read, and those that were left out, by reason.
+    pub(crate) causes: SharedCauses,
     /// The least and the greatest window key of the rows accepted so far.
     pub(crate) keys: Mutex<Option<(u32, u32)>>,
 }
@@ -77,6 +80,7 @@ pub(crate) struct Router {
     /// Of the later windows, which decide about open rows.
     later: Option<Classifier>,
     policy: OnBadRow,
+    fail_fast: bool,
     stats: Arc<Stats>,
     ledger: Arc<Ledger>,
     keys: Option<(u32, u32)>,
@@ -88,7 +92,8 @@ impl Router {
         let staged = std::iter::repeat_with(|| Rows::with_capacity(STAGED_ROWS.min(rows_per_buffer))).take(SECTIONS).collect();
         let buffers = std::iter::repeat_with(Rows::default).take(PARTITIONS).collect();
         let later = ledger.later_windows.as_ref().map(Classifier::new);
-        Router { staged, buffers, classifier: Classifier::new(&spec.windows), later, policy: spec.on_bad_row, stats, ledger, keys: None }
+        let (classifier, policy, fail_fast) = (Classifier::new(&spec.windows), spec.on_bad_row, spec.fail_fast);
+        Router { staged, buffers, classifier, later, policy, fail_fast, stats, ledger, keys: None }
     }
 
     /// Takes a batch; buffers that are full go to the outlet.
@@ -97,6 +102,8 @@ impl Router {
         let views = batch.ids.views();
         let mut bad = batch.bad.iter().peekable();
         let mut accepted = 0;
+        // What would come of the rows of a run that fails is of no use: they are only looked at.
+        let fails = self.policy == OnBadRow::Fail && self.ledger.causes.are_there();
         for (i, &view) in views.iter().enumerate() {
             if bad.peek().is_some_and(|b| b.row as usize == i) {
                 let mut faults = Vec::new();
@@ -107,6 +114,7 @@ impl Router {
                 continue;
             }
             match self.classify(batch, i) {
+                Ok(_) if fails => {}
                 Ok((key, reference)) => {
                     accepted += 1;
                     let id = batch.ids.value(i).as_bytes();
@@ -185,12 +193,13 @@ impl Router {
         for fault in &faults {
             fields[fault.column as usize].clone_from(&fault.value);
         }
-        let column = first.column.name().to_owned();
         let value = match first.reason {
             Reason::StraddlesWindow => format!("{}..{}", fields[Column::PeriodStart as usize], fields[Column::PeriodEnd as usize]),
             _ => first.value.clone(),
         };
         let (source, row, line) = batch.whence(i);
+        let (place, key) = ((source.clone(), row), (first.reason, first.column.name()));
+        let is_read = faults.iter().all(|fault| fault.column != Column::TotalSpend);
         let reject = Reject {
             window: None,
             source,
@@ -198,7 +207,7 @@ impl Router {
             line,
             customer_id: fields[Column::CustomerId as usize].clone(),
             reason: first.reason,
-            column,
+            column: first.column.name().to_owned(),
             value,
             fields,
             at: at.map(shown_timestamp),
@@ -213,12 +222,14 @@ impl Router {
         if let Some(open) = self.ledger.open.as_ref().filter(|_| is_open) {
             return open.buffer().push(|out| reject.write(out)).map_err(|e| e.stage(Stage::Route));
         }
-        if self.policy == OnBadRow::Fail {
+        if self.policy == OnBadRow::Fail && self.fail_fast {
             return Err(reject.into_error().help(REJECT_HELP).stage(Stage::Route));
         }
-        self.stats.count_rejects(reject.reason, 1);
-        let kept = self.ledger.rejects.as_ref().map(|rejects| rejects.buffer().push(|out| reject.write(out)));
-        kept.unwrap_or(Ok(())).map_err(|e| e.stage(Stage::Route))
+        let kept = self.ledger.rejects.as_ref().map_or(Ok(()), |rejects| rejects.buffer().push(|out| reject.write(out)));
+        let spend = is_read.then(|| spend(batch, i));
+        self.ledger.causes.add(key, spend, (&place.0, place.1), || (reject, REJECT_HELP.to_owned()));
+        self.stats.count_rejects(key.0, 1);
+        kept.map_err(|e| e.stage(Stage::Route))
     }
 
     /// Hands over what is left. Rows routed later come with the next flush.
@@ -234,6 +245,11 @@ impl Router {
     }
 }
 
+/// What was spent according to a row.
+fn spend(batch: &PeriodBatch, i: usize) -> Amount {
+    Amount { cents: batch.cents[i], fraction: batch.fractions.get(i).copied().unwrap_or(0) }
+}
+
 /// A field as text, in the same form whatever the input format.
 fn field(batch: &PeriodBatch, i: usize, column: Column) -> String {
     match column {
@@ -242,7 +258,7 @@ fn field(batch: &PeriodBatch, i: usize, column: Column) -> String {
         Column::PeriodStart => shown_timestamp(batch.starts[i]),
         Column::PeriodEnd => shown_timestamp(batch.ends[i]),
         Column::TotalOrders => batch.orders[i].to_string(),
-        Column::TotalSpend => Amount { cents: batch.cents[i], fraction: batch.fractions.get(i).copied().unwrap_or(0) }.to_string(),
+        Column::TotalSpend => spend(batch, i).to_string(),
         Column::LastTransactionTs => shown_timestamp(batch.last_transactions.get(i).copied().unwrap_or(NO_TIMESTAMP)),
     }
 }

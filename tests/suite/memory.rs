@@ -8,7 +8,7 @@ use lensflow::cancel::Discard;
 use lensflow::error::{Error, Kind, Stage};
 use lensflow::model::ColumnMap;
 use lensflow::model::Windows;
-use lensflow::model::{OnBadRow, Reason};
+use lensflow::model::{MaxRejects, OnBadRow, Reason};
 use lensflow::pipeline::Builder;
 use lensflow::pipeline::{Audit, Order};
 use lensflow::report::rows::rfm_schema;
@@ -33,7 +33,12 @@ fn months() -> Windows {
 
 fn builder(workers: usize) -> Builder {
     let parallel = if workers == 1 { Parallel::Off } else { Parallel::On };
-    Pipeline::builder().windows(months()).on_bad_row(OnBadRow::Reject).workers(workers).parallel(parallel)
+    Pipeline::builder()
+        .windows(months())
+        .on_bad_row(OnBadRow::Reject)
+        .max_rejects(MaxRejects::Rows(u64::MAX))
+        .workers(workers)
+        .parallel(parallel)
 }
 
 /// Half of the batches pushed, the others read from a source; RFM rows written on the way, and everything else after it.

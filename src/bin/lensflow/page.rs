@@ -7,7 +7,7 @@ use lensflow::jobs::audit::bad_rows;
 use lensflow::jobs::{self, AuditJob, Outputs};
 use lensflow::model::{Encoding, IdFormat};
 use lensflow::model::{Granularity, OnBadRow, PARTITIONS, Window, Windows};
-use lensflow::orders::{Anonymous, Duplicates, Lines, Refunds};
+use lensflow::orders::{Anonymous, Duplicates, Lines, OrderOptions, Refunds};
 use lensflow::pipeline::Order;
 use lensflow::source::files::Format;
 use lensflow::spec::Spec;
@@ -167,6 +167,9 @@ impl Page {
     pub(crate) fn orders(&mut self, lines: &Lines) {
         let options = &lines.orders;
         self.say("orders", "calendar", format!("that of {}", options.timezone));
+        if *options == OrderOptions::shop().with_timezone(options.timezone) {
+            return self.say("orders", "policy", "shop: refunds are netted, lines without a customer reported, copies left out");
+        }
         let refunds = match options.refunds {
             Refunds::Fail => "are bad rows",
             Refunds::Net => "lessen what the customer has spent",
@@ -188,10 +191,11 @@ impl Page {
         self.say("orders", "duplicates", duplicates);
     }
 
-    pub(crate) fn bad_rows(&mut self, policy: OnBadRow, inherited: bool) {
+    pub(crate) fn bad_rows(&mut self, policy: OnBadRow, inherited: bool, spec: &Spec) {
         let what = match policy {
-            OnBadRow::Fail => "the first one ends the run",
-            OnBadRow::Reject => "are left out and counted",
+            OnBadRow::Fail if spec.fail_fast => "the first one ends the run".to_owned(),
+            OnBadRow::Fail => "end the run when all is read, and are told together".to_owned(),
+            OnBadRow::Reject => format!("are left out and counted, {} at most", spec.max_rejects),
         };
         self.say("source", "bad rows", format!("{what}{}", if inherited { ", as when the state was made" } else { "" }));
     }
@@ -217,12 +221,12 @@ impl Page {
         states.iter().for_each(|state| self.state(Path::new(state), "state"));
         let files = self.files(&others, format, lines, spec);
         let first = states.first().and_then(|path| State::open(Path::new(path)).ok());
-        self.bad_rows(bad_rows(on_bad_row, first.as_ref(), spec.on_bad_row), first.is_some() && on_bad_row.is_none());
+        self.bad_rows(bad_rows(on_bad_row, first.as_ref(), spec.on_bad_row), first.is_some() && on_bad_row.is_none(), spec);
         Inputs { files, states: states.len() }
     }
 
     /// Tells which state is written to, and what it does about bad rows.
-    pub(crate) fn kept(&mut self, path: &Path, every: Option<Granularity>, on_bad_row: Option<OnBadRow>) {
+    pub(crate) fn kept(&mut self, path: &Path, every: Option<Granularity>, on_bad_row: Option<OnBadRow>, spec: &Spec) {
         let there = is_state(path).then(|| State::open(path).ok()).flatten();
         if is_state(path) {
             self.state(path, "into");
@@ -230,7 +234,8 @@ impl Page {
             self.say("source", "into", format!("{}, a new state by {}", path.display(), every.unwrap_or(Granularity::Month)));
         }
         let inherited = there.is_some() && on_bad_row.is_none();
-        self.bad_rows(bad_rows(on_bad_row, there.as_ref(), OnBadRow::default()), inherited);
+        // A change that fails changes nothing, and need not read on.
+        self.bad_rows(bad_rows(on_bad_row, there.as_ref(), OnBadRow::default()), inherited, &spec.clone().with_fail_fast(true));
     }
 
     /// Tells which windows there are.

@@ -323,6 +323,11 @@ impl Rules<'_> {
         if options.source.on_bad_row == Some(OnBadRow::Fail) || options.source.on_bad_row.is_none() && !states {
             let why = "there is nothing to write while bad rows end the run";
             self.idle(&["report.rejects"], why, "add `source.on_bad_row=reject`")?;
+            let why = "no row may be left out while bad rows end the run";
+            self.idle(&["source.max_rejects"], why, "add `source.on_bad_row=reject`, or leave it out")?;
+        }
+        if options.source.on_bad_row == Some(OnBadRow::Reject) {
+            self.idle(&["source.fail_fast"], "with `source.on_bad_row=reject` no bad row ends the run", OUT)?;
         }
         Ok(())
     }

@@ -63,7 +63,7 @@ pub fn calculate_rfm(periods: &[PeriodAggregation], observation_end: NaiveDateTi
         let (table, mut states) = (SortedTable::new(table, &mut SortScratch::default()), StateBatch::default());
         for customers in table.ranges(FRAME_CUSTOMERS) {
             table.fill(customers, &mut states);
-            finalizer.fill(&states, &mut block, Some(&mut |_, reject| least = least.take().into_iter().chain([reject]).min()));
+            finalizer.fill(&states, &mut block, Some(&mut |_, _, _, reject| least = least.take().into_iter().chain([reject]).min()));
             block.set_ids(&states);
             metrics.extend(metrics_of(&block, observation_end));
         }

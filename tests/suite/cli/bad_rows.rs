@@ -46,7 +46,7 @@ fn a_bad_row_is_named_in_full() {
     let good = "ana,2023-01-01,2023-02-01,1,999999999999999.99,2023-01-20";
     let audit = |name: &str, bytes: &[u8]| {
         fs::write(folder.path().join(name), bytes).unwrap();
-        let outputs = ["--report", "report.json", "--rfm-out", "rfm.parquet"];
+        let outputs = ["--report", "report.json", "--rfm-out", "rfm.parquet", "--fail-fast"];
         error(lensflow(folder.path(), &[&["audit", name], &outputs[..], &WINDOWS].concat()), 1)
     };
     for (row, [reason, column, value]) in BAD_ROWS {
@@ -97,10 +97,56 @@ fn of_many_bad_rows_the_earliest_is_named() {
     (12_346..40_000).step_by(97).for_each(|i| rows[i] = "bad,2023-01-01,2023-02-01,1,later,".to_owned());
     fs::write(folder.path().join("periods.csv"), csv_of(&rows)).unwrap();
     for workers in ["1", "2", "7"] {
-        let message = error(lensflow(folder.path(), &["audit", "periods.csv", "--every", "month", "--workers", workers]), 1);
+        let audit = ["audit", "periods.csv", "--every", "month", "--workers", workers];
+        let message = error(lensflow(folder.path(), &[&audit[..], &["--fail-fast"]].concat()), 1);
         let wanted = "lensflow: periods.csv: row 12346 (line 12347): customer \"bad\": bad_number";
         assert!(message.starts_with(wanted) && message.contains("\"first\""), "{workers} workers: {message}");
+        // Without it, all are told.
+        let message = error(lensflow(folder.path(), &audit), 1);
+        assert_eq!(
+            message,
+            "lensflow: 287 rows whose total_spend cannot be read\n  \
+             the first of 287: periods.csv: row 12346 (line 12347): customer \"bad\": bad_number: total_spend is \"first\": \
+             this is not a number that fits the column\n  \
+             help: go on with --on-bad-row reject\n",
+            "{workers} workers"
+        );
     }
+}
+
+/// Rejected rows are a handful, or they end the run, which then leaves nothing behind: a run of a state, too.
+#[test]
+fn more_bad_rows_than_may_be_end_the_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut rows = good_rows(2_000);
+    (0..21).for_each(|i| rows[i * 90] = format!("bad,2023-01-01,2023-02-01,1,x{i},"));
+    fs::write(folder.path().join("bad.csv"), csv_of(&rows)).unwrap();
+    rows[0] = "good,2023-01-01,2023-02-01,1,1,".to_owned();
+    fs::write(folder.path().join("less.csv"), csv_of(&rows)).unwrap();
+    fs::write(folder.path().join("ten.csv"), csv_of(&["bad,2023-01-01,2023-02-01,1,x,"; 10])).unwrap();
+    let reject = ["--on-bad-row", "reject"];
+    let outputs = ["--every", "month", "--report", "r.json", "--rejects", "rejects.csv"];
+    let audit = |file: &str, most: &[&str]| lensflow(folder.path(), &[&["audit", file][..], &outputs, &reject, most].concat());
+    for most in [&[][..], &["--max-rejects", "20"], &["--max-rejects", "1.04%"]] {
+        let message = error(audit("bad.csv", most), 1);
+        let most = most.last().unwrap_or(&"1%");
+        let most = if most.ends_with('%') { format!("{most:?}") } else { (*most).to_owned() };
+        let wanted =
+            format!("lensflow: 21 of 2,000 rows are bad, more than --max-rejects {most} lets be left out: 21 rows whose total_spend");
+        assert!(message.starts_with(&wanted) && message.contains("the first of 21: bad.csv: row 1 (line 2): "), "{message}");
+    }
+    assert_eq!(listing(folder.path()), ["bad.csv", "less.csv", "ten.csv"].map(str::to_owned).into());
+    for (file, most) in [("less.csv", "1%"), ("bad.csv", "21"), ("bad.csv", "1.05%"), ("bad.csv", "100%"), ("ten.csv", "0%")] {
+        audit(file, &["--max-rejects", most]).expect(0);
+    }
+    // A state takes in nothing then, and audits of it do not judge again what it took in.
+    let update = |file: &str, more: &[&str]| lensflow(folder.path(), &[&["update", "state", file, "-q"][..], &reject, more].concat());
+    update("less.csv", &[]).expect(0);
+    let before = lensflow(folder.path(), &["inspect", "state"]).expect(0).stdout;
+    assert!(error(update("bad.csv", &[]), 1).contains("21 of 2,000 rows are bad"));
+    assert!(lensflow(folder.path(), &["inspect", "state"]).expect(0).stdout == before);
+    update("bad.csv", &["--max-rejects", "100%"]).expect(0);
+    lensflow(folder.path(), &["audit", "state", "--every", "month"]).expect(0);
 }
 
 /// Typed columns can only hold some of the faults; these they can.
@@ -134,9 +180,9 @@ fn bad_values_of_typed_columns_are_named_in_full() {
     for encoding in [Encoding::Parquet, Encoding::ArrowFile, Encoding::ArrowStream] {
         let name = encoding.file_name();
         fs::write(folder.path().join(name), encoding.encode_batch(&batch)).unwrap();
-        let message = error(lensflow(folder.path(), &["audit", name, "--every", "month"]), 1);
+        let message = error(lensflow(folder.path(), &["audit", name, "--every", "month", "--fail-fast"]), 1);
         assert!(message.starts_with(&format!("lensflow: {name}: row 2: missing_value: ")), "{message}");
-        let reject = ["audit", name, "--every", "month", "--on-bad-row", "reject", "--rejects", "-"];
+        let reject = ["audit", name, "--every", "month", "--on-bad-row", "reject", "--max-rejects", "11", "--rejects", "-"];
         let rejects = Table::parse(lensflow(folder.path(), &reject).expect(0).out());
         let found = rejects.select(&["row", "reason"].map(str::to_owned)).rows;
         let bad = rows.iter().zip(1..).filter_map(|(row, number)| row.5.map(|reason| vec![format!("{number}"), reason.to_owned()]));
@@ -199,6 +245,8 @@ fn rejects_reconcile_and_good_rows_are_still_audited() {
     assert_eq!(input["rows_accepted"], rows.len() - bad.len());
     assert_eq!(report["windows"][0]["customers_rejected"], serde_json::json!({"no_orders": 1, "amount_out_of_range": 1}));
     assert_eq!(report["windows"][1]["customers_rejected"], serde_json::json!({"negative_spend": 1, "after_observation_end": 1}));
+    let amount = |window: usize, reason: &str| report["windows"][window]["customers_rejected_amount"][reason].as_str().unwrap();
+    assert_eq!((amount(1, "negative_spend"), amount(0, "amount_out_of_range")), ("-10.25", "10999999999999989.00"));
 
     // Rows come in order with where they are, then customers by window and id.
     let listed = Table::parse(std::str::from_utf8(&rejects).unwrap());

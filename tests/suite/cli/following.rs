@@ -263,7 +263,7 @@ fn a_stream_is_followed() {
 /// Orders, one a row, with names in Latin-1: a stream that is killed before it is committed, and ended, is what its rows are in one file.
 #[test]
 fn a_stream_of_orders_is_followed() {
-    let of_orders = "from = 'transactions'\non_bad_row = 'reject'\nencoding = 'latin1'\n[transactions]\none_row_per_order = true\n\
+    let of_orders = "from = 'transactions'\non_bad_row = 'reject'\nmax_rejects = '100%'\nencoding = 'latin1'\n[transactions]\none_row_per_order = true\n\
         [columns]\ncustomer_id = 'caf\u{e9}'\n\n[state]\nevery = 'quarter'\n";
     let order = |i: usize| {
         let refund = if i % 10 == 3 { "-" } else { "" };
@@ -303,7 +303,7 @@ fn a_stream_of_orders_is_followed() {
         let found = answers(desk.path());
         fs::write(desk.path().join("whole.csv"), csv(0..500)).unwrap();
         let flags = "audit whole.csv --from transactions --one-row-per-order --encoding latin1 --column customer_id=caf\u{e9} \
-            --on-bad-row reject --every quarter --report audit.json --rfm-out rfm.csv";
+            --on-bad-row reject --max-rejects 100% --every quarter --report audit.json --rfm-out rfm.csv";
         lensflow(desk.path(), &flags.split_whitespace().collect::<Vec<_>>()).expect(0);
         assert!(found == answers(desk.path()) && found.1.contains("c\u{e9}36"), "{format}: {}", found.0);
     }

@@ -32,8 +32,9 @@ const WINDOWS: [&str; 4] = ["--window", "h1=2023-01-01..2023-07-01@2023-07-10", 
 fn error(ran: Ran, code: i32) -> String {
     let ran = ran.expect(code);
     let lines: Vec<_> = ran.stderr.lines().collect();
-    assert!(matches!(lines.as_slice(), [what] | [what, _] if what.starts_with("lensflow: ")), "{}", ran.stderr);
-    assert!(lines.get(1).is_none_or(|help| help.starts_with("  help: ")), "{}", ran.stderr);
+    // What is wrong, the causes if there are several, and what to do.
+    assert!(lines[0].starts_with("lensflow: ") && lines[1..].iter().all(|line| line.starts_with("  ")), "{}", ran.stderr);
+    assert!(lines.len() == 1 || lines.iter().rposition(|line| line.starts_with("  help: ")) == Some(lines.len() - 1), "{}", ran.stderr);
     assert!(ran.stdout.is_empty(), "an error leaves stdout alone: {}", ran.out());
     ran.stderr
 }

@@ -117,7 +117,8 @@ fn a_full_spill_folder_is_a_fault() {
     fs::write(folder.path().join("bad.csv"), bad_rows(50_000)).unwrap();
     let before = listing(folder.path());
     let outputs = ["--spill-dir", "small", "--report", "r.json", "--on-bad-row", "reject", "--rejects", "rejects.csv"];
-    let run = |more: &[&str]| lensflow(folder.path(), &[&["audit", "bad.csv", "--every", "month"], &LITTLE[..], more].concat());
+    let audit = ["audit", "bad.csv", "--every", "month", "--max-rejects", "100%"];
+    let run = |more: &[&str]| lensflow(folder.path(), &[&audit[..], &LITTLE[..], more].concat());
     assert_eq!(error(run(&outputs), 1), message);
     assert_eq!((listing(folder.path()), listing(&small)), (before, BTreeSet::new()));
     // Who only counts them needs no room.
@@ -256,7 +257,7 @@ fn sorted_rows_and_rejects_keep_to_the_limit() {
     let sorted: Vec<&str> = sorted.split(' ').collect();
     keeps("sorted rows", &sorted, ["rfm.parquet", "moves.csv"]);
     fs::write(folder.path().join("bad.csv"), bad_rows(150_000)).unwrap();
-    let reject = "audit bad.csv --every month --on-bad-row reject --rejects rejects.csv --report r.json";
+    let reject = "audit bad.csv --every month --on-bad-row reject --max-rejects 100% --rejects rejects.csv --report r.json";
     let reject: Vec<&str> = reject.split(' ').collect();
     keeps("rejects", &reject, ["rejects.csv", "r.json"]);
 }

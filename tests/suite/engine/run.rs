@@ -5,7 +5,7 @@ use crate::model::rfm::Rfm;
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::compute::concat_batches;
 use arrow::datatypes::{Decimal128Type, Int32Type, Int64Type, TimestampMicrosecondType, UInt8Type};
-use lensflow::model::OnBadRow;
+use lensflow::model::{MaxRejects, OnBadRow};
 use lensflow::pipeline::Builder;
 use lensflow::pipeline::{Audit, Order};
 use lensflow::report::rows::{migration_schema, rfm_schema};
@@ -103,6 +103,7 @@ where
         .with_percentiles(case.percentiles.clone())
         .with_bins(case.bins)
         .with_on_bad_row(run.policy)
+        .with_max_rejects(MaxRejects::Rows(u64::MAX))
         .with_workers(Some(run.workers))
         .with_parallel(run.parallel);
     let builder = builder.spec(spec);

@@ -9,7 +9,7 @@ use lensflow::error::Kind;
 use lensflow::lens::lens2::{Migration, Status};
 use lensflow::model::{Column, ColumnMap};
 use lensflow::model::{Granularity, Window, Windows};
-use lensflow::model::{OnBadRow, Reason, Reject};
+use lensflow::model::{MaxRejects, OnBadRow, Reason, Reject};
 use lensflow::money::{Amount, AmountError, Fixed2, Money};
 use lensflow::spec::{DEFAULT_PERCENTILES, Parallel};
 use lensflow::stats::Snapshot;
@@ -237,6 +237,8 @@ fn options_read_back() {
             .with_percentiles(vec![])
             .with_bins(9)
             .with_on_bad_row(OnBadRow::Reject)
+            .with_fail_fast(true)
+            .with_max_rejects(MaxRejects::Percent(lensflow::money::Fixed2::from_hundredths(250)))
             .with_workers(Some(3))
             .with_parallel(parallel)
             .with_batch_rows(1)

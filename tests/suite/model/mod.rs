@@ -19,12 +19,13 @@ mod rows;
 pub(crate) mod windows;
 
 use crate::make::Case;
+use amounts::fixed;
 use lens1::lens1;
 use lens2::Change;
 use lensflow::model::Reason;
 use lensflow::model::{Window, Windows};
 use lensflow::time::format_timestamp;
-use rfm::{Rfm, finish, give_scores};
+use rfm::{Rfm, finish, give_scores, spent};
 use rows::{Good, read};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -83,7 +84,7 @@ impl Answers {
             }
         }
 
-        let mut windows: Vec<(Window, Vec<Rfm>, BTreeMap<&str, u64>)> = Vec::new();
+        let mut windows: Vec<(Window, Vec<Rfm>, BTreeMap<&str, (u64, i128)>)> = Vec::new();
         let mut left_out = Vec::new();
         for (window, customers) in by_window.values() {
             let (mut valid, mut counts) = (Vec::new(), BTreeMap::new());
@@ -92,7 +93,9 @@ impl Answers {
                     Ok(rfm) => valid.push(rfm),
                     Err(reason) => {
                         left_out.push((window.name.clone(), id.clone(), reason));
-                        *counts.entry(reason.name()).or_default() += 1;
+                        let (count, amount): &mut (u64, i128) = counts.entry(reason.name()).or_default();
+                        *count += 1;
+                        *amount += spent(rows);
                     }
                 }
             }
@@ -114,7 +117,9 @@ impl Answers {
         for reason in rejected_rows.values() {
             *rejected.entry(reason.name()).or_default() += 1;
         }
-        let window_report = |(window, customers, counts): &(Window, Vec<Rfm>, BTreeMap<&str, u64>)| {
+        let window_report = |(window, customers, left_out): &(Window, Vec<Rfm>, BTreeMap<&str, (u64, i128)>)| {
+            let counts: BTreeMap<_, _> = left_out.iter().map(|(reason, (count, _))| (reason, count)).collect();
+            let amounts: BTreeMap<_, _> = left_out.iter().map(|(reason, (_, amount))| (reason, fixed(*amount))).collect();
             json!({
                 "name": window.name,
                 "start": format_timestamp(window.start),
@@ -122,6 +127,7 @@ impl Answers {
                 "observation_end": format_timestamp(window.observation_end),
                 "lens1": lens1(customers, &case.percentiles),
                 "customers_rejected": counts,
+                "customers_rejected_amount": amounts,
             })
         };
         let report = json!({

@@ -52,7 +52,7 @@ pub(crate) struct Grouped {
     pub(crate) rejected: BTreeMap<Reason, u64>,
     pub(crate) refund_lines: u64,
     pub(crate) anonymous_orders: u64,
-    /// The place of the line that ends a run under the policy that fails.
+    /// The place of the first bad line.
     pub(crate) first_bad: Option<usize>,
 }
 
@@ -72,7 +72,6 @@ pub(crate) fn orders_of(items: &[Item], options: &OrderOptions) -> Grouped {
     let mut reject = |reason, lines| *rejected.entry(reason).or_insert(0) += lines;
     let mut refunds = 0;
     let mut orders: BTreeMap<u8, Vec<&Item>> = BTreeMap::new();
-    // Lines by themselves are all looked at before orders are.
     let (mut bad_line, mut bad_order) = (None, None);
     let place = |item: &Item| items.iter().position(|other| std::ptr::eq(item, other));
     for item in items {
@@ -156,5 +155,5 @@ pub(crate) fn orders_of(items: &[Item], options: &OrderOptions) -> Grouped {
         last: period.last,
     };
     let periods = periods.into_iter().map(row).collect();
-    Grouped { periods, rejected, refund_lines: refunds, anonymous_orders, first_bad: bad_line.or(bad_order) }
+    Grouped { periods, rejected, refund_lines: refunds, anonymous_orders, first_bad: bad_line.into_iter().chain(bad_order).min() }
 }

@@ -22,11 +22,15 @@ pub(crate) struct Rfm {
     pub(crate) scores: [usize; 3],
 }
 
+/// What a customer spent in a window, in cents.
+pub(super) fn spent(rows: &[Good]) -> i128 {
+    divide(rows.iter().map(|r| r.units).sum(), CENT)
+}
+
 /// A customer and window's rows, or why they do not make a customer.
 pub(super) fn finish(window: &Window, id: &str, rows: &[Good]) -> Result<Rfm, Reason> {
     let frequency: i128 = rows.iter().map(|r| i128::from(r.orders)).sum();
-    let units: i128 = rows.iter().map(|r| r.units).sum();
-    let total_spend = divide(units, CENT);
+    let total_spend = spent(rows);
     let end = rows.iter().map(|r| r.end).max().expect("a row");
     let reference = rows.iter().filter_map(|r| r.last).max().unwrap_or(end);
     let recency_days = (window.observation_end - reference).div_euclid(DAY);

@@ -117,7 +117,7 @@ fn orders_after_the_observation_end_are_named_in_the_order_of_the_input() {
     fs::write(at.join("both.csv"), "customer_id,event_ts,line_total\na,2023-02-05,1\nb,2023-01-05,-1\n").unwrap();
     let said = lensflow(at, &[&["audit", "both.csv", "--one-row-per-order"], &window[..]].concat()).expect(1).stderr;
     assert!(said.contains("row 1 (line 2): customer \"a\": after_observation_end"), "{said}");
-    let reject = ["audit", "late.csv", "--on-bad-row", "reject", "--rejects", "rejects.csv"];
+    let reject = ["audit", "late.csv", "--on-bad-row", "reject", "--max-rejects", "20%", "--rejects", "rejects.csv"];
     for more in [&[][..], &["--one-row-per-order"], &["--memory-limit", "64MiB"]] {
         lensflow(at, &[&reject, &window[..], more].concat()).expect(0);
         let rejects = fs::read_to_string(at.join("rejects.csv")).unwrap();

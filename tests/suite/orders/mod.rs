@@ -10,8 +10,9 @@ use crate::support::{config, lensflow};
 use arrow::array::{ArrayRef, Decimal128Array, Int32Array, RecordBatch, StringArray, TimestampMillisecondArray};
 use lensflow::model::TransactionColumns;
 use lensflow::model::{Granularity, Windows};
-use lensflow::model::{OnBadRow, Reason};
-use lensflow::orders::{Duplicates, Lines, OrderOptions};
+use lensflow::model::{MaxRejects, OnBadRow, Reason};
+use lensflow::money::{Fixed2, Total};
+use lensflow::orders::{Duplicates, Lines, OrderOptions, Refunds};
 use lensflow::source::files::Files;
 use lensflow::source::transactions::TransactionOptions;
 use lensflow::spec::Spec;
@@ -102,7 +103,7 @@ proptest! {
             let names = ["a.csv", "b.csv"].map(|name| folder.path().join(name).to_string_lossy().into_owned());
             let source = Files::find_transactions(&names, None, TransactionColumns::default(), &TransactionOptions::default(), 7)?;
             let builder = Pipeline::builder().windows(Windows::Every(Granularity::Month)).workers(workers).state_budget(budget).on_bad_row(policy);
-            let mut pipeline = builder.build()?;
+            let mut pipeline = builder.max_rejects(MaxRejects::Rows(u64::MAX)).build()?;
             pipeline.run_transactions(source, &Lines::default().with_orders(options.clone()))?;
             pipeline.finish()
         };
@@ -134,6 +135,32 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(config(48))]
+
+    /// What is left out is told with its worth: together with the revenue of the windows it is what all lines are worth.
+    #[test]
+    fn the_report_reconciles(mut items in items(), options in order_options(), budget in prop_oneof![Just(0u64), Just(1 << 30)]) {
+        // Whole cents: orders are rounded, and lines are not.
+        items.iter_mut().for_each(|item| item.price -= item.price % 10);
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("lines.csv");
+        fs::write(&file, items_csv(&items)).unwrap();
+        let lines = Lines::default().with_orders(options.clone());
+        let builder = Pipeline::builder().windows(Windows::Every(Granularity::Month)).workers(2).state_budget(budget);
+        let mut pipeline = builder.on_bad_row(OnBadRow::Reject).max_rejects(MaxRejects::Rows(u64::MAX)).build().unwrap();
+        pipeline.run_transactions(lines.find(&[file.to_string_lossy()], None, 7).unwrap(), &lines).unwrap();
+        let report = pipeline.finish().unwrap().report;
+        let read = report.input.transactions.unwrap();
+        let refunds = if options.refunds == Refunds::Drop { read.refunds } else { Total::default() };
+        let of_windows = report.windows.iter().flat_map(|w| w.customers_rejected_amount.values().chain([&w.lens1.total_revenue]));
+        let totals = read.rejected_amounts.values().copied().chain([refunds, read.anonymous_dropped, read.duplicates]).map(Total::rounded);
+        let told: i128 = of_windows.copied().chain(totals).chain([read.anonymous_revenue]).map(Fixed2::hundredths).sum();
+        let all: i64 = items.iter().map(|item| i64::from(item.quantity) * i64::from(item.price) / 10).sum();
+        prop_assert_eq!(told, i128::from(all));
+    }
+}
+
 /// Orders of very many lines, in little memory and in much: lines that are there twice are found wherever they are, and so is who is not the
 /// customer.
 #[test]
@@ -150,7 +177,7 @@ fn large_orders_are_orders_like_any_other() {
         let source = lines.find(&[file.to_string_lossy()], None, 500)?;
         let builder =
             Pipeline::builder().windows(Windows::Every(Granularity::Month)).workers(2).state_budget(budget).on_bad_row(on_bad_row);
-        let mut pipeline = builder.keep_rejects(true).build()?;
+        let mut pipeline = builder.max_rejects(MaxRejects::Rows(u64::MAX)).keep_rejects(true).build()?;
         pipeline.run_transactions(source, &lines)?;
         pipeline.finish()
     };

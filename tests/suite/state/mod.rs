@@ -10,7 +10,7 @@ use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
 use lensflow::jobs::{Update, Updated};
 use lensflow::model::{Granularity, Windows};
-use lensflow::model::{OnBadRow, Reject};
+use lensflow::model::{MaxRejects, OnBadRow, Reject};
 use lensflow::pipeline::{Audit, Order};
 use lensflow::report::rows::{migration_schema, rfm_schema};
 use lensflow::report::table::TableWriter;
@@ -41,7 +41,8 @@ fn said(audit: &Audit) -> Result<Said> {
 }
 
 fn spec(windows: Windows, policy: OnBadRow) -> Spec {
-    Spec::default().with_windows(windows).with_on_bad_row(policy).with_workers(Some(2)).with_parallel(Parallel::On)
+    let spec = Spec::default().with_windows(windows).with_on_bad_row(policy).with_max_rejects(MaxRejects::Rows(u64::MAX));
+    spec.with_workers(Some(2)).with_parallel(Parallel::On)
 }
 
 fn audit(windows: &Windows, policy: OnBadRow, states: &[State], files: &[String]) -> Result<Said> {

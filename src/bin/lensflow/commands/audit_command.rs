@@ -60,7 +60,7 @@ impl Job for AuditJob {
             return page.inputs(&self.inputs, self.format, self.lines.as_ref(), &self.spec, self.on_bad_row);
         };
         page.made_up(made);
-        page.bad_rows(self.on_bad_row.unwrap_or_default(), false);
+        page.bad_rows(self.on_bad_row.unwrap_or_default(), false, &self.spec);
         Inputs::default()
     }
 

@@ -140,7 +140,7 @@ impl Job for Follow {
         }
         page.say("source", "quarantine", format!("{}, for what cannot be taken in", self.quarantine.display()));
         page.format(self.format, self.lines.as_ref(), &self.spec);
-        page.kept(&self.state, self.every, self.on_bad_row);
+        page.kept(&self.state, self.every, self.on_bad_row, &self.spec);
         let (time, rows) = (format_duration(self.commit), grouped(self.commit_rows));
         page.say("source", "commit", format!("every {time} or {rows} rows"));
         Inputs::default()

@@ -62,7 +62,7 @@ impl Job for Periods {
 
     fn tell_inputs(&self, page: &mut Page) -> Inputs {
         let files = page.files(&self.inputs, self.format, Some(&self.lines), &self.spec);
-        page.bad_rows(self.spec.on_bad_row, false);
+        page.bad_rows(self.spec.on_bad_row, false, &self.spec);
         Inputs { files, states: 0 }
     }
 

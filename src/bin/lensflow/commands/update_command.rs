@@ -108,7 +108,7 @@ impl Job for Update {
 
     fn tell_inputs(&self, page: &mut Page) -> Inputs {
         let files = page.files(&self.inputs, self.format, self.lines.as_ref(), &self.spec);
-        page.kept(&self.state, self.every, self.on_bad_row);
+        page.kept(&self.state, self.every, self.on_bad_row, &self.spec);
         page.say("source", "inputs twice", if self.allow_duplicate { "count twice" } else { "change nothing" });
         Inputs { files, states: 0 }
     }

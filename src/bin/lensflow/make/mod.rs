@@ -11,7 +11,7 @@ use crate::commands::periods_command::Periods;
 use crate::commands::sketch_command::Sketch;
 use crate::commands::update_command::Update;
 use crate::layers::Said;
-use crate::options::{Kind, Options, Then};
+use crate::options::{Kind, Options, Policy, Then};
 use crate::refuse::{STDIN, of_lines, refuse};
 use lensflow::Result;
 use lensflow::error::Error;
@@ -97,15 +97,19 @@ fn reading(options: &Options) -> ReadOptions {
 /// How orders and line items are read and grouped.
 fn lines(options: &Options) -> Lines {
     let said = options.transactions.clone();
+    let policy = match said.policy {
+        Policy::Strict => OrderOptions::default(),
+        Policy::Shop => OrderOptions::shop(),
+    };
     let name = |column: TransactionColumn| Some((column, options.columns.get(column.name())?.clone()));
     Lines::default()
         .with_columns(TransactionColumns(TransactionColumn::ALL.into_iter().filter_map(name).collect()))
         .with_options(TransactionOptions::default().with_one_row_per_order(said.one_row_per_order).with_reading(reading(options)))
         .with_orders(
             OrderOptions::default()
-                .with_refunds(said.refunds)
-                .with_anonymous(said.anonymous)
-                .with_duplicates(said.duplicates)
+                .with_refunds(said.refunds.unwrap_or(policy.refunds))
+                .with_anonymous(said.anonymous.unwrap_or(policy.anonymous))
+                .with_duplicates(said.duplicates.unwrap_or(policy.duplicates))
                 .with_timezone(said.timezone.0),
         )
 }
@@ -118,7 +122,7 @@ struct Make<'a> {
 
 impl Make<'_> {
     fn spec(&self) -> Spec {
-        let Options { windows, limits, report, rfm, columns, .. } = &self.options;
+        let Options { source, windows, limits, report, rfm, columns, .. } = &self.options;
         let default = Spec::default();
         let name = |column: Column| Some((column, columns.get(column.name())?.clone()));
         // Those of lines are with the lines.
@@ -132,6 +136,8 @@ impl Make<'_> {
             .with_reading(reading(&self.options))
             .with_percentiles(report.percentiles.clone().unwrap_or(default.percentiles))
             .with_bins(rfm.bins.unwrap_or(default.bins))
+            .with_fail_fast(source.fail_fast)
+            .with_max_rejects(source.max_rejects.unwrap_or_default())
             .with_workers(limits.workers)
             .with_memory_limit(limits.memory_limit.map(|size| size.0))
             .with_spill_dir(limits.spill_dir.clone())

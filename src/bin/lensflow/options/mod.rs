@@ -17,7 +17,7 @@ pub(crate) mod option_table;
 pub(crate) mod speech;
 pub(crate) mod value_types;
 
-use lensflow::model::{Encoding, Granularity, IdFormat, OnBadRow, Window};
+use lensflow::model::{Encoding, Granularity, IdFormat, MaxRejects, OnBadRow, Window};
 use lensflow::orders::{Anonymous, Duplicates, Refunds};
 use lensflow::source::files::Format;
 use lensflow::synthetic::{IdStyle, Scenario, Skew, Synthetic};
@@ -76,6 +76,9 @@ pub(crate) struct Source {
     pub(crate) date_format: Vec<String>,
     pub(crate) encoding: Encoding,
     pub(crate) on_bad_row: Option<OnBadRow>,
+    pub(crate) fail_fast: bool,
+    #[serde(deserialize_with = "text")]
+    pub(crate) max_rejects: Option<MaxRejects>,
     pub(crate) synthetic: Option<Made>,
     pub(crate) follow: Option<String>,
     pub(crate) glob: Option<Glob>,
@@ -145,10 +148,20 @@ impl Made {
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Transactions {
     pub(crate) one_row_per_order: bool,
-    pub(crate) refunds: Refunds,
-    pub(crate) anonymous: Anonymous,
-    pub(crate) duplicates: Duplicates,
+    pub(crate) policy: Policy,
+    pub(crate) refunds: Option<Refunds>,
+    pub(crate) anonymous: Option<Anonymous>,
+    pub(crate) duplicates: Option<Duplicates>,
     pub(crate) timezone: Zone,
+}
+
+/// What is done about refunds, lines without a customer and equal lines where nothing else is said of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Policy {
+    #[default]
+    Strict,
+    Shop,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]

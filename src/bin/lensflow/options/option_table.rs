@@ -119,6 +119,12 @@ pub(crate) const OPTIONS: &[Opt] = &[
     row("source.on_bad_row", Form::Text, &[Audit, Periods, Update, Merge, Follow, Sketch], &[
         flag(INPUTS, "on-bad-row", "fail|reject", "What to do about a bad row: end the run, or leave it out and count it [default: fail, or what a state was made with]"),
     ]),
+    row("source.fail_fast", Form::Switch, &[Audit, Periods, Sketch], &[
+        flag(&[Audit, Periods, Sketch], "fail-fast", "", "End the run at the first bad row, instead of reading on and telling all of them together"),
+    ]),
+    row("source.max_rejects", Form::Text, ROWS, &[
+        flag(INPUTS, "max-rejects", "N|P%", "With --on-bad-row reject: how many rows may be bad; a share lets up to 10 rows be, whatever it is [default: 1%]"),
+    ]),
     row("source.synthetic", Form::Table, &[Audit, Generate], &[]),
     row("source.follow", Form::Text, &[Follow], &[]),
     row("source.glob", Form::Text, &[Follow], &[]),
@@ -152,6 +158,9 @@ pub(crate) const OPTIONS: &[Opt] = &[
     ]),
     row("transactions.one_row_per_order", Form::Switch, ROWS, &[
         flag(INPUTS, "one-row-per-order", "", "Each row is a whole order: there are no order ids, nothing is grouped, and no duplicates are looked for"),
+    ]),
+    row("transactions.policy", Form::Text, ROWS, &[
+        flag(INPUTS, "policy", "strict|shop", "shop: --refunds net --anonymous report --duplicates drop, where these are not given; strict: all three fail [default: strict]"),
     ]),
     row("transactions.refunds", Form::Text, ROWS, &[
         flag(INPUTS, "refunds", "fail|net|drop", "Lines with a negative quantity or worth: end the run, take them off what the customer spent, or leave them out [default: fail]"),

@@ -175,7 +175,7 @@ fn explain_tells_the_plan_of_each_example() {
     }
     desk.run(&["update", "germany", "a.csv", "-q"]).expect(0);
     let facts: &[(&str, &[&str])] = &[
-        ("audit", &["each quarter", "top 1 %, 10 %, 20 %", "audit.md", "rfm.parquet, by window and id", "the first one ends the run"]),
+        ("audit", &["each quarter", "top 1 %, 10 %, 20 %", "audit.md", "rfm.parquet, by window and id", "end the run when all is read"]),
         (
             "nightly",
             &[

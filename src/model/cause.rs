@@ -1,0 +1,339 @@
+//! The causes of a run's failure: bad rows and invalid customers, by reason and column, and what can be done about all of them at once.
+//!
+//! Under [`OnBadRow::Fail`](super::reject::OnBadRow::Fail) a run reads on to its end and then tells them together; under
+//! [`OnBadRow::Reject`](super::reject::OnBadRow::Reject) they are told where more was left out than [`MaxRejects`] allows. Counts and amounts
+//! are sums, and the first place is the least by input and row, so that the text is the same for any number of threads. Memory: one reject
+//! for each reason and column.
+
+use super::reject::{LINE_FIELDS, REJECT_HELP, Reason, Reject};
+use crate::base::error::{Error, Result};
+use crate::base::merge::Merge;
+use crate::base::money::{Fixed2, Total};
+use crate::base::text::{counted, grouped, money};
+use crate::base::threads::lock;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+/// Causes that are told one by one; the others are in the first line only.
+const TOLD: usize = 8;
+/// So many bad rows are a handful, whatever their share.
+const HANDFUL: u64 = 10;
+/// Of more rows, one in so many are a handful.
+const SHARE: u64 = 100;
+/// Options that read a value which cannot be read without them: the advice about a value may name one.
+const READING: [&str; 6] = ["date_format=", "number_format=", "null=", "naive_times=", "period_ends=", "amount_unit="];
+
+/// How many rows may be left out as bad before a run fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+#[non_exhaustive]
+pub enum MaxRejects {
+    /// So many rows.
+    Rows(u64),
+    /// A share of the rows that were read, 0 to 100 %, to two decimals. Up to 10 rows may be left out whatever their share is.
+    Percent(Fixed2),
+}
+
+impl Default for MaxRejects {
+    fn default() -> Self {
+        MaxRejects::Percent(Fixed2::from_hundredths(100))
+    }
+}
+
+impl MaxRejects {
+    /// The most of so many rows.
+    pub fn of(self, rows: u64) -> u64 {
+        match self {
+            MaxRejects::Rows(most) => most,
+            MaxRejects::Percent(share) => {
+                let most = i128::from(rows) * share.hundredths() / 10_000;
+                u64::try_from(most).unwrap_or(u64::MAX).max(HANDFUL)
+            }
+        }
+    }
+}
+
+impl fmt::Display for MaxRejects {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            MaxRejects::Rows(most) => write!(f, "{most}"),
+            MaxRejects::Percent(share) => write!(f, "{}%", share.to_string().trim_end_matches('0').trim_end_matches('.')),
+        }
+    }
+}
+
+impl FromStr for MaxRejects {
+    type Err = Error;
+
+    /// A number of rows, `100`, or a share, `2.5%`.
+    fn from_str(text: &str) -> Result<Self> {
+        let read = match text.trim().strip_suffix('%') {
+            Some(share) => {
+                share.trim_end().parse().ok().filter(|share| (0..=10_000).contains(&Fixed2::hundredths(*share))).map(Self::Percent)
+            }
+            None => text.trim().parse().ok().map(Self::Rows),
+        };
+        read.ok_or_else(|| {
+            Error::usage(format!("{text:?} is neither a number of rows nor a share of them"))
+                .help("write 100, or a share such as 1% or 0.5%")
+        })
+    }
+}
+
+impl TryFrom<String> for MaxRejects {
+    type Error = Error;
+
+    fn try_from(text: String) -> Result<Self> {
+        text.parse()
+    }
+}
+
+impl From<MaxRejects> for String {
+    fn from(most: MaxRejects) -> String {
+        most.to_string()
+    }
+}
+
+/// Bad rows, or customers, of one reason and column.
+#[derive(Debug, Clone)]
+struct Cause {
+    count: u64,
+    /// What they are worth; none where that is not known of each.
+    amount: Option<Total>,
+    /// The first of them.
+    first: Reject,
+    /// Advice about it.
+    help: String,
+}
+
+impl Merge for Cause {
+    fn merge(&mut self, other: Cause) {
+        self.count += other.count;
+        self.amount = self.amount.zip(other.amount).map(|(mut sum, more)| {
+            sum.merge(more);
+            sum
+        });
+        if other.first < self.first {
+            (self.first, self.help) = (other.first, other.help);
+        }
+    }
+}
+
+/// Causes by reason and column.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Causes(BTreeMap<(Reason, &'static str), Cause>);
+
+impl Merge for Causes {
+    fn merge(&mut self, other: Causes) {
+        Merge::merge(&mut self.0, other.0);
+    }
+}
+
+impl Causes {
+    /// Counts a row at a place of so much worth, where that is known. Only for the first of its reason and column is `of` asked for the
+    /// reject and the advice.
+    pub(crate) fn add(
+        &mut self,
+        key: (Reason, &'static str),
+        amount: Option<impl Into<Total>>,
+        (source, row): (&str, u64),
+        of: impl FnOnce() -> (Reject, String),
+    ) {
+        let amount = amount.map(Into::into);
+        match self.0.get_mut(&key) {
+            Some(known) if (known.first.source.as_str(), known.first.row) <= (source, row) => {
+                known.count += 1;
+                known.amount = known.amount.zip(amount).map(|(mut sum, more)| {
+                    sum.merge(more);
+                    sum
+                });
+            }
+            known => {
+                let (first, help) = of();
+                let cause = Cause { count: 1, amount, first, help };
+                match known {
+                    Some(known) => known.merge(cause),
+                    None => drop(self.0.insert(key, cause)),
+                }
+            }
+        }
+    }
+
+    /// Counts a customer who is left out of a window, and what was spent there.
+    pub(crate) fn add_customer(&mut self, column: &'static str, spend: Total, reject: Reject) {
+        let one = Causes(BTreeMap::from([(
+            (reject.reason, column),
+            Cause { count: 1, amount: Some(spend), first: reject, help: REJECT_HELP.to_owned() },
+        )]));
+        self.merge(one);
+    }
+
+    /// Leaves out those of a reason.
+    pub(crate) fn forget(&mut self, reason: Reason) {
+        self.0.retain(|(known, _), _| *known != reason);
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The error that ends a run. `rows` is the number of rows that were read. One bad row alone is told as it is; with `first_only`, so is
+    /// the first of several.
+    pub(crate) fn into_error(self, rows: u64, first_only: bool) -> Error {
+        let several = self.0.values().map(|cause| cause.count).sum::<u64>() > 1;
+        if !several || first_only {
+            let first = self.0.into_values().min_by(|a, b| a.first.cmp(&b.first));
+            return first.map_or_else(
+                || Error::internal("a run without a cause to fail"),
+                |Cause { first, help, .. }| first.into_error().help(help),
+            );
+        }
+        let way_out = self.way_out(rows);
+        self.told(Error::data(self.summary())).help(way_out)
+    }
+
+    /// The error that ends a run where more rows were rejected than may be.
+    pub(crate) fn too_many(self, rejected: u64, rows: u64, most: MaxRejects) -> Error {
+        let what = format!("{} of {} rows are bad, more than `max_rejects={most}` lets be left out", grouped(rejected), grouped(rows));
+        let summary = if self.0.is_empty() { String::new() } else { format!(": {}", self.summary()) };
+        let ways = self.ways();
+        let way_out = match ways.is_empty() {
+            true => "correct them; `max_rejects=100%` leaves them out however many they are".to_owned(),
+            false => format!("go on with {}; `max_rejects=100%` leaves them out however many they are", ways.join(" ")),
+        };
+        self.told(Error::data(what + &summary)).help(way_out)
+    }
+
+    /// All of them in one line: how many of each, and what they are worth.
+    fn summary(&self) -> String {
+        self.0.iter().map(|(&(reason, column), cause)| cause.called(reason, column)).collect::<Vec<_>>().join(" · ")
+    }
+
+    /// An error with the first places, and the advice for each.
+    fn told(&self, error: Error) -> Error {
+        let Some(first) = self.0.values().map(|cause| &cause.first).min() else { return error };
+        let mut error = if first.window.is_some() { error } else { error.input(&first.source).row(first.row).line(first.line) };
+        let mut told: Vec<&Cause> = self.0.values().collect();
+        told.sort_unstable_by(|a, b| a.first.cmp(&b.first));
+        for cause in told.into_iter().take(TOLD) {
+            let of_many = if cause.count > 1 { format!("the first of {}: ", grouped(cause.count)) } else { String::new() };
+            error = error.detail(format!("{of_many}{}", cause.first.clone().into_error()));
+            // Whether rows may be left out is for all of them together.
+            if cause.help != REJECT_HELP {
+                error = error.detail(format!("  {}", cause.help));
+            }
+        }
+        error
+    }
+
+    /// The options that let the run go on, in backquotes: those of policies, and those that read the values.
+    fn ways(&self) -> Vec<String> {
+        let mut ways: Vec<String> = Vec::new();
+        for way in self.0.iter().filter_map(|(&(reason, column), cause)| cause.way(reason, column)) {
+            if !ways.contains(&way) {
+                ways.push(way);
+            }
+        }
+        ways
+    }
+
+    /// What to do about all of them.
+    fn way_out(&self, rows: u64) -> String {
+        let mut ways = self.ways();
+        let others = || self.0.iter().filter(|(key, cause)| cause.way(key.0, key.1).is_none());
+        // Customers are never too many: a period without an order is left out by rule.
+        let of_rows: u64 = others().filter(|(_, cause)| cause.first.window.is_none()).map(|(_, cause)| cause.count).sum();
+        if others().next().is_some() && of_rows <= HANDFUL.max(rows / SHARE) {
+            ways.push("`on_bad_row=reject`".to_owned());
+        } else if let Some((key, cause)) = others().max_by_key(|(_, cause)| cause.count) {
+            let what = format!("correct the {} first, or read them otherwise: so many are no slips", cause.called(key.0, key.1));
+            return if ways.is_empty() { what } else { format!("{what}. Then go on with {}", ways.join(" ")) };
+        }
+        format!("go on with {}", ways.join(" "))
+    }
+}
+
+impl Cause {
+    /// The option that lets the run go on in spite of it.
+    fn way(&self, reason: Reason, column: &str) -> Option<String> {
+        let of_line = self.first.fields.len() == LINE_FIELDS.len();
+        let policy = match reason {
+            Reason::Refund => "`refunds=net`",
+            Reason::DuplicateLine => "`duplicates=drop`",
+            Reason::MissingValue if of_line && column == "customer_id" => "`anonymous=report`",
+            _ => {
+                let mut options = self.help.split('`').skip(1).step_by(2);
+                return options.find(|option| READING.iter().any(|name| option.starts_with(name))).map(|option| format!("`{option}`"));
+            }
+        };
+        Some(policy.to_owned())
+    }
+
+    /// How many there are of them, in words, and what they are worth.
+    fn called(&self, reason: Reason, column: &str) -> String {
+        let (one, many) = match (&self.first.window, self.first.fields.len() == LINE_FIELDS.len()) {
+            (Some(_), _) => ("customer", "customers"),
+            (_, true) => ("line", "lines"),
+            _ => ("row", "rows"),
+        };
+        let of = |rest: &str| counted(self.count, &format!("{one} {rest}"), &format!("{many} {rest}"));
+        let what = match reason {
+            Reason::Refund => counted(self.count, "refund", "refunds"),
+            Reason::DuplicateLine => counted(self.count, "copy", "copies"),
+            Reason::OrderCustomerConflict => counted(self.count, "order of two customers", "orders of two customers"),
+            Reason::MissingValue if column == "customer_id" => of("without a customer"),
+            Reason::MissingValue => of(&format!("without {column}")),
+            Reason::BadNumber | Reason::BadTimestamp => of(&format!("whose {column} cannot be read")),
+            Reason::NoOrders => of("without an order in the window"),
+            Reason::NegativeSpend => of("who got back more than they spent in the window"),
+            _ => of(&format!("with {reason} in {column}")),
+        };
+        self.amount.map_or(what.clone(), |amount| format!("{what} ({})", money(amount.rounded())))
+    }
+}
+
+/// The causes of a run, shared by its threads.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct SharedCauses(Arc<(AtomicBool, Mutex<Causes>)>);
+
+impl SharedCauses {
+    /// Says that there are some, before they are [absorbed](SharedCauses::absorb): what goes on then is of no use.
+    pub(crate) fn announce(&self) {
+        self.0.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether there are any.
+    #[inline]
+    pub(crate) fn are_there(&self) -> bool {
+        self.0.0.load(Ordering::Relaxed)
+    }
+
+    /// As [`Causes::add`].
+    pub(crate) fn add<A: Into<Total>>(
+        &self,
+        key: (Reason, &'static str),
+        amount: Option<A>,
+        place: (&str, u64),
+        of: impl FnOnce() -> (Reject, String),
+    ) {
+        self.announce();
+        lock(&self.0.1).add(key, amount, place, of);
+    }
+
+    /// Takes in those that one thread found.
+    pub(crate) fn absorb(&self, found: Causes) {
+        if !found.is_empty() {
+            self.announce();
+            lock(&self.0.1).merge(found);
+        }
+    }
+
+    /// All of them; then there are none.
+    pub(crate) fn take(&self) -> Causes {
+        std::mem::take(&mut *lock(&self.0.1))
+    }
+}
