@@ -168,7 +168,7 @@ impl Page {
         let options = &lines.orders;
         self.say("orders", "calendar", format!("that of {}", options.timezone));
         if *options == OrderOptions::shop().with_timezone(options.timezone) {
-            return self.say("orders", "policy", "shop: refunds are netted, lines without a customer reported, copies left out");
+            self.say("orders", "policy", "shop: refunds are netted, lines without a customer reported, copies left out");
         }
         let refunds = match options.refunds {
             Refunds::Fail => "are bad rows",

@@ -205,8 +205,15 @@ const WRONG_LINES: &[(&str, &str, &str, &str, &str)] = &[
 ];
 
 /// Why options would do nothing.
-const IDLE: &[&str] =
-    &["it is for orders", "it does nothing", "no rows to sort", "nothing to write", "no such column", "each row is an order"];
+const IDLE: &[&str] = &[
+    "it is for orders",
+    "it does nothing",
+    "no rows to sort",
+    "nothing to write",
+    "no row may be left out",
+    "no such column",
+    "each row is an order",
+];
 
 #[test]
 fn what_does_not_go_together_is_refused_in_one_text() {
