@@ -44,6 +44,8 @@ pub struct PeriodBatch {
     pub bad: Vec<Bad>,
     /// Finds the input and row of each row, for batches whose rows do not follow each other in one input.
     pub whence: Option<Whence>,
+    /// Whether each row is an order: what happened did so at its last transaction, wherever in the period that lies.
+    pub of_orders: bool,
 }
 
 /// Says where a row of a batch came from: the input, its row, and its line in a text.

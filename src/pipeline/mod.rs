@@ -252,8 +252,8 @@ impl<L: Lens> Pipeline<L> {
         self.finish_pushed_orders()?;
         let Pipeline { spec, lens, state, stats, ledger, poison, mut inputs, lines, .. } = self;
         let (partitions, resources, mut unfinished) = state.close(&poison)?;
-        let keys = *lock(&ledger.keys);
-        let (windows, first_key) = windows.resolve(keys)?;
+        let (keys, span) = (*lock(&ledger.keys), *lock(&ledger.span));
+        let (windows, first_key) = windows.resolve(keys, span, spec.as_of)?;
         let finalizer = Finalizer { windows, first_key };
         // Each row has at most one customer of its own.
         let threads = if spec.finishes_in_parallel(stats.snapshot().rows_accepted) { spec.worker_count() } else { 1 };
@@ -276,11 +276,14 @@ impl<L: Lens> Pipeline<L> {
             rows_accepted: snapshot.rows_accepted,
             rows_rejected: snapshot.rows_rejected,
             customers: snapshot.customers,
+            first_day: None,
+            last_day: None,
             transactions: lines.map(LineSummary::rounded),
         };
         let windows = &reduced.blocks.finalizer().windows;
         let warnings = [stats.notes().texts(), reduced.warnings].concat();
-        let report = Report::new(input, windows, reduced.lens1, reduced.lens2, warnings, reduced.left_out);
+        let mut report = Report::new(input, windows, reduced.lens1, reduced.lens2, warnings, reduced.left_out);
+        report.set_span(span, spec.as_of);
         stats.enter(Stage::Report);
         unfinished.0 = None;
         Ok(Audit::new(report, reduced.blocks, rejects, reduced.custom, resources, threads))

@@ -19,6 +19,7 @@ pub(crate) mod row_buffer;
 use self::lane::Outlet;
 use self::row_buffer::Rows;
 use crate::base::error::{Result, Stage};
+use crate::base::merge::Merge;
 use crate::base::money::Amount;
 use crate::base::threads::lock;
 use crate::model::amounts::Amounts;
@@ -27,7 +28,7 @@ use crate::model::entry::{Addend, HISTORY, reference};
 use crate::model::hash::{PARTITIONS, PARTITIONS_PER_SECTION, SECTIONS, hash_id, hash_in_section, partition_in_section, section_of};
 use crate::model::period_batch::{Bad, NO_TIMESTAMP, PeriodBatch};
 use crate::model::reject::{OnBadRow, REJECT_HELP, Reason, Reject, shown_timestamp};
-use crate::model::window::{Classifier, Place, Windows};
+use crate::model::window::{Classifier, Place, Span, Windows};
 use crate::spec::Spec;
 use crate::spill::Sorter;
 use crate::stats::Stats;
@@ -45,6 +46,8 @@ pub(crate) struct Ledger {
     pub(crate) later_windows: Option<Windows>,
     /// The least and the greatest window key of the rows accepted so far.
     pub(crate) keys: Mutex<Option<(u32, u32)>>,
+    /// From when to when accepted rows say that something happened.
+    pub(crate) span: Mutex<Option<Span>>,
 }
 
 impl Ledger {
@@ -54,6 +57,11 @@ impl Ledger {
         let mut all = lock(&self.keys);
         let (a, b) = all.unwrap_or((least, greatest));
         *all = Some((a.min(least), b.max(greatest)));
+    }
+
+    /// Says that there are data from one moment to another.
+    pub(crate) fn extend(&self, span: Option<Span>) {
+        lock(&self.span).merge(span);
     }
 }
 
@@ -80,6 +88,7 @@ pub(crate) struct Router {
     stats: Arc<Stats>,
     ledger: Arc<Ledger>,
     keys: Option<(u32, u32)>,
+    span: Span,
 }
 
 impl Router {
@@ -87,8 +96,9 @@ impl Router {
     pub(crate) fn new(spec: &Spec, rows_per_buffer: usize, stats: Arc<Stats>, ledger: Arc<Ledger>) -> Self {
         let staged = std::iter::repeat_with(|| Rows::with_capacity(STAGED_ROWS.min(rows_per_buffer))).take(SECTIONS).collect();
         let buffers = std::iter::repeat_with(Rows::default).take(PARTITIONS).collect();
-        let later = ledger.later_windows.as_ref().map(Classifier::new);
-        Router { staged, buffers, classifier: Classifier::new(&spec.windows), later, policy: spec.on_bad_row, stats, ledger, keys: None }
+        let later = ledger.later_windows.as_ref().map(|windows| Classifier::new(windows, None));
+        let classifier = Classifier::new(&spec.windows, spec.as_of);
+        Router { staged, buffers, classifier, later, policy: spec.on_bad_row, stats, ledger, keys: None, span: Span::EMPTY }
     }
 
     /// Takes a batch; buffers that are full go to the outlet.
@@ -161,7 +171,7 @@ impl Router {
         if batch.orders[i] < 0 {
             return Err(Fault { reason: Reason::NegativeOrders, column: Column::TotalOrders, at: None });
         }
-        let key = match self.classifier.place(start, end) {
+        let key = match self.classifier.place(start, self.classifier.end(start, end, last)) {
             Place::Window { observation_end, .. } if last > observation_end => {
                 return Err(Fault { reason: Reason::AfterObservationEnd, column: Column::LastTransactionTs, at: Some(observation_end) });
             }
@@ -175,6 +185,11 @@ impl Router {
                 return Err(Fault { reason: Reason::StraddlesWindow, column: Column::PeriodEnd, at: Some(boundary) });
             }
         };
+        match last {
+            NO_TIMESTAMP if batch.of_orders => {}
+            NO_TIMESTAMP => self.span.cover(start, end - 1),
+            last => self.span.cover(if batch.of_orders { last } else { start }, last),
+        }
         Ok((key, reference(last, end)))
     }
 
@@ -230,6 +245,7 @@ impl Router {
             }
         }
         self.ledger.cover(self.keys);
+        self.ledger.extend(self.span.known());
         Ok(())
     }
 }

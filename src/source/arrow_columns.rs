@@ -103,6 +103,7 @@ impl Columns {
             last_transactions,
             bad,
             whence: None,
+            of_orders: false,
         })
     }
 }

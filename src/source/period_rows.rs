@@ -128,6 +128,7 @@ impl TextRows {
             last_transactions: rows.last_transactions.into(),
             bad: rows.bad,
             whence: None,
+            of_orders: false,
         }
     }
 }
