@@ -20,12 +20,14 @@ pub enum Topic {
     NoWorth,
     /// No key of the first lines is the customer's; the subject is the input and its keys.
     NoCustomerKey,
+    /// A column was taken whose name differs by case, blanks, underscores or hyphens; the subject says which, for what.
+    NameAlike,
 }
 
 impl Topic {
     fn sentence(self, subject: &str, _noted: &Noted) -> String {
         match self {
-            Topic::NoWorth | Topic::NoCustomerKey => subject.to_owned(),
+            Topic::NoWorth | Topic::NoCustomerKey | Topic::NameAlike => subject.to_owned(),
         }
     }
 
@@ -34,6 +36,7 @@ impl Topic {
         match self {
             Topic::NoWorth => format!("the same in {}", counted(number, "more input", "more inputs")),
             Topic::NoCustomerKey => format!("the same in {}", counted(number, "more input", "more inputs")),
+            Topic::NameAlike => format!("and {}", counted(number, "more column", "more columns")),
         }
     }
 }
