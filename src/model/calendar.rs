@@ -91,7 +91,10 @@ impl Granularity {
             Granularity::Quarter => Ok(Granularity::FiscalQuarter(start)),
             Granularity::Half => Ok(Granularity::FiscalHalf(start)),
             Granularity::Year => Ok(Granularity::FiscalYear(start)),
-            _ => Err(Error::usage(format!("a {self} is the same wherever the year starts")).help("say quarter, half or year, or leave it out")),
+            _ => {
+                Err(Error::usage(format!("a {self} is the same wherever the year starts"))
+                    .help("say quarter, half or year, or leave it out"))
+            }
         }
     }
 
@@ -137,7 +140,13 @@ impl Granularity {
         match (self, self.months()) {
             (Granularity::Day, _) => of_day(index.into()),
             (Granularity::Week, _) => of_day(i64::from(index) * 7 + 1),
-            (_, None) => if index == 0 { MIN_TIMESTAMP } else { MAX_TIMESTAMP },
+            (_, None) => {
+                if index == 0 {
+                    MIN_TIMESTAMP
+                } else {
+                    MAX_TIMESTAMP
+                }
+            }
             (_, Some(months)) => {
                 let (after_january, after_first) = self.year_offsets();
                 let month = index * months + after_january;
@@ -180,10 +189,11 @@ impl Granularity {
         }
         // Boundaries repeat after a year, or after 13 of a kind at the latest; weeks that fit months for that long would fit always.
         let first = self.index(1_672_531_200_000_000);
-        parts != Granularity::All && (first..first + 13).all(|index| {
-            let start = self.start(index);
-            parts.start(parts.index(start)) == start
-        })
+        parts != Granularity::All
+            && (first..first + 13).all(|index| {
+                let start = self.start(index);
+                parts.start(parts.index(start)) == start
+            })
     }
 
     /// Reads a calendar period's name, such as `2023-Q3`: its granularity and its number.
@@ -292,7 +302,10 @@ mod tests {
             let (every, at) = (every(period), parse_timestamp(day.as_bytes()).unwrap());
             let index = every.index(at);
             let shown = |timestamp| format_timestamp(timestamp)[..10].to_owned();
-            assert_eq!((every.name(index).as_str(), shown(every.start(index)).as_str(), shown(every.start(index + 1)).as_str()), (name, start, end));
+            assert_eq!(
+                (every.name(index).as_str(), shown(every.start(index)).as_str(), shown(every.start(index + 1)).as_str()),
+                (name, start, end)
+            );
             assert_eq!((every.index(every.start(index)), every.index(every.start(index + 1) - 1)), (index, index), "{period} {day}");
         }
     }
@@ -315,7 +328,9 @@ mod tests {
             let (every, index) = Granularity::parse_name(name).unwrap();
             assert_eq!(every.name(index), name);
         }
-        for name in ["23", "2023-Q5", "2023-Q0", "2023-H0", "2023-H9", "2023-13", "2023-Q", "2023-W54", "2023-W00", "2023-02-29", "0000", "2023-1"] {
+        for name in
+            ["23", "2023-Q5", "2023-Q0", "2023-H0", "2023-H9", "2023-13", "2023-Q", "2023-W54", "2023-W00", "2023-02-29", "0000", "2023-1"]
+        {
             assert_eq!(Granularity::parse_name(name), None, "{name}");
         }
     }

@@ -59,7 +59,8 @@ impl Window {
         if window.end == MAX_TIMESTAMP {
             window.end = after.max(window.start + 1);
             // Everything is seen from the moment that is asked for, also where the data end before it.
-            window.observation_end = if window.observation_end == MAX_TIMESTAMP { as_of.unwrap_or(window.end) } else { window.observation_end };
+            window.observation_end =
+                if window.observation_end == MAX_TIMESTAMP { as_of.unwrap_or(window.end) } else { window.observation_end };
         }
         if let Some(as_of) = as_of.filter(|as_of| (window.start..window.end).contains(as_of)) {
             window.observation_end = window.observation_end.min(as_of);
@@ -113,7 +114,8 @@ impl Merge for Span {
 /// # Errors
 /// A text that is no date.
 pub fn as_of(text: &str) -> Result<i64> {
-    let no_date = || Error::usage(format!("{text:?} is not a date")).help("write it as 2023-06-30, which is the end of that day, or with a time");
+    let no_date =
+        || Error::usage(format!("{text:?} is not a date")).help("write it as 2023-06-30, which is the end of that day, or with a time");
     let at = parse_timestamp(text.as_bytes()).ok_or_else(no_date)?;
     Ok(if text.trim().len() == 10 { at + DAY } else { at })
 }
@@ -181,7 +183,7 @@ impl Windows {
         let Windows::List(list) = self else { return Ok(()) };
         if list.is_empty() {
             return Err(Error::usage("no window is given")
-                .help("give `windows.list=START..END` at least once, or `windows.every=month|quarter|half|year`"));
+                .help("give `windows.list=START..END` at least once, or `windows.every=day|week|month|quarter|half|year|all`"));
         }
         if list.len() > MAX_WINDOWS {
             let what = format!("{} windows are too many", list.len());
@@ -343,9 +345,7 @@ mod tests {
             assert_eq!((window.name.as_str(), window.start), (text, parse_timestamp(start.as_bytes()).unwrap()));
             assert_eq!(window.end, parse_timestamp(end.as_bytes()).unwrap());
         }
-        for text in
-            ["23", "2023-Q5", "2023-H0", "2023-13", "2023-Q", "2023-1", "..", "x..y", "0000", "a=2023-01-01..2023-02-01@z"]
-        {
+        for text in ["23", "2023-Q5", "2023-H0", "2023-13", "2023-Q", "2023-1", "..", "x..y", "0000", "a=2023-01-01..2023-02-01@z"] {
             assert!(text.parse::<Window>().is_err(), "{text}");
         }
         let named: Window = "spring=2023-03-01..2023-06-01@2023-06-30T12:00".parse().unwrap();

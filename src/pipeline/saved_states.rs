@@ -77,6 +77,7 @@ impl<L: Lens> Pipeline<L> {
         self.finish_pushed_orders()?;
         let Pipeline { spec, state, stats, ledger, poison, lines, .. } = self;
         let (partitions, resources, _unfinished) = state.close(&poison)?;
+        super::note_ends(&ledger, &stats);
         let snapshot = stats.snapshot();
         let threads = if spec.finishes_in_parallel(snapshot.rows_accepted) { spec.worker_count() } else { 1 };
         let Resources { plan, store, rejects, cancel, .. } = &resources;

@@ -11,12 +11,16 @@
 //! |---|---|
 //! | here | [`Router`]: the decision about each row, and the two steps |
 //! | `row_buffer` | the message: some rows of one partition |
+//! | `period_times` | advice about rows whose periods do not fit the windows |
 //! | `lane` | channels to the workers, and the way back for empty buffers |
 
 pub(crate) mod lane;
+mod period_times;
 pub(crate) mod row_buffer;
 
 use self::lane::Outlet;
+pub(crate) use self::period_times::Ends;
+use self::period_times::{Times, advice};
 use self::row_buffer::Rows;
 use crate::base::error::{Result, Stage};
 use crate::base::merge::Merge;
@@ -27,7 +31,7 @@ use crate::model::columns::Column;
 use crate::model::entry::{Addend, HISTORY, reference};
 use crate::model::hash::{PARTITIONS, PARTITIONS_PER_SECTION, SECTIONS, hash_id, hash_in_section, partition_in_section, section_of};
 use crate::model::period_batch::{Bad, NO_TIMESTAMP, PeriodBatch};
-use crate::model::reject::{OnBadRow, REJECT_HELP, Reason, Reject, shown_timestamp};
+use crate::model::reject::{OnBadRow, Reason, Reject, shown_timestamp};
 use crate::model::window::{Classifier, Place, Span, Windows};
 use crate::spec::Spec;
 use crate::spill::Sorter;
@@ -46,6 +50,8 @@ pub(crate) struct Ledger {
     pub(crate) later_windows: Option<Windows>,
     /// The least and the greatest window key of the rows accepted so far.
     pub(crate) keys: Mutex<Option<(u32, u32)>>,
+    /// Whether the ends of periods look as if they were inclusive.
+    pub(crate) ends: Mutex<Ends>,
     /// From when to when accepted rows say that something happened.
     pub(crate) span: Mutex<Option<Span>>,
 }
@@ -89,6 +95,7 @@ pub(crate) struct Router {
     ledger: Arc<Ledger>,
     keys: Option<(u32, u32)>,
     span: Span,
+    ends: Ends,
 }
 
 impl Router {
@@ -98,7 +105,18 @@ impl Router {
         let buffers = std::iter::repeat_with(Rows::default).take(PARTITIONS).collect();
         let later = ledger.later_windows.as_ref().map(|windows| Classifier::new(windows, None));
         let classifier = Classifier::new(&spec.windows, spec.as_of);
-        Router { staged, buffers, classifier, later, policy: spec.on_bad_row, stats, ledger, keys: None, span: Span::EMPTY }
+        Router {
+            staged,
+            buffers,
+            classifier,
+            later,
+            policy: spec.on_bad_row,
+            stats,
+            ledger,
+            keys: None,
+            span: Span::EMPTY,
+            ends: Ends::None,
+        }
     }
 
     /// Takes a batch; buffers that are full go to the outlet.
@@ -186,9 +204,12 @@ impl Router {
             }
         };
         match last {
-            NO_TIMESTAMP if batch.of_orders => {}
-            NO_TIMESTAMP => self.span.cover(start, end - 1),
-            last => self.span.cover(if batch.of_orders { last } else { start }, last),
+            _ if !batch.of_orders => {
+                self.ends.look(end);
+                self.span.cover(start, if last == NO_TIMESTAMP { end - 1 } else { last });
+            }
+            NO_TIMESTAMP => {}
+            last => self.span.cover(last, last),
         }
         Ok((key, reference(last, end)))
     }
@@ -229,7 +250,8 @@ impl Router {
             return open.buffer().push(|out| reject.write(out)).map_err(|e| e.stage(Stage::Route));
         }
         if self.policy == OnBadRow::Fail {
-            return Err(reject.into_error().help(REJECT_HELP).stage(Stage::Route));
+            let help = advice(reject.reason, Times { start: batch.starts[i], end: batch.ends[i], at });
+            return Err(reject.into_error().help(help).stage(Stage::Route));
         }
         self.stats.count_rejects(reject.reason, 1);
         let kept = self.ledger.rejects.as_ref().map(|rejects| rejects.buffer().push(|out| reject.write(out)));
@@ -246,6 +268,8 @@ impl Router {
         }
         self.ledger.cover(self.keys);
         self.ledger.extend(self.span.known());
+        let mut ends = lock(&self.ledger.ends);
+        *ends = ends.and(self.ends);
         Ok(())
     }
 }
