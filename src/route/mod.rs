@@ -26,8 +26,10 @@ use crate::model::columns::Column;
 use crate::model::entry::{Addend, HISTORY, reference};
 use crate::model::hash::{PARTITIONS, PARTITIONS_PER_SECTION, SECTIONS, hash_id, hash_in_section, partition_in_section, section_of};
 use crate::model::period_batch::{Bad, NO_TIMESTAMP, PeriodBatch};
+use crate::model::read_options::ReadOptions;
 use crate::model::reject::{OnBadRow, REJECT_HELP, Reason, Reject, shown_timestamp};
 use crate::model::window::{Classifier, Place, Windows};
+use crate::source::values::{self, Sort};
 use crate::spec::Spec;
 use crate::spill::Sorter;
 use crate::stats::Stats;
@@ -64,6 +66,17 @@ struct Fault {
     at: Option<i64>,
 }
 
+/// Advice about a value that cannot be read.
+fn advice(bad: &Bad, reading: &ReadOptions) -> Option<String> {
+    let sort = match bad.column {
+        Column::CustomerId => Sort::CustomerId,
+        Column::TotalOrders => Sort::Number,
+        Column::TotalSpend => Sort::Amount,
+        _ => Sort::Time,
+    };
+    values::advice(sort, bad.reason, &bad.value, reading)
+}
+
 /// Rows of a section that are staged, at most: with those of all sections a part of the cache that leaves room for what is being decoded.
 const STAGED_ROWS: usize = 128;
 
@@ -77,6 +90,8 @@ pub(crate) struct Router {
     /// Of the later windows, which decide about open rows.
     later: Option<Classifier>,
     policy: OnBadRow,
+    /// For advice.
+    reading: ReadOptions,
     stats: Arc<Stats>,
     ledger: Arc<Ledger>,
     keys: Option<(u32, u32)>,
@@ -88,7 +103,17 @@ impl Router {
         let staged = std::iter::repeat_with(|| Rows::with_capacity(STAGED_ROWS.min(rows_per_buffer))).take(SECTIONS).collect();
         let buffers = std::iter::repeat_with(Rows::default).take(PARTITIONS).collect();
         let later = ledger.later_windows.as_ref().map(Classifier::new);
-        Router { staged, buffers, classifier: Classifier::new(&spec.windows), later, policy: spec.on_bad_row, stats, ledger, keys: None }
+        Router {
+            staged,
+            buffers,
+            classifier: Classifier::new(&spec.windows),
+            later,
+            policy: spec.on_bad_row,
+            reading: spec.reading.clone(),
+            stats,
+            ledger,
+            keys: None,
+        }
     }
 
     /// Takes a batch; buffers that are full go to the outlet.
@@ -214,7 +239,8 @@ impl Router {
             return open.buffer().push(|out| reject.write(out)).map_err(|e| e.stage(Stage::Route));
         }
         if self.policy == OnBadRow::Fail {
-            return Err(reject.into_error().help(REJECT_HELP).stage(Stage::Route));
+            let help = advice(first, &self.reading);
+            return Err(reject.into_error().help(help.unwrap_or_else(|| REJECT_HELP.to_owned())).stage(Stage::Route));
         }
         self.stats.count_rejects(reject.reason, 1);
         let kept = self.ledger.rejects.as_ref().map(|rejects| rejects.buffer().push(|out| reject.write(out)));

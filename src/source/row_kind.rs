@@ -11,10 +11,12 @@ use crate::base::error::Result;
 use crate::model::columns::{Column, ColumnMap};
 use crate::model::note::Notes;
 use crate::model::period_batch::{Origin, PeriodBatch};
-use crate::model::read_options::ReadOptions;
+use crate::model::read_options::IdFormat;
+use crate::source::values::Values;
 use crate::spec::Spec;
 use arrow::array::RecordBatch;
 use arrow::datatypes::Schema;
+use chrono_tz::Tz;
 use std::io::Read;
 use std::sync::Arc;
 
@@ -117,19 +119,23 @@ pub(crate) trait FieldRows<const N: usize>: Send {
 #[derive(Clone, Default)]
 pub(crate) struct Aggregations {
     columns: ColumnMap,
-    #[allow(dead_code)]
-    options: ReadOptions,
+    values: Values,
     notes: Notes,
 }
 
 impl Aggregations {
-    pub(crate) fn new(columns: ColumnMap, options: ReadOptions) -> Self {
-        Aggregations { columns, options, notes: Notes::default() }
+    /// With these names of columns, and values as this crate writes them.
+    pub(crate) fn plain(columns: ColumnMap) -> Self {
+        Aggregations { columns, ..Self::default() }
     }
 
     /// Those that a spec describes.
-    pub(crate) fn of(spec: &Spec) -> Self {
-        Self::new(spec.columns.clone(), spec.reading.clone())
+    ///
+    /// # Errors
+    /// When the options of reading are not right.
+    pub(crate) fn of(spec: &Spec) -> Result<Self> {
+        let values = Values::new(&spec.reading, Tz::UTC, &[])?;
+        Ok(Aggregations { values, ..Self::plain(spec.columns.clone()) })
     }
 }
 
@@ -142,7 +148,7 @@ impl RowKind for Aggregations {
     }
 
     fn resolve(&self, schema: &Schema, origin: &Arc<Origin>) -> Result<Columns> {
-        Columns::resolve(schema, &self.columns, origin)
+        Columns::resolve(schema, &self.columns, &self.values, &self.notes, origin)
     }
 }
 
@@ -170,8 +176,12 @@ impl TextRowKind<6> for Aggregations {
         &[Column::CustomerId as usize]
     }
 
+    fn takes_decimal_ids(&self) -> bool {
+        self.values.id_format() == IdFormat::Integer
+    }
+
     fn rows(&self, capacity: usize) -> TextRows {
-        TextRows::with_capacity(capacity)
+        TextRows::new(&self.values, &self.notes, capacity)
     }
 }
 

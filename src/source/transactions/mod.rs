@@ -7,7 +7,6 @@
 //! Invariant: as for periods, a batch is aligned with its input, and what cannot be read is listed in [`TransactionBatch::bad`].
 
 mod arrow_lines;
-mod dates;
 mod latin1;
 mod line_rows;
 
@@ -15,17 +14,17 @@ use super::arrow_columns::{Wanted, find, nearest};
 use super::files::{Files, Format};
 use super::row_kind::{RowKind, TextRowKind};
 use super::transactions::arrow_lines::LineColumns;
-use super::transactions::dates::DateFormats;
 use super::transactions::latin1::Latin1;
 use super::transactions::line_rows::TransactionRows;
+use super::values::{self, Sort, Values};
 use crate::base::error::Result;
 use crate::model::line_batch::{BadLine, TransactionBatch};
 use crate::model::line_columns::{ORDER_TS, TransactionColumn, TransactionColumns};
 use crate::model::note::{Notes, Topic};
 use crate::model::period_batch::Origin;
 use crate::model::read_options::{Encoding, IdFormat, ReadOptions};
-use crate::model::reject::Reason;
 use arrow::datatypes::Schema;
+use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 use std::io::Read;
 use std::sync::Arc;
@@ -43,6 +42,8 @@ const SURELY_ALIKE: f64 = 0.9;
 pub struct TransactionOptions {
     /// Each row is an order of its own; order ids are not looked for.
     pub one_row_per_order: bool,
+    /// Ids that are no customers': shops write `0` or `Guest` for who has no account. Compared with ids as they are read.
+    pub anonymous_ids: Vec<String>,
     /// How values are read.
     pub reading: ReadOptions,
 }
@@ -52,6 +53,13 @@ impl TransactionOptions {
     #[must_use]
     pub fn with_one_row_per_order(mut self, one_row_per_order: bool) -> Self {
         self.one_row_per_order = one_row_per_order;
+        self
+    }
+
+    /// Sets [`anonymous_ids`](TransactionOptions::anonymous_ids).
+    #[must_use]
+    pub fn with_anonymous_ids(mut self, ids: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.anonymous_ids = ids.into_iter().map(Into::into).collect();
         self
     }
 
@@ -67,22 +75,22 @@ impl TransactionOptions {
     /// # Errors
     /// A date format that is none, or that does not say a day.
     pub fn check(&self) -> Result<()> {
-        self.dates().map(drop)
+        self.values(Tz::UTC).map(drop)
     }
 
-    fn dates(&self) -> Result<DateFormats> {
-        DateFormats::new(&self.reading.date_formats)
+    fn values(&self, zone: Tz) -> Result<Values> {
+        Values::new(&self.reading, zone, &self.anonymous_ids)
     }
 
     /// Advice about a bad value, besides correcting it.
     pub fn help(&self, bad: &BadLine) -> Option<String> {
-        match (bad.column, bad.reason) {
-            (TransactionColumn::EventTs, Reason::BadTimestamp) => dates::help(&bad.value, &self.reading.date_formats),
-            (TransactionColumn::CustomerId, Reason::BadNumber) => {
-                Some("ids that are not all whole numbers are read with `id_format=as-is`".to_owned())
-            }
-            _ => None,
-        }
+        let sort = match bad.column {
+            TransactionColumn::EventTs => Sort::Time,
+            TransactionColumn::Quantity => Sort::Number,
+            TransactionColumn::OrderId | TransactionColumn::CustomerId | TransactionColumn::ProductId => Sort::CustomerId,
+            _ => Sort::Amount,
+        };
+        values::advice(sort, bad.reason, &bad.value, &self.reading)
     }
 }
 
@@ -98,7 +106,7 @@ impl Files<TransactionBatch> {
         options: &TransactionOptions,
         batch_rows: usize,
     ) -> Result<Self> {
-        Self::find_as(named, format, Transactions::new(columns, options)?, batch_rows)
+        Self::find_as(named, format, Transactions::new(columns, options, Tz::UTC)?, batch_rows)
     }
 }
 
@@ -110,26 +118,33 @@ pub(crate) struct Transactions(Arc<Reading>);
 struct Reading {
     columns: TransactionColumns,
     options: TransactionOptions,
-    dates: DateFormats,
+    values: Values,
     /// Optional columns that are not needed.
     unread: &'static [TransactionColumn],
     notes: Notes,
 }
 
 impl Transactions {
-    pub(crate) fn new(columns: TransactionColumns, options: &TransactionOptions) -> Result<Self> {
-        Self::but_for(columns, options, &[])
+    /// Orders and line items whose times have the calendar of a zone.
+    ///
+    /// # Errors
+    /// When the options are not right.
+    pub(crate) fn new(columns: TransactionColumns, options: &TransactionOptions, zone: Tz) -> Result<Self> {
+        Self::but_for(columns, options, zone, &[])
     }
 
     /// Orders and line items without margins and products.
-    pub(crate) fn without_margins(columns: TransactionColumns, options: &TransactionOptions) -> Result<Self> {
+    ///
+    /// # Errors
+    /// When the options are not right.
+    pub(crate) fn without_margins(columns: TransactionColumns, options: &TransactionOptions, zone: Tz) -> Result<Self> {
         use TransactionColumn::{LineMargin, ProductId, UnitCost, UnitMargin};
-        Self::but_for(columns, options, &[LineMargin, UnitMargin, UnitCost, ProductId])
+        Self::but_for(columns, options, zone, &[LineMargin, UnitMargin, UnitCost, ProductId])
     }
 
-    fn but_for(columns: TransactionColumns, options: &TransactionOptions, unread: &'static [TransactionColumn]) -> Result<Self> {
-        let dates = options.dates()?;
-        Ok(Transactions(Arc::new(Reading { columns, options: options.clone(), dates, unread, notes: Notes::default() })))
+    fn but_for(columns: TransactionColumns, options: &TransactionOptions, zone: Tz, unread: &'static [TransactionColumn]) -> Result<Self> {
+        let values = options.values(zone)?;
+        Ok(Transactions(Arc::new(Reading { columns, options: options.clone(), values, unread, notes: Notes::default() })))
     }
 
     /// The positions of the columns; that of customers may be missing where `needs_customer` is false.
