@@ -21,6 +21,8 @@ pub enum Topic {
     NoWorth,
     /// No key of the first lines is the customer's; the subject is the input and its keys.
     NoCustomerKey,
+    /// A column was taken whose name differs by case, blanks, underscores or hyphens; the subject says which, for what.
+    NameAlike,
     /// Times without an offset were read as UTC, and are shown in a time zone, which is the subject.
     NaiveTimes,
     /// Times of a zone, the subject, in an hour that it leaves out.
@@ -53,7 +55,7 @@ impl Topic {
         let times = || format!("{} no offset", counted(count, "time has", "times have"));
         let ids = |is: &str, are: &str| if count == 1 { format!("1 id {is}") } else { format!("{} ids {are}", grouped(count)) };
         match self {
-            Topic::NoWorth | Topic::NoCustomerKey | Topic::AlikeIds | Topic::OtherDecimals => subject.to_owned(),
+            Topic::NoWorth | Topic::NoCustomerKey | Topic::NameAlike | Topic::AlikeIds | Topic::OtherDecimals => subject.to_owned(),
             Topic::NaiveTimes => {
                 format!("{}: read as UTC, then shown in {subject}; `naive_times=local` reads them as local", times())
             }
@@ -118,6 +120,7 @@ impl Topic {
         match self {
             Topic::NoWorth => format!("the same in {}", counted(number, "more input", "more inputs")),
             Topic::NoCustomerKey => format!("the same in {}", counted(number, "more input", "more inputs")),
+            Topic::NameAlike => format!("and {}", counted(number, "more column", "more columns")),
             Topic::NullIds => format!("and {} that mean no value", counted(number, "more word", "more words")),
             Topic::CurrencySign => format!("and {}", counted(number, "more currency", "more currencies")),
             _ => format!("and {}", counted(number, "more", "more")),

@@ -35,7 +35,7 @@ use crate::route::lane::Lanes;
 use crate::route::{Ledger, Router};
 use crate::source::Source;
 use crate::source::files::Files;
-use crate::source::row_kind::{Aggregations, RowKind as _};
+use crate::source::row_kind::{Aggregations, ArrowColumns, RowKind};
 use crate::spec::Spec;
 use crate::spill::{Budget, Plan, RunStore, Sorting, Tiered};
 use crate::stats::Stats;

@@ -13,6 +13,8 @@
 //! | `csv`, `jsonl`, `parquet`, `ipc` | the reader of a format each |
 //! | `records`, `marks` | text cut into chunks between two records; single bytes found 64 at a time |
 //! | `row_kind` | the kinds of rows: their columns, and how a batch is made of them |
+//! | `mapping` | which columns of an input are which of ours |
+//! | `arrow_rows`, `arrow_texts` | Arrow columns, also in structs → batches of a kind of rows; as texts where columns are made of others |
 //! | `arrow_columns`, `period_rows` | Arrow columns, or text fields → [`PeriodBatch`]es |
 //! | `values` | what the texts and numbers of both kinds mean: amounts, times, ids |
 //! | `transactions` | the lines of orders as a kind of rows |
@@ -23,6 +25,8 @@
 //! the row number of any row is `first_row` plus its index, and the policy about bad rows is applied in one place, by the router.
 
 pub mod arrow_columns;
+mod arrow_rows;
+mod arrow_texts;
 #[cfg(feature = "csv")]
 mod csv;
 pub(crate) mod endless;
@@ -32,6 +36,7 @@ pub(crate) mod globs;
 mod ipc;
 #[cfg(feature = "json")]
 mod jsonl;
+mod mapping;
 mod marks;
 mod open;
 pub(crate) mod paced;

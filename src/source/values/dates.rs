@@ -8,8 +8,8 @@ use super::zone::Zone;
 use crate::base::error::{Error, Result};
 use crate::base::time::{Clock, DAY, MAX_TIMESTAMP, MIN_TIMESTAMP, clock_of, from_datetime, parse_timestamp, to_datetime};
 use crate::model::note::Notes;
-use chrono::NaiveTime;
 use chrono::format::{Fixed, Item, Parsed, StrftimeItems, parse};
+use chrono::{NaiveDate, NaiveTime};
 use std::fmt::Write;
 use std::sync::Arc;
 
@@ -173,12 +173,37 @@ impl DateFormats {
         self.formats.iter().any(DateFormat::is_of_numbers)
     }
 
+    /// Writes the calendar day of a time as it is written, whatever its offset; what is no time as it is.
+    pub(crate) fn write_day(&self, text: &str, out: &mut String) {
+        let text = text.trim_ascii();
+        let by_iso = || parse_timestamp(text.as_bytes()).and_then(|_| text.get(..10));
+        match self.formats.iter().find_map(|format| written_day(format, text)) {
+            Some(day) => {
+                // Writing to a text cannot fail.
+                let _ = write!(out, "{}", day.format("%Y-%m-%d"));
+            }
+            None => out.push_str(by_iso().unwrap_or(text)),
+        }
+    }
+
     /// Reads a text; none when it is no time.
     pub(super) fn read(&self, text: &str) -> Option<Moment> {
         let text = text.trim_ascii();
         let iso = || Some(Moment { timestamp: parse_timestamp(text.as_bytes())?, clock: clock_of(text.as_bytes()) });
         self.formats.iter().find_map(|format| format.read(text)).or_else(|| if self.iso_too { iso() } else { None })
     }
+}
+
+/// The day that a text says, whatever its offset.
+fn written_day(format: &DateFormat, text: &str) -> Option<NaiveDate> {
+    if let DateFormat::Items { items, .. } = format {
+        let mut parsed = Parsed::new();
+        parse(&mut parsed, text, items.iter()).ok()?;
+        if let Ok(day) = parsed.to_naive_date() {
+            return Some(day);
+        }
+    }
+    format.read(text).map(|moment| to_datetime(moment.timestamp).date())
 }
 
 /// Reads times one after the other; one that equals the last need not be read again.

@@ -77,6 +77,11 @@ impl Values {
         Numbers::new(self.0.options.number_format, self.0.options.amount_unit)
     }
 
+    /// Whether numbers that are text have a comma before decimals.
+    pub(crate) fn have_decimal_comma(&self) -> bool {
+        matches!(self.0.options.number_format, NumberFormat::PointComma | NumberFormat::BlankComma)
+    }
+
     /// Whether some texts stand for no value.
     #[inline]
     pub(crate) fn has_nulls(&self) -> bool {
