@@ -20,6 +20,7 @@ const SAMPLE: usize = 1 << 12;
 #[derive(Debug, Default)]
 pub(super) struct IdSigns {
     customers: u64,
+    /// The orders of those called by a word for no value.
     nulls: BTreeMap<&'static str, u64>,
     points: u64,
     invisible: u64,
@@ -36,7 +37,8 @@ impl IdSigns {
         for customer in 0..states.len() {
             let mut room = [0; 16];
             let id = states.id(customer, &mut room);
-            self.look(id);
+            let orders = || states.orders.get(states.begin(customer)..states.ends[customer] as usize).unwrap_or_default();
+            self.look(id, || orders().iter().fold(0, |sum, orders| sum.saturating_add(orders.unsigned_abs())));
             match id.iter().any(|b| !b.is_ascii_graphic() || b.is_ascii_uppercase()) {
                 true => self.fold(hash_id(folded(id).as_bytes())),
                 false if is_past => {}
@@ -49,11 +51,11 @@ impl IdSigns {
         }
     }
 
-    fn look(&mut self, id: &[u8]) {
+    fn look(&mut self, id: &[u8], orders: impl FnOnce() -> u64) {
         let last = id.last().copied().unwrap_or_default();
         let is_short = id.len() <= 9 && matches!(id.first(), Some(b'N' | b'n' | b'\\' | b'(' | b'<' | b'u' | b'-' | b'#'));
         if is_short && let Some(word) = NULL_WORDS.into_iter().find(|word| word.as_bytes() == id) {
-            *self.nulls.entry(word).or_default() += 1;
+            *self.nulls.entry(word).or_default() += orders();
         }
         if last == b'0' && id.ends_with(b".0") && id.len() > 2 && id[..id.len() - 2].iter().all(u8::is_ascii_digit) {
             self.points += 1;
@@ -84,7 +86,7 @@ impl IdSigns {
     /// What was noticed, as notes.
     pub(super) fn notes(&self) -> Notes {
         let notes = Notes::default();
-        self.nulls.iter().for_each(|(word, count)| notes.add(Topic::NullIds, word, *count));
+        self.nulls.iter().for_each(|(word, orders)| notes.add(Topic::NullIds, word, (*orders).max(1)));
         notes.add(Topic::PointIds, "", self.points);
         notes.add(Topic::InvisibleIds, "", self.invisible);
         notes.add(Topic::ScientificIds, "", self.scientific);
@@ -137,6 +139,7 @@ mod tests {
         let mut ids: Vec<&String> = ids.iter().collect();
         ids.sort_by_key(|id| hash_id(id.as_bytes()));
         for id in ids {
+            states.ends.push(0);
             states.views.push(arrow::array::builder::make_view(id.as_bytes(), 0, states.long.len() as u32));
             if id.len() > crate::model::ids::INLINE {
                 states.long.extend_from_slice(id.as_bytes());

@@ -37,7 +37,7 @@ pub enum Topic {
     CurrencySign,
     /// Orders with fractions of a cent; the amount is what rounding adds.
     CentFractions,
-    /// Customers whose id is a word for no value, the subject.
+    /// The orders of a customer whose id is a word for no value, the subject.
     NullIds,
     /// Customers whose id is a whole number with `.0`.
     PointIds,
@@ -86,7 +86,8 @@ impl Topic {
                 format!("{orders} fractions of a cent: {sign}{amount} by rounding each to cents")
             }
             Topic::NullIds => {
-                format!("a customer is called {subject:?}: if that means no customer, run with `null={subject}`")
+                let orders = counted(count, "order", "orders");
+                format!("a customer is called {subject:?}, with {orders}: if that means no customer, run with `null={subject}`")
             }
             Topic::PointIds => {
                 let ids = ids("is a whole number with .0", "are whole numbers with .0");

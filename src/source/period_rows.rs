@@ -17,6 +17,8 @@ pub(crate) type Fields<'a> = [Option<&'a str>; 6];
 /// Collects rows into a batch.
 pub(crate) struct TextRows {
     values: Values,
+    /// Whether ids and texts are taken as they are.
+    keep_texts: bool,
     notes: Notes,
     ids: StringViewBuilder,
     starts: Vec<i64>,
@@ -42,6 +44,7 @@ impl TextRows {
         let column = || Vec::with_capacity(rows);
         TextRows {
             values: values.clone(),
+            keep_texts: values.keep_texts(),
             notes: notes.clone(),
             ids: StringViewBuilder::with_capacity(rows),
             starts: column(),
@@ -67,27 +70,24 @@ impl TextRows {
 
     /// As [`TextRows::push`]: the id and the other fields, which are UTF-8 too. A field that is not there is an empty text.
     #[inline]
-    pub(super) fn push_texts(&mut self, id: &str, [start, end, orders, spend, last]: [&[u8]; 5]) {
-        if self.values.has_nulls() {
-            return self.push_or_empty(id, [start, end, orders, spend, last]);
+    pub(super) fn push_texts(&mut self, id: &str, texts: [&[u8]; 5]) {
+        if !self.keep_texts {
+            return self.push_read(id, texts);
         }
-        self.push_values(id, [start, end, orders, spend, last]);
+        self.push_id(id);
+        self.push_values(texts);
     }
 
     #[cold]
-    fn push_or_empty(&mut self, id: &str, texts: [&[u8]; 5]) {
+    fn push_read(&mut self, id: &str, texts: [&[u8]; 5]) {
         let values = self.values.clone();
         let or_empty = |text| values.or_empty(std::str::from_utf8(text).unwrap_or_default()).as_bytes();
-        self.push_values(values.or_empty(id), texts.map(or_empty));
+        self.push_read_id(values.or_empty(id));
+        self.push_values(texts.map(or_empty));
     }
 
     #[inline]
-    fn push_values(&mut self, id: &str, [start, end, orders, spend, last]: [&[u8]; 5]) {
-        if self.values.keeps_ids() {
-            self.push_id(id);
-        } else {
-            self.push_read_id(id);
-        }
+    fn push_values(&mut self, [start, end, orders, spend, last]: [&[u8]; 5]) {
         let start = self.dates[0].read(start).unwrap_or_else(|| self.bad_time(Column::PeriodStart, start));
         let end = self.dates[1].read(end).unwrap_or_else(|| self.bad_time(Column::PeriodEnd, end));
         let last = match last {
@@ -115,7 +115,6 @@ impl TextRows {
         self.ids.append_value(id);
     }
 
-    #[cold]
     fn push_read_id(&mut self, id: &str) {
         let values = self.values.clone();
         match values.customer_id(id) {

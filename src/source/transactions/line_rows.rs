@@ -116,6 +116,8 @@ pub(super) const fn reason(error: AmountError) -> Reason {
 /// Collects rows into a batch.
 pub(crate) struct TransactionRows {
     kind: Transactions,
+    /// Whether ids and texts are taken as they are.
+    keep_texts: bool,
     orders: StringViewBuilder,
     customers: StringViewBuilder,
     products: StringViewBuilder,
@@ -132,6 +134,7 @@ impl TransactionRows {
     pub(super) fn new(kind: Transactions, rows: usize) -> Self {
         let ids = || StringViewBuilder::with_capacity(rows);
         TransactionRows {
+            keep_texts: kind.0.values.keep_texts(),
             orders: ids(),
             customers: ids(),
             products: StringViewBuilder::new(),
@@ -148,21 +151,17 @@ impl TransactionRows {
     /// Takes a row. A field that is not there is an empty text.
     #[inline]
     fn push_texts(&mut self, fields: [&str; 10]) {
-        if self.kind.0.values.has_nulls() {
-            return self.push_or_empty(fields);
-        }
-        self.push_values(fields);
+        if self.keep_texts { self.push_values(fields, true) } else { self.push_read(fields) }
     }
 
     #[cold]
-    fn push_or_empty(&mut self, fields: [&str; 10]) {
-        let kind = self.kind.clone();
-        self.push_values(fields.map(|text| kind.0.values.or_empty(text)));
+    fn push_read(&mut self, fields: [&str; 10]) {
+        let values = self.kind.0.values.clone();
+        self.push_values(fields.map(|text| values.or_empty(text)), false);
     }
 
     #[inline]
-    fn push_values(&mut self, [order, customer, time, numbers @ .., product]: [&str; 10]) {
-        let kept = self.kind.0.values.keeps_ids();
+    fn push_values(&mut self, [order, customer, time, numbers @ .., product]: [&str; 10], kept: bool) {
         if !self.kind.0.options.one_row_per_order {
             if order.is_empty() || !kept && self.kind.0.values.any_id(order).is_empty() {
                 self.fault(TransactionColumn::OrderId, Reason::MissingValue, "");

@@ -103,6 +103,11 @@ impl Values {
         self.0.options.id_format
     }
 
+    /// Whether ids and texts are what they are in the input.
+    pub(crate) fn keep_texts(&self) -> bool {
+        self.keeps_ids() && !self.has_nulls()
+    }
+
     /// Whether the ids of customers are what they are in the input.
     #[inline]
     pub(crate) fn keeps_ids(&self) -> bool {

@@ -19,7 +19,10 @@ fn words_for_no_value() {
     let (report, _) = case.is_right(&format!("{line} --null NULL"), &[]);
     assert_eq!(warnings(&report), "");
     let (report, said) = case.report(&line, &[]);
-    assert!(warnings(&report).contains("a customer is called \"NULL\"") && warnings(&report).contains("`null=NULL`"), "{report}");
+    assert!(
+        warnings(&report).contains("a customer is called \"NULL\", with 3 orders") && warnings(&report).contains("`null=NULL`"),
+        "{report}"
+    );
     assert!(said.contains("NULL"), "{said}");
     let rows = ["1,C1,2023-01-05,15.00", "2,C2,2023-01-06,10", "3,C1,2023-02-02,12", "4,(null),2023-01-07,40", "5,\\N,2023-01-08,50"];
     let case = lines("03_null_as_text", "order_id,customer_id,event_ts,line_total", &[&rows[..], &["6,,2023-01-09,\\N"]].concat());
