@@ -10,7 +10,7 @@ use crate::model::hash::hash_id;
 use crate::model::note::{Notes, Topic};
 use crate::model::read_options::IdFormat;
 use crate::model::state_batch::StateBatch;
-use crate::source::values::{NULL_WORDS, ids};
+use crate::source::values::{NULL_WORDS, id_forms};
 use std::collections::BTreeMap;
 
 /// Customers among whom ids that are alike are looked for.
@@ -61,10 +61,10 @@ impl IdSigns {
             self.points += 1;
         }
         if last.is_ascii_digit() && id.iter().any(|b| matches!(b, b'e' | b'E')) {
-            self.scientific += u64::from(ids::is_scientific(&String::from_utf8_lossy(id)));
+            self.scientific += u64::from(id_forms::is_scientific(&String::from_utf8_lossy(id)));
         }
         if id.iter().any(|b| *b < b' ' || *b > b'~') || id.first() == Some(&b' ') || last == b' ' {
-            self.invisible += u64::from(ids::has_invisible(&String::from_utf8_lossy(id)));
+            self.invisible += u64::from(id_forms::has_invisible(&String::from_utf8_lossy(id)));
         }
     }
 
@@ -125,7 +125,7 @@ impl Merge for IdSigns {
 /// An id as [`IdFormat::Fold`] reads it.
 fn folded(id: &[u8]) -> String {
     let text = String::from_utf8_lossy(id);
-    ids::customer_id(&text, IdFormat::Fold).unwrap_or_default().into_owned()
+    id_forms::customer_id(&text, IdFormat::Fold).unwrap_or_default().into_owned()
 }
 
 #[cfg(test)]

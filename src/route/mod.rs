@@ -26,7 +26,7 @@ use crate::model::columns::Column;
 use crate::model::entry::{Addend, HISTORY, reference};
 use crate::model::hash::{PARTITIONS, PARTITIONS_PER_SECTION, SECTIONS, hash_id, hash_in_section, partition_in_section, section_of};
 use crate::model::period_batch::{Bad, NO_TIMESTAMP, PeriodBatch};
-use crate::model::read_options::ReadOptions;
+use crate::model::read_options::{AmountUnit, ReadOptions};
 use crate::model::reject::{OnBadRow, REJECT_HELP, Reason, Reject, shown_timestamp};
 use crate::model::window::{Classifier, Place, Windows};
 use crate::source::values::{self, Sort};
@@ -70,11 +70,12 @@ struct Fault {
 fn advice(bad: &Bad, reading: &ReadOptions) -> Option<String> {
     let sort = match bad.column {
         Column::CustomerId => Sort::CustomerId,
-        Column::TotalOrders => Sort::Number,
-        Column::TotalSpend => Sort::Amount,
+        Column::TotalOrders | Column::TotalSpend => Sort::Needed,
         _ => Sort::Time,
     };
-    values::advice(sort, bad.reason, &bad.value, reading)
+    // Orders have no unit.
+    let unit = if bad.column == Column::TotalOrders { AmountUnit::Units } else { reading.amount_unit };
+    values::advice(sort, bad.reason, &bad.value, &reading.clone().with_amount_unit(unit))
 }
 
 /// Rows of a section that are staged, at most: with those of all sections a part of the cache that leaves room for what is being decoded.

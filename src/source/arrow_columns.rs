@@ -179,7 +179,7 @@ pub(super) fn text_as_views(array: ArrayRef, values: &Values) -> Result<ArrayRef
     Ok(Arc::new(kept.collect::<StringViewArray>()))
 }
 
-/// The ids of customers as the options say; bad values are listed.
+/// The ids of customers as the options say; null where there is none. Bad values are listed, and kept.
 pub(super) fn customer_ids<C: Copy>(ids: &StringViewArray, values: &Values, column: C, bad: &mut Vec<Bad<C>>) -> StringViewArray {
     let mut read = StringViewBuilder::with_capacity(ids.len());
     for (row, id) in ids.iter().enumerate() {

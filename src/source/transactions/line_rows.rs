@@ -210,11 +210,13 @@ impl TransactionRows {
     /// The id of a customer that the options change.
     fn push_customer(&mut self, id: &str) {
         let values = self.kind.0.values.clone();
-        let read = values.customer_id(id);
-        if read.is_none() {
-            self.fault(TransactionColumn::CustomerId, Reason::BadNumber, id);
+        match values.customer_id(id) {
+            Some(read) => self.customers.append_option(Some(read).filter(|id| !id.is_empty())),
+            None => {
+                self.fault(TransactionColumn::CustomerId, Reason::BadNumber, id);
+                self.customers.append_value(id);
+            }
         }
-        self.customers.append_option(read.filter(|id| !id.is_empty()));
     }
 
     #[cold]

@@ -4,6 +4,7 @@
 
 use super::dates::{DateFormat, read_items};
 use crate::base::time::to_datetime;
+use crate::model::reject::REJECT_HELP;
 use chrono::Datelike;
 use chrono::format::StrftimeItems;
 
@@ -74,7 +75,7 @@ pub(super) fn help(text: &str, given: &[String]) -> Option<String> {
     match &fits[..] {
         [] if !given.is_empty() => None,
         [] => Some(format!(
-            "give `date_format` if dates are written in a way of their own, such as {:?} for 12/31/2010 8:26",
+            "give `date_format` if dates are written in a way of their own, such as {:?} for 12/31/2010 8:26; else {REJECT_HELP}",
             "%m/%d/%Y %H:%M"
         )),
         [(only, _)] => Some(format!("{give} `date_format={only}`{too}")),

@@ -6,7 +6,7 @@
 //! | `dates`, `date_advice` | formats of times; which format reads a time that is not read |
 //! | `zone` | times without an offset, and dates, in a time zone |
 //! | `numbers`, `currencies` | amounts, quantities and counts as people write them |
-//! | `ids` | ids, as they are or in one form |
+//! | `id_forms` | ids, as they are or in one form |
 //!
 //! Invariant: a value means the same in every format of files. What is noticed is counted by the collector of a batch, and added to
 //! the notes once a batch.
@@ -14,7 +14,7 @@
 mod currencies;
 mod date_advice;
 pub(crate) mod dates;
-pub(crate) mod ids;
+pub(crate) mod id_forms;
 pub(crate) mod numbers;
 mod zone;
 
@@ -117,12 +117,12 @@ impl Values {
     /// The id of an order or a product.
     #[inline]
     pub(crate) fn any_id<'a>(&self, id: &'a str) -> &'a str {
-        ids::any_id(id, self.id_format())
+        id_forms::any_id(id, self.id_format())
     }
 
     /// The id of a customer, empty if it is none's; none where it is a bad value.
     pub(crate) fn customer_id<'a>(&self, id: &'a str) -> Option<Cow<'a, str>> {
-        let id = ids::customer_id(id, self.id_format())?;
+        let id = id_forms::customer_id(id, self.id_format())?;
         Some(if self.0.anonymous.iter().any(|none| *none == id) { Cow::Borrowed("") } else { id })
     }
 }
@@ -135,18 +135,20 @@ pub(crate) enum Sort {
     Amount,
     /// A quantity or a count.
     Number,
+    /// A number that cannot be left out.
+    Needed,
     CustomerId,
 }
 
 /// Advice about a value that could not be read, besides correcting it.
 pub(crate) fn advice(sort: Sort, reason: Reason, value: &str, options: &ReadOptions) -> Option<String> {
-    if NULL_WORDS.contains(&value.trim()) {
+    if sort != Sort::Needed && NULL_WORDS.contains(&value.trim()) {
         return Some(format!("if {:?} means no value, run with `null={}`", value.trim(), value.trim()));
     }
     match (sort, reason) {
         (Sort::Time, Reason::BadTimestamp) => date_advice::help(value, &options.date_formats),
-        (Sort::Amount | Sort::Number, Reason::BadNumber) => number_advice(sort, value, options),
-        (Sort::CustomerId, Reason::BadNumber) if ids::is_scientific(value) => Some(
+        (Sort::Amount | Sort::Number | Sort::Needed, Reason::BadNumber) => number_advice(sort, value, options),
+        (Sort::CustomerId, Reason::BadNumber) if id_forms::is_scientific(value) => Some(
             "a spreadsheet has lost digits of it: export the column of ids as text, or keep such ids apart with `id_format=as-is`"
                 .to_owned(),
         ),
@@ -158,14 +160,16 @@ pub(crate) fn advice(sort: Sort, reason: Reason, value: &str, options: &ReadOpti
 /// The formats that explain a number, or the unit that it does not have.
 fn number_advice(sort: Sort, value: &str, options: &ReadOptions) -> Option<String> {
     let read = |format| written(value.as_bytes(), format).ok().map(|(number, _)| number);
-    if let Some(number) = read(options.number_format).filter(|_| sort == Sort::Amount && options.amount_unit != AmountUnit::Units) {
+    if let Some(number) = read(options.number_format).filter(|_| sort != Sort::Number && options.amount_unit != AmountUnit::Units) {
         let unit = if options.amount_unit == AmountUnit::Cents { "cents" } else { "millionths" };
         return Some(format!(
             "{number} has a fraction, and {unit} are whole numbers: if amounts are not in {unit}, leave `amount_unit` out"
         ));
     }
     let mut readings: Vec<(NumberFormat, String)> = Vec::new();
-    for format in [NumberFormat::Plain].into_iter().chain(NumberFormat::OTHERS) {
+    let others = [NumberFormat::Plain].into_iter().chain(NumberFormat::OTHERS).filter(|format| *format != options.number_format);
+    // What the given format reads as a number is no count, and is none in another.
+    for format in others.take_while(|_| read(options.number_format).is_none()) {
         if let Some(number) = read(format).map(|number| number.to_string())
             && readings.iter().all(|(_, known)| *known != number)
         {

@@ -5,7 +5,7 @@
 //! fit the format, as `1,23` in `1,234.56`, is none.
 
 use super::currencies::without_currency;
-use super::ids::{count_of, parse_count};
+use super::id_forms::{count_of, parse_count};
 use crate::base::money::{Amount, AmountError};
 use crate::model::note::{Notes, Topic};
 use crate::model::read_options::{AmountUnit, NumberFormat};
@@ -132,10 +132,11 @@ fn has_cents(text: &[u8]) -> bool {
 /// # Errors
 /// When it is none, or is 10¹⁵ or more.
 pub(super) fn written(text: &[u8], format: NumberFormat) -> Result<(Amount, Option<&'static str>), AmountError> {
-    if format == NumberFormat::Plain
-        && let Ok(amount) = Amount::parse(text)
-    {
-        return Ok((amount, None));
+    if format == NumberFormat::Plain {
+        match Amount::parse(text) {
+            Err(AmountError::NotANumber) => {}
+            amount => return amount.map(|amount| (amount, None)),
+        }
     }
     let text = std::str::from_utf8(text).map_err(|_| AmountError::NotANumber)?;
     let Parts { negative, currency, number } = parts(text).ok_or(AmountError::NotANumber)?;
@@ -324,5 +325,8 @@ mod tests {
         assert_eq!(read("0.001", AmountUnit::Millionths), None);
         let quantity = Numbers::new(PointComma, AmountUnit::Cents).quantity(b"1,5").unwrap();
         assert_eq!(quantity.to_string(), "1.50");
+        for text in ["1e15", "$1000000000000000"] {
+            assert_eq!(Numbers::default().amount(text.as_bytes()), Err(AmountError::OutOfRange), "{text}");
+        }
     }
 }
