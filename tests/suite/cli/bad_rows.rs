@@ -99,7 +99,8 @@ fn of_many_bad_rows_the_earliest_is_named() {
     (12_346..40_000).step_by(97).for_each(|i| rows[i] = "bad,2023-01-01,2023-02-01,1,later,".to_owned());
     fs::write(folder.path().join("periods.csv"), csv_of(&rows)).unwrap();
     for workers in ["1", "2", "7"] {
-        let message = error(lensflow(folder.path(), &["audit", "periods.csv", "--every", "month", "--workers", workers]), 1);
+        // Notes about what was read before come first.
+        let message = lensflow(folder.path(), &["audit", "periods.csv", "--every", "month", "--workers", workers]).expect(1).stderr;
         let wanted = "lensflow: periods.csv: row 12346 (line 12347): customer \"bad\": bad_number";
         assert!(message.contains(wanted) && message.contains("\"first\""), "{workers} workers: {message}");
     }
