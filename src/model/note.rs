@@ -3,8 +3,9 @@
 //! Readers and stages share [`Notes`] and count into it from any thread; a [`Topic`] says what was noticed, and holds the sentence. Like all
 //! answers, the texts are a function of the rows and the options alone: counts are sums, and the first place is the least.
 
-use crate::base::money::{Amount, Total};
-use crate::base::text::counted;
+use crate::base::merge::Merge;
+use crate::base::money::{Amount, Fixed2, Total};
+use crate::base::text::{counted, grouped};
 use crate::base::threads::lock;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -24,12 +25,39 @@ pub enum Topic {
     NameAlike,
     /// All periods end as if their ends were inclusive; the subject is the latest end.
     InclusiveEnds,
+    /// Times without an offset were read as UTC, and are shown in a time zone, which is the subject.
+    NaiveTimes,
+    /// Times of a zone, the subject, in an hour that it leaves out.
+    SkippedTimes,
+    /// Times of a zone, the subject, in an hour that comes twice.
+    TimesTwice,
+    /// Amounts that are text with a point and three decimals, where no amount has one or two decimals.
+    ThreeDecimals,
+    /// Amounts with one or two decimals; only told where others are not.
+    OtherDecimals,
+    /// Amounts with the sign or code of a currency, the subject; only worth a word where there are several.
+    CurrencySign,
+    /// Orders with fractions of a cent; the amount is what rounding adds.
+    CentFractions,
+    /// The orders of a customer whose id is a word for no value, the subject.
+    NullIds,
+    /// Customers whose id is a whole number with `.0`.
+    PointIds,
+    /// Customers whose id has blanks or signs that cannot be seen.
+    InvisibleIds,
+    /// Customers whose id is a number in scientific notation.
+    ScientificIds,
+    /// Customers whose id differs from another's by case or blanks only; the subject says how many of how many.
+    AlikeIds,
 }
 
 impl Topic {
-    fn sentence(self, subject: &str, _noted: &Noted) -> String {
+    fn sentence(self, subject: &str, noted: &Noted) -> String {
+        let Noted { count, amount, .. } = *noted;
+        let times = || format!("{} no offset", counted(count, "time has", "times have"));
+        let ids = |is: &str, are: &str| if count == 1 { format!("1 id {is}") } else { format!("{} ids {are}", grouped(count)) };
         match self {
-            Topic::NoWorth | Topic::NoCustomerKey | Topic::NameAlike => subject.to_owned(),
+            Topic::NoWorth | Topic::NoCustomerKey | Topic::NameAlike | Topic::AlikeIds | Topic::OtherDecimals => subject.to_owned(),
             Topic::InclusiveEnds => {
                 let (day, midnight) = (subject.get(..10).unwrap_or(subject), subject.ends_with("T00:00:00"));
                 let until = if midnight { format!("the end of the day before {day}") } else { subject.to_owned() };
@@ -37,6 +65,63 @@ impl Topic {
                     "every period ends on a month's last day or in a day's last second, and ends are exclusive: {day} means until {until}; if the last day is meant to be in, say `period_ends=inclusive`"
                 )
             }
+            Topic::NaiveTimes => {
+                format!("{}: read as UTC, then shown in {subject}; `naive_times=local` reads them as local", times())
+            }
+            Topic::SkippedTimes => {
+                let times = counted(count, "time lies", "times lie");
+                format!("{times} in an hour that {subject} leaves out when clocks go forward: read as that much later")
+            }
+            Topic::TimesTwice => {
+                let times = counted(count, "time lies", "times lie");
+                format!("{times} in an hour that {subject} has twice when clocks go back: read as the first of the two")
+            }
+            Topic::ThreeDecimals => {
+                let amounts = counted(count, "amount has", "amounts have");
+                format!(
+                    "{amounts} a point and three decimals, and no amount has one or two: if these are thousands, run with \
+                     `number_format=1.234,56`"
+                )
+            }
+            Topic::CurrencySign => {
+                format!(
+                    "{} the currency {subject}, and others another: they are added up as they are",
+                    counted(count, "amount names", "amounts name")
+                )
+            }
+            Topic::CentFractions => {
+                let orders = counted(count, "order has", "orders have");
+                let sign = if amount.rounded() < Fixed2::ZERO { "" } else { "+" };
+                format!("{orders} fractions of a cent: {sign}{amount} by rounding each to cents")
+            }
+            Topic::NullIds => {
+                let orders = counted(count, "order", "orders");
+                format!("a customer is called {subject:?}, with {orders}: if that means no customer, run with `null={subject}`")
+            }
+            Topic::PointIds => {
+                let ids = ids("is a whole number with .0", "are whole numbers with .0");
+                format!("{ids}: `id_format=integer` reads 12923.0 as 12923")
+            }
+            Topic::InvisibleIds => {
+                let ids =
+                    ids("has blanks around it, or signs that cannot be seen", "have blanks around them, or signs that cannot be seen");
+                format!("{ids}: `id_format=trim` takes them off the beginning and the end")
+            }
+            Topic::ScientificIds => {
+                let ids = ids("is a number such as 1.23E+11", "are numbers such as 1.23E+11");
+                format!("{ids}: a spreadsheet has lost digits, and customers may be mixed up; export the column as text")
+            }
+        }
+    }
+
+    /// Whether notes of the topic are shown, given all notes.
+    fn is_shown(self, all: &BTreeMap<(Topic, String), Noted>) -> bool {
+        let subjects = |topic: Topic| all.keys().filter(|(other, _)| *other == topic).count();
+        match self {
+            Topic::OtherDecimals => false,
+            Topic::ThreeDecimals => subjects(Topic::OtherDecimals) == 0,
+            Topic::CurrencySign => subjects(Topic::CurrencySign) > 1,
+            _ => true,
         }
     }
 
@@ -47,6 +132,9 @@ impl Topic {
             Topic::NoCustomerKey => format!("the same in {}", counted(number, "more input", "more inputs")),
             Topic::InclusiveEnds => String::new(),
             Topic::NameAlike => format!("and {}", counted(number, "more column", "more columns")),
+            Topic::NullIds => format!("and {} that mean no value", counted(number, "more word", "more words")),
+            Topic::CurrencySign => format!("and {}", counted(number, "more currency", "more currencies")),
+            _ => format!("and {}", counted(number, "more", "more")),
         }
     }
 }
@@ -70,6 +158,23 @@ impl Notes {
     /// Notes something about a subject once, however often it is said.
     pub(crate) fn say(&self, topic: Topic, subject: impl Into<String>) {
         lock(&self.0).entry((topic, subject.into())).or_default().count = 1;
+    }
+
+    /// Adds a count.
+    pub(crate) fn add(&self, topic: Topic, subject: &str, count: u64) {
+        if count > 0 {
+            lock(&self.0).entry((topic, subject.to_owned())).or_default().count += count;
+        }
+    }
+
+    /// Adds a count of things that are worth so much.
+    pub(crate) fn add_amount(&self, topic: Topic, subject: &str, count: u64, amount: Total) {
+        if count > 0 {
+            let mut all = lock(&self.0);
+            let noted = all.entry((topic, subject.to_owned())).or_default();
+            noted.count += count;
+            noted.amount.merge(amount);
+        }
     }
 
     /// Counts a row, at a place, of so much worth.
@@ -98,7 +203,7 @@ impl Notes {
         for (key, more) in other {
             let noted = all.entry(key).or_default();
             noted.count += more.count;
-            crate::base::merge::Merge::merge(&mut noted.amount, more.amount);
+            noted.amount.merge(more.amount);
             noted.first = noted.first.take().into_iter().chain(more.first).min();
         }
     }
@@ -108,7 +213,7 @@ impl Notes {
         let all = lock(&self.0);
         let mut texts = Vec::new();
         let by_topic: Vec<_> = all.iter().collect();
-        for topic in by_topic.chunk_by(|a, b| a.0.0 == b.0.0) {
+        for topic in by_topic.chunk_by(|a, b| a.0.0 == b.0.0).filter(|topic| topic[0].0.0.is_shown(&all)) {
             texts.extend(topic.iter().take(SHOWN).map(|((topic, subject), noted)| topic.sentence(subject, noted)));
             if let Some(more) = topic.len().checked_sub(SHOWN + 1) {
                 texts.push(topic[0].0.0.others(more + 1));

@@ -13,6 +13,77 @@ pub enum IdFormat {
     /// Customer ids are whole numbers, however they are written: `12923.0` is `12923`, and what is none is a bad value. Ids of orders and
     /// products lose such a `.0` too, but may hold anything: a cancelled invoice has a letter.
     Integer,
+    /// Text without the blanks around it, and without signs that cannot be seen there.
+    Trim,
+    /// As [`IdFormat::Trim`], and ids of customers in lower case, as Unicode has it: for e-mail addresses as people type them.
+    Fold,
+}
+
+/// How amounts and counts are written where they are text. In all formats a currency's sign or code may stand before or after the number, and
+/// `-5`, `5-` and `(5)` are negative; in all but the plain one, the separator of thousands may be left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum NumberFormat {
+    /// A point before decimals; no separators of thousands but blanks and apostrophes, which can mean nothing else.
+    #[default]
+    #[serde(rename = "plain")]
+    Plain,
+    /// Points or blanks between thousands, a comma before decimals.
+    #[serde(rename = "1.234,56")]
+    PointComma,
+    /// Commas between thousands, a point before decimals; in groups of two before the last as in India, too.
+    #[serde(rename = "1,234.56")]
+    CommaPoint,
+    /// Apostrophes between thousands, a point before decimals.
+    #[serde(rename = "1'234.56")]
+    ApostrophePoint,
+    /// Blanks of any width between thousands, a comma before decimals.
+    #[serde(rename = "1 234,56")]
+    BlankComma,
+}
+
+impl NumberFormat {
+    /// Those that are to be asked for.
+    pub(crate) const OTHERS: [NumberFormat; 4] =
+        [NumberFormat::CommaPoint, NumberFormat::PointComma, NumberFormat::ApostrophePoint, NumberFormat::BlankComma];
+
+    /// Its name in options and specs: how it writes a number.
+    pub const fn name(self) -> &'static str {
+        match self {
+            NumberFormat::Plain => "plain",
+            NumberFormat::PointComma => "1.234,56",
+            NumberFormat::CommaPoint => "1,234.56",
+            NumberFormat::ApostrophePoint => "1'234.56",
+            NumberFormat::BlankComma => "1 234,56",
+        }
+    }
+}
+
+/// The unit of amounts of money.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum AmountUnit {
+    /// The currency's unit: 12.5 is 12.50.
+    #[default]
+    Units,
+    /// Hundredths, in whole numbers: 1250 is 12.50.
+    Cents,
+    /// Millionths, in whole numbers: 12500000 is 12.50.
+    Millionths,
+}
+
+/// The clock of times that say no offset from UTC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum NaiveTimes {
+    /// UTC.
+    #[default]
+    Utc,
+    /// That of the time zone whose calendar orders belong to. Of an hour that comes twice in autumn, the first is meant; a time in an hour
+    /// that is left out in spring is as much later.
+    Local,
 }
 
 /// The encoding of a text input.
@@ -45,13 +116,22 @@ pub enum PeriodEnds {
 pub struct ReadOptions {
     /// How ids are read.
     pub id_format: IdFormat,
-    /// How dates are written where they are text and not ISO 8601, as for `strftime`: `%m/%d/%Y %H:%M` for `12/1/2010 8:26`. The first that
-    /// fits a value reads it.
+    /// How dates are written where they are not ISO 8601, as for `strftime`: `%m/%d/%Y %H:%M` for `12/1/2010 8:26`; or, of numbers, `epoch`,
+    /// `epoch-ms`, `epoch-us`, `epoch-ns` (seconds and parts of them since 1970) or `excel` (days since 1899-12-30). The first that fits a
+    /// value reads it.
     pub date_formats: Vec<String>,
     /// The encoding of CSV and JSONL.
     pub encoding: Encoding,
     /// What `period_end` means, of period aggregations.
     pub period_ends: PeriodEnds,
+    /// How amounts and counts are written where they are text.
+    pub number_format: NumberFormat,
+    /// The unit of amounts of money; quantities and counts have none.
+    pub amount_unit: AmountUnit,
+    /// The clock of times that say no offset; of orders and line items alone.
+    pub naive_times: NaiveTimes,
+    /// Texts that stand for no value, such as `NULL`: compared exactly, without blanks around them.
+    pub nulls: Vec<String>,
 }
 
 impl ReadOptions {
@@ -80,6 +160,34 @@ impl ReadOptions {
     #[must_use]
     pub fn with_period_ends(mut self, period_ends: PeriodEnds) -> Self {
         self.period_ends = period_ends;
+        self
+    }
+
+    /// Sets [`number_format`](ReadOptions::number_format).
+    #[must_use]
+    pub fn with_number_format(mut self, number_format: NumberFormat) -> Self {
+        self.number_format = number_format;
+        self
+    }
+
+    /// Sets [`amount_unit`](ReadOptions::amount_unit).
+    #[must_use]
+    pub fn with_amount_unit(mut self, amount_unit: AmountUnit) -> Self {
+        self.amount_unit = amount_unit;
+        self
+    }
+
+    /// Sets [`naive_times`](ReadOptions::naive_times).
+    #[must_use]
+    pub fn with_naive_times(mut self, naive_times: NaiveTimes) -> Self {
+        self.naive_times = naive_times;
+        self
+    }
+
+    /// Sets [`nulls`](ReadOptions::nulls).
+    #[must_use]
+    pub fn with_nulls(mut self, nulls: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.nulls = nulls.into_iter().map(Into::into).collect();
         self
     }
 }

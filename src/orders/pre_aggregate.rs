@@ -93,7 +93,7 @@ pub(super) struct PreAggregation {
 impl PreAggregation {
     /// An empty one; `bytes` is the size of the input, where it is known.
     pub(super) fn new(lines: &Lines, detail: bool, setting: Setting, bytes: Option<u64>) -> Self {
-        let Setting { budget, store, threads, on_bad_row, rejects, cancel, merge, .. } = setting;
+        let Setting { budget, store, threads, on_bad_row, rejects, cancel, stats, merge } = setting;
         let partitions = Arc::new(Partitions::new(budget.clone(), store, threads, bytes, merge));
         // A single line is asked for again only where some lines of an order are left out, or rejects are written.
         let together = rejects.is_none()
@@ -103,6 +103,7 @@ impl PreAggregation {
                 Duplicates::Drop => false,
             };
         let validation = Arc::new(Validation::new(lines, on_bad_row, rejects, cancel));
+        stats.share_notes(validation.notes());
         let held = budget.hold(partitions.open_memory(threads));
         PreAggregation { partitions, validation, together, detail, threads, merge, held }
     }

@@ -14,6 +14,7 @@ use crate::base::money::Amount;
 use crate::base::threads::lock;
 use crate::model::line_batch::TransactionBatch;
 use crate::model::line_columns::TransactionColumn as Column;
+use crate::model::note::{Notes, Topic};
 use crate::model::reject::{OnBadRow, REJECT_HELP, Reason, Reject};
 use crate::source::transactions::TransactionOptions;
 use crate::spill::Sorter;
@@ -32,6 +33,8 @@ pub(crate) struct Validation {
     /// Takes the lines that were left out; none where they are only counted.
     rejects: Option<Arc<Sorter>>,
     pub(super) cancel: Cancel,
+    /// What is noticed about orders.
+    notes: Notes,
     /// The fault of an order that ends the run: the position, the line, the advice. It is the first fault of the input.
     first: Mutex<Option<(u64, Reject, &'static str)>>,
 }
@@ -47,6 +50,7 @@ impl Validation {
             summary: Mutex::default(),
             rejects,
             cancel,
+            notes: Notes::default(),
             first: Mutex::default(),
         }
     }
@@ -71,6 +75,7 @@ impl Validation {
 
     /// Adds counts.
     pub(super) fn count(&self, more: LineSummary) {
+        self.notes.add_amount(Topic::CentFractions, "", more.fractions, more.rounding);
         lock(&self.summary).merge(more);
     }
 
@@ -82,6 +87,11 @@ impl Validation {
         }
         *lock(&self.summary).lines_rejected.entry(reject.reason).or_default() += 1;
         self.rejects.as_ref().map_or(Ok(()), |rejects| rejects.buffer().push(|out| reject.write(out)))
+    }
+
+    /// What is noticed about orders.
+    pub(crate) fn notes(&self) -> Notes {
+        self.notes.clone()
     }
 
     /// The counts so far.

@@ -20,7 +20,7 @@ pub(crate) mod row_buffer;
 
 use self::lane::Outlet;
 pub(crate) use self::period_times::Ends;
-use self::period_times::{Times, advice};
+use self::period_times::Times;
 use self::row_buffer::Rows;
 use crate::base::error::{Result, Stage};
 use crate::base::merge::Merge;
@@ -31,8 +31,10 @@ use crate::model::columns::Column;
 use crate::model::entry::{Addend, HISTORY, reference};
 use crate::model::hash::{PARTITIONS, PARTITIONS_PER_SECTION, SECTIONS, hash_id, hash_in_section, partition_in_section, section_of};
 use crate::model::period_batch::{Bad, NO_TIMESTAMP, PeriodBatch};
+use crate::model::read_options::{AmountUnit, ReadOptions};
 use crate::model::reject::{OnBadRow, Reason, Reject, shown_timestamp};
 use crate::model::window::{Classifier, Place, Span, Windows};
+use crate::source::values::{self, Sort};
 use crate::spec::Spec;
 use crate::spill::Sorter;
 use crate::stats::Stats;
@@ -78,6 +80,18 @@ struct Fault {
     at: Option<i64>,
 }
 
+/// Advice about a value that cannot be read.
+fn advice(bad: &Bad, reading: &ReadOptions) -> Option<String> {
+    let sort = match bad.column {
+        Column::CustomerId => Sort::CustomerId,
+        Column::TotalOrders | Column::TotalSpend => Sort::Needed,
+        _ => Sort::Time,
+    };
+    // Orders have no unit.
+    let unit = if bad.column == Column::TotalOrders { AmountUnit::Units } else { reading.amount_unit };
+    values::advice(sort, bad.reason, &bad.value, &reading.clone().with_amount_unit(unit))
+}
+
 /// Rows of a section that are staged, at most: with those of all sections a part of the cache that leaves room for what is being decoded.
 const STAGED_ROWS: usize = 128;
 
@@ -91,6 +105,8 @@ pub(crate) struct Router {
     /// Of the later windows, which decide about open rows.
     later: Option<Classifier>,
     policy: OnBadRow,
+    /// For advice.
+    reading: ReadOptions,
     stats: Arc<Stats>,
     ledger: Arc<Ledger>,
     keys: Option<(u32, u32)>,
@@ -111,6 +127,7 @@ impl Router {
             classifier,
             later,
             policy: spec.on_bad_row,
+            reading: spec.reading.clone(),
             stats,
             ledger,
             keys: None,
@@ -250,7 +267,8 @@ impl Router {
             return open.buffer().push(|out| reject.write(out)).map_err(|e| e.stage(Stage::Route));
         }
         if self.policy == OnBadRow::Fail {
-            let help = advice(reject.reason, Times { start: batch.starts[i], end: batch.ends[i], at });
+            let of_times = || period_times::advice(reject.reason, Times { start: batch.starts[i], end: batch.ends[i], at });
+            let help = advice(first, &self.reading).unwrap_or_else(of_times);
             return Err(reject.into_error().help(help).stage(Stage::Route));
         }
         self.stats.count_rejects(reject.reason, 1);

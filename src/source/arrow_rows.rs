@@ -156,7 +156,8 @@ impl<S: TextRowKind<N>, const N: usize> ArrowColumns for ArrowRows<S, N> {
         let fail = |e: ArrowError| Error::data("a column cannot be converted to text").cause(e).input(&origin.name);
         let needed = self.needed(batch).map_err(fail)?;
         let is_id = |field: usize| derive.column_of(field).is_some_and(|column| kind.ids().contains(&column));
-        let texts = needed.columns().iter().enumerate().map(|(field, array)| Texts::new(array, is_id(field)));
+        let has_comma = |field: usize| derive.column_of(field).is_some_and(|column| kind.has_decimal_comma(column));
+        let texts = needed.columns().iter().enumerate().map(|(field, array)| Texts::new(array, is_id(field), has_comma(field)));
         let mut columns = texts.collect::<Result<Vec<_>, _>>().map_err(fail)?;
         let mut rows = kind.rows(batch.num_rows());
         let mut scratch = Scratch::default();

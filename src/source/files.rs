@@ -59,9 +59,9 @@ impl Files {
     /// its options of reading, and its batch size.
     ///
     /// # Errors
-    /// When something named is not there, or a folder or glob holds no input.
+    /// When something named is not there, a folder or glob holds no input, or the options of reading are not right.
     pub fn find<S: AsRef<str>>(named: &[S], format: Option<Format>, spec: &Spec) -> Result<Self> {
-        Self::find_as(named, format, Aggregations::of(spec), spec.batch_rows)
+        Self::find_as(named, format, Aggregations::of(spec)?, spec.batch_rows)
     }
 }
 

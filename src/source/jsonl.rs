@@ -33,6 +33,8 @@ struct Layout<S, const N: usize> {
     at: Located<N>,
     /// The values that are ids, and whose.
     ids: Vec<(usize, usize)>,
+    /// The values whose texts have a comma before decimals, as numbers have not.
+    commas: Vec<usize>,
     batch_rows: usize,
 }
 
@@ -58,7 +60,8 @@ impl<S: TextRowKind<N>, const N: usize> JsonlSource<S, N> {
         let keys = Keys::of(&at.fields().into_iter().map(|field| paths[field].clone()).collect::<Vec<_>>());
         let at = at.compact();
         let ids = kind.ids().iter().flat_map(|&column| at.fields_of(column).into_iter().map(move |value| (value, column))).collect();
-        Ok(JsonlSource { lines, first, layout: Arc::new(Layout { kind: kind.clone(), origin, keys, at, ids, batch_rows }) })
+        let commas = (0..N).filter(|&column| kind.has_decimal_comma(column)).flat_map(|column| at.fields_of(column)).collect();
+        Ok(JsonlSource { lines, first, layout: Arc::new(Layout { kind: kind.clone(), origin, keys, at, ids, commas, batch_rows }) })
     }
 }
 
@@ -116,7 +119,7 @@ struct JsonlChunk<S, const N: usize> {
 
 impl<S: TextRowKind<N>, const N: usize> Chunk<S::Batch> for JsonlChunk<S, N> {
     fn decode(self: Box<Self>, sink: &mut Sink<'_, S::Batch>) -> Result<()> {
-        let Layout { kind, origin, keys, at, ids, batch_rows } = &*self.layout;
+        let Layout { kind, origin, keys, at, ids, commas, batch_rows } = &*self.layout;
         let mut scratch = Scratch::default();
         let mut rows = kind.rows(0);
         let (mut first_row, mut first_line) = (self.text.first_record, self.text.first_line);
@@ -137,6 +140,10 @@ impl<S: TextRowKind<N>, const N: usize> Chunk<S::Batch> for JsonlChunk<S, N> {
             for raw in &raws {
                 let raw = raw.map(RawValue::get).filter(|raw| *raw != "null");
                 texts.push(raw.map(unquoted).transpose().map_err(|e| fault("a text cannot be read".to_owned()).cause(e))?);
+            }
+            for &value in commas {
+                let is_number = raws[value].is_some_and(|raw| !raw.get().starts_with('"'));
+                texts[value] = texts[value].take().map(|text| if is_number { text.replace('.', ",").into() } else { text });
             }
             for &(value, column) in ids {
                 let id = raws[value].map_or("", RawValue::get);

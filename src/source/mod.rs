@@ -16,6 +16,7 @@
 //! | `mapping` | which columns of an input are which of ours |
 //! | `arrow_rows`, `arrow_texts` | Arrow columns, also in structs → batches of a kind of rows; as texts where columns are made of others |
 //! | `arrow_columns`, `period_rows` | Arrow columns, or text fields → [`PeriodBatch`]es |
+//! | `values` | what the texts and numbers of both kinds mean: amounts, times, ids |
 //! | `transactions` | the lines of orders as a kind of rows |
 //! | `shared` | a source that several threads decode together |
 //! | `paced`, `streamed`, `endless` | a source that pauses; fingerprints of inputs as they are read; a stream without an end |
@@ -47,6 +48,7 @@ pub(crate) mod row_kind;
 pub(crate) mod shared;
 mod streamed;
 pub mod transactions;
+pub(crate) mod values;
 
 use self::open::{As, Open};
 use self::transactions::{TransactionOptions, Transactions};
@@ -56,8 +58,8 @@ use crate::model::line_batch::TransactionBatch;
 use crate::model::line_columns::TransactionColumns;
 use crate::model::note::Notes;
 use crate::model::period_batch::{Origin, PeriodBatch};
-use crate::model::read_options::ReadOptions;
 use arrow::array::RecordBatch;
+use chrono_tz::Tz;
 use std::sync::Arc;
 
 /// A supplier of input, of period aggregations unless it says otherwise.
@@ -167,7 +169,7 @@ pub struct Batches<I, B = PeriodBatch> {
 impl<I> Batches<I> {
     /// A source that is called `name` in reports and errors.
     pub fn new(name: impl Into<String>, map: ColumnMap, iter: I) -> Self {
-        Self::of(name, As(row_kind::Aggregations::new(map, ReadOptions::default())), iter)
+        Self::of(name, As(row_kind::Aggregations::plain(map)), iter)
     }
 }
 
@@ -177,7 +179,7 @@ impl<I> Batches<I, TransactionBatch> {
     /// # Errors
     /// When the options are not right.
     pub fn transactions(name: impl Into<String>, columns: TransactionColumns, options: &TransactionOptions, iter: I) -> Result<Self> {
-        Ok(Self::of(name, As(Transactions::new(columns, options)?), iter))
+        Ok(Self::of(name, As(Transactions::new(columns, options, Tz::UTC)?), iter))
     }
 }
 

@@ -13,10 +13,12 @@ use crate::base::error::Result;
 use crate::model::columns::{Column, ColumnMap};
 use crate::model::note::Notes;
 use crate::model::period_batch::{Origin, PeriodBatch};
-use crate::model::read_options::ReadOptions;
+use crate::model::read_options::IdFormat;
+use crate::source::values::Values;
 use crate::spec::Spec;
 use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, Schema};
+use chrono_tz::Tz;
 use std::io::Read;
 use std::sync::Arc;
 
@@ -115,6 +117,9 @@ pub(crate) trait TextRowKind<const N: usize>: RowKind {
     /// Columns of a batch that lie at these positions and have types that can be read.
     fn typed(&self, at: [Option<usize>; N], origin: &Arc<Origin>) -> Self::Typed;
 
+    /// Whether texts of a column have a comma before decimals: then so must numbers that become texts.
+    fn has_decimal_comma(&self, column: usize) -> bool;
+
     /// The columns that hold ids.
     fn ids(&self) -> &'static [usize];
 
@@ -152,18 +157,23 @@ pub(crate) trait FieldRows<const N: usize>: Send {
 #[derive(Clone, Default)]
 pub(crate) struct Aggregations {
     columns: ColumnMap,
-    options: ReadOptions,
+    values: Values,
     notes: Notes,
 }
 
 impl Aggregations {
-    pub(crate) fn new(columns: ColumnMap, options: ReadOptions) -> Self {
-        Aggregations { columns, options, notes: Notes::default() }
+    /// With these names of columns, and values as this crate writes them.
+    pub(crate) fn plain(columns: ColumnMap) -> Self {
+        Aggregations { columns, ..Self::default() }
     }
 
     /// Those that a spec describes.
-    pub(crate) fn of(spec: &Spec) -> Self {
-        Self::new(spec.columns.clone(), spec.reading.clone())
+    ///
+    /// # Errors
+    /// When the options of reading are not right.
+    pub(crate) fn of(spec: &Spec) -> Result<Self> {
+        let values = Values::new(&spec.reading, Tz::UTC, &[])?;
+        Ok(Aggregations { values, ..Self::plain(spec.columns.clone()) })
     }
 }
 
@@ -203,24 +213,32 @@ impl TextRowKind<6> for Aggregations {
     }
 
     fn find(&self, names: &[&str], origin: &Origin) -> Result<Located<6>> {
-        Request { wanted: self.wanted(), nulls: &[], notes: &self.notes }.locate(names, origin)
+        Request { wanted: self.wanted(), nulls: self.values.nulls(), notes: &self.notes }.locate(names, origin)
     }
 
     fn accepts(&self, column: usize, data_type: &DataType) -> std::result::Result<(), Unfit> {
         let column = Column::ALL[column];
-        if accepts(column, data_type) { Ok(()) } else { Err(Unfit { wanted: wanted(column), help: None }) }
+        if accepts(column, data_type, &self.values) { Ok(()) } else { Err(Unfit { wanted: wanted(column), help: None }) }
     }
 
     fn typed(&self, at: [Option<usize>; 6], origin: &Arc<Origin>) -> Columns {
-        Columns::new(at, origin.clone(), self.options.period_ends)
+        Columns::new(at, &self.values, &self.notes, origin.clone())
+    }
+
+    fn has_decimal_comma(&self, column: usize) -> bool {
+        matches!(Column::ALL[column], Column::TotalOrders | Column::TotalSpend) && self.values.have_decimal_comma()
     }
 
     fn ids(&self) -> &'static [usize] {
         &[Column::CustomerId as usize]
     }
 
+    fn takes_decimal_ids(&self) -> bool {
+        self.values.id_format() == IdFormat::Integer
+    }
+
     fn rows(&self, capacity: usize) -> TextRows {
-        TextRows::with_capacity(capacity).with_ends(self.options.period_ends)
+        TextRows::new(&self.values, &self.notes, capacity)
     }
 }
 

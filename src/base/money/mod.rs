@@ -35,6 +35,21 @@ impl Total {
         self.merge(amount.into());
     }
 
+    /// Takes off another sum.
+    pub(crate) fn subtract(&mut self, other: Total) {
+        let (borrow, fraction) = match self.fraction.checked_sub(other.fraction) {
+            Some(fraction) => (0, fraction),
+            None => (1, self.fraction + UNITS_PER_CENT - other.fraction),
+        };
+        *self = Total { cents: self.cents - other.cents - borrow, fraction };
+    }
+
+    /// Whether it is a number of whole cents.
+    #[inline]
+    pub(crate) fn is_cents(self) -> bool {
+        self.fraction == 0
+    }
+
     /// The sum in millionths, rounded half away from zero.
     pub(crate) fn millionths(self) -> i128 {
         const UNITS: i128 = UNITS_PER_CENT as i128 / 10_000;

@@ -5,7 +5,7 @@ use humantime::format_duration;
 use indicatif::BinaryBytes;
 use lensflow::jobs::audit::bad_rows;
 use lensflow::jobs::{self, AuditJob, Outputs};
-use lensflow::model::{Encoding, IdFormat};
+use lensflow::model::{AmountUnit, Encoding, IdFormat, NaiveTimes, NumberFormat, ReadOptions};
 use lensflow::model::{Granularity, OnBadRow, PARTITIONS, Window, Windows};
 use lensflow::orders::{Anonymous, Duplicates, Lines, Refunds};
 use lensflow::pipeline::Order;
@@ -151,16 +151,35 @@ impl Page {
             None => spec.columns.0.iter().for_each(|(at, name)| column(at.name(), name)),
         }
         lines.into_iter().for_each(|lines| self.reading(lines));
+        self.values(lines.map_or(&spec.reading, |lines| &lines.options.reading));
+    }
+
+    /// Says how values are read.
+    fn values(&mut self, reading: &ReadOptions) {
+        match reading.id_format {
+            IdFormat::Integer => self.say("source", "ids", "whole numbers"),
+            IdFormat::Trim => self.say("source", "ids", "without blanks around them"),
+            IdFormat::Fold => self.say("source", "ids", "in lower case, without blanks around them"),
+            _ => {}
+        }
+        if !reading.nulls.is_empty() {
+            self.say("source", "no value", reading.nulls.join(", "));
+        }
+        if reading.number_format != NumberFormat::Plain {
+            self.say("source", "numbers", format!("as {}", reading.number_format.name()));
+        }
+        match reading.amount_unit {
+            AmountUnit::Cents => self.say("source", "amounts", "in cents"),
+            AmountUnit::Millionths => self.say("source", "amounts", "in millionths"),
+            _ => {}
+        }
+        reading.date_formats.iter().for_each(|dates| self.say("source", "dates", format!("as {dates}, or ISO 8601")));
     }
 
     /// Says how orders and line items are read.
     fn reading(&mut self, lines: &Lines) {
         let options = &lines.options;
         self.say("source", "rows", if options.one_row_per_order { "orders, each of them whole" } else { "lines of orders" });
-        if options.reading.id_format == IdFormat::Integer {
-            self.say("source", "ids", "whole numbers");
-        }
-        options.reading.date_formats.iter().for_each(|dates| self.say("source", "dates", format!("as {dates}, or ISO 8601")));
         if options.reading.encoding == Encoding::Latin1 {
             self.say("source", "encoding", "latin1");
         }
@@ -169,7 +188,8 @@ impl Page {
     /// Says how lines are grouped.
     pub(crate) fn orders(&mut self, lines: &Lines) {
         let options = &lines.orders;
-        self.say("orders", "calendar", format!("that of {}", options.timezone));
+        let naive = if lines.options.reading.naive_times == NaiveTimes::Local { "; times without an offset, too" } else { "" };
+        self.say("orders", "calendar", format!("that of {}{naive}", options.timezone));
         let refunds = match options.refunds {
             Refunds::Fail => "are bad rows",
             Refunds::Net => "lessen what the customer has spent",
@@ -182,6 +202,9 @@ impl Page {
             Anonymous::Report => "are left out, their orders and revenue reported apart",
         };
         self.say("orders", "anonymous", anonymous);
+        if !lines.options.anonymous_ids.is_empty() {
+            self.say("orders", "no customers", lines.options.anonymous_ids.join(", "));
+        }
         let duplicates = match options.duplicates {
             _ if lines.options.one_row_per_order => "are not looked for: each row is an order",
             Duplicates::Fail => "are bad rows, but for the first",

@@ -200,6 +200,7 @@ impl Rules<'_> {
         let of_lines_too = |entry: &Entry| TransactionColumn::from_name(entry.row.name()).is_some();
         if !of_lines(self.kind, options) {
             let is_refused = |entry: &Entry| entry.row.section() == "transactions" || is_column(entry) && !of_periods(entry);
+            self.idle(&["source.naive_times"], "the time zone is one of orders and line items; period aggregations are in UTC", OUT)?;
             return self.first_idle(is_refused, "it is for orders and line items", "add `source.from=transactions`, or leave it out");
         }
         let why = "orders and line items have no such column: it is for period aggregations";
@@ -208,6 +209,10 @@ impl Rules<'_> {
             let why =
                 "with `one_row_per_order`, each row is an order: order ids are not looked for, and rows are not compared with each other";
             self.idle(&["columns.order_id", "transactions.duplicates"], why, "leave one of the two out")?;
+        }
+        if !self.has("transactions.timezone") {
+            let help = "add `timezone=Europe/Berlin`, or whose clock it is";
+            self.idle(&["source.naive_times"], "without `timezone`, all times are UTC", help)?;
         }
         if matches!(options.source.format, Some(Format::Parquet | Format::Arrow)) {
             self.idle(&["source.encoding"], "text in Parquet and Arrow is UTF-8", OUT)?;

@@ -143,7 +143,7 @@ mod tests {
 
     fn kind(mapping: &[(&str, &str)]) -> Transactions {
         let columns = mapping.iter().map(|(column, name)| (Column::from_name(column).unwrap(), (*name).to_owned())).collect();
-        Transactions::new(TransactionColumns(columns), &TransactionOptions::default()).unwrap()
+        Transactions::new(TransactionColumns(columns), &TransactionOptions::default(), chrono_tz::Tz::UTC).unwrap()
     }
 
     /// The texts of order, customer, time and total of a record, and the notes.

@@ -1,16 +1,15 @@
 //! Rows of text fields → [`TransactionBatch`], and what a line is worth, for Arrow columns too.
 
 use super::Transactions;
-use super::dates::Dates;
 use crate::base::money::{Amount, AmountError};
 use crate::model::line_batch::{BadLine, TransactionBatch};
 use crate::model::line_columns::TransactionColumn;
 use crate::model::period_batch::{NO_TIMESTAMP, Origin};
 use crate::model::reject::Reason;
-use crate::source::period_rows::parse_count;
 use crate::source::row_kind::FieldRows;
+use crate::source::values::dates::Dates;
+use crate::source::values::numbers::Numbers;
 use arrow::array::StringViewBuilder;
-use std::borrow::Cow;
 use std::sync::Arc;
 
 const ONE: Amount = Amount { cents: 100, fraction: 0 };
@@ -114,35 +113,11 @@ pub(super) const fn reason(error: AmountError) -> Reason {
     }
 }
 
-/// A whole number's digits, however it is written; none where it is no whole number.
-pub(super) fn whole(id: &str) -> Option<Cow<'_, str>> {
-    let plain = without_point(id.strip_prefix('-').unwrap_or(id)).as_bytes();
-    // No number has two texts that are taken as they are.
-    if plain.iter().all(u8::is_ascii_digit) && !matches!(plain, [] | [b'0', ..]) {
-        let sign = usize::from(id.starts_with('-'));
-        return Some(Cow::Borrowed(&id[..sign + plain.len()]));
-    }
-    parse_count(id).map(|number| Cow::Owned(number.to_string()))
-}
-
-/// An id of digits without the `.0` that data frames write after them; any other id as it is.
-pub(super) fn without_point(id: &str) -> &str {
-    match id.split_once('.') {
-        Some((digits, zeros))
-            if !digits.is_empty()
-                && digits.bytes().all(|b| b.is_ascii_digit())
-                && !zeros.is_empty()
-                && zeros.bytes().all(|b| b == b'0') =>
-        {
-            digits
-        }
-        _ => id,
-    }
-}
-
 /// Collects rows into a batch.
 pub(crate) struct TransactionRows {
     kind: Transactions,
+    /// Whether ids and texts are taken as they are.
+    keep_texts: bool,
     orders: StringViewBuilder,
     customers: StringViewBuilder,
     products: StringViewBuilder,
@@ -151,6 +126,7 @@ pub(crate) struct TransactionRows {
     worth: Worth,
     bad: Vec<BadLine>,
     dates: Dates,
+    numbers: Numbers,
 }
 
 impl TransactionRows {
@@ -158,6 +134,7 @@ impl TransactionRows {
     pub(super) fn new(kind: Transactions, rows: usize) -> Self {
         let ids = || StringViewBuilder::with_capacity(rows);
         TransactionRows {
+            keep_texts: kind.0.values.keep_texts(),
             orders: ids(),
             customers: ids(),
             products: StringViewBuilder::new(),
@@ -165,42 +142,54 @@ impl TransactionRows {
             times: Vec::with_capacity(rows),
             worth: Worth::with_capacity(rows, kind.reads_margins()),
             bad: Vec::new(),
-            dates: Dates::new(kind.0.dates.clone()),
+            dates: kind.0.values.dates(),
+            numbers: kind.0.values.numbers(),
             kind,
         }
     }
 
     /// Takes a row. A field that is not there is an empty text.
     #[inline]
-    fn push_texts(&mut self, [order, customer, time, numbers @ .., product]: [&str; 10]) {
-        let integers = self.kind.are_ids_integers();
+    fn push_texts(&mut self, fields: [&str; 10]) {
+        if self.keep_texts { self.push_values(fields, true) } else { self.push_read(fields) }
+    }
+
+    #[cold]
+    fn push_read(&mut self, fields: [&str; 10]) {
+        let values = self.kind.0.values.clone();
+        self.push_values(fields.map(|text| values.or_empty(text)), false);
+    }
+
+    #[inline]
+    fn push_values(&mut self, [order, customer, time, numbers @ .., product]: [&str; 10], kept: bool) {
         if !self.kind.0.options.one_row_per_order {
-            if order.is_empty() {
+            if order.is_empty() || !kept && self.kind.0.values.any_id(order).is_empty() {
                 self.fault(TransactionColumn::OrderId, Reason::MissingValue, "");
             }
-            self.orders.append_option(Some(if integers { without_point(order) } else { order }).filter(|id| !id.is_empty()));
+            let order = if kept { order } else { self.kind.0.values.any_id(order) };
+            self.orders.append_option(Some(order).filter(|id| !id.is_empty()));
         }
         if customer.is_empty() {
             self.customers.append_null();
-        } else if integers {
-            let id = whole(customer);
-            if id.is_none() {
-                self.fault(TransactionColumn::CustomerId, Reason::BadNumber, customer);
-            }
-            self.customers.append_option(id);
-        } else {
+        } else if kept {
             self.customers.append_value(customer);
+        } else {
+            self.push_customer(customer);
         }
         if self.has_products || !product.is_empty() {
-            self.push_product(if integers { without_point(product) } else { product });
+            self.push_product(if kept { product } else { self.kind.0.values.any_id(product) });
         }
-        let time = self.dates.read(time).unwrap_or_else(|| self.bad_time(time));
+        let time = self.dates.read(time.as_bytes()).unwrap_or_else(|| self.bad_time(time));
         let mut said: LineNumbers = [None; 6];
         for ((said, text), column) in said.iter_mut().zip(numbers).zip(TransactionColumn::NUMBERS) {
             if text.is_empty() {
                 continue;
             }
-            match Amount::parse(text.as_bytes()) {
+            let read = match column {
+                TransactionColumn::Quantity => self.numbers.quantity(text.as_bytes()),
+                _ => self.numbers.amount(text.as_bytes()),
+            };
+            match read {
                 Ok(amount) => *said = Some(amount),
                 Err(e) => self.fault(column, reason(e), text),
             }
@@ -216,6 +205,18 @@ impl TransactionRows {
             self.times.iter().for_each(|_| self.products.append_null());
         }
         self.products.append_option(Some(product).filter(|id| !id.is_empty()));
+    }
+
+    /// The id of a customer that the options change.
+    fn push_customer(&mut self, id: &str) {
+        let values = self.kind.0.values.clone();
+        match values.customer_id(id) {
+            Some(read) => self.customers.append_option(Some(read).filter(|id| !id.is_empty())),
+            None => {
+                self.fault(TransactionColumn::CustomerId, Reason::BadNumber, id);
+                self.customers.append_value(id);
+            }
+        }
     }
 
     #[cold]
@@ -248,6 +249,8 @@ impl FieldRows<10> for TransactionRows {
     }
 
     fn take(&mut self, origin: &Arc<Origin>, first_row: u64, first_line: Option<u64>) -> TransactionBatch {
+        self.dates.note(&self.kind.0.notes);
+        self.numbers.note(&self.kind.0.notes);
         let empty = TransactionRows::new(self.kind.clone(), 0);
         let mut rows = std::mem::replace(self, empty);
         rows.bad.sort_unstable();

@@ -4,7 +4,7 @@ use super::{Made, job};
 use crate::layers::Said;
 use crate::options::option_table::{Form, OPTIONS};
 use lensflow::jobs::follow::{Feed, Finished};
-use lensflow::model::{Encoding, IdFormat, ReadOptions};
+use lensflow::model::{AmountUnit, Encoding, IdFormat, NaiveTimes, NumberFormat, ReadOptions};
 use lensflow::model::{TransactionColumn, TransactionColumns};
 use lensflow::orders::{Anonymous, Duplicates, Lines, OrderOptions, Refunds};
 use lensflow::pipeline::Order;
@@ -104,7 +104,12 @@ const JOBS: [&str; 11] = [
     id_format = "integer"
     date_format = ["%d.%m.%Y"]
     encoding = "latin1"
+    null = ["NULL", "\\N"]
+    number_format = "1.234,56"
+    amount_unit = "cents"
+    naive_times = "local"
     [transactions]
+    anonymous_id = ["0", "Guest"]
     one_row_per_order = false
     refunds = "net"
     anonymous = "report"
@@ -204,8 +209,15 @@ fn jobs_have_what_was_said() {
 #[test]
 fn lines_are_what_was_said() {
     let columns = TransactionColumn::ALL.into_iter().zip("bacdefghij".chars().map(String::from)).collect();
-    let reading = ReadOptions::default().with_id_format(IdFormat::Integer).with_date_formats(["%d.%m.%Y"]).with_encoding(Encoding::Latin1);
-    let options = TransactionOptions::default().with_one_row_per_order(false).with_reading(reading);
+    let reading = ReadOptions::default()
+        .with_id_format(IdFormat::Integer)
+        .with_date_formats(["%d.%m.%Y"])
+        .with_encoding(Encoding::Latin1)
+        .with_nulls(["NULL", "\\N"])
+        .with_number_format(NumberFormat::PointComma)
+        .with_amount_unit(AmountUnit::Cents)
+        .with_naive_times(NaiveTimes::Local);
+    let options = TransactionOptions::default().with_one_row_per_order(false).with_anonymous_ids(["0", "Guest"]).with_reading(reading);
     let timezone = "Europe/Berlin".parse().unwrap();
     let orders = OrderOptions::default()
         .with_refunds(Refunds::Net)

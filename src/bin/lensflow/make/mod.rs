@@ -101,6 +101,10 @@ fn reading(options: &Options) -> ReadOptions {
         .with_date_formats(&said.date_format)
         .with_encoding(said.encoding)
         .with_period_ends(said.period_ends)
+        .with_number_format(said.number_format)
+        .with_amount_unit(said.amount_unit)
+        .with_naive_times(said.naive_times)
+        .with_nulls(&said.null)
 }
 
 /// How orders and line items are read and grouped.
@@ -109,7 +113,12 @@ fn lines(options: &Options) -> Lines {
     let name = |column: TransactionColumn| Some((column, options.columns.get(column.name())?.clone()));
     Lines::default()
         .with_columns(TransactionColumns(TransactionColumn::ALL.into_iter().filter_map(name).collect()))
-        .with_options(TransactionOptions::default().with_one_row_per_order(said.one_row_per_order).with_reading(reading(options)))
+        .with_options(
+            TransactionOptions::default()
+                .with_one_row_per_order(said.one_row_per_order)
+                .with_anonymous_ids(said.anonymous_id)
+                .with_reading(reading(options)),
+        )
         .with_orders(
             OrderOptions::default()
                 .with_refunds(said.refunds)

@@ -17,7 +17,7 @@ pub(crate) mod option_table;
 pub(crate) mod speech;
 pub(crate) mod value_types;
 
-use lensflow::model::{Encoding, Granularity, IdFormat, OnBadRow, PeriodEnds, Window, YearStart};
+use lensflow::model::{AmountUnit, Encoding, Granularity, IdFormat, NaiveTimes, NumberFormat, OnBadRow, PeriodEnds, Window, YearStart};
 use lensflow::orders::{Anonymous, Duplicates, Refunds};
 use lensflow::source::files::Format;
 use lensflow::synthetic::{IdStyle, Scenario, Skew, Synthetic};
@@ -26,7 +26,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use value_types::{
     Address, Customers, Glob, Size, Time, Zone, batch_rows, bins, commit_rows, dates, lg_k, moment, month, null_timestamps, path, paths,
-    percentiles, poll, text, texts, workers,
+    percentiles, poll, text, texts, words, workers,
 };
 
 /// A kind of job. [`Spec`](Kind::Spec) is any of them: the commands that read a spec.
@@ -72,8 +72,13 @@ pub(crate) struct Source {
     #[serde(deserialize_with = "text")]
     pub(crate) format: Option<Format>,
     pub(crate) id_format: IdFormat,
+    #[serde(deserialize_with = "words")]
+    pub(crate) null: Vec<String>,
+    pub(crate) number_format: NumberFormat,
+    pub(crate) amount_unit: AmountUnit,
     #[serde(deserialize_with = "dates")]
     pub(crate) date_format: Vec<String>,
+    pub(crate) naive_times: NaiveTimes,
     pub(crate) encoding: Encoding,
     pub(crate) period_ends: PeriodEnds,
     pub(crate) on_bad_row: Option<OnBadRow>,
@@ -148,6 +153,8 @@ pub(crate) struct Transactions {
     pub(crate) one_row_per_order: bool,
     pub(crate) refunds: Refunds,
     pub(crate) anonymous: Anonymous,
+    #[serde(deserialize_with = "words")]
+    pub(crate) anonymous_id: Vec<String>,
     pub(crate) duplicates: Duplicates,
     pub(crate) timezone: Zone,
 }

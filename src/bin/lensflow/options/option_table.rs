@@ -108,10 +108,22 @@ pub(crate) const OPTIONS: &[Opt] = &[
         flag(INPUTS, "format", "parquet|csv|jsonl|arrow", "The input's format, where its name and first bytes do not tell"),
     ]),
     row("source.id_format", Form::Text, ROWS, &[
-        flag(INPUTS, "id-format", "as-is|integer", "Read ids as they are, or as whole numbers: 12923.0 is 12923 [default: as-is]"),
+        flag(INPUTS, "id-format", "as-is|integer|trim|fold", "Read ids as they are, as whole numbers (12923.0 is 12923), without the blanks around them, or also in lower case [default: as-is]"),
+    ]),
+    row("source.null", Form::Texts, ROWS, &[
+        flag(INPUTS, "null", "WORD,WORD", "Texts that stand for no value, such as NULL; with commas, or repeat"),
+    ]),
+    row("source.number_format", Form::Text, ROWS, &[
+        flag(INPUTS, "number-format", "plain|1.234,56|1,234.56|1'234.56|1 234,56", "How amounts and counts are written [default: plain]"),
+    ]),
+    row("source.amount_unit", Form::Text, ROWS, &[
+        flag(INPUTS, "amount-unit", "units|cents|millionths", "What amounts of money count, in whole numbers where it is parts [default: units]"),
     ]),
     row("source.date_format", Form::Texts, ROWS, &[
-        flag(INPUTS, "date-format", "FORMAT", "How dates are written that are not ISO 8601, as for strftime: \"%m/%d/%Y %H:%M\" for 12/1/2010 8:26; repeat for several ways"),
+        flag(INPUTS, "date-format", "FORMAT", "How dates are written that are not ISO 8601, as for strftime: \"%m/%d/%Y %H:%M\" for 12/1/2010 8:26; or epoch, epoch-ms, epoch-us, epoch-ns, excel; repeat for several ways"),
+    ]),
+    row("source.naive_times", Form::Text, ROWS, &[
+        flag(INPUTS, "naive-times", "utc|local", "The clock of times without an offset: UTC, or that of --timezone [default: utc]"),
     ]),
     row("source.encoding", Form::Text, ROWS, &[
         flag(INPUTS, "encoding", "utf8|latin1", "What the bytes of CSV and JSONL mean [default: utf8]"),
@@ -161,6 +173,9 @@ pub(crate) const OPTIONS: &[Opt] = &[
     ]),
     row("transactions.anonymous", Form::Text, ROWS, &[
         flag(INPUTS, "anonymous", "fail|drop|report", "Lines without a customer: end the run, leave them out, or report their orders and revenue apart [default: fail]"),
+    ]),
+    row("transactions.anonymous_id", Form::Texts, ROWS, &[
+        flag(INPUTS, "anonymous-id", "ID,ID", "Ids that are no customers', such as 0 or Guest; with commas, or repeat"),
     ]),
     row("transactions.duplicates", Form::Text, ROWS, &[
         flag(INPUTS, "duplicates", "fail|drop|keep", "Lines of an order that are equal in customer, time, product, quantity, worth and margin: end the run, count one of them, or count them all [default: fail]"),

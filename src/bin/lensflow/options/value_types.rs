@@ -133,6 +133,14 @@ pub(super) fn dates<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D
         .map(Option::unwrap_or_default)
 }
 
+/// Words, of which one text may say several with commas between them.
+pub(super) fn words<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
+    let said = Vec::<String>::deserialize(from)?;
+    let words: Vec<String> = said.iter().flat_map(|text| text.split(',')).map(|word| word.trim().to_owned()).collect();
+    let empty = || refused(Error::usage("a word is expected").help("an empty value means nothing anyway: leave it out"));
+    if words.iter().any(String::is_empty) { Err(empty()) } else { Ok(words) }
+}
+
 pub(super) fn poll<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Time>, D::Error> {
     let none = |time: &Time| if time.0.is_zero() { Err(Error::usage("a time is expected that is longer than nothing")) } else { Ok(()) };
     checked(from, none)
