@@ -16,6 +16,12 @@ const SHOWN: usize = 5;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Topic {
+    /// An input is not plain UTF-8 text with the header in its first line, and was read all the same; the subject says how.
+    ReadAs,
+    /// Inputs among several without a byte; the subject is the input.
+    EmptyInput,
+    /// Files in a folder that are no inputs by their names; the subject names the folder and some of them.
+    PassedOver,
     /// An input of lines has no column that says what they are worth; the subject is the input and what is there.
     NoWorth,
     /// No key of the first lines is the customer's; the subject is the input and its keys.
@@ -25,13 +31,17 @@ pub enum Topic {
 impl Topic {
     fn sentence(self, subject: &str, _noted: &Noted) -> String {
         match self {
-            Topic::NoWorth | Topic::NoCustomerKey => subject.to_owned(),
+            Topic::ReadAs | Topic::PassedOver | Topic::NoWorth | Topic::NoCustomerKey => subject.to_owned(),
+            Topic::EmptyInput => format!("{subject}: the file is empty: it adds no rows"),
         }
     }
 
     /// More notes of the topic than are shown one by one.
     fn others(self, number: usize) -> String {
         match self {
+            Topic::ReadAs => format!("likewise {}", counted(number, "more input", "more inputs")),
+            Topic::EmptyInput => format!("{} are empty", counted(number, "more file", "more files")),
+            Topic::PassedOver => format!("the same in {}", counted(number, "more folder", "more folders")),
             Topic::NoWorth => format!("the same in {}", counted(number, "more input", "more inputs")),
             Topic::NoCustomerKey => format!("the same in {}", counted(number, "more input", "more inputs")),
         }

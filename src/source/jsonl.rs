@@ -1,5 +1,6 @@
-//! JSONL: an object a line. A number is read from its own digits, so `0.1` is exactly 0.1; an absent key is a null.
+//! JSONL: an object a line, as `json_records` makes it of any layout. A number is read from its own digits, so `0.1` is exactly 0.1; an absent key is a null.
 
+use super::json_records::{array_key, key_advice, object_a_line};
 use super::records::{CHUNK, RecordSplitter, TextChunk};
 use super::row_kind::{FieldRows, TextRowKind};
 use super::{Chunk, Sink, Source};
@@ -33,7 +34,9 @@ struct Layout<S, const N: usize> {
 
 impl<S: TextRowKind<N>, const N: usize> JsonlSource<S, N> {
     pub(super) fn open(reader: Box<dyn Read + Send>, origin: Arc<Origin>, kind: &S, batch_rows: usize) -> Result<Self> {
-        let mut lines = RecordSplitter::new(reader, origin.clone());
+        let (reader, is_cut) = object_a_line(reader, &origin)?;
+        let lines = RecordSplitter::new(reader, origin.clone());
+        let mut lines = if is_cut { lines.without_lines() } else { lines };
         lines.peek_line()?;
         let first = lines.first_chunk(LINES_WITH_KEYS as u64)?;
         let wanted = kind.wanted();
@@ -41,7 +44,18 @@ impl<S: TextRowKind<N>, const N: usize> JsonlSource<S, N> {
         let keys = first.as_ref().map(first_keys).unwrap_or_default();
         if !keys.is_empty() {
             let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
-            let found = kind.find_keys(&keys, &origin)?;
+            let found = kind.find_keys(&keys, &origin).map_err(|error| {
+                // All rows may be in an array of one object.
+                let text = first.as_ref().map_or(&[][..], |first| &first.bytes);
+                let key = std::str::from_utf8(text).ok().and_then(array_key);
+                match key {
+                    Some(key) => Error::data(format!("the object has not the columns; {}", key_advice(&key)))
+                        .input(&origin.name)
+                        .stage(Stage::Source)
+                        .cause(error),
+                    None => error,
+                }
+            })?;
             names.iter_mut().zip(found).for_each(|(name, at)| *name = at.map(|at| keys[at].to_owned()).or(name.take()));
         }
         Ok(JsonlSource { lines, first, layout: Arc::new(Layout { kind: kind.clone(), origin, names, batch_rows }) })

@@ -15,7 +15,6 @@ use crate::model::read_options::ReadOptions;
 use crate::spec::Spec;
 use arrow::array::RecordBatch;
 use arrow::datatypes::Schema;
-use std::io::Read;
 use std::sync::Arc;
 
 /// A kind of rows, in Arrow columns.
@@ -88,9 +87,14 @@ pub(crate) trait TextRowKind<const N: usize>: RowKind {
         false
     }
 
-    /// The bytes of a text input as UTF-8.
-    fn recode(&self, reader: Box<dyn Read + Send>) -> Box<dyn Read + Send> {
-        reader
+    /// How rows are read.
+    fn reading(&self) -> &ReadOptions;
+
+    /// How many of the columns that are needed are among these names, and how many are needed.
+    fn known(&self, names: &[&str]) -> (usize, usize) {
+        let wanted = self.wanted();
+        let needed = || wanted.iter().filter(|wanted| wanted.required);
+        (needed().filter(|wanted| names.contains(&wanted.name)).count(), needed().count())
     }
 
     /// An empty collector of rows, with room for so many.
@@ -109,6 +113,9 @@ pub(crate) trait FieldRows<const N: usize>: Send {
     /// Takes a row that lies in a text: the bounds of each field. A field that is absent is empty.
     fn push_plain(&mut self, text: &str, bounds: [(usize, usize); N]);
 
+    /// Takes a row that has not as many fields as it should; the text says how many.
+    fn push_ragged(&mut self, fields: String);
+
     /// Takes the rows so far as a batch.
     fn take(&mut self, origin: &Arc<Origin>, first_row: u64, first_line: Option<u64>) -> Self::Batch;
 }
@@ -117,7 +124,6 @@ pub(crate) trait FieldRows<const N: usize>: Send {
 #[derive(Clone, Default)]
 pub(crate) struct Aggregations {
     columns: ColumnMap,
-    #[allow(dead_code)]
     options: ReadOptions,
     notes: Notes,
 }
@@ -160,7 +166,12 @@ impl ArrowColumns for Columns {
 
 impl TextRowKind<6> for Aggregations {
     type Rows = TextRows;
-    const NOT_UTF8: &'static str = "convert the file to UTF-8 first, with iconv for example";
+    const NOT_UTF8: &'static str =
+        "if a spreadsheet wrote it, run with `encoding=latin1`; or convert the file to UTF-8 first, with iconv for example";
+
+    fn reading(&self) -> &ReadOptions {
+        &self.options
+    }
 
     fn wanted(&self) -> [Wanted<'_>; 6] {
         wanted_columns(&self.columns)
@@ -190,6 +201,10 @@ impl FieldRows<6> for TextRows {
     fn push_plain(&mut self, text: &str, bounds: [(usize, usize); 6]) {
         let [id, others @ ..] = bounds;
         self.push_texts(&text[id.0..id.1], others.map(|(begin, end)| &text.as_bytes()[begin..end]));
+    }
+
+    fn push_ragged(&mut self, fields: String) {
+        TextRows::push_ragged(self, fields);
     }
 
     fn take(&mut self, origin: &Arc<Origin>, first_row: u64, first_line: Option<u64>) -> PeriodBatch {

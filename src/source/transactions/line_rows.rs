@@ -247,6 +247,14 @@ impl FieldRows<10> for TransactionRows {
         self.push_texts(bounds.map(|(begin, end)| &text[begin..end]));
     }
 
+    #[cold]
+    fn push_ragged(&mut self, fields: String) {
+        let (row, before) = (self.times.len() as u32, self.bad.len());
+        self.push([None; 10]);
+        self.bad.truncate(before);
+        self.bad.push(BadLine { row, column: TransactionColumn::OrderId, reason: Reason::RaggedRow, value: fields });
+    }
+
     fn take(&mut self, origin: &Arc<Origin>, first_row: u64, first_line: Option<u64>) -> TransactionBatch {
         let empty = TransactionRows::new(self.kind.clone(), 0);
         let mut rows = std::mem::replace(self, empty);

@@ -8,7 +8,6 @@
 
 mod arrow_lines;
 mod dates;
-mod latin1;
 mod line_rows;
 
 use super::arrow_columns::{Wanted, find, nearest};
@@ -16,18 +15,16 @@ use super::files::{Files, Format};
 use super::row_kind::{RowKind, TextRowKind};
 use super::transactions::arrow_lines::LineColumns;
 use super::transactions::dates::DateFormats;
-use super::transactions::latin1::Latin1;
 use super::transactions::line_rows::TransactionRows;
 use crate::base::error::Result;
 use crate::model::line_batch::{BadLine, TransactionBatch};
 use crate::model::line_columns::{ORDER_TS, TransactionColumn, TransactionColumns};
 use crate::model::note::{Notes, Topic};
 use crate::model::period_batch::Origin;
-use crate::model::read_options::{Encoding, IdFormat, ReadOptions};
+use crate::model::read_options::{IdFormat, ReadOptions};
 use crate::model::reject::Reason;
 use arrow::datatypes::Schema;
 use serde::{Deserialize, Serialize};
-use std::io::Read;
 use std::sync::Arc;
 
 /// Advice about ids that are numbers with a point.
@@ -223,11 +220,8 @@ impl TextRowKind<10> for Transactions {
         self.are_ids_integers()
     }
 
-    fn recode(&self, reader: Box<dyn Read + Send>) -> Box<dyn Read + Send> {
-        match self.0.options.reading.encoding {
-            Encoding::Utf8 => reader,
-            Encoding::Latin1 => Box::new(Latin1::new(reader)),
-        }
+    fn reading(&self) -> &ReadOptions {
+        &self.0.options.reading
     }
 
     fn rows(&self, capacity: usize) -> TransactionRows {
