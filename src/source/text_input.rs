@@ -23,21 +23,7 @@ pub(super) fn decoded(
     notes: &Notes,
 ) -> Result<Box<dyn Read + Send>> {
     let fail = |e| Error::io("cannot read", e).input(&origin.name).stage(Stage::Source);
-    let mut head = Vec::new();
-    while head.len() < LOOKED_AT && !head.contains(&b'\n') {
-        let before = head.len();
-        head.resize(LOOKED_AT, 0);
-        let read = loop {
-            match reader.read(&mut head[before..]) {
-                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-                other => break other,
-            }
-        };
-        head.truncate(before + *read.as_ref().unwrap_or(&0));
-        if read.map_err(fail)? == 0 {
-            break;
-        }
-    }
+    let head = first_line(&mut reader).map_err(fail)?;
     let wide = wide(&head);
     let say = |what: &str| notes.say(Topic::ReadAs, format!("{}: read as {what}", origin.name));
     let whole = Cursor::new(head).chain(reader);
@@ -50,6 +36,26 @@ pub(super) fn decoded(
         (None, Encoding::Latin1) => Box::new(Latin1::new(whole)),
     };
     with_newlines(text, &say).map_err(fail)
+}
+
+/// Reads up to the first line's end, if only by the way: a pipe is not waited for any longer.
+fn first_line(reader: &mut dyn Read) -> io::Result<Vec<u8>> {
+    let mut head = Vec::new();
+    while head.len() < LOOKED_AT && !head.contains(&b'\n') {
+        let before = head.len();
+        head.resize(LOOKED_AT, 0);
+        let read = loop {
+            match reader.read(&mut head[before..]) {
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                other => break other,
+            }
+        };
+        head.truncate(before + *read.as_ref().unwrap_or(&0));
+        if read? == 0 {
+            break;
+        }
+    }
+    Ok(head)
 }
 
 /// Whether a text is UTF-16, and big-endian.
@@ -68,13 +74,7 @@ fn wide(head: &[u8]) -> Option<bool> {
 
 /// A text whose lines end in `\r` alone, with `\n` instead.
 fn with_newlines(mut text: Box<dyn Read + Send>, say: &dyn Fn(&str)) -> io::Result<Box<dyn Read + Send>> {
-    let mut head = Vec::new();
-    while head.len() < LOOKED_AT && !head.contains(&b'\n') {
-        if (&mut text).take((LOOKED_AT - head.len()).min(1 << 13) as u64).read_to_end(&mut head)? == 0 {
-            break;
-        }
-    }
-    let whole = Cursor::new(head);
+    let whole = Cursor::new(first_line(&mut text)?);
     let lines = whole.get_ref().iter().filter(|&&b| b == b'\r').count();
     // One at the end may be half of a line's end.
     let ends = usize::from(whole.get_ref().ends_with(b"\r"));
