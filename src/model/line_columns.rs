@@ -4,7 +4,10 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// How [`TransactionColumn::EventTs`] may be called too.
-pub(crate) const ORDER_TS: &str = "order_ts";
+const ORDER_TS: &str = "order_ts";
+
+/// Its names where it is not mapped, in the grammar of mappings.
+pub(crate) const EVENT_OR_ORDER_TS: &str = "event_ts|order_ts";
 
 /// The columns of transactions that the engine reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

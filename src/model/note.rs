@@ -26,12 +26,14 @@ pub enum Topic {
     NoWorth,
     /// No key of the first lines is the customer's; the subject is the input and its keys.
     NoCustomerKey,
+    /// A column was taken whose name differs by case, blanks, underscores or hyphens; the subject says which, for what.
+    NameAlike,
 }
 
 impl Topic {
     fn sentence(self, subject: &str, _noted: &Noted) -> String {
         match self {
-            Topic::ReadAs | Topic::PassedOver | Topic::NoWorth | Topic::NoCustomerKey => subject.to_owned(),
+            Topic::ReadAs | Topic::PassedOver | Topic::NoWorth | Topic::NoCustomerKey | Topic::NameAlike => subject.to_owned(),
             Topic::EmptyInput => format!("{subject}: the file is empty: it adds no rows"),
         }
     }
@@ -44,6 +46,7 @@ impl Topic {
             Topic::PassedOver => format!("the same in {}", counted(number, "more folder", "more folders")),
             Topic::NoWorth => format!("the same in {}", counted(number, "more input", "more inputs")),
             Topic::NoCustomerKey => format!("the same in {}", counted(number, "more input", "more inputs")),
+            Topic::NameAlike => format!("and {}", counted(number, "more column", "more columns")),
         }
     }
 }

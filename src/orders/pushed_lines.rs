@@ -55,6 +55,8 @@ impl PushedLines {
     /// # Errors
     /// When the options are not right.
     pub(crate) fn new(lines: &Lines, periods: PeriodFinder, setting: Setting) -> Result<Self> {
+        let kind = lines.sales()?;
+        setting.stats.share_notes(kind.notes());
         let road = if lines.options.one_row_per_order {
             let validation = Arc::new(Validation::new(lines, setting.on_bad_row, setting.rejects, setting.cancel));
             let mut converter = Converter::new(validation.clone(), periods);
@@ -67,7 +69,7 @@ impl PushedLines {
             Road::Grouped(Box::new(aggregator), aggregation)
         };
         let origin = Arc::new(Origin { name: Self::NAME.to_owned() });
-        Ok(PushedLines { lines: lines.clone(), kind: lines.sales()?, origin, rows: 0, road })
+        Ok(PushedLines { lines: lines.clone(), kind, origin, rows: 0, road })
     }
 
     /// The options that all batches are read with.

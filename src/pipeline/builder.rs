@@ -22,6 +22,7 @@ use crate::pipeline::start;
 use crate::route::Ledger;
 use crate::route::Router;
 use crate::route::lane::lanes;
+use crate::source::row_kind::{Aggregations, RowKind};
 use crate::spec::Parallel;
 use crate::spec::Spec;
 use crate::spill::Disk;
@@ -226,6 +227,8 @@ impl<L: Lens> Builder<L> {
         stats.share(plan.budget.clone(), store.clone(), lanes.depths());
         let resources =
             Resources { store: Arc::new(Tiered::new(plan.budget.clone(), store)), plan, rejects, cancel: self.cancel, saved: Vec::new() };
+        let pushed_kind = Aggregations::of(&self.spec);
+        stats.share_notes(pushed_kind.notes());
         let unfinished = Unfinished(Some(resources.store.clone()));
         let state = Running { lanes, router, jobs, results, resources, unfinished };
         Ok(Pipeline {
@@ -237,6 +240,7 @@ impl<L: Lens> Builder<L> {
             poison,
             pushed,
             pushed_rows: 0,
+            pushed_kind,
             inputs: Vec::new(),
             lines: None,
             pushed_lines: None,

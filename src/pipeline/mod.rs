@@ -34,8 +34,8 @@ use crate::report::{InputSummary, Report};
 use crate::route::lane::Lanes;
 use crate::route::{Ledger, Router};
 use crate::source::Source;
-use crate::source::arrow_columns::Columns;
 use crate::source::files::Files;
+use crate::source::row_kind::{Aggregations, ArrowColumns, RowKind};
 use crate::spec::Spec;
 use crate::spill::{Budget, Plan, RunStore, Sorting, Tiered};
 use crate::stats::Stats;
@@ -97,6 +97,8 @@ pub struct Pipeline<L = ()> {
     poison: Arc<Poison>,
     pushed: Arc<Origin>,
     pushed_rows: u64,
+    /// How pushed rows are read.
+    pushed_kind: Aggregations,
     inputs: Vec<String>,
     /// Of the lines, where there were any.
     pub(crate) lines: Option<LineSummary>,
@@ -147,7 +149,7 @@ impl<L: Lens> Pipeline<L> {
     /// # Errors
     /// A missing or unfit column, a bad row under [`OnBadRow::Fail`](crate::model::reject::OnBadRow::Fail), or the first cause of a failure elsewhere.
     pub fn push(&mut self, batch: &RecordBatch) -> Result<()> {
-        let columns = Columns::resolve(&batch.schema(), &self.spec.columns, &self.pushed)?;
+        let columns = self.pushed_kind.resolve(&batch.schema(), &self.pushed)?;
         let batch = columns.batch(batch, self.pushed_rows + 1)?;
         self.pushed_rows += batch.starts.len() as u64;
         if self.poison.is_set() {

@@ -1,7 +1,7 @@
 //! Any Arrow schema → [`PeriodBatch`]. Columns that already have the engine's layout are taken as they are, without a copy.
 //!
-//! [`Columns::resolve`] finds the columns by name and refuses types that cannot hold them; [`Columns::batch`] converts. Values that
-//! cannot be read become [`Bad`] entries; nothing here decides what happens to them.
+//! [`Columns::batch`] converts columns that were found, of types that were accepted (`arrow_rows`). Values that cannot be read become
+//! [`Bad`] entries; nothing here decides what happens to them.
 
 use super::period_rows::parse_count;
 use super::row_kind::ArrowColumns;
@@ -9,57 +9,33 @@ use super::{Chunk, Sink};
 use crate::base::error::{Error, Result, Stage};
 use crate::base::money::{Amount, AmountError};
 use crate::base::time::{DAY, MAX_TIMESTAMP, MIN_TIMESTAMP, parse_timestamp};
-use crate::model::columns::{Column, ColumnMap};
+use crate::model::columns::Column;
 use crate::model::period_batch::{Bad, NO_TIMESTAMP, Origin, PeriodBatch};
 use crate::model::reject::Reason;
 use arrow::array::{Array, ArrayRef, AsArray, PrimitiveArray, RecordBatch, StringViewArray, StringViewBuilder};
 use arrow::buffer::ScalarBuffer;
 use arrow::compute::cast;
 use arrow::datatypes::{
-    ArrowPrimitiveType, DataType, Date32Type, Date64Type, Decimal128Type, Float64Type, Int64Type, Schema, TimeUnit,
-    TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType,
+    ArrowPrimitiveType, DataType, Date32Type, Date64Type, Decimal128Type, Float64Type, Int64Type, TimeUnit, TimestampMicrosecondType,
+    TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType,
 };
 use arrow::error::ArrowError;
 use arrow::util::display::array_value_to_string;
 use std::sync::Arc;
 
-/// The position of each column in a schema.
+/// The position of each column in a batch.
 #[derive(Debug, Clone)]
 pub struct Columns {
     origin: Arc<Origin>,
     at: [Option<usize>; 6],
 }
 
-/// The columns of period aggregations to look for in an input.
-pub(super) fn wanted_columns(map: &ColumnMap) -> [Wanted<'_>; 6] {
-    let required = |column: Column| !column.is_optional() || map.0.contains_key(&column);
-    Column::ALL.map(|column| Wanted { column: column.name(), name: map.name(column), required: required(column) })
-}
-
 impl Columns {
-    /// Finds every column in a schema.
-    ///
-    /// # Errors
-    /// When a required column is missing (naming those that are there, and the nearest) or has a type that cannot hold it.
-    pub fn resolve(schema: &Schema, map: &ColumnMap, origin: &Arc<Origin>) -> Result<Self> {
-        let names: Vec<&str> = schema.fields().iter().map(|f| f.name().as_str()).collect();
-        let columns = Columns { origin: origin.clone(), at: find(&names, wanted_columns(map), origin)? };
-        for (column, at) in Column::ALL.into_iter().zip(columns.at) {
-            let Some(at) = at else { continue };
-            let data_type = unpacked(schema.field(at).data_type());
-            if !accepts(column, data_type) {
-                return Err(unfit(map.name(column), data_type, column.name(), wanted(column), origin));
-            }
-        }
-        Ok(columns)
+    pub(super) fn new(at: [Option<usize>; 6], origin: Arc<Origin>) -> Self {
+        Columns { origin, at }
     }
 
-    /// The positions to decode, ascending.
-    pub fn projection(&self) -> Vec<usize> {
-        positions(&self.at)
-    }
-
-    /// Converts a batch of the schema that was resolved.
+    /// Converts a batch.
     ///
     /// # Errors
     /// When an array's type is not the schema's.
@@ -113,14 +89,6 @@ pub(super) fn unfit(name: &str, data_type: &DataType, column: &str, wanted: &str
     Error::data(what).input(&origin.name).stage(Stage::Source)
 }
 
-/// The positions of columns that were found, ascending.
-pub(super) fn positions(at: &[Option<usize>]) -> Vec<usize> {
-    let mut at: Vec<usize> = at.iter().copied().flatten().collect();
-    at.sort_unstable();
-    at.dedup();
-    at
-}
-
 /// An Arrow batch to convert.
 pub(crate) struct ArrowChunk<C> {
     pub(crate) batch: RecordBatch,
@@ -137,59 +105,6 @@ impl<C: ArrowColumns> Chunk<C::Batch> for ArrowChunk<C> {
     fn decode(self: Box<Self>, sink: &mut Sink<'_, C::Batch>) -> Result<()> {
         sink(self.columns.batch(&self.batch, self.first_row)?)
     }
-}
-
-/// A column to look for.
-pub(crate) struct Wanted<'a> {
-    /// Its name in options and messages.
-    pub(crate) column: &'static str,
-    /// Its name in the input.
-    pub(crate) name: &'a str,
-    /// Whether it has to be there.
-    pub(crate) required: bool,
-}
-
-/// The position of each column among an input's names.
-pub(crate) fn find<const N: usize>(names: &[&str], wanted: [Wanted<'_>; N], origin: &Origin) -> Result<[Option<usize>; N]> {
-    let mut at = [None; N];
-    let has = |name: &str| names.contains(&name);
-    // Told by a column that only the other kind of input has.
-    let other_kind = match wanted.iter().any(|wanted| wanted.column == "period_start") {
-        true => (has("order_id") || has("event_ts")).then_some("orders and line items are read with `from=transactions`"),
-        false => has("period_start").then_some("period aggregations are what an audit reads without `from=transactions`"),
-    };
-    for (at, Wanted { column, name, required }) in at.iter_mut().zip(wanted) {
-        let mut places = names.iter().enumerate().filter(|(_, n)| **n == name).map(|(i, _)| i);
-        *at = places.next();
-        if places.next().is_some() {
-            return Err(Error::data(format!("two columns are named {name:?}")).input(&origin.name).stage(Stage::Source));
-        }
-        if at.is_none() && required {
-            let advice = match (other_kind, nearest(name, names, 0.6)) {
-                (Some(kind), _) => kind.to_owned(),
-                (None, Some(nearest)) => {
-                    format!("did you mean {nearest:?}? Then run with `columns.{column}={nearest}`")
-                }
-                (None, None) => format!("name it with `columns.{column}=NAME`"),
-            };
-            let there = names.iter().map(|n| format!("{n:?}")).collect::<Vec<_>>().join(", ");
-            return Err(Error::data(format!("there is no column {name:?}; the columns are: {there}"))
-                .input(&origin.name)
-                .stage(Stage::Source)
-                .help(advice));
-        }
-    }
-    Ok(at)
-}
-
-/// The name that is most like this one, if it is more like it than so much, of 1.
-pub(super) fn nearest<'a>(name: &str, names: &[&'a str], least: f64) -> Option<&'a str> {
-    let nearest = names.iter().copied().max_by(|a, b| likeness(name, a).total_cmp(&likeness(name, b)));
-    nearest.filter(|near| likeness(name, near) > least)
-}
-
-fn likeness(a: &str, b: &str) -> f64 {
-    strsim::jaro_winkler(&a.to_lowercase(), &b.to_lowercase())
 }
 
 pub(super) fn unpacked(data_type: &DataType) -> &DataType {
@@ -210,7 +125,7 @@ pub(super) fn is_text(data_type: &DataType) -> bool {
 }
 
 /// An all-null column of no type is what some writers make of an empty one.
-fn accepts(column: Column, data_type: &DataType) -> bool {
+pub(super) fn accepts(column: Column, data_type: &DataType) -> bool {
     let integer = data_type.is_integer();
     let number = integer || data_type.is_floating() || data_type.is_decimal();
     data_type == &DataType::Null
@@ -221,7 +136,7 @@ fn accepts(column: Column, data_type: &DataType) -> bool {
         }
 }
 
-const fn wanted(column: Column) -> &'static str {
+pub(super) const fn wanted(column: Column) -> &'static str {
     match column {
         Column::CustomerId => "text or an integer",
         Column::TotalOrders => "an integer",

@@ -6,6 +6,7 @@
 //! read plain records alike, and only the `csv` crate's side knows errors.
 
 use super::csv_head::{Header, begin, is_blank, parser, trimmed};
+use super::mapping::{Located, Scratch};
 use super::marks::Marks;
 use super::records::{Dialect, RecordSplitter, TextChunk};
 use super::row_kind::{FieldRows, TextRowKind};
@@ -25,7 +26,7 @@ pub(super) struct CsvSource<S, const N: usize> {
 struct Layout<S, const N: usize> {
     kind: S,
     origin: Arc<Origin>,
-    at: [Option<usize>; N],
+    at: Located<N>,
     fields: usize,
     dialect: Dialect,
     batch_rows: usize,
@@ -67,10 +68,9 @@ impl<S: TextRowKind<N>, const N: usize> Chunk<S::Batch> for CsvChunk<S, N> {
         let bytes = &self.text.bytes[..];
         let text = std::str::from_utf8(bytes).or_else(|e| std::str::from_utf8(&bytes[..e.valid_up_to()])).unwrap_or_default();
         let Dialect { delimiter, quotes, escape, .. } = self.layout.dialect;
-        let read = match memchr::memchr(b'"', text.as_bytes()) {
+        let read = match memchr::memchr(b'"', text.as_bytes()).filter(|_| quotes) {
             // An escaped quote is not seen there.
             Some(_) if escape.is_some() => 0,
-            _ if !quotes => decoder.plain_records(text, Marks::new(text.as_bytes(), [delimiter, b'\n']))?,
             None => decoder.plain_records(text, Marks::new(text.as_bytes(), [delimiter, b'\n']))?,
             Some(_) => decoder.plain_records(text, Marks::new(text.as_bytes(), [delimiter, b'\n', b'"']))?,
         };
@@ -85,7 +85,8 @@ impl<S: TextRowKind<N>, const N: usize> CsvChunk<S, N> {
         // The header was the first record of the file.
         let first_row = first_record - 1;
         let rows = self.layout.kind.rows(0);
-        let mut decoder = Decoder { layout: &self.layout, rows, left: records, first_row, first_line, line, bytes, sink };
+        let scratch = Scratch::default();
+        let mut decoder = Decoder { layout: &self.layout, rows, left: records, first_row, first_line, line, bytes, scratch, sink };
         decoder.make_room();
         decoder
     }
@@ -102,6 +103,7 @@ struct Decoder<'c, 's, S: TextRowKind<N>, const N: usize> {
     /// The first line of the chunk, and its bytes.
     line: Option<u64>,
     bytes: &'c [u8],
+    scratch: Scratch<N>,
     sink: &'c mut Sink<'s, S::Batch>,
 }
 
@@ -113,14 +115,17 @@ impl<S: TextRowKind<N>, const N: usize> Decoder<'_, '_, S, N> {
     /// Reads records that have as many fields as the header, and quotes only around whole fields; says where the first other record
     /// begins, or one without a newline, if only because the text ends there. The marks are delimiters, newlines and, if any, quotes.
     fn plain_records<const M: usize>(&mut self, text: &str, mut marks: Marks<'_, M>) -> Result<usize> {
-        let Layout { at, fields, batch_rows, .. } = *self.layout;
+        let Layout { ref at, fields, batch_rows, .. } = *self.layout;
         // A blank line is a record of one field, and only among records with more fields is it told by that.
         if fields < 2 {
             return Ok(0);
         }
         let bytes = text.as_bytes();
         // What is absent lies behind the last field, and is empty.
-        let at = at.map(|at| at.unwrap_or(fields));
+        let plain = match at {
+            Located::Plain(at) => Some(at.map(|at| at.unwrap_or(fields))),
+            Located::Derived(_) => None,
+        };
         let mut bounds = vec![(0, 0); fields + 1];
         let mut first = 0;
         loop {
@@ -142,7 +147,10 @@ impl<S: TextRowKind<N>, const N: usize> Decoder<'_, '_, S, N> {
             // The byte before the end is there, if only as a delimiter or a quote.
             let (_, end) = &mut bounds[fields - 1];
             *end -= usize::from(bytes[*end - 1] == b'\r');
-            self.rows.push_plain(text, at.map(|at| bounds[at]));
+            match plain {
+                Some(at) => self.rows.push_plain(text, at.map(|at| bounds[at])),
+                None => self.push_derived(|field| &text[bounds[field].0..bounds[field].1]),
+            }
             first = begin;
             if self.rows.len() == batch_rows {
                 self.hand_over()?;
@@ -150,9 +158,19 @@ impl<S: TextRowKind<N>, const N: usize> Decoder<'_, '_, S, N> {
         }
     }
 
+    /// Takes a row whose columns are made of these fields.
+    #[cold]
+    #[inline(never)]
+    fn push_derived<'f>(&mut self, field: impl Fn(usize) -> &'f str) {
+        let Located::Derived(derive) = &self.layout.at else { return };
+        let fields: Vec<_> = derive.fields.iter().map(|&at| Some(field(at))).collect();
+        let texts = derive.texts(&fields, &mut self.scratch, |time, out| self.layout.kind.day(time, out));
+        self.rows.push(texts);
+    }
+
     /// Reads records of any kind, to the end.
     fn any_records(&mut self, bytes: &[u8]) -> Result<()> {
-        let Layout { at, fields, dialect, batch_rows, .. } = *self.layout;
+        let Layout { ref at, fields, dialect, batch_rows, .. } = *self.layout;
         if bytes.is_empty() {
             return Ok(());
         }
@@ -173,17 +191,24 @@ impl<S: TextRowKind<N>, const N: usize> Decoder<'_, '_, S, N> {
                 }
                 continue;
             }
-            let mut texts = [None; N];
-            for (column, at) in at.into_iter().enumerate() {
-                let Some(bytes) = at.and_then(|at| trimmed(&record, at)) else { continue };
-                let text = std::str::from_utf8(bytes).map_err(|e| {
-                    let name = self.layout.kind.wanted()[column].column;
-                    let line = self.line_of(&record, &parser, bytes);
-                    self.fault(format!("{name} is not valid UTF-8")).cause(e).help(S::NOT_UTF8).line(line)
-                })?;
-                texts[column] = Some(text);
+            match at {
+                Located::Plain(at) => {
+                    let mut texts = [None; N];
+                    for (column, at) in at.iter().enumerate() {
+                        let text = at.and_then(|at| trimmed(&record, at)).map(|bytes| self.text(bytes, column)).transpose();
+                        texts[column] = text.map_err(|e| e.line(self.line_of(&record, &parser, bytes)))?;
+                    }
+                    self.rows.push(texts);
+                }
+                Located::Derived(derive) => {
+                    let mut texts = vec![""; fields];
+                    for (field, &at) in derive.fields.iter().enumerate() {
+                        let text = self.text(trimmed(&record, at).unwrap_or_default(), derive.column_of(field).unwrap_or_default());
+                        texts[at] = text.map_err(|e| e.line(self.line_of(&record, &parser, bytes)))?;
+                    }
+                    self.push_derived(|at| texts[at]);
+                }
             }
-            self.rows.push(texts);
             if self.rows.len() == batch_rows {
                 self.hand_over()?;
             }
@@ -201,6 +226,14 @@ impl<S: TextRowKind<N>, const N: usize> Decoder<'_, '_, S, N> {
         let newlines = |bytes: &[u8]| memchr::memchr_iter(b'\n', bytes).count() as u64;
         let after = newlines(text.strip_suffix(b"\n").unwrap_or(text));
         Some(self.line? + after - record.iter().map(newlines).sum::<u64>())
+    }
+
+    /// A field of a column as text.
+    fn text<'f>(&self, bytes: &'f [u8], column: usize) -> Result<&'f str> {
+        std::str::from_utf8(bytes).map_err(|e| {
+            let name = self.layout.kind.wanted()[column].column;
+            self.fault(format!("{name} is not valid UTF-8")).cause(e).help(S::NOT_UTF8)
+        })
     }
 
     /// An error in the next row.

@@ -36,20 +36,15 @@ impl<S: RowKind> IpcSource<S> {
         guarded(&origin, DAMAGED, || check_footer(&mut file))?;
         file.rewind().map_err(fail)?;
         let whole = guarded(&origin, DAMAGED, || FileReader::try_new(&mut file, None).map(|reader| reader.schema()))?;
-        let projection = kind.resolve(&whole, &origin)?.projection();
-        let projected = guarded(&origin, DAMAGED, || whole.project(&projection))?;
-        let reader = guarded(&origin, DAMAGED, || FileReader::try_new(file, Some(projection)))?;
-        Self::new(origin, &Arc::new(projected), kind, Box::new(reader))
+        let columns = kind.resolve(&whole, &origin)?;
+        let reader = guarded(&origin, DAMAGED, || FileReader::try_new(file, Some(columns.projection())))?;
+        Ok(IpcSource { origin, reader: Box::new(reader), columns: columns.projected(), next_row: 1 })
     }
 
     pub(super) fn open_stream(reader: Box<dyn Read + Send>, origin: Arc<Origin>, kind: &S) -> Result<Self> {
         let (schema, batches) = begun(reader, &origin)?;
-        Self::new(origin, &schema, kind, Box::new(batches))
-    }
-
-    fn new(origin: Arc<Origin>, schema: &SchemaRef, kind: &S, reader: Reader) -> Result<Self> {
-        let columns = kind.resolve(schema, &origin)?;
-        Ok(IpcSource { origin, reader, columns, next_row: 1 })
+        let columns = kind.resolve(&schema, &origin)?;
+        Ok(IpcSource { origin, reader: Box::new(batches), columns, next_row: 1 })
     }
 }
 

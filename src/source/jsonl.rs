@@ -1,6 +1,8 @@
-//! JSONL: an object a line, as `json_records` makes it of any layout. A number is read from its own digits, so `0.1` is exactly 0.1; an absent key is a null.
+//! JSONL: an object a line, as `json_records` makes it of any layout. A number is read from its own digits, so `0.1` is exactly 0.1; an
+//! absent key is a null.
 
 use super::json_records::{array_key, key_advice, object_a_line};
+use super::mapping::{Located, Scratch};
 use super::records::{CHUNK, RecordSplitter, TextChunk};
 use super::row_kind::{FieldRows, TextRowKind};
 use super::{Chunk, Sink, Source};
@@ -27,8 +29,12 @@ pub(super) struct JsonlSource<S, const N: usize> {
 struct Layout<S, const N: usize> {
     kind: S,
     origin: Arc<Origin>,
-    /// The name in the input of each column that is read.
-    names: [Option<String>; N],
+    /// The values of an object that are read.
+    keys: Keys,
+    /// Where the columns lie among these values.
+    at: Located<N>,
+    /// The values that are ids, and whose.
+    ids: Vec<(usize, usize)>,
     batch_rows: usize,
 }
 
@@ -39,31 +45,42 @@ impl<S: TextRowKind<N>, const N: usize> JsonlSource<S, N> {
         let mut lines = if is_cut { lines.without_lines() } else { lines };
         lines.peek_line()?;
         let first = lines.first_chunk(LINES_WITH_KEYS as u64)?;
-        let wanted = kind.wanted();
-        let mut names = std::array::from_fn(|column| kind.reads(column).then(|| wanted[column].name.to_owned()));
-        let keys = first.as_ref().map(first_keys).unwrap_or_default();
-        if !keys.is_empty() {
-            let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
-            let found = kind.find_keys(&keys, &origin).map_err(|error| {
-                // All rows may be in an array of one object.
-                let text = first.as_ref().map_or(&[][..], |first| &first.bytes);
-                let key = std::str::from_utf8(text).ok().and_then(array_key);
-                match key {
-                    Some(key) => Error::data(format!("the object has not the columns; {}", key_advice(&key)))
-                        .input(&origin.name)
-                        .stage(Stage::Source)
-                        .cause(error),
-                    None => error,
-                }
-            })?;
-            names.iter_mut().zip(found).for_each(|(name, at)| *name = at.map(|at| keys[at].to_owned()).or(name.take()));
+        let mut paths = first.as_ref().map(first_keys).unwrap_or_default();
+        let mut at = Located::Plain([None; N]);
+        if !paths.is_empty() {
+            let dotted: Vec<String> = paths.iter().map(|path| path.join(".")).collect();
+            let names: Vec<&str> = dotted.iter().map(String::as_str).collect();
+            at = kind.find_keys(&names, &origin).map_err(|error| within_array(error, first.as_ref(), &origin))?;
         }
-        Ok(JsonlSource { lines, first, layout: Arc::new(Layout { kind: kind.clone(), origin, names, batch_rows }) })
+        // Later lines may have what the first ones leave out.
+        for (column, wanted) in kind.wanted().iter().enumerate() {
+            if wanted.read && !at.has(column) {
+                at.add(column, paths.len());
+                paths.push(vec![wanted.first_name().to_owned()]);
+            }
+        }
+        let keys = Keys::of(&at.fields().into_iter().map(|field| paths[field].clone()).collect::<Vec<_>>());
+        let at = at.compact();
+        let ids = kind.ids().iter().flat_map(|&column| at.fields_of(column).into_iter().map(move |value| (value, column))).collect();
+        Ok(JsonlSource { lines, first, layout: Arc::new(Layout { kind: kind.clone(), origin, keys, at, ids, batch_rows }) })
     }
 }
 
-/// The keys among which columns are looked for.
-fn first_keys(first: &TextChunk) -> BTreeSet<String> {
+/// The error of an object without the columns: all rows may be in an array of one object.
+fn within_array(error: Error, first: Option<&TextChunk>, origin: &Origin) -> Error {
+    let text = first.map_or(&[][..], |first| &first.bytes);
+    let line = text.trim_ascii_start().split(|&b| b == b'\n').next().unwrap_or_default();
+    match std::str::from_utf8(line).ok().and_then(array_key) {
+        Some(key) => {
+            let what = format!("the first object has not the columns; {}", key_advice(&key));
+            Error::data(what).input(&origin.name).stage(Stage::Source).cause(error)
+        }
+        None => error,
+    }
+}
+
+/// The paths to the values among which columns are looked for: a key, or keys of objects in objects.
+fn first_keys(first: &TextChunk) -> Vec<Vec<String>> {
     let mut next = 0;
     let begins_early = |line: &&[u8]| {
         let start = next;
@@ -71,9 +88,28 @@ fn first_keys(first: &TextChunk) -> BTreeSet<String> {
         start < CHUNK
     };
     let lines = first.bytes.trim_ascii_start().split(|&b| b == b'\n').take_while(begins_early).filter(|l| !l.trim_ascii().is_empty());
-    // A line that is no object is reported with its number when it is decoded.
-    let objects = lines.take(LINES_WITH_KEYS).flat_map(serde_json::from_slice::<BTreeMap<String, IgnoredAny>>);
-    objects.flat_map(BTreeMap::into_keys).collect()
+    let mut paths = BTreeSet::new();
+    for line in lines.take(LINES_WITH_KEYS) {
+        // A line that is no object is reported with its number when it is decoded.
+        if let Ok(line) = std::str::from_utf8(line) {
+            add_keys(&[], line, &mut paths);
+        }
+    }
+    paths.into_iter().collect()
+}
+
+/// Adds the paths to the values of an object.
+fn add_keys(above: &[String], object: &str, paths: &mut BTreeSet<Vec<String>>) {
+    let Ok(values) = serde_json::from_str::<BTreeMap<String, &RawValue>>(object) else { return };
+    for (key, value) in values {
+        let path = [above, &[key]].concat();
+        match value.get() {
+            inner if inner.starts_with('{') => add_keys(&path, inner, paths),
+            _ => {
+                paths.insert(path);
+            }
+        }
+    }
 }
 
 impl<S: TextRowKind<N>, const N: usize> Source<S::Batch> for JsonlSource<S, N> {
@@ -97,7 +133,8 @@ struct JsonlChunk<S, const N: usize> {
 
 impl<S: TextRowKind<N>, const N: usize> Chunk<S::Batch> for JsonlChunk<S, N> {
     fn decode(self: Box<Self>, sink: &mut Sink<'_, S::Batch>) -> Result<()> {
-        let Layout { kind, origin, names, batch_rows } = &*self.layout;
+        let Layout { kind, origin, keys, at, ids, batch_rows } = &*self.layout;
+        let mut scratch = Scratch::default();
         let mut rows = kind.rows(0);
         let (mut first_row, mut first_line) = (self.text.first_record, self.text.first_line);
         for line in self.text.bytes.split(|&b| b == b'\n').filter(|l| !l.trim_ascii().is_empty()) {
@@ -106,19 +143,20 @@ impl<S: TextRowKind<N>, const N: usize> Chunk<S::Batch> for JsonlChunk<S, N> {
                 Error::data(what).input(&origin.name).row(row).line(line).stage(Stage::Source)
             };
             let mut json = serde_json::Deserializer::from_slice(line);
-            let raws = Object(names).deserialize(&mut json).and_then(|raws| json.end().map(|()| raws));
-            let raws = raws.map_err(|e| {
+            let mut raws = vec![None; keys.values];
+            let read = Object { keys, values: &mut raws }.deserialize(&mut json).and_then(|()| json.end());
+            read.map_err(|e| {
                 // serde_json counts lines from here; ours are counted from the file's beginning.
                 let error = fault(format!("the line is not a JSON object: {}", e.to_string().replace("at line 1 column", "at column")));
                 if std::str::from_utf8(line).is_err() { error.help(S::NOT_UTF8) } else { error }
             })?;
-            let mut texts = [const { None::<Cow<'_, str>> }; N];
-            for (text, raw) in texts.iter_mut().zip(raws) {
+            let mut texts: Vec<Option<Cow<'_, str>>> = Vec::with_capacity(raws.len());
+            for raw in &raws {
                 let raw = raw.map(RawValue::get).filter(|raw| *raw != "null");
-                *text = raw.map(unquoted).transpose().map_err(|e| fault("a text cannot be read".to_owned()).cause(e))?;
+                texts.push(raw.map(unquoted).transpose().map_err(|e| fault("a text cannot be read".to_owned()).cause(e))?);
             }
-            for &column in kind.ids() {
-                let id = raws[column].map_or("", RawValue::get);
+            for &(value, column) in ids {
+                let id = raws[value].map_or("", RawValue::get);
                 let integer = id.strip_prefix('-').unwrap_or(id).bytes().all(|b| b.is_ascii_digit());
                 if !(id.starts_with('"') || id == "null" || integer || kind.takes_decimal_ids() && !id.starts_with(['{', '[', 't', 'f'])) {
                     let error = fault(format!("{} is {id}: it must be text or an integer", kind.wanted()[column].column));
@@ -129,7 +167,14 @@ impl<S: TextRowKind<N>, const N: usize> Chunk<S::Batch> for JsonlChunk<S, N> {
                     });
                 }
             }
-            rows.push(texts.each_ref().map(|t| t.as_deref().filter(|t| !t.is_empty())));
+            let text = |value: usize| texts[value].as_deref().filter(|text| !text.is_empty());
+            match at {
+                Located::Plain(at) => rows.push(at.map(|at| at.and_then(text))),
+                Located::Derived(derive) => {
+                    let fields: Vec<_> = (0..texts.len()).map(text).collect();
+                    rows.push(derive.texts(&fields, &mut scratch, |time, out| kind.day(time, out)));
+                }
+            }
             if rows.len() == *batch_rows {
                 let n = rows.len() as u64;
                 sink(rows.take(origin, first_row, first_line))?;
@@ -150,61 +195,107 @@ fn unquoted(raw: &str) -> serde_json::Result<Cow<'_, str>> {
     }
 }
 
-/// Finds the raw values of the columns of these names in an object.
-struct Object<'m, const N: usize>(&'m [Option<String>; N]);
+/// The values that are read of an object, by key; those of objects in it, too.
+#[derive(Default)]
+struct Keys {
+    entries: Vec<Entry>,
+    /// How many values there are, also in objects.
+    values: usize,
+}
 
-impl<'de, const N: usize> DeserializeSeed<'de> for Object<'_, N> {
-    type Value = [Option<&'de RawValue>; N];
+struct Entry {
+    key: String,
+    /// The place among the values.
+    value: Option<usize>,
+    /// What is read of an object that is the value.
+    inner: Keys,
+}
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+impl Keys {
+    /// The values at these paths, in their order.
+    fn of(paths: &[Vec<String>]) -> Keys {
+        let mut keys = Keys { values: paths.len(), ..Keys::default() };
+        for (value, path) in paths.iter().enumerate() {
+            keys.add(path, value);
+        }
+        keys
+    }
+
+    fn add(&mut self, path: &[String], value: usize) {
+        let Some((key, rest)) = path.split_first() else { return };
+        let at = self.entries.iter().position(|entry| entry.key == *key).unwrap_or_else(|| {
+            self.entries.push(Entry { key: key.clone(), value: None, inner: Keys::default() });
+            self.entries.len() - 1
+        });
+        match rest {
+            [] => self.entries[at].value = Some(value),
+            _ => self.entries[at].inner.add(rest, value),
+        }
+    }
+}
+
+/// Finds the raw values of an object.
+struct Object<'k, 'v, 'de> {
+    keys: &'k Keys,
+    values: &'v mut [Option<&'de RawValue>],
+}
+
+impl<'de> DeserializeSeed<'de> for Object<'_, '_, 'de> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
         deserializer.deserialize_map(self)
     }
 }
 
-impl<'de, const N: usize> Visitor<'de> for Object<'_, N> {
-    type Value = [Option<&'de RawValue>; N];
+impl<'de> Visitor<'de> for Object<'_, '_, 'de> {
+    type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut raws = [None; N];
-        while let Some(key) = map.next_key_seed(Key(self.0))? {
-            if !key.contains(&true) {
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let Object { keys, values } = self;
+        while let Some(entry) = map.next_key_seed(Key(keys))? {
+            let Some(entry) = entry else {
                 map.next_value::<IgnoredAny>()?;
                 continue;
-            }
+            };
             let raw: &RawValue = map.next_value()?;
-            for column in (0..N).filter(|column| key[*column]) {
-                if raws[column].replace(raw).is_some() {
-                    return Err(serde::de::Error::custom(format!("{:?} is there twice", self.0[column].as_deref().unwrap_or_default())));
-                }
+            if entry.value.is_some_and(|value| values[value].replace(raw).is_some()) {
+                return Err(serde::de::Error::custom(format!("{:?} is there twice", entry.key)));
             }
+            if entry.inner.entries.is_empty() || raw.get() == "null" {
+                continue;
+            }
+            let mut inner = serde_json::Deserializer::from_str(raw.get());
+            let read = Object { keys: &entry.inner, values }.deserialize(&mut inner);
+            read.map_err(|e| serde::de::Error::custom(format!("in {:?}: {e}", entry.key)))?;
         }
-        Ok(raws)
+        Ok(())
     }
 }
 
-/// Tells which columns a key is, without copying it; a map may give one key to several.
-struct Key<'m, const N: usize>(&'m [Option<String>; N]);
+/// Tells which entry a key is, without copying it.
+struct Key<'k>(&'k Keys);
 
-impl<'de, const N: usize> DeserializeSeed<'de> for Key<'_, N> {
-    type Value = [bool; N];
+impl<'de, 'k> DeserializeSeed<'de> for Key<'k> {
+    type Value = Option<&'k Entry>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
         deserializer.deserialize_str(self)
     }
 }
 
-impl<const N: usize> Visitor<'_> for Key<'_, N> {
-    type Value = [bool; N];
+impl<'k> Visitor<'_> for Key<'k> {
+    type Value = Option<&'k Entry>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a key")
     }
 
     fn visit_str<E>(self, key: &str) -> Result<Self::Value, E> {
-        Ok(self.0.each_ref().map(|name| name.as_deref() == Some(key)))
+        Ok(self.0.entries.iter().find(|entry| entry.key == key))
     }
 }

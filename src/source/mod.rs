@@ -15,6 +15,8 @@
 //! | `csv_head`, `json_records` | the header and the delimiter of a CSV; JSON in any layout → an object a line |
 //! | `records`, `marks` | text cut into chunks between two records; single bytes found 64 at a time |
 //! | `row_kind` | the kinds of rows: their columns, and how a batch is made of them |
+//! | `mapping` | which columns of an input are which of ours |
+//! | `arrow_rows`, `arrow_texts` | Arrow columns, also in structs → batches of a kind of rows; as texts where columns are made of others |
 //! | `arrow_columns`, `period_rows` | Arrow columns, or text fields → [`PeriodBatch`]es |
 //! | `transactions` | the lines of orders as a kind of rows |
 //! | `shared` | a source that several threads decode together |
@@ -24,6 +26,8 @@
 //! the row number of any row is `first_row` plus its index, and the policy about bad rows is applied in one place, by the router.
 
 pub mod arrow_columns;
+mod arrow_rows;
+mod arrow_texts;
 #[cfg(feature = "csv")]
 mod csv;
 #[cfg(feature = "csv")]
@@ -39,6 +43,7 @@ mod json_records;
 mod jsonl;
 #[cfg(any(feature = "csv", feature = "json"))]
 mod latin1;
+mod mapping;
 mod marks;
 mod open;
 pub(crate) mod paced;

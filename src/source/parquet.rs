@@ -12,6 +12,7 @@ use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, Parq
 use parquet::errors::ParquetError;
 use parquet::file::metadata::RowGroupMetaData;
 use parquet::file::reader::{ChunkReader, Length};
+use parquet::schema::types::SchemaDescriptor;
 use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::sync::Arc;
@@ -41,10 +42,12 @@ impl<S: RowKind> Opened<S> {
         // Views share the decoded pages; the file's own types would copy every text.
         let viewed = ArrowReaderOptions::new().with_schema(Arc::new(with_views(plain.schema())));
         let metadata = ArrowReaderMetadata::try_new(plain.metadata().clone(), viewed).unwrap_or(plain);
-        let projection = kind.resolve(metadata.schema(), &origin)?.projection();
-        let mask = ProjectionMask::roots(metadata.parquet_schema(), projection.iter().copied());
-        let projected = metadata.schema().project(&projection).map_err(|e| damaged(&origin, e))?;
-        let columns = kind.resolve(&projected, &origin)?;
+        let whole = kind.resolve(metadata.schema(), &origin)?;
+        let mask = match whole.paths() {
+            None => ProjectionMask::roots(metadata.parquet_schema(), whole.projection()),
+            Some(paths) => within_structs(metadata.parquet_schema(), &paths),
+        };
+        let columns = whole.projected();
         Ok(Opened { origin, file, metadata, mask, columns, batch_rows })
     }
 
@@ -71,6 +74,12 @@ impl<S: RowKind> ParquetSource<S> {
     pub(super) fn open(file: File, origin: Arc<Origin>, kind: &S, batch_rows: usize) -> Result<Self> {
         Ok(ParquetSource { file: Arc::new(Opened::new(file, origin, kind, batch_rows)?), next_group: 0, next_row: 1 })
     }
+}
+
+/// The columns at these paths.
+fn within_structs(schema: &SchemaDescriptor, paths: &[Vec<String>]) -> ProjectionMask {
+    let leads = |path: &Vec<String>, column: usize| schema.column(column).path().parts().starts_with(path);
+    ProjectionMask::leaves(schema, (0..schema.num_columns()).filter(|&column| paths.iter().any(|path| leads(path, column))))
 }
 
 fn with_views(schema: &Schema) -> Schema {

@@ -5,7 +5,9 @@
 //! Invariant: equal values make equal batches, in all formats. `N` is the number of columns: rows of text are arrays of that length,
 //! so that each kind has readers of its own after compilation, and the loops over fields are unrolled.
 
-use super::arrow_columns::{Columns, Wanted, find, wanted_columns};
+use super::arrow_columns::{Columns, accepts, wanted};
+use super::arrow_rows::ArrowRows;
+use super::mapping::{Join, Located, Request, Wanted, is_among};
 use super::period_rows::TextRows;
 use crate::base::error::Result;
 use crate::model::columns::{Column, ColumnMap};
@@ -14,7 +16,7 @@ use crate::model::period_batch::{Origin, PeriodBatch};
 use crate::model::read_options::ReadOptions;
 use crate::spec::Spec;
 use arrow::array::RecordBatch;
-use arrow::datatypes::Schema;
+use arrow::datatypes::{DataType, Schema};
 use std::sync::Arc;
 
 /// A kind of rows, in Arrow columns.
@@ -40,6 +42,13 @@ pub(crate) trait ArrowColumns: Clone + Send + Sync + 'static {
     /// The positions to decode, ascending.
     fn projection(&self) -> Vec<usize>;
 
+    /// The names that lead to each column to decode, where some lie in structs; none where all are columns of the schema.
+    fn paths(&self) -> Option<Vec<Vec<String>>>;
+
+    /// As they lie in a schema of the projection alone.
+    #[must_use]
+    fn projected(&self) -> Self;
+
     /// Converts a batch of the schema; its first row has this number in the input.
     ///
     /// # Errors
@@ -47,9 +56,28 @@ pub(crate) trait ArrowColumns: Clone + Send + Sync + 'static {
     fn batch(&self, batch: &RecordBatch, first_row: u64) -> Result<Self::Batch>;
 }
 
+/// Columns of a schema that are ours as they are.
+pub(crate) trait TypedColumns: Clone + Send + Sync + 'static {
+    type Batch;
+
+    /// As [`ArrowColumns::batch`].
+    ///
+    /// # Errors
+    /// When an array's type is not the schema's.
+    fn batch(&self, batch: &RecordBatch, first_row: u64) -> Result<Self::Batch>;
+}
+
+/// The type of a column cannot be taken.
+pub(crate) struct Unfit {
+    /// The types that can be.
+    pub(crate) wanted: &'static str,
+    pub(crate) help: Option<&'static str>,
+}
+
 /// A kind of rows, in fields of text.
 pub(crate) trait TextRowKind<const N: usize>: RowKind {
     type Rows: FieldRows<N, Batch = Self::Batch>;
+    type Typed: TypedColumns<Batch = Self::Batch>;
     /// Advice about text that is not UTF-8.
     const NOT_UTF8: &'static str;
     /// Advice about ids that are numbers and not integers.
@@ -58,26 +86,33 @@ pub(crate) trait TextRowKind<const N: usize>: RowKind {
     /// The columns, for messages and to look for.
     fn wanted(&self) -> [Wanted<'_>; N];
 
-    /// The position of each column among an input's names.
+    /// Where each column lies among an input's names.
     ///
     /// # Errors
-    /// When a required one is not there, or there twice.
-    fn find(&self, names: &[&str], origin: &Origin) -> Result<[Option<usize>; N]> {
-        find(names, self.wanted(), origin)
-    }
+    /// When a required one is not there, or there twice, or a column has two roles.
+    fn find(&self, names: &[&str], origin: &Origin) -> Result<Located<N>>;
 
-    /// The position of each column among the keys of an input that leaves nulls out: a column that is null in every row is not there.
+    /// Where each column lies among the keys of an input that leaves nulls out: a column that is null in every row is not there.
     ///
     /// # Errors
     /// Those of [`find`](TextRowKind::find).
-    fn find_keys(&self, keys: &[&str], origin: &Origin) -> Result<[Option<usize>; N]> {
+    fn find_keys(&self, keys: &[&str], origin: &Origin) -> Result<Located<N>> {
         self.find(keys, origin)
     }
 
-    /// Whether the column is needed.
-    fn reads(&self, _column: usize) -> bool {
-        true
+    /// Writes the calendar day of a time, as the input writes it; what is no time as it is.
+    fn day(&self, time: &str, out: &mut String) {
+        out.push_str(time);
     }
+
+    /// Whether an Arrow column of a type can be a column.
+    ///
+    /// # Errors
+    /// What it takes, where it cannot.
+    fn accepts(&self, column: usize, data_type: &DataType) -> std::result::Result<(), Unfit>;
+
+    /// Columns of a batch that lie at these positions and have types that can be read.
+    fn typed(&self, at: [Option<usize>; N], origin: &Arc<Origin>) -> Self::Typed;
 
     /// The columns that hold ids.
     fn ids(&self) -> &'static [usize];
@@ -94,7 +129,7 @@ pub(crate) trait TextRowKind<const N: usize>: RowKind {
     fn known(&self, names: &[&str]) -> (usize, usize) {
         let wanted = self.wanted();
         let needed = || wanted.iter().filter(|wanted| wanted.required);
-        (needed().filter(|wanted| names.contains(&wanted.name)).count(), needed().count())
+        (needed().filter(|wanted| is_among(&wanted.name, names)).count(), needed().count())
     }
 
     /// An empty collector of rows, with room for so many.
@@ -141,23 +176,19 @@ impl Aggregations {
 
 impl RowKind for Aggregations {
     type Batch = PeriodBatch;
-    type Columns = Columns;
+    type Columns = ArrowRows<Self, 6>;
 
     fn notes(&self) -> Notes {
         self.notes.clone()
     }
 
-    fn resolve(&self, schema: &Schema, origin: &Arc<Origin>) -> Result<Columns> {
-        Columns::resolve(schema, &self.columns, origin)
+    fn resolve(&self, schema: &Schema, origin: &Arc<Origin>) -> Result<ArrowRows<Self, 6>> {
+        ArrowRows::resolve(self, schema, origin)
     }
 }
 
-impl ArrowColumns for Columns {
+impl TypedColumns for Columns {
     type Batch = PeriodBatch;
-
-    fn projection(&self) -> Vec<usize> {
-        Columns::projection(self)
-    }
 
     fn batch(&self, batch: &RecordBatch, first_row: u64) -> Result<PeriodBatch> {
         Columns::batch(self, batch, first_row)
@@ -166,6 +197,7 @@ impl ArrowColumns for Columns {
 
 impl TextRowKind<6> for Aggregations {
     type Rows = TextRows;
+    type Typed = Columns;
     const NOT_UTF8: &'static str =
         "if a spreadsheet wrote it, run with `encoding=latin1`; or convert the file to UTF-8 first, with iconv for example";
 
@@ -174,7 +206,25 @@ impl TextRowKind<6> for Aggregations {
     }
 
     fn wanted(&self) -> [Wanted<'_>; 6] {
-        wanted_columns(&self.columns)
+        Column::ALL.map(|column| {
+            let given = self.columns.0.contains_key(&column);
+            let join = if column == Column::CustomerId { Join::Id } else { Join::Never };
+            let (name, required) = (self.columns.name(column).into(), !column.is_optional() || given);
+            Wanted { column: column.name(), name, required, read: true, join }
+        })
+    }
+
+    fn find(&self, names: &[&str], origin: &Origin) -> Result<Located<6>> {
+        Request { wanted: self.wanted(), nulls: &[], notes: &self.notes }.locate(names, origin)
+    }
+
+    fn accepts(&self, column: usize, data_type: &DataType) -> std::result::Result<(), Unfit> {
+        let column = Column::ALL[column];
+        if accepts(column, data_type) { Ok(()) } else { Err(Unfit { wanted: wanted(column), help: None }) }
+    }
+
+    fn typed(&self, at: [Option<usize>; 6], origin: &Arc<Origin>) -> Columns {
+        Columns::new(at, origin.clone())
     }
 
     fn ids(&self) -> &'static [usize] {

@@ -323,8 +323,8 @@ fn columns_that_are_not_found() {
         let error = read_bytes("l.csv", text.as_bytes(), &TransactionOptions::default()).unwrap_err();
         format!("{error}; {}", error.advice().unwrap_or_default())
     };
-    let text = message("order_id,customerid,event_ts\n");
-    assert!(text.contains("there is no column \"customer_id\"") && text.contains("`columns.customer_id=customerid`"), "{text}");
+    let text = message("order_id,custmerid,event_ts\n");
+    assert!(text.contains("there is no column \"customer_id\"") && text.contains("`columns.customer_id=custmerid`"), "{text}");
     assert!(message("InvoiceNo,customer_id,event_ts\n").contains("\"order_id\""));
     assert!(message("order_id,customer_id,when\n").contains("\"event_ts\""));
     assert!(message("order_id,customer_id,event_ts,quantity,quantity\n").contains("two columns"));

@@ -1,57 +1,38 @@
 //! Any Arrow schema → [`TransactionBatch`], by the conversions of [`arrow_columns`](super::super::arrow_columns).
 
+use super::Transactions;
 use super::dates::Dates;
 use super::line_rows::{Worth, reason, whole, without_point};
-use super::{INTEGER_IDS, Transactions};
 use crate::base::error::{Error, Result};
 use crate::base::money::Amount;
 use crate::model::line_batch::{BadLine, TransactionBatch};
 use crate::model::line_columns::TransactionColumn;
 use crate::model::period_batch::Origin;
 use crate::model::reject::Reason;
-use crate::source::arrow_columns::{
-    each_amount, is_text, nulls, positions, push_bad, text_as_views, timestamps, unfit, unpack, unpacked, whole_cents,
-};
-use crate::source::row_kind::{ArrowColumns, TextRowKind};
+use crate::source::arrow_columns::{each_amount, is_text, nulls, push_bad, text_as_views, timestamps, unpack, whole_cents};
+use crate::source::row_kind::TypedColumns;
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringViewArray};
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Float64Type, Schema};
+use arrow::datatypes::{DataType, Float64Type};
 use arrow::error::ArrowError;
 use arrow::util::display::array_value_to_string;
 use std::borrow::Cow;
 use std::sync::Arc;
 
-/// The position of each column in a schema.
+/// The position of each column in a batch.
 #[derive(Clone)]
 pub(crate) struct LineColumns {
-    kind: Transactions,
-    origin: Arc<Origin>,
-    at: [Option<usize>; 10],
+    pub(super) kind: Transactions,
+    pub(super) origin: Arc<Origin>,
+    pub(super) at: [Option<usize>; 10],
 }
 
-impl LineColumns {
-    pub(super) fn resolve(kind: &Transactions, schema: &Schema, origin: &Arc<Origin>) -> Result<Self> {
-        let names: Vec<&str> = schema.fields().iter().map(|f| f.name().as_str()).collect();
-        let at = kind.find(&names, origin)?;
-        for (column, at) in TransactionColumn::ALL.into_iter().zip(at) {
-            let Some(at) = at else { continue };
-            let data_type = unpacked(schema.field(at).data_type());
-            if !accepts(column, data_type, kind.are_ids_integers()) {
-                let error = unfit(names[at], data_type, column.name(), wanted(column), origin);
-                let number = is_id(column) && accepts(column, data_type, true);
-                return Err(if number { error.help(INTEGER_IDS) } else { error });
-            }
-        }
-        Ok(LineColumns { kind: kind.clone(), origin: origin.clone(), at })
-    }
-}
-
-const fn is_id(column: TransactionColumn) -> bool {
+pub(super) const fn is_id(column: TransactionColumn) -> bool {
     matches!(column, TransactionColumn::OrderId | TransactionColumn::CustomerId | TransactionColumn::ProductId)
 }
 
 /// An all-null column of no type is what some writers make of an empty one.
-fn accepts(column: TransactionColumn, data_type: &DataType, integers: bool) -> bool {
+pub(super) fn accepts(column: TransactionColumn, data_type: &DataType, integers: bool) -> bool {
     let number = data_type.is_integer() || data_type.is_floating() || data_type.is_decimal();
     let time = matches!(data_type, DataType::Timestamp(..) | DataType::Date32 | DataType::Date64);
     let fits = match column {
@@ -62,7 +43,7 @@ fn accepts(column: TransactionColumn, data_type: &DataType, integers: bool) -> b
     data_type == &DataType::Null || is_text(data_type) || fits
 }
 
-const fn wanted(column: TransactionColumn) -> &'static str {
+pub(super) const fn wanted(column: TransactionColumn) -> &'static str {
     match column {
         TransactionColumn::EventTs => "a timestamp, a date or ISO 8601 text",
         _ if is_id(column) => "text or an integer",
@@ -70,12 +51,8 @@ const fn wanted(column: TransactionColumn) -> &'static str {
     }
 }
 
-impl ArrowColumns for LineColumns {
+impl TypedColumns for LineColumns {
     type Batch = TransactionBatch;
-
-    fn projection(&self) -> Vec<usize> {
-        positions(&self.at)
-    }
 
     fn batch(&self, batch: &RecordBatch, first_row: u64) -> Result<TransactionBatch> {
         let fail = |e: ArrowError| Error::data("a column cannot be converted").cause(e).input(&self.origin.name);

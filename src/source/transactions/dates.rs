@@ -87,6 +87,24 @@ impl DateFormats {
     fn read(&self, text: &str) -> Option<i64> {
         self.0.iter().find_map(|format| format.read(text))
     }
+
+    /// Writes the calendar day of a time as it is written, whatever its offset; what is no time as it is.
+    pub(super) fn write_day(&self, text: &str, out: &mut String) {
+        let text = text.trim_ascii();
+        let by_format = |format: &DateFormat| {
+            let mut parsed = Parsed::new();
+            parse(&mut parsed, text, format.items.iter()).ok()?;
+            parsed.to_naive_date().ok().or_else(|| Some(to_datetime(format.read(text)?).date()))
+        };
+        let by_iso = || parse_timestamp(text.as_bytes()).and_then(|_| text.get(..10));
+        match self.0.iter().find_map(by_format) {
+            Some(day) => {
+                // Writing to a text cannot fail.
+                let _ = write!(out, "{}", day.format("%Y-%m-%d"));
+            }
+            None => out.push_str(by_iso().unwrap_or(text)),
+        }
+    }
 }
 
 /// Reads dates one after the other; one that equals the last need not be read again.

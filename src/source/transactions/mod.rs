@@ -10,20 +10,21 @@ mod arrow_lines;
 mod dates;
 mod line_rows;
 
-use super::arrow_columns::{Wanted, find, nearest};
+use super::arrow_rows::ArrowRows;
 use super::files::{Files, Format};
-use super::row_kind::{RowKind, TextRowKind};
+use super::mapping::{Join, Located, Request, Wanted, nearest};
+use super::row_kind::{RowKind, TextRowKind, Unfit};
 use super::transactions::arrow_lines::LineColumns;
 use super::transactions::dates::DateFormats;
 use super::transactions::line_rows::TransactionRows;
 use crate::base::error::Result;
 use crate::model::line_batch::{BadLine, TransactionBatch};
-use crate::model::line_columns::{ORDER_TS, TransactionColumn, TransactionColumns};
+use crate::model::line_columns::{EVENT_OR_ORDER_TS, TransactionColumn, TransactionColumns};
 use crate::model::note::{Notes, Topic};
 use crate::model::period_batch::Origin;
 use crate::model::read_options::{IdFormat, ReadOptions};
 use crate::model::reject::Reason;
-use arrow::datatypes::Schema;
+use arrow::datatypes::{DataType, Schema};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -129,26 +130,25 @@ impl Transactions {
         Ok(Transactions(Arc::new(Reading { columns, options: options.clone(), dates, unread, notes: Notes::default() })))
     }
 
-    /// The positions of the columns; that of customers may be missing where `needs_customer` is false.
-    fn find_columns(&self, names: &[&str], needs_customer: bool, origin: &Origin) -> Result<[Option<usize>; 10]> {
+    /// Where the columns lie; that of customers may be missing where `needs_customer` is false.
+    fn find_columns(&self, names: &[&str], needs_customer: bool, origin: &Origin) -> Result<Located<10>> {
         let columns = &self.0.columns;
         let mut wanted = self.wanted();
         wanted[TransactionColumn::CustomerId as usize].required = needs_customer;
-        let time = &mut wanted[TransactionColumn::EventTs as usize].name;
-        if !columns.0.contains_key(&TransactionColumn::EventTs) && !names.contains(time) && names.contains(&ORDER_TS) {
-            *time = ORDER_TS;
-        }
-        let mut at = find(names, wanted, origin)?;
-        if at[TransactionColumn::LineTotal as usize].or(at[TransactionColumn::UnitPrice as usize]).is_none() {
+        let at = Request { wanted, nulls: &[], notes: &self.0.notes }.locate(names, origin)?;
+        if !(at.has(TransactionColumn::LineTotal as usize) || at.has(TransactionColumn::UnitPrice as usize)) {
             let [total, price] = [TransactionColumn::LineTotal, TransactionColumn::UnitPrice].map(|column| columns.name(column));
             let (names, help) = (names.join(", "), "name one with `columns.unit_price=NAME`");
             let what = format_args!("there is neither {total:?} nor {price:?}: lines without are worth 0.00");
             self.0.notes.say(Topic::NoWorth, format!("{}: {what}; the columns are: {names}; {help}", origin.name));
         }
-        for (column, at) in at.iter_mut().enumerate() {
-            *at = at.filter(|_| self.reads(column));
-        }
         Ok(at)
+    }
+
+    /// Whether a column is read where it is there.
+    fn reads(&self, column: TransactionColumn) -> bool {
+        let Reading { options, unread, .. } = &*self.0;
+        !(unread.contains(&column) || options.one_row_per_order && column == TransactionColumn::OrderId)
     }
 
     fn reads_margins(&self) -> bool {
@@ -162,43 +162,59 @@ impl Transactions {
 
 impl RowKind for Transactions {
     type Batch = TransactionBatch;
-    type Columns = LineColumns;
+    type Columns = ArrowRows<Self, 10>;
 
     fn notes(&self) -> Notes {
         self.0.notes.clone()
     }
 
-    fn resolve(&self, schema: &Schema, origin: &Arc<Origin>) -> Result<LineColumns> {
-        LineColumns::resolve(self, schema, origin)
+    fn resolve(&self, schema: &Schema, origin: &Arc<Origin>) -> Result<ArrowRows<Self, 10>> {
+        ArrowRows::resolve(self, schema, origin)
     }
 }
 
 impl TextRowKind<10> for Transactions {
     type Rows = TransactionRows;
+    type Typed = LineColumns;
     const NOT_UTF8: &'static str =
         "if a spreadsheet wrote it, run with `encoding=latin1`; or convert the file to UTF-8 first, with iconv for example";
 
     const DECIMAL_IDS: Option<&'static str> = Some(INTEGER_IDS);
 
     fn wanted(&self) -> [Wanted<'_>; 10] {
+        use TransactionColumn::{CustomerId, EventTs, OrderId, ProductId};
         let Reading { columns, options, .. } = &*self.0;
         TransactionColumn::ALL.map(|column| {
-            let required = !column.is_optional() || columns.0.contains_key(&column);
-            let sought = column != TransactionColumn::OrderId || !options.one_row_per_order;
-            Wanted { column: column.name(), name: columns.name(column), required: required && sought }
+            let given = columns.0.contains_key(&column);
+            let sought = column != OrderId || !options.one_row_per_order;
+            let name = match column {
+                EventTs if !given => EVENT_OR_ORDER_TS,
+                _ => columns.name(column),
+            };
+            Wanted {
+                column: column.name(),
+                name: name.into(),
+                required: (!column.is_optional() || given) && sought,
+                read: self.reads(column),
+                join: match column {
+                    OrderId | CustomerId | ProductId => Join::Id,
+                    EventTs => Join::Time,
+                    _ => Join::Never,
+                },
+            }
         })
     }
 
-    fn find(&self, names: &[&str], origin: &Origin) -> Result<[Option<usize>; 10]> {
+    fn find(&self, names: &[&str], origin: &Origin) -> Result<Located<10>> {
         self.find_columns(names, true, origin)
     }
 
-    fn find_keys(&self, keys: &[&str], origin: &Origin) -> Result<[Option<usize>; 10]> {
+    fn find_keys(&self, keys: &[&str], origin: &Origin) -> Result<Located<10>> {
         let columns = &self.0.columns;
         let name = columns.name(TransactionColumn::CustomerId);
         let is_meant = columns.0.contains_key(&TransactionColumn::CustomerId) || nearest(name, keys, SURELY_ALIKE).is_some();
         let at = self.find_columns(keys, is_meant, origin)?;
-        if at[TransactionColumn::CustomerId as usize].is_none() {
+        if !at.has(TransactionColumn::CustomerId as usize) {
             let (keys, help) = (keys.join(", "), "name it with `columns.customer_id=NAME`, if it is there");
             let what = format_args!("no key of the first lines is {name:?}");
             self.0.notes.say(Topic::NoCustomerKey, format!("{}: {what}; the keys are: {keys}; {help}", origin.name));
@@ -206,10 +222,21 @@ impl TextRowKind<10> for Transactions {
         Ok(at)
     }
 
-    fn reads(&self, column: usize) -> bool {
-        let Reading { options, unread, .. } = &*self.0;
-        let column = TransactionColumn::ALL[column];
-        !(unread.contains(&column) || options.one_row_per_order && column == TransactionColumn::OrderId)
+    fn day(&self, time: &str, out: &mut String) {
+        self.0.dates.write_day(time, out);
+    }
+
+    fn accepts(&self, column: usize, data_type: &DataType) -> std::result::Result<(), Unfit> {
+        let (column, integers) = (TransactionColumn::ALL[column], self.are_ids_integers());
+        if arrow_lines::accepts(column, data_type, integers) {
+            return Ok(());
+        }
+        let is_number = arrow_lines::is_id(column) && arrow_lines::accepts(column, data_type, true);
+        Err(Unfit { wanted: arrow_lines::wanted(column), help: is_number.then_some(INTEGER_IDS) })
+    }
+
+    fn typed(&self, at: [Option<usize>; 10], origin: &Arc<Origin>) -> LineColumns {
+        LineColumns { kind: self.clone(), origin: origin.clone(), at }
     }
 
     fn ids(&self) -> &'static [usize] {

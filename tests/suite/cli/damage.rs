@@ -58,7 +58,9 @@ fn damaged_texts_are_refused() {
         &[csv_of(&[row]).as_bytes(), b"\xe9mile,2023-01-01,2023-02-01,1,5,\n"].concat(),
         "row 2 (line 3): customer_id is not valid UTF-8",
     );
-    damage.refused("utf16.csv", &csv.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>(), "NUL");
+    let wide: Vec<u8> = csv.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    damage.refused("utf16.csv", &wide[..wide.len() - 1], "ends in the middle of a character");
+    damage.refused("array.json", format!("[{}", json.lines().collect::<Vec<_>>().join(",\n")).as_bytes(), "it may be cut off");
     damage.refused("array.jsonl", &lines(b"[1]\n"), "row 3 (line 3): the line is not a JSON object");
     damage.refused("cut.jsonl", &lines(b"{\"customer_id\":\"bo\",\"per"), "row 3 (line 3): the line is not a JSON object");
     damage.refused("two.jsonl", &lines(format!("{}{json}", json.lines().next().unwrap()).as_bytes()), "row 3 (line 3): ");

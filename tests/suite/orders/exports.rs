@@ -72,7 +72,7 @@ fn real_exports_are_read() {
     assert!(said.contains("lines rejected, order_customer_conflict: 2") && said.contains("duplicate_line: 1"), "{said}");
     // The one taken for the other.
     let mistaken = |arguments: &[&str]| Lensflow::new(at, arguments).run().expect(1).stderr;
-    assert!(mistaken(&["audit", "p.csv", "--from", "transactions", "--every", "month"]).contains("without --from transactions"));
+    assert!(mistaken(&["audit", "p.csv", "--from", "transactions", "--every", "month"]).contains("read with --from periods"));
     fs::write(at.join("lines.csv"), "order_id,customer_id,event_ts\n1,a,2023-01-05\n").unwrap();
     assert!(mistaken(&["audit", "lines.csv", "--every", "month"]).contains("read with --from transactions"));
     // What would do nothing, or could not be done.
@@ -175,10 +175,15 @@ fn lines_of_nobody_may_leave_the_customer_out() {
         assert_eq!(none.out().lines().count(), 1);
         assert!(none.stderr.contains("no key of the first lines is \"customer_id\""), "{}", none.stderr);
     }
-    // A name that is surely meant, or that was said, must be there.
-    fs::write(at.join("typo.jsonl"), "{\"order_id\":1,\"CustomerID\":\"a\",\"event_ts\":\"2023-01-05\",\"line_total\":5}\n").unwrap();
-    let typo = [&["periods", "typo.jsonl"], &arguments[2..]].concat();
-    assert!(lensflow(at, &typo).expect(1).stderr.contains("did you mean \"CustomerID\"?"));
+    // A name that is alike is taken; one that is surely meant, or that was said, must be there.
+    let typo = |name: &str| {
+        let line = format!("{{\"order_id\":1,\"{name}\":\"a\",\"event_ts\":\"2023-01-05\",\"line_total\":5}}\n");
+        fs::write(at.join("typo.jsonl"), line).unwrap();
+        [&["periods", "typo.jsonl"], &arguments[2..]].concat()
+    };
+    assert!(lensflow(at, &typo("CustomerID")).expect(0).stderr.contains("\"CustomerID\" is read as customer_id"));
+    let typo = typo("custmer_id");
+    assert!(lensflow(at, &typo).expect(1).stderr.contains("did you mean \"custmer_id\"?"));
     let said = lensflow(at, &[&typo[..], &["--column", "customer_id=kunde"]].concat()).expect(1).stderr;
     assert!(said.contains("there is no column \"kunde\""), "{said}");
 }
@@ -192,8 +197,8 @@ fn hints_are_given_for_what_exports_get_wrong() {
         fs::write(at.join(name), bytes).unwrap();
         Lensflow::new(at, &[&["periods", name, "--every", "month", "-o", "-"], more].concat()).run()
     };
-    let said = run("price.csv", b"order_id,customer_id,event_ts,UnitPrice\n1,a,2023-01-05,5\n", &[]).expect(0).stderr;
-    assert!(said.contains("lines without are worth 0.00") && said.contains("UnitPrice"), "{said}");
+    let said = run("price.csv", b"order_id,customer_id,event_ts,each\n1,a,2023-01-05,5\n", &[]).expect(0).stderr;
+    assert!(said.contains("lines without are worth 0.00") && said.contains("each"), "{said}");
     for (name, bytes) in [
         ("header.csv", &b"order_id,K\xe4ufer,event_ts,line_total\n1,a,2023-01-05,5\n"[..]),
         ("line.jsonl", b"{\"order_id\":1,\"customer_id\":\"K\xe4\",\"event_ts\":\"2023-01-05\",\"line_total\":5}\n"),

@@ -9,6 +9,7 @@ use clap::error::Error as ClapError;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use lensflow::Result;
 use lensflow::error::Error;
+use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 
 /// A command: how it is called, the kind of its job, what it is for, what longer help says, and what it cannot do without.
@@ -144,6 +145,7 @@ pub(crate) fn entries(page: &Page, matches: &ArgMatches) -> Result<Vec<Entry>> {
             row.flag(page.kind).and_then(|flag| Some(Entry { row, value: said(row, flag, matches)?, origin: Origin::Flag(flag.shown()) })),
         );
     }
+    let mut names = BTreeMap::new();
     for text in given::<String>(matches, COLUMN.name) {
         let wrong = || Error::usage(format!("--column {text}: it has no \"=\"")).help("write COLUMN=NAME, such as customer_id=cust_no");
         let (column, name) = text.split_once('=').ok_or_else(wrong)?;
@@ -152,8 +154,15 @@ pub(crate) fn entries(page: &Page, matches: &ArgMatches) -> Result<Vec<Entry>> {
             let all = columns().map(Opt::name).collect::<Vec<_>>().join(", ");
             Error::usage(format!("--column {text}: there is no column {column:?}")).help(format!("one of {all}"))
         })?;
-        entries.push(Entry { row, value: Value::Text(name.to_owned()), origin: Origin::Flag(format!("--column {column}")) });
+        names.entry(row.key).or_insert_with(|| (row, Vec::new())).1.push(name);
     }
+    // Several names of a column: the first that an input has counts.
+    let entry = |(row, names): (&'static Opt, Vec<&str>)| Entry {
+        row,
+        value: Value::Text(names.join("|")),
+        origin: Origin::Flag(format!("--column {}", row.name())),
+    };
+    entries.extend(names.into_values().map(entry));
     Ok(entries)
 }
 

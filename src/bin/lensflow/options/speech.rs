@@ -48,7 +48,8 @@ impl Speech {
         let row = self.row(name)?;
         if let Speech::Flags(job) = self {
             if row.section() == COLUMN.name.to_owned() + "s" {
-                return Some(format!("{} {}={}", COLUMN.shown(), row.name(), value.unwrap_or("NAME")));
+                let said = format!("{}={}", row.name(), value.unwrap_or("NAME"));
+                return Some(format!("{} {}", COLUMN.shown(), if said.contains('|') { in_quotes(&said).into() } else { quoted(&said) }));
             }
             if let Some(flag) = row.flag(job).or_else(|| row.flags.first()) {
                 let value = value.filter(|_| !flag.value.is_empty() || flag.is_positional());
@@ -79,7 +80,15 @@ impl Speech {
 /// A value for a shell.
 fn quoted(value: &str) -> Cow<'_, str> {
     let plain = |c: char| c.is_ascii_alphanumeric() || "_./:@=+-,|…".contains(c);
-    if value.chars().all(plain) { value.into() } else { format!("{value:?}").into() }
+    if value.chars().all(plain) { value.into() } else { in_quotes(value).into() }
+}
+
+/// A value in the quotes in which a shell leaves it as it is.
+fn in_quotes(value: &str) -> String {
+    match value.contains(['"', '$', '`', '\\', '!']) {
+        true => format!("'{}'", value.replace('\'', r"'\''")),
+        false => format!("\"{value}\""),
+    }
 }
 
 /// A value for a spec: lists, numbers and truths as they are.
@@ -102,6 +111,9 @@ mod tests {
             "add on_bad_row = \"reject\" in [source], or sorted",
         );
         is("`columns.event_ts=day`", "--column event_ts=day", "event_ts = \"day\" in [columns]");
+        is("`columns.order_id=Order Date`", "--column \"order_id=Order Date\"", "order_id = \"Order Date\" in [columns]");
+        is("`columns.order_id=A|B`", "--column \"order_id=A|B\"", "order_id = \"A|B\" in [columns]");
+        is("`columns.order_id=$no's`", r"--column 'order_id=$no'\''s'", "order_id = \"$no's\" in [columns]");
         is("`date_format=%d.%m.%Y`", "--date-format \"%d.%m.%Y\"", "date_format = \"%d.%m.%Y\" in [source]");
         is("`one_row_per_order=true`", "--one-row-per-order", "one_row_per_order = true in [transactions]");
         is("`every=month`", "--every month", "every = \"month\" in [state]");

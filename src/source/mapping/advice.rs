@@ -1,0 +1,162 @@
+//! Messages about columns: those that are missing, all at once and with what to say instead; those that have two roles, or could be one of
+//! two. A column that has a role is never proposed for another, and neither is one whose name is more like another role's.
+
+use super::Wanted;
+use super::derive::Part;
+use super::header::{Header, likeness};
+use crate::base::error::{Error, Result, Stage};
+use crate::model::period_batch::Origin;
+
+/// How alike a proposal is at least, of 1.
+const ALIKE: f64 = 0.6;
+
+/// Columns that only orders and line items have, and those that only period aggregations have.
+const OF_LINES: [&str; 5] = ["order_id", "event_ts", "order_ts", "line_total", "unit_price"];
+const OF_PERIODS: [&str; 4] = ["period_start", "period_end", "total_orders", "total_spend"];
+
+/// Words in names that say what a column is not.
+const WORDS_OF_TIMES: [&str; 10] = ["date", "time", "datetime", "timestamp", "day", "month", "year", "datum", "zeit", "ts"];
+const WORDS_OF_IDS: [&str; 9] = ["id", "no", "nr", "num", "number", "nummer", "key", "code", "uuid"];
+const WORDS_OF_AMOUNTS: [&str; 11] = ["amount", "total", "price", "sum", "revenue", "sales", "cost", "margin", "spend", "betrag", "preis"];
+
+/// Refuses what lacks a required column, or gives one column of the input to two of ours.
+pub(super) fn complete<const N: usize>(
+    wanted: &[Wanted<'_>; N],
+    found: &[Option<Vec<Part>>; N],
+    header: &Header<'_>,
+    origin: &Origin,
+) -> Result<()> {
+    let single = |role: usize| match found[role].as_deref() {
+        Some([Part::Field(at)]) => Some(*at),
+        _ => None,
+    };
+    for role in 0..N {
+        let Some(other) = (0..role).find(|other| single(role).is_some() && single(*other) == single(role)) else { continue };
+        let (name, one, two) = (header.names[single(role).unwrap_or_default()], wanted[other].column, wanted[role].column);
+        let error = Error::data(format!("column {name:?} cannot be both {one} and {two}")).input(&origin.name).stage(Stage::Source);
+        return Err(match one {
+            "order_id" => error.help(no_order_id()),
+            _ => error.help(format!("name another with `columns.{two}=NAME`, or leave that out")),
+        });
+    }
+    let missing: Vec<usize> = (0..N).filter(|&role| found[role].is_none() && wanted[role].required).collect();
+    if missing.is_empty() { Ok(()) } else { Err(lacking(&missing, wanted, found, header, origin)) }
+}
+
+/// An error that names all missing columns and a line to paste.
+fn lacking<const N: usize>(
+    missing: &[usize],
+    wanted: &[Wanted<'_>; N],
+    found: &[Option<Vec<Part>>; N],
+    header: &Header<'_>,
+    origin: &Origin,
+) -> Error {
+    let names: Vec<_> = missing.iter().map(|&role| format!("{:?}", sought(&wanted[role]))).collect();
+    let what = format!("there is no column {}", names.join(", "));
+    let error = Error::data(format!("{what}; the columns are: {}", header.shown())).input(&origin.name).stage(Stage::Source);
+    if let Some(help) = other_kind(wanted, header) {
+        return error.help(help);
+    }
+    let proposals: Vec<_> = missing.iter().map(|&role| proposal(role, wanted, found, header)).collect();
+    let mut said: Vec<String> = Vec::new();
+    let near: Vec<_> = missing.iter().zip(&proposals).filter_map(|(&role, near)| Some((wanted[role].column, (*near)?))).collect();
+    if !near.is_empty() {
+        let names: Vec<_> = near.iter().map(|(_, near)| format!("{near:?}")).collect();
+        let line: Vec<_> = near.iter().map(|(column, near)| format!("`columns.{column}={near}`")).collect();
+        said.push(format!("did you mean {}? Then run with {}", names.join(", "), line.join(" ")));
+    }
+    let unknown = || missing.iter().zip(&proposals).filter(|(_, near)| near.is_none()).map(|(&role, _)| wanted[role].column);
+    let unnamed: Vec<_> = unknown().map(|column| format!("`columns.{column}=NAME`")).collect();
+    if !unnamed.is_empty() {
+        said.push(format!("{} with {}", if unnamed.len() == 1 { "name it" } else { "name them" }, unnamed.join(" ")));
+    }
+    if unknown().any(|column| column == "order_id") {
+        said.push(no_order_id().to_owned());
+    }
+    error.help(said.join("; "))
+}
+
+/// The name under which a column was looked for.
+fn sought<'a>(wanted: &'a Wanted<'_>) -> &'a str {
+    if wanted.first_name() == wanted.column { wanted.column } else { &wanted.name }
+}
+
+/// The ways out where there is no order id.
+const fn no_order_id() -> &'static str {
+    "if there are no order ids: `columns.order_id=customer_id+day` makes an order of what a customer buys on one day, \
+     and with `one_row_per_order=true` each row is an order"
+}
+
+/// Advice where a header is that of the other kind of rows.
+fn other_kind<const N: usize>(wanted: &[Wanted<'_>; N], header: &Header<'_>) -> Option<&'static str> {
+    let has = |names: &[&str]| names.iter().filter(|name| header.alike(name).next().is_some()).count();
+    let of_periods = wanted.iter().any(|wanted| wanted.column == "period_start");
+    if of_periods {
+        return (has(&OF_LINES) > 0 && has(&OF_PERIODS) == 0).then_some("orders and line items are read with `from=transactions`");
+    }
+    let is_theirs = has(&OF_PERIODS[..2]) > 0 && has(&OF_LINES) == 0;
+    is_theirs.then_some("period aggregations are read with `from=periods`")
+}
+
+/// The column that may be meant by a missing one.
+fn proposal<'h, const N: usize>(
+    role: usize,
+    wanted: &[Wanted<'_>; N],
+    found: &[Option<Vec<Part>>; N],
+    header: &Header<'h>,
+) -> Option<&'h str> {
+    let is_taken = |at: usize| found.iter().flatten().flatten().any(|part| *part == Part::Field(at));
+    // Of a name that was said and of ours, whichever is more alike.
+    let like = |role: usize, there: &str| likeness(&wanted[role].name, there).max(likeness(wanted[role].column, there));
+    let fits = |at: &usize| {
+        let there = header.names[*at];
+        let best = (0..N).filter(|other| *other != role).map(|other| like(other, there)).fold(0.0, f64::max);
+        !is_taken(*at) && !is_of_another_kind(wanted[role].column, there) && like(role, there) > ALIKE && like(role, there) >= best
+    };
+    let places = (0..header.names.len()).filter(fits);
+    places.max_by(|a, b| like(role, header.names[*a]).total_cmp(&like(role, header.names[*b]))).map(|at| header.names[at])
+}
+
+/// Whether the words of a name say that it is an id where a time is sought, or the like.
+fn is_of_another_kind(column: &str, there: &str) -> bool {
+    let words = words(there);
+    let kinds: [&[&str]; 3] = [&WORDS_OF_TIMES, &WORDS_OF_IDS, &WORDS_OF_AMOUNTS];
+    let own = match column {
+        "customer_id" | "order_id" | "product_id" => 1,
+        "event_ts" | "period_start" | "period_end" | "last_transaction_ts" => 0,
+        "total_orders" | "quantity" => return false,
+        _ => 2,
+    };
+    let says = |kind: usize| words.iter().any(|word| kinds[kind].contains(&word.as_str()));
+    !says(own) && (0..3).any(|kind| kind != own && says(kind))
+}
+
+/// The words of a name, in lower case.
+fn words(name: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    let mut was_small = false;
+    for c in name.chars() {
+        let is_new = !c.is_alphanumeric() || was_small && c.is_uppercase();
+        if is_new {
+            words.push(String::new());
+        }
+        if let Some(word) = words.last_mut().filter(|_| c.is_alphanumeric()) {
+            word.extend(c.to_lowercase());
+        }
+        was_small = c.is_lowercase();
+    }
+    words
+}
+
+/// Two columns that could both be one of ours.
+pub(super) fn ambiguous(wanted: &Wanted<'_>, one: &str, other: &str, origin: &Origin) -> Error {
+    let column = wanted.column;
+    let error = Error::data(format!("{one:?} and {other:?} could both be {column}")).input(&origin.name).stage(Stage::Source);
+    error.help(format!("say which it is, with `columns.{column}={one}` or `columns.{column}={other}`"))
+}
+
+/// A column that is not made of several.
+pub(super) fn joined(wanted: &Wanted<'_>, value: &str) -> Error {
+    let what = format!("{value:?} joins columns, and {} is not made of several: ids and event_ts are", wanted.column);
+    Error::usage(what).help(format!("name one with `columns.{}=NAME`", wanted.column))
+}
