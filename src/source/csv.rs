@@ -13,6 +13,7 @@ use super::row_kind::{FieldRows, TextRowKind};
 use super::{Chunk, Sink, Source};
 use crate::base::error::{Error, Result, Stage};
 use crate::base::text::counted;
+use crate::model::note::Topic;
 use crate::model::period_batch::Origin;
 use std::io::Read;
 use std::sync::Arc;
@@ -35,12 +36,13 @@ struct Layout<S, const N: usize> {
 impl<S: TextRowKind<N>, const N: usize> CsvSource<S, N> {
     pub(super) fn open(reader: Box<dyn Read + Send>, origin: Arc<Origin>, kind: &S, batch_rows: usize) -> Result<Self> {
         let mut lines = RecordSplitter::new(reader, origin.clone());
-        let Header { bytes, names, dialect } = begin(&mut lines, kind, &origin)?;
+        let Header { bytes, names, dialect, left_out } = begin(&mut lines, kind, &origin)?;
         let names: Vec<_> = names.iter().map(String::as_str).collect();
         let at = kind.find(&names, &origin).map_err(|e| match std::str::from_utf8(&bytes) {
             Ok(_) => e,
             Err(_) => Error::data("the header is not valid UTF-8").cause(e).input(&origin.name).stage(Stage::Source).help(S::NOT_UTF8),
         })?;
+        left_out.into_iter().for_each(|what| kind.notes().say(Topic::ReadAs, what));
         let layout = Layout { kind: kind.clone(), at, fields: names.len(), dialect, origin, batch_rows };
         Ok(CsvSource { lines, layout: Arc::new(layout) })
     }

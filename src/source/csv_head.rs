@@ -11,7 +11,6 @@ use super::records::{Dialect, RecordSplitter};
 use super::row_kind::TextRowKind;
 use crate::base::error::{Error, Result, Stage};
 use crate::base::text::counted;
-use crate::model::note::Topic;
 use crate::model::period_batch::Origin;
 use crate::model::read_options::{Quote, ReadOptions};
 use std::io::Read;
@@ -28,6 +27,8 @@ pub(super) struct Header {
     /// The names of the columns, without blanks around them.
     pub(super) names: Vec<String>,
     pub(super) dialect: Dialect,
+    /// What was left out before it, to be noted if it has the columns.
+    pub(super) left_out: Option<String>,
 }
 
 /// A record among the first ones.
@@ -63,6 +64,7 @@ pub(super) fn begin<S: TextRowKind<N>, const N: usize>(lines: &mut RecordSplitte
         let of_line = records(&first, Dialect { delimiter, ..dialect });
         of_line.first().is_some_and(|record| known(kind, record) > 0)
     });
+    let mut left_out = None;
     dialect.delimiter = match known {
         Some(delimiter) => delimiter,
         None => {
@@ -71,7 +73,7 @@ pub(super) fn begin<S: TextRowKind<N>, const N: usize>(lines: &mut RecordSplitte
             if line > 1 {
                 let before = lines.skip_past(line - 1)?;
                 let titles = counted(before, "line before the header is", "lines before the header are");
-                kind.notes().say(Topic::ReadAs, format!("{}: {titles} left out: the header is on line {}", origin.name, before + 1));
+                left_out = Some(format!("{}: {titles} left out: the header is on line {}", origin.name, before + 1));
             }
             delimiter
         }
@@ -98,7 +100,7 @@ pub(super) fn begin<S: TextRowKind<N>, const N: usize>(lines: &mut RecordSplitte
     }
     dialect.fields = names.len();
     lines.fields_of(dialect);
-    Ok(Header { bytes: header.bytes, names, dialect })
+    Ok(Header { bytes: header.bytes, names, dialect, left_out })
 }
 
 /// What is said of quotes.
