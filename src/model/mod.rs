@@ -36,6 +36,6 @@ pub use self::line_batch::{BadLine, TransactionBatch};
 pub use self::line_columns::{TransactionColumn, TransactionColumns};
 pub use self::note::{Notes, Topic};
 pub use self::period_batch::{Bad, NO_TIMESTAMP, Origin, PeriodBatch, Whence};
-pub use self::read_options::{AmountUnit, Encoding, IdFormat, NaiveTimes, NumberFormat, PeriodEnds, ReadOptions};
+pub use self::read_options::{AmountUnit, Encoding, IdFormat, NaiveTimes, NumberFormat, PeriodEnds, Quote, ReadOptions};
 pub use self::reject::{LINE_FIELDS, OnBadRow, Reason, Reject};
 pub use self::window::{Granularity, Window, Windows, YearStart, as_of};

@@ -17,6 +17,12 @@ const SHOWN: usize = 5;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Topic {
+    /// An input is not plain UTF-8 text with the header in its first line, and was read all the same; the subject says how.
+    ReadAs,
+    /// Inputs among several without a byte; the subject is the input.
+    EmptyInput,
+    /// Files in a folder that are no inputs by their names; the subject names the folder and some of them.
+    PassedOver,
     /// An input of lines has no column that says what they are worth; the subject is the input and what is there.
     NoWorth,
     /// No key of the first lines is the customer's; the subject is the input and its keys.
@@ -57,6 +63,8 @@ impl Topic {
         let times = || format!("{} no offset", counted(count, "time has", "times have"));
         let ids = |is: &str, are: &str| if count == 1 { format!("1 id {is}") } else { format!("{} ids {are}", grouped(count)) };
         match self {
+            Topic::EmptyInput => format!("{subject}: the file is empty: it adds no rows"),
+            Topic::ReadAs | Topic::PassedOver => subject.to_owned(),
             Topic::NoWorth | Topic::NoCustomerKey | Topic::NameAlike | Topic::AlikeIds | Topic::OtherDecimals => subject.to_owned(),
             Topic::InclusiveEnds => {
                 let (day, midnight) = (subject.get(..10).unwrap_or(subject), subject.ends_with("T00:00:00"));
@@ -128,6 +136,9 @@ impl Topic {
     /// More notes of the topic than are shown one by one.
     fn others(self, number: usize) -> String {
         match self {
+            Topic::ReadAs => format!("likewise {}", counted(number, "more input", "more inputs")),
+            Topic::EmptyInput => format!("{} are empty", counted(number, "more file", "more files")),
+            Topic::PassedOver => format!("the same in {}", counted(number, "more folder", "more folders")),
             Topic::NoWorth => format!("the same in {}", counted(number, "more input", "more inputs")),
             Topic::NoCustomerKey => format!("the same in {}", counted(number, "more input", "more inputs")),
             Topic::InclusiveEnds => String::new(),

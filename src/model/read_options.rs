@@ -109,6 +109,17 @@ pub enum PeriodEnds {
     Inclusive,
 }
 
+/// What a quote means in a CSV.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Quote {
+    /// A field may stand in double quotes, and a quote in it is written twice (RFC 4180).
+    Double,
+    /// Quotes are text like any other: each line is a record.
+    None,
+}
+
 /// How rows are read.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -120,7 +131,7 @@ pub struct ReadOptions {
     /// `epoch-ms`, `epoch-us`, `epoch-ns` (seconds and parts of them since 1970) or `excel` (days since 1899-12-30). The first that fits a
     /// value reads it.
     pub date_formats: Vec<String>,
-    /// The encoding of CSV and JSONL.
+    /// The encoding of CSV and JSONL. What begins with the byte order mark of UTF-8 or UTF-16 is read as that, whatever is said here.
     pub encoding: Encoding,
     /// What `period_end` means, of period aggregations.
     pub period_ends: PeriodEnds,
@@ -132,6 +143,15 @@ pub struct ReadOptions {
     pub naive_times: NaiveTimes,
     /// Texts that stand for no value, such as `NULL`: compared exactly, without blanks around them.
     pub nulls: Vec<String>,
+    /// What a quote means in a CSV. Where nothing is said, a quote is [`Quote::Double`], and a field over several lines that might as well
+    /// be several records is refused.
+    pub quote: Option<Quote>,
+    /// The character that makes the next one plain text in a quoted field of a CSV, `\\` as MySQL and Hive write it; ASCII.
+    pub escape: Option<char>,
+    /// The line of the header in a CSV, from 1; what comes before it is left out. Where nothing is said, titles before it are found.
+    pub header_line: Option<u64>,
+    /// The sheet to read of workbooks; the first one where nothing is said.
+    pub sheet: Option<String>,
 }
 
 impl ReadOptions {
@@ -188,6 +208,34 @@ impl ReadOptions {
     #[must_use]
     pub fn with_nulls(mut self, nulls: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.nulls = nulls.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Sets [`quote`](ReadOptions::quote).
+    #[must_use]
+    pub fn with_quote(mut self, quote: impl Into<Option<Quote>>) -> Self {
+        self.quote = quote.into();
+        self
+    }
+
+    /// Sets [`escape`](ReadOptions::escape).
+    #[must_use]
+    pub fn with_escape(mut self, escape: impl Into<Option<char>>) -> Self {
+        self.escape = escape.into();
+        self
+    }
+
+    /// Sets [`header_line`](ReadOptions::header_line).
+    #[must_use]
+    pub fn with_header_line(mut self, header_line: impl Into<Option<u64>>) -> Self {
+        self.header_line = header_line.into();
+        self
+    }
+
+    /// Sets [`sheet`](ReadOptions::sheet).
+    #[must_use]
+    pub fn with_sheet(mut self, sheet: impl Into<Option<String>>) -> Self {
+        self.sheet = sheet.into();
         self
     }
 }

@@ -44,11 +44,13 @@ pub enum Reason {
     DuplicateLine,
     /// A line of an order that names two customers.
     OrderCustomerConflict,
+    /// A row of a CSV that has not as many fields as the header.
+    RaggedRow,
 }
 
 impl Reason {
     /// All of them, in order.
-    const ALL: [Reason; 13] = [
+    const ALL: [Reason; 14] = [
         Reason::MissingValue,
         Reason::BadNumber,
         Reason::BadTimestamp,
@@ -62,6 +64,7 @@ impl Reason {
         Reason::Refund,
         Reason::DuplicateLine,
         Reason::OrderCustomerConflict,
+        Reason::RaggedRow,
     ];
 
     /// The name in reports and rejects files.
@@ -80,6 +83,7 @@ impl Reason {
             Reason::Refund => "refund",
             Reason::DuplicateLine => "duplicate_line",
             Reason::OrderCustomerConflict => "order_customer_conflict",
+            Reason::RaggedRow => "ragged_row",
         }
     }
 
@@ -100,6 +104,7 @@ impl Reason {
             Reason::Refund => "the line gives money back".to_owned(),
             Reason::DuplicateLine => "another line of the order is the same".to_owned(),
             Reason::OrderCustomerConflict => "other lines of its order name another customer".to_owned(),
+            Reason::RaggedRow => "the row has not as many fields as the header".to_owned(),
         }
     }
 }
@@ -216,7 +221,10 @@ impl Reject {
         }
         let value = if value.is_empty() { "empty".to_owned() } else { shortened(&value) };
         let column = if reason == Reason::StraddlesWindow { "period_start..period_end" } else { &column };
-        what += &format!("{reason}: {column} is {value}: {}", reason.sentence(at.as_deref()));
+        what += &match reason {
+            Reason::RaggedRow => format!("{reason}: the row {}", value.trim_matches('"')),
+            _ => format!("{reason}: {column} is {value}: {}", reason.sentence(at.as_deref())),
+        };
         let error = Error::data(what);
         if window.is_some() { error } else { error.input(source).row(row).line(line) }
     }

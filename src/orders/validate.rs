@@ -163,7 +163,10 @@ fn validate(
             Some(fault) => {
                 // The advice is shown with an error only, and finding it takes time.
                 let help = if validation.on_bad_row == OnBadRow::Fail { validation.reading.help(fault) } else { None };
-                let reject = rejected(&line(batch, i, position), validation, fault.reason, fault.column, fault.value.clone());
+                let mut reject = rejected(&line(batch, i, position), validation, fault.reason, fault.column, fault.value.clone());
+                if fault.reason == Reason::RaggedRow {
+                    reject.column.clear();
+                }
                 validation.reject(reject, help.as_deref().unwrap_or(REJECT_HELP)).map(|()| false)
             }
         };

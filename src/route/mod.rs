@@ -235,10 +235,11 @@ impl Router {
     fn reject(&mut self, batch: &PeriodBatch, i: usize, faults: Vec<Bad>, at: Option<i64>) -> Result<()> {
         let Some(first) = faults.first() else { return Ok(()) };
         let mut fields: Vec<String> = Column::ALL.into_iter().map(|column| field(batch, i, column)).collect();
-        for fault in &faults {
+        let is_ragged = first.reason == Reason::RaggedRow;
+        for fault in faults.iter().filter(|_| !is_ragged) {
             fields[fault.column as usize].clone_from(&fault.value);
         }
-        let column = first.column.name().to_owned();
+        let column = if is_ragged { String::new() } else { first.column.name().to_owned() };
         let value = match first.reason {
             Reason::StraddlesWindow => format!("{}..{}", fields[Column::PeriodStart as usize], fields[Column::PeriodEnd as usize]),
             _ => first.value.clone(),

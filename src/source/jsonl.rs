@@ -1,5 +1,7 @@
-//! JSONL: an object a line. A number is read from its own digits, so `0.1` is exactly 0.1; an absent key is a null.
+//! JSONL: an object a line, as `json_records` makes it of any layout. A number is read from its own digits, so `0.1` is exactly 0.1; an
+//! absent key is a null.
 
+use super::json_records::{array_key, key_advice, object_a_line};
 use super::mapping::{Located, Scratch};
 use super::records::{CHUNK, RecordSplitter, TextChunk};
 use super::row_kind::{FieldRows, TextRowKind};
@@ -40,7 +42,9 @@ struct Layout<S, const N: usize> {
 
 impl<S: TextRowKind<N>, const N: usize> JsonlSource<S, N> {
     pub(super) fn open(reader: Box<dyn Read + Send>, origin: Arc<Origin>, kind: &S, batch_rows: usize) -> Result<Self> {
-        let mut lines = RecordSplitter::new(reader, origin.clone());
+        let (reader, is_cut) = object_a_line(reader, &origin)?;
+        let lines = RecordSplitter::new(reader, origin.clone());
+        let mut lines = if is_cut { lines.without_lines() } else { lines };
         lines.peek_line()?;
         let first = lines.first_chunk(LINES_WITH_KEYS as u64)?;
         let mut paths = first.as_ref().map(first_keys).unwrap_or_default();
@@ -48,7 +52,7 @@ impl<S: TextRowKind<N>, const N: usize> JsonlSource<S, N> {
         if !paths.is_empty() {
             let dotted: Vec<String> = paths.iter().map(|path| path.join(".")).collect();
             let names: Vec<&str> = dotted.iter().map(String::as_str).collect();
-            at = kind.find_keys(&names, &origin)?;
+            at = kind.find_keys(&names, &origin).map_err(|error| within_array(error, first.as_ref(), &origin))?;
         }
         // Later lines may have what the first ones leave out.
         for (column, wanted) in kind.wanted().iter().enumerate() {
@@ -62,6 +66,19 @@ impl<S: TextRowKind<N>, const N: usize> JsonlSource<S, N> {
         let ids = kind.ids().iter().flat_map(|&column| at.fields_of(column).into_iter().map(move |value| (value, column))).collect();
         let commas = (0..N).filter(|&column| kind.has_decimal_comma(column)).flat_map(|column| at.fields_of(column)).collect();
         Ok(JsonlSource { lines, first, layout: Arc::new(Layout { kind: kind.clone(), origin, keys, at, ids, commas, batch_rows }) })
+    }
+}
+
+/// The error of an object without the columns: all rows may be in an array of one object.
+fn within_array(error: Error, first: Option<&TextChunk>, origin: &Origin) -> Error {
+    let text = first.map_or(&[][..], |first| &first.bytes);
+    let line = text.trim_ascii_start().split(|&b| b == b'\n').next().unwrap_or_default();
+    match std::str::from_utf8(line).ok().and_then(array_key) {
+        Some(key) => {
+            let what = format!("the first object has not the columns; {}", key_advice(&key));
+            Error::data(what).input(&origin.name).stage(Stage::Source).cause(error)
+        }
+        None => error,
     }
 }
 

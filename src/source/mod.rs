@@ -11,6 +11,8 @@
 //! | `globs` | patterns of file names, where the feature `glob` is there |
 //! | `format` | formats and compressions, and how they are told |
 //! | `csv`, `jsonl`, `parquet`, `ipc` | the reader of a format each |
+//! | `text_input`, `latin1` | text in any encoding → UTF-8 with lines |
+//! | `csv_head`, `json_records` | the header and the delimiter of a CSV; JSON in any layout → an object a line |
 //! | `records`, `marks` | text cut into chunks between two records; single bytes found 64 at a time |
 //! | `row_kind` | the kinds of rows: their columns, and how a batch is made of them |
 //! | `mapping` | which columns of an input are which of ours |
@@ -29,13 +31,19 @@ mod arrow_rows;
 mod arrow_texts;
 #[cfg(feature = "csv")]
 mod csv;
+#[cfg(feature = "csv")]
+mod csv_head;
 pub(crate) mod endless;
 pub mod files;
 mod format;
 pub(crate) mod globs;
 mod ipc;
 #[cfg(feature = "json")]
+mod json_records;
+#[cfg(feature = "json")]
 mod jsonl;
+#[cfg(any(feature = "csv", feature = "json"))]
+mod latin1;
 mod mapping;
 mod marks;
 mod open;
@@ -47,6 +55,8 @@ mod records;
 pub(crate) mod row_kind;
 pub(crate) mod shared;
 mod streamed;
+#[cfg(any(feature = "csv", feature = "json"))]
+mod text_input;
 pub mod transactions;
 pub(crate) mod values;
 

@@ -127,6 +127,15 @@ impl TextRows {
         }
     }
 
+    /// Takes a row that cannot be read for the number of its fields.
+    #[cold]
+    pub(super) fn push_ragged(&mut self, fields: String) {
+        let (row, before) = (self.len() as u32, self.bad.len());
+        self.push([None; 6]);
+        self.bad.truncate(before);
+        self.bad.push(Bad { row, column: Column::CustomerId, reason: Reason::RaggedRow, value: fields });
+    }
+
     #[cold]
     fn fault(&mut self, column: Column, reason: Reason, value: &[u8]) {
         let row = self.len() as u32;

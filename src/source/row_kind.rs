@@ -7,19 +7,19 @@
 
 use super::arrow_columns::{Columns, accepts, wanted};
 use super::arrow_rows::ArrowRows;
-use super::mapping::{Join, Located, Request, Wanted};
+use super::mapping::{Join, Located, Request, Wanted, is_among};
 use super::period_rows::TextRows;
 use crate::base::error::Result;
 use crate::model::columns::{Column, ColumnMap};
 use crate::model::note::Notes;
 use crate::model::period_batch::{Origin, PeriodBatch};
 use crate::model::read_options::IdFormat;
+use crate::model::read_options::ReadOptions;
 use crate::source::values::Values;
 use crate::spec::Spec;
 use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, Schema};
 use chrono_tz::Tz;
-use std::io::Read;
 use std::sync::Arc;
 
 /// A kind of rows, in Arrow columns.
@@ -128,9 +128,14 @@ pub(crate) trait TextRowKind<const N: usize>: RowKind {
         false
     }
 
-    /// The bytes of a text input as UTF-8.
-    fn recode(&self, reader: Box<dyn Read + Send>) -> Box<dyn Read + Send> {
-        reader
+    /// How rows are read.
+    fn reading(&self) -> &ReadOptions;
+
+    /// How many of the columns that are needed are among these names, and how many are needed.
+    fn known(&self, names: &[&str]) -> (usize, usize) {
+        let wanted = self.wanted();
+        let needed = || wanted.iter().filter(|wanted| wanted.required);
+        (needed().filter(|wanted| is_among(&wanted.name, names)).count(), needed().count())
     }
 
     /// An empty collector of rows, with room for so many.
@@ -148,6 +153,9 @@ pub(crate) trait FieldRows<const N: usize>: Send {
 
     /// Takes a row that lies in a text: the bounds of each field. A field that is absent is empty.
     fn push_plain(&mut self, text: &str, bounds: [(usize, usize); N]);
+
+    /// Takes a row that has not as many fields as it should; the text says how many.
+    fn push_ragged(&mut self, fields: String);
 
     /// Takes the rows so far as a batch.
     fn take(&mut self, origin: &Arc<Origin>, first_row: u64, first_line: Option<u64>) -> Self::Batch;
@@ -201,7 +209,12 @@ impl TypedColumns for Columns {
 impl TextRowKind<6> for Aggregations {
     type Rows = TextRows;
     type Typed = Columns;
-    const NOT_UTF8: &'static str = "convert the file to UTF-8 first, with iconv for example";
+    const NOT_UTF8: &'static str =
+        "if a spreadsheet wrote it, run with `encoding=latin1`; or convert the file to UTF-8 first, with iconv for example";
+
+    fn reading(&self) -> &ReadOptions {
+        self.values.options()
+    }
 
     fn wanted(&self) -> [Wanted<'_>; 6] {
         Column::ALL.map(|column| {
@@ -257,6 +270,10 @@ impl FieldRows<6> for TextRows {
     fn push_plain(&mut self, text: &str, bounds: [(usize, usize); 6]) {
         let [id, others @ ..] = bounds;
         self.push_texts(&text[id.0..id.1], others.map(|(begin, end)| &text.as_bytes()[begin..end]));
+    }
+
+    fn push_ragged(&mut self, fields: String) {
+        TextRows::push_ragged(self, fields);
     }
 
     fn take(&mut self, origin: &Arc<Origin>, first_row: u64, first_line: Option<u64>) -> PeriodBatch {

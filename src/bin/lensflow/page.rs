@@ -5,7 +5,7 @@ use humantime::format_duration;
 use indicatif::BinaryBytes;
 use lensflow::jobs::audit::bad_rows;
 use lensflow::jobs::{self, AuditJob, Outputs};
-use lensflow::model::{AmountUnit, Encoding, IdFormat, NaiveTimes, NumberFormat, ReadOptions};
+use lensflow::model::{AmountUnit, Encoding, IdFormat, NaiveTimes, NumberFormat, Quote, ReadOptions};
 use lensflow::model::{Granularity, OnBadRow, PARTITIONS, Window, Windows};
 use lensflow::orders::{Anonymous, Duplicates, Lines, Refunds};
 use lensflow::pipeline::Order;
@@ -183,6 +183,13 @@ impl Page {
         if options.reading.encoding == Encoding::Latin1 {
             self.say("source", "encoding", "latin1");
         }
+        match options.reading.quote {
+            Some(Quote::None) => self.say("source", "quotes", "are plain text"),
+            Some(Quote::Double) => self.say("source", "quotes", "are around fields, also over several lines"),
+            _ => {}
+        }
+        options.reading.escape.iter().for_each(|escape| self.say("source", "escape", format!("{escape} before a quote in a field")));
+        options.reading.header_line.iter().for_each(|line| self.say("source", "header", format!("on line {line}")));
     }
 
     /// Says how lines are grouped.

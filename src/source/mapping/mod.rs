@@ -21,7 +21,7 @@ mod header;
 mod locate;
 
 pub(super) use self::derive::{Derive, Scratch};
-pub(super) use self::header::nearest;
+pub(super) use self::header::{is_among, nearest};
 pub(super) use self::locate::Request;
 
 use std::borrow::Cow;

@@ -248,6 +248,14 @@ impl FieldRows<10> for TransactionRows {
         self.push_texts(bounds.map(|(begin, end)| &text[begin..end]));
     }
 
+    #[cold]
+    fn push_ragged(&mut self, fields: String) {
+        let (row, before) = (self.times.len() as u32, self.bad.len());
+        self.push([None; 10]);
+        self.bad.truncate(before);
+        self.bad.push(BadLine { row, column: TransactionColumn::OrderId, reason: Reason::RaggedRow, value: fields });
+    }
+
     fn take(&mut self, origin: &Arc<Origin>, first_row: u64, first_line: Option<u64>) -> TransactionBatch {
         self.dates.note(&self.kind.0.notes);
         self.numbers.note(&self.kind.0.notes);

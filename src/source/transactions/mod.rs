@@ -7,7 +7,6 @@
 //! Invariant: as for periods, a batch is aligned with its input, and what cannot be read is listed in [`TransactionBatch::bad`].
 
 mod arrow_lines;
-mod latin1;
 mod line_rows;
 
 use super::arrow_rows::ArrowRows;
@@ -15,7 +14,6 @@ use super::files::{Files, Format};
 use super::mapping::{Join, Located, Request, Wanted, nearest};
 use super::row_kind::{RowKind, TextRowKind, Unfit};
 use super::transactions::arrow_lines::LineColumns;
-use super::transactions::latin1::Latin1;
 use super::transactions::line_rows::TransactionRows;
 use super::values::{self, Sort, Values};
 use crate::base::error::Result;
@@ -23,11 +21,10 @@ use crate::model::line_batch::{BadLine, TransactionBatch};
 use crate::model::line_columns::{EVENT_OR_ORDER_TS, TransactionColumn, TransactionColumns};
 use crate::model::note::{Notes, Topic};
 use crate::model::period_batch::Origin;
-use crate::model::read_options::{Encoding, IdFormat, ReadOptions};
+use crate::model::read_options::{IdFormat, ReadOptions};
 use arrow::datatypes::{DataType, Schema};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
-use std::io::Read;
 use std::sync::Arc;
 
 /// Advice about ids that are numbers with a point.
@@ -270,11 +267,8 @@ impl TextRowKind<10> for Transactions {
         self.are_ids_integers()
     }
 
-    fn recode(&self, reader: Box<dyn Read + Send>) -> Box<dyn Read + Send> {
-        match self.0.options.reading.encoding {
-            Encoding::Utf8 => reader,
-            Encoding::Latin1 => Box::new(Latin1::new(reader)),
-        }
+    fn reading(&self) -> &ReadOptions {
+        &self.0.options.reading
     }
 
     fn rows(&self, capacity: usize) -> TransactionRows {

@@ -62,6 +62,11 @@ impl Values {
         Ok(Values(Arc::new(Prepared { options: options.clone(), dates, zone, anonymous: anonymous.to_vec() })))
     }
 
+    /// The options of reading.
+    pub(crate) fn options(&self) -> &ReadOptions {
+        &self.0.options
+    }
+
     /// Whether periods end with what is said, and not before it.
     pub(crate) fn ends_are_inclusive(&self) -> bool {
         self.0.options.period_ends == PeriodEnds::Inclusive

@@ -2,6 +2,7 @@
 //! `expected.json`, the right answers. A test says with which options they come out, or which error or note says why not.
 
 mod calendar_windows;
+mod files;
 mod written_values;
 
 use crate::support::{Lensflow, Ran};

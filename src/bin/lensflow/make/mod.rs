@@ -105,6 +105,9 @@ fn reading(options: &Options) -> ReadOptions {
         .with_amount_unit(said.amount_unit)
         .with_naive_times(said.naive_times)
         .with_nulls(&said.null)
+        .with_quote(said.quote)
+        .with_escape(said.escape)
+        .with_header_line(said.header_line)
 }
 
 /// How orders and line items are read and grouped.

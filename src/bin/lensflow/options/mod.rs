@@ -17,7 +17,9 @@ pub(crate) mod option_table;
 pub(crate) mod speech;
 pub(crate) mod value_types;
 
-use lensflow::model::{AmountUnit, Encoding, Granularity, IdFormat, NaiveTimes, NumberFormat, OnBadRow, PeriodEnds, Window, YearStart};
+use lensflow::model::{
+    AmountUnit, Encoding, Granularity, IdFormat, NaiveTimes, NumberFormat, OnBadRow, PeriodEnds, Quote, Window, YearStart,
+};
 use lensflow::orders::{Anonymous, Duplicates, Refunds};
 use lensflow::source::files::Format;
 use lensflow::synthetic::{IdStyle, Scenario, Skew, Synthetic};
@@ -25,8 +27,8 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use value_types::{
-    Address, Customers, Glob, Size, Time, Zone, batch_rows, bins, commit_rows, dates, lg_k, moment, month, null_timestamps, path, paths,
-    percentiles, poll, text, texts, words, workers,
+    Address, Customers, Glob, Size, Time, Zone, batch_rows, bins, commit_rows, dates, header_line, lg_k, moment, month, null_timestamps,
+    path, paths, percentiles, poll, text, texts, words, workers,
 };
 
 /// A kind of job. [`Spec`](Kind::Spec) is any of them: the commands that read a spec.
@@ -81,6 +83,10 @@ pub(crate) struct Source {
     pub(crate) naive_times: NaiveTimes,
     pub(crate) encoding: Encoding,
     pub(crate) period_ends: PeriodEnds,
+    pub(crate) quote: Option<Quote>,
+    pub(crate) escape: Option<char>,
+    #[serde(deserialize_with = "header_line")]
+    pub(crate) header_line: Option<u64>,
     pub(crate) on_bad_row: Option<OnBadRow>,
     pub(crate) synthetic: Option<Made>,
     pub(crate) follow: Option<String>,

@@ -131,6 +131,15 @@ pub(crate) const OPTIONS: &[Opt] = &[
     row("source.period_ends", Form::Text, ROWS, &[
         flag(INPUTS, "period-ends", "exclusive|inclusive", "Whether period_end is the first day after a period, or its last [default: exclusive]"),
     ]),
+    row("source.quote", Form::Text, ROWS, &[
+        flag(INPUTS, "quote", "double|none", "What a quote in a CSV is: around fields, doubled within them, or plain text [default: double, but a doubtful one ends the run]"),
+    ]),
+    row("source.escape", Form::Text, ROWS, &[
+        flag(INPUTS, "escape", "CHAR", "What makes a quote plain text in a quoted field of a CSV, \\ as MySQL and Hive write it [default: a doubled quote alone]"),
+    ]),
+    row("source.header_line", Form::Number, ROWS, &[
+        flag(INPUTS, "header-line", "N", "The line of a CSV's header, from 1; lines before it are left out [default: the first that has the columns]"),
+    ]),
     row("source.on_bad_row", Form::Text, &[Audit, Periods, Update, Merge, Follow, Sketch], &[
         flag(INPUTS, "on-bad-row", "fail|reject", "What to do about a bad row: end the run, or leave it out and count it [default: fail, or what a state was made with]"),
     ]),

@@ -141,6 +141,10 @@ pub(super) fn words<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D
     if words.iter().any(String::is_empty) { Err(empty()) } else { Ok(words) }
 }
 
+pub(super) fn header_line<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
+    checked(from, |&line| if line == 0 { Err(Error::usage("lines are counted from 1")) } else { Ok(()) })
+}
+
 pub(super) fn poll<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Time>, D::Error> {
     let none = |time: &Time| if time.0.is_zero() { Err(Error::usage("a time is expected that is longer than nothing")) } else { Ok(()) };
     checked(from, none)
