@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `window` | calendar periods and windows, and which window a period falls in |
 //! | `reject` | why rows and customers are left out |
-//! | `read_options` | the options of reading rows |
+//! | `read_options`, `row_filter` | the options of reading rows; which of them are read |
 //! | `note` | what was noticed about an input and is no error |
 //! | `columns`, `period_batch` | period aggregations: their columns, decoded rows |
 //! | `line_columns`, `line_batch` | orders and line items: their columns, decoded rows |
@@ -23,6 +23,7 @@ pub(crate) mod note;
 pub(crate) mod period_batch;
 pub(crate) mod read_options;
 pub(crate) mod reject;
+pub(crate) mod row_filter;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 pub(crate) mod samples;
@@ -37,4 +38,5 @@ pub use self::note::{Notes, Topic};
 pub use self::period_batch::{Bad, NO_TIMESTAMP, Origin, PeriodBatch, Whence};
 pub use self::read_options::{Encoding, IdFormat, ReadOptions};
 pub use self::reject::{LINE_FIELDS, OnBadRow, Reason, Reject};
+pub use self::row_filter::RowFilter;
 pub use self::window::{Granularity, Window, Windows};

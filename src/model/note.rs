@@ -22,11 +22,20 @@ pub enum Topic {
     NoCustomerKey,
     /// A column was taken whose name differs by case, blanks, underscores or hyphens; the subject says which, for what.
     NameAlike,
+    /// A filter left out rows, so many; the subject is the filter.
+    FilteredRows,
+    /// Rows with a value of a filter, so many; the subject is the filter and, after a unit separator, the value. Said where there are none.
+    ValueOfFilter,
 }
 
 impl Topic {
-    fn sentence(self, subject: &str, _noted: &Noted) -> String {
+    fn sentence(self, subject: &str, noted: &Noted) -> String {
         match self {
+            Topic::FilteredRows => format!("{subject} leaves out {}", counted(noted.count, "row", "rows")),
+            Topic::ValueOfFilter => {
+                let (filter, value) = subject.split_once('\u{1f}').unwrap_or((subject, ""));
+                format!("{filter}: no row has the value {value:?}")
+            }
             Topic::NoWorth | Topic::NoCustomerKey | Topic::NameAlike => subject.to_owned(),
         }
     }
@@ -36,6 +45,7 @@ impl Topic {
         match self {
             Topic::NoWorth => format!("the same in {}", counted(number, "more input", "more inputs")),
             Topic::NoCustomerKey => format!("the same in {}", counted(number, "more input", "more inputs")),
+            Topic::FilteredRows | Topic::ValueOfFilter => format!("the same of {}", counted(number, "more filter", "more filters")),
             Topic::NameAlike => format!("and {}", counted(number, "more column", "more columns")),
         }
     }
@@ -60,6 +70,11 @@ impl Notes {
     /// Notes something about a subject once, however often it is said.
     pub(crate) fn say(&self, topic: Topic, subject: impl Into<String>) {
         lock(&self.0).entry((topic, subject.into())).or_default().count = 1;
+    }
+
+    /// Counts so many more.
+    pub(crate) fn add(&self, topic: Topic, subject: &str, count: u64) {
+        lock(&self.0).entry((topic, subject.to_owned())).or_default().count += count;
     }
 
     /// Counts a row, at a place, of so much worth.
@@ -97,7 +112,8 @@ impl Notes {
     pub fn texts(&self) -> Vec<String> {
         let all = lock(&self.0);
         let mut texts = Vec::new();
-        let by_topic: Vec<_> = all.iter().collect();
+        let is_said = |((topic, _), noted): &(&(Topic, String), &Noted)| *topic != Topic::ValueOfFilter || noted.count == 0;
+        let by_topic: Vec<_> = all.iter().filter(is_said).collect();
         for topic in by_topic.chunk_by(|a, b| a.0.0 == b.0.0) {
             texts.extend(topic.iter().take(SHOWN).map(|((topic, subject), noted)| topic.sentence(subject, noted)));
             if let Some(more) = topic.len().checked_sub(SHOWN + 1) {

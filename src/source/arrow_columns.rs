@@ -78,6 +78,7 @@ impl Columns {
             fractions,
             last_transactions,
             bad,
+            skipped: Vec::new(),
             whence: None,
         })
     }

@@ -163,8 +163,12 @@ impl<S: TextRowKind<N>, const N: usize> ArrowColumns for ArrowRows<S, N> {
         for row in 0..batch.num_rows() {
             columns.iter_mut().try_for_each(|column| column.read(row)).map_err(fail)?;
             let fields: Vec<Option<&str>> = columns.iter().map(Texts::text).collect();
-            rows.push(derive.texts(&fields, &mut scratch, |time, out| kind.day(time, out)));
+            match derive.texts(&fields, &mut scratch, |time, out| kind.day(time, out)) {
+                Some(texts) => rows.push(texts),
+                None => rows.skip(),
+            }
         }
+        derive.tell(&mut scratch, &kind.notes());
         Ok(rows.take(origin, first_row, None))
     }
 }

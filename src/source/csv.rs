@@ -198,8 +198,10 @@ impl<S: TextRowKind<N>, const N: usize> Decoder<'_, '_, S, N> {
     fn push_derived<'f>(&mut self, field: impl Fn(usize) -> &'f str) {
         let Located::Derived(derive) = &self.layout.at else { return };
         let fields: Vec<_> = derive.fields.iter().map(|&at| Some(field(at))).collect();
-        let texts = derive.texts(&fields, &mut self.scratch, |time, out| self.layout.kind.day(time, out));
-        self.rows.push(texts);
+        match derive.texts(&fields, &mut self.scratch, |time, out| self.layout.kind.day(time, out)) {
+            Some(texts) => self.rows.push(texts),
+            None => self.rows.skip(),
+        }
     }
 
     /// Reads records of any kind, to the end.
@@ -222,14 +224,18 @@ impl<S: TextRowKind<N>, const N: usize> Decoder<'_, '_, S, N> {
                 Located::Plain(at) => {
                     let mut texts = [None; N];
                     for (column, at) in at.iter().enumerate() {
-                        texts[column] = at.and_then(|at| trimmed(&record, at)).map(|bytes| self.text(bytes, column)).transpose()?;
+                        texts[column] = at
+                            .and_then(|at| trimmed(&record, at))
+                            .map(|bytes| self.text(bytes, |kind| kind.wanted()[column].column.to_owned()))
+                            .transpose()?;
                     }
                     self.rows.push(texts);
                 }
                 Located::Derived(derive) => {
                     let mut texts = vec![""; fields];
                     for (field, &at) in derive.fields.iter().enumerate() {
-                        texts[at] = self.text(trimmed(&record, at).unwrap_or_default(), derive.column_of(field).unwrap_or_default())?;
+                        let bytes = trimmed(&record, at).unwrap_or_default();
+                        texts[at] = self.text(bytes, |_| derive.name_of(field).to_owned())?;
                     }
                     self.push_derived(|at| texts[at]);
                 }
@@ -241,12 +247,10 @@ impl<S: TextRowKind<N>, const N: usize> Decoder<'_, '_, S, N> {
         Ok(())
     }
 
-    /// A field of a column as text.
-    fn text<'f>(&self, bytes: &'f [u8], column: usize) -> Result<&'f str> {
-        std::str::from_utf8(bytes).map_err(|e| {
-            let name = self.layout.kind.wanted()[column].column;
-            self.fault(format!("{name} is not valid UTF-8")).cause(e).help(S::NOT_UTF8)
-        })
+    /// A field as text; `name` is asked for its column.
+    fn text<'f>(&self, bytes: &'f [u8], name: impl FnOnce(&S) -> String) -> Result<&'f str> {
+        std::str::from_utf8(bytes)
+            .map_err(|e| self.fault(format!("{} is not valid UTF-8", name(&self.layout.kind))).cause(e).help(S::NOT_UTF8))
     }
 
     /// An error in the next row.
@@ -263,6 +267,9 @@ impl<S: TextRowKind<N>, const N: usize> Decoder<'_, '_, S, N> {
     /// Gives the sink the rows so far.
     fn hand_over(&mut self) -> Result<()> {
         let n = self.rows.len() as u64;
+        if let Located::Derived(derive) = &self.layout.at {
+            derive.tell(&mut self.scratch, &self.layout.kind.notes());
+        }
         (self.sink)(self.rows.take(&self.layout.origin, self.first_row, self.first_line))?;
         self.left = self.left.saturating_sub(n);
         self.first_row += n;

@@ -155,7 +155,10 @@ impl<S: TextRowKind<N>, const N: usize> Chunk<S::Batch> for JsonlChunk<S, N> {
                 Located::Plain(at) => rows.push(at.map(|at| at.and_then(text))),
                 Located::Derived(derive) => {
                     let fields: Vec<_> = (0..texts.len()).map(text).collect();
-                    rows.push(derive.texts(&fields, &mut scratch, |time, out| kind.day(time, out)));
+                    match derive.texts(&fields, &mut scratch, |time, out| kind.day(time, out)) {
+                        Some(texts) => rows.push(texts),
+                        None => rows.skip(),
+                    }
                 }
             }
             if rows.len() == *batch_rows {
@@ -164,6 +167,9 @@ impl<S: TextRowKind<N>, const N: usize> Chunk<S::Batch> for JsonlChunk<S, N> {
                 first_row += n;
                 first_line = first_line.map(|l| l + n);
             }
+        }
+        if let Located::Derived(derive) = at {
+            derive.tell(&mut scratch, &kind.notes());
         }
         if rows.len() > 0 { sink(rows.take(origin, first_row, first_line)) } else { Ok(()) }
     }

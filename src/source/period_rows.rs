@@ -22,6 +22,7 @@ pub(crate) struct TextRows {
     fractions: Vec<u64>,
     last_transactions: Vec<i64>,
     bad: Vec<Bad>,
+    skipped: Vec<u32>,
     /// The times of the previous row: most files have one period after the other.
     last_start: LastTime,
     last_end: LastTime,
@@ -71,6 +72,15 @@ impl TextRows {
         if amount.fraction != 0 {
             self.fractions.resize(self.cents.len() - 1, 0);
             self.fractions.push(amount.fraction);
+        }
+    }
+
+    /// Takes a row that a filter leaves out.
+    pub(super) fn skip(&mut self) {
+        self.skipped.push(self.len() as u32);
+        self.ids.append_null();
+        for column in [&mut self.starts, &mut self.ends, &mut self.last_transactions, &mut self.orders, &mut self.cents] {
+            column.push(0);
         }
     }
 
@@ -127,6 +137,7 @@ impl TextRows {
             fractions: rows.fractions.into(),
             last_transactions: rows.last_transactions.into(),
             bad: rows.bad,
+            skipped: rows.skipped,
             whence: None,
         }
     }

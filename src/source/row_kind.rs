@@ -141,6 +141,9 @@ pub(crate) trait FieldRows<const N: usize>: Send {
     /// Takes a row: its fields in the order of the columns; none where the field is null, empty or absent.
     fn push(&mut self, fields: [Option<&str>; N]);
 
+    /// Takes a row that a filter leaves out.
+    fn skip(&mut self);
+
     /// Takes a row that lies in a text: the bounds of each field. A field that is absent is empty.
     fn push_plain(&mut self, text: &str, bounds: [(usize, usize); N]);
 
@@ -152,7 +155,6 @@ pub(crate) trait FieldRows<const N: usize>: Send {
 #[derive(Clone, Default)]
 pub(crate) struct Aggregations {
     columns: ColumnMap,
-    #[allow(dead_code)]
     options: ReadOptions,
     notes: Notes,
 }
@@ -204,7 +206,7 @@ impl TextRowKind<6> for Aggregations {
     }
 
     fn find(&self, names: &[&str], origin: &Origin) -> Result<Located<6>> {
-        Request { wanted: self.wanted(), nulls: &[], notes: &self.notes }.locate(names, origin)
+        Request { wanted: self.wanted(), nulls: &[], options: &self.options, notes: &self.notes }.locate(names, origin)
     }
 
     fn accepts(&self, column: usize, data_type: &DataType) -> std::result::Result<(), Unfit> {
@@ -234,6 +236,10 @@ impl FieldRows<6> for TextRows {
 
     fn push(&mut self, fields: [Option<&str>; 6]) {
         TextRows::push(self, fields);
+    }
+
+    fn skip(&mut self) {
+        TextRows::skip(self);
     }
 
     #[inline]

@@ -147,6 +147,9 @@ impl Page {
             Some(lines) => lines.columns.0.iter().for_each(|(at, name)| column(at.name(), name)),
             None => spec.columns.0.iter().for_each(|(at, name)| column(at.name(), name)),
         }
+        let reading = lines.map_or(&spec.reading, |lines| &lines.options.reading);
+        reading.only.iter().for_each(|filter| self.say("source", "only rows", format!("with {filter}")));
+        reading.except.iter().for_each(|filter| self.say("source", "no rows", format!("with {filter}")));
         lines.into_iter().for_each(|lines| self.reading(lines));
     }
 

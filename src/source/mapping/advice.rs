@@ -3,7 +3,7 @@
 
 use super::Wanted;
 use super::derive::Part;
-use super::header::{Header, likeness};
+use super::header::{Header, likeness, nearest};
 use crate::base::error::{Error, Result, Stage};
 use crate::model::period_batch::Origin;
 
@@ -159,4 +159,14 @@ pub(super) fn ambiguous(wanted: &Wanted<'_>, one: &str, other: &str, origin: &Or
 pub(super) fn joined(wanted: &Wanted<'_>, value: &str) -> Error {
     let what = format!("{value:?} joins columns, and {} is not made of several: ids and event_ts are", wanted.column);
     Error::usage(what).help(format!("name one with `columns.{}=NAME`", wanted.column))
+}
+
+/// A filter's column that is not there.
+pub(super) fn no_such_column(name: &str, header: &Header<'_>, origin: &Origin) -> Error {
+    let error = Error::data(format!("there is no column {name:?} to filter by; the columns are: {}", header.shown()));
+    let error = error.input(&origin.name).stage(Stage::Source);
+    match nearest(name, header.names, ALIKE) {
+        Some(near) => error.help(format!("did you mean {near:?}?")),
+        None => error.help("rows are filtered by a column that every input has: name that, or leave the filter out"),
+    }
 }

@@ -1,18 +1,22 @@
 //! Finds every column of ours among an input's names.
 
 use super::derive::{Derive, Part};
+use super::filter::Filter;
 use super::grammar::{self, Alternative};
 use super::header::Header;
 use super::{Join, Located, Wanted, advice};
 use crate::base::error::Result;
 use crate::model::note::{Notes, Topic};
 use crate::model::period_batch::Origin;
+use crate::model::read_options::ReadOptions;
 
 /// What to look for in an input.
 pub(crate) struct Request<'a, const N: usize> {
     pub(crate) wanted: [Wanted<'a>; N],
     /// Texts that are as good as none.
     pub(crate) nulls: &'a [String],
+    /// Has the filters of rows.
+    pub(crate) options: &'a ReadOptions,
     /// Takes what is noticed.
     pub(crate) notes: &'a Notes,
 }
@@ -38,6 +42,7 @@ impl<const N: usize> Request<'_, N> {
             }
         }
         advice::complete(&self.wanted, &found, &header, origin)?;
+        let filters = self.filters(&header, &found, &mut similar, origin)?;
         if !similar.is_empty() {
             self.notes.say(Topic::NameAlike, similar.join(", "));
         }
@@ -45,14 +50,39 @@ impl<const N: usize> Request<'_, N> {
             *parts = parts.take().filter(|_| wanted.read);
         }
         let plain = |parts: &Option<Vec<Part>>| matches!(parts.as_deref(), None | Some([Part::Field(_)]));
-        if self.nulls.is_empty() && found.iter().all(plain) {
+        if self.nulls.is_empty() && filters.is_empty() && found.iter().all(plain) {
             return Ok(Located::Plain(found.map(|parts| match parts.as_deref() {
                 Some([Part::Field(at)]) => Some(*at),
                 _ => None,
             })));
         }
         let joins = self.wanted.each_ref().map(|wanted| wanted.join);
-        Ok(Located::Derived(Derive::new(found.map(Option::unwrap_or_default), joins, self.nulls)))
+        Ok(Located::Derived(Derive::new(found.map(Option::unwrap_or_default), joins, self.nulls, filters, names)))
+    }
+
+    /// The filters, with the places of their columns.
+    fn filters(
+        &self,
+        header: &Header<'_>,
+        found: &[Option<Vec<Part>>; N],
+        similar: &mut Vec<String>,
+        origin: &Origin,
+    ) -> Result<Vec<Filter>> {
+        let mut filters = Filter::all(self.options);
+        for filter in &mut filters {
+            let exact = header.exact(&filter.column).map_err(|e| e.input(&origin.name))?;
+            let near: Vec<_> = if exact.is_none() { header.alike(&filter.column).collect() } else { Vec::new() };
+            filter.part = match (exact, &near[..], self.role(&filter.column).and_then(|role| found[role].as_deref())) {
+                (Some(part), ..) => part,
+                (None, [(at, there)], _) => {
+                    similar.push(format!("{there:?} is read as {}", filter.column));
+                    Part::Field(*at)
+                }
+                (None, _, Some([part])) => part.clone(),
+                _ => return Err(advice::no_such_column(&filter.column, header, origin)),
+            };
+        }
+        Ok(filters)
     }
 
     /// The parts of the first alternative that is there.
@@ -156,7 +186,8 @@ mod tests {
             Located::Plain(at) => format!("{:?}", shown(at.map(|at| at.and_then(|at| all[at])))),
             Located::Derived(derive) => {
                 let fields: Vec<_> = derive.fields.iter().map(|&at| all[at]).collect();
-                format!("{:?}", shown(derive.texts(&fields, &mut scratch, |time, out| kind.day(time, out))))
+                let texts = derive.texts(&fields, &mut scratch, |time, out| kind.day(time, out));
+                texts.map_or("left out".to_owned(), |texts| format!("{:?}", shown(texts)))
             }
         };
         Ok((texts.replace('"', ""), kind.notes().texts()))

@@ -9,13 +9,14 @@
 //! | `locate` | the order in which names are looked for |
 //! | `header` | an input's names: exact ones, names that are alike, values in the names of folders |
 //! | `grammar` | what a mapping's value says: `A\|B`, `a+b`, `customer_id+day` |
-//! | `derive` | a record's fields → the texts of our columns |
+//! | `derive`, `filter` | a record's fields → the texts of our columns, or nothing where a filter leaves it out |
 //! | `advice` | messages about columns that are missing, or that have two roles |
 //!
 //! A name counts as it is written before it counts as grammar, and an exact name before one that is alike. What is alike is said in a note.
 
 mod advice;
 mod derive;
+mod filter;
 mod grammar;
 mod header;
 mod locate;

@@ -150,6 +150,7 @@ pub(crate) struct TransactionRows {
     times: Vec<i64>,
     worth: Worth,
     bad: Vec<BadLine>,
+    skipped: Vec<u32>,
     dates: Dates,
 }
 
@@ -165,6 +166,7 @@ impl TransactionRows {
             times: Vec::with_capacity(rows),
             worth: Worth::with_capacity(rows, kind.reads_margins()),
             bad: Vec::new(),
+            skipped: Vec::new(),
             dates: Dates::new(kind.0.dates.clone()),
             kind,
         }
@@ -247,6 +249,19 @@ impl FieldRows<10> for TransactionRows {
         self.push_texts(bounds.map(|(begin, end)| &text[begin..end]));
     }
 
+    fn skip(&mut self) {
+        self.skipped.push(self.times.len() as u32);
+        if !self.kind.0.options.one_row_per_order {
+            self.orders.append_null();
+        }
+        self.customers.append_null();
+        if self.has_products {
+            self.products.append_null();
+        }
+        self.worth.push([None; 6], &mut self.bad);
+        self.times.push(NO_TIMESTAMP);
+    }
+
     fn take(&mut self, origin: &Arc<Origin>, first_row: u64, first_line: Option<u64>) -> TransactionBatch {
         let empty = TransactionRows::new(self.kind.clone(), 0);
         let mut rows = std::mem::replace(self, empty);
@@ -262,6 +277,7 @@ impl FieldRows<10> for TransactionRows {
             margin: rows.worth.margin,
             quantity: rows.worth.quantity,
             products: rows.has_products.then(|| rows.products.finish()),
+            skipped: rows.skipped,
             bad: rows.bad,
         }
     }

@@ -138,7 +138,7 @@ impl Transactions {
         let columns = &self.0.columns;
         let mut wanted = self.wanted();
         wanted[TransactionColumn::CustomerId as usize].required = needs_customer;
-        let at = Request { wanted, nulls: &[], notes: &self.0.notes }.locate(names, origin)?;
+        let at = Request { wanted, nulls: &[], options: &self.0.options.reading, notes: &self.0.notes }.locate(names, origin)?;
         if !(at.has(TransactionColumn::LineTotal as usize) || at.has(TransactionColumn::UnitPrice as usize)) {
             let [total, price] = [TransactionColumn::LineTotal, TransactionColumn::UnitPrice].map(|column| columns.name(column));
             let (names, help) = (names.join(", "), "name one with `columns.unit_price=NAME`");

@@ -91,7 +91,12 @@ fn there<T>(option: Option<T>) -> Result<T> {
 /// How values are read.
 fn reading(options: &Options) -> ReadOptions {
     let said = &options.source;
-    ReadOptions::default().with_id_format(said.id_format).with_date_formats(&said.date_format).with_encoding(said.encoding)
+    ReadOptions::default()
+        .with_id_format(said.id_format)
+        .with_date_formats(&said.date_format)
+        .with_encoding(said.encoding)
+        .with_only(said.only.iter().flatten().cloned())
+        .with_except(said.except.iter().flatten().cloned())
 }
 
 /// How orders and line items are read and grouped.

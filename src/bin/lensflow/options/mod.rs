@@ -17,7 +17,7 @@ pub(crate) mod option_table;
 pub(crate) mod speech;
 pub(crate) mod value_types;
 
-use lensflow::model::{Encoding, Granularity, IdFormat, OnBadRow, Window};
+use lensflow::model::{Encoding, Granularity, IdFormat, OnBadRow, RowFilter, Window};
 use lensflow::orders::{Anonymous, Duplicates, Refunds};
 use lensflow::source::files::Format;
 use lensflow::synthetic::{IdStyle, Scenario, Skew, Synthetic};
@@ -75,6 +75,10 @@ pub(crate) struct Source {
     #[serde(deserialize_with = "dates")]
     pub(crate) date_format: Vec<String>,
     pub(crate) encoding: Encoding,
+    #[serde(deserialize_with = "texts")]
+    pub(crate) only: Option<Vec<RowFilter>>,
+    #[serde(deserialize_with = "texts")]
+    pub(crate) except: Option<Vec<RowFilter>>,
     pub(crate) on_bad_row: Option<OnBadRow>,
     pub(crate) synthetic: Option<Made>,
     pub(crate) follow: Option<String>,

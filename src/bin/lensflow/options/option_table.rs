@@ -116,6 +116,12 @@ pub(crate) const OPTIONS: &[Opt] = &[
     row("source.encoding", Form::Text, ROWS, &[
         flag(INPUTS, "encoding", "utf8|latin1", "What the bytes of CSV and JSONL mean [default: utf8]"),
     ]),
+    row("source.only", Form::Texts, ROWS, &[
+        flag(INPUTS, "only", "COLUMN=V,V", "Read only rows with one of these values in a column of the input: status=paid,shipped; repeat for several columns"),
+    ]),
+    row("source.except", Form::Texts, ROWS, &[
+        flag(INPUTS, "except", "COLUMN=V,V", "Do not read rows with one of these values in a column of the input; repeat"),
+    ]),
     row("source.on_bad_row", Form::Text, &[Audit, Periods, Update, Merge, Follow, Sketch], &[
         flag(INPUTS, "on-bad-row", "fail|reject", "What to do about a bad row: end the run, or leave it out and count it [default: fail, or what a state was made with]"),
     ]),
