@@ -16,8 +16,8 @@ const SHOWN: usize = 5;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Topic {
-    /// An input of lines has no column that says what they are worth; the subject is the input and what is there.
-    NoWorth,
+    /// An input of lines has no quantity, and a column that looks like one; the subject is both.
+    NoQuantity,
     /// No key of the first lines is the customer's; the subject is the input and its keys.
     NoCustomerKey,
     /// A column was taken whose name differs by case, blanks, underscores or hyphens; the subject says which, for what.
@@ -26,24 +26,26 @@ pub enum Topic {
     FilteredRows,
     /// Rows with a value of a filter, so many; the subject is the filter and, after a unit separator, the value. Said where there are none.
     ValueOfFilter,
+    /// Rows in a currency, so many; the subject is the column and, after a unit separator, the currency. Never said: several are an error.
+    Currency,
 }
 
 impl Topic {
     fn sentence(self, subject: &str, noted: &Noted) -> String {
         match self {
-            Topic::FilteredRows => format!("{subject} leaves out {}", counted(noted.count, "row", "rows")),
+            Topic::FilteredRows => format!("{subject}: {} left out", counted(noted.count, "row is", "rows are")),
             Topic::ValueOfFilter => {
                 let (filter, value) = subject.split_once('\u{1f}').unwrap_or((subject, ""));
                 format!("{filter}: no row has the value {value:?}")
             }
-            Topic::NoWorth | Topic::NoCustomerKey | Topic::NameAlike => subject.to_owned(),
+            Topic::NoQuantity | Topic::NoCustomerKey | Topic::NameAlike | Topic::Currency => subject.to_owned(),
         }
     }
 
     /// More notes of the topic than are shown one by one.
     fn others(self, number: usize) -> String {
         match self {
-            Topic::NoWorth => format!("the same in {}", counted(number, "more input", "more inputs")),
+            Topic::NoQuantity | Topic::Currency => format!("the same in {}", counted(number, "more input", "more inputs")),
             Topic::NoCustomerKey => format!("the same in {}", counted(number, "more input", "more inputs")),
             Topic::FilteredRows | Topic::ValueOfFilter => format!("the same of {}", counted(number, "more filter", "more filters")),
             Topic::NameAlike => format!("and {}", counted(number, "more column", "more columns")),
@@ -72,8 +74,8 @@ impl Notes {
         lock(&self.0).entry((topic, subject.into())).or_default().count = 1;
     }
 
-    /// Counts so many more.
-    pub(crate) fn add(&self, topic: Topic, subject: &str, count: u64) {
+    /// Counts so many more, or none so far.
+    pub(crate) fn tally(&self, topic: Topic, subject: &str, count: u64) {
         lock(&self.0).entry((topic, subject.to_owned())).or_default().count += count;
     }
 
@@ -87,6 +89,12 @@ impl Notes {
         if noted.first.as_ref().is_none_or(|(known, at)| (input, row) < (known, *at)) {
             noted.first = Some((input.to_owned(), row));
         }
+    }
+
+    /// The subjects of a topic, and how often.
+    pub(crate) fn counts(&self, topic: Topic) -> Vec<(String, u64)> {
+        let all = lock(&self.0);
+        all.iter().filter(|((of, _), _)| *of == topic).map(|((_, subject), noted)| (subject.clone(), noted.count)).collect()
     }
 
     /// All notes of several inputs.
@@ -112,7 +120,10 @@ impl Notes {
     pub fn texts(&self) -> Vec<String> {
         let all = lock(&self.0);
         let mut texts = Vec::new();
-        let is_said = |((topic, _), noted): &(&(Topic, String), &Noted)| *topic != Topic::ValueOfFilter || noted.count == 0;
+        let is_said = |((topic, _), noted): &(&(Topic, String), &Noted)| match topic {
+            Topic::ValueOfFilter => noted.count == 0,
+            other => *other != Topic::Currency,
+        };
         let by_topic: Vec<_> = all.iter().filter(is_said).collect();
         for topic in by_topic.chunk_by(|a, b| a.0.0 == b.0.0) {
             texts.extend(topic.iter().take(SHOWN).map(|((topic, subject), noted)| topic.sentence(subject, noted)));

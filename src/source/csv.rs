@@ -4,8 +4,8 @@
 //! around whole fields at most, are read in place; from the first other one, the `csv` crate reads the rest of the chunk. Both
 //! read plain records alike, and only the `csv` crate's side knows errors.
 
-use super::mapping::{Located, Scratch};
-use super::marks::Marks;
+use super::mapping::{Currencies, Located, Plain, Scratch};
+use super::marks::{Marks, closed};
 use super::records::{RecordSplitter, TextChunk};
 use super::row_kind::{FieldRows, TextRowKind};
 use super::{Chunk, Sink, Source};
@@ -123,7 +123,8 @@ impl<S: TextRowKind<N>, const N: usize> CsvChunk<S, N> {
         let first_row = first_record - 1;
         let rows = self.layout.kind.rows(0);
         let scratch = Scratch::default();
-        let mut decoder = Decoder { layout: &self.layout, rows, left: records, first_row, first_line, scratch, sink };
+        let mut decoder =
+            Decoder { layout: &self.layout, rows, left: records, first_row, first_line, scratch, currencies: Currencies::default(), sink };
         decoder.make_room();
         decoder
     }
@@ -138,6 +139,7 @@ struct Decoder<'c, 's, S: TextRowKind<N>, const N: usize> {
     first_row: u64,
     first_line: Option<u64>,
     scratch: Scratch<N>,
+    currencies: Currencies,
     sink: &'c mut Sink<'s, S::Batch>,
 }
 
@@ -156,9 +158,9 @@ impl<S: TextRowKind<N>, const N: usize> Decoder<'_, '_, S, N> {
         }
         let bytes = text.as_bytes();
         // What is absent lies behind the last field, and is empty.
-        let plain = match at {
-            Located::Plain(at) => Some(at.map(|at| at.unwrap_or(fields))),
-            Located::Derived(_) => None,
+        let (plain, currency) = match at {
+            Located::Plain(plain) => (Some(plain.at.map(|at| at.unwrap_or(fields))), plain.currency.as_ref().map(|(at, _)| *at)),
+            Located::Derived(_) => (None, None),
         };
         let mut bounds = vec![(0, 0); fields + 1];
         let mut first = 0;
@@ -182,7 +184,12 @@ impl<S: TextRowKind<N>, const N: usize> Decoder<'_, '_, S, N> {
             let (_, end) = &mut bounds[fields - 1];
             *end -= usize::from(bytes[*end - 1] == b'\r');
             match plain {
-                Some(at) => self.rows.push_plain(text, at.map(|at| bounds[at])),
+                Some(at) => {
+                    self.rows.push_plain(text, at.map(|at| bounds[at]));
+                    if let Some(at) = currency {
+                        self.currencies.see(&text[bounds[at].0..bounds[at].1]);
+                    }
+                }
                 None => self.push_derived(|field| &text[bounds[field].0..bounds[field].1]),
             }
             first = begin;
@@ -221,7 +228,7 @@ impl<S: TextRowKind<N>, const N: usize> Decoder<'_, '_, S, N> {
                 return Err(self.fault(format!("the row has {} fields where the header has {fields}", record.len())));
             }
             match at {
-                Located::Plain(at) => {
+                Located::Plain(Plain { at, currency }) => {
                     let mut texts = [None; N];
                     for (column, at) in at.iter().enumerate() {
                         texts[column] = at
@@ -230,6 +237,9 @@ impl<S: TextRowKind<N>, const N: usize> Decoder<'_, '_, S, N> {
                             .transpose()?;
                     }
                     self.rows.push(texts);
+                    if let Some(text) = currency.as_ref().and_then(|(at, _)| std::str::from_utf8(trimmed(&record, *at)?).ok()) {
+                        self.currencies.see(text);
+                    }
                 }
                 Located::Derived(derive) => {
                     let mut texts = vec![""; fields];
@@ -267,8 +277,11 @@ impl<S: TextRowKind<N>, const N: usize> Decoder<'_, '_, S, N> {
     /// Gives the sink the rows so far.
     fn hand_over(&mut self) -> Result<()> {
         let n = self.rows.len() as u64;
-        if let Located::Derived(derive) = &self.layout.at {
-            derive.tell(&mut self.scratch, &self.layout.kind.notes());
+        let Layout { kind, at, .. } = self.layout;
+        match at {
+            Located::Derived(derive) => derive.tell(&mut self.scratch, &kind.notes()),
+            Located::Plain(Plain { currency: Some((_, name)), .. }) => self.currencies.tell(name, &kind.notes()),
+            Located::Plain(_) => {}
         }
         (self.sink)(self.rows.take(&self.layout.origin, self.first_row, self.first_line))?;
         self.left = self.left.saturating_sub(n);
@@ -276,22 +289,6 @@ impl<S: TextRowKind<N>, const N: usize> Decoder<'_, '_, S, N> {
         self.first_line = self.first_line.map(|l| l + n);
         self.make_room();
         Ok(())
-    }
-}
-
-/// The positions of the closing quote of a field that begins with this quote, and of its delimiter or newline. None where it is not simply
-/// text between two quotes.
-fn closed(bytes: &[u8], marks: &mut impl Iterator<Item = usize>, begin: usize, quote: usize) -> Option<(usize, usize)> {
-    if quote != begin {
-        return None;
-    }
-    let close = marks.find(|&at| bytes[at] == b'"')?;
-    let end = marks.next()?;
-    match bytes[close + 1..=end] {
-        [after] if after != b'"' => Some((close, end)),
-        // Of two carriage returns, the one before the quote is text.
-        [b'\r', b'\n'] if bytes[close - 1] != b'\r' => Some((close, end)),
-        _ => None,
     }
 }
 

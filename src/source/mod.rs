@@ -35,7 +35,7 @@ pub(crate) mod globs;
 mod ipc;
 #[cfg(feature = "json")]
 mod jsonl;
-mod mapping;
+pub(crate) mod mapping;
 mod marks;
 mod open;
 pub(crate) mod paced;

@@ -206,7 +206,8 @@ impl TextRowKind<6> for Aggregations {
     }
 
     fn find(&self, names: &[&str], origin: &Origin) -> Result<Located<6>> {
-        Request { wanted: self.wanted(), nulls: &[], options: &self.options, notes: &self.notes }.locate(names, origin)
+        Request { wanted: self.wanted(), nulls: &[], options: &self.options, worth: &[Column::TotalSpend as usize], notes: &self.notes }
+            .locate(names, origin)
     }
 
     fn accepts(&self, column: usize, data_type: &DataType) -> std::result::Result<(), Unfit> {

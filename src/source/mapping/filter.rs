@@ -39,10 +39,10 @@ impl Filter {
             match known {
                 Some(filter) => {
                     filter.values.extend(said.values.iter().cloned());
-                    filter.name += &format!(" `{kind}={said}`");
+                    filter.name += &format!(" and {said}");
                 }
                 None => filters.push(Filter {
-                    name: format!("`{kind}={said}`"),
+                    name: format!("{kind} {said}"),
                     column: said.column.clone(),
                     values: said.values.clone(),
                     only,
@@ -76,10 +76,10 @@ impl FilterCounts {
     pub(super) fn tell(&mut self, filter: &Filter, notes: &Notes) {
         let FilterCounts { left_out, with } = std::mem::take(self);
         if left_out > 0 {
-            notes.add(Topic::FilteredRows, &filter.name, left_out);
+            notes.tally(Topic::FilteredRows, &filter.name, left_out);
         }
         for (value, with) in filter.values.iter().zip(with) {
-            notes.add(Topic::ValueOfFilter, &format!("{}{OF}{value}", filter.name), with);
+            notes.tally(Topic::ValueOfFilter, &format!("{}{OF}{value}", filter.name), with);
         }
     }
 }

@@ -4,7 +4,7 @@ use super::derive::{Derive, Part};
 use super::filter::Filter;
 use super::grammar::{self, Alternative};
 use super::header::Header;
-use super::{Join, Located, Wanted, advice};
+use super::{Join, Located, Plain, Wanted, advice, currency};
 use crate::base::error::Result;
 use crate::model::note::{Notes, Topic};
 use crate::model::period_batch::Origin;
@@ -17,6 +17,8 @@ pub(crate) struct Request<'a, const N: usize> {
     pub(crate) nulls: &'a [String],
     /// Has the filters of rows.
     pub(crate) options: &'a ReadOptions,
+    /// Columns of which one has to be there; none where nothing says what rows are worth.
+    pub(crate) worth: &'a [usize],
     /// Takes what is noticed.
     pub(crate) notes: &'a Notes,
 }
@@ -41,7 +43,7 @@ impl<const N: usize> Request<'_, N> {
                 }
             }
         }
-        advice::complete(&self.wanted, &found, &header, origin)?;
+        advice::complete(&self.wanted, self.worth, &found, &header, origin)?;
         let filters = self.filters(&header, &found, &mut similar, origin)?;
         if !similar.is_empty() {
             self.notes.say(Topic::NameAlike, similar.join(", "));
@@ -49,15 +51,21 @@ impl<const N: usize> Request<'_, N> {
         for (parts, wanted) in found.iter_mut().zip(&self.wanted) {
             *parts = parts.take().filter(|_| wanted.read);
         }
+        let is_used = |at: usize| {
+            let mut parts = found.iter().flatten().flatten().chain(filters.iter().map(|filter| &filter.part));
+            parts.any(|part| *part == Part::Field(at))
+        };
+        let currency = currency::column(&header).filter(|&at| !self.worth.is_empty() && !is_used(at));
         let plain = |parts: &Option<Vec<Part>>| matches!(parts.as_deref(), None | Some([Part::Field(_)]));
         if self.nulls.is_empty() && filters.is_empty() && found.iter().all(plain) {
-            return Ok(Located::Plain(found.map(|parts| match parts.as_deref() {
+            let at = found.map(|parts| match parts.as_deref() {
                 Some([Part::Field(at)]) => Some(*at),
                 _ => None,
-            })));
+            });
+            return Ok(Located::Plain(Plain { at, currency: currency.map(|at| (at, names[at].into())) }));
         }
         let joins = self.wanted.each_ref().map(|wanted| wanted.join);
-        Ok(Located::Derived(Derive::new(found.map(Option::unwrap_or_default), joins, self.nulls, filters, names)))
+        Ok(Located::Derived(Derive::new(found.map(Option::unwrap_or_default), joins, self.nulls, filters, currency, names)))
     }
 
     /// The filters, with the places of their columns.
@@ -183,7 +191,7 @@ mod tests {
         let all: Vec<Option<&str>> = record.split(',').map(|field| Some(field).filter(|f| !f.is_empty())).collect();
         let mut scratch = Scratch::default();
         let texts = match kind.find(&names, &origin)? {
-            Located::Plain(at) => format!("{:?}", shown(at.map(|at| at.and_then(|at| all[at])))),
+            Located::Plain(Plain { at, .. }) => format!("{:?}", shown(at.map(|at| at.and_then(|at| all[at])))),
             Located::Derived(derive) => {
                 let fields: Vec<_> = derive.fields.iter().map(|&at| all[at]).collect();
                 let texts = derive.texts(&fields, &mut scratch, |time, out| kind.day(time, out));

@@ -39,7 +39,7 @@ fn folders_are_columns() {
     }
     let (report, _) = case.report(&format!("orders {LINES} --column event_ts=order_date --except order_date=2023-01-05,2023-01-06"), &[]);
     assert_eq!((report["windows"].as_array().unwrap().len(), &report["windows"][0]["name"]), (1, &"2023-02".into()));
-    assert!(warnings(&report).contains("leaves out 2 rows"), "{}", warnings(&report));
+    assert!(warnings(&report).contains("2 rows are left out"), "{}", warnings(&report));
 }
 
 #[test]
@@ -49,10 +49,50 @@ fn rows_are_chosen_by_their_status() {
     let named = columns(&["event_ts=order_purchase_timestamp", "line_total=price"]);
     let (report, said) = case.is_right(&line, &[&named[..], &["--only", "order_status=Delivered,unheard of"]].concat());
     let told = warnings(&report);
-    assert!(told.contains("leaves out 2 rows") && told.contains("no row has the value \"unheard of\""), "{told}");
-    assert!(said.contains("--only \"order_status=Delivered,unheard of\""), "{said}");
+    assert!(told.contains("2 rows are left out") && told.contains("no row has the value \"unheard of\""), "{told}");
+    assert!(said.contains("only order_status=Delivered,unheard of: 2 rows are left out"), "{said}");
     let said = case.fails(&line, &[&named[..], &["--only", "order_state=delivered"]].concat());
     assert!(said.contains("no column \"order_state\" to filter by") && said.contains("order_status"), "{said}");
+}
+
+/// What the amounts of lines are must be known, and that they can be added.
+#[test]
+fn amounts_are_there_and_of_one_currency() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let audit = |name: &str, more: &[&str]| {
+        Lensflow::new(at, &[&["audit", name, "--from", "transactions", "--every", "month"], more].concat()).run()
+    };
+    fs::write(at.join("n.csv"), "order_id,customer_id,event_ts,betrag,qty\n1,a,2023-01-05,5,2\n").unwrap();
+    let said = audit("n.csv", &[]).expect(1).stderr;
+    assert!(said.contains("n.csv: there is no column \"line_total\"") && said.contains("--column line_total=betrag"), "{said}");
+    let ran = audit("n.csv", &["--amount", "none"]).expect(0);
+    assert!(ran.out().contains("0.00") && ran.out().contains("columns.quantity=qty"), "{}", ran.out());
+    let header = "order_id,customer_id,event_ts,line_total,Currency\n";
+    let rows = ["1,a,2023-01-05,5,EUR\n", "2,\"b\",2023-01-06,6,usd\n", "3,c,2023-01-07,7,eur\n", "4,d,2023-01-07,8,\n"];
+    fs::write(at.join("c.csv"), header.to_owned() + &rows.concat()).unwrap();
+    fs::write(at.join("c.jsonl"), json(&rows)).unwrap();
+    for name in ["c.csv", "c.jsonl"] {
+        for more in [&[][..], &["--column", "order_id=order_id+customer_id"]] {
+            let said = audit(name, more).expect(1).stderr;
+            assert!(said.contains("several currencies") && said.contains("EUR in 2 rows, USD in 1 row"), "{said}");
+            assert!(said.contains("--only Currency=EUR"), "{said}");
+            let one = audit(name, &[more, &["--only", "Currency=EUR"]].concat()).expect(0);
+            assert!(one.out().contains("2 orders of 2 lines"), "{}", one.out());
+            audit(name, &[more, &["--only", "Currency=EUR,USD"]].concat()).expect(0);
+        }
+    }
+}
+
+fn json(rows: &[&str]) -> String {
+    let line = |row: &&str| {
+        let fields: Vec<_> = row.trim().split(',').map(|field| field.trim_matches('"')).collect();
+        let [order, customer, time, total, currency] = fields[..] else { panic!("{row}") };
+        format!(
+            "{{\"order_id\":{order},\"customer_id\":\"{customer}\",\"event_ts\":\"{time}\",\"line_total\":{total},\"Currency\":\"{currency}\"}}\n"
+        )
+    };
+    rows.iter().map(line).collect()
 }
 
 #[test]

@@ -159,6 +159,9 @@ pub(crate) const OPTIONS: &[Opt] = &[
     row("transactions.one_row_per_order", Form::Switch, ROWS, &[
         flag(INPUTS, "one-row-per-order", "", "Each row is a whole order: there are no order ids, nothing is grouped, and no duplicates are looked for"),
     ]),
+    row("transactions.amount", Form::Text, ROWS, &[
+        flag(INPUTS, "amount", "auto|total|price|none", "What says the worth of a line: line_total or else quantity x unit_price, line_total only, quantity x unit_price only, or nothing [default: auto]"),
+    ]),
     row("transactions.refunds", Form::Text, ROWS, &[
         flag(INPUTS, "refunds", "fail|net|drop", "Lines with a negative quantity or worth: end the run, take them off what the customer spent, or leave them out [default: fail]"),
     ]),
