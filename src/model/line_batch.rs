@@ -30,6 +30,8 @@ pub struct TransactionBatch {
     pub quantity: Vec<Amount>,
     /// Product ids; none where no row of the batch has one.
     pub products: Option<StringViewArray>,
+    /// Rows that filters leave out, ascending; their columns may hold anything.
+    pub skipped: Vec<u32>,
     /// Values that could not be read, by row and column. The row's other columns may hold anything where one is listed.
     pub bad: Vec<BadLine>,
 }

@@ -23,8 +23,8 @@ pub enum Topic {
     EmptyInput,
     /// Files in a folder that are no inputs by their names; the subject names the folder and some of them.
     PassedOver,
-    /// An input of lines has no column that says what they are worth; the subject is the input and what is there.
-    NoWorth,
+    /// An input of lines has no quantity, and a column that looks like one; the subject is both.
+    NoQuantity,
     /// No key of the first lines is the customer's; the subject is the input and its keys.
     NoCustomerKey,
     /// A column was taken whose name differs by case, blanks, underscores or hyphens; the subject says which, for what.
@@ -55,6 +55,12 @@ pub enum Topic {
     ScientificIds,
     /// Customers whose id differs from another's by case or blanks only; the subject says how many of how many.
     AlikeIds,
+    /// A filter left out rows, so many; the subject is the filter.
+    FilteredRows,
+    /// Rows with a value of a filter, so many; the subject is the filter and, after a unit separator, the value. Said where there are none.
+    ValueOfFilter,
+    /// Rows in a currency, so many; the subject is the column and, after a unit separator, the currency. Never said: several are an error.
+    Currency,
 }
 
 impl Topic {
@@ -65,7 +71,14 @@ impl Topic {
         match self {
             Topic::EmptyInput => format!("{subject}: the file is empty: it adds no rows"),
             Topic::ReadAs | Topic::PassedOver => subject.to_owned(),
-            Topic::NoWorth | Topic::NoCustomerKey | Topic::NameAlike | Topic::AlikeIds | Topic::OtherDecimals => subject.to_owned(),
+            Topic::FilteredRows => format!("{subject}: {} left out", counted(count, "row is", "rows are")),
+            Topic::ValueOfFilter => {
+                let (filter, value) = subject.split_once('\u{1f}').unwrap_or((subject, ""));
+                format!("{filter}: no row has the value {value:?}")
+            }
+            Topic::NoQuantity | Topic::Currency | Topic::NoCustomerKey | Topic::NameAlike | Topic::AlikeIds | Topic::OtherDecimals => {
+                subject.to_owned()
+            }
             Topic::InclusiveEnds => {
                 let (day, midnight) = (subject.get(..10).unwrap_or(subject), subject.ends_with("T00:00:00"));
                 let until = if midnight { format!("the end of the day before {day}") } else { subject.to_owned() };
@@ -126,7 +139,7 @@ impl Topic {
     fn is_shown(self, all: &BTreeMap<(Topic, String), Noted>) -> bool {
         let subjects = |topic: Topic| all.keys().filter(|(other, _)| *other == topic).count();
         match self {
-            Topic::OtherDecimals => false,
+            Topic::OtherDecimals | Topic::Currency => false,
             Topic::ThreeDecimals => subjects(Topic::OtherDecimals) == 0,
             Topic::CurrencySign => subjects(Topic::CurrencySign) > 1,
             _ => true,
@@ -139,9 +152,10 @@ impl Topic {
             Topic::ReadAs => format!("likewise {}", counted(number, "more input", "more inputs")),
             Topic::EmptyInput => format!("{} are empty", counted(number, "more file", "more files")),
             Topic::PassedOver => format!("the same in {}", counted(number, "more folder", "more folders")),
-            Topic::NoWorth => format!("the same in {}", counted(number, "more input", "more inputs")),
-            Topic::NoCustomerKey => format!("the same in {}", counted(number, "more input", "more inputs")),
             Topic::InclusiveEnds => String::new(),
+            Topic::NoQuantity | Topic::Currency => format!("the same in {}", counted(number, "more input", "more inputs")),
+            Topic::NoCustomerKey => format!("the same in {}", counted(number, "more input", "more inputs")),
+            Topic::FilteredRows | Topic::ValueOfFilter => format!("the same of {}", counted(number, "more filter", "more filters")),
             Topic::NameAlike => format!("and {}", counted(number, "more column", "more columns")),
             Topic::NullIds => format!("and {} that mean no value", counted(number, "more word", "more words")),
             Topic::CurrencySign => format!("and {}", counted(number, "more currency", "more currencies")),
@@ -188,6 +202,11 @@ impl Notes {
         }
     }
 
+    /// Counts so many more, or none so far.
+    pub(crate) fn tally(&self, topic: Topic, subject: &str, count: u64) {
+        lock(&self.0).entry((topic, subject.to_owned())).or_default().count += count;
+    }
+
     /// Counts a row, at a place, of so much worth.
     #[allow(dead_code)]
     pub(crate) fn count(&self, topic: Topic, subject: &str, (input, row): (&str, u64), amount: Amount) {
@@ -198,6 +217,12 @@ impl Notes {
         if noted.first.as_ref().is_none_or(|(known, at)| (input, row) < (known, *at)) {
             noted.first = Some((input.to_owned(), row));
         }
+    }
+
+    /// The subjects of a topic, and how often.
+    pub(crate) fn counts(&self, topic: Topic) -> Vec<(String, u64)> {
+        let all = lock(&self.0);
+        all.iter().filter(|((of, _), _)| *of == topic).map(|((_, subject), noted)| (subject.clone(), noted.count)).collect()
     }
 
     /// All notes of several inputs.
@@ -223,7 +248,9 @@ impl Notes {
     pub fn texts(&self) -> Vec<String> {
         let all = lock(&self.0);
         let mut texts = Vec::new();
-        let by_topic: Vec<_> = all.iter().collect();
+        // A value of a filter is told where no row has it.
+        let is_told = |((topic, _), noted): &(&(Topic, String), &Noted)| *topic != Topic::ValueOfFilter || noted.count == 0;
+        let by_topic: Vec<_> = all.iter().filter(is_told).collect();
         for topic in by_topic.chunk_by(|a, b| a.0.0 == b.0.0).filter(|topic| topic[0].0.0.is_shown(&all)) {
             texts.extend(topic.iter().take(SHOWN).map(|((topic, subject), noted)| topic.sentence(subject, noted)));
             if let Some(more) = topic.len().checked_sub(SHOWN + 1) {

@@ -43,6 +43,8 @@ pub struct PeriodBatch {
     pub last_transactions: ScalarBuffer<i64>,
     /// Values that could not be read, by row and column. The row's other columns may hold anything where one is listed.
     pub bad: Vec<Bad>,
+    /// Rows that filters leave out, ascending; their columns may hold anything.
+    pub skipped: Vec<u32>,
     /// Finds the input and row of each row, for batches whose rows do not follow each other in one input.
     pub whence: Option<Whence>,
     /// Whether each row is an order: what happened did so at its last transaction, wherever in the period that lies.

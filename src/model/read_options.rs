@@ -1,5 +1,6 @@
 //! The options of reading rows, of period aggregations and of orders and line items alike: what bytes mean, how values are written. Plain data.
 
+use super::row_filter::RowFilter;
 use serde::{Deserialize, Serialize};
 
 /// How ids are read.
@@ -152,6 +153,10 @@ pub struct ReadOptions {
     pub header_line: Option<u64>,
     /// The sheet to read of workbooks; the first one where nothing is said.
     pub sheet: Option<String>,
+    /// Only rows with these values are read; of several filters of a column, with a value of one of them.
+    pub only: Vec<RowFilter>,
+    /// Rows with these values are not read.
+    pub except: Vec<RowFilter>,
 }
 
 impl ReadOptions {
@@ -166,6 +171,20 @@ impl ReadOptions {
     #[must_use]
     pub fn with_date_formats(mut self, date_formats: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.date_formats = date_formats.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Sets [`only`](ReadOptions::only).
+    #[must_use]
+    pub fn with_only(mut self, only: impl IntoIterator<Item = RowFilter>) -> Self {
+        self.only = only.into_iter().collect();
+        self
+    }
+
+    /// Sets [`except`](ReadOptions::except).
+    #[must_use]
+    pub fn with_except(mut self, except: impl IntoIterator<Item = RowFilter>) -> Self {
+        self.except = except.into_iter().collect();
         self
     }
 

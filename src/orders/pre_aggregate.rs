@@ -16,6 +16,7 @@ use crate::model::ids::INLINE;
 use crate::model::line_batch::TransactionBatch;
 use crate::model::reject::OnBadRow;
 use crate::source::Source;
+use crate::source::mapping::judge;
 use crate::source::shared::{BatchTaker, SharedSource};
 use crate::spec::Spec;
 use crate::spill::{Disk, Plan, Reservation, RunStore, Tiered};
@@ -68,10 +69,13 @@ impl Orders {
         let disk: Arc<dyn RunStore> = Arc::new(Disk::within(spec.spill_dir.as_deref())?);
         cancel.add_store(Arc::downgrade(&(disk.clone() as Arc<dyn Discard>)))?;
         let store = Arc::new(Tiered::new(plan.budget.clone(), disk));
-        stats.share_notes(source.notes());
+        let notes = source.notes();
+        stats.share_notes(notes.clone());
         let (cancel, stats, merge) = (cancel.clone(), stats.clone(), plan.merge_memory);
         let setting = Setting { budget: plan.budget, store, threads, on_bad_row: spec.on_bad_row, rejects: None, cancel, stats, merge };
-        Self::read(source, lines, true, setting)
+        let orders = Self::read(source, lines, true, setting)?;
+        judge(&notes)?;
+        Ok(orders)
     }
 }
 

@@ -129,6 +129,7 @@ impl OrderRows {
             fractions: Vec::new().into(),
             last_transactions: column(&mut self.last_transactions),
             bad: Vec::new(),
+            skipped: Vec::new(),
             whence: None,
             of_orders: true,
         }

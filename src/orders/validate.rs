@@ -148,17 +148,19 @@ fn validate(
     mut take: impl FnMut(Range<usize>) -> Result<()>,
 ) -> Result<()> {
     let n = batch.times.len();
-    tally.lines += n as u64;
+    tally.lines += (n - batch.skipped.len()) as u64;
     // The lowest bits of a view are its length.
     let all_named = batch.customers.null_count() == 0 && batch.customers.views()[..n].iter().all(|&view| view as u32 != 0);
-    if batch.bad.is_empty() && all_named && !(0..n).any(|i| is_refund(batch, i)) {
+    if batch.bad.is_empty() && batch.skipped.is_empty() && all_named && !(0..n).any(|i| is_refund(batch, i)) {
         return if n > 0 { take(0..n) } else { Ok(()) };
     }
     let mut bad = batch.bad.iter().peekable();
+    let mut skipped = batch.skipped.iter().peekable();
     let mut first = 0;
     for i in 0..n {
         let mut faults = std::iter::from_fn(|| bad.next_if(|bad| bad.row as usize == i));
         let counts = match faults.next() {
+            _ if skipped.next_if(|row| **row as usize == i).is_some() => Ok(false),
             None => counts(batch, i, position, validation, tally),
             Some(fault) => {
                 // The advice is shown with an error only, and finding it takes time.

@@ -36,6 +36,7 @@ use crate::route::lane::Lanes;
 use crate::route::{Ends, Ledger, Router};
 use crate::source::Source;
 use crate::source::files::Files;
+use crate::source::mapping::judge;
 use crate::source::row_kind::{Aggregations, ArrowColumns, RowKind};
 use crate::spec::Spec;
 use crate::spill::{Budget, Plan, RunStore, Sorting, Tiered};
@@ -179,7 +180,8 @@ impl<L: Lens> Pipeline<L> {
     pub fn run(&mut self, source: impl Source + 'static) -> Result<()> {
         let workers = self.spec.worker_count();
         self.inputs.extend(source.inputs());
-        self.stats.share_notes(source.notes());
+        let notes = source.notes();
+        self.stats.share_notes(notes.clone());
         self.stats.expect_bytes(source.size_bytes().unwrap_or(0));
         let (done, ended) = bounded(workers);
         let decoding = Arc::new(Decoding::new(source, self.poison.clone(), self.stats.clone(), done));
@@ -203,7 +205,7 @@ impl<L: Lens> Pipeline<L> {
             }
             return Err(self.poison.take());
         }
-        Ok(())
+        judge(&notes).map_err(|e| self.fail(e))
     }
 
     /// Keeps the first cause and closes nothing: the caller holds the pipeline and decides.
@@ -236,6 +238,7 @@ impl<L: Lens> Pipeline<L> {
     where
         L::Answer: Send,
     {
+        judge(&self.stats.notes())?;
         let windows = self.spec.windows.clone();
         self.answer(windows, rfm)
     }

@@ -7,6 +7,7 @@ use crate::lens::Lens;
 use crate::model::line_batch::TransactionBatch;
 use crate::orders::{FinishedLines, LineSummary, Lines, OrderSource, Orders, PeriodFinder, PushedLines, Setting, WholeOrders};
 use crate::source::Source;
+use crate::source::mapping::judge;
 use arrow::array::RecordBatch;
 use std::sync::Arc;
 
@@ -24,16 +25,18 @@ impl<L: Lens> Pipeline<L> {
     pub fn run_transactions(&mut self, source: impl Source<TransactionBatch> + 'static, lines: &Lines) -> Result<()> {
         let periods = PeriodFinder::of_windows(&self.spec, lines.orders.timezone);
         let setting = self.setting(self.spec.worker_count());
-        self.stats.share_notes(source.notes());
+        let notes = source.notes();
+        self.stats.share_notes(notes.clone());
         if lines.options.one_row_per_order {
             let (orders, validation) = WholeOrders::new(source, lines, periods, (setting.on_bad_row, setting.rejects), setting.cancel);
             self.stats.share_notes(validation.notes());
             self.run(orders)?;
             self.add_lines(validation.summary());
-            return Ok(());
+            return judge(&notes).map_err(|e| self.fail(e));
         }
         let inputs = source.inputs();
         let orders = Orders::read(source, lines, false, setting)?;
+        judge(&notes).map_err(|e| self.fail(e))?;
         self.run_orders(orders, periods, inputs)
     }
 

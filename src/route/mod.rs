@@ -141,8 +141,15 @@ impl Router {
         let n = batch.starts.len();
         let views = batch.ids.views();
         let mut bad = batch.bad.iter().peekable();
+        let mut skipped = &batch.skipped[..];
         let mut accepted = 0;
         for (i, &view) in views.iter().enumerate() {
+            if let [row, rest @ ..] = skipped
+                && *row as usize == i
+            {
+                skipped = rest;
+                continue;
+            }
             if bad.peek().is_some_and(|b| b.row as usize == i) {
                 let mut faults = Vec::new();
                 while let Some(fault) = bad.next_if(|b| b.row as usize == i) {
@@ -171,7 +178,7 @@ impl Router {
                 }
             }
         }
-        self.stats.count_rows(n as u64, accepted);
+        self.stats.count_rows((n - batch.skipped.len()) as u64, accepted);
         Ok(())
     }
 

@@ -87,6 +87,7 @@ impl Columns {
             fractions,
             last_transactions,
             bad,
+            skipped: Vec::new(),
             whence: None,
             of_orders: false,
         };

@@ -6,8 +6,8 @@
 //! read plain records alike, and only the `csv` crate's side knows errors.
 
 use super::csv_head::{Header, begin, is_blank, parser, trimmed};
-use super::mapping::{Located, Scratch};
-use super::marks::Marks;
+use super::mapping::{Currencies, Located, Plain, Scratch};
+use super::marks::{Marks, closed};
 use super::records::{Dialect, RecordSplitter, TextChunk};
 use super::row_kind::{FieldRows, TextRowKind};
 use super::{Chunk, Sink, Source};
@@ -88,7 +88,18 @@ impl<S: TextRowKind<N>, const N: usize> CsvChunk<S, N> {
         let first_row = first_record - 1;
         let rows = self.layout.kind.rows(0);
         let scratch = Scratch::default();
-        let mut decoder = Decoder { layout: &self.layout, rows, left: records, first_row, first_line, line, bytes, scratch, sink };
+        let mut decoder = Decoder {
+            layout: &self.layout,
+            rows,
+            left: records,
+            first_row,
+            first_line,
+            line,
+            bytes,
+            scratch,
+            currencies: Currencies::default(),
+            sink,
+        };
         decoder.make_room();
         decoder
     }
@@ -106,6 +117,7 @@ struct Decoder<'c, 's, S: TextRowKind<N>, const N: usize> {
     line: Option<u64>,
     bytes: &'c [u8],
     scratch: Scratch<N>,
+    currencies: Currencies,
     sink: &'c mut Sink<'s, S::Batch>,
 }
 
@@ -124,9 +136,9 @@ impl<S: TextRowKind<N>, const N: usize> Decoder<'_, '_, S, N> {
         }
         let bytes = text.as_bytes();
         // What is absent lies behind the last field, and is empty.
-        let plain = match at {
-            Located::Plain(at) => Some(at.map(|at| at.unwrap_or(fields))),
-            Located::Derived(_) => None,
+        let (plain, currency) = match at {
+            Located::Plain(plain) => (Some(plain.at.map(|at| at.unwrap_or(fields))), plain.currency.as_ref().map(|(at, _)| *at)),
+            Located::Derived(_) => (None, None),
         };
         let mut bounds = vec![(0, 0); fields + 1];
         let mut first = 0;
@@ -150,7 +162,12 @@ impl<S: TextRowKind<N>, const N: usize> Decoder<'_, '_, S, N> {
             let (_, end) = &mut bounds[fields - 1];
             *end -= usize::from(bytes[*end - 1] == b'\r');
             match plain {
-                Some(at) => self.rows.push_plain(text, at.map(|at| bounds[at])),
+                Some(at) => {
+                    self.rows.push_plain(text, at.map(|at| bounds[at]));
+                    if let Some(at) = currency {
+                        self.currencies.see(&text[bounds[at].0..bounds[at].1]);
+                    }
+                }
                 None => self.push_derived(|field| &text[bounds[field].0..bounds[field].1]),
             }
             first = begin;
@@ -166,8 +183,10 @@ impl<S: TextRowKind<N>, const N: usize> Decoder<'_, '_, S, N> {
     fn push_derived<'f>(&mut self, field: impl Fn(usize) -> &'f str) {
         let Located::Derived(derive) = &self.layout.at else { return };
         let fields: Vec<_> = derive.fields.iter().map(|&at| Some(field(at))).collect();
-        let texts = derive.texts(&fields, &mut self.scratch, |time, out| self.layout.kind.day(time, out));
-        self.rows.push(texts);
+        match derive.texts(&fields, &mut self.scratch, |time, out| self.layout.kind.day(time, out)) {
+            Some(texts) => self.rows.push(texts),
+            None => self.rows.skip(),
+        }
     }
 
     /// Reads records of any kind, to the end.
@@ -194,18 +213,24 @@ impl<S: TextRowKind<N>, const N: usize> Decoder<'_, '_, S, N> {
                 continue;
             }
             match at {
-                Located::Plain(at) => {
+                Located::Plain(Plain { at, currency }) => {
                     let mut texts = [None; N];
                     for (column, at) in at.iter().enumerate() {
-                        let text = at.and_then(|at| trimmed(&record, at)).map(|bytes| self.text(bytes, column)).transpose();
+                        let text = at
+                            .and_then(|at| trimmed(&record, at))
+                            .map(|bytes| self.text(bytes, |kind| kind.wanted()[column].column.to_owned()))
+                            .transpose();
                         texts[column] = text.map_err(|e| e.line(self.line_of(&record, &parser, bytes)))?;
                     }
                     self.rows.push(texts);
+                    if let Some(text) = currency.as_ref().and_then(|(at, _)| std::str::from_utf8(trimmed(&record, *at)?).ok()) {
+                        self.currencies.see(text);
+                    }
                 }
                 Located::Derived(derive) => {
                     let mut texts = vec![""; fields];
                     for (field, &at) in derive.fields.iter().enumerate() {
-                        let text = self.text(trimmed(&record, at).unwrap_or_default(), derive.column_of(field).unwrap_or_default());
+                        let text = self.text(trimmed(&record, at).unwrap_or_default(), |_| derive.name_of(field).to_owned());
                         texts[at] = text.map_err(|e| e.line(self.line_of(&record, &parser, bytes)))?;
                     }
                     self.push_derived(|at| texts[at]);
@@ -230,12 +255,10 @@ impl<S: TextRowKind<N>, const N: usize> Decoder<'_, '_, S, N> {
         Some(self.line? + after - record.iter().map(newlines).sum::<u64>())
     }
 
-    /// A field of a column as text.
-    fn text<'f>(&self, bytes: &'f [u8], column: usize) -> Result<&'f str> {
-        std::str::from_utf8(bytes).map_err(|e| {
-            let name = self.layout.kind.wanted()[column].column;
-            self.fault(format!("{name} is not valid UTF-8")).cause(e).help(S::NOT_UTF8)
-        })
+    /// A field as text; `name` is asked for its column.
+    fn text<'f>(&self, bytes: &'f [u8], name: impl FnOnce(&S) -> String) -> Result<&'f str> {
+        std::str::from_utf8(bytes)
+            .map_err(|e| self.fault(format!("{} is not valid UTF-8", name(&self.layout.kind))).cause(e).help(S::NOT_UTF8))
     }
 
     /// An error in the next row.
@@ -252,28 +275,18 @@ impl<S: TextRowKind<N>, const N: usize> Decoder<'_, '_, S, N> {
     /// Gives the sink the rows so far.
     fn hand_over(&mut self) -> Result<()> {
         let n = self.rows.len() as u64;
+        let Layout { kind, at, .. } = self.layout;
+        match at {
+            Located::Derived(derive) => derive.tell(&mut self.scratch, &kind.notes()),
+            Located::Plain(Plain { currency: Some((_, name)), .. }) => self.currencies.tell(name, &kind.notes()),
+            Located::Plain(_) => {}
+        }
         (self.sink)(self.rows.take(&self.layout.origin, self.first_row, self.first_line))?;
         self.left = self.left.saturating_sub(n);
         self.first_row += n;
         self.first_line = self.first_line.map(|l| l + n);
         self.make_room();
         Ok(())
-    }
-}
-
-/// The positions of the closing quote of a field that begins with this quote, and of its delimiter or newline. None where it is not simply
-/// text between two quotes.
-fn closed(bytes: &[u8], marks: &mut impl Iterator<Item = usize>, begin: usize, quote: usize) -> Option<(usize, usize)> {
-    if quote != begin {
-        return None;
-    }
-    let close = marks.find(|&at| bytes[at] == b'"')?;
-    let end = marks.next()?;
-    match bytes[close + 1..=end] {
-        [after] if after != b'"' => Some((close, end)),
-        // Of two carriage returns, the one before the quote is text.
-        [b'\r', b'\n'] if bytes[close - 1] != b'\r' => Some((close, end)),
-        _ => None,
     }
 }
 

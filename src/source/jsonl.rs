@@ -2,7 +2,7 @@
 //! absent key is a null.
 
 use super::json_records::{array_key, key_advice, object_a_line};
-use super::mapping::{Located, Scratch};
+use super::mapping::{Currencies, Located, Scratch};
 use super::records::{CHUNK, RecordSplitter, TextChunk};
 use super::row_kind::{FieldRows, TextRowKind};
 use super::{Chunk, Sink, Source};
@@ -48,7 +48,7 @@ impl<S: TextRowKind<N>, const N: usize> JsonlSource<S, N> {
         lines.peek_line()?;
         let first = lines.first_chunk(LINES_WITH_KEYS as u64)?;
         let mut paths = first.as_ref().map(first_keys).unwrap_or_default();
-        let mut at = Located::Plain([None; N]);
+        let mut at = Located::NONE;
         if !paths.is_empty() {
             let dotted: Vec<String> = paths.iter().map(|path| path.join(".")).collect();
             let names: Vec<&str> = dotted.iter().map(String::as_str).collect();
@@ -137,7 +137,7 @@ struct JsonlChunk<S, const N: usize> {
 impl<S: TextRowKind<N>, const N: usize> Chunk<S::Batch> for JsonlChunk<S, N> {
     fn decode(self: Box<Self>, sink: &mut Sink<'_, S::Batch>) -> Result<()> {
         let Layout { kind, origin, keys, at, ids, commas, batch_rows } = &*self.layout;
-        let mut scratch = Scratch::default();
+        let (mut scratch, mut currencies) = (Scratch::default(), Currencies::default());
         let mut rows = kind.rows(0);
         let (mut first_row, mut first_line) = (self.text.first_record, self.text.first_line);
         for line in self.text.bytes.split(|&b| b == b'\n').filter(|l| !l.trim_ascii().is_empty()) {
@@ -176,10 +176,16 @@ impl<S: TextRowKind<N>, const N: usize> Chunk<S::Batch> for JsonlChunk<S, N> {
             }
             let text = |value: usize| texts[value].as_deref().filter(|text| !text.is_empty());
             match at {
-                Located::Plain(at) => rows.push(at.map(|at| at.and_then(text))),
+                Located::Plain(plain) => {
+                    rows.push(plain.at.map(|at| at.and_then(text)));
+                    plain.currency.iter().filter_map(|(at, _)| text(*at)).for_each(|text| currencies.see(text));
+                }
                 Located::Derived(derive) => {
                     let fields: Vec<_> = (0..texts.len()).map(text).collect();
-                    rows.push(derive.texts(&fields, &mut scratch, |time, out| kind.day(time, out)));
+                    match derive.texts(&fields, &mut scratch, |time, out| kind.day(time, out)) {
+                        Some(texts) => rows.push(texts),
+                        None => rows.skip(),
+                    }
                 }
             }
             if rows.len() == *batch_rows {
@@ -188,6 +194,10 @@ impl<S: TextRowKind<N>, const N: usize> Chunk<S::Batch> for JsonlChunk<S, N> {
                 first_row += n;
                 first_line = first_line.map(|l| l + n);
             }
+        }
+        match at {
+            Located::Derived(derive) => derive.tell(&mut scratch, &kind.notes()),
+            Located::Plain(plain) => plain.currency.iter().for_each(|(_, name)| currencies.tell(name, &kind.notes())),
         }
         if rows.len() > 0 { sink(rows.take(origin, first_row, first_line)) } else { Ok(()) }
     }

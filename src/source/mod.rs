@@ -44,7 +44,7 @@ mod json_records;
 mod jsonl;
 #[cfg(any(feature = "csv", feature = "json"))]
 mod latin1;
-mod mapping;
+pub(crate) mod mapping;
 mod marks;
 mod open;
 pub(crate) mod paced;

@@ -28,6 +28,7 @@ pub(crate) struct TextRows {
     fractions: Vec<u64>,
     last_transactions: Vec<i64>,
     bad: Vec<Bad>,
+    skipped: Vec<u32>,
     numbers: Numbers,
     /// One of each column, which has the time of the row before at hand: most files have one period after the other.
     dates: [Dates; 3],
@@ -54,6 +55,7 @@ impl TextRows {
             last_transactions: column(),
             fractions: Vec::new(),
             bad: Vec::new(),
+            skipped: Vec::new(),
             numbers: values.numbers(),
             dates: std::array::from_fn(|_| values.dates()),
         }
@@ -136,6 +138,15 @@ impl TextRows {
         self.bad.push(Bad { row, column: Column::CustomerId, reason: Reason::RaggedRow, value: fields });
     }
 
+    /// Takes a row that a filter leaves out.
+    pub(super) fn skip(&mut self) {
+        self.skipped.push(self.len() as u32);
+        self.ids.append_null();
+        for column in [&mut self.starts, &mut self.ends, &mut self.last_transactions, &mut self.orders, &mut self.cents] {
+            column.push(0);
+        }
+    }
+
     #[cold]
     fn fault(&mut self, column: Column, reason: Reason, value: &[u8]) {
         let row = self.len() as u32;
@@ -191,6 +202,7 @@ impl TextRows {
             fractions: rows.fractions.into(),
             last_transactions: rows.last_transactions.into(),
             bad: rows.bad,
+            skipped: rows.skipped,
             whence: None,
             of_orders: false,
         };

@@ -151,6 +151,9 @@ pub(crate) trait FieldRows<const N: usize>: Send {
     /// Takes a row: its fields in the order of the columns; none where the field is null, empty or absent.
     fn push(&mut self, fields: [Option<&str>; N]);
 
+    /// Takes a row that a filter leaves out.
+    fn skip(&mut self);
+
     /// Takes a row that lies in a text: the bounds of each field. A field that is absent is empty.
     fn push_plain(&mut self, text: &str, bounds: [(usize, usize); N]);
 
@@ -226,7 +229,8 @@ impl TextRowKind<6> for Aggregations {
     }
 
     fn find(&self, names: &[&str], origin: &Origin) -> Result<Located<6>> {
-        Request { wanted: self.wanted(), nulls: self.values.nulls(), notes: &self.notes }.locate(names, origin)
+        let (nulls, options) = (self.values.nulls(), self.values.options());
+        Request { wanted: self.wanted(), nulls, options, worth: &[Column::TotalSpend as usize], notes: &self.notes }.locate(names, origin)
     }
 
     fn accepts(&self, column: usize, data_type: &DataType) -> std::result::Result<(), Unfit> {
@@ -264,6 +268,10 @@ impl FieldRows<6> for TextRows {
 
     fn push(&mut self, fields: [Option<&str>; 6]) {
         TextRows::push(self, fields);
+    }
+
+    fn skip(&mut self) {
+        TextRows::skip(self);
     }
 
     #[inline]

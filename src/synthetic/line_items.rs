@@ -201,6 +201,7 @@ impl Chunk<TransactionBatch> for LineChunk {
             quantity: quantities.iter().map(|quantity| amount(quantity * 100)).collect(),
             products: Some(products),
             bad: Vec::new(),
+            skipped: Vec::new(),
         })
     }
 }

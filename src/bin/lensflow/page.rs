@@ -5,7 +5,7 @@ use humantime::format_duration;
 use indicatif::BinaryBytes;
 use lensflow::jobs::audit::bad_rows;
 use lensflow::jobs::{self, AuditJob, Outputs};
-use lensflow::model::{AmountUnit, Encoding, IdFormat, NaiveTimes, NumberFormat, Quote, ReadOptions};
+use lensflow::model::{AmountFrom, AmountUnit, Encoding, IdFormat, NaiveTimes, NumberFormat, Quote, ReadOptions};
 use lensflow::model::{Granularity, OnBadRow, PARTITIONS, Window, Windows};
 use lensflow::orders::{Anonymous, Duplicates, Lines, Refunds};
 use lensflow::pipeline::Order;
@@ -150,6 +150,9 @@ impl Page {
             Some(lines) => lines.columns.0.iter().for_each(|(at, name)| column(at.name(), name)),
             None => spec.columns.0.iter().for_each(|(at, name)| column(at.name(), name)),
         }
+        let reading = lines.map_or(&spec.reading, |lines| &lines.options.reading);
+        reading.only.iter().for_each(|filter| self.say("source", "only rows", format!("with {filter}")));
+        reading.except.iter().for_each(|filter| self.say("source", "no rows", format!("with {filter}")));
         lines.into_iter().for_each(|lines| self.reading(lines));
         self.values(lines.map_or(&spec.reading, |lines| &lines.options.reading));
     }
@@ -180,6 +183,13 @@ impl Page {
     fn reading(&mut self, lines: &Lines) {
         let options = &lines.options;
         self.say("source", "rows", if options.one_row_per_order { "orders, each of them whole" } else { "lines of orders" });
+        let amount = match options.amount {
+            AmountFrom::Total => Some("as line_total says, and nothing where it is empty"),
+            AmountFrom::Price => Some("quantity x unit_price"),
+            AmountFrom::None => Some("nothing"),
+            _ => None,
+        };
+        amount.into_iter().for_each(|amount| self.say("source", "lines are worth", amount));
         if options.reading.encoding == Encoding::Latin1 {
             self.say("source", "encoding", "latin1");
         }

@@ -46,7 +46,7 @@ impl<'a> Header<'a> {
 }
 
 /// A name without what writers differ in.
-fn plain(name: &str) -> String {
+pub(super) fn plain(name: &str) -> String {
     name.chars().filter(|c| !(c.is_whitespace() || matches!(c, '_' | '-'))).flat_map(char::to_lowercase).collect()
 }
 

@@ -96,7 +96,20 @@ impl TypedColumns for LineColumns {
         bad.sort_unstable();
         let Worth { spend, margin, quantity, .. } = worth;
         let origin = self.origin.clone();
-        Ok(TransactionBatch { origin, first_row, first_line: None, orders, customers, times, spend, margin, quantity, products, bad })
+        Ok(TransactionBatch {
+            origin,
+            first_row,
+            first_line: None,
+            orders,
+            customers,
+            times,
+            spend,
+            margin,
+            quantity,
+            products,
+            skipped: Vec::new(),
+            bad,
+        })
     }
 }
 

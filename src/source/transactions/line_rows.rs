@@ -125,6 +125,7 @@ pub(crate) struct TransactionRows {
     times: Vec<i64>,
     worth: Worth,
     bad: Vec<BadLine>,
+    skipped: Vec<u32>,
     dates: Dates,
     numbers: Numbers,
 }
@@ -144,6 +145,7 @@ impl TransactionRows {
             bad: Vec::new(),
             dates: kind.0.values.dates(),
             numbers: kind.0.values.numbers(),
+            skipped: Vec::new(),
             kind,
         }
     }
@@ -256,6 +258,19 @@ impl FieldRows<10> for TransactionRows {
         self.bad.push(BadLine { row, column: TransactionColumn::OrderId, reason: Reason::RaggedRow, value: fields });
     }
 
+    fn skip(&mut self) {
+        self.skipped.push(self.times.len() as u32);
+        if !self.kind.0.options.one_row_per_order {
+            self.orders.append_null();
+        }
+        self.customers.append_null();
+        if self.has_products {
+            self.products.append_null();
+        }
+        self.worth.push([None; 6], &mut self.bad);
+        self.times.push(NO_TIMESTAMP);
+    }
+
     fn take(&mut self, origin: &Arc<Origin>, first_row: u64, first_line: Option<u64>) -> TransactionBatch {
         self.dates.note(&self.kind.0.notes);
         self.numbers.note(&self.kind.0.notes);
@@ -273,6 +288,7 @@ impl FieldRows<10> for TransactionRows {
             margin: rows.worth.margin,
             quantity: rows.worth.quantity,
             products: rows.has_products.then(|| rows.products.finish()),
+            skipped: rows.skipped,
             bad: rows.bad,
         }
     }

@@ -4,6 +4,8 @@
 //! A line is worth what it says, or else what its parts say: `line_total`, else quantity × `unit_price`; `line_margin`, else quantity ×
 //! `unit_margin`, else quantity × (`unit_price` − `unit_cost`). Row by row, a null is as good as no column.
 //!
+//! [`AmountFrom`] says which of them count.
+//!
 //! Invariant: as for periods, a batch is aligned with its input, and what cannot be read is listed in [`TransactionBatch::bad`].
 
 mod arrow_lines;
@@ -11,7 +13,7 @@ mod line_rows;
 
 use super::arrow_rows::ArrowRows;
 use super::files::{Files, Format};
-use super::mapping::{Join, Located, Request, Wanted, nearest};
+use super::mapping::{self, Join, Located, Request, Wanted, nearest};
 use super::row_kind::{RowKind, TextRowKind, Unfit};
 use super::transactions::arrow_lines::LineColumns;
 use super::transactions::line_rows::TransactionRows;
@@ -22,6 +24,7 @@ use crate::model::line_columns::{EVENT_OR_ORDER_TS, TransactionColumn, Transacti
 use crate::model::note::{Notes, Topic};
 use crate::model::period_batch::Origin;
 use crate::model::read_options::{IdFormat, ReadOptions};
+use crate::model::worth::AmountFrom;
 use arrow::datatypes::{DataType, Schema};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
@@ -42,6 +45,8 @@ pub struct TransactionOptions {
     pub one_row_per_order: bool,
     /// Ids that are no customers': shops write `0` or `Guest` for who has no account. Compared with ids as they are read.
     pub anonymous_ids: Vec<String>,
+    /// Which columns say what lines are worth.
+    pub amount: AmountFrom,
     /// How values are read.
     pub reading: ReadOptions,
 }
@@ -58,6 +63,13 @@ impl TransactionOptions {
     #[must_use]
     pub fn with_anonymous_ids(mut self, ids: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.anonymous_ids = ids.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Sets [`amount`](TransactionOptions::amount).
+    #[must_use]
+    pub fn with_amount(mut self, amount: AmountFrom) -> Self {
+        self.amount = amount;
         self
     }
 
@@ -147,23 +159,37 @@ impl Transactions {
 
     /// Where the columns lie; that of customers may be missing where `needs_customer` is false.
     fn find_columns(&self, names: &[&str], needs_customer: bool, origin: &Origin) -> Result<Located<10>> {
-        let columns = &self.0.columns;
+        use TransactionColumn::{CustomerId, LineTotal, Quantity, UnitPrice};
+        let Reading { options, notes, .. } = &*self.0;
         let mut wanted = self.wanted();
-        wanted[TransactionColumn::CustomerId as usize].required = needs_customer;
-        let at = Request { wanted, nulls: self.0.values.nulls(), notes: &self.0.notes }.locate(names, origin)?;
-        if !(at.has(TransactionColumn::LineTotal as usize) || at.has(TransactionColumn::UnitPrice as usize)) {
-            let [total, price] = [TransactionColumn::LineTotal, TransactionColumn::UnitPrice].map(|column| columns.name(column));
-            let (names, help) = (names.join(", "), "name one with `columns.unit_price=NAME`");
-            let what = format_args!("there is neither {total:?} nor {price:?}: lines without are worth 0.00");
-            self.0.notes.say(Topic::NoWorth, format!("{}: {what}; the columns are: {names}; {help}", origin.name));
+        wanted[CustomerId as usize].required = needs_customer;
+        let worth: &[usize] = match options.amount {
+            AmountFrom::None => &[],
+            AmountFrom::Price => &[UnitPrice as usize],
+            AmountFrom::Total => &[LineTotal as usize],
+            AmountFrom::Auto => &[LineTotal as usize, UnitPrice as usize],
+        };
+        let located = Request { wanted, nulls: self.0.values.nulls(), options: &options.reading, worth, notes }.locate(names, origin)?;
+        if !located.has(Quantity as usize) {
+            let read = located.fields();
+            let mut unread = (0..names.len()).filter(|at| !read.contains(at)).map(|at| names[at]);
+            if let Some(name) = unread.find(|name| mapping::is_like_quantity(name)) {
+                let what = format!("no quantity column: every line counts 1, and {name:?} is not read");
+                notes.say(Topic::NoQuantity, format!("{}: {what}; if it is one, name it with `columns.quantity={name}`", origin.name));
+            }
         }
-        Ok(at)
+        Ok(located)
     }
 
     /// Whether a column is read where it is there.
     fn reads(&self, column: TransactionColumn) -> bool {
         let Reading { options, unread, .. } = &*self.0;
-        !(unread.contains(&column) || options.one_row_per_order && column == TransactionColumn::OrderId)
+        let says_worth = match column {
+            TransactionColumn::LineTotal => !matches!(options.amount, AmountFrom::Price | AmountFrom::None),
+            TransactionColumn::UnitPrice => options.amount != AmountFrom::None,
+            _ => true,
+        };
+        says_worth && !(unread.contains(&column) || options.one_row_per_order && column == TransactionColumn::OrderId)
     }
 
     fn reads_margins(&self) -> bool {

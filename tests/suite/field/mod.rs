@@ -3,6 +3,7 @@
 
 mod calendar_windows;
 mod files;
+mod mapped_columns;
 mod written_values;
 
 use crate::support::{Lensflow, Ran};

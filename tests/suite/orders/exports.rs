@@ -197,8 +197,8 @@ fn hints_are_given_for_what_exports_get_wrong() {
         fs::write(at.join(name), bytes).unwrap();
         Lensflow::new(at, &[&["periods", name, "--every", "month", "-o", "-"], more].concat()).run()
     };
-    let said = run("price.csv", b"order_id,customer_id,event_ts,each\n1,a,2023-01-05,5\n", &[]).expect(0).stderr;
-    assert!(said.contains("lines without are worth 0.00") && said.contains("each"), "{said}");
+    let said = run("price.csv", b"order_id,customer_id,event_ts,each\n1,a,2023-01-05,5\n", &[]).expect(1).stderr;
+    assert!(said.contains("no column \"line_total\"") && said.contains("--amount none"), "{said}");
     for (name, bytes) in [
         ("header.csv", &b"order_id,K\xe4ufer,event_ts,line_total\n1,a,2023-01-05,5\n"[..]),
         ("line.jsonl", b"{\"order_id\":1,\"customer_id\":\"K\xe4\",\"event_ts\":\"2023-01-05\",\"line_total\":5}\n"),
@@ -206,7 +206,8 @@ fn hints_are_given_for_what_exports_get_wrong() {
         let said = run(name, bytes, &[]).expect(1).stderr;
         assert!(said.contains("--encoding latin1"), "{said}");
     }
-    let said = run("ids.jsonl", b"{\"order_id\":1.0,\"customer_id\":\"a\",\"event_ts\":\"2023-01-05\"}\n", &[]).expect(1).stderr;
+    let said =
+        run("ids.jsonl", b"{\"order_id\":1.0,\"customer_id\":\"a\",\"event_ts\":\"2023-01-05\",\"line_total\":5}\n", &[]).expect(1).stderr;
     assert!(said.contains("--id-format integer"), "{said}");
     let cards = b"order_id,customer_id,event_ts,line_total\n1.0,1234567890123456.0,2023-01-05,5\n2,-7.00,2023-01-05,5\n";
     let read = run("cards.csv", cards, &["--id-format", "integer"]).expect(0);

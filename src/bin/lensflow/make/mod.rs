@@ -108,6 +108,8 @@ fn reading(options: &Options) -> ReadOptions {
         .with_quote(said.quote)
         .with_escape(said.escape)
         .with_header_line(said.header_line)
+        .with_only(said.only.iter().flatten().cloned())
+        .with_except(said.except.iter().flatten().cloned())
 }
 
 /// How orders and line items are read and grouped.
@@ -120,6 +122,7 @@ fn lines(options: &Options) -> Lines {
             TransactionOptions::default()
                 .with_one_row_per_order(said.one_row_per_order)
                 .with_anonymous_ids(said.anonymous_id)
+                .with_amount(said.amount)
                 .with_reading(reading(options)),
         )
         .with_orders(

@@ -18,7 +18,8 @@ pub(crate) mod speech;
 pub(crate) mod value_types;
 
 use lensflow::model::{
-    AmountUnit, Encoding, Granularity, IdFormat, NaiveTimes, NumberFormat, OnBadRow, PeriodEnds, Quote, Window, YearStart,
+    AmountFrom, AmountUnit, Encoding, Granularity, IdFormat, NaiveTimes, NumberFormat, OnBadRow, PeriodEnds, Quote, RowFilter, Window,
+    YearStart,
 };
 use lensflow::orders::{Anonymous, Duplicates, Refunds};
 use lensflow::source::files::Format;
@@ -87,6 +88,10 @@ pub(crate) struct Source {
     pub(crate) escape: Option<char>,
     #[serde(deserialize_with = "header_line")]
     pub(crate) header_line: Option<u64>,
+    #[serde(deserialize_with = "texts")]
+    pub(crate) only: Option<Vec<RowFilter>>,
+    #[serde(deserialize_with = "texts")]
+    pub(crate) except: Option<Vec<RowFilter>>,
     pub(crate) on_bad_row: Option<OnBadRow>,
     pub(crate) synthetic: Option<Made>,
     pub(crate) follow: Option<String>,
@@ -157,6 +162,7 @@ impl Made {
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Transactions {
     pub(crate) one_row_per_order: bool,
+    pub(crate) amount: AmountFrom,
     pub(crate) refunds: Refunds,
     pub(crate) anonymous: Anonymous,
     #[serde(deserialize_with = "words")]

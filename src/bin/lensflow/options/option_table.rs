@@ -140,6 +140,12 @@ pub(crate) const OPTIONS: &[Opt] = &[
     row("source.header_line", Form::Number, ROWS, &[
         flag(INPUTS, "header-line", "N", "The line of a CSV's header, from 1; lines before it are left out [default: the first that has the columns]"),
     ]),
+    row("source.only", Form::Texts, ROWS, &[
+        flag(INPUTS, "only", "COLUMN=V,V", "Read only rows with one of these values in a column of the input: status=paid,shipped; repeat for several columns"),
+    ]),
+    row("source.except", Form::Texts, ROWS, &[
+        flag(INPUTS, "except", "COLUMN=V,V", "Do not read rows with one of these values in a column of the input; repeat"),
+    ]),
     row("source.on_bad_row", Form::Text, &[Audit, Periods, Update, Merge, Follow, Sketch], &[
         flag(INPUTS, "on-bad-row", "fail|reject", "What to do about a bad row: end the run, or leave it out and count it [default: fail, or what a state was made with]"),
     ]),
@@ -176,6 +182,9 @@ pub(crate) const OPTIONS: &[Opt] = &[
     ]),
     row("transactions.one_row_per_order", Form::Switch, ROWS, &[
         flag(INPUTS, "one-row-per-order", "", "Each row is a whole order: there are no order ids, nothing is grouped, and no duplicates are looked for"),
+    ]),
+    row("transactions.amount", Form::Text, ROWS, &[
+        flag(INPUTS, "amount", "auto|total|price|none", "What says the worth of a line: line_total or else quantity x unit_price, line_total only, quantity x unit_price only, or nothing [default: auto]"),
     ]),
     row("transactions.refunds", Form::Text, ROWS, &[
         flag(INPUTS, "refunds", "fail|net|drop", "Lines with a negative quantity or worth: end the run, take them off what the customer spent, or leave them out [default: fail]"),
