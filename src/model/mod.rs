@@ -8,6 +8,7 @@
 //! | `note` | what was noticed about an input and is no error |
 //! | `columns`, `period_batch` | period aggregations: their columns, decoded rows |
 //! | `line_columns`, `line_batch` | orders and line items: their columns, decoded rows |
+//! | `worth` | the columns that say what a line is worth |
 //! | `ids`, `hash` | ids as Arrow views, their hash, the partition it names |
 //! | `entry`, `amounts` | what a customer did in one window |
 //! | `state_batch` | customers' states, column by column, in the order of hash and id |
@@ -28,6 +29,7 @@ pub(crate) mod reject;
 pub(crate) mod samples;
 pub(crate) mod state_batch;
 pub(crate) mod window;
+pub(crate) mod worth;
 
 pub use self::columns::{Column, ColumnMap};
 pub use self::hash::{PARTITIONS, hash_id, partition_of};
@@ -38,3 +40,4 @@ pub use self::period_batch::{Bad, NO_TIMESTAMP, Origin, PeriodBatch, Whence};
 pub use self::read_options::{Encoding, IdFormat, ReadOptions};
 pub use self::reject::{LINE_FIELDS, OnBadRow, Reason, Reject};
 pub use self::window::{Granularity, Window, Windows};
+pub use self::worth::{AmountFrom, WorthColumn, WorthColumns};

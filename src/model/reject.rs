@@ -44,11 +44,13 @@ pub enum Reason {
     DuplicateLine,
     /// A line of an order that names two customers.
     OrderCustomerConflict,
+    /// A line of an order of which some say a `line_total` and others only a `unit_price`.
+    OrderWorthConflict,
 }
 
 impl Reason {
     /// All of them, in order.
-    const ALL: [Reason; 13] = [
+    const ALL: [Reason; 14] = [
         Reason::MissingValue,
         Reason::BadNumber,
         Reason::BadTimestamp,
@@ -62,6 +64,7 @@ impl Reason {
         Reason::Refund,
         Reason::DuplicateLine,
         Reason::OrderCustomerConflict,
+        Reason::OrderWorthConflict,
     ];
 
     /// The name in reports and rejects files.
@@ -80,6 +83,7 @@ impl Reason {
             Reason::Refund => "refund",
             Reason::DuplicateLine => "duplicate_line",
             Reason::OrderCustomerConflict => "order_customer_conflict",
+            Reason::OrderWorthConflict => "order_worth_conflict",
         }
     }
 
@@ -100,6 +104,7 @@ impl Reason {
             Reason::Refund => "the line gives money back".to_owned(),
             Reason::DuplicateLine => "another line of the order is the same".to_owned(),
             Reason::OrderCustomerConflict => "other lines of its order name another customer".to_owned(),
+            Reason::OrderWorthConflict => format!("here is only a unit_price, and {at} has a line_total: which of the two counts?"),
         }
     }
 }

@@ -5,7 +5,7 @@ use humantime::format_duration;
 use indicatif::BinaryBytes;
 use lensflow::jobs::audit::bad_rows;
 use lensflow::jobs::{self, AuditJob, Outputs};
-use lensflow::model::{Encoding, IdFormat};
+use lensflow::model::{AmountFrom, Encoding, IdFormat};
 use lensflow::model::{Granularity, OnBadRow, PARTITIONS, Window, Windows};
 use lensflow::orders::{Anonymous, Duplicates, Lines, Refunds};
 use lensflow::pipeline::Order;
@@ -154,6 +154,13 @@ impl Page {
     fn reading(&mut self, lines: &Lines) {
         let options = &lines.options;
         self.say("source", "rows", if options.one_row_per_order { "orders, each of them whole" } else { "lines of orders" });
+        let amount = match options.amount {
+            AmountFrom::Total => Some("as line_total says, and nothing where it is empty"),
+            AmountFrom::Price => Some("quantity x unit_price"),
+            AmountFrom::None => Some("nothing"),
+            _ => None,
+        };
+        amount.into_iter().for_each(|amount| self.say("source", "lines are worth", amount));
         if options.reading.id_format == IdFormat::Integer {
             self.say("source", "ids", "whole numbers");
         }

@@ -78,21 +78,37 @@ impl TypedColumns for LineColumns {
             None => None,
         };
         let time = required(TransactionColumn::EventTs)?;
-        nulls(&time, TransactionColumn::EventTs, &mut bad);
+        if said.options.one_row_per_order {
+            nulls(&time, TransactionColumn::EventTs, &mut bad);
+        }
         let mut dates = Dates::new(said.dates.clone());
         let times = timestamps(&time, TransactionColumn::EventTs, |text| dates.read(text), &mut bad).map_err(fail)?;
         let mut arrays = [const { None }; 6];
         for (number, column) in arrays.iter_mut().zip(TransactionColumn::NUMBERS) {
             *number = array(column)?;
         }
-        let worth = match plain(&arrays).and_then(|said| Worth::of_cents(said, batch.num_rows(), self.kind.reads_margins())) {
+        let (amount, margins) = (said.options.amount, self.kind.reads_margins());
+        let worth = match plain(&arrays).and_then(|said| Worth::of_cents(said, batch.num_rows(), amount, margins)) {
             Some(worth) => worth,
             None => self.worth(&arrays, batch.num_rows(), &mut bad).map_err(fail)?,
         };
         bad.sort_unstable();
-        let Worth { spend, margin, quantity, .. } = worth;
+        let Worth { spend, margin, quantity, columns: worth, .. } = worth;
         let origin = self.origin.clone();
-        Ok(TransactionBatch { origin, first_row, first_line: None, orders, customers, times, spend, margin, quantity, products, bad })
+        Ok(TransactionBatch {
+            origin,
+            first_row,
+            first_line: None,
+            orders,
+            customers,
+            times,
+            spend,
+            worth,
+            margin,
+            quantity,
+            products,
+            bad,
+        })
     }
 }
 
@@ -103,7 +119,7 @@ impl LineColumns {
         for ((number, array), column) in numbers.iter_mut().zip(arrays).zip(TransactionColumn::NUMBERS) {
             *number = array.as_ref().map(|array| amounts(array, column, bad)).transpose()?;
         }
-        let mut worth = Worth::with_capacity(rows, self.kind.reads_margins());
+        let mut worth = Worth::with_capacity(rows, self.kind.0.options.amount, self.kind.reads_margins());
         for row in 0..rows {
             worth.push(numbers.each_ref().map(|number| number.as_ref().and_then(|values| values[row])), bad);
         }

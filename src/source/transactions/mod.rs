@@ -4,6 +4,8 @@
 //! A line is worth what it says, or else what its parts say: `line_total`, else quantity × `unit_price`; `line_margin`, else quantity ×
 //! `unit_margin`, else quantity × (`unit_price` − `unit_cost`). Row by row, a null is as good as no column.
 //!
+//! [`AmountFrom`] says which of them count.
+//!
 //! Invariant: as for periods, a batch is aligned with its input, and what cannot be read is listed in [`TransactionBatch::bad`].
 
 mod arrow_lines;
@@ -26,6 +28,7 @@ use crate::model::note::{Notes, Topic};
 use crate::model::period_batch::Origin;
 use crate::model::read_options::{Encoding, IdFormat, ReadOptions};
 use crate::model::reject::Reason;
+use crate::model::worth::AmountFrom;
 use arrow::datatypes::{DataType, Schema};
 use serde::{Deserialize, Serialize};
 use std::io::Read;
@@ -44,6 +47,8 @@ const SURELY_ALIKE: f64 = 0.9;
 pub struct TransactionOptions {
     /// Each row is an order of its own; order ids are not looked for.
     pub one_row_per_order: bool,
+    /// Which columns say what lines are worth.
+    pub amount: AmountFrom,
     /// How values are read.
     pub reading: ReadOptions,
 }
@@ -53,6 +58,13 @@ impl TransactionOptions {
     #[must_use]
     pub fn with_one_row_per_order(mut self, one_row_per_order: bool) -> Self {
         self.one_row_per_order = one_row_per_order;
+        self
+    }
+
+    /// Sets [`amount`](TransactionOptions::amount).
+    #[must_use]
+    pub fn with_amount(mut self, amount: AmountFrom) -> Self {
+        self.amount = amount;
         self
     }
 
@@ -139,7 +151,8 @@ impl Transactions {
         let mut wanted = self.wanted();
         wanted[TransactionColumn::CustomerId as usize].required = needs_customer;
         let at = Request { wanted, nulls: &[], notes: &self.0.notes }.locate(names, origin)?;
-        if !(at.has(TransactionColumn::LineTotal as usize) || at.has(TransactionColumn::UnitPrice as usize)) {
+        let counts = self.0.options.amount != AmountFrom::None;
+        if counts && !(at.has(TransactionColumn::LineTotal as usize) || at.has(TransactionColumn::UnitPrice as usize)) {
             let [total, price] = [TransactionColumn::LineTotal, TransactionColumn::UnitPrice].map(|column| columns.name(column));
             let (names, help) = (names.join(", "), "name one with `columns.unit_price=NAME`");
             let what = format_args!("there is neither {total:?} nor {price:?}: lines without are worth 0.00");
@@ -151,7 +164,8 @@ impl Transactions {
     /// Whether a column is read where it is there.
     fn reads(&self, column: TransactionColumn) -> bool {
         let Reading { options, unread, .. } = &*self.0;
-        !(unread.contains(&column) || options.one_row_per_order && column == TransactionColumn::OrderId)
+        let is_left_out = options.amount == AmountFrom::Price && column == TransactionColumn::LineTotal;
+        !(is_left_out || unread.contains(&column) || options.one_row_per_order && column == TransactionColumn::OrderId)
     }
 
     fn reads_margins(&self) -> bool {
@@ -189,6 +203,7 @@ impl TextRowKind<10> for Transactions {
         let Reading { columns, options, .. } = &*self.0;
         TransactionColumn::ALL.map(|column| {
             let given = columns.0.contains_key(&column);
+            let needed = given || options.amount.needs(column);
             let sought = column != OrderId || !options.one_row_per_order;
             let name = match column {
                 EventTs if !given => EVENT_OR_ORDER_TS,
@@ -197,7 +212,7 @@ impl TextRowKind<10> for Transactions {
             Wanted {
                 column: column.name(),
                 name: name.into(),
-                required: (!column.is_optional() || given) && sought,
+                required: (!column.is_optional() || needed) && sought,
                 read: self.reads(column),
                 join: match column {
                     OrderId | CustomerId | ProductId => Join::Id,

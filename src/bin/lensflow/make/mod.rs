@@ -100,7 +100,12 @@ fn lines(options: &Options) -> Lines {
     let name = |column: TransactionColumn| Some((column, options.columns.get(column.name())?.clone()));
     Lines::default()
         .with_columns(TransactionColumns(TransactionColumn::ALL.into_iter().filter_map(name).collect()))
-        .with_options(TransactionOptions::default().with_one_row_per_order(said.one_row_per_order).with_reading(reading(options)))
+        .with_options(
+            TransactionOptions::default()
+                .with_one_row_per_order(said.one_row_per_order)
+                .with_amount(said.amount)
+                .with_reading(reading(options)),
+        )
         .with_orders(
             OrderOptions::default()
                 .with_refunds(said.refunds)

@@ -17,7 +17,7 @@ pub(crate) mod option_table;
 pub(crate) mod speech;
 pub(crate) mod value_types;
 
-use lensflow::model::{Encoding, Granularity, IdFormat, OnBadRow, Window};
+use lensflow::model::{AmountFrom, Encoding, Granularity, IdFormat, OnBadRow, Window};
 use lensflow::orders::{Anonymous, Duplicates, Refunds};
 use lensflow::source::files::Format;
 use lensflow::synthetic::{IdStyle, Scenario, Skew, Synthetic};
@@ -145,6 +145,7 @@ impl Made {
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Transactions {
     pub(crate) one_row_per_order: bool,
+    pub(crate) amount: AmountFrom,
     pub(crate) refunds: Refunds,
     pub(crate) anonymous: Anonymous,
     pub(crate) duplicates: Duplicates,

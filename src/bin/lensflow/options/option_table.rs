@@ -153,6 +153,9 @@ pub(crate) const OPTIONS: &[Opt] = &[
     row("transactions.one_row_per_order", Form::Switch, ROWS, &[
         flag(INPUTS, "one-row-per-order", "", "Each row is a whole order: there are no order ids, nothing is grouped, and no duplicates are looked for"),
     ]),
+    row("transactions.amount", Form::Text, ROWS, &[
+        flag(INPUTS, "amount", "auto|total|price|none", "What says the worth of a line: line_total or else quantity x unit_price, line_total only, quantity x unit_price only, or nothing [default: auto]"),
+    ]),
     row("transactions.refunds", Form::Text, ROWS, &[
         flag(INPUTS, "refunds", "fail|net|drop", "Lines with a negative quantity or worth: end the run, take them off what the customer spent, or leave them out [default: fail]"),
     ]),
@@ -160,7 +163,7 @@ pub(crate) const OPTIONS: &[Opt] = &[
         flag(INPUTS, "anonymous", "fail|drop|report", "Lines without a customer: end the run, leave them out, or report their orders and revenue apart [default: fail]"),
     ]),
     row("transactions.duplicates", Form::Text, ROWS, &[
-        flag(INPUTS, "duplicates", "fail|drop|keep", "Lines of an order that are equal in customer, time, product, quantity, worth and margin: end the run, count one of them, or count them all [default: fail]"),
+        flag(INPUTS, "duplicates", "fail|drop|keep", "Lines of an order that are equal in customer, time, product, quantity, worth and margin: end the run, count one of them, or count them all; lines without a product are left out with drop only [default: fail]"),
     ]),
     row("transactions.timezone", Form::Text, ROWS, &[
         flag(INPUTS, "timezone", "ZONE", "The time zone whose calendar orders belong to, such as Europe/Berlin [default: UTC]"),
