@@ -43,6 +43,8 @@ pub enum Topic {
     MovedRefunds,
     /// A column was taken whose name differs by case, blanks, underscores or hyphens; the subject says which, for what.
     NameAlike,
+    /// All periods end as if their ends were inclusive; the subject is the latest end.
+    InclusiveEnds,
 }
 
 impl Topic {
@@ -86,12 +88,20 @@ impl Topic {
                     counted(count, "refund", "refunds")
                 )
             }
+            Topic::InclusiveEnds => {
+                let (day, midnight) = (subject.get(..10).unwrap_or(subject), subject.ends_with("T00:00:00"));
+                let until = if midnight { format!("the end of the day before {day}") } else { subject.to_owned() };
+                format!(
+                    "every period ends on a month's last day or in a day's last second, and ends are exclusive: {day} means until {until}; if the last day is meant to be in, say `period_ends=inclusive`"
+                )
+            }
         }
     }
 
     /// More notes of the topic than are shown one by one.
     fn others(self, number: usize) -> String {
         match self {
+            Topic::InclusiveEnds => String::new(),
             Topic::NameAlike => format!("and {}", counted(number, "more column", "more columns")),
             _ => format!("the same in {}", counted(number, "more input", "more inputs")),
         }
