@@ -43,4 +43,4 @@ pub use self::read_options::{AmountUnit, Encoding, IdFormat, NaiveTimes, NumberF
 pub use self::reject::{LINE_FIELDS, OnBadRow, Reason, Reject};
 pub use self::row_filter::RowFilter;
 pub use self::window::{Granularity, Window, Windows, YearStart, as_of};
-pub use self::worth::AmountFrom;
+pub use self::worth::{AmountFrom, WorthColumn, WorthColumns};

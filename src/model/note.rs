@@ -5,13 +5,17 @@
 
 use crate::base::merge::Merge;
 use crate::base::money::{Amount, Fixed2, Total};
-use crate::base::text::{counted, grouped};
+use crate::base::text::{counted, grouped, money};
 use crate::base::threads::lock;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 /// Notes of one topic that are shown one by one; more are counted together.
 const SHOWN: usize = 5;
+
+/// Advice about orders that reach over many days.
+const LONG_HELP: &str =
+    "are order numbers used again? Then join the columns that tell orders apart, as in `columns.order_id=store+receipt_no`";
 
 /// What was noticed. The order is the one in which notes are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -27,6 +31,22 @@ pub enum Topic {
     NoQuantity,
     /// No key of the first lines is the customer's; the subject is the input and its keys.
     NoCustomerKey,
+    /// Lines that have the customer of their order's other lines.
+    FilledCustomers,
+    /// Lines that have the time of their order's other lines.
+    FilledTimes,
+    /// Lines that say nothing of their worth.
+    LinesWithoutWorth,
+    /// Orders of which no line says its worth.
+    OrdersWithoutWorth,
+    /// Lines that are equal to another of their order, and have no product to tell them apart.
+    EqualLines,
+    /// Such lines that were left out.
+    EqualLinesDropped,
+    /// Orders that reach over many days.
+    LongOrders,
+    /// Refunds that count in another period than the one they lie in; the subject is the kind of period.
+    MovedRefunds,
     /// A column was taken whose name differs by case, blanks, underscores or hyphens; the subject says which, for what.
     NameAlike,
     /// All periods end as if their ends were inclusive; the subject is the latest end.
@@ -65,7 +85,10 @@ pub enum Topic {
 
 impl Topic {
     fn sentence(self, subject: &str, noted: &Noted) -> String {
-        let Noted { count, amount, .. } = *noted;
+        let Noted { count, amount, most, .. } = *noted;
+        let one = count == 1;
+        let (lines, orders) = (counted(count, "line", "lines"), counted(count, "order", "orders"));
+        let verb = |single: &'static str, plural: &'static str| if one { single } else { plural };
         let times = || format!("{} no offset", counted(count, "time has", "times have"));
         let ids = |is: &str, are: &str| if count == 1 { format!("1 id {is}") } else { format!("{} ids {are}", grouped(count)) };
         match self {
@@ -78,6 +101,39 @@ impl Topic {
             }
             Topic::NoQuantity | Topic::Currency | Topic::NoCustomerKey | Topic::NameAlike | Topic::AlikeIds | Topic::OtherDecimals => {
                 subject.to_owned()
+            }
+            Topic::FilledCustomers => {
+                format!("{lines} without a customer: {} that of its order's other lines", verb("it has", "each has"))
+            }
+            Topic::FilledTimes => {
+                format!("{lines} without an event_ts: {} the time of its order's other lines", verb("it has", "each has"))
+            }
+            Topic::LinesWithoutWorth => {
+                format!("{lines} {} nothing of {} worth and {} 0.00", verb("says", "say"), verb("its", "their"), verb("counts", "count"))
+            }
+            Topic::OrdersWithoutWorth => {
+                format!("{orders} without a line that says its worth: {} 0.00", verb("it counts", "each counts"))
+            }
+            Topic::EqualLines => {
+                let (are, count) = (verb("is", "are"), verb("it counts", "all count"));
+                format!(
+                    "{lines} {are} equal to another of the order, and no product tells them apart: {count}; name the column of products with \
+                     `columns.product_id=NAME`, or leave such lines out with `duplicates=drop`"
+                )
+            }
+            Topic::EqualLinesDropped => {
+                let (are, were) = (verb("is", "are"), verb("it was", "they were"));
+                format!("{lines} {are} equal to another of the order, and {were} left out though no product tells them apart")
+            }
+            Topic::LongOrders if one => format!("1 order reaches over {}: {LONG_HELP}", counted(most, "day", "days")),
+            Topic::LongOrders => format!("{orders} reach over several days, one over {}: {LONG_HELP}", counted(most, "day", "days")),
+            Topic::MovedRefunds => {
+                let amount = money(noted.amount.rounded());
+                let (lie, they) = (verb("lies", "lie"), verb("counts", "count"));
+                format!(
+                    "{} ({amount}) {lie} in another {subject} than the order, and {they} in that of the order",
+                    counted(count, "refund", "refunds")
+                )
             }
             Topic::InclusiveEnds => {
                 let (day, midnight) = (subject.get(..10).unwrap_or(subject), subject.ends_with("T00:00:00"));
@@ -173,6 +229,8 @@ struct Noted {
     amount: Total,
     /// The first input and row, where rows were counted.
     first: Option<(String, u64)>,
+    /// The greatest of what was measured.
+    most: u64,
 }
 
 /// Notes about the inputs of a run. Clones share them.
@@ -225,6 +283,17 @@ impl Notes {
         all.iter().filter(|((of, _), _)| *of == topic).map(|((_, subject), noted)| (subject.clone(), noted.count)).collect()
     }
 
+    /// Counts so many at once, of so much worth, the greatest of them being so great; nothing where there is none.
+    pub(crate) fn add_most(&self, topic: Topic, subject: &str, count: u64, amount: Total, most: u64) {
+        if count > 0 {
+            let mut all = lock(&self.0);
+            let noted = all.entry((topic, subject.to_owned())).or_default();
+            noted.count += count;
+            noted.amount.merge(amount);
+            noted.most = noted.most.max(most);
+        }
+    }
+
     /// All notes of several inputs.
     pub(crate) fn all(several: &[Notes]) -> Notes {
         let all = Notes::default();
@@ -240,6 +309,7 @@ impl Notes {
             let noted = all.entry(key).or_default();
             noted.count += more.count;
             noted.amount.merge(more.amount);
+            noted.most = noted.most.max(more.most);
             noted.first = noted.first.take().into_iter().chain(more.first).min();
         }
     }

@@ -46,11 +46,13 @@ pub enum Reason {
     OrderCustomerConflict,
     /// A row of a CSV that has not as many fields as the header.
     RaggedRow,
+    /// A line of an order of which some say a `line_total` and others only a `unit_price`.
+    OrderWorthConflict,
 }
 
 impl Reason {
     /// All of them, in order.
-    const ALL: [Reason; 14] = [
+    const ALL: [Reason; 15] = [
         Reason::MissingValue,
         Reason::BadNumber,
         Reason::BadTimestamp,
@@ -65,6 +67,7 @@ impl Reason {
         Reason::DuplicateLine,
         Reason::OrderCustomerConflict,
         Reason::RaggedRow,
+        Reason::OrderWorthConflict,
     ];
 
     /// The name in reports and rejects files.
@@ -84,6 +87,7 @@ impl Reason {
             Reason::DuplicateLine => "duplicate_line",
             Reason::OrderCustomerConflict => "order_customer_conflict",
             Reason::RaggedRow => "ragged_row",
+            Reason::OrderWorthConflict => "order_worth_conflict",
         }
     }
 
@@ -105,6 +109,7 @@ impl Reason {
             Reason::DuplicateLine => "another line of the order is the same".to_owned(),
             Reason::OrderCustomerConflict => "other lines of its order name another customer".to_owned(),
             Reason::RaggedRow => "the row has not as many fields as the header".to_owned(),
+            Reason::OrderWorthConflict => format!("here is only a unit_price, and {at} has a line_total: which of the two counts?"),
         }
     }
 }

@@ -19,7 +19,10 @@
 //! | `pushed_lines` | batches that a caller pushes |
 //! | `partitions` | the partitions in which partial orders wait, in memory or spilled |
 //! | `fault` | the faults of orders |
-//! | `group`, `line_record` | the partial orders of a partition → orders; duplicate lines, orders of two customers |
+//! | `group`, `line_record` | the partial orders of a partition → orders; duplicate lines |
+//! | `nameless` | lines without a customer |
+//! | `open_order`, `order_hashes` | an order whose lines are being added up; the orders that need no adding up |
+//! | `order_notes` | what is noticed about lines and orders and is no error |
 //! | `settle` | the count, the rounded sums, and the fault of an order |
 //! | `to_periods` | the period of an order; orders as columns of period aggregations |
 //! | `order_source` | orders as a [`Source`](crate::source::Source) of period aggregations: a chunk is a partition |
@@ -29,20 +32,25 @@
 //! Lines of an order may be anywhere, so all wait until the last has been read, in the partition that their order's hash names. Exports
 //! mostly have the lines of an order next to each other; then what waits is a partial order of 64 bytes for each order.
 //!
-//! An order has the time of its earliest line, its spend and margin are the exact sums of its lines, rounded to cents half
-//! away from zero. It belongs to the calendar period of its time in the time zone that is asked for; times are told in that zone from
+//! An order has the customer of its lines that name one, and the time of its earliest line that has one; lines that lack either have it from
+//! the others, which is noted. Its spend and margin are the exact sums of its lines, rounded to cents half away from zero. It belongs to the calendar period of its time in the time zone that is asked for; times are told in that zone from
 //! there on. A refund is a line with a negative quantity or worth; an order of nothing but refunds is netted without counting as an order,
 //! and beside other lines a refund does not decide the order's time.
 //!
 //! Known limits: margins and products are read only where [`Orders::into_period_rows`] needs them or duplicate lines are looked for,
 //! and an order's margin or quantity that is too large is a fault only in those two cases.
-//! Refunds are counted before duplicates and conflicts are left out.
+//! Refunds are counted before duplicates and conflicts are left out. A refund that is left out says nothing of its order: not its customer
+//! either.
 
 mod export;
 mod fault;
 mod group;
 mod line_record;
+mod nameless;
+mod open_order;
 mod order_frame;
+mod order_hashes;
+mod order_notes;
 mod order_source;
 mod partial_order;
 mod partitions;
@@ -89,7 +97,8 @@ pub struct OrderOptions {
     pub refunds: Refunds,
     /// Lines without a customer.
     pub anonymous: Anonymous,
-    /// Lines of an order that are equal in all that is read of them. Rows that are whole orders are not compared.
+    /// Lines of an order that are equal in all that is read of them. Rows that are whole orders are not compared. Lines that name no product
+    /// may be two of one kind: they count, and are noted, unless this is [`Duplicates::Drop`].
     pub duplicates: Duplicates,
     /// The time zone of the calendar that orders belong to, an IANA name.
     pub timezone: Tz,

@@ -59,7 +59,7 @@ impl PushedLines {
         setting.stats.share_notes(kind.notes());
         let road = if lines.options.one_row_per_order {
             let validation = Arc::new(Validation::new(lines, setting.on_bad_row, setting.rejects, setting.cancel));
-            setting.stats.share_notes(validation.notes());
+            setting.stats.share_notes(validation.notes().clone());
             let mut converter = Converter::new(validation.clone(), periods);
             converter.begin_chunk(CHUNK);
             Road::Whole(Box::new(converter), validation)

@@ -55,6 +55,17 @@ impl PeriodFinder {
         (observation_end < time && time < end.min(self.as_of)).then_some(Fault::Late { time, observation_end })
     }
 
+    /// The kind of calendar period that orders belong to; months where they belong to windows of another kind.
+    pub(super) fn granularity(&self) -> Granularity {
+        self.every.unwrap_or(Granularity::Month)
+    }
+
+    /// The start of the calendar period that a time lies in, in local time.
+    pub(super) fn calendar(&self, time: i64) -> i64 {
+        let every = self.granularity();
+        every.start(every.index(self.local(time)))
+    }
+
     /// A time in local time, and the start and the end of the period it belongs to, also in local time.
     #[inline]
     pub(super) fn find(&mut self, time: i64) -> (i64, (i64, i64)) {

@@ -1,9 +1,11 @@
-//! Validates the lines of a batch. As the options say, bad lines and lines without a customer end the run or are left out; refunds end
-//! the run, are left out, or go on to be netted.
+//! Validates the lines of a batch. As the options say, bad lines end the run or are left out; refunds end the run, are left out, or go on
+//! to be netted. A line without a customer goes on, because another line of its order may name one; a row that is a whole order is decided
+//! here.
 //!
 //! [`Validation`] has the options and the counts, for all threads; a [`Validator`] works on one.
 
-use super::fault::Fault;
+use super::fault::{ANONYMOUS_HELP, Fault, REFUND_HELP};
+use super::order_notes::OrderNotes;
 use super::partial_order::{Detail, PartialOrder};
 use super::provenance::Provenance;
 use super::{Anonymous, LineSummary, Lines, OrderOptions, Refunds, provenance};
@@ -16,6 +18,8 @@ use crate::model::line_batch::TransactionBatch;
 use crate::model::line_columns::TransactionColumn as Column;
 use crate::model::note::{Notes, Topic};
 use crate::model::reject::{OnBadRow, REJECT_HELP, Reason, Reject};
+use crate::model::window::Granularity;
+use crate::model::worth::{AmountFrom, WorthColumn};
 use crate::source::transactions::TransactionOptions;
 use crate::spill::Sorter;
 use arrow::array::Array;
@@ -33,10 +37,9 @@ pub(crate) struct Validation {
     /// Takes the lines that were left out; none where they are only counted.
     rejects: Option<Arc<Sorter>>,
     pub(super) cancel: Cancel,
-    /// What is noticed about orders.
-    notes: Notes,
     /// The fault of an order that ends the run: the position, the line, the advice. It is the first fault of the input.
     first: Mutex<Option<(u64, Reject, &'static str)>>,
+    pub(super) notes: Notes,
 }
 
 impl Validation {
@@ -50,8 +53,8 @@ impl Validation {
             summary: Mutex::default(),
             rejects,
             cancel,
-            notes: Notes::default(),
             first: Mutex::default(),
+            notes: Notes::default(),
         }
     }
 
@@ -73,6 +76,11 @@ impl Validation {
         lock(&self.first).take().map_or(Ok(()), |(_, reject, help)| Err(reject.into_error().help(help)))
     }
 
+    /// Whether lines that say nothing of their worth are noted: not where they count for themselves, or further lines of an order have none.
+    pub(super) fn asks_for_worth(&self) -> bool {
+        matches!(self.reading.amount, AmountFrom::Auto | AmountFrom::Price)
+    }
+
     /// Adds counts.
     pub(super) fn count(&self, more: LineSummary) {
         self.notes.add_amount(Topic::CentFractions, "", more.fractions, more.rounding);
@@ -89,9 +97,9 @@ impl Validation {
         self.rejects.as_ref().map_or(Ok(()), |rejects| rejects.buffer().push(|out| reject.write(out)))
     }
 
-    /// What is noticed about orders.
-    pub(crate) fn notes(&self) -> Notes {
-        self.notes.clone()
+    /// What is noticed.
+    pub(crate) fn notes(&self) -> &Notes {
+        &self.notes
     }
 
     /// The counts so far.
@@ -105,12 +113,13 @@ pub(super) struct Validator {
     validation: Arc<Validation>,
     /// The position of the next batch's first row.
     position: u64,
-    pub(super) counted: LineSummary,
+    counted: LineSummary,
+    noted: OrderNotes,
 }
 
 impl Validator {
     pub(super) fn new(validation: Arc<Validation>) -> Self {
-        Validator { validation, position: 0, counted: LineSummary::default() }
+        Validator { validation, position: 0, counted: LineSummary::default(), noted: OrderNotes::default() }
     }
 
     pub(super) fn validation(&self) -> &Validation {
@@ -125,10 +134,17 @@ impl Validator {
     /// Calls `take` with the rows of a batch that count, as many at once as follow each other, and the position of the batch's first row.
     #[inline]
     pub(super) fn lines(&mut self, batch: &TransactionBatch, mut take: impl FnMut(Range<usize>, u64) -> Result<()>) -> Result<()> {
-        let Validator { validation, position, counted } = self;
+        let Validator { validation, position, counted, noted } = self;
         let first = *position;
         validation.provenance.begin(first, batch);
-        validate(batch, first, validation, counted, |rows| take(rows, first))?;
+        // One column for all lines is what most batches have.
+        let asks = validation.asks_for_worth() && batch.worth.common().is_none_or(|column| column == WorthColumn::Nothing);
+        validate(batch, first, validation, counted, |rows| {
+            if asks {
+                noted.worthless_lines += rows.clone().filter(|&row| batch.worth.get(row) == WorthColumn::Nothing).count() as u64;
+            }
+            take(rows, first)
+        })?;
         *position += batch.times.len() as u64;
         Ok(())
     }
@@ -136,6 +152,7 @@ impl Validator {
     /// Adds what was counted to the counts of all threads.
     pub(super) fn finish(&mut self) {
         self.validation.count(std::mem::take(&mut self.counted));
+        std::mem::take(&mut self.noted).note(&self.validation.notes, Granularity::Month);
     }
 }
 
@@ -150,7 +167,8 @@ fn validate(
     let n = batch.times.len();
     tally.lines += (n - batch.skipped.len()) as u64;
     // The lowest bits of a view are its length.
-    let all_named = batch.customers.null_count() == 0 && batch.customers.views()[..n].iter().all(|&view| view as u32 != 0);
+    let named = || batch.customers.null_count() == 0 && batch.customers.views()[..n].iter().all(|&view| view as u32 != 0);
+    let all_named = !validation.reading.one_row_per_order || named();
     if batch.bad.is_empty() && batch.skipped.is_empty() && all_named && !(0..n).any(|i| is_refund(batch, i)) {
         return if n > 0 { take(0..n) } else { Ok(()) };
     }
@@ -188,6 +206,10 @@ fn validate(
 /// Whether a row that could be read counts, or is left out for what it is.
 fn counts(batch: &TransactionBatch, i: usize, position: u64, validation: &Validation, tally: &mut LineSummary) -> Result<bool> {
     if customer(batch, i).is_none() {
+        if !validation.reading.one_row_per_order {
+            // Another line of the order may name one.
+            return Ok(true);
+        }
         match validation.options.anonymous {
             Anonymous::Fail => return anonymous(&line(batch, i, position), validation).map(|()| false),
             Anonymous::Drop => {
@@ -232,6 +254,8 @@ pub(super) fn line(batch: &TransactionBatch, i: usize, position: u64) -> Partial
         position: position + i as u64,
         lines: 1,
         spend: batch.spend[i],
+        worth: batch.worth.get(i),
+        reach: 0,
         detail: Detail::default(),
         digests: &[],
     }
@@ -239,9 +263,8 @@ pub(super) fn line(batch: &TransactionBatch, i: usize, position: u64) -> Partial
 
 #[cold]
 fn anonymous(line: &PartialOrder<'_>, validation: &Validation) -> Result<()> {
-    const HELP: &str = "leave such lines out with `anonymous=drop`, report them with `anonymous=report`, or name the column with `columns.customer_id=NAME`";
     let reject = rejected(line, validation, Reason::MissingValue, Column::CustomerId, String::new());
-    validation.reject(reject, HELP)
+    validation.reject(reject, ANONYMOUS_HELP)
 }
 
 #[cold]
@@ -251,7 +274,7 @@ fn refund(line: &PartialOrder<'_>, quantity: Amount, validation: &Validation) ->
         false => (Column::LineTotal, line.spend.to_string()),
     };
     let reject = rejected(line, validation, Reason::Refund, column, value);
-    validation.reject(reject, "take them off what the customer spent with `refunds=net`, or leave them out with `refunds=drop`")
+    validation.reject(reject, REFUND_HELP)
 }
 
 /// A line as a reject.

@@ -29,7 +29,7 @@ impl<L: Lens> Pipeline<L> {
         self.stats.share_notes(notes.clone());
         if lines.options.one_row_per_order {
             let (orders, validation) = WholeOrders::new(source, lines, periods, (setting.on_bad_row, setting.rejects), setting.cancel);
-            self.stats.share_notes(validation.notes());
+            self.stats.share_notes(validation.notes().clone());
             self.run(orders)?;
             self.add_lines(validation.summary());
             return judge(&notes).map_err(|e| self.fail(e));

@@ -79,7 +79,9 @@ impl TypedColumns for LineColumns {
             None => None,
         };
         let time = required(TransactionColumn::EventTs)?;
-        nulls(&time, TransactionColumn::EventTs, &mut bad);
+        if said.options.one_row_per_order {
+            nulls(&time, TransactionColumn::EventTs, &mut bad);
+        }
         let (mut dates, mut numbers) = (values.dates(), values.numbers());
         let times = timestamps(&time, TransactionColumn::EventTs, &mut dates, &mut bad).map_err(fail)?;
         let mut arrays = [const { None }; 6];
@@ -87,14 +89,15 @@ impl TypedColumns for LineColumns {
             *number = array(column)?;
         }
         let plain = if numbers.are_units() { plain(&arrays) } else { None };
-        let worth = match plain.and_then(|said| Worth::of_cents(said, batch.num_rows(), self.kind.reads_margins())) {
+        let (amount, margins) = (said.options.amount, self.kind.reads_margins());
+        let worth = match plain.and_then(|said| Worth::of_cents(said, batch.num_rows(), amount, margins)) {
             Some(worth) => worth,
             None => self.worth(&arrays, batch.num_rows(), &mut numbers, &mut bad).map_err(fail)?,
         };
         dates.note(&said.notes);
         numbers.note(&said.notes);
         bad.sort_unstable();
-        let Worth { spend, margin, quantity, .. } = worth;
+        let Worth { spend, margin, quantity, columns: worth, .. } = worth;
         let origin = self.origin.clone();
         Ok(TransactionBatch {
             origin,
@@ -104,6 +107,7 @@ impl TypedColumns for LineColumns {
             customers,
             times,
             spend,
+            worth,
             margin,
             quantity,
             products,
@@ -120,7 +124,7 @@ impl LineColumns {
         for ((number, array), column) in numbers.iter_mut().zip(arrays).zip(TransactionColumn::NUMBERS) {
             *number = array.as_ref().map(|array| amounts(array, column, read, bad)).transpose()?;
         }
-        let mut worth = Worth::with_capacity(rows, self.kind.reads_margins());
+        let mut worth = Worth::with_capacity(rows, self.kind.0.options.amount, self.kind.reads_margins());
         for row in 0..rows {
             worth.push(numbers.each_ref().map(|number| number.as_ref().and_then(|values| values[row])), bad);
         }

@@ -6,6 +6,7 @@ use crate::model::line_batch::{BadLine, TransactionBatch};
 use crate::model::line_columns::TransactionColumn;
 use crate::model::period_batch::{NO_TIMESTAMP, Origin};
 use crate::model::reject::Reason;
+use crate::model::worth::{AmountFrom, WorthColumn, WorthColumns};
 use crate::source::row_kind::FieldRows;
 use crate::source::values::dates::Dates;
 use crate::source::values::numbers::Numbers;
@@ -23,18 +24,23 @@ pub(super) struct Worth {
     pub(super) spend: Vec<Amount>,
     pub(super) margin: Vec<Amount>,
     pub(super) quantity: Vec<Amount>,
+    /// The columns that the worth was read from.
+    pub(super) columns: WorthColumns,
+    /// Which columns count.
+    from: AmountFrom,
     /// Whether margins are wanted; else there are none.
     margins: bool,
 }
 
 impl Worth {
-    pub(super) fn with_capacity(rows: usize, margins: bool) -> Self {
+    pub(super) fn with_capacity(rows: usize, from: AmountFrom, margins: bool) -> Self {
         let column = Vec::with_capacity;
-        Worth { spend: column(rows), margin: column(if margins { rows } else { 0 }), quantity: column(rows), margins }
+        let margin = column(if margins { rows } else { 0 });
+        Worth { spend: column(rows), margin, quantity: column(rows), columns: WorthColumns::default(), from, margins }
     }
 
     /// The worth of lines whose columns have cents in every row; nothing where one line is worth too much.
-    pub(super) fn of_cents(said: [Option<Vec<i64>>; 6], rows: usize, margins: bool) -> Option<Self> {
+    pub(super) fn of_cents(said: [Option<Vec<i64>>; 6], rows: usize, from: AmountFrom, margins: bool) -> Option<Self> {
         let [quantity, price, total, line_margin, unit_margin, cost] = said;
         let exact = |cents: &Vec<i64>| cents.iter().map(|&cents| Amount { cents, fraction: 0 }).collect::<Vec<_>>();
         let nothing = || vec![Amount::default(); rows];
@@ -51,9 +57,11 @@ impl Worth {
                 fit.then_some(products)
             }
         };
-        let spend = match &total {
-            Some(total) => exact(total),
-            None => times(&price)?,
+        let column = column(from, total.is_some(), price.is_some());
+        let spend = match (column, &total) {
+            (WorthColumn::LineTotal, Some(total)) => exact(total),
+            (WorthColumn::UnitPrice, _) => times(&price)?,
+            _ => nothing(),
         };
         let margin = match (&line_margin, &unit_margin, cost) {
             _ if !margins => Vec::new(),
@@ -69,20 +77,25 @@ impl Worth {
             }
         };
         let quantity = quantity.as_ref().map_or_else(|| vec![ONE; rows], exact);
-        Some(Worth { spend, margin, quantity, margins })
+        Some(Worth { spend, margin, quantity, columns: WorthColumns::all(column), from, margins })
     }
 
     /// Takes the next line.
     #[inline]
     pub(super) fn push(&mut self, [quantity, price, total, line_margin, unit_margin, cost]: LineNumbers, bad: &mut Vec<BadLine>) {
+        let column = column(self.from, total.is_some(), price.is_some());
         let (quantity, price) = (quantity.unwrap_or(ONE), price.unwrap_or_default());
-        let spend = total.map_or_else(|| quantity.times(price), Ok);
+        let spend = match column {
+            WorthColumn::LineTotal => Ok(total.unwrap_or_default()),
+            WorthColumn::UnitPrice => quantity.times(price),
+            WorthColumn::Nothing => Ok(Amount::default()),
+        };
         let margin = match (line_margin, unit_margin, cost) {
             _ if !self.margins => Ok(Amount::default()),
             (Some(margin), ..) => Ok(margin),
             (None, Some(each), _) => quantity.times(each),
             (None, None, Some(cost)) => price.minus(cost).and_then(|each| quantity.times(each)),
-            (None, None, None) if total.is_none() => spend,
+            (None, None, None) if column == WorthColumn::UnitPrice => spend,
             (None, None, None) => quantity.times(price),
         };
         let [spend, margin] = [spend, margin].map(Result::ok);
@@ -97,11 +110,21 @@ impl Worth {
                 too_large(TransactionColumn::UnitCost, format!("{quantity} x ({price} - {})", cost.unwrap_or_default()))
             }
         }
+        self.columns.push(self.spend.len(), column);
         self.spend.push(spend.unwrap_or_default());
         if self.margins {
             self.margin.push(margin.unwrap_or_default());
         }
         self.quantity.push(quantity);
+    }
+}
+
+/// The column that a line's worth is read from, where it has those.
+const fn column(from: AmountFrom, has_total: bool, has_price: bool) -> WorthColumn {
+    match from {
+        AmountFrom::Auto | AmountFrom::Total if has_total => WorthColumn::LineTotal,
+        AmountFrom::Auto | AmountFrom::Price if has_price => WorthColumn::UnitPrice,
+        _ => WorthColumn::Nothing,
     }
 }
 
@@ -141,7 +164,7 @@ impl TransactionRows {
             products: StringViewBuilder::new(),
             has_products: false,
             times: Vec::with_capacity(rows),
-            worth: Worth::with_capacity(rows, kind.reads_margins()),
+            worth: Worth::with_capacity(rows, kind.0.options.amount, kind.reads_margins()),
             bad: Vec::new(),
             dates: kind.0.values.dates(),
             numbers: kind.0.values.numbers(),
@@ -228,8 +251,12 @@ impl TransactionRows {
 
     #[cold]
     fn bad_time(&mut self, text: &str) -> i64 {
-        let reason = if text.is_empty() { Reason::MissingValue } else { Reason::BadTimestamp };
-        self.fault(TransactionColumn::EventTs, reason, text);
+        match text.is_empty() {
+            true if self.kind.0.options.one_row_per_order => self.fault(TransactionColumn::EventTs, Reason::MissingValue, text),
+            // Another line of the order may have it.
+            true => {}
+            false => self.fault(TransactionColumn::EventTs, Reason::BadTimestamp, text),
+        }
         NO_TIMESTAMP
     }
 }
@@ -285,6 +312,7 @@ impl FieldRows<10> for TransactionRows {
             customers: rows.customers.finish(),
             times: rows.times.into(),
             spend: rows.worth.spend,
+            worth: rows.worth.columns,
             margin: rows.worth.margin,
             quantity: rows.worth.quantity,
             products: rows.has_products.then(|| rows.products.finish()),

@@ -227,6 +227,7 @@ impl TextRowKind<10> for Transactions {
         let Reading { columns, options, .. } = &*self.0;
         TransactionColumn::ALL.map(|column| {
             let given = columns.0.contains_key(&column);
+            let needed = given || options.amount.needs(column);
             let sought = column != OrderId || !options.one_row_per_order;
             let name = match column {
                 EventTs if !given => EVENT_OR_ORDER_TS,
@@ -235,7 +236,7 @@ impl TextRowKind<10> for Transactions {
             Wanted {
                 column: column.name(),
                 name: name.into(),
-                required: (!column.is_optional() || given) && sought,
+                required: (!column.is_optional() || needed) && sought,
                 read: self.reads(column),
                 join: match column {
                     OrderId | CustomerId | ProductId => Join::Id,

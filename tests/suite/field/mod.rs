@@ -4,6 +4,7 @@
 mod calendar_windows;
 mod files;
 mod mapped_columns;
+mod order_parts;
 mod written_values;
 
 use crate::support::{Lensflow, Ran};

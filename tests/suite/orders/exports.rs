@@ -40,9 +40,9 @@ fn real_exports_are_read() {
     let report: serde_json::Value = serde_json::from_slice(&fs::read(at.join("r.json")).unwrap()).unwrap();
     assert_eq!((&report["input"]["transactions"]["orders"], &report["windows"][0]["lens1"]["total_revenue"]), (&3.into(), &"3.50".into()));
     // What was left out, each line with its reason: of every order that fails, all lines.
-    let text = "order_id,customer_id,event_ts,quantity,unit_price\n1,a,2023-01-05,1,2.50\n1,b,2023-01-06,1,3\n2,,2023-01-06,1,2\n\
-        3,c,2023-13-05,x,2\n4,d,2023-02-01,1,5\n4,d,2023-02-01,1,5\n5,e,2023-02-03,-1,4.005\n\
-        6,f,2023-02-04,1,9e14\n6,f,2023-02-04,1,8e14\n";
+    let text = "order_id,customer_id,event_ts,quantity,unit_price,product_id\n1,a,2023-01-05,1,2.50,\n1,b,2023-01-06,1,3,\n2,,2023-01-06,1,2,\n\
+        3,c,2023-13-05,x,2,\n4,d,2023-02-01,1,5,p\n4,d,2023-02-01,1,5,p\n5,e,2023-02-03,-1,4.005,\n\
+        6,f,2023-02-04,1,9e14,\n6,f,2023-02-04,1,8e14,\n";
     fs::write(at.join("bad.csv"), text).unwrap();
     let expected = "source,row,line,window,reason,column,value,order_id,customer_id,event_ts,line_total\n\
         bad.csv,1,2,,order_customer_conflict,customer_id,a,1,a,2023-01-05T00:00:00,2.50\n\
