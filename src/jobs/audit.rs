@@ -14,6 +14,7 @@ use crate::orders::Lines;
 use crate::partials::{Lens1Partial, Partials};
 use crate::pipeline::Order;
 use crate::pipeline::Pipeline;
+use crate::report::json_text::{JsonNumbers, to_json};
 use crate::report::output::Output;
 use crate::report::table::TableWriter;
 use crate::report::text_tables::{Style, render};
@@ -43,6 +44,8 @@ pub struct Outputs {
     pub rejects: Option<PathBuf>,
     /// A Lens 1 partial, for merging with those of other customers.
     pub partial: Option<PathBuf>,
+    /// How JSON has amounts and percentages.
+    pub json_numbers: JsonNumbers,
     /// The order of rows.
     pub order: Order,
 }
@@ -278,6 +281,7 @@ struct Open {
     rejects: Option<TableWriter>,
     reports: Vec<(ReportFormat, Output)>,
     partial: Option<Output>,
+    json_numbers: JsonNumbers,
     of_lines: bool,
 }
 
@@ -292,6 +296,7 @@ impl Open {
             rejects: table(&wanted.rejects, if of_lines { rows::line_reject_schema() } else { rows::reject_schema() })?,
             reports: wanted.reports.iter().map(report).collect::<Result<_>>()?,
             partial: wanted.partial.as_deref().map(|path| create_partial(path, cancel)).transpose()?,
+            json_numbers: wanted.json_numbers,
             of_lines,
         })
     }
@@ -319,7 +324,7 @@ impl Open {
             outputs.extend(written(table, take)?);
         }
         for (format, mut output) in self.reports {
-            let text = format.render(&audit.report)?;
+            let text = format.render(&audit.report, self.json_numbers)?;
             output.write_all(text.as_bytes()).map_err(|e| Error::io("cannot write the report", e))?;
             outputs.push(output);
         }
@@ -362,9 +367,9 @@ impl ReportFormat {
         }
     }
 
-    fn render(self, report: &Report) -> Result<String> {
+    fn render(self, report: &Report, numbers: JsonNumbers) -> Result<String> {
         match self {
-            ReportFormat::Json => report.to_json(),
+            ReportFormat::Json => to_json(report, numbers),
             ReportFormat::Text(style) => Ok(render(report, style)),
         }
     }

@@ -59,7 +59,7 @@ fn answers_go_to_stdout_and_talk_to_stderr() {
     let read = |name: &str| fs::read_to_string(folder.path().join(name)).unwrap();
     assert_eq!((json.out(), json.stderr.as_str()), (read("r.json").as_str(), ""));
     let report: Value = serde_json::from_str(json.out()).unwrap();
-    assert_eq!(report["windows"][0]["lens1"]["total_revenue"], "139.99");
+    assert_eq!(report["windows"][0]["lens1"]["total_revenue"], 139.99);
     assert_eq!(read("r.txt"), text.out());
     assert!(read("r.md").starts_with("# Customer-base audit\n") && read("r.md").contains("139.99"), "{}", read("r.md"));
 

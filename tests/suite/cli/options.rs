@@ -80,7 +80,7 @@ fn all(folder: &Path, found: &mut BTreeMap<String, Vec<u8>>) {
 const LINES: &[&str] = &[
     "audit a.csv b.parquet --every quarter",
     "audit a.csv --window h1=2023-01-01..2023-07-01 --window 2023-Q3 --report r.json --report r.md --report -",
-    "audit a.csv --every half --rfm-out rfm.csv --migration-out m.jsonl --sorted --bins 3 --percentiles 1,50 --percentiles 90 --partial-out p.partial",
+    "audit a.csv --every half --rfm-out rfm.csv --migration-out m.jsonl --sorted --bins 3 --percentiles 1,50 --percentiles 90 --partial-out p.partial --json-numbers number",
     "audit a.csv --every month --on-bad-row reject --rejects bad.csv --workers 2 --memory-limit 100MiB --spill-dir . -q",
     "audit renamed.txt --format csv --column customer_id=cust --every year --report 2023.json",
     "audit --every year --rfm-out -",
@@ -108,7 +108,7 @@ const LINES: &[&str] = &[
     "sketch shop.csv --from transactions --window 2023-01 -o x.theta --column order_id=Invoice --column event_ts=Date \
         --date-format %m/%d/%Y|%H:%M --refunds net --anonymous drop --duplicates drop --timezone UTC --id-format integer --encoding latin1",
     "sketch lines.csv --from transactions --one-row-per-order --on-bad-row reject --window 2023-01 -o x.theta",
-    "compare state@2023-Q1 state@2023-Q2 --json --percentiles 5 --bins 4 --workers 2 --memory-limit 1GiB --spill-dir .",
+    "compare state@2023-Q1 state@2023-Q2 --json --json-numbers text --percentiles 5 --bins 4 --workers 2 --memory-limit 1GiB --spill-dir .",
     "compare a.theta state@2023-Q2",
     "compare a.partial b.partial --disjoint",
     "generate --customers 1K --scenario seasonal --seed 7 --from 2023-02 --to 2023-05 --skew zipf --ids uuid --null-timestamps 0.25 \
