@@ -63,12 +63,20 @@ fn nullable(array: &dyn Array) -> Result<Cell<'_>> {
     Ok(Box::new(move |row, out| if nulls.is_null(row) { Ok(()) } else { cell(row, out) }))
 }
 
+/// A cell that can always be written.
+fn always<'a>(put: impl Fn(usize, &mut Vec<u8>) + 'a) -> Cell<'a> {
+    Box::new(move |row, out| {
+        put(row, out);
+        Ok(())
+    })
+}
+
 /// The cells of a column in which nothing is missing.
 fn cell(array: &dyn Array) -> Result<Cell<'_>> {
     macro_rules! whole {
         ($type:ty, $put:ident) => {{
             let values = array.as_primitive::<$type>().values();
-            Box::new(move |row, out| Ok($put(values[row].into(), out)))
+            always(move |row, out| $put(values[row].into(), out))
         }};
     }
     Ok(match array.data_type() {
@@ -80,7 +88,7 @@ fn cell(array: &dyn Array) -> Result<Cell<'_>> {
         DataType::UInt64 => whole!(UInt64Type, put_unsigned),
         &DataType::Decimal128(precision, scale @ 0..=18) if scale as u8 <= precision => {
             let values = array.as_primitive::<Decimal128Type>().values();
-            Box::new(move |row, out| Ok(put_decimal(values[row], scale as u32, out)))
+            always(move |row, out| put_decimal(values[row], scale as u32, out))
         }
         DataType::Timestamp(TimeUnit::Microsecond, None) => {
             let values = array.as_primitive::<TimestampMicrosecondType>().values();
@@ -88,11 +96,11 @@ fn cell(array: &dyn Array) -> Result<Cell<'_>> {
         }
         DataType::Utf8 => {
             let values = array.as_string::<i32>();
-            Box::new(move |row, out| Ok(put_text(values.value(row).as_bytes(), out)))
+            always(move |row, out| put_text(values.value(row).as_bytes(), out))
         }
         DataType::Utf8View => {
             let values = array.as_string_view();
-            Box::new(move |row, out| Ok(put_text(values.value(row).as_bytes(), out)))
+            always(move |row, out| put_text(values.value(row).as_bytes(), out))
         }
         DataType::Dictionary(key, _) if **key == DataType::UInt16 => {
             let dictionary = array.as_dictionary::<UInt16Type>();
@@ -114,7 +122,8 @@ fn cell(array: &dyn Array) -> Result<Cell<'_>> {
             let formatter = ArrayFormatter::try_new(array, &OPTIONS).map_err(no_text)?;
             Box::new(move |row, out| {
                 let text = formatter.value(row).try_to_string().map_err(no_text)?;
-                Ok(put_text(text.as_bytes(), out))
+                put_text(text.as_bytes(), out);
+                Ok(())
             })
         }
     })
