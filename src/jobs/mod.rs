@@ -23,7 +23,7 @@ pub mod slices;
 pub(crate) mod update;
 
 #[cfg(all(feature = "sketch", feature = "synthetic", feature = "text"))]
-pub use audit::{AuditJob, Audited, Outputs};
+pub use audit::{AuditJob, Audited, Outputs, WrittenFile};
 pub use checkpoint::{Checkpointed, Checkpoints};
 pub use compare::{Side, compare};
 pub use period_table::write_periods;

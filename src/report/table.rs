@@ -23,6 +23,8 @@ use arrow::error::ArrowError;
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
+#[cfg(any(feature = "csv", feature = "parquet"))]
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Rows in a Parquet row group; the last one may have fewer, and all where their ids are long.
 pub(crate) const GROUP: usize = 1 << 18;
@@ -78,6 +80,7 @@ pub struct TableWriter {
     /// The schema, until something was written: an empty table still has its header, but only once nothing can fail.
     empty: Option<SchemaRef>,
     schema: SchemaRef,
+    rows: u64,
 }
 
 enum Encoder {
@@ -155,7 +158,17 @@ impl TableWriter {
             #[cfg(not(feature = "json"))]
             Format::Jsonl => return Err(Error::left_out("JSONL", "json").input(name)),
         };
-        Ok(TableWriter { name, encoder, faults, cancel: cancel.clone(), empty: Some(schema.clone()), schema: schema.clone() })
+        Ok(TableWriter { name, encoder, faults, cancel: cancel.clone(), empty: Some(schema.clone()), schema: schema.clone(), rows: 0 })
+    }
+
+    /// The path it goes to, as it was named.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The rows that it has so far.
+    pub fn rows(&self) -> u64 {
+        self.rows
     }
 
     /// Appends rows.
@@ -164,6 +177,7 @@ impl TableWriter {
     /// When they cannot be encoded or written.
     pub fn write(&mut self, batch: &RecordBatch) -> Result<()> {
         self.empty = None;
+        self.rows += batch.num_rows() as u64;
         #[cfg(feature = "parquet")]
         if let Encoder::Parquet(table) = &mut self.encoder {
             return table.write(batch);
@@ -262,20 +276,40 @@ impl TableWriter {
             cancel.check()?;
             next_parts(stream, most)
         };
+        #[cfg(any(feature = "csv", feature = "parquet"))]
+        let rows = AtomicU64::new(0);
+        #[cfg(any(feature = "csv", feature = "parquet"))]
+        let count = |batch: &RecordBatch| {
+            rows.fetch_add(batch.num_rows() as u64, Ordering::Relaxed);
+        };
         #[cfg(feature = "parquet")]
         if let Some(groups) = self.parquet().cloned() {
             let parts = stream.parts_per_group(self.rows_per_part());
-            let encode = |parts: Vec<S::Part>| groups.encode_group(|sink| parts.into_iter().try_for_each(|part| stream.build(&part, sink)));
-            return in_order(threads, || next(parts), encode, |group| self.append(group));
+            let build = |part: &S::Part, sink: &mut dyn FnMut(RecordBatch) -> Result<()>| {
+                stream.build(part, &mut |batch| {
+                    count(&batch);
+                    sink(batch)
+                })
+            };
+            let encode = |parts: Vec<S::Part>| groups.encode_group(|sink| parts.into_iter().try_for_each(|part| build(&part, sink)));
+            let written = in_order(threads, || next(parts), encode, |group| self.append(group));
+            self.rows += rows.into_inner();
+            return written;
         }
         #[cfg(feature = "csv")]
         if let Encoder::Csv(_) = &self.encoder {
             let encode = |parts: Vec<S::Part>| {
                 let mut lines = Vec::new();
-                parts.iter().try_for_each(|part| stream.build(part, &mut |batch| put_rows(&batch, &mut lines)))?;
+                let mut put = |batch: RecordBatch| {
+                    count(&batch);
+                    put_rows(&batch, &mut lines)
+                };
+                parts.iter().try_for_each(|part| stream.build(part, &mut put))?;
                 Ok(lines)
             };
-            return in_order(threads, || next(1), encode, |lines: Vec<u8>| self.append_lines(&lines));
+            let written = in_order(threads, || next(1), encode, |lines: Vec<u8>| self.append_lines(&lines));
+            self.rows += rows.into_inner();
+            return written;
         }
         let build = |parts: Vec<S::Part>| parts.iter().map(|part| stream.batches(part)).collect::<Result<Vec<_>>>();
         in_order(threads, || next(1), build, |batches| batches.iter().flatten().try_for_each(|batch| self.write(batch)))

@@ -151,9 +151,10 @@ fn every_flag_of_every_job_is_tried() {
     let folder = tempfile::tempdir().unwrap();
     for job in ["audit", "periods", "update", "merge", "sketch", "compare", "generate", "inspect"] {
         let lines: Vec<_> = LINES.iter().filter(|line| line.split(' ').next() == Some(job)).collect();
-        let help = lensflow(folder.path(), &[job, "-h"]).expect(0);
+        let help = lensflow(folder.path(), &[job, "--help"]).expect(0);
         let flags = help.out().split_whitespace().filter(|word| word.starts_with("--")).map(|word| word.trim_matches([',', '.', ']']));
-        let general = ["--help", "--help.", "--version", "--quiet", "--verbose", "--log-format", "--explain", "--check", "--save-spec"];
+        let general =
+            ["--help", "--help.", "--version", "--quiet", "--verbose", "--log-format", "--color", "--explain", "--check", "--save-spec"];
         for flag in flags.filter(|flag| !general.contains(flag)) {
             let is_said = |word: &str| word == flag || flag == "--output" && word == "-o";
             assert!(lines.iter().any(|line| line.split_whitespace().any(is_said)), "no line of {job} says {flag}");

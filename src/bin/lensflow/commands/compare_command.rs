@@ -14,7 +14,7 @@ use lensflow::model::{Window, Windows};
 use lensflow::partials::render_partials;
 use lensflow::partials::{Compared, Counted, Lens1Partial, is_partial};
 use lensflow::report::json_text::{JsonNumbers, to_json};
-use lensflow::report::text_tables::{Style, render};
+use lensflow::report::text_tables::{Style, render_within};
 use lensflow::spec::Spec;
 use lensflow::state::{State, is_state};
 use lensflow::text::{counted, grouped};
@@ -59,7 +59,11 @@ impl Job for Compare {
             (Operand::State(first, from), Operand::State(second, to)) => {
                 let side = |state, window| Side { state, window };
                 let report = lensflow::jobs::compare(side(&first, &from), side(&second, &to), self.spec.clone(), &host.signals.cancel)?;
-                if self.json { to_json(&report, self.json_numbers)? } else { render(&report, Style::Text) }
+                if self.json {
+                    to_json(&report, self.json_numbers)?
+                } else {
+                    host.screen.painted(render_within(&report, Style::Text, host.screen.width))
+                }
             }
             (a, b) => {
                 let overlap = a.sketch(&self.spec, host.signals)?.overlap(&b.sketch(&self.spec, host.signals)?)?;
