@@ -2,7 +2,7 @@
 //!
 //! | file | owns |
 //! |---|---|
-//! | `window` | calendar periods and windows, and which window a period falls in |
+//! | `calendar`, `window` | calendar periods; windows, and which of them a period falls in |
 //! | `reject` | why rows and customers are left out |
 //! | `read_options` | the options of reading rows |
 //! | `note` | what was noticed about an input and is no error |
@@ -13,6 +13,7 @@
 //! | `state_batch` | customers' states, column by column, in the order of hash and id |
 
 pub(crate) mod amounts;
+pub(crate) mod calendar;
 pub(crate) mod columns;
 pub(crate) mod entry;
 pub(crate) mod hash;
@@ -35,6 +36,6 @@ pub use self::line_batch::{BadLine, TransactionBatch};
 pub use self::line_columns::{TransactionColumn, TransactionColumns};
 pub use self::note::{Notes, Topic};
 pub use self::period_batch::{Bad, NO_TIMESTAMP, Origin, PeriodBatch, Whence};
-pub use self::read_options::{Encoding, IdFormat, ReadOptions};
+pub use self::read_options::{Encoding, IdFormat, PeriodEnds, ReadOptions};
 pub use self::reject::{LINE_FIELDS, OnBadRow, Reason, Reject};
-pub use self::window::{Granularity, Window, Windows};
+pub use self::window::{Granularity, Window, Windows, YearStart, as_of};

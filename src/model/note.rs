@@ -22,12 +22,21 @@ pub enum Topic {
     NoCustomerKey,
     /// A column was taken whose name differs by case, blanks, underscores or hyphens; the subject says which, for what.
     NameAlike,
+    /// All periods end as if their ends were inclusive; the subject is the latest end.
+    InclusiveEnds,
 }
 
 impl Topic {
     fn sentence(self, subject: &str, _noted: &Noted) -> String {
         match self {
             Topic::NoWorth | Topic::NoCustomerKey | Topic::NameAlike => subject.to_owned(),
+            Topic::InclusiveEnds => {
+                let (day, midnight) = (subject.get(..10).unwrap_or(subject), subject.ends_with("T00:00:00"));
+                let until = if midnight { format!("the end of the day before {day}") } else { subject.to_owned() };
+                format!(
+                    "every period ends on a month's last day or in a day's last second, and ends are exclusive: {day} means until {until}; if the last day is meant to be in, say `period_ends=inclusive`"
+                )
+            }
         }
     }
 
@@ -36,6 +45,7 @@ impl Topic {
         match self {
             Topic::NoWorth => format!("the same in {}", counted(number, "more input", "more inputs")),
             Topic::NoCustomerKey => format!("the same in {}", counted(number, "more input", "more inputs")),
+            Topic::InclusiveEnds => String::new(),
             Topic::NameAlike => format!("and {}", counted(number, "more column", "more columns")),
         }
     }

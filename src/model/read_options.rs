@@ -27,6 +27,17 @@ pub enum Encoding {
     Latin1,
 }
 
+/// What `period_end` means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PeriodEnds {
+    /// The first moment after the period.
+    #[default]
+    Exclusive,
+    /// The last day of the period, or its last second: a month ends with `2023-01-31`, or `2023-01-31T23:59:59`.
+    Inclusive,
+}
+
 /// How rows are read.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -39,6 +50,8 @@ pub struct ReadOptions {
     pub date_formats: Vec<String>,
     /// The encoding of CSV and JSONL.
     pub encoding: Encoding,
+    /// What `period_end` means, of period aggregations.
+    pub period_ends: PeriodEnds,
 }
 
 impl ReadOptions {
@@ -60,6 +73,13 @@ impl ReadOptions {
     #[must_use]
     pub fn with_encoding(mut self, encoding: Encoding) -> Self {
         self.encoding = encoding;
+        self
+    }
+
+    /// Sets [`period_ends`](ReadOptions::period_ends).
+    #[must_use]
+    pub fn with_period_ends(mut self, period_ends: PeriodEnds) -> Self {
+        self.period_ends = period_ends;
         self
     }
 }

@@ -195,7 +195,16 @@ pub fn render_partials(windows: &[(String, &Window, &WindowLens1)], style: Style
         // A grid has no use for the third digit.
         let lens1 = Lens1Metrics { rfm_distribution: answer.rf_distribution.clone(), ..answer.lens1.clone() };
         let &&Window { start, end, observation_end, .. } = window;
-        WindowReport { name: name.clone(), start, end, observation_end, lens1, customers_rejected: BTreeMap::new() }
+        WindowReport {
+            name: name.clone(),
+            start,
+            end,
+            observation_end,
+            covered_from: None,
+            covered_until: None,
+            lens1,
+            customers_rejected: BTreeMap::new(),
+        }
     };
     render_windows(&windows.iter().map(report).collect::<Vec<_>>(), style)
 }

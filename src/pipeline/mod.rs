@@ -25,14 +25,15 @@ use crate::finalize::arithmetic::Finalizer;
 use crate::finalize::finish::Resources;
 use crate::lens::Lens;
 use crate::model::hash::PARTITIONS;
+use crate::model::note::{Notes, Topic};
 use crate::model::period_batch::Origin;
-use crate::model::window::{Window, Windows};
+use crate::model::window::{Window, Windows, format_timestamp};
 use crate::orders::{LineSummary, PushedLines};
 use crate::reduce::reduce;
 use crate::report::table::TableWriter;
 use crate::report::{InputSummary, Report};
 use crate::route::lane::Lanes;
-use crate::route::{Ledger, Router};
+use crate::route::{Ends, Ledger, Router};
 use crate::source::Source;
 use crate::source::files::Files;
 use crate::source::row_kind::{Aggregations, ArrowColumns, RowKind};
@@ -254,8 +255,9 @@ impl<L: Lens> Pipeline<L> {
         self.finish_pushed_orders()?;
         let Pipeline { spec, lens, state, stats, ledger, poison, mut inputs, lines, .. } = self;
         let (partitions, resources, mut unfinished) = state.close(&poison)?;
-        let keys = *lock(&ledger.keys);
-        let (windows, first_key) = windows.resolve(keys)?;
+        let (keys, span) = (*lock(&ledger.keys), *lock(&ledger.span));
+        note_ends(&ledger, &stats);
+        let (windows, first_key) = windows.resolve(keys, span, spec.as_of)?;
         let finalizer = Finalizer { windows, first_key };
         // Each row has at most one customer of its own.
         let threads = if spec.finishes_in_parallel(stats.snapshot().rows_accepted) { spec.worker_count() } else { 1 };
@@ -278,14 +280,26 @@ impl<L: Lens> Pipeline<L> {
             rows_accepted: snapshot.rows_accepted,
             rows_rejected: snapshot.rows_rejected,
             customers: snapshot.customers,
+            first_day: None,
+            last_day: None,
             transactions: lines.map(LineSummary::rounded),
         };
         let windows = &reduced.blocks.finalizer().windows;
         let warnings = [stats.notes().texts(), reduced.warnings].concat();
-        let report = Report::new(input, windows, reduced.lens1, reduced.lens2, warnings, reduced.left_out);
+        let mut report = Report::new(input, windows, reduced.lens1, reduced.lens2, warnings, reduced.left_out);
+        report.set_span(span, spec.as_of);
         stats.enter(Stage::Report);
         unfinished.0 = None;
         Ok(Audit::new(report, reduced.blocks, rejects, reduced.custom, resources, threads))
+    }
+}
+
+/// Notes ends of periods that look as if they were inclusive.
+fn note_ends(ledger: &Ledger, stats: &Stats) {
+    if let Ends::LookInclusive(end) = *lock(&ledger.ends) {
+        let notes = Notes::default();
+        notes.say(Topic::InclusiveEnds, format_timestamp(end));
+        stats.share_notes(notes);
     }
 }
 

@@ -22,7 +22,7 @@ impl<L: Lens> Pipeline<L> {
     /// # Errors
     /// A line that is bad, under [`OnBadRow::Fail`](crate::model::reject::OnBadRow::Fail), or what [`run`](Pipeline::run) fails with.
     pub fn run_transactions(&mut self, source: impl Source<TransactionBatch> + 'static, lines: &Lines) -> Result<()> {
-        let periods = PeriodFinder::of_windows(&self.spec.windows, lines.orders.timezone);
+        let periods = PeriodFinder::of_windows(&self.spec, lines.orders.timezone);
         let setting = self.setting(self.spec.worker_count());
         self.stats.share_notes(source.notes());
         if lines.options.one_row_per_order {
@@ -79,7 +79,7 @@ impl<L: Lens> Pipeline<L> {
         let mut pushed = match self.pushed_lines.take() {
             Some(pushed) => pushed,
             None => {
-                let periods = PeriodFinder::of_windows(&self.spec.windows, lines.orders.timezone);
+                let periods = PeriodFinder::of_windows(&self.spec, lines.orders.timezone);
                 PushedLines::new(lines, periods, self.setting(1))?
             }
         };
@@ -100,7 +100,7 @@ impl<L: Lens> Pipeline<L> {
         if self.poison.is_set() {
             return Err(self.poison.take());
         }
-        let periods = PeriodFinder::of_windows(&self.spec.windows, pushed.lines().orders.timezone);
+        let periods = PeriodFinder::of_windows(&self.spec, pushed.lines().orders.timezone);
         let inputs = vec![PushedLines::NAME.to_owned()];
         match pushed.finish()? {
             FinishedLines::Whole(summary) => {

@@ -97,6 +97,9 @@ impl Page {
                 grouped(rejected)
             )),
         }
+        if let Some((first, last)) = input.first_day.zip(input.last_day) {
+            self.line(format_args!("{}data from {first} to {last}", if self.style == Style::Markdown { "\n" } else { "" }));
+        }
         let bullet = if self.style == Style::Markdown { "- " } else { "  " };
         if self.style == Style::Markdown {
             self.line("");
@@ -133,6 +136,13 @@ impl Page {
         row("to, exclusive", &|w| day(w.end));
         if windows.iter().any(|w| w.observation_end != w.end) {
             row("as of", &|w| day(w.observation_end));
+        }
+        let shown = |day: Option<chrono::NaiveDate>| day.map(|day| day.to_string()).unwrap_or_default();
+        if windows.iter().any(|w| w.covered_from.is_some()) {
+            row("data from", &|w| shown(w.covered_from));
+        }
+        if windows.iter().any(|w| w.covered_until.is_some()) {
+            row("data until", &|w| shown(w.covered_until));
         }
         row("customers", &|w| grouped(w.lens1.total_customers));
         row("one-time buyers", &|w| grouped(w.lens1.one_time_buyers));

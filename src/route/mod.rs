@@ -11,14 +11,19 @@
 //! |---|---|
 //! | here | [`Router`]: the decision about each row, and the two steps |
 //! | `row_buffer` | the message: some rows of one partition |
+//! | `period_times` | advice about rows whose periods do not fit the windows |
 //! | `lane` | channels to the workers, and the way back for empty buffers |
 
 pub(crate) mod lane;
+mod period_times;
 pub(crate) mod row_buffer;
 
 use self::lane::Outlet;
+pub(crate) use self::period_times::Ends;
+use self::period_times::{Times, advice};
 use self::row_buffer::Rows;
 use crate::base::error::{Result, Stage};
+use crate::base::merge::Merge;
 use crate::base::money::Amount;
 use crate::base::threads::lock;
 use crate::model::amounts::Amounts;
@@ -26,8 +31,8 @@ use crate::model::columns::Column;
 use crate::model::entry::{Addend, HISTORY, reference};
 use crate::model::hash::{PARTITIONS, PARTITIONS_PER_SECTION, SECTIONS, hash_id, hash_in_section, partition_in_section, section_of};
 use crate::model::period_batch::{Bad, NO_TIMESTAMP, PeriodBatch};
-use crate::model::reject::{OnBadRow, REJECT_HELP, Reason, Reject, shown_timestamp};
-use crate::model::window::{Classifier, Place, Windows};
+use crate::model::reject::{OnBadRow, Reason, Reject, shown_timestamp};
+use crate::model::window::{Classifier, Place, Span, Windows};
 use crate::spec::Spec;
 use crate::spill::Sorter;
 use crate::stats::Stats;
@@ -45,6 +50,10 @@ pub(crate) struct Ledger {
     pub(crate) later_windows: Option<Windows>,
     /// The least and the greatest window key of the rows accepted so far.
     pub(crate) keys: Mutex<Option<(u32, u32)>>,
+    /// Whether the ends of periods look as if they were inclusive.
+    pub(crate) ends: Mutex<Ends>,
+    /// From when to when accepted rows say that something happened.
+    pub(crate) span: Mutex<Option<Span>>,
 }
 
 impl Ledger {
@@ -54,6 +63,11 @@ impl Ledger {
         let mut all = lock(&self.keys);
         let (a, b) = all.unwrap_or((least, greatest));
         *all = Some((a.min(least), b.max(greatest)));
+    }
+
+    /// Says that there are data from one moment to another.
+    pub(crate) fn extend(&self, span: Option<Span>) {
+        lock(&self.span).merge(span);
     }
 }
 
@@ -80,6 +94,8 @@ pub(crate) struct Router {
     stats: Arc<Stats>,
     ledger: Arc<Ledger>,
     keys: Option<(u32, u32)>,
+    span: Span,
+    ends: Ends,
 }
 
 impl Router {
@@ -87,8 +103,20 @@ impl Router {
     pub(crate) fn new(spec: &Spec, rows_per_buffer: usize, stats: Arc<Stats>, ledger: Arc<Ledger>) -> Self {
         let staged = std::iter::repeat_with(|| Rows::with_capacity(STAGED_ROWS.min(rows_per_buffer))).take(SECTIONS).collect();
         let buffers = std::iter::repeat_with(Rows::default).take(PARTITIONS).collect();
-        let later = ledger.later_windows.as_ref().map(Classifier::new);
-        Router { staged, buffers, classifier: Classifier::new(&spec.windows), later, policy: spec.on_bad_row, stats, ledger, keys: None }
+        let later = ledger.later_windows.as_ref().map(|windows| Classifier::new(windows, None));
+        let classifier = Classifier::new(&spec.windows, spec.as_of);
+        Router {
+            staged,
+            buffers,
+            classifier,
+            later,
+            policy: spec.on_bad_row,
+            stats,
+            ledger,
+            keys: None,
+            span: Span::EMPTY,
+            ends: Ends::None,
+        }
     }
 
     /// Takes a batch; buffers that are full go to the outlet.
@@ -161,7 +189,7 @@ impl Router {
         if batch.orders[i] < 0 {
             return Err(Fault { reason: Reason::NegativeOrders, column: Column::TotalOrders, at: None });
         }
-        let key = match self.classifier.place(start, end) {
+        let key = match self.classifier.place(start, self.classifier.end(start, end, last)) {
             Place::Window { observation_end, .. } if last > observation_end => {
                 return Err(Fault { reason: Reason::AfterObservationEnd, column: Column::LastTransactionTs, at: Some(observation_end) });
             }
@@ -175,6 +203,14 @@ impl Router {
                 return Err(Fault { reason: Reason::StraddlesWindow, column: Column::PeriodEnd, at: Some(boundary) });
             }
         };
+        match last {
+            _ if !batch.of_orders => {
+                self.ends.look(end);
+                self.span.cover(start, if last == NO_TIMESTAMP { end - 1 } else { last });
+            }
+            NO_TIMESTAMP => {}
+            last => self.span.cover(last, last),
+        }
         Ok((key, reference(last, end)))
     }
 
@@ -214,7 +250,8 @@ impl Router {
             return open.buffer().push(|out| reject.write(out)).map_err(|e| e.stage(Stage::Route));
         }
         if self.policy == OnBadRow::Fail {
-            return Err(reject.into_error().help(REJECT_HELP).stage(Stage::Route));
+            let help = advice(reject.reason, Times { start: batch.starts[i], end: batch.ends[i], at });
+            return Err(reject.into_error().help(help).stage(Stage::Route));
         }
         self.stats.count_rejects(reject.reason, 1);
         let kept = self.ledger.rejects.as_ref().map(|rejects| rejects.buffer().push(|out| reject.write(out)));
@@ -230,6 +267,9 @@ impl Router {
             }
         }
         self.ledger.cover(self.keys);
+        self.ledger.extend(self.span.known());
+        let mut ends = lock(&self.ledger.ends);
+        *ends = ends.and(self.ends);
         Ok(())
     }
 }

@@ -11,6 +11,7 @@ use crate::base::money::{Amount, AmountError};
 use crate::base::time::{DAY, MAX_TIMESTAMP, MIN_TIMESTAMP, parse_timestamp};
 use crate::model::columns::Column;
 use crate::model::period_batch::{Bad, NO_TIMESTAMP, Origin, PeriodBatch};
+use crate::model::read_options::PeriodEnds;
 use crate::model::reject::Reason;
 use arrow::array::{Array, ArrayRef, AsArray, PrimitiveArray, RecordBatch, StringViewArray, StringViewBuilder};
 use arrow::buffer::ScalarBuffer;
@@ -28,11 +29,12 @@ use std::sync::Arc;
 pub struct Columns {
     origin: Arc<Origin>,
     at: [Option<usize>; 6],
+    ends: PeriodEnds,
 }
 
 impl Columns {
-    pub(super) fn new(at: [Option<usize>; 6], origin: Arc<Origin>) -> Self {
-        Columns { origin, at }
+    pub(super) fn new(at: [Option<usize>; 6], origin: Arc<Origin>, ends: PeriodEnds) -> Self {
+        Columns { origin, at, ends }
     }
 
     /// Converts a batch.
@@ -66,7 +68,7 @@ impl Columns {
         let (cents, fractions) = amounts(&required(Column::TotalSpend)?, &mut bad).map_err(fail)?;
         bad.sort_unstable();
         let origin = self.origin.clone();
-        Ok(PeriodBatch {
+        let mut batch = PeriodBatch {
             origin,
             first_row,
             first_line: None,
@@ -79,7 +81,12 @@ impl Columns {
             last_transactions,
             bad,
             whence: None,
-        })
+            of_orders: false,
+        };
+        if self.ends == PeriodEnds::Inclusive {
+            batch.end_after();
+        }
+        Ok(batch)
     }
 }
 

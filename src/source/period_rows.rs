@@ -4,6 +4,7 @@ use crate::base::money::{Amount, AmountError};
 use crate::base::time::parse_timestamp;
 use crate::model::columns::Column;
 use crate::model::period_batch::{Bad, NO_TIMESTAMP, Origin, PeriodBatch};
+use crate::model::read_options::PeriodEnds;
 use crate::model::reject::Reason;
 use arrow::array::StringViewBuilder;
 use std::sync::Arc;
@@ -25,6 +26,8 @@ pub(crate) struct TextRows {
     /// The times of the previous row: most files have one period after the other.
     last_start: LastTime,
     last_end: LastTime,
+    /// Whether ends are the last moments of periods.
+    inclusive: bool,
 }
 
 impl TextRows {
@@ -40,6 +43,12 @@ impl TextRows {
             last_transactions: column(),
             ..TextRows::default()
         }
+    }
+
+    /// Reads ends as the last moments of periods, if they are.
+    pub(super) fn with_ends(mut self, ends: PeriodEnds) -> Self {
+        self.inclusive = ends == PeriodEnds::Inclusive;
+        self
     }
 
     pub(super) fn len(&self) -> usize {
@@ -110,12 +119,13 @@ impl TextRows {
 
     /// Takes the rows so far as a batch.
     pub(crate) fn take(&mut self, origin: &Arc<Origin>, first_row: u64, first_line: Option<u64>) -> PeriodBatch {
-        let mut rows = std::mem::take(self);
+        let empty = TextRows { inclusive: self.inclusive, ..TextRows::default() };
+        let mut rows = std::mem::replace(self, empty);
         if !rows.fractions.is_empty() {
             rows.fractions.resize(rows.cents.len(), 0);
         }
         rows.bad.sort_unstable();
-        PeriodBatch {
+        let mut batch = PeriodBatch {
             origin: origin.clone(),
             first_row,
             first_line,
@@ -128,7 +138,12 @@ impl TextRows {
             last_transactions: rows.last_transactions.into(),
             bad: rows.bad,
             whence: None,
+            of_orders: false,
+        };
+        if rows.inclusive {
+            batch.end_after();
         }
+        batch
     }
 }
 

@@ -152,7 +152,6 @@ pub(crate) trait FieldRows<const N: usize>: Send {
 #[derive(Clone, Default)]
 pub(crate) struct Aggregations {
     columns: ColumnMap,
-    #[allow(dead_code)]
     options: ReadOptions,
     notes: Notes,
 }
@@ -213,7 +212,7 @@ impl TextRowKind<6> for Aggregations {
     }
 
     fn typed(&self, at: [Option<usize>; 6], origin: &Arc<Origin>) -> Columns {
-        Columns::new(at, origin.clone())
+        Columns::new(at, origin.clone(), self.options.period_ends)
     }
 
     fn ids(&self) -> &'static [usize] {
@@ -221,7 +220,7 @@ impl TextRowKind<6> for Aggregations {
     }
 
     fn rows(&self, capacity: usize) -> TextRows {
-        TextRows::with_capacity(capacity)
+        TextRows::with_capacity(capacity).with_ends(self.options.period_ends)
     }
 }
 

@@ -104,6 +104,7 @@ impl Chunk for SyntheticChunk {
             last_transactions: last.into(),
             bad: Vec::new(),
             whence: None,
+            of_orders: false,
         })
     }
 }

@@ -67,6 +67,9 @@ impl Page {
             return;
         }
         self.windows(&spec.windows);
+        if let Some(as_of) = spec.as_of {
+            self.say("finalize", "as of", format_timestamp(as_of));
+        }
         let shares = spec.percentiles.iter().map(|p| format!("{p} %")).collect::<Vec<_>>();
         let shares = if shares.is_empty() { "none".to_owned() } else { shares.join(", ") };
         self.say("lens", "Lens 1", format!("each window; revenue of the top {shares}"));
@@ -236,6 +239,7 @@ impl Page {
     /// Tells which windows there are.
     pub(crate) fn windows(&mut self, windows: &Windows) {
         match windows {
+            Windows::Every(Granularity::All) => self.say("finalize", "windows", "all, from the first day of the data to the last"),
             Windows::Every(every) => self.say("finalize", "windows", format!("each {every} that rows fall in")),
             Windows::List(list) => {
                 let width = list.iter().map(|window| window.name.chars().count()).max().unwrap_or(0);
@@ -282,6 +286,7 @@ pub(crate) fn then(audit: Option<&AuditJob>) -> String {
 /// How windows are called in a sentence.
 pub(crate) fn windows(windows: &Windows) -> String {
     match windows {
+        Windows::Every(Granularity::All) => "as one window".to_owned(),
         Windows::Every(every) => format!("by {every}"),
         Windows::List(list) => format!("in {}", counted(list.len(), "window", "windows")),
     }

@@ -7,7 +7,7 @@ use crate::layers::{Entry, Said};
 use crate::options::{Kind, Options, Rows, Then};
 use lensflow::Result;
 use lensflow::error::Error;
-use lensflow::model::{Column, OnBadRow, TransactionColumn, Windows};
+use lensflow::model::{Column, Granularity, OnBadRow, TransactionColumn, Windows};
 use lensflow::source::files::Format;
 use lensflow::state::is_state;
 use std::path::Path;
@@ -151,6 +151,22 @@ impl Rules<'_> {
 
     fn windows(&self) -> Verdict {
         let windows = &self.options.windows;
+        if let Some(start) = windows.year_starts {
+            let everys = [windows.every, self.options.state.every, self.options.periods.every];
+            let wrong = everys.iter().flatten().find_map(|every| every.of_year_from(start).err());
+            if let (Some(error), Some(entry)) = (wrong, self.said.get("windows.year_starts")) {
+                return Err(entry.refused(error).into());
+            }
+            if everys.iter().flatten().next().is_none() && self.said.spec.is_none() {
+                let help = "add `windows.every=year`, or leave it out";
+                self.refuse(&["windows.year_starts"], "it does nothing without calendar windows", help)?;
+            }
+        }
+        let all = |every: Option<Granularity>| every == Some(Granularity::All);
+        if all(self.options.state.every) || all(self.options.periods.every) {
+            let help = "say day, week, month, quarter, half or year";
+            self.refuse(&["state.every", "periods.every"], "all of time is no calendar period", help)?;
+        }
         let Some(list) = &windows.list else { return Ok(()) };
         if windows.every.is_some() {
             let why = "windows come from `windows.every` or from `windows.list`, not from both";
@@ -227,7 +243,7 @@ impl Rules<'_> {
         // A spec has a default, and who is at the command line is asked.
         let windows = &self.options.windows;
         if self.said.spec.is_none() && windows.every.is_none() && windows.list.is_none() {
-            let help = "give `windows.list=START..END` at least once, or `windows.every=month|quarter|half|year`";
+            let help = "give `windows.list=START..END` at least once, or `windows.every=day|week|month|quarter|half|year|all`";
             return Err(self.said.wrong("no window is given").help(help).into());
         }
         Ok(())

@@ -108,6 +108,7 @@ impl Chunk for Scripted {
             last_transactions: Vec::new().into(),
             bad: if self.what == Act::BadRow { vec![bad] } else { Vec::new() },
             whence: None,
+            of_orders: false,
         })
     }
 }

@@ -11,7 +11,7 @@ use crate::commands::periods_command::Periods;
 use crate::commands::sketch_command::Sketch;
 use crate::commands::update_command::Update;
 use crate::layers::Said;
-use crate::options::{Kind, Options, Then};
+use crate::options::{self, Kind, Options, Then};
 use crate::refuse::{STDIN, of_lines, refuse};
 use lensflow::Result;
 use lensflow::error::Error;
@@ -88,10 +88,19 @@ fn there<T>(option: Option<T>) -> Result<T> {
     option.ok_or_else(|| Error::internal("an option that is needed was not said"))
 }
 
+/// A calendar period of the fiscal year; [`refuse`] has seen that it is one.
+fn of_year(windows: &options::Windows, every: Granularity) -> Granularity {
+    windows.year_starts.and_then(|start| every.of_year_from(start).ok()).unwrap_or(every)
+}
+
 /// How values are read.
 fn reading(options: &Options) -> ReadOptions {
     let said = &options.source;
-    ReadOptions::default().with_id_format(said.id_format).with_date_formats(&said.date_format).with_encoding(said.encoding)
+    ReadOptions::default()
+        .with_id_format(said.id_format)
+        .with_date_formats(&said.date_format)
+        .with_encoding(said.encoding)
+        .with_period_ends(said.period_ends)
 }
 
 /// How orders and line items are read and grouped.
@@ -126,8 +135,9 @@ impl Make<'_> {
         Spec::default()
             .with_windows(match &windows.list {
                 Some(list) => Windows::List(list.clone()),
-                None => Windows::Every(windows.every.unwrap_or(Granularity::Year)),
+                None => Windows::Every(of_year(windows, windows.every.unwrap_or(Granularity::Year))),
             })
+            .with_as_of(windows.as_of)
             .with_columns(ColumnMap(columns))
             .with_reading(reading(&self.options))
             .with_percentiles(report.percentiles.clone().unwrap_or(default.percentiles))
@@ -174,8 +184,8 @@ impl Make<'_> {
 
     fn periods(self) -> Result<Made> {
         let spec = self.spec().with_on_bad_row(self.options.source.on_bad_row.unwrap_or_default());
-        let Options { source, periods, .. } = self.options;
-        let (every, out) = (there(periods.every)?, there(periods.out)?);
+        let Options { source, periods, windows, .. } = self.options;
+        let (every, out) = (of_year(&windows, there(periods.every)?), there(periods.out)?);
         let (inputs, format, lines) = (there(source.inputs)?, source.format, self.lines.unwrap_or_default());
         Ok(Made::Periods(Periods { inputs, format, every, lines, spec, out }))
     }
@@ -183,11 +193,11 @@ impl Make<'_> {
     fn update(self) -> Result<Made> {
         let path = there(self.options.state.path.clone())?;
         let (spec, audit) = (self.spec(), self.audit_after(&path));
-        let Options { source, state, .. } = self.options;
+        let Options { source, state, windows, .. } = self.options;
         Ok(Made::Update(Update {
             state: path,
             inputs: there(source.inputs)?,
-            every: state.every,
+            every: state.every.map(|every| of_year(&windows, every)),
             format: source.format,
             on_bad_row: source.on_bad_row,
             spec,
@@ -207,7 +217,7 @@ impl Make<'_> {
 
     fn follow(self) -> Result<Made> {
         let (spec, outputs) = (self.spec(), self.outputs());
-        let Options { source, state, report, serve, .. } = self.options;
+        let Options { source, state, report, serve, windows, .. } = self.options;
         let (path, follow) = (there(state.path)?, there(source.follow)?);
         // Beside the state, not in it: it holds its own files alone.
         let beside = |what: &str| PathBuf::from(format!("{}.{what}", path.to_string_lossy().trim_end_matches('/')));
@@ -228,7 +238,7 @@ impl Make<'_> {
             feed,
             quarantine: source.quarantine.unwrap_or(aside),
             state: path,
-            every: state.every,
+            every: state.every.map(|every| of_year(&windows, every)),
             commit: state.commit.map_or(COMMIT, |time| time.0),
             commit_rows: state.commit_rows.unwrap_or(COMMIT_ROWS),
             format: source.format,

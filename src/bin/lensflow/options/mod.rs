@@ -17,7 +17,7 @@ pub(crate) mod option_table;
 pub(crate) mod speech;
 pub(crate) mod value_types;
 
-use lensflow::model::{Encoding, Granularity, IdFormat, OnBadRow, Window};
+use lensflow::model::{Encoding, Granularity, IdFormat, OnBadRow, PeriodEnds, Window, YearStart};
 use lensflow::orders::{Anonymous, Duplicates, Refunds};
 use lensflow::report::json_text::JsonNumbers;
 use lensflow::source::files::Format;
@@ -26,7 +26,7 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use value_types::{
-    Address, Customers, Glob, Size, Time, Zone, batch_rows, bins, commit_rows, dates, lg_k, month, null_timestamps, path, paths,
+    Address, Customers, Glob, Size, Time, Zone, batch_rows, bins, commit_rows, dates, lg_k, moment, month, null_timestamps, path, paths,
     percentiles, poll, text, texts, workers,
 };
 
@@ -76,6 +76,7 @@ pub(crate) struct Source {
     #[serde(deserialize_with = "dates")]
     pub(crate) date_format: Vec<String>,
     pub(crate) encoding: Encoding,
+    pub(crate) period_ends: PeriodEnds,
     pub(crate) on_bad_row: Option<OnBadRow>,
     pub(crate) synthetic: Option<Made>,
     pub(crate) follow: Option<String>,
@@ -178,6 +179,10 @@ pub(crate) struct Windows {
     pub(crate) every: Option<Granularity>,
     #[serde(deserialize_with = "texts")]
     pub(crate) list: Option<Vec<Window>>,
+    #[serde(deserialize_with = "moment")]
+    pub(crate) as_of: Option<i64>,
+    #[serde(deserialize_with = "text")]
+    pub(crate) year_starts: Option<YearStart>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]

@@ -116,6 +116,9 @@ pub(crate) const OPTIONS: &[Opt] = &[
     row("source.encoding", Form::Text, ROWS, &[
         flag(INPUTS, "encoding", "utf8|latin1", "What the bytes of CSV and JSONL mean [default: utf8]"),
     ]),
+    row("source.period_ends", Form::Text, ROWS, &[
+        flag(INPUTS, "period-ends", "exclusive|inclusive", "Whether period_end is the first day after a period, or its last [default: exclusive]"),
+    ]),
     row("source.on_bad_row", Form::Text, &[Audit, Periods, Update, Merge, Follow, Sketch], &[
         flag(INPUTS, "on-bad-row", "fail|reject", "What to do about a bad row: end the run, or leave it out and count it [default: fail, or what a state was made with]"),
     ]),
@@ -185,7 +188,7 @@ pub(crate) const OPTIONS: &[Opt] = &[
         flag(&[Merge], "OUT", "", "The folder of the new state, or the file of the new partial"),
     ]),
     row("state.every", Form::Text, &[Update, Follow], &[
-        flag(&[Update], "every", "month|quarter|half|year", "The calendar windows of a new state; audits may use these and unions of them [default: month]"),
+        flag(&[Update], "every", "day|week|month|quarter|half|year", "The calendar windows of a new state; audits may use these and unions of them [default: month]"),
     ]),
     row("state.allow_duplicate", Form::Switch, &[Update, Merge], &[
         flag(&[Update], "allow-duplicate", "", "Take in again what was taken in before"),
@@ -206,10 +209,16 @@ pub(crate) const OPTIONS: &[Opt] = &[
         flag(&[Audit], "checkpoint-every", "TIME", "The time between two checkpoints, such as 2m or 90s [default: 2m]"),
     ]),
     row("windows.every", Form::Text, AUDITED, &[
-        flag(&[Audit], "every", "month|quarter|half|year", "Audit the calendar windows that the rows fall in"),
+        flag(&[Audit], "every", "day|week|month|quarter|half|year|all", "Audit the calendar windows that the rows fall in; weeks are ISO weeks, and all is one window"),
     ]),
     row("windows.list", Form::Texts, AUDITED, &[
         flag(&[Audit], "window", "WINDOW", "A window to audit, [NAME=]START..END[@OBSERVATION_END] or a calendar period such as 2023-Q3; repeat in time order"),
+    ]),
+    row("windows.as_of", Form::Text, AUDITED, &[
+        flag(&[Audit], "as-of", "DATE", "See the windows as of the end of a day: what lies after it is left out of them, and recency counts back from it"),
+    ]),
+    row("windows.year_starts", Form::Text, &[Audit, Periods, Update, Merge, Follow], &[
+        flag(&[Audit, Periods, Update], "year-starts", "MM-DD", "The day a fiscal year starts on, for quarters, halves and years [default: 01-01]"),
     ]),
     row("limits.workers", Form::Number, ALL, &[
         flag(LIMITED, "workers", "N", "Threads that decode and accumulate; one per core by default"),
@@ -254,7 +263,7 @@ pub(crate) const OPTIONS: &[Opt] = &[
     ]),
     row("serve.metrics", Form::Text, &[Follow], &[]),
     row("periods.every", Form::Text, &[Periods], &[
-        flag(&[Periods], "every", "month|quarter|half|year", "The calendar period of a row"),
+        flag(&[Periods], "every", "day|week|month|quarter|half|year", "The calendar period of a row"),
     ]),
     row("periods.out", Form::Text, &[Periods], &[
         flag(&[Periods], "output", "PATH", "The file to write, .parquet, .csv, .jsonl or .arrow; - is CSV on stdout"),

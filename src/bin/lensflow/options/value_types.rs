@@ -85,6 +85,12 @@ fn checked<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D, check: impl 
     check(&value).map(|()| Some(value)).map_err(refused)
 }
 
+/// A moment that windows are seen as of.
+pub(super) fn moment<'de, D: Deserializer<'de>>(from: D) -> Result<Option<i64>, D::Error> {
+    let text = String::deserialize(from)?;
+    lensflow::model::as_of(&text).map(Some).map_err(refused)
+}
+
 pub(super) fn workers<'de, D: Deserializer<'de>>(from: D) -> Result<Option<usize>, D::Error> {
     checked(from, |workers| validate_workers(*workers))
 }
