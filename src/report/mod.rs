@@ -8,12 +8,17 @@
 //! | `rows` | RFM rows, migration rows, rejects: their schemas, and how blocks become batches of them |
 //! | `stream` | which rows of which blocks go into which batch, in the engine's order or sorted |
 //! | `table` | tables of batches in any of the four formats |
+//! | `csv_rows` | the lines of CSV files |
 //! | `parquet` | Parquet files |
+//! | `json_text` | answers as JSON, with amounts as numbers or as texts |
 //! | `text_tables` | tables for people: terminal, text, Markdown |
 //! | `output` | files that appear whole or not at all |
 
 use crate::model::reject::LeftOut;
 mod coverage;
+#[cfg(feature = "csv")]
+mod csv_rows;
+pub mod json_text;
 pub mod output;
 #[cfg(feature = "parquet")]
 mod parquet;
@@ -23,7 +28,7 @@ pub mod table;
 #[cfg(feature = "text")]
 pub mod text_tables;
 
-use crate::base::error::{Error, Result};
+use crate::base::error::Result;
 use crate::base::time::iso;
 use crate::lens::lens1::Lens1Metrics;
 use crate::lens::lens2::Change;
@@ -31,6 +36,7 @@ use crate::model::reject::Reason;
 use crate::model::window::{Span, Window};
 use crate::orders::LineSummary;
 use chrono::NaiveDate;
+use json_text::JsonNumbers;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -151,12 +157,12 @@ impl Report {
         self.warnings.extend(warnings);
     }
 
-    /// JSON, indented, with a newline at the end. Money and percentages are texts with two decimals.
+    /// JSON, indented, with a newline at the end. Money and percentages are numbers with two decimals, such as `12.50`: see
+    /// [`json_text`], which can also write them as texts. Either is read back by `Deserialize`, exactly.
     ///
     /// # Errors
     /// Never, in practice: every field has a JSON form.
     pub fn to_json(&self) -> Result<String> {
-        let json = serde_json::to_string_pretty(self).map_err(|e| Error::internal("the report has no JSON form").cause(e))?;
-        Ok(json + "\n")
+        json_text::to_json(self, JsonNumbers::Number)
     }
 }

@@ -13,9 +13,9 @@
 //! | `refuse`, `make` | what does not go together; the job that is left |
 //! | `page` | how a plan is laid out |
 //! | `commands/` | the trait of all jobs, and a file for each kind of job |
-//! | `talk`, `progress`, `signals`, `metrics`, `serve`, `allocator` | what a process does around a job |
+//! | `screen`, `talk`, `progress`, `signals`, `metrics`, `serve`, `allocator` | what a process does around a job |
 //!
-//! A file imports only files before it in this order: `options`; the process (`talk` to `allocator`); `layers`; `refuse`; `page`;
+//! A file imports only files before it in this order: `options`; the process (`screen` to `allocator`); `layers`; `refuse`; `page`;
 //! `commands`, which may use each other; `make`; this file.
 
 mod allocator;
@@ -27,6 +27,7 @@ mod options;
 mod page;
 mod progress;
 mod refuse;
+mod screen;
 mod serve;
 mod signals;
 mod talk;
@@ -127,7 +128,7 @@ const COMMANDS: &[Page] = &[
 ];
 
 fn main() -> ExitCode {
-    let matches = command_line::command(COMMANDS).get_matches();
+    let matches = command_line::command(COMMANDS).try_get_matches().unwrap_or_else(|error| command_line::untipped(error).exit());
     let Some((name, matches)) = matches.subcommand() else { return ExitCode::from(2) };
     let page = COMMANDS.iter().find(|page| page.name == name);
     let speech = match page.map(|page| page.kind) {
@@ -182,7 +183,7 @@ fn command(page: &Page, matches: &ArgMatches, talk: Talk, speech: Speech) -> Res
     Signals::watched(
         move |error| talk.complain(error, speech),
         |signals| {
-            let mut host = Host::new(signals, talk.quiet, speech);
+            let mut host = Host::new(signals, talk, speech);
             let done = job.run(&mut host);
             host.warn();
             done

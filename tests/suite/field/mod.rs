@@ -78,7 +78,11 @@ pub(super) fn warnings(report: &Value) -> String {
 
 /// An amount or a count as a text, whether it is a JSON number or a text.
 fn shown(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Number(amount) if amount.is_f64() => format!("{:.2}", amount.as_f64().unwrap()),
+        other => other.to_string(),
+    }
 }
 
 #[track_caller]

@@ -171,6 +171,7 @@ impl Make<'_> {
         outputs.migrations = report.migration_out;
         outputs.rejects = report.rejects;
         outputs.partial = report.partial_out;
+        outputs.json_numbers = report.json_numbers;
         outputs.order = if rfm.sorted { Order::Sorted } else { Order::Engine };
         outputs
     }
@@ -281,9 +282,9 @@ impl Make<'_> {
 
     fn compare(self) -> Result<Made> {
         let spec = self.spec();
-        let compare = self.options.compare;
+        let Options { compare, report, .. } = self.options;
         let (a, b) = (there(compare.a)?, there(compare.b)?);
-        Ok(Made::Compare(Compare { a, b, json: compare.json, disjoint: compare.disjoint, spec }))
+        Ok(Made::Compare(Compare { a, b, json: compare.json, json_numbers: report.json_numbers, disjoint: compare.disjoint, spec }))
     }
 
     fn generate(self) -> Result<Made> {

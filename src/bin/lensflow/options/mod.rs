@@ -22,6 +22,7 @@ use lensflow::model::{
     YearStart,
 };
 use lensflow::orders::{Anonymous, Duplicates, Refunds};
+use lensflow::report::json_text::JsonNumbers;
 use lensflow::source::files::Format;
 use lensflow::synthetic::{IdStyle, Scenario, Skew, Synthetic};
 use serde::Deserialize;
@@ -228,6 +229,7 @@ pub(crate) struct Report {
     pub(crate) rejects: Option<PathBuf>,
     #[serde(deserialize_with = "path")]
     pub(crate) partial_out: Option<PathBuf>,
+    pub(crate) json_numbers: JsonNumbers,
     pub(crate) refresh: Option<Time>,
 }
 

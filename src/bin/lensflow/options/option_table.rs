@@ -280,6 +280,9 @@ pub(crate) const OPTIONS: &[Opt] = &[
     row("report.partial_out", Form::Text, &[Audit, Update, Merge], &[
         flag(&[Audit], "partial-out", "PATH", "Write a Lens 1 partial, which lensflow merge and compare combine with those of other customers; it names no customer"),
     ]),
+    row("report.json_numbers", Form::Text, &[Audit, Update, Merge, Follow, Compare], &[
+        flag(&[Audit, Compare], "json-numbers", "number|text", "How JSON has amounts and percentages: as numbers, 12.50, or as texts, \"12.50\" [default: number]"),
+    ]),
     row("report.refresh", Form::Text, &[Follow], &[]),
     row("rfm.out", Form::Text, AUDITED, &[
         flag(&[Audit], "rfm-out", "PATH", "Write a row per customer and window with RFM metrics and scores, .parquet, .csv, .jsonl or .arrow"),
