@@ -16,6 +16,8 @@ const SHOWN: usize = 5;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Topic {
+    /// What an input's columns told about its rows; the subject is a sentence.
+    Recognized,
     /// An input of lines has no column that says what they are worth; the subject is the input and what is there.
     NoWorth,
     /// No key of the first lines is the customer's; the subject is the input and its keys.
@@ -27,13 +29,14 @@ pub enum Topic {
 impl Topic {
     fn sentence(self, subject: &str, _noted: &Noted) -> String {
         match self {
-            Topic::NoWorth | Topic::NoCustomerKey | Topic::NameAlike => subject.to_owned(),
+            Topic::Recognized | Topic::NoWorth | Topic::NoCustomerKey | Topic::NameAlike => subject.to_owned(),
         }
     }
 
     /// More notes of the topic than are shown one by one.
     fn others(self, number: usize) -> String {
         match self {
+            Topic::Recognized => format!("{} are told otherwise", counted(number, "more input", "more inputs")),
             Topic::NoWorth => format!("the same in {}", counted(number, "more input", "more inputs")),
             Topic::NoCustomerKey => format!("the same in {}", counted(number, "more input", "more inputs")),
             Topic::NameAlike => format!("and {}", counted(number, "more column", "more columns")),
@@ -60,6 +63,11 @@ impl Notes {
     /// Notes something about a subject once, however often it is said.
     pub(crate) fn say(&self, topic: Topic, subject: impl Into<String>) {
         lock(&self.0).entry((topic, subject.into())).or_default().count = 1;
+    }
+
+    /// Notes how the meaning of an input's columns was told, if it was.
+    pub(crate) fn told(&self, told: Option<&String>) {
+        told.into_iter().for_each(|told| self.say(Topic::Recognized, told));
     }
 
     /// Counts a row, at a place, of so much worth.

@@ -39,6 +39,9 @@ pub struct ReadOptions {
     pub date_formats: Vec<String>,
     /// The encoding of CSV and JSONL.
     pub encoding: Encoding,
+    /// A sentence about how the meaning of columns was told, for the notes; none where it was said.
+    #[serde(skip)]
+    pub told: Option<String>,
 }
 
 impl ReadOptions {
@@ -60,6 +63,13 @@ impl ReadOptions {
     #[must_use]
     pub fn with_encoding(mut self, encoding: Encoding) -> Self {
         self.encoding = encoding;
+        self
+    }
+
+    /// Sets [`told`](ReadOptions::told).
+    #[must_use]
+    pub fn with_told(mut self, told: impl Into<Option<String>>) -> Self {
+        self.told = told.into();
         self
     }
 }

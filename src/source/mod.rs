@@ -9,6 +9,7 @@
 //! | here | [`Source`], [`Chunk`], [`Sink`]; [`Batches`]: a caller's batches as a source |
 //! | `files`, `open` | the files that the user named; a format and a kind of rows → a reader |
 //! | `globs` | patterns of file names, where the feature `glob` is there |
+//! | `ahead` | what was read ahead of standard input and named pipes |
 //! | `format` | formats and compressions, and how they are told |
 //! | `csv`, `jsonl`, `parquet`, `ipc` | the reader of a format each |
 //! | `records`, `marks` | text cut into chunks between two records; single bytes found 64 at a time |
@@ -17,12 +18,15 @@
 //! | `arrow_rows`, `arrow_texts` | Arrow columns, also in structs → batches of a kind of rows; as texts where columns are made of others |
 //! | `arrow_columns`, `period_rows` | Arrow columns, or text fields → [`PeriodBatch`]es |
 //! | `transactions` | the lines of orders as a kind of rows |
+//! | `sniff` | a look at an input: its format, columns and first rows, and what the columns hold |
+//! | `layouts` | exports of known shops, told by their columns |
 //! | `shared` | a source that several threads decode together |
 //! | `paced`, `streamed`, `endless` | a source that pauses; fingerprints of inputs as they are read; a stream without an end |
 //!
 //! Invariant: a batch is aligned with its input. A row that cannot be read keeps its place and is listed in [`PeriodBatch::bad`], so
 //! the row number of any row is `first_row` plus its index, and the policy about bad rows is applied in one place, by the router.
 
+mod ahead;
 pub mod arrow_columns;
 mod arrow_rows;
 mod arrow_texts;
@@ -35,6 +39,7 @@ pub(crate) mod globs;
 mod ipc;
 #[cfg(feature = "json")]
 mod jsonl;
+pub mod layouts;
 mod mapping;
 mod marks;
 mod open;
@@ -45,6 +50,7 @@ pub(crate) mod period_rows;
 mod records;
 pub(crate) mod row_kind;
 pub(crate) mod shared;
+pub mod sniff;
 mod streamed;
 pub mod transactions;
 

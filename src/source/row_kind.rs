@@ -159,7 +159,9 @@ pub(crate) struct Aggregations {
 
 impl Aggregations {
     pub(crate) fn new(columns: ColumnMap, options: ReadOptions) -> Self {
-        Aggregations { columns, options, notes: Notes::default() }
+        let notes = Notes::default();
+        notes.told(options.told.as_ref());
+        Aggregations { columns, options, notes }
     }
 
     /// Those that a spec describes.

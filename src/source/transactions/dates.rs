@@ -170,6 +170,17 @@ fn readings(text: &str) -> Vec<(String, i64)> {
     readings
 }
 
+/// The ways to write dates that are known, as for strftime.
+pub(in crate::source) fn date_formats() -> Vec<String> {
+    DAYS.iter().flat_map(|day| TIMES.iter().map(move |time| format!("{day}{time}"))).collect()
+}
+
+/// A reader of dates in one way, in the years in which shops sell; none where the way is none.
+pub(in crate::source) fn dates_of(format: &str) -> Option<impl Fn(&str) -> Option<i64> + use<>> {
+    let items = StrftimeItems::new(format).parse_to_owned().ok()?;
+    Some(move |text: &str| read(text.trim_ascii(), &items).filter(|&time| (1900..2100).contains(&to_datetime(time).year())))
+}
+
 /// Advice about a date that is not read.
 pub(super) fn help(text: &str, given: &[String]) -> Option<String> {
     let fits: Vec<_> = readings(text.trim_ascii()).into_iter().filter(|(other, _)| !given.contains(other)).collect();

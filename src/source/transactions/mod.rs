@@ -11,6 +11,8 @@ mod dates;
 mod latin1;
 mod line_rows;
 
+pub(super) use self::dates::{date_formats, dates_of};
+
 use super::arrow_rows::ArrowRows;
 use super::files::{Files, Format};
 use super::mapping::{Join, Located, Request, Wanted, nearest};
@@ -130,7 +132,9 @@ impl Transactions {
 
     fn but_for(columns: TransactionColumns, options: &TransactionOptions, unread: &'static [TransactionColumn]) -> Result<Self> {
         let dates = options.dates()?;
-        Ok(Transactions(Arc::new(Reading { columns, options: options.clone(), dates, unread, notes: Notes::default() })))
+        let notes = Notes::default();
+        notes.told(options.reading.told.as_ref());
+        Ok(Transactions(Arc::new(Reading { columns, options: options.clone(), dates, unread, notes })))
     }
 
     /// Where the columns lie; that of customers may be missing where `needs_customer` is false.
@@ -160,6 +164,14 @@ impl Transactions {
 
     fn are_ids_integers(&self) -> bool {
         self.0.options.reading.id_format == IdFormat::Integer
+    }
+}
+
+/// The bytes of a text input as UTF-8.
+pub(super) fn recode(reader: Box<dyn Read + Send>, encoding: Encoding) -> Box<dyn Read + Send> {
+    match encoding {
+        Encoding::Utf8 => reader,
+        Encoding::Latin1 => Box::new(Latin1::new(reader)),
     }
 }
 
@@ -251,10 +263,7 @@ impl TextRowKind<10> for Transactions {
     }
 
     fn recode(&self, reader: Box<dyn Read + Send>) -> Box<dyn Read + Send> {
-        match self.0.options.reading.encoding {
-            Encoding::Utf8 => reader,
-            Encoding::Latin1 => Box::new(Latin1::new(reader)),
-        }
+        recode(reader, self.0.options.reading.encoding)
     }
 
     fn rows(&self, capacity: usize) -> TransactionRows {
