@@ -89,17 +89,17 @@ const LINES: &[&str] = &[
     "audit shop.csv --from transactions --column order_id=Invoice --column event_ts=Date --date-format %m/%d/%Y|%H:%M --every month \
         --refunds net --anonymous report --duplicates drop --timezone Europe/Berlin --id-format integer --encoding latin1 --report r.json",
     "audit lines.csv --from transactions --column order_id=order_id --every month --on-bad-row reject",
-    "audit lines.csv --from transactions --one-row-per-order --every month --on-bad-row reject",
+    "audit lines.csv --from transactions --layout none --one-row-per-order --every month --on-bad-row reject",
     "periods lines.csv --every month -o p.csv --workers 1 --memory-limit 1GiB --spill-dir . --on-bad-row reject --format csv",
     "periods shop.csv --every quarter --output p.csv --column order_id=Invoice --column event_ts=Date --date-format %m/%d/%Y|%H:%M \
         --refunds drop --anonymous drop --duplicates keep --timezone Asia/Tokyo --id-format integer --encoding latin1",
-    "periods lines.csv --every year -o - --one-row-per-order --on-bad-row reject",
+    "periods lines.csv --every year -o - --layout none --one-row-per-order --on-bad-row reject",
     "update new a.csv b.parquet --every quarter --on-bad-row reject --workers 2 --memory-limit 1GiB --spill-dir .",
     "update state a.csv --allow-duplicate",
     "update new renamed.txt --format csv --column customer_id=cust",
     "update new shop.csv --from transactions --column order_id=Invoice --column event_ts=Date --date-format %m/%d/%Y|%H:%M --refunds net \
         --anonymous drop --duplicates drop --timezone Europe/Berlin --id-format integer --encoding latin1",
-    "update new lines.csv --from transactions --one-row-per-order --on-bad-row reject",
+    "update new lines.csv --from transactions --layout none --one-row-per-order --on-bad-row reject",
     "merge both state other",
     "merge both state state/../state --allow-duplicate",
     "merge both.partial a.partial b.partial --disjoint",
@@ -107,7 +107,7 @@ const LINES: &[&str] = &[
     "sketch renamed.txt --format csv --column customer_id=cust --window h=2023-01-01..2023-03-01 --output x.theta",
     "sketch shop.csv --from transactions --window 2023-01 -o x.theta --column order_id=Invoice --column event_ts=Date \
         --date-format %m/%d/%Y|%H:%M --refunds net --anonymous drop --duplicates drop --timezone UTC --id-format integer --encoding latin1",
-    "sketch lines.csv --from transactions --one-row-per-order --on-bad-row reject --window 2023-01 -o x.theta",
+    "sketch lines.csv --from transactions --layout none --one-row-per-order --on-bad-row reject --window 2023-01 -o x.theta",
     "compare state@2023-Q1 state@2023-Q2 --json --percentiles 5 --bins 4 --workers 2 --memory-limit 1GiB --spill-dir .",
     "compare a.theta state@2023-Q2",
     "compare a.partial b.partial --disjoint",
