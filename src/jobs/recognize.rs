@@ -205,19 +205,13 @@ impl Recognition {
         any(&["order_id", "event_ts", ORDER_TS]) && any(&["line_total", "unit_price"])
     }
 
-    /// What is said of rows that were told by columns of which some have other names.
+    /// What is said of lines that were told by columns of which some have other names. Period aggregations have ours, or those that are said.
     fn told(&self, rows: RowsAre) -> Option<String> {
-        let what = match rows {
-            RowsAre::Transactions => "orders and line items",
-            _ => "period aggregations",
-        };
-        let of_rows = |column: &str| match rows {
-            RowsAre::Transactions => TransactionColumn::from_name(column).is_some(),
-            _ => Column::from_name(column).is_some(),
-        };
-        let named: Vec<String> =
-            self.columns.iter().filter(|(column, _)| of_rows(column)).map(|(column, name)| format!("{column}={name}")).collect();
-        (self.rows == RowsAre::Auto && !named.is_empty()).then(|| format!("read as {what}: {}", named.join(", ")))
+        let of_lines = |column: &&String| TransactionColumn::from_name(column).is_some();
+        let named = self.columns.keys().filter(of_lines).map(|column| format!("{column}={}", self.columns[column]));
+        let named: Vec<String> = named.collect();
+        let is_told = self.rows == RowsAre::Auto && rows == RowsAre::Transactions && !named.is_empty();
+        is_told.then(|| format!("read as orders and line items: {}", named.join(", ")))
     }
 }
 

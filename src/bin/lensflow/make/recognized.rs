@@ -3,7 +3,7 @@
 use super::{column_names, reading};
 use crate::layers::{Said, shell};
 use crate::options::{Kind, Options};
-use crate::refuse::rows_are;
+use crate::refuse::{STDIN, rows_are};
 use lensflow::Result;
 use lensflow::error::Error;
 use lensflow::jobs::{Recognition, Recognized, RowsAre};
@@ -44,7 +44,7 @@ pub(super) fn told(said: &Said, options: &Options) -> Result<Option<Told>> {
     }
     let mut recognized = match recognition.run() {
         Ok(recognized) => recognized,
-        Err(error) if layout != LayoutChoice::Auto || said.kind == Kind::Peek => return Err(error),
+        Err(error) if layout != LayoutChoice::Auto => return Err(error),
         // What cannot be opened is an error of the job itself, which says more of it.
         Err(_) => {
             let of_lines = said.entries().any(|entry| entry.row.section() == "transactions");
@@ -70,16 +70,19 @@ fn unknown(said: &Said, recognition: &Recognition, recognized: &Recognized) -> R
     let periods = vec![("source.from".to_owned(), vec!["periods".to_owned()])];
     let as_periods = said.told(&periods, "a guess")?.as_job(said.kind);
     let mut help = format!(
-        "orders and line items: {}\n  period aggregations: {} --column customer_id=NAME --column period_start=NAME …",
+        "orders and line items: {}; period aggregations: {} --column customer_id=NAME --column period_start=NAME …",
         shell(name, &as_lines.arguments()),
         shell(name, &as_periods.arguments())
     );
     for doubt in &recognized.doubts {
-        help += &format!("\n  {doubt}");
+        help += &format!("; {doubt}");
     }
-    help += &format!("\n  more about the input: {}", shell("peek", &recognition.inputs));
+    help += &format!("; more about the input: {}", shell("peek", &recognition.inputs));
+    // Names of columns may be anything.
+    let help = help.replace(char::is_control, "?");
     let error = Error::data(seen);
     Ok(match recognition.inputs.first() {
+        Some(input) if input == STDIN => error.input("stdin").help(help),
         Some(input) => error.input(input).help(help),
         None => error.help(help),
     })
