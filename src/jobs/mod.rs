@@ -6,6 +6,8 @@
 //! |---|---|
 //! | here | [`Host`], and what jobs have in common |
 //! | `audit` | inputs → answers in files |
+//! | `peek` | inputs → what they are, and what an audit would meet in them |
+//! | `recognize` | the columns of inputs → what their rows are |
 //! | `period_table` | orders → a table of period aggregations |
 //! | `update` | inputs that a state has not taken in yet → its next generation |
 //! | `checkpoint` | a long run that goes on where it was killed |
@@ -18,7 +20,10 @@ pub mod audit;
 pub(crate) mod checkpoint;
 pub(crate) mod compare;
 pub mod follow;
+#[cfg(feature = "text")]
+pub mod peek;
 pub(crate) mod period_table;
+pub mod recognize;
 pub mod slices;
 pub(crate) mod update;
 
@@ -27,6 +32,7 @@ pub use audit::{AuditJob, Audited, Outputs, WrittenFile};
 pub use checkpoint::{Checkpointed, Checkpoints};
 pub use compare::{Side, compare};
 pub use period_table::write_periods;
+pub use recognize::{Recognition, Recognized, RowsAre};
 pub use update::{Known, Update, Updated};
 
 use crate::base::error::{Error, Kind, Result};

@@ -21,6 +21,8 @@ const LONG_HELP: &str =
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Topic {
+    /// What an input's columns told about its rows; the subject is a sentence.
+    Recognized,
     /// An input is not plain UTF-8 text with the header in its first line, and was read all the same; the subject says how.
     ReadAs,
     /// Inputs among several without a byte; the subject is the input.
@@ -93,7 +95,7 @@ impl Topic {
         let ids = |is: &str, are: &str| if count == 1 { format!("1 id {is}") } else { format!("{} ids {are}", grouped(count)) };
         match self {
             Topic::EmptyInput => format!("{subject}: the file is empty: it adds no rows"),
-            Topic::ReadAs | Topic::PassedOver => subject.to_owned(),
+            Topic::Recognized | Topic::ReadAs | Topic::PassedOver => subject.to_owned(),
             Topic::FilteredRows => format!("{subject}: {} left out", counted(count, "row is", "rows are")),
             Topic::ValueOfFilter => {
                 let (filter, value) = subject.split_once('\u{1f}').unwrap_or((subject, ""));
@@ -205,6 +207,7 @@ impl Topic {
     /// More notes of the topic than are shown one by one.
     fn others(self, number: usize) -> String {
         match self {
+            Topic::Recognized => format!("{} are told otherwise", counted(number, "more input", "more inputs")),
             Topic::ReadAs => format!("likewise {}", counted(number, "more input", "more inputs")),
             Topic::EmptyInput => format!("{} are empty", counted(number, "more file", "more files")),
             Topic::PassedOver => format!("the same in {}", counted(number, "more folder", "more folders")),
@@ -263,6 +266,11 @@ impl Notes {
     /// Counts so many more, or none so far.
     pub(crate) fn tally(&self, topic: Topic, subject: &str, count: u64) {
         lock(&self.0).entry((topic, subject.to_owned())).or_default().count += count;
+    }
+
+    /// Notes how the meaning of an input's columns was told, if it was.
+    pub(crate) fn told(&self, told: Option<&String>) {
+        told.into_iter().for_each(|told| self.say(Topic::Recognized, told));
     }
 
     /// Counts a row, at a place, of so much worth.

@@ -157,6 +157,9 @@ pub struct ReadOptions {
     pub only: Vec<RowFilter>,
     /// Rows with these values are not read.
     pub except: Vec<RowFilter>,
+    /// A sentence about how the meaning of columns was told, for the notes; none where it was said.
+    #[serde(skip)]
+    pub told: Option<String>,
 }
 
 impl ReadOptions {
@@ -255,6 +258,13 @@ impl ReadOptions {
     #[must_use]
     pub fn with_sheet(mut self, sheet: impl Into<Option<String>>) -> Self {
         self.sheet = sheet.into();
+        self
+    }
+
+    /// Sets [`told`](ReadOptions::told).
+    #[must_use]
+    pub fn with_told(mut self, told: impl Into<Option<String>>) -> Self {
+        self.told = told.into();
         self
     }
 }

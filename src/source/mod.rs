@@ -9,6 +9,7 @@
 //! | here | [`Source`], [`Chunk`], [`Sink`]; [`Batches`]: a caller's batches as a source |
 //! | `files`, `open` | the files that the user named; a format and a kind of rows → a reader |
 //! | `globs` | patterns of file names, where the feature `glob` is there |
+//! | `ahead` | what was read ahead of standard input and named pipes |
 //! | `format` | formats and compressions, and how they are told |
 //! | `csv`, `jsonl`, `parquet`, `ipc` | the reader of a format each |
 //! | `text_input`, `latin1` | text in any encoding → UTF-8 with lines |
@@ -20,12 +21,15 @@
 //! | `arrow_columns`, `period_rows` | Arrow columns, or text fields → [`PeriodBatch`]es |
 //! | `values` | what the texts and numbers of both kinds mean: amounts, times, ids |
 //! | `transactions` | the lines of orders as a kind of rows |
+//! | `sniff` | a look at an input: its format, columns and first rows, and what the columns hold |
+//! | `layouts` | exports of known shops, told by their columns |
 //! | `shared` | a source that several threads decode together |
 //! | `paced`, `streamed`, `endless` | a source that pauses; fingerprints of inputs as they are read; a stream without an end |
 //!
 //! Invariant: a batch is aligned with its input. A row that cannot be read keeps its place and is listed in [`PeriodBatch::bad`], so
 //! the row number of any row is `first_row` plus its index, and the policy about bad rows is applied in one place, by the router.
 
+mod ahead;
 pub mod arrow_columns;
 mod arrow_rows;
 mod arrow_texts;
@@ -44,6 +48,7 @@ mod json_records;
 mod jsonl;
 #[cfg(any(feature = "csv", feature = "json"))]
 mod latin1;
+pub mod layouts;
 pub(crate) mod mapping;
 mod marks;
 mod open;
@@ -54,6 +59,7 @@ pub(crate) mod period_rows;
 mod records;
 pub(crate) mod row_kind;
 pub(crate) mod shared;
+pub mod sniff;
 mod streamed;
 #[cfg(any(feature = "csv", feature = "json"))]
 mod text_input;

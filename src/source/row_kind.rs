@@ -184,7 +184,9 @@ impl Aggregations {
     /// When the options of reading are not right.
     pub(crate) fn of(spec: &Spec) -> Result<Self> {
         let values = Values::new(&spec.reading, Tz::UTC, &[])?;
-        Ok(Aggregations { values, ..Self::plain(spec.columns.clone()) })
+        let aggregations = Aggregations { values, ..Self::plain(spec.columns.clone()) };
+        aggregations.notes.told(spec.reading.told.as_ref());
+        Ok(aggregations)
     }
 }
 

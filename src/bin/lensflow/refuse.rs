@@ -4,9 +4,10 @@
 //! what is done about bad rows. What files hold is for the jobs.
 
 use crate::layers::{Entry, Said};
-use crate::options::{Kind, Options, Rows, Then};
+use crate::options::{Kind, Options, Then};
 use lensflow::Result;
 use lensflow::error::Error;
+use lensflow::jobs::RowsAre;
 use lensflow::model::{Column, Granularity, OnBadRow, TransactionColumn, Windows};
 use lensflow::source::files::Format;
 use lensflow::state::is_state;
@@ -66,6 +67,7 @@ fn judge(said: &Said, options: &Options) -> Verdict {
     rules.rows()?;
     match said.kind {
         Kind::Audit | Kind::Spec => rules.audit(),
+        Kind::Peek => rules.needs_inputs(),
         Kind::Update => rules.update(),
         Kind::Merge => rules.merge(),
         Kind::Follow => rules.follow(),
@@ -79,9 +81,21 @@ fn judge(said: &Said, options: &Options) -> Verdict {
     rules.others()
 }
 
+/// What is said of the meaning of rows; [`RowsAre::Auto`] where the columns of files will tell.
+pub(crate) fn rows_are(kind: Kind, options: &Options) -> RowsAre {
+    let tells = matches!(kind, Kind::Audit | Kind::Peek | Kind::Update | Kind::Sketch | Kind::Spec) && options.source.synthetic.is_none();
+    let has_files = || options.source.inputs.iter().flatten().any(|name| !is_state(Path::new(name)));
+    match options.source.from {
+        _ if kind == Kind::Periods => RowsAre::Transactions,
+        Some(said) if said != RowsAre::Auto => said,
+        _ if tells && has_files() => RowsAre::Auto,
+        _ => RowsAre::Periods,
+    }
+}
+
 /// Whether rows are orders and line items.
 pub(crate) fn of_lines(kind: Kind, options: &Options) -> bool {
-    kind == Kind::Periods || options.source.from == Some(Rows::Transactions)
+    rows_are(kind, options) == RowsAre::Transactions
 }
 
 struct Rules<'a> {
@@ -198,6 +212,9 @@ impl Rules<'_> {
         let is_column = |entry: &Entry| entry.row.section() == "columns";
         let of_periods = |entry: &Entry| Column::from_name(entry.row.name()).is_some();
         let of_lines_too = |entry: &Entry| TransactionColumn::from_name(entry.row.name()).is_some();
+        if rows_are(self.kind, options) == RowsAre::Auto {
+            return Ok(());
+        }
         if !of_lines(self.kind, options) {
             let is_refused = |entry: &Entry| entry.row.section() == "transactions" || is_column(entry) && !of_periods(entry);
             self.idle(&["source.naive_times"], "the time zone is one of orders and line items; period aggregations are in UTC", OUT)?;
@@ -314,7 +331,7 @@ impl Rules<'_> {
     }
 
     fn periods(&self) -> Verdict {
-        if self.options.source.from == Some(Rows::Periods) {
+        if self.options.source.from == Some(RowsAre::Periods) {
             self.idle(&["source.from"], "period aggregations are made of orders and line items", OUT)?;
         }
         self.needs_inputs()?;
@@ -336,6 +353,9 @@ impl Rules<'_> {
     /// Sorting needs rows, and rejects need a policy. Without a word about bad rows, only a state may say that they are left out.
     fn answers(&self) -> Verdict {
         let options = self.options;
+        if self.kind == Kind::Peek {
+            return Ok(());
+        }
         if options.rfm.out.is_none() && options.report.migration_out.is_none() {
             let help = "add `rfm.out=rfm.parquet`, or leave `rfm.sorted` out";
             self.idle(&["rfm.sorted"], "there are no rows to sort", help)?;
@@ -353,6 +373,7 @@ impl Rules<'_> {
     fn others(&self) -> Verdict {
         let job = match self.kind {
             Kind::Audit | Kind::Spec => "an audit",
+            Kind::Peek => "a look",
             Kind::Periods => "making period aggregations",
             Kind::Update => "an update",
             Kind::Merge => "a merge",
@@ -363,6 +384,6 @@ impl Rules<'_> {
             Kind::Inspect => "an inspection",
         };
         let why = format!("it does nothing in {job}");
-        self.first_idle(|entry| !entry.row.jobs.contains(&self.kind), &why, OUT)
+        self.first_idle(|entry| !entry.row.acts_in(self.kind), &why, OUT)
     }
 }

@@ -154,7 +154,9 @@ impl Transactions {
 
     fn but_for(columns: TransactionColumns, options: &TransactionOptions, zone: Tz, unread: &'static [TransactionColumn]) -> Result<Self> {
         let values = options.values(zone)?;
-        Ok(Transactions(Arc::new(Reading { columns, options: options.clone(), values, unread, notes: Notes::default() })))
+        let notes = Notes::default();
+        notes.told(options.reading.told.as_ref());
+        Ok(Transactions(Arc::new(Reading { columns, options: options.clone(), values, unread, notes })))
     }
 
     /// Where the columns lie; that of customers may be missing where `needs_customer` is false.

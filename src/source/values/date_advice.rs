@@ -27,6 +27,18 @@ const DAYS: [&str; 14] = [
 ];
 const TIMES: [&str; 7] = ["", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p", "T%H:%M:%S", " %H:%M:%S%.f"];
 
+/// The ways to write dates that are known, as for strftime.
+pub(crate) fn date_formats() -> Vec<String> {
+    DAYS.iter().flat_map(|day| TIMES.iter().map(move |time| format!("{day}{time}"))).collect()
+}
+
+/// A reader of dates in one way, in the years in which shops sell; none where the way is none.
+pub(crate) fn dates_of(format: &str) -> Option<impl Fn(&str) -> Option<i64> + use<>> {
+    let format = DateFormat::new(format).ok()?;
+    let is_sold = |time: &i64| (1900..2100).contains(&to_datetime(*time).year());
+    Some(move |text: &str| format.read(text.trim_ascii()).map(|moment| moment.timestamp).filter(is_sold))
+}
+
 /// The formats of which a text can be read by, and what it is then.
 fn readings(text: &str) -> Vec<(String, i64)> {
     let formats = DAYS.iter().flat_map(|day| TIMES.iter().map(move |time| format!("{day}{time}")));

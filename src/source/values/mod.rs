@@ -18,6 +18,7 @@ pub(crate) mod id_forms;
 pub(crate) mod numbers;
 mod zone;
 
+pub(crate) use self::date_advice::{date_formats, dates_of};
 use self::dates::{DateFormats, Dates};
 use self::numbers::{Numbers, written};
 use self::zone::Zone;

@@ -91,7 +91,7 @@ const LINES: &[&str] = &[
         --number-format 1,234.56 --amount-unit units --naive-times local --anonymous-id 0,Guest \
         --quote double --escape ~ --header-line 1 --only Invoice=1,2,3,4,5 --except Invoice=77 --amount total --report r.json",
     "audit lines.csv --from transactions --column order_id=order_id --every month --on-bad-row reject",
-    "audit lines.csv --from transactions --one-row-per-order --every month --on-bad-row reject",
+    "audit lines.csv --from transactions --layout none --one-row-per-order --every month --on-bad-row reject",
     "periods lines.csv --every month -o p.csv --workers 1 --memory-limit 1GiB --spill-dir . --on-bad-row reject --format csv",
     "periods shop.csv --every quarter --output p.csv --column order_id=Invoice --column event_ts=Date --date-format %m/%d/%Y|%H:%M \
         --refunds drop --anonymous drop --duplicates keep --timezone Asia/Tokyo --id-format integer --encoding latin1 --null NULL,NA \

@@ -3,6 +3,7 @@
 
 mod calendar_windows;
 mod files;
+mod layouts;
 mod mapped_columns;
 mod order_parts;
 mod written_values;

@@ -28,6 +28,7 @@ const HEADINGS: &[(&str, Option<&str>)] = &[
     ("sketch", None),
     ("compare", None),
     ("generate", None),
+    ("peek", None),
     ("inspect", None),
     ("report", Some("Answers")),
     ("rfm", Some("Answers")),

@@ -18,7 +18,7 @@ fn said(text: &str) -> Said {
 }
 
 /// Each of these is a job, and all of them together say every key.
-const JOBS: [&str; 11] = [
+const JOBS: [&str; 12] = [
     r#"
     [source]
     inputs = ["a.csv"]
@@ -101,6 +101,7 @@ const JOBS: [&str; 11] = [
     [source]
     inputs = ["orders.csv"]
     from = "transactions"
+    layout = "none"
     id_format = "integer"
     date_format = ["%d.%m.%Y"]
     encoding = "latin1"
@@ -156,6 +157,13 @@ const JOBS: [&str; 11] = [
     out = "a"
     as = "transactions"
     format = "csv"
+    "#,
+    r#"
+    [source]
+    inputs = ["orders.csv"]
+    [peek]
+    all = true
+    json = true
     "#,
     r#"
     [inspect]

@@ -1,12 +1,15 @@
 //! From options to a job: each value in its place, and defaults where nothing was said. What does not go together was
 //! [refused](crate::refuse) before.
 
+mod recognized;
+
 use crate::commands::Job;
 use crate::commands::compare_command::Compare;
 use crate::commands::follow_command::Follow;
 use crate::commands::generate_command::Generate;
 use crate::commands::inspect_command::Inspect;
 use crate::commands::merge_command::Merge;
+use crate::commands::peek_command::Peek;
 use crate::commands::periods_command::Periods;
 use crate::commands::sketch_command::Sketch;
 use crate::commands::update_command::Update;
@@ -16,6 +19,7 @@ use crate::refuse::{STDIN, of_lines, refuse};
 use lensflow::Result;
 use lensflow::error::Error;
 use lensflow::jobs::follow::{Feed, Finished};
+use lensflow::jobs::peek::PeekJob;
 use lensflow::jobs::{AuditJob, Outputs};
 use lensflow::lens::sketch::DEFAULT_LG_K;
 use lensflow::model::{Column, ColumnMap, Granularity, ReadOptions, TransactionColumn, TransactionColumns, Windows};
@@ -23,6 +27,7 @@ use lensflow::orders::{Lines, OrderOptions};
 use lensflow::pipeline::Order;
 use lensflow::source::transactions::TransactionOptions;
 use lensflow::spec::Spec;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -37,6 +42,7 @@ const COMMIT_ROWS: u64 = 1_000_000;
 #[derive(Debug)]
 pub(crate) enum Made {
     Audit(AuditJob),
+    Peek(Peek),
     Periods(Periods),
     Update(Update),
     Merge(Merge),
@@ -51,6 +57,7 @@ impl Made {
     pub(crate) fn job(&self) -> &dyn Job {
         match self {
             Made::Audit(job) => job,
+            Made::Peek(job) => job,
             Made::Periods(job) => job,
             Made::Update(job) => job,
             Made::Merge(job) => job,
@@ -68,9 +75,23 @@ impl Made {
 /// # Errors
 /// Values that are none, and what does not go together.
 pub(crate) fn job(said: &mut Said) -> Result<Made> {
-    let options = refuse(said)?;
-    let make = Make { lines: of_lines(said.kind, &options).then(|| lines(&options)), said, options };
+    let mut options = refuse(said)?;
+    let told = recognized::told(said, &options)?;
+    let mut by_columns = said.clone();
+    let (mut sentence, mut look) = (None, PeekJob::default());
+    if let Some(told) = told {
+        by_columns = told.said;
+        options = refuse(&mut by_columns)?;
+        said.keep_those_of(&by_columns);
+        sentence = told.recognized.told.clone();
+        (look.recognition, look.recognized) = (told.recognition, told.recognized);
+    }
+    let said = &by_columns;
+    let is_guessed = said.kind == Kind::Peek && look.recognized.seen.is_some();
+    let make =
+        Make { lines: (is_guessed || of_lines(said.kind, &options)).then(|| lines(&options, sentence.clone())), said, options, sentence };
     match said.kind {
+        Kind::Peek => Ok(Made::Peek(make.peek(look))),
         Kind::Audit | Kind::Spec => Ok(Made::Audit(make.audit())),
         Kind::Periods => make.periods(),
         Kind::Update => make.update(),
@@ -113,7 +134,7 @@ fn reading(options: &Options) -> ReadOptions {
 }
 
 /// How orders and line items are read and grouped.
-fn lines(options: &Options) -> Lines {
+fn lines(options: &Options, told: Option<String>) -> Lines {
     let said = options.transactions.clone();
     let name = |column: TransactionColumn| Some((column, options.columns.get(column.name())?.clone()));
     Lines::default()
@@ -123,7 +144,7 @@ fn lines(options: &Options) -> Lines {
                 .with_one_row_per_order(said.one_row_per_order)
                 .with_anonymous_ids(said.anonymous_id)
                 .with_amount(said.amount)
-                .with_reading(reading(options)),
+                .with_reading(reading(options).with_told(told)),
         )
         .with_orders(
             OrderOptions::default()
@@ -134,10 +155,17 @@ fn lines(options: &Options) -> Lines {
         )
 }
 
+/// The input's names of columns, where they are said.
+fn column_names(options: &Options) -> BTreeMap<String, String> {
+    options.columns.clone()
+}
+
 struct Make<'a> {
     said: &'a Said,
     options: Options,
     lines: Option<Lines>,
+    /// What the columns told, for the notes.
+    sentence: Option<String>,
 }
 
 impl Make<'_> {
@@ -154,7 +182,7 @@ impl Make<'_> {
             })
             .with_as_of(windows.as_of)
             .with_columns(ColumnMap(columns))
-            .with_reading(reading(&self.options))
+            .with_reading(reading(&self.options).with_told(self.sentence.clone()))
             .with_percentiles(report.percentiles.clone().unwrap_or(default.percentiles))
             .with_bins(rfm.bins.unwrap_or(default.bins))
             .with_workers(limits.workers)
@@ -195,6 +223,11 @@ impl Make<'_> {
         let mut audit = AuditJob::new([state.to_string_lossy()]).spec(spec).outputs(self.outputs());
         audit.on_bad_row = self.options.source.on_bad_row;
         Some(Box::new(audit))
+    }
+
+    fn peek(self, look: PeekJob) -> Peek {
+        let job = PeekJob { spec: self.spec(), lines: self.lines, all: self.options.peek.all, ..look };
+        Peek { job, said: self.said.clone(), json: self.options.peek.json, spec_file: None }
     }
 
     fn periods(self) -> Result<Made> {

@@ -17,6 +17,7 @@ pub(crate) mod option_table;
 pub(crate) mod speech;
 pub(crate) mod value_types;
 
+use lensflow::jobs::RowsAre;
 use lensflow::model::{
     AmountFrom, AmountUnit, Encoding, Granularity, IdFormat, NaiveTimes, NumberFormat, OnBadRow, PeriodEnds, Quote, RowFilter, Window,
     YearStart,
@@ -24,6 +25,7 @@ use lensflow::model::{
 use lensflow::orders::{Anonymous, Duplicates, Refunds};
 use lensflow::report::json_text::JsonNumbers;
 use lensflow::source::files::Format;
+use lensflow::source::layouts::LayoutChoice;
 use lensflow::synthetic::{IdStyle, Scenario, Skew, Synthetic};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -37,6 +39,7 @@ use value_types::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Audit,
+    Peek,
     Periods,
     Update,
     Merge,
@@ -46,6 +49,24 @@ pub(crate) enum Kind {
     Generate,
     Inspect,
     Spec,
+}
+
+impl Kind {
+    /// The command that does it.
+    pub(crate) fn command(self) -> &'static str {
+        match self {
+            Kind::Audit | Kind::Spec => "audit",
+            Kind::Peek => "peek",
+            Kind::Periods => "periods",
+            Kind::Update => "update",
+            Kind::Merge => "merge",
+            Kind::Follow => "run",
+            Kind::Sketch => "sketch",
+            Kind::Compare => "compare",
+            Kind::Generate => "generate",
+            Kind::Inspect => "inspect",
+        }
+    }
 }
 
 /// All that can be said, by section.
@@ -65,6 +86,7 @@ pub(crate) struct Options {
     pub(crate) sketch: Sketch,
     pub(crate) compare: Compare,
     pub(crate) generate: Generate,
+    pub(crate) peek: Peek,
     pub(crate) inspect: Inspect,
 }
 
@@ -72,7 +94,9 @@ pub(crate) struct Options {
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Source {
     pub(crate) inputs: Option<Vec<String>>,
-    pub(crate) from: Option<Rows>,
+    pub(crate) from: Option<RowsAre>,
+    #[serde(deserialize_with = "text")]
+    pub(crate) layout: Option<LayoutChoice>,
     #[serde(deserialize_with = "text")]
     pub(crate) format: Option<Format>,
     pub(crate) id_format: IdFormat,
@@ -106,7 +130,7 @@ pub(crate) struct Source {
     pub(crate) quarantine: Option<PathBuf>,
 }
 
-/// The meaning of a row.
+/// The meaning of a row that is made up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Rows {
@@ -287,6 +311,13 @@ pub(crate) struct Generate {
     pub(crate) rows: Rows,
     #[serde(deserialize_with = "text")]
     pub(crate) format: Option<Format>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Peek {
+    pub(crate) all: bool,
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]

@@ -49,12 +49,18 @@ impl Opt {
 
     /// Whether a command takes it: by a flag, or where no command has one, because its job does.
     pub(crate) fn is_taken_by(&self, command: Kind) -> bool {
-        self.flag(command).is_some() || self.flags.is_empty() && self.jobs.contains(&command)
+        self.flag(command).is_some() || self.flags.is_empty() && self.acts_in(command)
     }
 
     /// The flag by which a command takes it.
     pub(crate) fn flag(&self, job: Kind) -> Option<&'static Flag> {
-        self.flags.iter().find(|flag| flag.jobs.contains(&job))
+        let of = |job: Kind| self.flags.iter().find(|flag| flag.jobs.contains(&job));
+        of(job).or_else(|| if job == Peek { of(Audit) } else { None })
+    }
+
+    /// Whether it does something in a job. A look takes the options of an audit, for the command that it shows.
+    pub(crate) fn acts_in(&self, job: Kind) -> bool {
+        self.jobs.contains(&job) || job == Peek && self.jobs.contains(&Audit)
     }
 }
 
@@ -70,13 +76,13 @@ impl Flag {
     }
 }
 
-const ALL: &[Kind] = &[Audit, Periods, Update, Merge, Follow, Sketch, Compare, Generate, Inspect];
+const ALL: &[Kind] = &[Audit, Peek, Periods, Update, Merge, Follow, Sketch, Compare, Generate, Inspect];
 /// Jobs that read rows, and those of them that read inputs.
-const ROWS: &[Kind] = &[Audit, Periods, Update, Follow, Sketch];
-const INPUTS: &[Kind] = &[Audit, Periods, Update, Sketch];
+const ROWS: &[Kind] = &[Audit, Peek, Periods, Update, Follow, Sketch];
+const INPUTS: &[Kind] = &[Audit, Peek, Periods, Update, Sketch];
 /// Jobs that an audit may be a part of.
 const AUDITED: &[Kind] = &[Audit, Update, Merge, Follow];
-const LIMITED: &[Kind] = &[Audit, Periods, Update, Sketch, Compare, Spec];
+const LIMITED: &[Kind] = &[Audit, Peek, Periods, Update, Sketch, Compare, Spec];
 
 const fn row(key: &'static str, form: Form, jobs: &'static [Kind], flags: &'static [Flag]) -> Opt {
     Opt { key, form, jobs, flags }
@@ -98,11 +104,15 @@ pub(crate) const COLUMN: Flag = flag(INPUTS, "column", "COLUMN=NAME", "Where the
 pub(crate) const OPTIONS: &[Opt] = &[
     row("source.inputs", Form::Texts, INPUTS, &[
         flag(&[Audit], "INPUT", "", "Files, folders, globs, or - for stdin: Parquet, CSV, JSONL or Arrow IPC; CSV and JSONL may be .gz or .zst. Or states"),
+        flag(&[Peek], "INPUT", "", "Files, folders, globs, or - for stdin, as for audit; no states"),
         flag(&[Periods, Update], "INPUT", "", "Files, folders, globs, or - for stdin, as for audit"),
         flag(&[Sketch], "INPUT", "", "States, files, folders, globs, or - for stdin, as for audit"),
     ]),
     row("source.from", Form::Text, ROWS, &[
-        flag(&[Audit, Update, Sketch], "from", "periods|transactions", "What a row is: what a customer did in a period, or an order or a line of one [default: periods]"),
+        flag(&[Audit, Update, Sketch], "from", "auto|periods|transactions", "What a row is: what a customer did in a period, or an order or a line of one; auto is as the columns tell [default: auto]"),
+    ]),
+    row("source.layout", Form::Text, &[Audit, Peek, Periods, Update, Sketch], &[
+        flag(INPUTS, "layout", "auto|uci-online-retail|shopify|woocommerce|amazon|square|olist|h-and-m|google-merchandise|none", "Which shop's export or public data set it is: columns, dates, and which orders count; auto is as the columns tell [default: auto]"),
     ]),
     row("source.format", Form::Text, ROWS, &[
         flag(INPUTS, "format", "parquet|csv|jsonl|arrow", "The input's format, where its name and first bytes do not tell"),
@@ -330,6 +340,12 @@ pub(crate) const OPTIONS: &[Opt] = &[
     ]),
     row("generate.format", Form::Text, &[Generate], &[
         flag(&[Generate], "format", "parquet|csv|jsonl|arrow", "The format, where the file's name does not tell"),
+    ]),
+    row("peek.all", Form::Switch, &[Peek], &[
+        flag(&[Peek], "all", "", "Read everything, not only the beginning"),
+    ]),
+    row("peek.json", Form::Switch, &[Peek], &[
+        flag(&[Peek], "json", "", "Print JSON instead of text"),
     ]),
     row("inspect.path", Form::Text, &[Inspect], &[
         flag(&[Inspect], "PATH", "", "A state's folder, or the file of a Lens 1 partial, of a sketch, or of a run in a state's folder"),
