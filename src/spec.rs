@@ -20,6 +20,9 @@ pub const DEFAULT_PERCENTILES: [u32; 2] = [10, 20];
 pub struct Spec {
     /// The windows to audit.
     pub windows: Windows,
+    /// The moment that the windows are seen as of, in microseconds since 1970: they are observed until then, and what lies after it is
+    /// history. `None` is their own ends.
+    pub as_of: Option<i64>,
     /// The input's names of the columns.
     pub columns: ColumnMap,
     /// How the values of period aggregations are read.
@@ -51,6 +54,7 @@ impl Default for Spec {
     fn default() -> Self {
         Spec {
             windows: Windows::Every(Granularity::Year),
+            as_of: None,
             columns: ColumnMap::default(),
             reading: ReadOptions::default(),
             percentiles: DEFAULT_PERCENTILES.to_vec(),
@@ -72,6 +76,13 @@ impl Spec {
     #[must_use]
     pub fn with_windows(mut self, windows: Windows) -> Self {
         self.windows = windows;
+        self
+    }
+
+    /// Sets [`as_of`](Spec::as_of); [`as_of`](crate::model::as_of) reads one.
+    #[must_use]
+    pub fn with_as_of(mut self, as_of: impl Into<Option<i64>>) -> Self {
+        self.as_of = as_of.into();
         self
     }
 
@@ -165,6 +176,12 @@ impl Spec {
     /// [`Kind::Usage`](crate::base::error::Kind::Usage), naming the option at fault.
     pub fn validate(&self) -> Result<()> {
         self.windows.validate()?;
+        if let (Windows::List(list), Some(as_of)) = (&self.windows, self.as_of)
+            && let Some(late) = list.iter().find(|window| window.start >= as_of)
+        {
+            let help = "leave the window out, or choose a later day for `windows.as_of`";
+            return Err(Error::usage(format!("window {late} starts after the day that it is seen as of")).help(help));
+        }
         validate_percentiles(&self.percentiles)?;
         validate_bins(self.bins)?;
         self.workers.map_or(Ok(()), validate_workers)?;

@@ -11,8 +11,30 @@ pub const MAX_TIMESTAMP: i64 = 253_402_300_799_999_999;
 /// The day number of 1970-01-01 in chrono's count from the first day of the year 1.
 pub(crate) const EPOCH_DAY: i32 = 719_163;
 
-/// Reads `YYYY-MM-DD`, or that with `T` or a space and `HH:MM`, `HH:MM:SS` or `HH:MM:SS.fraction`, and an optional `Z` or `±HH:MM`.
-/// Digits beyond microseconds are cut off, as a coarser unit would.
+/// What a text says of the place of its time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Clock {
+    /// How far it is from UTC; the timestamp is UTC.
+    Utc,
+    /// Nothing; the timestamp is as it is written.
+    Naive,
+    /// Not even a time of day: it is a date, and the timestamp its midnight.
+    Day,
+}
+
+/// What a text that [`parse_timestamp`] reads says of the place of its time.
+pub(crate) fn clock_of(text: &[u8]) -> Clock {
+    match text.trim_ascii() {
+        text if text.len() <= 10 => Clock::Day,
+        [.., b'a' | b'A' | b'p' | b'P', b'm' | b'M'] => Clock::Naive,
+        [.., last] if last.is_ascii_alphabetic() => Clock::Utc,
+        [_, _, _, _, _, _, _, _, _, _, rest @ ..] if rest.iter().any(|b| matches!(b, b'+' | b'-')) => Clock::Utc,
+        _ => Clock::Naive,
+    }
+}
+
+/// Reads `YYYY-MM-DD`, or that with `T` or a space and `HH:MM`, `HH:MM:SS` or `HH:MM:SS.fraction`, and optionally `AM` or `PM`, and `Z`,
+/// `UTC`, `GMT` or `±HH:MM`, with or without a blank before. Digits beyond microseconds are cut off, as a coarser unit would.
 #[inline]
 pub fn parse_timestamp(text: &[u8]) -> Option<i64> {
     parse_plain(text).or_else(|| parse_general(text))
@@ -92,7 +114,7 @@ fn parse_general(text: &[u8]) -> Option<i64> {
     if !matches!(separator, b'T' | b't' | b' ') || clock.len() < 5 || clock[2] != b':' {
         return None;
     }
-    let (hour, minute) = (two_digits(&clock[..2])?, two_digits(&clock[3..5])?);
+    let (mut hour, minute) = (two_digits(&clock[..2])?, two_digits(&clock[3..5])?);
     let mut rest = &clock[5..];
     let (mut second, mut micros) = (0, 0);
     if let [b':', tail @ ..] = rest {
@@ -106,6 +128,13 @@ fn parse_general(text: &[u8]) -> Option<i64> {
             micros = (0..6).fold(0, |n, i| n * 10 + if i < digits { i64::from(tail[i] - b'0') } else { 0 });
             rest = &tail[digits..];
         }
+    }
+    if let [b' ', half @ (b'a' | b'A' | b'p' | b'P'), b'm' | b'M', tail @ ..] = rest {
+        if !(1..=12).contains(&hour) {
+            return None;
+        }
+        hour = hour % 12 + if half.eq_ignore_ascii_case(&b'p') { 12 } else { 0 };
+        rest = tail;
     }
     if hour > 23 || minute > 59 || second > 59 {
         return None;
@@ -139,8 +168,12 @@ fn day_number(year: i64, month: usize, day: i64) -> Option<i64> {
     Some(years * 365 + years / 4 - years / 100 + years / 400 + before[month] + day - i64::from(EPOCH_DAY))
 }
 
-/// Microseconds east of UTC: nothing, `Z`, `+HH`, `+HHMM`, `+HH:MM`.
+/// Microseconds east of UTC: nothing, `Z`, `UTC`, `GMT`, `+HH`, `+HHMM`, `+HH:MM`; a blank may come before.
 fn parse_offset(text: &[u8]) -> Option<i64> {
+    let text = text.strip_prefix(b" ").unwrap_or(text);
+    if text.eq_ignore_ascii_case(b"UTC") || text.eq_ignore_ascii_case(b"GMT") {
+        return Some(0);
+    }
     let (sign, digits) = match text {
         [] | [b'Z' | b'z'] => return Some(0),
         [b'+', digits @ ..] => (1, digits),
@@ -210,6 +243,12 @@ mod tests {
             ("2023-07-01T09:30:05Z", "2023-07-01T09:30:05"),
             ("2023-07-01T01:30:00+02:00", "2023-06-30T23:30:00"),
             ("2023-07-01T01:30:00-0530", "2023-07-01T07:00:00"),
+            ("2023-07-01 22:15:00 UTC", "2023-07-01T22:15:00"),
+            ("2023-07-01 22:15:00.5 GMT", "2023-07-01T22:15:00.500000"),
+            ("2023-07-01 22:15 -0500", "2023-07-02T03:15:00"),
+            ("2023-07-01T22:15:00 +02:00", "2023-07-01T20:15:00"),
+            ("2023-07-01 10:15 PM", "2023-07-01T22:15:00"),
+            ("2023-07-01 12:00:01 am UTC", "2023-07-01T00:00:01"),
             ("2024-02-29", "2024-02-29T00:00:00"),
             ("1969-12-31T23:59:59.999999", "1969-12-31T23:59:59.999999"),
             ("0001-01-01", "0001-01-01T00:00:00"),
@@ -220,9 +259,19 @@ mod tests {
         for text in ["", "2023", "2023-13-01", "2023-02-29", "2023-07-01T24:00", "2023-07-01T09:30:60", "01/07/2023", "0000-01-01"] {
             assert_eq!(shown(text), None, "{text}");
         }
-        for text in
-            ["2023-07-01T", "2023-07-01T9:30", "2023-07-01X09:30", "2023-07-01T09:30:", "2023-07-01T09:30:05.", "2023-07-01T09:30+25"]
-        {
+        for text in [
+            "2023-07-01 UTC",
+            "2023-07-01 13:00 PM",
+            "2023-07-01 00:00 AM",
+            "2023-07-01T10:00 EST",
+            "2023-07-01T10:00  UTC",
+            "2023-07-01T",
+            "2023-07-01T9:30",
+            "2023-07-01X09:30",
+            "2023-07-01T09:30:",
+            "2023-07-01T09:30:05.",
+            "2023-07-01T09:30+25",
+        ] {
             assert_eq!(shown(text), None, "{text}");
         }
         assert_eq!(shown("0001-01-01T00:00:00+01:00"), None);

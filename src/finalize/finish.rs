@@ -9,6 +9,7 @@ use crate::base::threads::parallel_map;
 use crate::finalize::Block;
 use crate::finalize::arithmetic::Finalizer;
 use crate::finalize::blocks::{BlockSource, Blocks, IdBytes, ResidentPartition, SavedRun, StatesAt};
+use crate::finalize::id_signs::IdSigns;
 use crate::model::cause::Causes;
 use crate::model::columns::Column;
 use crate::model::reject::{LeftOut, LeftOutSum, Reject};
@@ -66,6 +67,7 @@ struct Finishing<P> {
     partial: P,
     refused: Refused,
     ids: IdBytes,
+    noticed: IdSigns,
 }
 
 /// Ends all partitions, on the threads of the current pool: customers of saved states are added to those of the run, every block is
@@ -91,6 +93,7 @@ pub(crate) fn finish<P: Merge + Send>(
         partial: empty(),
         refused: Refused::default(),
         ids: IdBytes::default(),
+        noticed: IdSigns::default(),
     };
     let work = |thread: &mut Finishing<P>, closed: Closed| {
         let blocks = thread.finish(closed, memory, &finalizer, &observe, most, stats)?;
@@ -98,12 +101,14 @@ pub(crate) fn finish<P: Merge + Send>(
         Ok(blocks)
     };
     let (threads, blocks) = parallel_map(partitions, start, work).map_err(|e| e.stage(Stage::Finalize))?;
-    let (mut partial, mut refused, mut ids) = (empty(), Refused::default(), IdBytes::default());
+    let (mut partial, mut refused, mut ids, mut noticed) = (empty(), Refused::default(), IdBytes::default(), IdSigns::default());
     for thread in threads {
         partial.merge(thread.partial);
         refused.merge(thread.refused);
         ids.merge(thread.ids);
+        noticed.merge(thread.noticed);
     }
+    stats.share_notes(noticed.notes());
     let blocks = blocks.into_iter().flatten().collect();
     Ok(Finished { blocks: Blocks::new(blocks, finalizer, ids, memory.store.clone(), memory.cancel.clone()), partial, refused })
 }
@@ -120,7 +125,7 @@ impl<P> Finishing<P> {
         stats: &Stats,
     ) -> Result<Vec<BlockSource>> {
         memory.cancel.check()?;
-        let Finishing { scratch, states, block, partial, refused, ids } = self;
+        let Finishing { scratch, states, block, partial, refused, ids, noticed } = self;
         let mut blocks = Vec::new();
         let mut observe = |states: &StateBatch| {
             let mut taken = Ok(());
@@ -134,6 +139,7 @@ impl<P> Finishing<P> {
             observe(partial, block);
             stats.count_customers(states.len() as u64);
             ids.add(states);
+            noticed.add(states);
             Ok(block.len())
         };
         let saved: Vec<_> = memory.saved.iter().filter(|run| run.file.frames_of(number) > 0).collect();

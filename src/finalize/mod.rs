@@ -17,6 +17,7 @@ pub(crate) mod arithmetic;
 pub(crate) mod block;
 pub(crate) mod blocks;
 pub(crate) mod finish;
+mod id_signs;
 pub(crate) mod pass_progress;
 
 pub use block::Block;

@@ -14,6 +14,7 @@ use crate::orders::Lines;
 use crate::partials::{Lens1Partial, Partials};
 use crate::pipeline::Order;
 use crate::pipeline::Pipeline;
+use crate::report::json_text::{JsonNumbers, to_json};
 use crate::report::output::Output;
 use crate::report::table::TableWriter;
 use crate::report::text_tables::{Style, render};
@@ -43,6 +44,8 @@ pub struct Outputs {
     pub rejects: Option<PathBuf>,
     /// A Lens 1 partial, for merging with those of other customers.
     pub partial: Option<PathBuf>,
+    /// How JSON has amounts and percentages.
+    pub json_numbers: JsonNumbers,
     /// The order of rows.
     pub order: Order,
 }
@@ -121,9 +124,19 @@ pub struct Audited {
     pub report: Report,
     /// The counters at its end.
     pub counted: Snapshot,
-    /// The files that were written.
-    pub files: Vec<PathBuf>,
+    /// The files that were written, without stdout.
+    pub files: Vec<WrittenFile>,
     checkpointed: Option<Checkpointed>,
+}
+
+/// A file that was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct WrittenFile {
+    /// Its path, as it was named.
+    pub path: PathBuf,
+    /// The rows of a table; a report has none.
+    pub rows: Option<u64>,
 }
 
 impl Audited {
@@ -265,8 +278,10 @@ impl AuditJob {
                 (pipeline, Some(checkpointed))
             }
         };
-        let report = outputs.fill(pipeline, self.outputs.order, host)?;
-        let files = self.outputs.paths().filter(|path| *path != Path::new(STDOUT)).cloned().collect();
+        let (report, tables) = outputs.fill(pipeline, self.outputs.order, host)?;
+        let files = self.outputs.paths().filter(|path| *path != Path::new(STDOUT));
+        let rows = |path: &Path| tables.iter().find(|(name, _)| Path::new(name) == path).map(|(_, rows)| *rows);
+        let files = files.map(|path| WrittenFile { path: path.clone(), rows: rows(path) }).collect();
         Ok(Audited { report, counted: stats.snapshot(), files, checkpointed })
     }
 }
@@ -278,6 +293,7 @@ struct Open {
     rejects: Option<TableWriter>,
     reports: Vec<(ReportFormat, Output)>,
     partial: Option<Output>,
+    json_numbers: JsonNumbers,
     of_lines: bool,
 }
 
@@ -292,34 +308,36 @@ impl Open {
             rejects: table(&wanted.rejects, if of_lines { rows::line_reject_schema() } else { rows::reject_schema() })?,
             reports: wanted.reports.iter().map(report).collect::<Result<_>>()?,
             partial: wanted.partial.as_deref().map(|path| create_partial(path, cancel)).transpose()?,
+            json_numbers: wanted.json_numbers,
             of_lines,
         })
     }
 
     /// Fills them, and puts them in their places. A reader that goes away costs only what it read.
-    fn fill(self, pipeline: Pipeline<((), Option<Partials>)>, order: Order, host: &mut dyn Host) -> Result<Report> {
+    fn fill(self, pipeline: Pipeline<((), Option<Partials>)>, order: Order, host: &mut dyn Host) -> Result<(Report, Vec<(String, u64)>)> {
         // Rows in the engine's order are written while the answers are computed.
         let (mut meanwhile, sorted) = if order == Order::Engine { (self.rfm, None) } else { (None, self.rfm) };
         let mut audit = pipeline.finish_into(meanwhile.as_mut())?;
-        let mut outputs = Vec::new();
+        let (mut outputs, mut rows) = (Vec::new(), Vec::new());
+        let mut written = |table, fill: &dyn Fn(&mut TableWriter) -> Result<()>| written(table, &mut rows, fill);
         if let Some(table) = meanwhile {
-            outputs.extend(written(table, |_| Ok(()))?);
+            outputs.extend(written(table, &|_| Ok(()))?);
         }
         if let Some(table) = sorted {
-            outputs.extend(written(table, |table| audit.write_rfm(table, order))?);
+            outputs.extend(written(table, &|table| audit.write_rfm(table, order))?);
         }
         if let Some(table) = self.migrations {
-            outputs.extend(written(table, |table| audit.write_migrations(table, order))?);
+            outputs.extend(written(table, &|table| audit.write_migrations(table, order))?);
         }
         if let Some(table) = self.rejects {
             let take = |table: &mut TableWriter| match self.of_lines {
                 true => audit.line_reject_rows().try_for_each(|batch| table.write(&batch?)),
                 false => audit.reject_rows().try_for_each(|batch| table.write(&batch?)),
             };
-            outputs.extend(written(table, take)?);
+            outputs.extend(written(table, &take)?);
         }
         for (format, mut output) in self.reports {
-            let text = format.render(&audit.report)?;
+            let text = format.render(&audit.report, self.json_numbers)?;
             output.write_all(text.as_bytes()).map_err(|e| Error::io("cannot write the report", e))?;
             outputs.push(output);
         }
@@ -328,13 +346,15 @@ impl Open {
         }
         outputs.iter_mut().try_for_each(|output| output.complete().or_else(unless_broken_pipe))?;
         host.undisturbed(&mut || outputs.drain(..).try_for_each(|output| output.commit().or_else(unless_broken_pipe)))?;
-        Ok(audit.report)
+        Ok((audit.report, rows))
     }
 }
 
-/// Fills a table and ends it; none when its reader went away, which is no reason to withhold the other outputs.
-fn written(mut table: TableWriter, fill: impl FnOnce(&mut TableWriter) -> Result<()>) -> Result<Option<Output>> {
-    let output = fill(&mut table).and_then(|()| table.finish()).map(Some);
+/// Fills a table and ends it; none when its reader went away, which is no reason to withhold the other outputs. Adds its name and rows.
+fn written(mut table: TableWriter, rows: &mut Vec<(String, u64)>, fill: &dyn Fn(&mut TableWriter) -> Result<()>) -> Result<Option<Output>> {
+    let filled = fill(&mut table);
+    rows.push((table.name().to_owned(), table.rows()));
+    let output = filled.and_then(|()| table.finish()).map(Some);
     output.or_else(|error| unless_broken_pipe(error).map(|()| None))
 }
 
@@ -362,9 +382,9 @@ impl ReportFormat {
         }
     }
 
-    fn render(self, report: &Report) -> Result<String> {
+    fn render(self, report: &Report, numbers: JsonNumbers) -> Result<String> {
         match self {
-            ReportFormat::Json => report.to_json(),
+            ReportFormat::Json => to_json(report, numbers),
             ReportFormat::Text(style) => Ok(render(report, style)),
         }
     }

@@ -129,7 +129,7 @@ impl Checkpoints {
         let job = {
             let (spec, keeps_rejects) = builder.options();
             let (windows, columns) = (spec.windows.clone(), spec.columns.clone());
-            CheckpointJob { windows, columns, on_bad_row: spec.on_bad_row, keeps_rejects }
+            CheckpointJob { windows, as_of: spec.as_of, columns, on_bad_row: spec.on_bad_row, keeps_rejects }
         };
         let (folder, there) = Folder::<Checkpoint>::lock(&self.folder, &self.io)?;
         let mut reached = match there {

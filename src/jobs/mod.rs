@@ -6,6 +6,8 @@
 //! |---|---|
 //! | here | [`Host`], and what jobs have in common |
 //! | `audit` | inputs → answers in files |
+//! | `peek` | inputs → what they are, and what an audit would meet in them |
+//! | `recognize` | the columns of inputs → what their rows are |
 //! | `period_table` | orders → a table of period aggregations |
 //! | `update` | inputs that a state has not taken in yet → its next generation |
 //! | `checkpoint` | a long run that goes on where it was killed |
@@ -18,19 +20,24 @@ pub mod audit;
 pub(crate) mod checkpoint;
 pub(crate) mod compare;
 pub mod follow;
+#[cfg(feature = "text")]
+pub mod peek;
 pub(crate) mod period_table;
+pub mod recognize;
 pub mod slices;
 pub(crate) mod update;
 
 #[cfg(all(feature = "sketch", feature = "synthetic", feature = "text"))]
-pub use audit::{AuditJob, Audited, Outputs};
+pub use audit::{AuditJob, Audited, Outputs, WrittenFile};
 pub use checkpoint::{Checkpointed, Checkpoints};
 pub use compare::{Side, compare};
 pub use period_table::write_periods;
+pub use recognize::{Recognition, Recognized, RowsAre};
 pub use update::{Known, Update, Updated};
 
 use crate::base::error::{Error, Kind, Result};
 use crate::orders::Lines;
+use crate::report::output::folder_is_there;
 use crate::source::Source;
 use crate::source::files::{Files, Format};
 use crate::spec::Spec;
@@ -137,10 +144,13 @@ pub fn real(path: &Path) -> PathBuf {
 pub fn in_a_folder(path: &Path) -> Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let no = |what: &str| Err(Error::new(Kind::Io, format!("cannot write: {what}")).input(path.to_string_lossy()));
+    if path != Path::new(STDOUT) {
+        folder_is_there(path)?;
+    }
     match std::fs::metadata(folder) {
         _ if path == Path::new(STDOUT) => Ok(()),
         _ if path.is_dir() => no("it is a folder"),
-        Err(_) => no("its folder is not there"),
+        Err(_) => no("its folder cannot be looked at"),
         Ok(folder) if !folder.is_dir() => no("what should be its folder is a file"),
         Ok(folder) if folder.permissions().readonly() => no("its folder may not be written to"),
         Ok(_) => Ok(()),

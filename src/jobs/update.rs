@@ -108,6 +108,7 @@ impl Update {
     /// # Errors
     /// When the state was made with other windows or another policy, or is damaged; when the folder holds something else.
     pub fn check(&self, folder: &Path) -> Result<Granularity> {
+        self.check_every()?;
         if is_state(folder) {
             let state = State::open_with(folder, &self.io)?;
             return Ok(self.same_policies(state.manifest().clone(), folder)?.every);
@@ -123,6 +124,7 @@ impl Update {
     /// When the state was made with other windows or another policy; when another process writes to it; a bad row under
     /// [`OnBadRow::Fail`]; when anything cannot be read or written. The state is then what it was.
     pub fn run<S: AsRef<str>>(&self, folder: &Path, inputs: &[S], watch: impl FnOnce(Arc<Stats>)) -> Result<Updated> {
+        self.check_every()?;
         let (folder, there) = Folder::<Manifest>::lock(folder, &self.io)?;
         let manifest = match there {
             None => Manifest::new(self.every.unwrap_or(Granularity::Month), self.spec.on_bad_row),
@@ -182,6 +184,14 @@ impl Update {
         let Read { saved: Saved { rows, lines, .. }, customers, .. } = read;
         let (rows, rows_rejected) = (rows.rows_read, rows.rows_rejected);
         Ok(Updated { manifest: next, taken, known, rows, rows_rejected, lines, customers, compacted })
+    }
+
+    fn check_every(&self) -> Result<()> {
+        match self.every {
+            Some(Granularity::All) => Err(Error::usage("a state is kept by calendar windows, and `every=all` is none")
+                .help("keep it by `every=day` or `every=month`; audits may then use `windows.every=all`")),
+            _ => Ok(()),
+        }
     }
 
     /// Which inputs the state has, and which it has not.

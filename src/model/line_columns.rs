@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// How [`TransactionColumn::EventTs`] may be called too.
-const ORDER_TS: &str = "order_ts";
+pub(crate) const ORDER_TS: &str = "order_ts";
 
 /// Its names where it is not mapped, in the grammar of mappings.
 pub(crate) const EVENT_OR_ORDER_TS: &str = "event_ts|order_ts";

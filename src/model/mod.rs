@@ -2,18 +2,20 @@
 //!
 //! | file | owns |
 //! |---|---|
-//! | `window` | calendar periods and windows, and which window a period falls in |
+//! | `calendar`, `window` | calendar periods; windows, and which of them a period falls in |
 //! | `reject` | why rows and customers are left out |
 //! | `cause` | the causes of a run's failure, told together |
-//! | `read_options` | the options of reading rows |
+//! | `read_options`, `row_filter` | the options of reading rows; which of them are read |
 //! | `note` | what was noticed about an input and is no error |
 //! | `columns`, `period_batch` | period aggregations: their columns, decoded rows |
 //! | `line_columns`, `line_batch` | orders and line items: their columns, decoded rows |
+//! | `worth` | the columns that say what a line is worth |
 //! | `ids`, `hash` | ids as Arrow views, their hash, the partition it names |
 //! | `entry`, `amounts` | what a customer did in one window |
 //! | `state_batch` | customers' states, column by column, in the order of hash and id |
 
 pub(crate) mod amounts;
+pub(crate) mod calendar;
 pub(crate) mod cause;
 pub(crate) mod columns;
 pub(crate) mod entry;
@@ -25,11 +27,13 @@ pub(crate) mod note;
 pub(crate) mod period_batch;
 pub(crate) mod read_options;
 pub(crate) mod reject;
+pub(crate) mod row_filter;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 pub(crate) mod samples;
 pub(crate) mod state_batch;
 pub(crate) mod window;
+pub(crate) mod worth;
 
 pub use self::cause::MaxRejects;
 pub use self::columns::{Column, ColumnMap};
@@ -38,6 +42,8 @@ pub use self::line_batch::{BadLine, TransactionBatch};
 pub use self::line_columns::{TransactionColumn, TransactionColumns};
 pub use self::note::{Notes, Topic};
 pub use self::period_batch::{Bad, NO_TIMESTAMP, Origin, PeriodBatch, Whence};
-pub use self::read_options::{Encoding, IdFormat, ReadOptions};
+pub use self::read_options::{AmountUnit, Encoding, IdFormat, NaiveTimes, NumberFormat, PeriodEnds, Quote, ReadOptions};
 pub use self::reject::{LINE_FIELDS, OnBadRow, Reason, Reject};
-pub use self::window::{Granularity, Window, Windows};
+pub use self::row_filter::RowFilter;
+pub use self::window::{Granularity, Window, Windows, YearStart, as_of};
+pub use self::worth::{AmountFrom, WorthColumn, WorthColumns};

@@ -2,6 +2,7 @@
 
 use super::columns::Column;
 use super::reject::Reason;
+use crate::base::time::{DAY, MAX_TIMESTAMP};
 use arrow::array::StringViewArray;
 use arrow::buffer::ScalarBuffer;
 use serde::{Deserialize, Serialize};
@@ -42,8 +43,12 @@ pub struct PeriodBatch {
     pub last_transactions: ScalarBuffer<i64>,
     /// Values that could not be read, by row and column. The row's other columns may hold anything where one is listed.
     pub bad: Vec<Bad>,
+    /// Rows that filters leave out, ascending; their columns may hold anything.
+    pub skipped: Vec<u32>,
     /// Finds the input and row of each row, for batches whose rows do not follow each other in one input.
     pub whence: Option<Whence>,
+    /// Whether each row is an order: what happened did so at its last transaction, wherever in the period that lies.
+    pub of_orders: bool,
 }
 
 /// Says where a row of a batch came from: the input, its row, and its line in a text.
@@ -64,6 +69,18 @@ impl std::fmt::Debug for Whence {
 }
 
 impl PeriodBatch {
+    /// Makes ends that are the last day, second, millisecond or microsecond of a period those that follow them.
+    pub(crate) fn end_after(&mut self) {
+        let after = |end: i64| match end {
+            NO_TIMESTAMP => end,
+            end => {
+                let unit = [DAY, 1_000_000, 1_000].into_iter().find(|unit| end % unit == 0).unwrap_or(1);
+                (end + unit).min(MAX_TIMESTAMP)
+            }
+        };
+        self.ends = self.ends.iter().map(|&end| after(end)).collect::<Vec<_>>().into();
+    }
+
     /// The input, the row and the line that a row of the batch came from.
     pub(crate) fn whence(&self, i: usize) -> (String, u64, Option<u64>) {
         match &self.whence {

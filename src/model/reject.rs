@@ -46,11 +46,15 @@ pub enum Reason {
     DuplicateLine,
     /// A line of an order that names two customers.
     OrderCustomerConflict,
+    /// A row of a CSV that has not as many fields as the header.
+    RaggedRow,
+    /// A line of an order of which some say a `line_total` and others only a `unit_price`.
+    OrderWorthConflict,
 }
 
 impl Reason {
     /// All of them, in order.
-    const ALL: [Reason; 13] = [
+    const ALL: [Reason; 15] = [
         Reason::MissingValue,
         Reason::BadNumber,
         Reason::BadTimestamp,
@@ -64,6 +68,8 @@ impl Reason {
         Reason::Refund,
         Reason::DuplicateLine,
         Reason::OrderCustomerConflict,
+        Reason::RaggedRow,
+        Reason::OrderWorthConflict,
     ];
 
     /// The name in reports and rejects files.
@@ -82,6 +88,8 @@ impl Reason {
             Reason::Refund => "refund",
             Reason::DuplicateLine => "duplicate_line",
             Reason::OrderCustomerConflict => "order_customer_conflict",
+            Reason::RaggedRow => "ragged_row",
+            Reason::OrderWorthConflict => "order_worth_conflict",
         }
     }
 
@@ -102,6 +110,8 @@ impl Reason {
             Reason::Refund => "the line gives money back".to_owned(),
             Reason::DuplicateLine => "another line of the order is the same".to_owned(),
             Reason::OrderCustomerConflict => "other lines of its order name another customer".to_owned(),
+            Reason::RaggedRow => "the row has not as many fields as the header".to_owned(),
+            Reason::OrderWorthConflict => format!("here is only a unit_price, and {at} has a line_total: which of the two counts?"),
         }
     }
 }
@@ -233,7 +243,10 @@ impl Reject {
         }
         let value = if value.is_empty() { "empty".to_owned() } else { shortened(&value) };
         let column = if reason == Reason::StraddlesWindow { "period_start..period_end" } else { &column };
-        what += &format!("{reason}: {column} is {value}: {}", reason.sentence(at.as_deref()));
+        what += &match reason {
+            Reason::RaggedRow => format!("{reason}: the row {}", value.trim_matches('"')),
+            _ => format!("{reason}: {column} is {value}: {}", reason.sentence(at.as_deref())),
+        };
         let error = Error::data(what);
         if window.is_some() { error } else { error.input(source).row(row).line(line) }
     }

@@ -1,123 +1,30 @@
-//! Calendar periods, windows, and which window a row's period belongs to.
+//! Windows, and which of them a row's period belongs to.
 //!
 //! A timestamp ([`time`](crate::base::time)) is an `i64` of microseconds since 1970-01-01T00:00:00 UTC, between the years 1 and
 //! 9999. Naive times are UTC.
 //! [`Windows`] is what the spec says (a list, or a calendar granularity); a [`Classifier`] is its compiled form, one per routing
 //! thread; [`Windows::resolve`] names the windows once all rows are known.
+//!
+//! Seen as of a moment, windows end there, and what lies after it is history: it belongs to no window.
 
 pub(crate) use crate::base::time::iso;
-pub(crate) use crate::base::time::{DAY, MAX_TIMESTAMP, format_timestamp, parse_timestamp, to_datetime};
+pub(crate) use crate::base::time::{DAY, MAX_TIMESTAMP, format_timestamp, parse_timestamp};
 
 use crate::base::error::{Error, Result};
-use crate::base::time::EPOCH_DAY;
-use chrono::{Datelike, NaiveDate};
+use crate::base::merge::Merge;
+use crate::base::time::MIN_TIMESTAMP;
+pub use crate::model::calendar::{Granularity, YearStart};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 
-/// More windows than this from `--every` are a mistake in the data, not a wish.
-const MAX_CALENDAR_WINDOWS: u32 = 1_200;
+/// More windows than this are a mistake in the data, not a wish: a century of months, or eleven years of days.
+const fn most_windows(every: Granularity) -> u32 {
+    if matches!(every, Granularity::Day) { 4_000 } else { 1_200 }
+}
+
 /// The most windows of a list: rows that are sorted number them in 16 bits.
 const MAX_WINDOWS: usize = 1 << 16;
-
-/// The length of a calendar window.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Granularity {
-    /// `2023-07`
-    Month,
-    /// `2023-Q3`
-    Quarter,
-    /// `2023-H2`
-    Half,
-    /// `2023`
-    Year,
-}
-
-impl Granularity {
-    pub(crate) const fn months(self) -> u32 {
-        match self {
-            Granularity::Month => 1,
-            Granularity::Quarter => 3,
-            Granularity::Half => 6,
-            Granularity::Year => 12,
-        }
-    }
-
-    /// The number of the calendar period that holds a timestamp, counted from the year 0.
-    pub(crate) fn index(self, timestamp: i64) -> u32 {
-        let date = to_datetime(timestamp).date();
-        (date.year() as u32 * 12 + date.month0()) / self.months()
-    }
-
-    /// The first microsecond of a calendar period.
-    pub(crate) fn start(self, index: u32) -> i64 {
-        let month = index * self.months();
-        let date = NaiveDate::from_ymd_opt((month / 12) as i32, month % 12 + 1, 1);
-        // The year 9999 ends with the last timestamp there is.
-        date.map_or(MAX_TIMESTAMP, |d| (i64::from(d.num_days_from_ce() - EPOCH_DAY) * DAY).min(MAX_TIMESTAMP))
-    }
-
-    pub(crate) fn name(self, index: u32) -> String {
-        let per_year = 12 / self.months();
-        let (year, part) = (index / per_year, index % per_year + 1);
-        match self {
-            Granularity::Month => format!("{year:04}-{part:02}"),
-            Granularity::Quarter => format!("{year:04}-Q{part}"),
-            Granularity::Half => format!("{year:04}-H{part}"),
-            Granularity::Year => format!("{year:04}"),
-        }
-    }
-
-    fn window(self, index: u32) -> Window {
-        let (start, end) = (self.start(index), self.start(index + 1));
-        Window { name: self.name(index), start, end, observation_end: end }
-    }
-
-    /// Reads a calendar window's name, such as `2023-Q3`.
-    fn parse_name(text: &str) -> Option<Window> {
-        let (year, part) = text.split_once('-').unwrap_or((text, ""));
-        let year = (year.len() == 4 && year.bytes().all(|b| b.is_ascii_digit())).then(|| year.parse::<u32>().ok())?.filter(|&y| y > 0)?;
-        let (granularity, digits) = match part.as_bytes() {
-            [] => (Granularity::Year, "1"),
-            [b'H', _] => (Granularity::Half, &part[1..]),
-            [b'Q', _] => (Granularity::Quarter, &part[1..]),
-            [_, _] => (Granularity::Month, part),
-            _ => return None,
-        };
-        let per_year = 12 / granularity.months();
-        if !digits.bytes().all(|b| b.is_ascii_digit()) {
-            return None;
-        }
-        let number = digits.parse::<u32>().ok().filter(|n| (1..=per_year).contains(n))?;
-        Some(granularity.window(year * per_year + number - 1))
-    }
-}
-
-impl fmt::Display for Granularity {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Granularity::Month => "month",
-            Granularity::Quarter => "quarter",
-            Granularity::Half => "half",
-            Granularity::Year => "year",
-        })
-    }
-}
-
-impl FromStr for Granularity {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self> {
-        match text {
-            "month" => Ok(Granularity::Month),
-            "quarter" => Ok(Granularity::Quarter),
-            "half" => Ok(Granularity::Half),
-            "year" => Ok(Granularity::Year),
-            _ => Err(Error::usage(format!("{text:?} is not a calendar period")).help("one of month, quarter, half, year")),
-        }
-    }
-}
 
 /// One window: `start ≤ t < end`, judged from `observation_end`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -135,13 +42,91 @@ pub struct Window {
     pub observation_end: i64,
 }
 
+impl Window {
+    /// The calendar period of a number.
+    pub(crate) fn calendar(every: Granularity, index: u32) -> Self {
+        let (start, end) = (every.start(index), every.start(index + 1));
+        Window { name: every.name(index), start, end, observation_end: end }
+    }
+
+    /// The window between the days of the data, where an end is open, as it is seen as of a moment.
+    fn closed(&self, span: Option<Span>, as_of: Option<i64>) -> Self {
+        let mut window = self.clone();
+        let (first, after) = span.map_or((MIN_TIMESTAMP, MAX_TIMESTAMP), |span| (span.first_day(), span.day_after()));
+        if window.start == MIN_TIMESTAMP {
+            window.start = first.min(window.end - 1);
+        }
+        if window.end == MAX_TIMESTAMP {
+            window.end = after.max(window.start + 1);
+            // Everything is seen from the moment that is asked for, also where the data end before it.
+            window.observation_end =
+                if window.observation_end == MAX_TIMESTAMP { as_of.unwrap_or(window.end) } else { window.observation_end };
+        }
+        if let Some(as_of) = as_of.filter(|as_of| (window.start..window.end).contains(as_of)) {
+            window.observation_end = window.observation_end.min(as_of);
+        }
+        window
+    }
+}
+
+/// From the first to the last moment of the data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Span {
+    pub(crate) first: i64,
+    pub(crate) last: i64,
+}
+
+impl Span {
+    /// The span of no data.
+    pub(crate) const EMPTY: Span = Span { first: i64::MAX, last: i64::MIN };
+
+    /// Takes a moment in, and another.
+    #[inline]
+    pub(crate) fn cover(&mut self, first: i64, last: i64) {
+        self.first = self.first.min(first);
+        self.last = self.last.max(last);
+    }
+
+    /// None where it has no moment.
+    pub(crate) fn known(self) -> Option<Span> {
+        (self.first <= self.last).then_some(self)
+    }
+
+    /// The beginning of the first day.
+    pub(crate) fn first_day(self) -> i64 {
+        self.first.div_euclid(DAY) * DAY
+    }
+
+    /// The end of the last day.
+    pub(crate) fn day_after(self) -> i64 {
+        ((self.last.div_euclid(DAY) + 1) * DAY).min(MAX_TIMESTAMP)
+    }
+}
+
+impl Merge for Span {
+    fn merge(&mut self, other: Span) {
+        self.cover(other.first, other.last);
+    }
+}
+
+/// Reads the moment that windows are seen as of: the end of a day, or a moment of it.
+///
+/// # Errors
+/// A text that is no date.
+pub fn as_of(text: &str) -> Result<i64> {
+    let no_date =
+        || Error::usage(format!("{text:?} is not a date")).help("write it as 2023-06-30, which is the end of that day, or with a time");
+    let at = parse_timestamp(text.as_bytes()).ok_or_else(no_date)?;
+    Ok(if text.trim().len() == 10 { at + DAY } else { at })
+}
+
 impl FromStr for Window {
     type Err = Error;
 
     /// `[NAME=]START..END[@OBSERVATION_END]`, or the name of a calendar period such as `2023-Q3`.
     fn from_str(text: &str) -> Result<Self> {
         let fault = |what: String| {
-            let help = "a window is [NAME=]START..END[@OBSERVATION_END], such as q1=2023-01-01..2023-04-01, or a calendar period: 2023, 2023-H1, 2023-Q3, 2023-07";
+            let help = "a window is [NAME=]START..END[@OBSERVATION_END], such as q1=2023-01-01..2023-04-01, where START or END may be left out, or a calendar period: 2023, 2023-H1, 2023-Q3, 2023-07, 2023-W28, 2023-07-14";
             Error::usage(format!("{text:?} is not a window: {what}")).help(help)
         };
         let time = |part: &str| parse_timestamp(part.as_bytes()).ok_or_else(|| fault(format!("{part:?} is not a date or a timestamp")));
@@ -151,11 +136,17 @@ impl FromStr for Window {
         }
         let (span, observation_end) = body.split_once('@').map_or((body, None), |(span, end)| (span, Some(end)));
         let mut window = match span.split_once("..") {
+            Some(("", "")) => return Err(fault("it has neither a start nor an end; `windows.every=all` is everything".to_owned())),
             Some((start, end)) => {
-                let (from, to) = (time(start)?, time(end)?);
+                let from = if start.is_empty() { MIN_TIMESTAMP } else { time(start)? };
+                let to = if end.is_empty() { MAX_TIMESTAMP } else { time(end)? };
                 Window { name: span.to_owned(), start: from, end: to, observation_end: to }
             }
-            None => Granularity::parse_name(span).ok_or_else(|| fault("it is neither START..END nor a calendar period".to_owned()))?,
+            None => {
+                let (every, index) =
+                    Granularity::parse_name(span).ok_or_else(|| fault("it is neither START..END nor a calendar period".to_owned()))?;
+                Window::calendar(every, index)
+            }
         };
         if let Some(name) = name {
             window.name = name.to_owned();
@@ -192,7 +183,7 @@ impl Windows {
         let Windows::List(list) = self else { return Ok(()) };
         if list.is_empty() {
             return Err(Error::usage("no window is given")
-                .help("give `windows.list=START..END` at least once, or `windows.every=month|quarter|half|year`"));
+                .help("give `windows.list=START..END` at least once, or `windows.every=day|week|month|quarter|half|year|all`"));
         }
         if list.len() > MAX_WINDOWS {
             let what = format!("{} windows are too many", list.len());
@@ -229,18 +220,19 @@ impl Windows {
         }
     }
 
-    /// The windows by name, and the key of the first, once `keys` (the least and the greatest key that accepted rows have) is known.
-    pub(crate) fn resolve(&self, keys: Option<(u32, u32)>) -> Result<(Vec<Window>, u32)> {
+    /// The windows by name, and the key of the first, once it is known which keys accepted rows have (the least and the greatest) and
+    /// from when to when there are data.
+    pub(crate) fn resolve(&self, keys: Option<(u32, u32)>, span: Option<Span>, as_of: Option<i64>) -> Result<(Vec<Window>, u32)> {
         match (self, keys) {
-            (Windows::List(list), _) => Ok((list.clone(), 0)),
+            (Windows::List(list), _) => Ok((list.iter().map(|window| window.closed(span, as_of)).collect(), 0)),
             (Windows::Every(_), None) => Ok((Vec::new(), 0)),
-            (Windows::Every(granularity), Some((first, last))) => {
-                if last - first >= MAX_CALENDAR_WINDOWS {
-                    let (a, b) = (granularity.name(first), granularity.name(last));
-                    return Err(Error::data(format!("the rows reach from {a} to {b}: more than {MAX_CALENDAR_WINDOWS} windows"))
+            (Windows::Every(every), Some((first, last))) => {
+                if last - first >= most_windows(*every) {
+                    let (a, b) = (every.name(first), every.name(last));
+                    return Err(Error::data(format!("the rows reach from {a} to {b}: more than {} windows", most_windows(*every)))
                         .help("look for a row with a wrong year, choose a longer period, or name the windows in `windows`"));
                 }
-                Ok(((first..=last).map(|i| granularity.window(i)).collect(), first))
+                Ok(((first..=last).map(|i| Window::calendar(*every, i).closed(span, as_of)).collect(), first))
             }
         }
     }
@@ -273,14 +265,17 @@ struct Region {
 #[derive(Debug, Clone)]
 pub(crate) struct Classifier {
     granularity: Option<Granularity>,
+    as_of: i64,
     /// Sorted and disjoint. Of a list: all of time. Of a calendar: the periods met so far.
     regions: Vec<Region>,
 }
 
 impl Classifier {
-    pub(crate) fn new(windows: &Windows) -> Self {
+    /// The windows, as they are seen as of a moment.
+    pub(crate) fn new(windows: &Windows, as_of: Option<i64>) -> Self {
+        let as_of = as_of.unwrap_or(i64::MAX);
         match windows {
-            Windows::Every(granularity) => Classifier { granularity: Some(*granularity), regions: Vec::new() },
+            Windows::Every(granularity) => Classifier { granularity: Some(*granularity), as_of, regions: Vec::new() },
             Windows::List(list) => {
                 let mut regions = Vec::with_capacity(2 * list.len() + 1);
                 let mut low = i64::MIN;
@@ -288,13 +283,21 @@ impl Classifier {
                     if w.start > low {
                         regions.push(Region { low, high: w.start, place: Place::History });
                     }
-                    regions.push(Region { low: w.start, high: w.end, place: Place::Window { key, observation_end: w.observation_end } });
-                    low = w.end;
+                    let (high, observation_end) = (w.end.min(as_of), w.observation_end.min(as_of));
+                    regions.push(Region { low: w.start, high, place: Place::Window { key, observation_end } });
+                    low = high;
                 }
                 regions.push(Region { low, high: i64::MAX, place: Place::History });
-                Classifier { granularity: None, regions }
+                Classifier { granularity: None, as_of, regions }
             }
         }
+    }
+
+    /// The end of a row's period, for placing it: where all of it had happened by then, the moment that windows are seen as of.
+    #[inline]
+    pub(crate) fn end(&self, start: i64, end: i64, last: i64) -> i64 {
+        let happened = start < self.as_of && self.as_of < end && (MIN_TIMESTAMP..=self.as_of).contains(&last);
+        if happened { self.as_of } else { end }
     }
 
     #[inline]
@@ -311,7 +314,10 @@ impl Classifier {
             (_, Some(granularity)) => {
                 let key = granularity.index(start);
                 let (low, high) = (granularity.start(key), granularity.start(key + 1));
-                let region = Region { low, high, place: Place::Window { key, observation_end: high } };
+                let region = match self.as_of {
+                    as_of if start >= as_of => Region { low: low.max(as_of), high, place: Place::History },
+                    as_of => Region { low, high: high.min(as_of), place: Place::Window { key, observation_end: high.min(as_of) } },
+                };
                 self.regions.insert(after, region);
                 region
             }
@@ -339,9 +345,7 @@ mod tests {
             assert_eq!((window.name.as_str(), window.start), (text, parse_timestamp(start.as_bytes()).unwrap()));
             assert_eq!(window.end, parse_timestamp(end.as_bytes()).unwrap());
         }
-        for text in
-            ["23", "2023-Q5", "2023-H0", "2023-13", "2023-Q", "2023-01-01", "2023-07-01..", "x..y", "0000", "a=2023-01-01..2023-02-01@z"]
-        {
+        for text in ["23", "2023-Q5", "2023-H0", "2023-13", "2023-Q", "2023-1", "..", "x..y", "0000", "a=2023-01-01..2023-02-01@z"] {
             assert!(text.parse::<Window>().is_err(), "{text}");
         }
         let named: Window = "spring=2023-03-01..2023-06-01@2023-06-30T12:00".parse().unwrap();
@@ -365,7 +369,7 @@ mod tests {
     fn periods_are_placed() {
         let time = |text: &str| parse_timestamp(text.as_bytes()).unwrap();
         let windows = Windows::List(vec!["2023-Q1".parse().unwrap(), "2023-Q2".parse().unwrap(), "2023-Q4".parse().unwrap()]);
-        let mut classifier = Classifier::new(&windows);
+        let mut classifier = Classifier::new(&windows, None);
         let mut key = |start: &str, end: &str| match classifier.place(time(start), time(end)) {
             Place::Window { key, .. } => format!("{key}"),
             Place::History => "history".to_owned(),
@@ -382,7 +386,7 @@ mod tests {
         assert_eq!(key("2024-01-01", "2030-01-01"), "history");
         assert_eq!(key("2020-01-01", "2030-01-01"), "straddles 2023-01-01");
 
-        let mut months = Classifier::new(&Windows::Every(Granularity::Month));
+        let mut months = Classifier::new(&Windows::Every(Granularity::Month), None);
         assert!(matches!(months.place(time("2023-05-31"), time("2023-06-01")), Place::Window { .. }));
         assert!(matches!(months.place(time("2023-01-15"), time("2023-02-15")), Place::Straddles(_)));
         assert!(matches!(months.place(time("2023-05-01"), time("2023-05-02")), Place::Window { .. }));

@@ -7,6 +7,12 @@ use crate::base::money::Total;
 use crate::model::line_columns::TransactionColumn as Column;
 use crate::model::reject::{REJECT_HELP, Reason, Reject, shown_timestamp};
 
+/// Advice about lines and orders without a customer.
+pub(super) const ANONYMOUS_HELP: &str =
+    "leave such lines out with `anonymous=drop`, report them with `anonymous=report`, or name the column with `columns.customer_id=NAME`";
+/// Advice about refunds.
+pub(super) const REFUND_HELP: &str = "take them off what the customer spent with `refunds=net`, or leave them out with `refunds=drop`";
+
 /// A fault of an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fault {
@@ -14,6 +20,14 @@ pub(super) enum Fault {
     Duplicate,
     /// Its lines name two customers.
     Conflict,
+    /// None of its lines names a customer.
+    Anonymous,
+    /// None of its lines has a time.
+    Timeless,
+    /// The line gives money back, in an order that has a customer from other lines.
+    Refund,
+    /// The line has a `unit_price` only, and the one at this position a `line_total`.
+    Worth { total: u64 },
     /// It is worth too much.
     Spend(Total),
     /// Its margin is too large.
@@ -31,10 +45,17 @@ impl Fault {
         let (reason, value) = match self {
             Fault::Duplicate => (Reason::DuplicateLine, text(line.order)),
             Fault::Conflict => (Reason::OrderCustomerConflict, line.customer.map_or(String::new(), text)),
+            Fault::Anonymous | Fault::Timeless => (Reason::MissingValue, String::new()),
+            Fault::Refund => (Reason::Refund, line.spend.to_string()),
+            Fault::Worth { .. } => (Reason::OrderWorthConflict, String::new()),
             Fault::Spend(sum) | Fault::Margin(sum) | Fault::Quantity(sum) => (Reason::AmountOutOfRange, sum.rounded().to_string()),
             Fault::Late { time, .. } => (Reason::AfterObservationEnd, shown_timestamp(time)),
         };
-        let at = if let Fault::Late { observation_end, .. } = self { Some(shown_timestamp(observation_end)) } else { None };
+        let at = match self {
+            Fault::Late { observation_end, .. } => Some(shown_timestamp(observation_end)),
+            Fault::Worth { total } => Some(format!("{} of order {:?}", validation.provenance.place(total), text(line.order))),
+            _ => None,
+        };
         Reject { at, ..rejected(line, validation, reason, self.column(), value) }
     }
 
@@ -42,11 +63,11 @@ impl Fault {
     pub(super) const fn column(self) -> Column {
         match self {
             Fault::Duplicate => Column::OrderId,
-            Fault::Conflict => Column::CustomerId,
-            Fault::Spend(_) => Column::LineTotal,
+            Fault::Conflict | Fault::Anonymous => Column::CustomerId,
+            Fault::Refund | Fault::Worth { .. } | Fault::Spend(_) => Column::LineTotal,
             Fault::Margin(_) => Column::LineMargin,
             Fault::Quantity(_) => Column::Quantity,
-            Fault::Late { .. } => Column::EventTs,
+            Fault::Timeless | Fault::Late { .. } => Column::EventTs,
         }
     }
 
@@ -59,7 +80,12 @@ impl Fault {
             Fault::Conflict | Fault::Quantity(_) => {
                 "is the column of order ids the right one? Such orders are left out with `on_bad_row=reject`"
             }
-            Fault::Late { .. } => REJECT_HELP,
+            Fault::Anonymous => ANONYMOUS_HELP,
+            Fault::Refund => REFUND_HELP,
+            Fault::Worth { .. } => {
+                "count `line_total` alone with `amount=total`: lines without are worth nothing; or quantity × unit_price alone with `amount=price`"
+            }
+            Fault::Timeless | Fault::Late { .. } => REJECT_HELP,
         }
     }
 }

@@ -10,19 +10,24 @@
 
 use super::fault::Fault;
 use super::line_record::Record;
+use super::nameless::{Admission, admission, damaged, nameless_orders};
+use super::open_order::OpenOrder;
+use super::order_hashes::OrderHashes;
+use super::order_notes::{MOST_DAYS, OrderNotes};
 use super::partial_order::PartialOrder;
 use super::partitions::Partition;
-use super::pre_aggregate::earlier;
 use super::settle::{Settled, Sums};
 use super::to_periods::PeriodFinder;
 use super::validate::Validation;
-use super::{Duplicates, LineSummary, Orders, line_record};
-use crate::base::error::{Error, Result};
+use super::{Duplicates, LineSummary, Orders, line_record, nameless};
+use crate::base::error::Result;
 use crate::base::money::Total;
 use crate::model::hash::hash_id;
+use crate::model::period_batch::NO_TIMESTAMP;
 use crate::model::reject::OnBadRow;
+use crate::model::worth::WorthColumn;
 use crate::spill::{Records, Sorter, Sorting};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -62,6 +67,7 @@ impl Orders {
             self.group_sorted(partition, &mut grouper)?;
         }
         self.validation.count(grouper.tally);
+        grouper.notes.note(&self.validation.notes, periods.granularity());
         // With the last partition, the faults of all orders are known.
         let last = self.grouped.fetch_add(1, Ordering::AcqRel) + 1 == self.partitions.len();
         if last { self.validation.verdict() } else { Ok(()) }
@@ -74,7 +80,7 @@ impl Orders {
             Ok(())
         })?;
         let count = buffers.iter().map(|(partials, _)| partials.len()).sum();
-        let mut hashes = Hashes::with_capacity(count);
+        let mut hashes = OrderHashes::with_capacity(count);
         for (partials, _) in &buffers {
             (0..partials.len()).for_each(|at| hashes.add(hash_id(partials.order(at))));
         }
@@ -92,11 +98,14 @@ impl Orders {
         index.sort_unstable();
         let partial = |&(_, buffer, at): &(u64, u32, u32)| buffers[buffer as usize].0.get(at as usize);
         let mut several: Vec<PartialOrder<'_>> = Vec::new();
-        let (large, mut heap) = (self.sorter(), None);
+        let (large, mut heap, mut nameless) = (self.sorter(), None, false);
         for same in index.chunk_by(|a, b| a.0 == b.0) {
             if same.len() > MOST_TOGETHER {
                 let (buffer, _) = heap.get_or_insert_with(|| (large.buffer(), self.partitions.budget().hold(self.merge)));
-                same.iter().try_for_each(|at| line_record::write(&partial(at), |append| buffer.push(append)))?;
+                same.iter().map(partial).try_for_each(|partial| {
+                    nameless |= partial.customer.is_none();
+                    line_record::write(&partial, |append| buffer.push(append))
+                })?;
                 continue;
             }
             several.clear();
@@ -109,21 +118,24 @@ impl Orders {
             None => Ok(()),
             Some((buffer, _held)) => {
                 drop(buffer);
-                group_records(&large.finish()?, grouper)
+                group_records(&large.finish()?, grouper, nameless)
             }
         }
     }
 
     fn group_sorted(&self, partition: Partition, grouper: &mut Grouper<'_, impl Take>) -> Result<()> {
-        let sorter = self.sorter();
+        let (sorter, mut nameless) = (self.sorter(), false);
         {
             let mut buffer = sorter.buffer();
             partition.read(&**self.partitions.store(), |partials, _| {
                 self.validation.cancel.check()?;
-                (0..partials.len()).try_for_each(|at| line_record::write(&partials.get(at), |append| buffer.push(append)))
+                (0..partials.len()).map(|at| partials.get(at)).try_for_each(|partial| {
+                    nameless |= partial.customer.is_none();
+                    line_record::write(&partial, |append| buffer.push(append))
+                })
             })?;
         }
-        group_records(&sorter.finish()?, grouper)
+        group_records(&sorter.finish()?, grouper, nameless)
     }
 
     fn sorter(&self) -> Sorter {
@@ -132,9 +144,9 @@ impl Orders {
     }
 }
 
-/// Groups lines that come in the order of their orders, and in each of their digests.
-fn group_records(records: &Arc<Records>, grouper: &mut Grouper<'_, impl Take>) -> Result<()> {
-    let damaged = || Error::internal("a record that is no line's");
+/// Groups lines that come in the order of their orders, and in each of their digests. `some_nameless` says whether some name no customer.
+fn group_records(records: &Arc<Records>, grouper: &mut Grouper<'_, impl Take>, some_nameless: bool) -> Result<()> {
+    let nameless = if some_nameless { nameless_orders(records)? } else { BTreeSet::new() };
     let mut refused: BTreeMap<Vec<u8>, Fault> = BTreeMap::new();
     let (mut before, mut sorted) = (Before::default(), records.read());
     while let Some(found) = sorted.next()? {
@@ -144,12 +156,16 @@ fn group_records(records: &Arc<Records>, grouper: &mut Grouper<'_, impl Take>) -
         {
             refused.insert(before.key.clone(), fault);
         }
-        let is_duplicate = before.is_same_as(&record) && grouper.finds_duplicates();
-        if is_duplicate {
-            grouper.leave_out_duplicate(&record.partial())?;
+        let partial = record.partial();
+        if !grouper.admit(&partial, !nameless.contains(record.key))? {
+            continue;
         }
-        if !is_duplicate || grouper.keeps_duplicates() {
-            grouper.add(&record.partial());
+        let is_copy = before.is_same_as(&record) && grouper.finds_duplicates() && grouper.is_copy(record.digest, 1);
+        if is_copy {
+            grouper.leave_out_duplicate(&partial)?;
+        }
+        if !is_copy || grouper.keeps_duplicates() {
+            grouper.add(&partial);
         }
         before.set(&record);
     }
@@ -164,7 +180,11 @@ fn group_records(records: &Arc<Records>, grouper: &mut Grouper<'_, impl Take>) -
     while let Some(found) = sorted.next()? {
         let record = line_record::read(found).ok_or_else(damaged)?;
         let Some(&fault) = refused.get(record.key) else { continue };
-        if !(before.is_same_as(&record) && grouper.finds_duplicates()) {
+        let admitted = admission(&record.partial(), !nameless.contains(record.key), &grouper.validation.options) == Admission::Counts;
+        if !admitted {
+            continue;
+        }
+        if !(before.is_same_as(&record) && grouper.finds_duplicates() && grouper.leaves_out(record.digest)) {
             grouper.refuse(&record.partial(), fault)?;
         }
         before.set(&record);
@@ -193,52 +213,14 @@ impl Before {
     }
 }
 
-/// The hashes of a partition's partial orders, and which of them are there once for certain: each sets one of sixteen bits for every partial order, so of
-/// those that are alone one in sixteen is not known to be.
-struct Hashes {
-    all: Vec<u64>,
-    seen: Vec<u64>,
-    again: Vec<u64>,
-}
-
-impl Hashes {
-    fn with_capacity(count: usize) -> Self {
-        let words = (count / 4).next_power_of_two();
-        Hashes { all: Vec::with_capacity(count), seen: vec![0; words], again: vec![0; words] }
-    }
-
-    /// The word and the bit of a hash. The highest bits of all are those of the partition.
-    #[inline]
-    fn slot(&self, hash: u64) -> (usize, u64) {
-        ((hash >> 6) as usize & (self.seen.len() - 1), 1 << (hash & 63))
-    }
-
-    #[inline]
-    fn add(&mut self, hash: u64) {
-        let (word, bit) = self.slot(hash);
-        self.again[word] |= self.seen[word] & bit;
-        self.seen[word] |= bit;
-        self.all.push(hash);
-    }
-
-    #[inline]
-    fn is_alone(&self, hash: u64) -> bool {
-        let (word, bit) = self.slot(hash);
-        self.again[word] & bit == 0
-    }
-}
-
 /// Adds partial orders up to orders.
 struct Grouper<'a, T> {
     validation: &'a Validation,
     periods: &'a PeriodFinder,
     tally: LineSummary,
     take: T,
-    open: Option<OpenOrder>,
-    /// The customer of the first line of the open order.
-    customer: Vec<u8>,
-    /// The first line of another customer, and that customer.
-    other: Option<(u64, Option<Vec<u8>>)>,
+    open: OpenOrder,
+    notes: OrderNotes,
     /// Digests of lines, their positions, and the indices of their partial orders.
     digests: Vec<(u64, u64, u32)>,
 }
@@ -252,18 +234,6 @@ enum Outcome {
     Refused(Fault),
 }
 
-/// An order that is not all there yet.
-struct OpenOrder {
-    named: bool,
-    time: i64,
-    counts: bool,
-    spend: Total,
-    margin: Total,
-    quantity: Total,
-    /// The position of its first line.
-    position: u64,
-}
-
 impl<'a, T: Take> Grouper<'a, T> {
     fn new(validation: &'a Validation, periods: &'a PeriodFinder, take: T) -> Self {
         Grouper {
@@ -271,9 +241,8 @@ impl<'a, T: Take> Grouper<'a, T> {
             periods,
             tally: LineSummary::default(),
             take,
-            open: None,
-            customer: Vec::new(),
-            other: None,
+            open: OpenOrder::default(),
+            notes: OrderNotes::default(),
             digests: Vec::new(),
         }
     }
@@ -288,28 +257,74 @@ impl<'a, T: Take> Grouper<'a, T> {
         self.validation.options.duplicates == Duplicates::Fail && self.validation.on_bad_row == OnBadRow::Fail
     }
 
+    /// Whether lines that are equal to one before them do not count. Where no product tells them apart, they may be two of one kind, so that
+    /// they are left out only if that was asked for.
+    fn leaves_out(&self, digest: u64) -> bool {
+        has_product(digest) || self.validation.options.duplicates == Duplicates::Drop
+    }
+
+    /// Whether so many lines that are equal to one before them do not count; they are noted where no product tells them apart.
+    fn is_copy(&mut self, digest: u64, lines: u64) -> bool {
+        let leaves_out = self.leaves_out(digest);
+        if !has_product(digest) {
+            *(if leaves_out { &mut self.notes.equal_lines_dropped } else { &mut self.notes.equal_lines }) += lines;
+        }
+        leaves_out
+    }
+
+    /// Whether lines count. Those without a customer are counted here, and refused if they are bad.
+    fn admit(&mut self, partial: &PartialOrder<'_>, named: bool) -> Result<bool> {
+        if partial.customer.is_some() {
+            return Ok(true);
+        }
+        let options = &self.validation.options;
+        nameless::count(partial, named, options, &mut self.tally);
+        match admission(partial, named, options) {
+            Admission::Counts => Ok(true),
+            Admission::LeftOut => Ok(false),
+            // What else is wrong with the order is told, too.
+            Admission::Bad(fault) => self.refuse(partial, fault).map(|()| self.validation.reads_on()),
+        }
+    }
+
     /// Takes a partial order that is all of its order.
     #[inline]
     fn take_alone(&mut self, partial: &PartialOrder<'_>) -> Result<()> {
         // With few digests, it is quickly known that there are no duplicates.
         let digests = partial.digests;
         let duplicates = digests.len() > 8 || (1..digests.len()).any(|at| digests[..at].contains(&digests[at]));
-        if duplicates {
+        let PartialOrder { customer, time, counts, spend, detail, position, .. } = *partial;
+        let is_special = time == NO_TIMESTAMP || partial.worth == WorthColumn::Nothing || partial.reach > MOST_DAYS;
+        if duplicates || is_special {
             return self.take_all(std::slice::from_ref(partial));
         }
-        let PartialOrder { customer, time, counts, spend, detail, position, .. } = *partial;
         let sums = Sums { time, counts, spend, margin: detail.margin, quantity: detail.quantity };
-        match (self.periods.settle(customer.is_some(), &sums, &mut self.tally), customer) {
-            (Ok(Some(Settled { spend, margin })), Some(customer)) => {
+        let Some(customer) = customer else { return self.take_all(std::slice::from_ref(partial)) };
+        match self.periods.settle(true, &sums, &mut self.tally) {
+            Ok(Some(Settled { spend, margin })) => {
                 (self.take)(&Order { customer, time, counts, spend, margin, quantity: detail.quantity.into(), position })
             }
-            (Ok(_), _) => Ok(()),
-            (Err(_), _) => self.take_all(std::slice::from_ref(partial)),
+            Ok(None) => Ok(()),
+            Err(_) => self.take_all(std::slice::from_ref(partial)),
         }
     }
 
     /// Takes all partial orders of an order.
     fn take_all(&mut self, partials: &[PartialOrder<'_>]) -> Result<()> {
+        if partials.iter().all(|partial| partial.customer.is_some()) {
+            return self.take_admitted(partials);
+        }
+        let (named, mut admitted) = (partials.iter().any(|partial| partial.customer.is_some()), Vec::new());
+        for partial in partials {
+            if self.admit(partial, named)? {
+                admitted.push(*partial);
+            }
+        }
+        self.take_admitted(&admitted)
+    }
+
+    /// Takes all partial orders of an order that count.
+    fn take_admitted(&mut self, partials: &[PartialOrder<'_>]) -> Result<()> {
         let duplicates = self.find_duplicates(partials)?;
         let once = || partials.iter().filter(|partial| duplicates.binary_search(&partial.position).is_err());
         once().for_each(|partial| self.add(partial));
@@ -321,30 +336,7 @@ impl<'a, T: Take> Grouper<'a, T> {
 
     /// Adds what belongs to the open order.
     fn add(&mut self, partial: &PartialOrder<'_>) {
-        let PartialOrder { customer, time, counts, position, .. } = *partial;
-        let nothing = Total::default;
-        let open = self.open.get_or_insert_with(|| {
-            self.customer.clear();
-            self.customer.extend_from_slice(customer.unwrap_or_default());
-            let (spend, margin, quantity) = (nothing(), nothing(), nothing());
-            OpenOrder { named: customer.is_some(), time, counts, spend, margin, quantity, position }
-        });
-        let first = open.named.then_some(&self.customer[..]);
-        let other = self.other.as_ref().map_or(u64::MAX, |(position, _)| *position);
-        if customer != first && position < open.position {
-            self.other = Some((open.position, first.map(<[u8]>::to_vec)));
-            open.named = customer.is_some();
-            self.customer.clear();
-            self.customer.extend_from_slice(customer.unwrap_or_default());
-        } else if customer != first && position < other {
-            self.other = Some((position, customer.map(<[u8]>::to_vec)));
-        }
-        open.position = open.position.min(position);
-        open.time = earlier((open.time, open.counts), (time, counts));
-        open.counts |= counts;
-        open.spend.add(partial.spend);
-        open.margin.add(partial.detail.margin);
-        open.quantity.add(partial.detail.quantity);
+        self.open.add(partial, self.periods);
     }
 
     /// Finds lines that are duplicates of lines before them. They end the run, or are left out: then their positions are given.
@@ -354,8 +346,13 @@ impl<'a, T: Take> Grouper<'a, T> {
             self.digests.extend(partial.digests.iter().zip(partial.position..).map(|(&digest, position)| (digest, position, at)));
         }
         self.digests.sort_unstable();
-        let same = self.digests.chunk_by(|a, b| a.0 == b.0);
-        let mut duplicates: Vec<(u64, u32)> = same.flat_map(|same| same[1..].iter().map(|&(_, position, at)| (position, at))).collect();
+        let (mut duplicates, digests) = (Vec::new(), std::mem::take(&mut self.digests));
+        for same in digests.chunk_by(|a, b| a.0 == b.0).filter(|same| same.len() > 1) {
+            if self.is_copy(same[0].0, same.len() as u64 - 1) {
+                duplicates.extend(same[1..].iter().map(|&(_, position, at)| (position, at)));
+            }
+        }
+        self.digests = digests;
         duplicates.sort_unstable();
         for &(position, at) in &duplicates {
             self.leave_out_duplicate(&PartialOrder { position, ..partials[at as usize] })?;
@@ -380,23 +377,33 @@ impl<'a, T: Take> Grouper<'a, T> {
 
     /// Ends the order that was added up, if any.
     fn end(&mut self) -> Result<Outcome> {
-        let Some(OpenOrder { named, time, counts, spend, margin, quantity, position }) = self.open.take() else {
+        if self.open.lines == 0 {
             return Ok(Outcome::Taken);
-        };
-        if let Some((position, customer)) = self.other.take() {
-            // The first line of another customer.
-            let line = PartialOrder { customer: customer.as_deref(), position, time, ..PartialOrder::default() };
-            return self.end_bad(&line, Fault::Conflict, spend);
         }
-        match self.periods.settle(named, &Sums { time, counts, spend, margin, quantity }, &mut self.tally) {
-            Ok(None) => Ok(Outcome::Taken),
-            Ok(Some(Settled { spend, margin })) => {
-                (self.take)(&Order { customer: &self.customer, time, counts, spend, margin, quantity, position })?;
+        let mut open = std::mem::take(&mut self.open);
+        let outcome = self.end_open(&open);
+        open.reset();
+        self.open = open;
+        outcome
+    }
+
+    fn end_open(&mut self, open: &OpenOrder) -> Result<Outcome> {
+        let (sums, customer) = (open.sums(), open.is_named().then_some(&open.customer[..]));
+        let line = PartialOrder { customer, time: sums.time, position: open.position, ..PartialOrder::default() };
+        if let Some((fault, position)) = open.fault() {
+            let other = open.other.as_ref().map(|(_, other)| &other[..]);
+            return self.end_bad(&PartialOrder { position, order: &open.order, customer: other.or(customer), ..line }, fault, open.spend);
+        }
+        match self.periods.settle(customer.is_some(), &sums, &mut self.tally) {
+            Ok(settled) => {
+                open.note(&mut self.notes, self.validation.asks_for_worth(), self.periods);
+                if let Some((Settled { spend, margin }, customer)) = settled.zip(customer) {
+                    let Sums { time, counts, quantity, .. } = sums;
+                    (self.take)(&Order { customer, time, counts, spend, margin, quantity, position: open.position })?;
+                }
                 Ok(Outcome::Taken)
             }
-            Err(fault) => {
-                self.end_bad(&PartialOrder { customer: Some(&self.customer), time, position, ..PartialOrder::default() }, fault, spend)
-            }
+            Err(fault) => self.end_bad(&line, fault, open.spend),
         }
     }
 
@@ -417,4 +424,9 @@ impl<'a, T: Take> Grouper<'a, T> {
             .take(partial.lines.into())
             .try_for_each(|position| self.validation.refuse(&PartialOrder { position, ..*partial }, fault, Some(amount(position))))
     }
+}
+
+/// Whether a line of this digest names a product.
+const fn has_product(digest: u64) -> bool {
+    digest & 1 == 1
 }

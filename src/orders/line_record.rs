@@ -6,6 +6,7 @@ use crate::base::bytes::sort_key::{put_number, put_signed, put_text, take_bytes,
 use crate::base::error::Result;
 use crate::base::money::Amount;
 use crate::model::hash::hash_id;
+use crate::model::worth::WorthColumn;
 use std::borrow::Cow;
 
 /// A record that was read back.
@@ -40,12 +41,13 @@ pub(super) fn write(partial: &PartialOrder<'_>, mut push: impl FnMut(&dyn Fn(&mu
 }
 
 fn write_one(partial: &PartialOrder<'_>, digest: u64, out: &mut Vec<u8>) {
-    let PartialOrder { order, customer, time, counts, position, lines, spend, detail, .. } = *partial;
+    let PartialOrder { order, customer, time, counts, position, lines, spend, worth, reach, detail, .. } = *partial;
     out.extend_from_slice(&hash_id(order).to_be_bytes());
     put_text(order, out);
     out.extend_from_slice(&digest.to_be_bytes());
     out.extend_from_slice(&position.to_be_bytes());
-    out.extend_from_slice(&[customer.is_some().into(), counts.into(), lines]);
+    out.extend_from_slice(&[customer.is_some().into(), counts.into(), lines, worth as u8]);
+    out.extend_from_slice(&reach.to_be_bytes());
     put_text(customer.unwrap_or_default(), out);
     put_signed(time, out);
     for amount in [spend, detail.margin, detail.quantity] {
@@ -63,12 +65,14 @@ pub(super) fn read(record: &[u8]) -> Option<Record<'_>> {
     let key = &record[..record.len() - bytes.len()];
     let digest = u64::from_be_bytes(take_bytes(bytes)?);
     let position = u64::from_be_bytes(take_bytes(bytes)?);
-    let [named, counts, lines] = take_bytes(bytes)?;
+    let [named, counts, lines, worth] = take_bytes(bytes)?;
+    let reach = u16::from_be_bytes(take_bytes(bytes)?);
+    let worth = [WorthColumn::Nothing, WorthColumn::UnitPrice, WorthColumn::LineTotal].into_iter().find(|column| *column as u8 == worth)?;
     let customer = take_text(bytes)?;
     let time = take_signed(bytes)?;
     let mut amount = || Some(Amount { cents: take_signed(bytes)?, fraction: take_number(bytes)? });
     let (spend, margin, quantity) = (amount()?, amount()?, amount()?);
-    let line =
-        PartialOrder { time, counts: counts != 0, position, lines, spend, detail: Detail { margin, quantity }, ..PartialOrder::default() };
+    let (counts, detail) = (counts != 0, Detail { margin, quantity });
+    let line = PartialOrder { time, counts, position, lines, spend, worth, reach, detail, ..PartialOrder::default() };
     Some(Record { key, order, digest, customer: (named != 0).then_some(customer), line })
 }

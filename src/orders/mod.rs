@@ -19,7 +19,10 @@
 //! | `pushed_lines` | batches that a caller pushes |
 //! | `partitions` | the partitions in which partial orders wait, in memory or spilled |
 //! | `fault` | the faults of orders |
-//! | `group`, `line_record` | the partial orders of a partition → orders; duplicate lines, orders of two customers |
+//! | `group`, `line_record` | the partial orders of a partition → orders; duplicate lines |
+//! | `nameless` | lines without a customer |
+//! | `open_order`, `order_hashes` | an order whose lines are being added up; the orders that need no adding up |
+//! | `order_notes` | what is noticed about lines and orders and is no error |
 //! | `settle` | the count, the rounded sums, and the fault of an order |
 //! | `to_periods` | the period of an order; orders as columns of period aggregations |
 //! | `order_source` | orders as a [`Source`](crate::source::Source) of period aggregations: a chunk is a partition |
@@ -29,20 +32,25 @@
 //! Lines of an order may be anywhere, so all wait until the last has been read, in the partition that their order's hash names. Exports
 //! mostly have the lines of an order next to each other; then what waits is a partial order of 64 bytes for each order.
 //!
-//! An order has the time of its earliest line, its spend and margin are the exact sums of its lines, rounded to cents half
-//! away from zero. It belongs to the calendar period of its time in the time zone that is asked for; times are told in that zone from
+//! An order has the customer of its lines that name one, and the time of its earliest line that has one; lines that lack either have it from
+//! the others, which is noted. Its spend and margin are the exact sums of its lines, rounded to cents half away from zero. It belongs to the calendar period of its time in the time zone that is asked for; times are told in that zone from
 //! there on. A refund is a line with a negative quantity or worth; an order of nothing but refunds is netted without counting as an order,
 //! and beside other lines a refund does not decide the order's time.
 //!
 //! Known limits: margins and products are read only where [`Orders::into_period_rows`] needs them or duplicate lines are looked for,
 //! and an order's margin or quantity that is too large is a fault only in those two cases.
-//! Refunds are counted before duplicates and conflicts are left out.
+//! Refunds are counted before duplicates and conflicts are left out. A refund that is left out says nothing of its order: not its customer
+//! either.
 
 mod export;
 mod fault;
 mod group;
 mod line_record;
+mod nameless;
+mod open_order;
 mod order_frame;
+mod order_hashes;
+mod order_notes;
 mod order_source;
 mod partial_order;
 mod partitions;
@@ -90,7 +98,8 @@ pub struct OrderOptions {
     pub refunds: Refunds,
     /// Lines without a customer.
     pub anonymous: Anonymous,
-    /// Lines of an order that are equal in all that is read of them. Rows that are whole orders are not compared.
+    /// Lines of an order that are equal in all that is read of them. Rows that are whole orders are not compared. Lines that name no product
+    /// may be two of one kind: they count, and are noted, unless this is [`Duplicates::Drop`].
     pub duplicates: Duplicates,
     /// The time zone of the calendar that orders belong to, an IANA name.
     pub timezone: Tz,
@@ -207,6 +216,12 @@ pub struct LineSummary {
     /// What they are worth; exact until it is reported.
     #[serde(default)]
     pub duplicates: Total,
+    /// Orders of customers with fractions of a cent, not yet noted; they are not reported.
+    #[serde(skip)]
+    pub(crate) fractions: u64,
+    /// What rounding adds to them.
+    #[serde(skip)]
+    pub(crate) rounding: Total,
 }
 
 impl LineSummary {
@@ -214,6 +229,14 @@ impl LineSummary {
     fn add_anonymous(&mut self, counts: bool, spend: Total) {
         self.anonymous_orders += u64::from(counts);
         self.anonymous_revenue += spend.rounded();
+    }
+
+    /// Counts what an order's rounding to cents adds.
+    #[cold]
+    fn add_rounding(&mut self, exact: Total) {
+        self.fractions += 1;
+        self.rounding.merge(Total::from(exact.rounded()));
+        self.rounding.subtract(exact);
     }
 
     /// The counts as they are reported: in cents.
@@ -286,7 +309,7 @@ impl Lines {
     /// # Errors
     /// Those of [`Files::find_transactions`].
     pub fn find<S: AsRef<str>>(&self, named: &[S], format: Option<Format>, batch_rows: usize) -> Result<Files<TransactionBatch>> {
-        Files::find_transactions(named, format, self.columns.clone(), &self.options, batch_rows)
+        Files::find_as(named, format, self.kind()?, batch_rows)
     }
 
     /// The files behind names, as [`Lines::find`] finds them, without margins. Those and products are read only where they are needed to
@@ -298,12 +321,17 @@ impl Lines {
         Files::find_as(named, format, self.sales()?, batch_rows)
     }
 
+    /// The rows to read, with every column.
+    pub(crate) fn kind(&self) -> Result<Transactions> {
+        Transactions::new(self.columns.clone(), &self.options, self.orders.timezone)
+    }
+
     /// The rows to read where margins are not needed.
     fn sales(&self) -> Result<Transactions> {
         if self.orders.duplicates != Duplicates::Keep && !self.options.one_row_per_order {
-            return Transactions::new(self.columns.clone(), &self.options);
+            return self.kind();
         }
-        Transactions::without_margins(self.columns.clone(), &self.options)
+        Transactions::without_margins(self.columns.clone(), &self.options, self.orders.timezone)
     }
 }
 

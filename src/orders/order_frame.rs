@@ -8,7 +8,7 @@ use crate::base::money::Amount;
 use crate::spill::{decode_ids, encode_ids};
 
 const MAGIC: [u8; 4] = *b"LFOB";
-const VERSION: u16 = 1;
+const VERSION: u16 = 2;
 
 impl PartialOrders {
     /// Appends a frame of all partial orders.
@@ -22,7 +22,8 @@ impl PartialOrders {
             out.extend_from_slice(&(count as u32).to_le_bytes());
         }
         let mut small: Vec<u32> = Vec::with_capacity(self.slots.len());
-        for of in [|slot: &Slot| slot.lines.into(), |slot: &Slot| slot.kind.into()] as [fn(&Slot) -> u32; 2] {
+        let ofs: [fn(&Slot) -> u32; 3] = [|slot| slot.lines.into(), |slot| slot.kind.into(), |slot| slot.reach.into()];
+        for of in ofs {
             small.clear();
             small.extend(self.slots.iter().map(of));
             pack(&small, out);
@@ -79,9 +80,12 @@ impl PartialOrders {
         if count > MOST_PARTIALS || digest_count > count * MOST_LINES {
             return None;
         }
-        let (mut lines, mut kinds) = (Vec::<u32>::new(), Vec::<u32>::new());
-        unpack(bytes, count, &mut lines)?;
-        unpack(bytes, count, &mut kinds)?;
+        let mut small = || {
+            let mut values = Vec::<u32>::new();
+            unpack(bytes, count, &mut values)?;
+            Some(values)
+        };
+        let (lines, kinds, reaches) = (small()?, small()?, small()?);
         let mut wide = || {
             let mut values = Vec::<i64>::new();
             unpack(bytes, count, &mut values)?;
@@ -113,7 +117,8 @@ impl PartialOrders {
         found.slots.reserve_exact(count);
         for (at, (order, customer)) in orders.into_iter().zip(customers).enumerate() {
             let lines = u8::try_from(lines[at]).ok()?;
-            let (order, customer, kind) = (order.to_le_bytes(), customer.to_le_bytes(), u8::try_from(kinds[at]).ok()?);
+            let (order, customer) = (order.to_le_bytes(), customer.to_le_bytes());
+            let (kind, reach) = (u8::try_from(kinds[at]).ok()?, u16::try_from(reaches[at]).ok()?);
             found.slots.push(Slot {
                 order,
                 customer,
@@ -121,6 +126,7 @@ impl PartialOrders {
                 cents: cents[at],
                 position: positions[at] as u64,
                 digests,
+                reach,
                 lines,
                 kind,
             });
@@ -136,6 +142,7 @@ impl PartialOrders {
 mod tests {
     use super::*;
     use crate::base::money::UNITS_PER_CENT;
+    use crate::model::worth::WorthColumn;
     use crate::orders::partial_order::PartialOrder;
     use arrow::array::builder::make_view;
     use proptest::prelude::*;
@@ -149,15 +156,18 @@ mod tests {
         counts: bool,
         position: u64,
         spend: Amount,
+        worth: WorthColumn,
+        reach: u16,
         detail: Detail,
         digests: Vec<u64>,
     }
 
     impl Owned {
         fn partial(&self) -> PartialOrder<'_> {
-            let Owned { time, counts, position, spend, detail, .. } = *self;
+            let Owned { time, counts, position, spend, worth, reach, detail, .. } = *self;
             let (order, customer) = (self.order.as_bytes(), self.customer.as_deref().map(str::as_bytes));
-            PartialOrder { order, customer, time, counts, position, lines: self.digests.len() as u8, spend, detail, digests: &self.digests }
+            let (lines, digests) = (self.digests.len() as u8, &self.digests);
+            PartialOrder { order, customer, time, counts, position, lines, spend, worth, reach, detail, digests }
         }
     }
 
@@ -170,14 +180,18 @@ mod tests {
         let detail =
             prop_oneof![2 => Just(Detail::default()), 1 => (amount(), amount()).prop_map(|(margin, quantity)| Detail { margin, quantity })];
         let digests = prop::collection::vec(any::<u64>(), 1..MOST_LINES);
-        let parts = (id(), prop::option::of(id()), any::<i64>(), any::<bool>(), 0..u64::MAX / 2, amount(), detail, digests);
-        parts.prop_map(|(order, customer, time, counts, position, spend, detail, digests)| Owned {
+        let worth = prop::sample::select(vec![WorthColumn::Nothing, WorthColumn::UnitPrice, WorthColumn::LineTotal]);
+        let worth = (amount(), worth, prop_oneof![Just(0), any::<u16>()], detail);
+        let parts = (id(), prop::option::of(id()), any::<i64>(), any::<bool>(), 0..u64::MAX / 2, worth, digests);
+        parts.prop_map(|(order, customer, time, counts, position, (spend, worth, reach, detail), digests)| Owned {
             order,
             customer,
             time,
             counts,
             position,
             spend,
+            worth,
+            reach,
             detail,
             digests,
         })
@@ -274,7 +288,7 @@ mod tests {
         }
     }
 
-    /// The bytes of version 1. If this fails, the format has changed: see `FORMAT.md`.
+    /// The bytes of version 2. If this fails, the format has changed: see `FORMAT.md`.
     #[test]
     fn golden_bytes() {
         let partial = PartialOrder {
@@ -285,6 +299,8 @@ mod tests {
             position: 3 << 38,
             lines: 2,
             spend: Amount { cents: 1_250, fraction: 0 },
+            worth: WorthColumn::UnitPrice,
+            reach: 1,
             detail: Detail::default(),
             digests: &[5, 7],
         };
@@ -296,8 +312,8 @@ mod tests {
         assert_eq!(hex, GOLDEN);
     }
 
-    const GOLDEN: &str = "4c464f42010000000200000004000000000200000000000000010000000000000001020000000000000001000000000000000100000040\
-             1e18240a0600010000000000000000e20400000000000001000000000000000100000000c0000000010000000000000000020105000000\
-             0000000001000000000000000002000200020000000000000001000000000000004f314f32010000000000000000010000000000000014\
-             006120637573746f6d65722773206c6f6e6720696432fb1dbb3cce76a6";
+    const GOLDEN: &str = "4c464f42020000000200000004000000000200000000000000010000000000000001060000000000000001000000000000000100000100\
+             00000000000001000000000000000000401e18240a0600010000000000000000e20400000000000001000000000000000100000000c000\
+             00000100000000000000000201050000000000000001000000000000000002000200020000000000000001000000000000004f314f3201\
+             0000000000000000010000000000000014006120637573746f6d65722773206c6f6e67206964bb30bd890b77308c";
 }

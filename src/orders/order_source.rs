@@ -7,8 +7,8 @@ use super::{Orders, Validation};
 use crate::base::error::{Error, Result, Stage};
 use crate::model::ids::INLINE;
 use crate::model::period_batch::{Origin, PeriodBatch, Whence};
-use crate::model::window::Windows;
 use crate::source::{Chunk, Sink, Source};
+use crate::spec::Spec;
 use arrow::array::StringViewArray;
 use arrow::array::builder::make_view;
 use std::sync::Arc;
@@ -25,10 +25,10 @@ pub struct OrderSource {
 }
 
 impl OrderSource {
-    /// A source for these windows: orders belong to calendar periods of their kind, or, where windows are listed, to the window that their
+    /// A source for the windows of a run: orders belong to calendar periods of their kind, or, where windows are listed, to the window that their
     /// time lies in. `inputs` are the names of what the lines were read from.
-    pub fn new(orders: Arc<Orders>, windows: &Windows, inputs: Vec<String>) -> Self {
-        let periods = PeriodFinder::of_windows(windows, orders.validation.options.timezone);
+    pub fn new(orders: Arc<Orders>, spec: &Spec, inputs: Vec<String>) -> Self {
+        let periods = PeriodFinder::of_windows(spec, orders.validation.options.timezone);
         Self::of(orders, periods, inputs)
     }
 

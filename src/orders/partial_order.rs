@@ -1,4 +1,4 @@
-//! Partial orders: lines of one order and one customer that followed each other in the input, added up. They go from `pre_aggregate` to
+//! Partial orders: lines of one order and one customer that followed each other in the input and are of one kind, added up. They go from `pre_aggregate` to
 //! `group`, 64 bytes each, in buffers that stay in memory or leave as frames (`order_frame`).
 //!
 //! Where single lines are not asked for again, the lines of an order that stand next to each other are one partial order; else each line is
@@ -7,6 +7,7 @@
 
 use crate::base::money::{Amount, UNITS_PER_CENT};
 use crate::model::ids::{INLINE, long_view, parts};
+use crate::model::worth::WorthColumn;
 
 /// Lines of a partial order, at most: as many amounts never exceed 64 bits of cents together.
 pub(super) const MOST_LINES: usize = 64;
@@ -21,17 +22,21 @@ pub(super) struct PartialOrder<'a> {
     pub(super) order: &'a [u8],
     /// None where no customer is named.
     pub(super) customer: Option<&'a [u8]>,
-    /// The time of the earliest line that is no refund, or of all where all are; microseconds since 1970, UTC.
+    /// The time of the earliest line, microseconds since 1970, UTC; [`NO_TIMESTAMP`](crate::model::NO_TIMESTAMP) where none has one.
     pub(super) time: i64,
-    /// Whether there is a line that is no refund.
+    /// Whether the lines are no refunds.
     pub(super) counts: bool,
     /// The position of the first line; the others follow it.
     pub(super) position: u64,
     pub(super) lines: u8,
     pub(super) spend: Amount,
+    /// The column that the worth of all of them was read from.
+    pub(super) worth: WorthColumn,
+    /// Days from the earliest to the latest of them, UTC; zero for refunds.
+    pub(super) reach: u16,
     /// Zero where it was not asked for.
     pub(super) detail: Detail,
-    /// A digest of each line in turn; empty where duplicates count.
+    /// A digest of each line in turn, odd where the line names a product; empty where duplicates count.
     pub(super) digests: &'a [u64],
 }
 
@@ -54,12 +59,15 @@ pub(super) struct Slot {
     pub(super) position: u64,
     /// The first of its digests.
     pub(super) digests: u32,
+    pub(super) reach: u16,
     pub(super) lines: u8,
     pub(super) kind: u8,
 }
 
 const NAMED: u8 = 1;
 const COUNTS: u8 = 2;
+const PRICE: u8 = 4;
+const TOTAL: u8 = 8;
 
 /// A buffer of partial orders.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -133,13 +141,18 @@ impl PartialOrders {
     /// Appends a partial order, with its ids as Arrow has them.
     #[inline]
     pub(super) fn push(&mut self, partial: &PartialOrder<'_>, order: u128, customer: u128) {
-        let PartialOrder { time, counts, position, lines, spend, .. } = *partial;
+        let PartialOrder { time, counts, position, lines, spend, worth, reach, .. } = *partial;
         let order = self.id(partial.order, order);
         let customer = partial.customer.map_or([0; 16], |id| self.id(id, customer));
-        let kind = if partial.customer.is_some() { NAMED } else { 0 } | if counts { COUNTS } else { 0 };
+        let worth = match worth {
+            WorthColumn::Nothing => 0,
+            WorthColumn::UnitPrice => PRICE,
+            WorthColumn::LineTotal => TOTAL,
+        };
+        let kind = if partial.customer.is_some() { NAMED } else { 0 } | if counts { COUNTS } else { 0 } | worth;
         let digests = self.digests.len() as u32;
         self.digests.extend_from_slice(partial.digests);
-        let slot = Slot { order, customer, time, cents: spend.cents, position, digests, lines, kind };
+        let slot = Slot { order, customer, time, cents: spend.cents, position, digests, reach, lines, kind };
         if spend.fraction != 0 || !self.fractions.is_empty() {
             self.fractions.resize(self.slots.len(), 0);
             self.fractions.push(spend.fraction);
@@ -165,7 +178,7 @@ impl PartialOrders {
     #[inline]
     pub(super) fn get(&self, at: usize) -> PartialOrder<'_> {
         let slot = &self.slots[at];
-        let Slot { time, cents, position, lines, kind, .. } = *slot;
+        let Slot { time, cents, position, reach, lines, kind, .. } = *slot;
         let digests = match self.digests.is_empty() {
             true => &[],
             false => &self.digests[slot.digests as usize..][..lines.into()],
@@ -178,6 +191,12 @@ impl PartialOrders {
             position,
             lines,
             spend: Amount { cents, fraction: self.fractions.get(at).copied().unwrap_or(0) },
+            worth: match kind & (PRICE | TOTAL) {
+                0 => WorthColumn::Nothing,
+                PRICE => WorthColumn::UnitPrice,
+                _ => WorthColumn::LineTotal,
+            },
+            reach,
             detail: self.details.get(at).copied().unwrap_or_default(),
             digests,
         }

@@ -3,6 +3,7 @@
 //! In come the chunks of a source, which several threads decode together, or batches that are pushed one at a time; out go [`Orders`]. Every
 //! line is validated; the lines of an order that follow each other are added up, where no single line is asked for again.
 
+use super::open_order::reach;
 use super::partial_order::{Detail, MOST_LINES, PartialOrder, sum};
 use super::partitions::{Partitions, Scatter};
 use super::validate::{BadLines, Validation, Validator, customer, is_refund};
@@ -14,8 +15,11 @@ use crate::base::threads::Poison;
 use crate::model::hash::hash_id;
 use crate::model::ids::INLINE;
 use crate::model::line_batch::TransactionBatch;
+use crate::model::period_batch::NO_TIMESTAMP;
 use crate::model::reject::OnBadRow;
+use crate::model::worth::WorthColumn;
 use crate::source::Source;
+use crate::source::mapping::judge;
 use crate::source::shared::{BatchTaker, SharedSource};
 use crate::spec::Spec;
 use crate::spill::{Disk, Plan, Reservation, RunStore, Tiered};
@@ -68,12 +72,15 @@ impl Orders {
         let disk: Arc<dyn RunStore> = Arc::new(Disk::within(spec.spill_dir.as_deref())?);
         cancel.add_store(Arc::downgrade(&(disk.clone() as Arc<dyn Discard>)))?;
         let store = Arc::new(Tiered::new(plan.budget.clone(), disk));
-        stats.share_notes(source.notes());
+        let notes = source.notes();
+        stats.share_notes(notes.clone());
         let (cancel, stats, merge) = (cancel.clone(), stats.clone(), plan.merge_memory);
         let (fail_fast, max_rejects) = (spec.fail_fast, spec.max_rejects);
         let bad = BadLines { on_bad_row: spec.on_bad_row, fail_fast, max_rejects, rejects: None, causes: None };
         let setting = Setting { budget: plan.budget, store, threads, bad, cancel, stats, merge };
-        Self::read(source, lines, true, setting)
+        let orders = Self::read(source, lines, true, setting)?;
+        judge(&notes)?;
+        Ok(orders)
     }
 }
 
@@ -95,7 +102,7 @@ pub(super) struct PreAggregation {
 impl PreAggregation {
     /// An empty one; `bytes` is the size of the input, where it is known.
     pub(super) fn new(lines: &Lines, detail: bool, setting: Setting, bytes: Option<u64>) -> Self {
-        let Setting { budget, store, threads, bad, cancel, merge, .. } = setting;
+        let Setting { budget, store, threads, bad, cancel, stats, merge } = setting;
         let partitions = Arc::new(Partitions::new(budget.clone(), store, threads, bytes, merge));
         // A single line is asked for again only where some lines of an order are left out, or rejects are written.
         let together = bad.rejects.is_none()
@@ -105,6 +112,7 @@ impl PreAggregation {
                 Duplicates::Drop => false,
             };
         let validation = Arc::new(Validation::new(lines, bad, cancel));
+        stats.share_notes(validation.notes.clone());
         let held = budget.hold(partitions.open_memory(threads));
         PreAggregation { partitions, validation, together, detail, threads, merge, held }
     }
@@ -184,7 +192,7 @@ struct Collector {
 }
 
 impl Collector {
-    /// Puts rows of one order and one customer where they belong. The first row of the batch is at `position`.
+    /// Puts rows of one order, one customer and one kind where they belong. The first row of the batch is at `position`.
     #[inline(always)]
     fn put(&mut self, batch: &TransactionBatch, rows: Range<usize>, position: u64, order: &[u8], view: u128) -> Result<()> {
         let first = rows.start;
@@ -198,27 +206,18 @@ impl Collector {
                 &*digests
             }
         };
-        let (mut time, mut counts, mut spend) = (batch.times[first], !is_refund(batch, first), batch.spend[first]);
+        let (mut time, mut latest, mut spend) = (batch.times[first], batch.times[first], batch.spend[first]);
         for row in first + 1..rows.end {
-            let own = !is_refund(batch, row);
-            time = earlier((time, counts), (batch.times[row], own));
-            counts |= own;
+            time = time.min(batch.times[row]);
+            latest = latest.max(batch.times[row]);
             spend = sum(spend, batch.spend[row]);
         }
+        let (counts, worth) = (!is_refund(batch, first), batch.worth.get(first));
+        let reach = if latest == time { 0 } else { reach(time, latest) };
         let detail = if self.detail { detail(batch, rows.clone()) } else { Detail::default() };
         let (position, lines) = (position + first as u64, rows.len() as u8);
-        let partial = PartialOrder { order, customer, time, counts, position, lines, spend, detail, digests };
+        let partial = PartialOrder { order, customer, time, counts, position, lines, spend, worth, reach, detail, digests };
         self.scatter.push(&partial, view, batch.customers.views()[first])
-    }
-}
-
-/// The time of two parts of an order: the earlier one, of those that count if any does.
-#[inline]
-pub(super) fn earlier(a: (i64, bool), b: (i64, bool)) -> i64 {
-    match (a.1, b.1) {
-        (true, false) => a.0,
-        (false, true) => b.0,
-        _ => a.0.min(b.0),
     }
 }
 
@@ -228,11 +227,20 @@ fn detail(batch: &TransactionBatch, rows: Range<usize>) -> Detail {
     Detail { margin: sum_of(margin), quantity: sum_of(&batch.quantity[rows]) }
 }
 
-/// Whether two rows are of one order and one customer.
+/// Whether two rows are of one order, one customer and one kind: both refunds or not, with a time or without, worth what one column says.
 #[inline]
 fn is_same(batch: &TransactionBatch, a: usize, b: usize) -> bool {
     let named = |row: usize| batch.customers.is_valid(row);
-    has_same(&batch.orders, a, b) && named(a) == named(b) && (!named(a) || has_same(&batch.customers, a, b))
+    has_same(&batch.orders, a, b) && named(a) == named(b) && (!named(a) || has_same(&batch.customers, a, b)) && is_alike(batch, a, b)
+}
+
+/// Whether two rows of an order are of one kind. Refunds are of one kind only where they are of one time, so that it is known in which period
+/// each lies; and where they name no customer, they are left to be decided one by one.
+#[inline]
+fn is_alike(batch: &TransactionBatch, a: usize, b: usize) -> bool {
+    let timeless = |row: usize| batch.times[row] == NO_TIMESTAMP;
+    let alike = is_refund(batch, a) == is_refund(batch, b) && timeless(a) == timeless(b) && batch.worth.get(a) == batch.worth.get(b);
+    alike && (!is_refund(batch, a) || batch.times[a] == batch.times[b] && customer(batch, a).is_some())
 }
 
 /// Whether two values are equal. Mostly their views are.
@@ -241,12 +249,14 @@ fn has_same(ids: &StringViewArray, a: usize, b: usize) -> bool {
     ids.views()[a] == ids.views()[b] || ids.value(a) == ids.value(b)
 }
 
-/// A digest that tells a line from others of its order: two lines that are not equal have different digests, but for one pair in 2⁶⁴.
+/// A digest that tells a line from others of its order: two lines that are not equal in what was read of them have different digests, but for
+/// one pair in 2⁶³. It is odd where the line names a product.
 #[inline]
 fn digest(batch: &TransactionBatch, i: usize, customer: u64) -> u64 {
     let mut hasher = RapidHasher::new(customer);
     let pair = |a: u64, b: u64| u128::from(a) | u128::from(b) << 64;
-    match batch.products.as_ref().filter(|products| products.is_valid(i)).map(|products| (products.views()[i], products)) {
+    let product = batch.products.as_ref().filter(|products| products.is_valid(i));
+    match product.map(|products| (products.views()[i], products)) {
         // A short id is all in its view.
         Some((view, _)) if view as u32 as usize <= INLINE => hasher.write_u128(view),
         Some((_, products)) => hasher.write(products.value(i).as_bytes()),
@@ -259,5 +269,8 @@ fn digest(batch: &TransactionBatch, i: usize, customer: u64) -> u64 {
     if fractions != [0; 3] {
         fractions.iter().for_each(|&fraction| hasher.write_u64(fraction));
     }
-    hasher.finish()
+    if batch.worth.get(i) == WorthColumn::Nothing {
+        hasher.write_u64(1);
+    }
+    hasher.finish() & !1 | u64::from(product.is_some())
 }

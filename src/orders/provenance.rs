@@ -44,6 +44,12 @@ impl Provenance {
         stretches.insert(position, stretch);
     }
 
+    /// The input, the row and the line at a position, as they are shown.
+    pub(super) fn place(&self, position: u64) -> String {
+        let (name, row, line) = self.find(position);
+        format!("{name}, row {row}{}", line.map_or(String::new(), |line| format!(" (line {line})")))
+    }
+
     /// The input, the row and the line at a position.
     pub(super) fn find(&self, position: u64) -> (String, u64, Option<u64>) {
         let stretches = lock(&self.0);

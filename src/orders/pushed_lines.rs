@@ -59,6 +59,7 @@ impl PushedLines {
         setting.stats.share_notes(kind.notes());
         let road = if lines.options.one_row_per_order {
             let validation = Arc::new(Validation::new(lines, setting.bad, setting.cancel));
+            setting.stats.share_notes(validation.notes().clone());
             let mut converter = Converter::new(validation.clone(), periods);
             converter.begin_chunk(CHUNK);
             Road::Whole(Box::new(converter), validation)

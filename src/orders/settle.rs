@@ -75,6 +75,10 @@ impl PeriodFinder {
             (Some(spend), Some(margin), None) => Settled { spend, margin },
         };
         counted.orders += u64::from(counts);
+        let exact: Total = spend.into();
+        if !exact.is_cents() {
+            counted.add_rounding(exact);
+        }
         Ok(Some(settled))
     }
 }

@@ -5,6 +5,7 @@ use crate::base::money::{Amount, Total};
 use crate::base::time::{MAX_TIMESTAMP, MIN_TIMESTAMP};
 use crate::model::period_batch::{NO_TIMESTAMP, Origin, PeriodBatch};
 use crate::model::window::{Granularity, Window, Windows};
+use crate::spec::Spec;
 use arrow::array::StringViewArray;
 use chrono::{DateTime, Offset, TimeZone};
 use chrono_tz::Tz;
@@ -16,6 +17,8 @@ pub(crate) struct PeriodFinder {
     /// None gives each order a period of its own: its moment.
     every: Option<Granularity>,
     timezone: Tz,
+    /// No period reaches over this moment.
+    as_of: i64,
     /// The windows, in time order, that are not observed to their end.
     observed: Arc<[Window]>,
     /// The period of the order before, in local time: orders that follow each other mostly share it.
@@ -24,18 +27,20 @@ pub(crate) struct PeriodFinder {
 
 impl PeriodFinder {
     pub(super) fn new(every: Option<Granularity>, timezone: Tz) -> Self {
-        PeriodFinder { every, timezone, observed: Arc::default(), last: (i64::MAX, i64::MIN) }
+        PeriodFinder { every, timezone, as_of: i64::MAX, observed: Arc::default(), last: (i64::MAX, i64::MIN) }
     }
 
-    /// Those of the windows, where they are calendar periods.
-    pub(crate) fn of_windows(windows: &Windows, timezone: Tz) -> Self {
-        match windows {
+    /// Those of a run's windows, where they are calendar periods.
+    pub(crate) fn of_windows(spec: &Spec, timezone: Tz) -> Self {
+        let finder = match &spec.windows {
+            Windows::Every(Granularity::All) => Self::new(None, timezone),
             Windows::Every(every) => Self::new(Some(*every), timezone),
             Windows::List(list) => {
                 let observed = list.iter().filter(|window| window.observation_end < window.end).cloned().collect();
                 PeriodFinder { observed, ..Self::new(None, timezone) }
             }
-        }
+        };
+        PeriodFinder { as_of: spec.as_of.unwrap_or(i64::MAX), ..finder }
     }
 
     /// The fault of an order of this moment, if any; refunds without an order are never late.
@@ -47,7 +52,18 @@ impl PeriodFinder {
         let time = self.local(time);
         let after = self.observed.partition_point(|window| window.start <= time);
         let Window { end, observation_end, .. } = *self.observed[..after].last()?;
-        (observation_end < time && time < end).then_some(Fault::Late { time, observation_end })
+        (observation_end < time && time < end.min(self.as_of)).then_some(Fault::Late { time, observation_end })
+    }
+
+    /// The kind of calendar period that orders belong to; months where they belong to windows of another kind.
+    pub(super) fn granularity(&self) -> Granularity {
+        self.every.unwrap_or(Granularity::Month)
+    }
+
+    /// The start of the calendar period that a time lies in, in local time.
+    pub(super) fn calendar(&self, time: i64) -> i64 {
+        let every = self.granularity();
+        every.start(every.index(self.local(time)))
     }
 
     /// A time in local time, and the start and the end of the period it belongs to, also in local time.
@@ -58,7 +74,8 @@ impl PeriodFinder {
             self.last = match self.every {
                 Some(every) => {
                     let index = every.index(time);
-                    (every.start(index), every.start(index + 1))
+                    let (start, end) = (every.start(index), every.start(index + 1));
+                    if time < self.as_of { (start, end.min(self.as_of)) } else { (start.max(self.as_of), end) }
                 }
                 None => (time, time.saturating_add(1)),
             };
@@ -123,7 +140,9 @@ impl OrderRows {
             fractions: Vec::new().into(),
             last_transactions: column(&mut self.last_transactions),
             bad: Vec::new(),
+            skipped: Vec::new(),
             whence: None,
+            of_orders: true,
         }
     }
 }

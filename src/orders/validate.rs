@@ -1,9 +1,11 @@
-//! Validates the lines of a batch. As the options say, bad lines and lines without a customer end the run or are left out; refunds end
-//! the run, are left out, or go on to be netted.
+//! Validates the lines of a batch. As the options say, bad lines end the run or are left out; refunds end the run, are left out, or go on
+//! to be netted. A line without a customer goes on, because another line of its order may name one; a row that is a whole order is decided
+//! here.
 //!
 //! [`Validation`] has the options and the counts, for all threads; a [`Validator`] works on one.
 
-use super::fault::Fault;
+use super::fault::{ANONYMOUS_HELP, Fault, REFUND_HELP};
+use super::order_notes::OrderNotes;
 use super::partial_order::{Detail, PartialOrder};
 use super::provenance::Provenance;
 use super::{Anonymous, LineSummary, Lines, OrderOptions, Refunds, provenance};
@@ -15,7 +17,10 @@ use crate::base::threads::lock;
 use crate::model::cause::{Causes, MaxRejects, SharedCauses};
 use crate::model::line_batch::TransactionBatch;
 use crate::model::line_columns::TransactionColumn as Column;
+use crate::model::note::{Notes, Topic};
 use crate::model::reject::{OnBadRow, REJECT_HELP, Reason, Reject};
+use crate::model::window::Granularity;
+use crate::model::worth::{AmountFrom, WorthColumn};
 use crate::source::transactions::TransactionOptions;
 use crate::spill::Sorter;
 use arrow::array::Array;
@@ -39,6 +44,7 @@ pub(crate) struct Validation {
     causes: SharedCauses,
     /// Whether they are judged here, and not by a pipeline together with its rows.
     judges: bool,
+    pub(super) notes: Notes,
 }
 
 /// What becomes of bad lines.
@@ -59,8 +65,8 @@ impl Validation {
         let (options, reading) = (lines.orders.clone(), lines.options.clone());
         let BadLines { on_bad_row, fail_fast, max_rejects, rejects, causes } = bad;
         let judges = causes.is_none();
-        let (provenance, summary, causes) = (Provenance::default(), Mutex::default(), causes.unwrap_or_default());
-        Validation { options, reading, on_bad_row, fail_fast, max_rejects, provenance, summary, rejects, cancel, causes, judges }
+        let (provenance, summary, causes, notes) = (Provenance::default(), Mutex::default(), causes.unwrap_or_default(), Notes::default());
+        Validation { options, reading, on_bad_row, fail_fast, max_rejects, provenance, summary, rejects, cancel, causes, judges, notes }
     }
 
     /// Leaves out a line for the fault of its order, which is worth so much, if that is known; a fault that ends the run does so when all
@@ -92,8 +98,14 @@ impl Validation {
         }
     }
 
+    /// Whether lines that say nothing of their worth are noted: not where they count for themselves, or further lines of an order have none.
+    pub(super) fn asks_for_worth(&self) -> bool {
+        matches!(self.reading.amount, AmountFrom::Auto | AmountFrom::Price)
+    }
+
     /// Adds counts.
     pub(super) fn count(&self, more: LineSummary) {
+        self.notes.add_amount(Topic::CentFractions, "", more.fractions, more.rounding);
         lock(&self.summary).merge(more);
     }
 
@@ -125,8 +137,13 @@ impl Validation {
 
     /// Whether bad lines end the run when all is read. Until then lines without a customer and refunds are taken for what the advice about
     /// them makes of them, so that what else is wrong with their orders is found, too.
-    fn reads_on(&self) -> bool {
+    pub(super) fn reads_on(&self) -> bool {
         self.on_bad_row == OnBadRow::Fail && !self.fail_fast
+    }
+
+    /// What is noticed.
+    pub(crate) fn notes(&self) -> &Notes {
+        &self.notes
     }
 
     /// The counts so far.
@@ -143,11 +160,13 @@ pub(super) struct Validator {
     counted: LineSummary,
     /// The causes that this thread found.
     found: Causes,
+    noted: OrderNotes,
 }
 
 impl Validator {
     pub(super) fn new(validation: Arc<Validation>) -> Self {
-        Validator { validation, position: 0, counted: LineSummary::default(), found: Causes::default() }
+        let (counted, found, noted) = Default::default();
+        Validator { validation, position: 0, counted, found, noted }
     }
 
     pub(super) fn validation(&self) -> &Validation {
@@ -162,10 +181,17 @@ impl Validator {
     /// Calls `take` with the rows of a batch that count, as many at once as follow each other, and the position of the batch's first row.
     #[inline]
     pub(super) fn lines(&mut self, batch: &TransactionBatch, mut take: impl FnMut(Range<usize>, u64) -> Result<()>) -> Result<()> {
-        let Validator { validation, position, counted, found } = self;
+        let Validator { validation, position, counted, found, noted } = self;
         let first = *position;
         validation.provenance.begin(first, batch);
-        validate(batch, first, validation, (counted, found), |rows| take(rows, first))?;
+        // One column for all lines is what most batches have.
+        let asks = validation.asks_for_worth() && batch.worth.common().is_none_or(|column| column == WorthColumn::Nothing);
+        validate(batch, first, validation, (counted, found), |rows| {
+            if asks {
+                noted.worthless_lines += rows.clone().filter(|&row| batch.worth.get(row) == WorthColumn::Nothing).count() as u64;
+            }
+            take(rows, first)
+        })?;
         *position += batch.times.len() as u64;
         Ok(())
     }
@@ -174,6 +200,7 @@ impl Validator {
     pub(super) fn finish(&mut self) {
         self.validation.count(std::mem::take(&mut self.counted));
         self.validation.causes.absorb(std::mem::take(&mut self.found));
+        std::mem::take(&mut self.noted).note(&self.validation.notes, Granularity::Month);
     }
 }
 
@@ -186,17 +213,20 @@ fn validate(
     mut take: impl FnMut(Range<usize>) -> Result<()>,
 ) -> Result<()> {
     let n = batch.times.len();
-    tally.lines += n as u64;
+    tally.lines += (n - batch.skipped.len()) as u64;
     // The lowest bits of a view are its length.
-    let all_named = batch.customers.null_count() == 0 && batch.customers.views()[..n].iter().all(|&view| view as u32 != 0);
-    if batch.bad.is_empty() && all_named && !(0..n).any(|i| is_refund(batch, i)) {
+    let named = || batch.customers.null_count() == 0 && batch.customers.views()[..n].iter().all(|&view| view as u32 != 0);
+    let all_named = !validation.reading.one_row_per_order || named();
+    if batch.bad.is_empty() && batch.skipped.is_empty() && all_named && !(0..n).any(|i| is_refund(batch, i)) {
         return if n > 0 { take(0..n) } else { Ok(()) };
     }
     let mut bad = batch.bad.iter().peekable();
+    let mut skipped = batch.skipped.iter().peekable();
     let mut first = 0;
     for i in 0..n {
         let mut faults = std::iter::from_fn(|| bad.next_if(|bad| bad.row as usize == i));
         let counts = match faults.next() {
+            _ if skipped.next_if(|row| **row as usize == i).is_some() => Ok(false),
             None => Bad { batch, i, position, validation }.counts(tally, found),
             Some(fault) => {
                 // A fault in a number makes the line worth nothing known.
@@ -240,6 +270,10 @@ impl Bad<'_> {
     fn counts(&self, tally: &mut LineSummary, found: &mut Causes) -> Result<bool> {
         let Bad { batch, i, validation, .. } = *self;
         if customer(batch, i).is_none() {
+            if !validation.reading.one_row_per_order {
+                // Another line of the order may name one.
+                return Ok(true);
+            }
             match validation.options.anonymous {
                 Anonymous::Fail => {
                     let help = || ANONYMOUS_HELP.to_owned();
@@ -262,7 +296,7 @@ impl Bad<'_> {
                     true => (Column::Quantity, batch.quantity[i].to_string()),
                     false => (Column::LineTotal, batch.spend[i].to_string()),
                 };
-                let help = || "take them off what the customer spent with `refunds=net`, or leave them out with `refunds=drop`".to_owned();
+                let help = || REFUND_HELP.to_owned();
                 return self.leave_out((Reason::Refund, column), value, Some(batch.spend[i]), help, found).map(|()| validation.reads_on());
             }
             tally.refund_lines += 1;
@@ -283,7 +317,13 @@ impl Bad<'_> {
         found: &mut Causes,
     ) -> Result<()> {
         let Bad { batch, i, position, validation } = *self;
-        let reject = || rejected(&line(batch, i, position), validation, reason, column, value);
+        let reject = || {
+            let mut reject = rejected(&line(batch, i, position), validation, reason, column, value);
+            if reason == Reason::RaggedRow {
+                reject.column.clear();
+            }
+            reject
+        };
         if validation.reads_on() {
             validation.causes.announce();
             let place = (batch.origin.name.as_str(), batch.first_row + i as u64);
@@ -298,10 +338,6 @@ impl Bad<'_> {
 fn key(reason: Reason, column: Column) -> (Reason, &'static str) {
     (reason, if reason == Reason::Refund { Column::Quantity } else { column }.name())
 }
-
-/// Advice about a line without a customer.
-const ANONYMOUS_HELP: &str =
-    "leave such lines out with `anonymous=drop`, report them with `anonymous=report`, or name the column with `columns.customer_id=NAME`";
 
 /// The customer of a row, if it names one; an empty id does not.
 #[inline]
@@ -327,6 +363,8 @@ pub(super) fn line(batch: &TransactionBatch, i: usize, position: u64) -> Partial
         position: position + i as u64,
         lines: 1,
         spend: batch.spend[i],
+        worth: batch.worth.get(i),
+        reach: 0,
         detail: Detail::default(),
         digests: &[],
     }

@@ -200,6 +200,8 @@ pub fn render_partials(windows: &[(String, &Window, &WindowLens1)], style: Style
             start,
             end,
             observation_end,
+            covered_from: None,
+            covered_until: None,
             lens1,
             customers_rejected: BTreeMap::new(),
             customers_rejected_amount: BTreeMap::new(),

@@ -244,7 +244,7 @@ impl<L: Lens> Builder<L> {
         stats.share(plan.budget.clone(), store.clone(), lanes.depths());
         let resources =
             Resources { store: Arc::new(Tiered::new(plan.budget.clone(), store)), plan, rejects, cancel: self.cancel, saved: Vec::new() };
-        let pushed_kind = Aggregations::of(&self.spec);
+        let pushed_kind = Aggregations::of(&self.spec)?;
         stats.share_notes(pushed_kind.notes());
         let unfinished = Unfinished(Some(resources.store.clone()));
         let state = Running { lanes, router, jobs, results, resources, unfinished };

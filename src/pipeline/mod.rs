@@ -25,17 +25,19 @@ use crate::finalize::arithmetic::Finalizer;
 use crate::finalize::finish::Resources;
 use crate::lens::Lens;
 use crate::model::hash::PARTITIONS;
+use crate::model::note::{Notes, Topic};
 use crate::model::period_batch::Origin;
 use crate::model::reject::OnBadRow;
-use crate::model::window::{Window, Windows};
+use crate::model::window::{Window, Windows, format_timestamp};
 use crate::orders::{LineSummary, PushedLines};
 use crate::reduce::reduce;
 use crate::report::table::TableWriter;
 use crate::report::{InputSummary, Report};
 use crate::route::lane::Lanes;
-use crate::route::{Ledger, Router};
+use crate::route::{Ends, Ledger, Router};
 use crate::source::Source;
 use crate::source::files::Files;
+use crate::source::mapping::judge;
 use crate::source::row_kind::{Aggregations, ArrowColumns, RowKind};
 use crate::spec::Spec;
 use crate::spill::{Budget, Plan, RunStore, Sorting, Tiered};
@@ -196,7 +198,8 @@ impl<L: Lens> Pipeline<L> {
     pub fn run(&mut self, source: impl Source + 'static) -> Result<()> {
         let workers = self.spec.worker_count();
         self.inputs.extend(source.inputs());
-        self.stats.share_notes(source.notes());
+        let notes = source.notes();
+        self.stats.share_notes(notes.clone());
         self.stats.expect_bytes(source.size_bytes().unwrap_or(0));
         let (done, ended) = bounded(workers);
         let decoding = Arc::new(Decoding::new(source, self.poison.clone(), self.stats.clone(), done));
@@ -220,7 +223,7 @@ impl<L: Lens> Pipeline<L> {
             }
             return Err(self.poison.take());
         }
-        Ok(())
+        judge(&notes).map_err(|e| self.fail(e))
     }
 
     /// Keeps the first cause and closes nothing: the caller holds the pipeline and decides.
@@ -253,6 +256,7 @@ impl<L: Lens> Pipeline<L> {
     where
         L::Answer: Send,
     {
+        judge(&self.stats.notes())?;
         let windows = self.spec.windows.clone();
         self.answer(windows, rfm)
     }
@@ -291,8 +295,9 @@ impl<L: Lens> Pipeline<L> {
         self.judge()?;
         let Pipeline { spec, lens, state, stats, ledger, poison, mut inputs, lines, nets_refunds, .. } = self;
         let (partitions, resources, mut unfinished) = state.close(&poison)?;
-        let keys = *lock(&ledger.keys);
-        let (windows, first_key) = windows.resolve(keys)?;
+        let (keys, span) = (*lock(&ledger.keys), *lock(&ledger.span));
+        note_ends(&ledger, &stats);
+        let (windows, first_key) = windows.resolve(keys, span, spec.as_of)?;
         let finalizer = Finalizer { windows, first_key };
         // Each row has at most one customer of its own.
         let threads = if spec.finishes_in_parallel(stats.snapshot().rows_accepted) { spec.worker_count() } else { 1 };
@@ -315,14 +320,26 @@ impl<L: Lens> Pipeline<L> {
             rows_accepted: snapshot.rows_accepted,
             rows_rejected: snapshot.rows_rejected,
             customers: snapshot.customers,
+            first_day: None,
+            last_day: None,
             transactions: lines.map(LineSummary::rounded),
         };
         let windows = &reduced.blocks.finalizer().windows;
         let warnings = [stats.notes().texts(), reduced.warnings].concat();
-        let report = Report::new(input, windows, reduced.lens1, reduced.lens2, warnings, reduced.left_out);
+        let mut report = Report::new(input, windows, reduced.lens1, reduced.lens2, warnings, reduced.left_out);
+        report.set_span(span, spec.as_of);
         stats.enter(Stage::Report);
         unfinished.0 = None;
         Ok(Audit::new(report, reduced.blocks, rejects, reduced.custom, resources, threads))
+    }
+}
+
+/// Notes ends of periods that look as if they were inclusive.
+fn note_ends(ledger: &Ledger, stats: &Stats) {
+    if let Ends::LookInclusive(end) = *lock(&ledger.ends) {
+        let notes = Notes::default();
+        notes.say(Topic::InclusiveEnds, format_timestamp(end));
+        stats.share_notes(notes);
     }
 }
 

@@ -9,6 +9,7 @@ use crate::orders::{
     BadLines, FinishedLines, LineSummary, Lines, OrderSource, Orders, PeriodFinder, PushedLines, Refunds, Setting, WholeOrders,
 };
 use crate::source::Source;
+use crate::source::mapping::judge;
 use arrow::array::RecordBatch;
 use std::sync::Arc;
 
@@ -24,18 +25,21 @@ impl<L: Lens> Pipeline<L> {
     /// # Errors
     /// What [`run`](Pipeline::run) fails with; as there, bad lines are an error of [`finish`](Pipeline::finish).
     pub fn run_transactions(&mut self, source: impl Source<TransactionBatch> + 'static, lines: &Lines) -> Result<()> {
-        let periods = PeriodFinder::of_windows(&self.spec.windows, lines.orders.timezone);
+        let periods = PeriodFinder::of_windows(&self.spec, lines.orders.timezone);
         let setting = self.setting(self.spec.worker_count());
         self.nets_refunds |= lines.orders.refunds == Refunds::Net;
-        self.stats.share_notes(source.notes());
+        let notes = source.notes();
+        self.stats.share_notes(notes.clone());
         if lines.options.one_row_per_order {
             let (orders, validation) = WholeOrders::new(source, lines, periods, setting.bad, setting.cancel);
+            self.stats.share_notes(validation.notes().clone());
             self.run_of_orders(orders)?;
             self.judge_lines(validation.summary());
-            return Ok(());
+            return judge(&notes).map_err(|e| self.fail(e));
         }
         let inputs = source.inputs();
         let orders = Orders::read(source, lines, false, setting)?;
+        judge(&notes).map_err(|e| self.fail(e))?;
         self.run_orders(orders, periods, inputs)
     }
 
@@ -81,7 +85,7 @@ impl<L: Lens> Pipeline<L> {
         let mut pushed = match self.pushed_lines.take() {
             Some(pushed) => pushed,
             None => {
-                let periods = PeriodFinder::of_windows(&self.spec.windows, lines.orders.timezone);
+                let periods = PeriodFinder::of_windows(&self.spec, lines.orders.timezone);
                 PushedLines::new(lines, periods, self.setting(1))?
             }
         };
@@ -105,7 +109,7 @@ impl<L: Lens> Pipeline<L> {
         if self.poison.is_set() {
             return Err(self.poison.take());
         }
-        let periods = PeriodFinder::of_windows(&self.spec.windows, pushed.lines().orders.timezone);
+        let periods = PeriodFinder::of_windows(&self.spec, pushed.lines().orders.timezone);
         let inputs = vec![PushedLines::NAME.to_owned()];
         match pushed.finish()? {
             FinishedLines::Whole(summary) => {

@@ -25,10 +25,10 @@ impl<L: Lens> Pipeline<L> {
     pub fn run_state(&mut self, state: &State) -> Result<()> {
         state.fits(&self.spec)?;
         let manifest = state.manifest();
-        let rollup = state.rollup(&self.spec.windows)?;
+        let rollup = state.rollup(&self.spec.windows, self.spec.as_of)?;
         self.inputs.extend(manifest.inputs.iter().map(|input| input.name.clone()));
         // Open rows are read again, and counted then.
-        let rows = RowCounts { read: manifest.rows_read - manifest.rows_open(), windows: state.keys(&rollup), ..manifest.counts() };
+        let rows = RowCounts { read: manifest.rows_read - manifest.rows_open(), windows: state.keys(&self.spec), ..manifest.counts() };
         self.judged.of_states += rows.read;
         self.judged.rejected_of_states += rows.rejected.values().sum::<u64>();
         self.take_in(state.runs(), rows, rollup)?;
@@ -51,6 +51,7 @@ impl<L: Lens> Pipeline<L> {
         self.stats.count_rows(rows.read, rows.accepted);
         rows.rejected.iter().for_each(|(&reason, &count)| self.stats.count_rejects(reason, count));
         self.ledger.cover(rows.windows);
+        self.ledger.extend(rows.span);
         for file in runs {
             if let Some(kept) = &self.ledger.rejects {
                 let (mut records, mut buffer) = (file.records(Section::Rejects, self.poison.cancel.clone()).read(), kept.buffer());
@@ -65,7 +66,7 @@ impl<L: Lens> Pipeline<L> {
 
     /// Takes in the customers of one window of a state, as the run's window with a place in its list.
     pub(crate) fn run_window(&mut self, state: &State, window: &Window, place: u32) -> Result<()> {
-        let rollup = state.rollup(&Windows::List(vec![window.clone()]))?.moved_to(place);
+        let rollup = state.rollup(&Windows::List(vec![window.clone()]), None)?.moved_to(place);
         if state.manifest().rows_open() > 0 {
             let what = "the state has rows that belong to no single window of its own, and only an audit can judge them";
             return Err(Error::data(what)
@@ -89,6 +90,7 @@ impl<L: Lens> Pipeline<L> {
         }
         let Pipeline { spec, state, stats, ledger, poison, lines, .. } = self;
         let (partitions, resources, _unfinished) = state.close(&poison)?;
+        super::note_ends(&ledger, &stats);
         let snapshot = stats.snapshot();
         let threads = if spec.finishes_in_parallel(snapshot.rows_accepted) { spec.worker_count() } else { 1 };
         let Resources { plan, store, rejects, cancel, .. } = &resources;
@@ -101,6 +103,6 @@ impl<L: Lens> Pipeline<L> {
         let written = written.unwrap_or_else(|panic| Err(Error::panicked(Stage::Finalize, panic)));
         poison.cancel.check()?;
         written?;
-        Ok(Saved { keys: *lock(&ledger.keys), rows: snapshot, lines })
+        Ok(Saved { keys: *lock(&ledger.keys), span: *lock(&ledger.span), rows: snapshot, lines })
     }
 }

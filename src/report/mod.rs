@@ -4,14 +4,21 @@
 //! | file | owns |
 //! |---|---|
 //! | here | [`Report`]: the answers as data |
+//! | `coverage` | how much of each window the data cover |
 //! | `rows` | RFM rows, migration rows, rejects: their schemas, and how blocks become batches of them |
 //! | `stream` | which rows of which blocks go into which batch, in the engine's order or sorted |
 //! | `table` | tables of batches in any of the four formats |
+//! | `csv_rows` | the lines of CSV files |
 //! | `parquet` | Parquet files |
+//! | `json_text` | answers as JSON, with amounts as numbers or as texts |
 //! | `text_tables` | tables for people: terminal, text, Markdown |
 //! | `output` | files that appear whole or not at all |
 
 use crate::model::reject::LeftOut;
+mod coverage;
+#[cfg(feature = "csv")]
+mod csv_rows;
+pub mod json_text;
 pub mod output;
 #[cfg(feature = "parquet")]
 mod parquet;
@@ -21,14 +28,16 @@ pub mod table;
 #[cfg(feature = "text")]
 pub mod text_tables;
 
-use crate::base::error::{Error, Result};
+use crate::base::error::Result;
 use crate::base::money::Money;
 use crate::base::time::iso;
 use crate::lens::lens1::Lens1Metrics;
 use crate::lens::lens2::Change;
 use crate::model::reject::Reason;
-use crate::model::window::Window;
+use crate::model::window::{Span, Window};
 use crate::orders::LineSummary;
+use chrono::NaiveDate;
+use json_text::JsonNumbers;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -62,6 +71,12 @@ pub struct InputSummary {
     pub rows_rejected: BTreeMap<Reason, u64>,
     /// Distinct customers of the accepted rows.
     pub customers: u64,
+    /// The first day that anything happened on, in the time zone of the windows; of period aggregations, the first day of a period.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_day: Option<NaiveDate>,
+    /// The last day that anything happened on; of period aggregations without a last transaction, the last day of a period.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_day: Option<NaiveDate>,
     /// The lines, if the input was orders and line items; the rows are then their orders.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub transactions: Option<LineSummary>,
@@ -82,6 +97,12 @@ pub struct WindowReport {
     /// Recency counts back from here.
     #[serde(with = "iso")]
     pub observation_end: i64,
+    /// The first day of the data, where a tenth of the window or more lies before it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub covered_from: Option<NaiveDate>,
+    /// The last day of the data, or of what is seen, where a tenth of the window or more lies after it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub covered_until: Option<NaiveDate>,
     /// The answers.
     pub lens1: Lens1Metrics,
     /// Customers left out of the window, by reason; their rows count as accepted.
@@ -120,6 +141,8 @@ impl Report {
                 start: w.start,
                 end: w.end,
                 observation_end: w.observation_end,
+                covered_from: None,
+                covered_until: None,
                 lens1,
                 customers_rejected: left_out.iter().map(|(&reason, sum)| (reason, sum.customers)).collect(),
                 customers_rejected_amount: left_out.iter().map(|(&reason, sum)| (reason, sum.amount)).collect(),
@@ -135,12 +158,20 @@ impl Report {
         }
     }
 
-    /// JSON, indented, with a newline at the end. Money and percentages are texts with two decimals.
+    /// Says from when to when there are data, and which windows they cover in part.
+    pub(crate) fn set_span(&mut self, span: Option<Span>, as_of: Option<i64>) {
+        let Some(span) = span else { return };
+        (self.input.first_day, self.input.last_day) = (Some(coverage::day(span.first)), Some(coverage::day(span.last)));
+        let warnings = coverage::mark(&mut self.windows, span, as_of);
+        self.warnings.extend(warnings);
+    }
+
+    /// JSON, indented, with a newline at the end. Money and percentages are numbers with two decimals, such as `12.50`: see
+    /// [`json_text`], which can also write them as texts. Either is read back by `Deserialize`, exactly.
     ///
     /// # Errors
     /// Never, in practice: every field has a JSON form.
     pub fn to_json(&self) -> Result<String> {
-        let json = serde_json::to_string_pretty(self).map_err(|e| Error::internal("the report has no JSON form").cause(e))?;
-        Ok(json + "\n")
+        json_text::to_json(self, JsonNumbers::Number)
     }
 }

@@ -1,7 +1,7 @@
 //! Output files that appear whole or not at all: written beside their place under a temporary name, then renamed.
 
 use crate::base::cancel::{Cancel, Temporary};
-use crate::base::error::{Error, Result, Stage};
+use crate::base::error::{Error, Kind, Result, Stage};
 use crate::spill::folder::{PART, sweep_parts};
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Write};
@@ -107,7 +107,8 @@ impl Output {
         } else if path.exists() && !path.is_file() {
             Destination::Device(OpenOptions::new().write(true).open(path).map_err(fail)?)
         } else {
-            let folder = target.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            folder_is_there(&target)?;
+            let folder = folder_of(&target);
             let name = target.file_name().unwrap_or_default().to_string_lossy();
             let prefix = format!(".{name}.");
             sweep_parts(folder, &prefix);
@@ -177,6 +178,23 @@ impl Output {
     fn at_fault(&self, error: Error) -> Error {
         error.input(self.path.to_string_lossy()).stage(Stage::Report)
     }
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Checks that a file's folder is there.
+///
+/// # Errors
+/// When it is not.
+pub(crate) fn folder_is_there(path: &Path) -> Result<()> {
+    let folder = folder_of(path);
+    if folder.exists() {
+        return Ok(());
+    }
+    let error = Error::new(Kind::Io, format!("cannot write: there is no folder {}", folder.display()));
+    Err(error.help("make it, or name a file in a folder that is there").input(path.to_string_lossy()).stage(Stage::Report))
 }
 
 impl Write for Output {

@@ -2,8 +2,11 @@
 //!
 //! Rows arrive as batches, or as a [`RowStream`]: cheap parts in order, from which any thread can build batches. Columns may be
 //! dictionaries of what the schema says; what is written is what the schema says. [`Parquet`](super::parquet) row groups are built and
-//! encoded side by side and appended in order, so the file's bytes do not depend on the number of threads.
+//! encoded side by side and appended in order, and so are the [lines](super::csv_rows) of a CSV file's parts: a file's bytes do not depend
+//! on the number of threads.
 
+#[cfg(feature = "csv")]
+use super::csv_rows::{header, put_rows};
 use super::output::{Faults, Output};
 #[cfg(feature = "parquet")]
 use super::parquet::{Group, Groups, ParquetTable};
@@ -16,8 +19,12 @@ use crate::source::files::Format;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
+#[cfg(feature = "csv")]
+use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
+#[cfg(any(feature = "csv", feature = "parquet"))]
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Rows in a Parquet row group; the last one may have fewer, and all where their ids are long.
 pub(crate) const GROUP: usize = 1 << 18;
@@ -26,7 +33,7 @@ const BYTES_PER_ROW: u64 = 64;
 
 /// How times are written as text.
 #[cfg(any(feature = "csv", feature = "json"))]
-const TIME: &str = "%Y-%m-%dT%H:%M:%S%.f";
+pub(super) const TIME: &str = "%Y-%m-%dT%H:%M:%S%.f";
 
 /// Rows in an order, in parts that become batches on any thread.
 pub trait RowStream: Sync {
@@ -73,16 +80,23 @@ pub struct TableWriter {
     /// The schema, until something was written: an empty table still has its header, but only once nothing can fail.
     empty: Option<SchemaRef>,
     schema: SchemaRef,
+    rows: u64,
 }
 
 enum Encoder {
     #[cfg(feature = "parquet")]
     Parquet(Box<ParquetTable>),
     #[cfg(feature = "csv")]
-    Csv(Box<arrow::csv::Writer<Output>>),
+    Csv(Box<CsvTable>),
     #[cfg(feature = "json")]
     Jsonl(Box<arrow::json::LineDelimitedWriter<Output>>),
     Arrow(Box<arrow::ipc::writer::FileWriter<Output>>),
+}
+
+#[cfg(feature = "csv")]
+struct CsvTable {
+    output: Output,
+    has_header: bool,
 }
 
 impl TableWriter {
@@ -127,7 +141,7 @@ impl TableWriter {
             #[cfg(feature = "parquet")]
             Format::Parquet => Encoder::Parquet(Box::new(ParquetTable::new(&name, output, schema)?)),
             #[cfg(feature = "csv")]
-            Format::Csv => Encoder::Csv(Box::new(arrow::csv::WriterBuilder::new().with_timestamp_format(TIME.to_owned()).build(output))),
+            Format::Csv => Encoder::Csv(Box::new(CsvTable { output, has_header: false })),
             #[cfg(feature = "json")]
             Format::Jsonl => {
                 let builder = arrow::json::WriterBuilder::new().with_explicit_nulls(true).with_timestamp_format(TIME.to_owned());
@@ -144,7 +158,17 @@ impl TableWriter {
             #[cfg(not(feature = "json"))]
             Format::Jsonl => return Err(Error::left_out("JSONL", "json").input(name)),
         };
-        Ok(TableWriter { name, encoder, faults, cancel: cancel.clone(), empty: Some(schema.clone()), schema: schema.clone() })
+        Ok(TableWriter { name, encoder, faults, cancel: cancel.clone(), empty: Some(schema.clone()), schema: schema.clone(), rows: 0 })
+    }
+
+    /// The path it goes to, as it was named.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The rows that it has so far.
+    pub fn rows(&self) -> u64 {
+        self.rows
     }
 
     /// Appends rows.
@@ -153,14 +177,19 @@ impl TableWriter {
     /// When they cannot be encoded or written.
     pub fn write(&mut self, batch: &RecordBatch) -> Result<()> {
         self.empty = None;
+        self.rows += batch.num_rows() as u64;
         #[cfg(feature = "parquet")]
         if let Encoder::Parquet(table) = &mut self.encoder {
             return table.write(batch);
         }
+        #[cfg(feature = "csv")]
+        if let Encoder::Csv(_) = &self.encoder {
+            let mut lines = Vec::new();
+            put_rows(batch, &mut lines).map_err(|e| e.input(&self.name).stage(Stage::Report))?;
+            return self.append_lines(&lines);
+        }
         let batch = &plain(batch, &self.schema).map_err(|e| failed(&self.name, &self.faults, e))?;
         let written = match &mut self.encoder {
-            #[cfg(feature = "csv")]
-            Encoder::Csv(writer) => writer.write(batch),
             #[cfg(feature = "json")]
             Encoder::Jsonl(writer) => writer.write(batch),
             Encoder::Arrow(writer) if batch.num_rows() > 0 => writer.write(batch),
@@ -189,6 +218,17 @@ impl TableWriter {
             Encoder::Parquet(table) => table.append(group),
             _ => Err(Error::internal("a row group in a file that has none")),
         }
+    }
+
+    /// Appends lines of a CSV file, below its header.
+    #[cfg(feature = "csv")]
+    fn append_lines(&mut self, lines: &[u8]) -> Result<()> {
+        self.empty = None;
+        let Encoder::Csv(csv) = &mut self.encoder else { return Err(Error::internal("lines in a file that has none")) };
+        let before = if csv.has_header { Vec::new() } else { header(&self.schema) };
+        csv.has_header = true;
+        let written = [&before, lines].into_iter().try_for_each(|bytes| csv.output.write_all(bytes));
+        written.map_err(|e| failed(&self.name, &self.faults, e))
     }
 
     /// Cuts the row groups to come so that they take no more memory than with short ids, given the length of long ones: by rows and
@@ -220,7 +260,8 @@ impl TableWriter {
         self.write_stream_with(stream, rayon::current_num_threads())
     }
 
-    /// As [`write_stream`](TableWriter::write_stream), on so many threads at most: each has a row group in memory, or the batches of a part.
+    /// As [`write_stream`](TableWriter::write_stream), on so many threads at most: each has a row group in memory, or the batches or lines
+    /// of a part.
     pub(crate) fn write_stream_with<S: RowStream>(&mut self, stream: &S, threads: usize) -> Result<()> {
         if threads == 1 {
             // A batch at a time: there may be no memory for more.
@@ -235,11 +276,40 @@ impl TableWriter {
             cancel.check()?;
             next_parts(stream, most)
         };
+        #[cfg(any(feature = "csv", feature = "parquet"))]
+        let rows = AtomicU64::new(0);
+        #[cfg(any(feature = "csv", feature = "parquet"))]
+        let count = |batch: &RecordBatch| {
+            rows.fetch_add(batch.num_rows() as u64, Ordering::Relaxed);
+        };
         #[cfg(feature = "parquet")]
         if let Some(groups) = self.parquet().cloned() {
             let parts = stream.parts_per_group(self.rows_per_part());
-            let encode = |parts: Vec<S::Part>| groups.encode_group(|sink| parts.into_iter().try_for_each(|part| stream.build(&part, sink)));
-            return in_order(threads, || next(parts), encode, |group| self.append(group));
+            let build = |part: &S::Part, sink: &mut dyn FnMut(RecordBatch) -> Result<()>| {
+                stream.build(part, &mut |batch| {
+                    count(&batch);
+                    sink(batch)
+                })
+            };
+            let encode = |parts: Vec<S::Part>| groups.encode_group(|sink| parts.into_iter().try_for_each(|part| build(&part, sink)));
+            let written = in_order(threads, || next(parts), encode, |group| self.append(group));
+            self.rows += rows.into_inner();
+            return written;
+        }
+        #[cfg(feature = "csv")]
+        if let Encoder::Csv(_) = &self.encoder {
+            let encode = |parts: Vec<S::Part>| {
+                let mut lines = Vec::new();
+                let mut put = |batch: RecordBatch| {
+                    count(&batch);
+                    put_rows(&batch, &mut lines)
+                };
+                parts.iter().try_for_each(|part| stream.build(part, &mut put))?;
+                Ok(lines)
+            };
+            let written = in_order(threads, || next(1), encode, |lines: Vec<u8>| self.append_lines(&lines));
+            self.rows += rows.into_inner();
+            return written;
         }
         let build = |parts: Vec<S::Part>| parts.iter().map(|part| stream.batches(part)).collect::<Result<Vec<_>>>();
         in_order(threads, || next(1), build, |batches| batches.iter().flatten().try_for_each(|batch| self.write(batch)))
@@ -263,7 +333,7 @@ impl TableWriter {
             #[cfg(feature = "parquet")]
             Encoder::Parquet(table) => table.finish(),
             #[cfg(feature = "csv")]
-            Encoder::Csv(writer) => Ok(writer.into_inner()),
+            Encoder::Csv(csv) => Ok(csv.output),
             #[cfg(feature = "json")]
             Encoder::Jsonl(mut writer) => {
                 writer.finish().map_err(fail)?;

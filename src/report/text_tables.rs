@@ -12,8 +12,8 @@ use std::fmt::{Display, Write};
 
 /// A rule under the header and nothing else: numbers are read down a column.
 const RULED: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
-/// Tables are split so that they stay within this many columns of text.
-const WIDTH: usize = 110;
+/// Tables are split so that they stay within this many columns of text, where nothing else is said.
+pub const WIDTH: usize = 100;
 /// Between tables side by side.
 const GAP: usize = 4;
 
@@ -28,9 +28,14 @@ pub enum Style {
     Markdown,
 }
 
-/// The whole report.
+/// The whole report, in [`WIDTH`] columns.
 pub fn render(report: &Report, style: Style) -> String {
-    let mut page = Page { style, text: String::new() };
+    render_within(report, style, WIDTH)
+}
+
+/// The whole report; as text, its tables are split so that they stay within so many columns, as far as a label and one column do.
+pub fn render_within(report: &Report, style: Style, width: usize) -> String {
+    let mut page = Page { style, width, text: String::new() };
     page.input(report);
     page.lens1(&report.windows);
     page.grids(&report.windows);
@@ -40,7 +45,7 @@ pub fn render(report: &Report, style: Style) -> String {
 
 /// Lens 1 of windows side by side, and their grids.
 pub fn render_windows(windows: &[WindowReport], style: Style) -> String {
-    let mut page = Page { style, text: String::new() };
+    let mut page = Page { style, width: WIDTH, text: String::new() };
     page.lens1(windows);
     page.grids(windows);
     page.text.trim_start().to_owned()
@@ -48,6 +53,7 @@ pub fn render_windows(windows: &[WindowReport], style: Style) -> String {
 
 struct Page {
     style: Style,
+    width: usize,
     text: String,
 }
 
@@ -77,20 +83,23 @@ impl Page {
             [one] => self.escaped(one),
             many => format!("{} inputs", many.len()),
         };
-        let customers = grouped(input.customers);
+        let customers = counted(input.customers, "customer", "customers");
         match &input.transactions {
             Some(LineSummary { lines, orders, lines_rejected, .. }) => self.line(format_args!(
-                "{sources}: {customers} customers, {} orders of {} lines, {} lines rejected",
-                grouped(*orders),
-                grouped(*lines),
-                grouped(lines_rejected.values().sum::<u64>())
+                "{sources}: {customers}, {} of {}, {} rejected",
+                counted(*orders, "order", "orders"),
+                counted(*lines, "line", "lines"),
+                counted(lines_rejected.values().sum::<u64>(), "line", "lines")
             )),
             None => self.line(format_args!(
-                "{sources}: {customers} customers, {} rows read, {} accepted, {} rejected",
-                grouped(input.rows_read),
+                "{sources}: {customers}, {} read, {} accepted, {} rejected",
+                counted(input.rows_read, "row", "rows"),
                 grouped(input.rows_accepted),
                 grouped(rejected)
             )),
+        }
+        if let Some((first, last)) = input.first_day.zip(input.last_day) {
+            self.line(format_args!("{}data from {first} to {last}", if self.style == Style::Markdown { "\n" } else { "" }));
         }
         let bullet = if self.style == Style::Markdown { "- " } else { "  " };
         if self.style == Style::Markdown {
@@ -135,7 +144,14 @@ impl Page {
         row("from", &|w| day(w.start));
         row("to, exclusive", &|w| day(w.end));
         if windows.iter().any(|w| w.observation_end != w.end) {
-            row("observed from", &|w| day(w.observation_end));
+            row("as of", &|w| day(w.observation_end));
+        }
+        let shown = |day: Option<chrono::NaiveDate>| day.map(|day| day.to_string()).unwrap_or_default();
+        if windows.iter().any(|w| w.covered_from.is_some()) {
+            row("data from", &|w| shown(w.covered_from));
+        }
+        if windows.iter().any(|w| w.covered_until.is_some()) {
+            row("data until", &|w| shown(w.covered_until));
         }
         row("customers", &|w| grouped(w.lens1.total_customers));
         row("one-time buyers", &|w| grouped(w.lens1.one_time_buyers));
@@ -188,7 +204,7 @@ impl Page {
         let mut from = 0;
         while from < blocks.len() {
             let (mut to, mut used) = (from, 0);
-            while to < blocks.len() && (to == from || used + width(&blocks[to]) <= WIDTH) {
+            while to < blocks.len() && (to == from || used + width(&blocks[to]) <= self.width) {
                 used += width(&blocks[to]) + GAP;
                 to += 1;
             }
@@ -224,6 +240,9 @@ impl Page {
         let arrow = if self.style == Style::Text { "\n→ " } else { " → " };
         let names: Vec<String> = comparisons.iter().map(|c| format!("{}{arrow}{}", c.from, c.to)).collect();
         self.side_by_side(&names, &rows);
+        if comparisons.iter().any(|c| c.lens2.reactivated > 0) {
+            self.line("reactivated: not in the earlier period, but first bought before it\n");
+        }
     }
 
     /// A table with a label column and as many others as fit, then another, until all are shown.
@@ -235,7 +254,7 @@ impl Page {
             while to < names.len() {
                 let cells = rows.iter().map(|r| r.1[to].as_str()).chain(names[to].lines());
                 width += cells.map(|c| c.chars().count()).max().unwrap_or(0) + 2;
-                if width > WIDTH && to > from && self.style == Style::Text {
+                if width > self.width && to > from && self.style == Style::Text {
                     break;
                 }
                 to += 1;

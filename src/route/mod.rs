@@ -11,14 +11,19 @@
 //! |---|---|
 //! | here | [`Router`]: the decision about each row, and the two steps |
 //! | `row_buffer` | the message: some rows of one partition |
+//! | `period_times` | advice about rows whose periods do not fit the windows |
 //! | `lane` | channels to the workers, and the way back for empty buffers |
 
 pub(crate) mod lane;
+mod period_times;
 pub(crate) mod row_buffer;
 
 use self::lane::Outlet;
+pub(crate) use self::period_times::Ends;
+use self::period_times::Times;
 use self::row_buffer::Rows;
 use crate::base::error::{Result, Stage};
+use crate::base::merge::Merge;
 use crate::base::money::Amount;
 use crate::base::threads::lock;
 use crate::model::amounts::Amounts;
@@ -27,8 +32,10 @@ use crate::model::columns::Column;
 use crate::model::entry::{Addend, HISTORY, reference};
 use crate::model::hash::{PARTITIONS, PARTITIONS_PER_SECTION, SECTIONS, hash_id, hash_in_section, partition_in_section, section_of};
 use crate::model::period_batch::{Bad, NO_TIMESTAMP, PeriodBatch};
-use crate::model::reject::{OnBadRow, REJECT_HELP, Reason, Reject, shown_timestamp};
-use crate::model::window::{Classifier, Place, Windows};
+use crate::model::read_options::{AmountUnit, ReadOptions};
+use crate::model::reject::{OnBadRow, Reason, Reject, shown_timestamp};
+use crate::model::window::{Classifier, Place, Span, Windows};
+use crate::source::values::{self, Sort};
 use crate::spec::Spec;
 use crate::spill::Sorter;
 use crate::stats::Stats;
@@ -48,6 +55,10 @@ pub(crate) struct Ledger {
     pub(crate) causes: SharedCauses,
     /// The least and the greatest window key of the rows accepted so far.
     pub(crate) keys: Mutex<Option<(u32, u32)>>,
+    /// Whether the ends of periods look as if they were inclusive.
+    pub(crate) ends: Mutex<Ends>,
+    /// From when to when accepted rows say that something happened.
+    pub(crate) span: Mutex<Option<Span>>,
 }
 
 impl Ledger {
@@ -58,6 +69,11 @@ impl Ledger {
         let (a, b) = all.unwrap_or((least, greatest));
         *all = Some((a.min(least), b.max(greatest)));
     }
+
+    /// Says that there are data from one moment to another.
+    pub(crate) fn extend(&self, span: Option<Span>) {
+        lock(&self.span).merge(span);
+    }
 }
 
 /// The fault of a row, and the time that it is at odds with: a window's boundary, an observation end, the period's start.
@@ -65,6 +81,18 @@ struct Fault {
     reason: Reason,
     column: Column,
     at: Option<i64>,
+}
+
+/// Advice about a value that cannot be read.
+fn advice(bad: &Bad, reading: &ReadOptions) -> Option<String> {
+    let sort = match bad.column {
+        Column::CustomerId => Sort::CustomerId,
+        Column::TotalOrders | Column::TotalSpend => Sort::Needed,
+        _ => Sort::Time,
+    };
+    // Orders have no unit.
+    let unit = if bad.column == Column::TotalOrders { AmountUnit::Units } else { reading.amount_unit };
+    values::advice(sort, bad.reason, &bad.value, &reading.clone().with_amount_unit(unit))
 }
 
 /// Rows of a section that are staged, at most: with those of all sections a part of the cache that leaves room for what is being decoded.
@@ -81,9 +109,13 @@ pub(crate) struct Router {
     later: Option<Classifier>,
     policy: OnBadRow,
     fail_fast: bool,
+    /// For advice.
+    reading: ReadOptions,
     stats: Arc<Stats>,
     ledger: Arc<Ledger>,
     keys: Option<(u32, u32)>,
+    span: Span,
+    ends: Ends,
 }
 
 impl Router {
@@ -91,9 +123,22 @@ impl Router {
     pub(crate) fn new(spec: &Spec, rows_per_buffer: usize, stats: Arc<Stats>, ledger: Arc<Ledger>) -> Self {
         let staged = std::iter::repeat_with(|| Rows::with_capacity(STAGED_ROWS.min(rows_per_buffer))).take(SECTIONS).collect();
         let buffers = std::iter::repeat_with(Rows::default).take(PARTITIONS).collect();
-        let later = ledger.later_windows.as_ref().map(Classifier::new);
-        let (classifier, policy, fail_fast) = (Classifier::new(&spec.windows), spec.on_bad_row, spec.fail_fast);
-        Router { staged, buffers, classifier, later, policy, fail_fast, stats, ledger, keys: None }
+        let later = ledger.later_windows.as_ref().map(|windows| Classifier::new(windows, None));
+        let classifier = Classifier::new(&spec.windows, spec.as_of);
+        Router {
+            staged,
+            buffers,
+            classifier,
+            later,
+            policy: spec.on_bad_row,
+            fail_fast: spec.fail_fast,
+            reading: spec.reading.clone(),
+            stats,
+            ledger,
+            keys: None,
+            span: Span::EMPTY,
+            ends: Ends::None,
+        }
     }
 
     /// Takes a batch; buffers that are full go to the outlet.
@@ -101,10 +146,17 @@ impl Router {
         let n = batch.starts.len();
         let views = batch.ids.views();
         let mut bad = batch.bad.iter().peekable();
+        let mut skipped = &batch.skipped[..];
         let mut accepted = 0;
         // What would come of the rows of a run that fails is of no use: they are only looked at.
         let fails = self.policy == OnBadRow::Fail && self.ledger.causes.are_there();
         for (i, &view) in views.iter().enumerate() {
+            if let [row, rest @ ..] = skipped
+                && *row as usize == i
+            {
+                skipped = rest;
+                continue;
+            }
             if bad.peek().is_some_and(|b| b.row as usize == i) {
                 let mut faults = Vec::new();
                 while let Some(fault) = bad.next_if(|b| b.row as usize == i) {
@@ -134,7 +186,7 @@ impl Router {
                 }
             }
         }
-        self.stats.count_rows(n as u64, accepted);
+        self.stats.count_rows((n - batch.skipped.len()) as u64, accepted);
         Ok(())
     }
 
@@ -169,7 +221,7 @@ impl Router {
         if batch.orders[i] < 0 {
             return Err(Fault { reason: Reason::NegativeOrders, column: Column::TotalOrders, at: None });
         }
-        let key = match self.classifier.place(start, end) {
+        let key = match self.classifier.place(start, self.classifier.end(start, end, last)) {
             Place::Window { observation_end, .. } if last > observation_end => {
                 return Err(Fault { reason: Reason::AfterObservationEnd, column: Column::LastTransactionTs, at: Some(observation_end) });
             }
@@ -183,6 +235,14 @@ impl Router {
                 return Err(Fault { reason: Reason::StraddlesWindow, column: Column::PeriodEnd, at: Some(boundary) });
             }
         };
+        match last {
+            _ if !batch.of_orders => {
+                self.ends.look(end);
+                self.span.cover(start, if last == NO_TIMESTAMP { end - 1 } else { last });
+            }
+            NO_TIMESTAMP => {}
+            last => self.span.cover(last, last),
+        }
         Ok((key, reference(last, end)))
     }
 
@@ -190,9 +250,11 @@ impl Router {
     fn reject(&mut self, batch: &PeriodBatch, i: usize, faults: Vec<Bad>, at: Option<i64>) -> Result<()> {
         let Some(first) = faults.first() else { return Ok(()) };
         let mut fields: Vec<String> = Column::ALL.into_iter().map(|column| field(batch, i, column)).collect();
-        for fault in &faults {
+        let is_ragged = first.reason == Reason::RaggedRow;
+        for fault in faults.iter().filter(|_| !is_ragged) {
             fields[fault.column as usize].clone_from(&fault.value);
         }
+        let column = if is_ragged { String::new() } else { first.column.name().to_owned() };
         let value = match first.reason {
             Reason::StraddlesWindow => format!("{}..{}", fields[Column::PeriodStart as usize], fields[Column::PeriodEnd as usize]),
             _ => first.value.clone(),
@@ -207,7 +269,7 @@ impl Router {
             line,
             customer_id: fields[Column::CustomerId as usize].clone(),
             reason: first.reason,
-            column: first.column.name().to_owned(),
+            column,
             value,
             fields,
             at: at.map(shown_timestamp),
@@ -222,12 +284,14 @@ impl Router {
         if let Some(open) = self.ledger.open.as_ref().filter(|_| is_open) {
             return open.buffer().push(|out| reject.write(out)).map_err(|e| e.stage(Stage::Route));
         }
+        let times = Times { start: batch.starts[i], end: batch.ends[i], at };
+        let help = || advice(first, &self.reading).unwrap_or_else(|| period_times::advice(first.reason, times));
         if self.policy == OnBadRow::Fail && self.fail_fast {
-            return Err(reject.into_error().help(REJECT_HELP).stage(Stage::Route));
+            return Err(reject.into_error().help(help()).stage(Stage::Route));
         }
         let kept = self.ledger.rejects.as_ref().map_or(Ok(()), |rejects| rejects.buffer().push(|out| reject.write(out)));
         let spend = is_read.then(|| spend(batch, i));
-        self.ledger.causes.add(key, spend, (&place.0, place.1), || (reject, REJECT_HELP.to_owned()));
+        self.ledger.causes.add(key, spend, (&place.0, place.1), || (reject, help()));
         self.stats.count_rejects(key.0, 1);
         kept.map_err(|e| e.stage(Stage::Route))
     }
@@ -241,6 +305,9 @@ impl Router {
             }
         }
         self.ledger.cover(self.keys);
+        self.ledger.extend(self.span.known());
+        let mut ends = lock(&self.ledger.ends);
+        *ends = ends.and(self.ends);
         Ok(())
     }
 }

@@ -3,13 +3,16 @@
 //! [`Columns::batch`] converts columns that were found, of types that were accepted (`arrow_rows`). Values that cannot be read become
 //! [`Bad`] entries; nothing here decides what happens to them.
 
-use super::period_rows::parse_count;
 use super::row_kind::ArrowColumns;
+use super::values::Values;
+use super::values::dates::Dates;
+use super::values::numbers::Numbers;
 use super::{Chunk, Sink};
 use crate::base::error::{Error, Result, Stage};
 use crate::base::money::{Amount, AmountError};
-use crate::base::time::{DAY, MAX_TIMESTAMP, MIN_TIMESTAMP, parse_timestamp};
+use crate::base::time::{Clock, DAY, MAX_TIMESTAMP, MIN_TIMESTAMP};
 use crate::model::columns::Column;
+use crate::model::note::Notes;
 use crate::model::period_batch::{Bad, NO_TIMESTAMP, Origin, PeriodBatch};
 use crate::model::reject::Reason;
 use arrow::array::{Array, ArrayRef, AsArray, PrimitiveArray, RecordBatch, StringViewArray, StringViewBuilder};
@@ -28,11 +31,13 @@ use std::sync::Arc;
 pub struct Columns {
     origin: Arc<Origin>,
     at: [Option<usize>; 6],
+    values: Values,
+    notes: Notes,
 }
 
 impl Columns {
-    pub(super) fn new(at: [Option<usize>; 6], origin: Arc<Origin>) -> Self {
-        Columns { origin, at }
+    pub(super) fn new(at: [Option<usize>; 6], values: &Values, notes: &Notes, origin: Arc<Origin>) -> Self {
+        Columns { origin, at, values: values.clone(), notes: notes.clone() }
     }
 
     /// Converts a batch.
@@ -42,19 +47,22 @@ impl Columns {
     pub fn batch(&self, batch: &RecordBatch, first_row: u64) -> Result<PeriodBatch> {
         let fail = |e: ArrowError| Error::data("a column cannot be converted").cause(e).input(&self.origin.name);
         let array = |column: Column| match self.at[column as usize] {
-            Some(at) => unpack(batch.column(at)).and_then(text_as_views).map(Some).map_err(fail),
+            Some(at) => unpack(batch.column(at)).and_then(|array| text_as_views(array, &self.values)).map(Some).map_err(fail),
             None => Ok(None),
         };
+        let (mut dates, mut numbers) = (self.values.dates(), self.values.numbers());
         let required = |column: Column| array(column)?.ok_or_else(|| Error::internal(format!("{} was not resolved", column.name())));
         let mut bad = Vec::new();
-        let ids = required(Column::CustomerId)?;
+        let mut ids = id_texts(&required(Column::CustomerId)?).map_err(fail)?;
+        if !self.values.keeps_ids() {
+            ids = customer_ids(&ids, &self.values, Column::CustomerId, &mut bad);
+        }
         nulls(&ids, Column::CustomerId, &mut bad);
-        let ids = id_texts(&ids).map_err(fail)?;
         let mut times = |array: &ArrayRef, column: Column| {
             if !column.is_optional() {
                 nulls(array, column, &mut bad);
             }
-            timestamps(array, column, |text| parse_timestamp(text.as_bytes()), &mut bad).map_err(fail)
+            timestamps(array, column, &mut dates, &mut bad).map_err(fail)
         };
         let starts = times(&required(Column::PeriodStart)?, Column::PeriodStart)?;
         let ends = times(&required(Column::PeriodEnd)?, Column::PeriodEnd)?;
@@ -62,11 +70,12 @@ impl Columns {
             Some(array) => times(&array, Column::LastTransactionTs)?,
             None => ScalarBuffer::from(Vec::new()),
         };
-        let orders = orders(&required(Column::TotalOrders)?, &mut bad).map_err(fail)?;
-        let (cents, fractions) = amounts(&required(Column::TotalSpend)?, &mut bad).map_err(fail)?;
+        let orders = orders(&required(Column::TotalOrders)?, &numbers, &mut bad).map_err(fail)?;
+        let (cents, fractions) = amounts(&required(Column::TotalSpend)?, &mut numbers, &mut bad).map_err(fail)?;
+        numbers.note(&self.notes);
         bad.sort_unstable();
         let origin = self.origin.clone();
-        Ok(PeriodBatch {
+        let mut batch = PeriodBatch {
             origin,
             first_row,
             first_line: None,
@@ -78,8 +87,14 @@ impl Columns {
             fractions,
             last_transactions,
             bad,
+            skipped: Vec::new(),
             whence: None,
-        })
+            of_orders: false,
+        };
+        if self.values.ends_are_inclusive() {
+            batch.end_after();
+        }
+        Ok(batch)
     }
 }
 
@@ -125,23 +140,27 @@ pub(super) fn is_text(data_type: &DataType) -> bool {
 }
 
 /// An all-null column of no type is what some writers make of an empty one.
-pub(super) fn accepts(column: Column, data_type: &DataType) -> bool {
+pub(super) fn accepts(column: Column, data_type: &DataType, values: &Values) -> bool {
     let integer = data_type.is_integer();
     let number = integer || data_type.is_floating() || data_type.is_decimal();
     data_type == &DataType::Null
         || match column {
             Column::CustomerId => is_text(data_type) || integer,
+            Column::PeriodStart | Column::PeriodEnd | Column::LastTransactionTs if number => values.date_formats().read_numbers(),
             Column::TotalOrders | Column::TotalSpend => is_text(data_type) || number,
             _ => is_text(data_type) || matches!(data_type, DataType::Timestamp(..) | DataType::Date32 | DataType::Date64),
         }
 }
+
+/// The types that hold times.
+pub(super) const TIMES_WANTED: &str = "a timestamp, a date or text, or numbers such as seconds since 1970 by a format of dates";
 
 pub(super) const fn wanted(column: Column) -> &'static str {
     match column {
         Column::CustomerId => "text or an integer",
         Column::TotalOrders => "an integer",
         Column::TotalSpend => "a decimal, a float, an integer or decimal text",
-        _ => "a timestamp, a date or ISO 8601 text",
+        _ => TIMES_WANTED,
     }
 }
 
@@ -152,17 +171,38 @@ pub(super) fn nulls<C: Copy>(array: &dyn Array, column: C, bad: &mut Vec<Bad<C>>
     bad.extend(missing.map(|row| Bad { row: row as u32, column, reason: Reason::MissingValue, value: String::new() }));
 }
 
-/// Every column of text becomes one of views, where an empty one is a null, as in a CSV.
-pub(super) fn text_as_views(array: ArrayRef) -> Result<ArrayRef, ArrowError> {
+/// Every column of text becomes one of views, where an empty one is a null, as in a CSV, and so is one that stands for no value.
+pub(super) fn text_as_views(array: ArrayRef, values: &Values) -> Result<ArrayRef, ArrowError> {
     if !is_text(array.data_type()) {
         return Ok(array);
     }
     let views = cast(&array, &DataType::Utf8View)?;
     let texts = views.as_string_view();
-    if texts.iter().all(|text| text.is_none_or(|t| !t.is_empty())) {
+    if !values.has_nulls() && texts.iter().all(|text| text.is_none_or(|t| !t.is_empty())) {
         return Ok(views);
     }
-    Ok(Arc::new(texts.iter().map(|text| text.filter(|t| !t.is_empty())).collect::<StringViewArray>()))
+    let kept = texts.iter().map(|text| text.map(|text| values.or_empty(text)).filter(|text| !text.is_empty()));
+    Ok(Arc::new(kept.collect::<StringViewArray>()))
+}
+
+/// The ids of customers as the options say; null where there is none. Bad values are listed, and kept.
+pub(super) fn customer_ids<C: Copy>(ids: &StringViewArray, values: &Values, column: C, bad: &mut Vec<Bad<C>>) -> StringViewArray {
+    let mut read = StringViewBuilder::with_capacity(ids.len());
+    for (row, id) in ids.iter().enumerate() {
+        let Some(id) = id else {
+            read.append_null();
+            continue;
+        };
+        match values.customer_id(id) {
+            Some(id) => read.append_option(Some(id).filter(|id| !id.is_empty())),
+            None => {
+                bad.push(Bad { row: row as u32, column, reason: Reason::BadNumber, value: id.to_owned() });
+                // Not a missing value, too.
+                read.append_value(id);
+            }
+        }
+    }
+    read.finish()
 }
 
 pub(super) fn push_bad<C>(array: &dyn Array, row: usize, column: C, reason: Reason, bad: &mut Vec<Bad<C>>) {
@@ -198,13 +238,18 @@ where
     builder.finish()
 }
 
-/// Microseconds since 1970, or [`NO_TIMESTAMP`]; `read` reads those that are text.
+/// Microseconds since 1970, UTC, or [`NO_TIMESTAMP`]; those that are text or numbers are read by the formats of dates.
 pub(super) fn timestamps<C: Copy>(
     array: &ArrayRef,
     column: C,
-    mut read: impl FnMut(&str) -> Option<i64>,
+    dates: &mut Dates,
     bad: &mut Vec<Bad<C>>,
 ) -> Result<ScalarBuffer<i64>, ArrowError> {
+    let clock = match array.data_type() {
+        DataType::Timestamp(_, None) => Clock::Naive,
+        DataType::Date32 | DataType::Date64 => Clock::Day,
+        _ => Clock::Utc,
+    };
     let values: ScalarBuffer<i64> = match array.data_type() {
         DataType::Timestamp(TimeUnit::Microsecond, _) => array.as_primitive::<TimestampMicrosecondType>().values().clone(),
         DataType::Timestamp(TimeUnit::Second, _) => scaled::<TimestampSecondType>(array, |v| v.saturating_mul(1_000_000)),
@@ -215,10 +260,12 @@ pub(super) fn timestamps<C: Copy>(
         DataType::Null => ScalarBuffer::from(vec![NO_TIMESTAMP; array.len()]),
         // What cannot be read stays outside the range, which the check below sees.
         _ => {
-            let read = |text: Option<&str>| text.and_then(&mut read).unwrap_or(NO_TIMESTAMP);
-            array.as_string_view().iter().map(read).collect::<Vec<_>>().into()
+            let texts = if is_text(array.data_type()) { array.clone() } else { cast(array, &DataType::Utf8View)? };
+            let read = |text: Option<&str>| text.and_then(|text| dates.read(text.as_bytes())).unwrap_or(NO_TIMESTAMP);
+            texts.as_string_view().iter().map(read).collect::<Vec<_>>().into()
         }
     };
+    let values = if clock != Clock::Utc && dates.has_zone() { placed(array, &values, clock, dates) } else { values };
     let inside = |v: i64| (MIN_TIMESTAMP..=MAX_TIMESTAMP).contains(&v);
     let nulls = array.logical_nulls().filter(|nulls| nulls.null_count() > 0);
     if nulls.is_none() && values.iter().all(|&v| inside(v)) {
@@ -236,11 +283,22 @@ pub(super) fn timestamps<C: Copy>(
     Ok(values.into())
 }
 
+/// Times that say no offset, in UTC.
+#[cold]
+fn placed(array: &ArrayRef, values: &[i64], clock: Clock, dates: &mut Dates) -> ScalarBuffer<i64> {
+    let inside = |v: i64| (MIN_TIMESTAMP..=MAX_TIMESTAMP).contains(&v);
+    let place = |(row, &value)| match array.is_valid(row) && inside(value) {
+        true => dates.place(value, clock).unwrap_or(NO_TIMESTAMP),
+        false => value,
+    };
+    values.iter().enumerate().map(place).collect::<Vec<_>>().into()
+}
+
 fn scaled<T: ArrowPrimitiveType>(array: &ArrayRef, scale: impl Fn(T::Native) -> i64) -> ScalarBuffer<i64> {
     array.as_primitive::<T>().values().iter().map(|&v| scale(v)).collect::<Vec<_>>().into()
 }
 
-fn orders(array: &ArrayRef, bad: &mut Vec<Bad>) -> Result<ScalarBuffer<i64>, ArrowError> {
+fn orders(array: &ArrayRef, numbers: &Numbers, bad: &mut Vec<Bad>) -> Result<ScalarBuffer<i64>, ArrowError> {
     let column = Column::TotalOrders;
     nulls(array, column, bad);
     if let Some(array) = array.as_primitive_opt::<Int64Type>() {
@@ -257,7 +315,7 @@ fn orders(array: &ArrayRef, bad: &mut Vec<Bad>) -> Result<ScalarBuffer<i64>, Arr
     let mut values = vec![0; array.len()];
     if let Some(texts) = array.as_string_view_opt() {
         for (row, text) in texts.iter().enumerate() {
-            match text.map(parse_count) {
+            match text.map(|text| numbers.count(text.as_bytes())) {
                 Some(Some(count)) => values[row] = count,
                 Some(None) => push_bad(array, row, column, Reason::BadNumber, bad),
                 None => {}
@@ -265,7 +323,7 @@ fn orders(array: &ArrayRef, bad: &mut Vec<Bad>) -> Result<ScalarBuffer<i64>, Arr
         }
         return Ok(values.into());
     }
-    each_amount(array, |row, amount| match amount {
+    each_number(array, |row, amount| match amount {
         Ok(Amount { cents, fraction: 0 }) if cents % 100 == 0 => values[row] = cents / 100,
         _ => push_bad(array, row, column, Reason::BadNumber, bad),
     })?;
@@ -274,15 +332,15 @@ fn orders(array: &ArrayRef, bad: &mut Vec<Bad>) -> Result<ScalarBuffer<i64>, Arr
 
 type Amounts = (ScalarBuffer<i64>, ScalarBuffer<u64>);
 
-fn amounts(array: &ArrayRef, bad: &mut Vec<Bad>) -> Result<Amounts, ArrowError> {
+fn amounts(array: &ArrayRef, numbers: &mut Numbers, bad: &mut Vec<Bad>) -> Result<Amounts, ArrowError> {
     let column = Column::TotalSpend;
-    if let Some(cents) = whole_cents(array) {
+    if let Some(cents) = whole_cents(array).filter(|_| numbers.are_units()) {
         return Ok((cents.into(), Vec::new().into()));
     }
     nulls(array, column, bad);
     let mut cents = vec![0; array.len()];
     let mut fractions = Vec::new();
-    each_amount(array, |row, amount| match amount {
+    each_amount(array, numbers, |row, amount| match amount {
         Ok(amount) => {
             cents[row] = amount.cents;
             if amount.fraction != 0 {
@@ -311,8 +369,34 @@ pub(super) fn whole_cents(array: &ArrayRef) -> Option<Vec<i64>> {
     values.iter().zip(&cents).all(fits).then_some(cents)
 }
 
-/// Calls `take` with every value that is not null, read as an amount.
-pub(super) fn each_amount(array: &ArrayRef, mut take: impl FnMut(usize, Result<Amount, AmountError>)) -> Result<(), ArrowError> {
+/// Calls `take` with every value that is not null, read as an amount of money.
+pub(super) fn each_amount(
+    array: &ArrayRef,
+    numbers: &mut Numbers,
+    mut take: impl FnMut(usize, Result<Amount, AmountError>),
+) -> Result<(), ArrowError> {
+    if let Some(texts) = array.as_string_view_opt() {
+        texts.iter().enumerate().for_each(|(row, text)| text.iter().for_each(|text| take(row, numbers.amount(text.as_bytes()))));
+        return Ok(());
+    }
+    each_number(array, |row, number| take(row, number.and_then(|number| numbers.in_units(number))))
+}
+
+/// Calls `take` with every value that is not null, read as a quantity.
+pub(super) fn each_quantity(
+    array: &ArrayRef,
+    numbers: &mut Numbers,
+    mut take: impl FnMut(usize, Result<Amount, AmountError>),
+) -> Result<(), ArrowError> {
+    if let Some(texts) = array.as_string_view_opt() {
+        texts.iter().enumerate().for_each(|(row, text)| text.iter().for_each(|text| take(row, numbers.quantity(text.as_bytes()))));
+        return Ok(());
+    }
+    each_number(array, take)
+}
+
+/// Calls `take` with every value that is not null, of a column of numbers.
+fn each_number(array: &ArrayRef, mut take: impl FnMut(usize, Result<Amount, AmountError>)) -> Result<(), ArrowError> {
     let mut each = |valid: &dyn Array, read: &dyn Fn(usize) -> Result<Amount, AmountError>| {
         for row in 0..valid.len() {
             if valid.is_valid(row) {
@@ -339,10 +423,6 @@ pub(super) fn each_amount(array: &ArrayRef, mut take: impl FnMut(usize, Result<A
             let wide = cast(array, &DataType::Int64)?;
             let values = wide.as_primitive::<Int64Type>();
             each(values, &|row| Amount::from_decimal(i128::from(values.value(row)), 0));
-        }
-        DataType::Utf8View => {
-            let texts = array.as_string_view();
-            each(texts, &|row| Amount::parse(texts.value(row).as_bytes()));
         }
         // Narrow floats by their own shortest decimal, unsigned integers, 256-bit decimals: by their text.
         _ => each(array, &|row| Amount::parse(array_value_to_string(array, row).unwrap_or_default().as_bytes())),

@@ -5,9 +5,10 @@
 
 use super::arrow_columns::{unfit, unpacked};
 use super::arrow_texts::Texts;
-use super::mapping::{Derive, Located, Scratch};
+use super::mapping::{Currencies, Derive, Located, Plain, Scratch};
 use super::row_kind::{ArrowColumns, FieldRows, TextRowKind, TypedColumns};
 use crate::base::error::{Error, Result};
+use crate::model::note::Notes;
 use crate::model::period_batch::Origin;
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch};
 use arrow::buffer::BooleanBuffer;
@@ -38,8 +39,17 @@ pub(crate) struct ArrowRows<S: TextRowKind<N>, const N: usize> {
 /// How the needed columns are read.
 #[derive(Clone)]
 enum Read<S: TextRowKind<N>, const N: usize> {
-    Typed(S::Typed),
-    Texts { kind: S, derive: Arc<Derive<N>>, origin: Arc<Origin> },
+    /// And a column of currencies: its place and its name.
+    Typed {
+        columns: S::Typed,
+        kind: S,
+        currency: Option<(usize, Arc<str>)>,
+    },
+    Texts {
+        kind: S,
+        derive: Arc<Derive<N>>,
+        origin: Arc<Origin>,
+    },
 }
 
 impl<S: TextRowKind<N>, const N: usize> ArrowRows<S, N> {
@@ -70,9 +80,10 @@ impl<S: TextRowKind<N>, const N: usize> ArrowRows<S, N> {
         };
         let place = |at: usize| needed.partition_point(|known| *known < at);
         let read = match located {
-            Located::Plain(at) => {
+            Located::Plain(Plain { at, currency }) => {
                 at.iter().enumerate().try_for_each(|(column, at)| at.map_or(Ok(()), |at| check(column, at, false)))?;
-                Read::Typed(kind.typed(at.map(|at| at.map(place)), origin))
+                let columns = kind.typed(at.map(|at| at.map(place)), origin);
+                Read::Typed { columns, kind: kind.clone(), currency: currency.map(|(at, name)| (place(at), name)) }
             }
             Located::Derived(derive) => {
                 for column in 0..N {
@@ -125,6 +136,17 @@ fn taken_out(column: &ArrayRef, path: &[String]) -> Result<ArrayRef, ArrowError>
     taken_out(&child, rest)
 }
 
+/// Counts the currencies of a column's rows.
+fn see_currencies(column: &ArrayRef, name: &str, notes: &Notes) -> Result<(), ArrowError> {
+    let (mut texts, mut currencies) = (Texts::new(column, false, false)?, Currencies::default());
+    for row in 0..column.len() {
+        texts.read(row)?;
+        currencies.see(texts.text().unwrap_or_default());
+    }
+    currencies.tell(name, notes);
+    Ok(())
+}
+
 impl<S: TextRowKind<N>, const N: usize> ArrowColumns for ArrowRows<S, N> {
     type Batch = S::Batch;
 
@@ -147,24 +169,33 @@ impl<S: TextRowKind<N>, const N: usize> ArrowColumns for ArrowRows<S, N> {
 
     fn batch(&self, batch: &RecordBatch, first_row: u64) -> Result<S::Batch> {
         let (kind, derive, origin) = match &self.read {
-            Read::Typed(columns) => {
+            Read::Typed { columns, kind, currency } => {
                 let fail = |e: ArrowError| Error::data("a column cannot be taken out of the batch").cause(e);
-                return columns.batch(&self.needed(batch).map_err(fail)?, first_row);
+                let needed = self.needed(batch).map_err(fail)?;
+                if let Some((at, name)) = currency {
+                    see_currencies(needed.column(*at), name, &kind.notes()).map_err(fail)?;
+                }
+                return columns.batch(&needed, first_row);
             }
             Read::Texts { kind, derive, origin } => (kind, derive, origin),
         };
         let fail = |e: ArrowError| Error::data("a column cannot be converted to text").cause(e).input(&origin.name);
         let needed = self.needed(batch).map_err(fail)?;
         let is_id = |field: usize| derive.column_of(field).is_some_and(|column| kind.ids().contains(&column));
-        let texts = needed.columns().iter().enumerate().map(|(field, array)| Texts::new(array, is_id(field)));
+        let has_comma = |field: usize| derive.column_of(field).is_some_and(|column| kind.has_decimal_comma(column));
+        let texts = needed.columns().iter().enumerate().map(|(field, array)| Texts::new(array, is_id(field), has_comma(field)));
         let mut columns = texts.collect::<Result<Vec<_>, _>>().map_err(fail)?;
         let mut rows = kind.rows(batch.num_rows());
         let mut scratch = Scratch::default();
         for row in 0..batch.num_rows() {
             columns.iter_mut().try_for_each(|column| column.read(row)).map_err(fail)?;
             let fields: Vec<Option<&str>> = columns.iter().map(Texts::text).collect();
-            rows.push(derive.texts(&fields, &mut scratch, |time, out| kind.day(time, out)));
+            match derive.texts(&fields, &mut scratch, |time, out| kind.day(time, out)) {
+                Some(texts) => rows.push(texts),
+                None => rows.skip(),
+            }
         }
+        derive.tell(&mut scratch, &kind.notes());
         Ok(rows.take(origin, first_row, None))
     }
 }

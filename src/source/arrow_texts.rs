@@ -17,6 +17,8 @@ pub(super) struct Texts {
     values: Values,
     /// Whether a float that is no number is a null: so data frames write a missing id.
     are_ids: bool,
+    /// Whether numbers have a comma before decimals.
+    has_comma: bool,
     row: usize,
     /// The text of the row, where it does not lie in the array.
     text: String,
@@ -33,9 +35,10 @@ enum Values {
 }
 
 impl Texts {
-    pub(super) fn new(array: &ArrayRef, are_ids: bool) -> Result<Self, ArrowError> {
+    pub(super) fn new(array: &ArrayRef, are_ids: bool, has_comma: bool) -> Result<Self, ArrowError> {
         let array = unpack(array)?;
-        let micros = |array: &ArrayRef| timestamps(array, (), |_| None, &mut Vec::new());
+        let mut as_written = super::values::Values::default().dates();
+        let mut micros = |array: &ArrayRef| timestamps(array, (), &mut as_written, &mut Vec::new());
         let values = match array.data_type() {
             data_type if is_text(data_type) => Values::Views,
             DataType::Timestamp(_, zone) => Values::Times(micros(&array)?, if zone.is_some() { "Z" } else { "" }),
@@ -44,7 +47,7 @@ impl Texts {
             _ => Values::Others,
         };
         let array = if matches!(values, Values::Views) { cast(&array, &DataType::Utf8View)? } else { array };
-        Ok(Texts { array, values, are_ids, row: 0, text: String::new() })
+        Ok(Texts { array, values, are_ids, has_comma, row: 0, text: String::new() })
     }
 
     /// Goes to a row.
@@ -72,6 +75,9 @@ impl Texts {
         };
         if self.are_ids && array.data_type().is_floating() && text == "NaN" {
             text.clear();
+        }
+        if self.has_comma && text.contains('.') {
+            *text = text.replace('.', ",");
         }
         Ok(())
     }

@@ -1,15 +1,19 @@
-//! CSV: a header, then a row a record. Delimiter `,`, or `;`, tab or `|` where the header has no comma; quotes as RFC 4180.
+//! CSV: a header, which [`csv_head`](super::csv_head) finds with the delimiter, then a row a record; quotes as RFC 4180, or as is said. A record
+//! that has not as many fields as the header is a bad row.
 //!
 //! [`RecordSplitter`] cuts at record boundaries; each chunk is parsed on the thread that decodes it. Plain records, which have quotes
 //! around whole fields at most, are read in place; from the first other one, the `csv` crate reads the rest of the chunk. Both
 //! read plain records alike, and only the `csv` crate's side knows errors.
 
-use super::mapping::{Located, Scratch};
-use super::marks::Marks;
-use super::records::{RecordSplitter, TextChunk};
+use super::csv_head::{Header, begin, is_blank, parser, trimmed};
+use super::mapping::{Currencies, Located, Plain, Scratch};
+use super::marks::{Marks, closed};
+use super::records::{Dialect, RecordSplitter, TextChunk};
 use super::row_kind::{FieldRows, TextRowKind};
 use super::{Chunk, Sink, Source};
 use crate::base::error::{Error, Result, Stage};
+use crate::base::text::counted;
+use crate::model::note::Topic;
 use crate::model::period_batch::Origin;
 use std::io::Read;
 use std::sync::Arc;
@@ -25,64 +29,23 @@ struct Layout<S, const N: usize> {
     origin: Arc<Origin>,
     at: Located<N>,
     fields: usize,
-    delimiter: u8,
+    dialect: Dialect,
     batch_rows: usize,
 }
 
 impl<S: TextRowKind<N>, const N: usize> CsvSource<S, N> {
     pub(super) fn open(reader: Box<dyn Read + Send>, origin: Arc<Origin>, kind: &S, batch_rows: usize) -> Result<Self> {
         let mut lines = RecordSplitter::new(reader, origin.clone());
-        let delimiter = delimiter(lines.peek_line()?);
-        lines.quoted_fields(delimiter);
-        let empty = || Error::data("the file is empty: a CSV begins with a header").input(&origin.name).stage(Stage::Source);
-        let header = lines.first_record()?.ok_or_else(empty)?;
-        let mut record = csv::ByteRecord::new();
-        let mut parser = parser(&header.bytes[..], delimiter);
-        loop {
-            let parsed = parser.read_byte_record(&mut record);
-            let more = parsed.map_err(|e| Error::data("the header cannot be read").cause(e).input(&origin.name).stage(Stage::Source))?;
-            if !more || !is_blank(&record) {
-                break;
-            }
-        }
-        let last = record.len().checked_sub(1).ok_or_else(empty)?;
-        if (0..=last).filter_map(|at| trimmed(&record, at)).any(|name| name.contains(&b'\r')) {
-            let what = "lines end in carriage returns alone, or the header holds one";
-            return Err(Error::data(what).input(&origin.name).stage(Stage::Source).help("convert the line ends to \\n or \\r\\n"));
-        }
-        let names: Vec<_> = (0..record.len()).filter_map(|at| trimmed(&record, at)).map(String::from_utf8_lossy).collect();
-        let names: Vec<_> = names.iter().map(|n| n.trim()).collect();
-        let at = kind.find(&names, &origin).map_err(|e| match std::str::from_utf8(&header.bytes) {
+        let Header { bytes, names, dialect, left_out } = begin(&mut lines, kind, &origin)?;
+        let names: Vec<_> = names.iter().map(String::as_str).collect();
+        let at = kind.find(&names, &origin).map_err(|e| match std::str::from_utf8(&bytes) {
             Ok(_) => e,
             Err(_) => Error::data("the header is not valid UTF-8").cause(e).input(&origin.name).stage(Stage::Source).help(S::NOT_UTF8),
         })?;
-        let layout = Layout { kind: kind.clone(), at, fields: names.len(), delimiter, origin, batch_rows };
+        left_out.into_iter().for_each(|what| kind.notes().say(Topic::ReadAs, what));
+        let layout = Layout { kind: kind.clone(), at, fields: names.len(), dialect, origin, batch_rows };
         Ok(CsvSource { lines, layout: Arc::new(layout) })
     }
-}
-
-/// The delimiter of a header.
-pub(super) fn delimiter(header: &[u8]) -> u8 {
-    let delimiters = [b',', b'\t', b';', b'|'];
-    delimiters.into_iter().find(|d| header.contains(d)).unwrap_or(b',')
-}
-
-/// Records end at `\n` and nowhere else, as for [`RecordSplitter`]; the `\r` before it is left to [`trimmed`].
-fn parser<R: Read>(bytes: R, delimiter: u8) -> csv::Reader<R> {
-    let mut builder = csv::ReaderBuilder::new();
-    builder.has_headers(false).flexible(true).delimiter(delimiter).terminator(csv::Terminator::Any(b'\n')).buffer_capacity(1 << 16);
-    builder.from_reader(bytes)
-}
-
-/// A line that ends in `\r\n` and holds nothing else.
-fn is_blank(record: &csv::ByteRecord) -> bool {
-    record.len() == 1 && record.get(0) == Some(b"\r")
-}
-
-/// A field, without the `\r` of its line's end where it is the last.
-fn trimmed(record: &csv::ByteRecord, at: usize) -> Option<&[u8]> {
-    let field = record.get(at)?;
-    Some(if at + 1 == record.len() { field.strip_suffix(b"\r").unwrap_or(field) } else { field })
 }
 
 impl<S: TextRowKind<N>, const N: usize> Source<S::Batch> for CsvSource<S, N> {
@@ -106,8 +69,10 @@ impl<S: TextRowKind<N>, const N: usize> Chunk<S::Batch> for CsvChunk<S, N> {
         let mut decoder = self.decoder(sink);
         let bytes = &self.text.bytes[..];
         let text = std::str::from_utf8(bytes).or_else(|e| std::str::from_utf8(&bytes[..e.valid_up_to()])).unwrap_or_default();
-        let delimiter = self.layout.delimiter;
-        let read = match memchr::memchr(b'"', text.as_bytes()) {
+        let Dialect { delimiter, quotes, escape, .. } = self.layout.dialect;
+        let read = match memchr::memchr(b'"', text.as_bytes()).filter(|_| quotes) {
+            // An escaped quote is not seen there.
+            Some(_) if escape.is_some() => 0,
             None => decoder.plain_records(text, Marks::new(text.as_bytes(), [delimiter, b'\n']))?,
             Some(_) => decoder.plain_records(text, Marks::new(text.as_bytes(), [delimiter, b'\n', b'"']))?,
         };
@@ -118,12 +83,23 @@ impl<S: TextRowKind<N>, const N: usize> Chunk<S::Batch> for CsvChunk<S, N> {
 
 impl<S: TextRowKind<N>, const N: usize> CsvChunk<S, N> {
     fn decoder<'c, 's>(&'c self, sink: &'c mut Sink<'s, S::Batch>) -> Decoder<'c, 's, S, N> {
-        let TextChunk { records, first_record, first_line, .. } = self.text;
+        let TextChunk { records, first_record, first_line, line, ref bytes } = self.text;
         // The header was the first record of the file.
         let first_row = first_record - 1;
         let rows = self.layout.kind.rows(0);
         let scratch = Scratch::default();
-        let mut decoder = Decoder { layout: &self.layout, rows, left: records, first_row, first_line, scratch, sink };
+        let mut decoder = Decoder {
+            layout: &self.layout,
+            rows,
+            left: records,
+            first_row,
+            first_line,
+            line,
+            bytes,
+            scratch,
+            currencies: Currencies::default(),
+            sink,
+        };
         decoder.make_room();
         decoder
     }
@@ -137,7 +113,11 @@ struct Decoder<'c, 's, S: TextRowKind<N>, const N: usize> {
     left: u64,
     first_row: u64,
     first_line: Option<u64>,
+    /// The first line of the chunk, and its bytes.
+    line: Option<u64>,
+    bytes: &'c [u8],
     scratch: Scratch<N>,
+    currencies: Currencies,
     sink: &'c mut Sink<'s, S::Batch>,
 }
 
@@ -156,9 +136,9 @@ impl<S: TextRowKind<N>, const N: usize> Decoder<'_, '_, S, N> {
         }
         let bytes = text.as_bytes();
         // What is absent lies behind the last field, and is empty.
-        let plain = match at {
-            Located::Plain(at) => Some(at.map(|at| at.unwrap_or(fields))),
-            Located::Derived(_) => None,
+        let (plain, currency) = match at {
+            Located::Plain(plain) => (Some(plain.at.map(|at| at.unwrap_or(fields))), plain.currency.as_ref().map(|(at, _)| *at)),
+            Located::Derived(_) => (None, None),
         };
         let mut bounds = vec![(0, 0); fields + 1];
         let mut first = 0;
@@ -182,7 +162,12 @@ impl<S: TextRowKind<N>, const N: usize> Decoder<'_, '_, S, N> {
             let (_, end) = &mut bounds[fields - 1];
             *end -= usize::from(bytes[*end - 1] == b'\r');
             match plain {
-                Some(at) => self.rows.push_plain(text, at.map(|at| bounds[at])),
+                Some(at) => {
+                    self.rows.push_plain(text, at.map(|at| bounds[at]));
+                    if let Some(at) = currency {
+                        self.currencies.see(&text[bounds[at].0..bounds[at].1]);
+                    }
+                }
                 None => self.push_derived(|field| &text[bounds[field].0..bounds[field].1]),
             }
             first = begin;
@@ -198,38 +183,55 @@ impl<S: TextRowKind<N>, const N: usize> Decoder<'_, '_, S, N> {
     fn push_derived<'f>(&mut self, field: impl Fn(usize) -> &'f str) {
         let Located::Derived(derive) = &self.layout.at else { return };
         let fields: Vec<_> = derive.fields.iter().map(|&at| Some(field(at))).collect();
-        let texts = derive.texts(&fields, &mut self.scratch, |time, out| self.layout.kind.day(time, out));
-        self.rows.push(texts);
+        match derive.texts(&fields, &mut self.scratch, |time, out| self.layout.kind.day(time, out)) {
+            Some(texts) => self.rows.push(texts),
+            None => self.rows.skip(),
+        }
     }
 
     /// Reads records of any kind, to the end.
     fn any_records(&mut self, bytes: &[u8]) -> Result<()> {
-        let Layout { ref at, fields, delimiter, batch_rows, .. } = *self.layout;
+        let Layout { ref at, fields, dialect, batch_rows, .. } = *self.layout;
         if bytes.is_empty() {
             return Ok(());
         }
         // A byte order mark is one only at the beginning of a file; after a blank line the parser takes it for what it is here.
-        let mut parser = parser(b"\n".chain(bytes), delimiter);
+        let mut parser = parser(b"\n".chain(bytes), dialect);
         let mut record = csv::ByteRecord::new();
         while parser.read_byte_record(&mut record).map_err(|e| self.fault("the row cannot be read".to_owned()).cause(e))? {
             if is_blank(&record) {
                 continue;
             }
             if record.len() != fields {
-                return Err(self.fault(format!("the row has {} fields where the header has {fields}", record.len())));
+                let place = if self.first_line.is_none() { self.line_of(&record, &parser, bytes) } else { None };
+                let place = place.map_or(String::new(), |line| format!("on line {line} "));
+                let has = counted(record.len(), "field", "fields");
+                self.rows.push_ragged(format!("{place}has {has} where the header has {fields}"));
+                if self.rows.len() == batch_rows {
+                    self.hand_over()?;
+                }
+                continue;
             }
             match at {
-                Located::Plain(at) => {
+                Located::Plain(Plain { at, currency }) => {
                     let mut texts = [None; N];
                     for (column, at) in at.iter().enumerate() {
-                        texts[column] = at.and_then(|at| trimmed(&record, at)).map(|bytes| self.text(bytes, column)).transpose()?;
+                        let text = at
+                            .and_then(|at| trimmed(&record, at))
+                            .map(|bytes| self.text(bytes, |kind| kind.wanted()[column].column.to_owned()))
+                            .transpose();
+                        texts[column] = text.map_err(|e| e.line(self.line_of(&record, &parser, bytes)))?;
                     }
                     self.rows.push(texts);
+                    if let Some(text) = currency.as_ref().and_then(|(at, _)| std::str::from_utf8(trimmed(&record, *at)?).ok()) {
+                        self.currencies.see(text);
+                    }
                 }
                 Located::Derived(derive) => {
                     let mut texts = vec![""; fields];
                     for (field, &at) in derive.fields.iter().enumerate() {
-                        texts[at] = self.text(trimmed(&record, at).unwrap_or_default(), derive.column_of(field).unwrap_or_default())?;
+                        let text = self.text(trimmed(&record, at).unwrap_or_default(), |_| derive.name_of(field).to_owned());
+                        texts[at] = text.map_err(|e| e.line(self.line_of(&record, &parser, bytes)))?;
                     }
                     self.push_derived(|at| texts[at]);
                 }
@@ -241,12 +243,22 @@ impl<S: TextRowKind<N>, const N: usize> Decoder<'_, '_, S, N> {
         Ok(())
     }
 
-    /// A field of a column as text.
-    fn text<'f>(&self, bytes: &'f [u8], column: usize) -> Result<&'f str> {
-        std::str::from_utf8(bytes).map_err(|e| {
-            let name = self.layout.kind.wanted()[column].column;
-            self.fault(format!("{name} is not valid UTF-8")).cause(e).help(S::NOT_UTF8)
-        })
+    /// The line on which a record begins that was just read of these bytes, the last ones of the chunk.
+    #[cold]
+    fn line_of<R: Read>(&self, record: &csv::ByteRecord, parser: &csv::Reader<R>, bytes: &[u8]) -> Option<u64> {
+        // The parser was given a newline before them.
+        let read = usize::try_from(parser.position().byte()).ok()?.checked_sub(1)?;
+        let end = self.bytes.len() - bytes.len() + read;
+        let text = self.bytes.get(..end)?;
+        let newlines = |bytes: &[u8]| memchr::memchr_iter(b'\n', bytes).count() as u64;
+        let after = newlines(text.strip_suffix(b"\n").unwrap_or(text));
+        Some(self.line? + after - record.iter().map(newlines).sum::<u64>())
+    }
+
+    /// A field as text; `name` is asked for its column.
+    fn text<'f>(&self, bytes: &'f [u8], name: impl FnOnce(&S) -> String) -> Result<&'f str> {
+        std::str::from_utf8(bytes)
+            .map_err(|e| self.fault(format!("{} is not valid UTF-8", name(&self.layout.kind))).cause(e).help(S::NOT_UTF8))
     }
 
     /// An error in the next row.
@@ -263,28 +275,18 @@ impl<S: TextRowKind<N>, const N: usize> Decoder<'_, '_, S, N> {
     /// Gives the sink the rows so far.
     fn hand_over(&mut self) -> Result<()> {
         let n = self.rows.len() as u64;
+        let Layout { kind, at, .. } = self.layout;
+        match at {
+            Located::Derived(derive) => derive.tell(&mut self.scratch, &kind.notes()),
+            Located::Plain(Plain { currency: Some((_, name)), .. }) => self.currencies.tell(name, &kind.notes()),
+            Located::Plain(_) => {}
+        }
         (self.sink)(self.rows.take(&self.layout.origin, self.first_row, self.first_line))?;
         self.left = self.left.saturating_sub(n);
         self.first_row += n;
         self.first_line = self.first_line.map(|l| l + n);
         self.make_room();
         Ok(())
-    }
-}
-
-/// The positions of the closing quote of a field that begins with this quote, and of its delimiter or newline. None where it is not simply
-/// text between two quotes.
-fn closed(bytes: &[u8], marks: &mut impl Iterator<Item = usize>, begin: usize, quote: usize) -> Option<(usize, usize)> {
-    if quote != begin {
-        return None;
-    }
-    let close = marks.find(|&at| bytes[at] == b'"')?;
-    let end = marks.next()?;
-    match bytes[close + 1..=end] {
-        [after] if after != b'"' => Some((close, end)),
-        // Of two carriage returns, the one before the quote is text.
-        [b'\r', b'\n'] if bytes[close - 1] != b'\r' => Some((close, end)),
-        _ => None,
     }
 }
 

@@ -3,12 +3,20 @@
 
 #[cfg(feature = "csv")]
 use super::csv::CsvSource;
+#[cfg(feature = "csv")]
+use super::csv_head::{Header, begin};
 use super::format::{Format, open_once};
 use super::ipc;
+#[cfg(feature = "json")]
+use super::json_records::object_a_line;
 use super::records::RecordSplitter;
 use super::row_kind::TextRowKind;
+#[cfg(any(feature = "csv", feature = "json"))]
+use super::text_input::decoded;
 use crate::base::error::{Error, Result, Stage};
 use crate::model::period_batch::Origin;
+#[cfg(any(feature = "csv", feature = "json"))]
+use crate::model::read_options::{Encoding, ReadOptions};
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use std::io::{Cursor, Read};
@@ -53,6 +61,27 @@ enum Pieces {
     Arrow(Box<dyn Iterator<Item = Result<RecordBatch>> + Send>),
 }
 
+/// A byte order mark, where without it text that was recoded would be recoded again.
+#[cfg(any(feature = "csv", feature = "json"))]
+fn mark(reading: &ReadOptions) -> &'static [u8] {
+    if reading.encoding == Encoding::Utf8 { b"" } else { b"\xef\xbb\xbf" }
+}
+
+/// The header as it is to be read again, by the same options: with the delimiter, where it could be taken for another.
+#[cfg(feature = "csv")]
+fn again(header: &Header, reading: &ReadOptions) -> Vec<u8> {
+    let delimiter = header.dialect.delimiter;
+    let line = reading.header_line.unwrap_or(1);
+    let is_clear = line == 1 && b",\t;|".iter().all(|other| *other == delimiter || !header.bytes.contains(other));
+    let mut whole = mark(reading).to_vec();
+    if !is_clear {
+        whole.extend([&b"sep="[..], &[delimiter], b"\n"].concat());
+        (2..line).for_each(|_| whole.push(b'\n'));
+    }
+    whole.extend(&header.bytes);
+    whole
+}
+
 impl Endless {
     /// Begins to read, up to the header or the schema, which must have the columns.
     pub(crate) fn open<S: TextRowKind<N>, const N: usize>(
@@ -69,11 +98,10 @@ impl Endless {
         match found {
             #[cfg(feature = "csv")]
             Some(Format::Csv) => {
-                let mut lines = lines(reader);
-                let delimiter = super::csv::delimiter(lines.peek_line()?);
-                lines.quoted_fields(delimiter);
-                let mut header = lines.first_record()?.map(|header| header.bytes).unwrap_or_default();
-                CsvSource::<S, N>::open(kind.recode(Box::new(Cursor::new(header.clone()))), origin, kind, 1)?;
+                let mut lines = lines(decoded(reader, kind.reading().encoding, &origin, &kind.notes())?);
+                let header = begin(&mut lines, kind, &origin)?;
+                let mut header = again(&header, kind.reading());
+                CsvSource::<S, N>::open(Box::new(Cursor::new(header.clone())), origin, kind, 1)?;
                 if header.last() != Some(&b'\n') {
                     header.push(b'\n');
                 }
@@ -82,7 +110,12 @@ impl Endless {
             #[cfg(not(feature = "csv"))]
             Some(Format::Csv) => Err(Error::left_out("CSV", "csv").input(name)),
             #[cfg(feature = "json")]
-            Some(Format::Jsonl) => Ok(Endless { head: Head::Text(Vec::new()), extension: "jsonl", pieces: Pieces::Text(lines(reader)) }),
+            Some(Format::Jsonl) => {
+                let text = decoded(reader, kind.reading().encoding, &origin, &kind.notes())?;
+                let (reader, _) = object_a_line(text, &origin)?;
+                let head = Head::Text(mark(kind.reading()).to_vec());
+                Ok(Endless { head, extension: "jsonl", pieces: Pieces::Text(lines(reader)) })
+            }
             #[cfg(not(feature = "json"))]
             Some(Format::Jsonl) => Err(Error::left_out("JSONL", "json").input(name)),
             Some(Format::Arrow) => {

@@ -3,6 +3,7 @@
 pub use super::format::Format;
 pub(crate) use super::streamed::{Streamed, fingerprint};
 
+use super::ahead;
 use super::format::{compression, is_arrow_file, is_arrow_stream, read_head};
 use super::globs::{is_glob, matching};
 use super::open::{As, Open};
@@ -51,6 +52,8 @@ pub struct Files<B = PeriodBatch> {
     format: Option<Format>,
     batch_rows: usize,
     spool: Option<PathBuf>,
+    /// What is read of inputs that can be read only once is kept for who reads them next.
+    looks: bool,
 }
 
 impl Files {
@@ -59,9 +62,9 @@ impl Files {
     /// its options of reading, and its batch size.
     ///
     /// # Errors
-    /// When something named is not there, or a folder or glob holds no input.
+    /// When something named is not there, a folder or glob holds no input, or the options of reading are not right.
     pub fn find<S: AsRef<str>>(named: &[S], format: Option<Format>, spec: &Spec) -> Result<Self> {
-        Self::find_as(named, format, Aggregations::of(spec), spec.batch_rows)
+        Self::find_as(named, format, Aggregations::of(spec)?, spec.batch_rows)
     }
 }
 
@@ -117,6 +120,7 @@ impl<B: 'static> Files<B> {
             format,
             batch_rows: batch_rows.max(1),
             spool: None,
+            looks: false,
         })
     }
 
@@ -125,6 +129,12 @@ impl<B: 'static> Files<B> {
     #[must_use]
     pub fn spool_in(mut self, folder: Option<PathBuf>) -> Self {
         self.spool = folder;
+        self
+    }
+
+    /// Only looks: what is read of inputs that can be read only once is kept, and read again by who reads them next.
+    pub(crate) fn looking(mut self) -> Self {
+        self.looks = true;
         self
     }
 
@@ -155,19 +165,14 @@ impl<B: 'static> Files<B> {
     fn open(&self, name: &str) -> Result<Box<dyn Source<B>>> {
         let origin = Arc::new(Origin { name: if name == STDIN { "stdin".to_owned() } else { name.to_owned() } });
         let fail = |e| Error::io("cannot open", e).input(&origin.name).stage(Stage::Source);
-        if name == STDIN {
-            let mut reader = self.once(&origin, std::io::stdin());
-            let head = read_head(&mut reader).map_err(fail)?;
-            return self.open_stream(origin, Box::new(Cursor::new(head.clone()).chain(reader)), &head, None);
-        }
-        let mut file = File::open(name).map_err(fail)?;
         let named = Format::of_path(Path::new(name));
-        if !file.metadata().map_err(fail)?.is_file() {
-            // A named pipe cannot go back to its beginning.
-            let mut reader = self.once(&origin, file);
+        if name == STDIN || !std::fs::metadata(name).map_err(fail)?.is_file() {
+            // Standard input and named pipes cannot go back to their beginning.
+            let mut reader = self.once(&origin, ahead::open(name, self.looks).map_err(fail)?);
             let head = read_head(&mut reader).map_err(fail)?;
             return self.open_stream(origin, Box::new(Cursor::new(head.clone()).chain(reader)), &head, named);
         }
+        let mut file = File::open(name).map_err(fail)?;
         let head = read_head(&mut file).map_err(fail)?;
         file.rewind().map_err(fail)?;
         if compression(&head).is_some() {
@@ -226,6 +231,10 @@ impl<B: 'static> Files<B> {
         let bytes = std::io::copy(&mut reader, &mut file).map_err(fail)?;
         tracing::debug!(input = origin.name, bytes, "spooled to a temporary file");
         file.rewind().map_err(fail)?;
+        if self.looks {
+            let name = if origin.name == "stdin" { STDIN } else { &origin.name };
+            ahead::spooled(name, &file).map_err(fail)?;
+        }
         // From here on, progress is what the file's chunks say.
         self.bytes.store(0, Ordering::Relaxed);
         match format {

@@ -110,6 +110,14 @@ pub(super) fn compression(head: &[u8]) -> Option<Compression> {
     }
 }
 
+/// The name of the compression that the first bytes of an input show.
+pub(super) fn compression_name(head: &[u8]) -> Option<&'static str> {
+    compression(head).map(|compression| match compression {
+        Compression::Gzip => "gzip",
+        Compression::Zstd => "zstd",
+    })
+}
+
 impl Compression {
     /// A reader of the uncompressed bytes.
     #[cfg_attr(not(feature = "compression"), allow(unused_variables))]

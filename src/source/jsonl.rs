@@ -1,6 +1,8 @@
-//! JSONL: an object a line. A number is read from its own digits, so `0.1` is exactly 0.1; an absent key is a null.
+//! JSONL: an object a line, as `json_records` makes it of any layout. A number is read from its own digits, so `0.1` is exactly 0.1; an
+//! absent key is a null.
 
-use super::mapping::{Located, Scratch};
+use super::json_records::{array_key, key_advice, object_a_line};
+use super::mapping::{Currencies, Located, Scratch};
 use super::records::{CHUNK, RecordSplitter, TextChunk};
 use super::row_kind::{FieldRows, TextRowKind};
 use super::{Chunk, Sink, Source};
@@ -33,20 +35,24 @@ struct Layout<S, const N: usize> {
     at: Located<N>,
     /// The values that are ids, and whose.
     ids: Vec<(usize, usize)>,
+    /// The values whose texts have a comma before decimals, as numbers have not.
+    commas: Vec<usize>,
     batch_rows: usize,
 }
 
 impl<S: TextRowKind<N>, const N: usize> JsonlSource<S, N> {
     pub(super) fn open(reader: Box<dyn Read + Send>, origin: Arc<Origin>, kind: &S, batch_rows: usize) -> Result<Self> {
-        let mut lines = RecordSplitter::new(reader, origin.clone());
+        let (reader, is_cut) = object_a_line(reader, &origin)?;
+        let lines = RecordSplitter::new(reader, origin.clone());
+        let mut lines = if is_cut { lines.without_lines() } else { lines };
         lines.peek_line()?;
         let first = lines.first_chunk(LINES_WITH_KEYS as u64)?;
         let mut paths = first.as_ref().map(first_keys).unwrap_or_default();
-        let mut at = Located::Plain([None; N]);
+        let mut at = Located::NONE;
         if !paths.is_empty() {
             let dotted: Vec<String> = paths.iter().map(|path| path.join(".")).collect();
             let names: Vec<&str> = dotted.iter().map(String::as_str).collect();
-            at = kind.find_keys(&names, &origin)?;
+            at = kind.find_keys(&names, &origin).map_err(|error| within_array(error, first.as_ref(), &origin))?;
         }
         // Later lines may have what the first ones leave out.
         for (column, wanted) in kind.wanted().iter().enumerate() {
@@ -58,7 +64,21 @@ impl<S: TextRowKind<N>, const N: usize> JsonlSource<S, N> {
         let keys = Keys::of(&at.fields().into_iter().map(|field| paths[field].clone()).collect::<Vec<_>>());
         let at = at.compact();
         let ids = kind.ids().iter().flat_map(|&column| at.fields_of(column).into_iter().map(move |value| (value, column))).collect();
-        Ok(JsonlSource { lines, first, layout: Arc::new(Layout { kind: kind.clone(), origin, keys, at, ids, batch_rows }) })
+        let commas = (0..N).filter(|&column| kind.has_decimal_comma(column)).flat_map(|column| at.fields_of(column)).collect();
+        Ok(JsonlSource { lines, first, layout: Arc::new(Layout { kind: kind.clone(), origin, keys, at, ids, commas, batch_rows }) })
+    }
+}
+
+/// The error of an object without the columns: all rows may be in an array of one object.
+fn within_array(error: Error, first: Option<&TextChunk>, origin: &Origin) -> Error {
+    let text = first.map_or(&[][..], |first| &first.bytes);
+    let line = text.trim_ascii_start().split(|&b| b == b'\n').next().unwrap_or_default();
+    match std::str::from_utf8(line).ok().and_then(array_key) {
+        Some(key) => {
+            let what = format!("the first object has not the columns; {}", key_advice(&key));
+            Error::data(what).input(&origin.name).stage(Stage::Source).cause(error)
+        }
+        None => error,
     }
 }
 
@@ -116,8 +136,8 @@ struct JsonlChunk<S, const N: usize> {
 
 impl<S: TextRowKind<N>, const N: usize> Chunk<S::Batch> for JsonlChunk<S, N> {
     fn decode(self: Box<Self>, sink: &mut Sink<'_, S::Batch>) -> Result<()> {
-        let Layout { kind, origin, keys, at, ids, batch_rows } = &*self.layout;
-        let mut scratch = Scratch::default();
+        let Layout { kind, origin, keys, at, ids, commas, batch_rows } = &*self.layout;
+        let (mut scratch, mut currencies) = (Scratch::default(), Currencies::default());
         let mut rows = kind.rows(0);
         let (mut first_row, mut first_line) = (self.text.first_record, self.text.first_line);
         for line in self.text.bytes.split(|&b| b == b'\n').filter(|l| !l.trim_ascii().is_empty()) {
@@ -138,6 +158,10 @@ impl<S: TextRowKind<N>, const N: usize> Chunk<S::Batch> for JsonlChunk<S, N> {
                 let raw = raw.map(RawValue::get).filter(|raw| *raw != "null");
                 texts.push(raw.map(unquoted).transpose().map_err(|e| fault("a text cannot be read".to_owned()).cause(e))?);
             }
+            for &value in commas {
+                let is_number = raws[value].is_some_and(|raw| !raw.get().starts_with('"'));
+                texts[value] = texts[value].take().map(|text| if is_number { text.replace('.', ",").into() } else { text });
+            }
             for &(value, column) in ids {
                 let id = raws[value].map_or("", RawValue::get);
                 let integer = id.strip_prefix('-').unwrap_or(id).bytes().all(|b| b.is_ascii_digit());
@@ -152,10 +176,16 @@ impl<S: TextRowKind<N>, const N: usize> Chunk<S::Batch> for JsonlChunk<S, N> {
             }
             let text = |value: usize| texts[value].as_deref().filter(|text| !text.is_empty());
             match at {
-                Located::Plain(at) => rows.push(at.map(|at| at.and_then(text))),
+                Located::Plain(plain) => {
+                    rows.push(plain.at.map(|at| at.and_then(text)));
+                    plain.currency.iter().filter_map(|(at, _)| text(*at)).for_each(|text| currencies.see(text));
+                }
                 Located::Derived(derive) => {
                     let fields: Vec<_> = (0..texts.len()).map(text).collect();
-                    rows.push(derive.texts(&fields, &mut scratch, |time, out| kind.day(time, out)));
+                    match derive.texts(&fields, &mut scratch, |time, out| kind.day(time, out)) {
+                        Some(texts) => rows.push(texts),
+                        None => rows.skip(),
+                    }
                 }
             }
             if rows.len() == *batch_rows {
@@ -164,6 +194,10 @@ impl<S: TextRowKind<N>, const N: usize> Chunk<S::Batch> for JsonlChunk<S, N> {
                 first_row += n;
                 first_line = first_line.map(|l| l + n);
             }
+        }
+        match at {
+            Located::Derived(derive) => derive.tell(&mut scratch, &kind.notes()),
+            Located::Plain(plain) => plain.currency.iter().for_each(|(_, name)| currencies.tell(name, &kind.notes())),
         }
         if rows.len() > 0 { sink(rows.take(origin, first_row, first_line)) } else { Ok(()) }
     }

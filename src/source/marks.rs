@@ -70,6 +70,22 @@ fn marks_of_last<const N: usize>(rest: &[u8], wanted: &[u8; N]) -> u64 {
     marks(&block, wanted) & !(u64::MAX << rest.len())
 }
 
+/// The positions of the closing quote of a field that begins with this quote, and of its delimiter or newline. None where it is not simply
+/// text between two quotes.
+pub(super) fn closed(bytes: &[u8], marks: &mut impl Iterator<Item = usize>, begin: usize, quote: usize) -> Option<(usize, usize)> {
+    if quote != begin {
+        return None;
+    }
+    let close = marks.find(|&at| bytes[at] == b'"')?;
+    let end = marks.next()?;
+    match bytes[close + 1..=end] {
+        [after] if after != b'"' => Some((close, end)),
+        // Of two carriage returns, the one before the quote is text.
+        [b'\r', b'\n'] if bytes[close - 1] != b'\r' => Some((close, end)),
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -9,33 +9,47 @@
 //! | here | [`Source`], [`Chunk`], [`Sink`]; [`Batches`]: a caller's batches as a source |
 //! | `files`, `open` | the files that the user named; a format and a kind of rows → a reader |
 //! | `globs` | patterns of file names, where the feature `glob` is there |
+//! | `ahead` | what was read ahead of standard input and named pipes |
 //! | `format` | formats and compressions, and how they are told |
 //! | `csv`, `jsonl`, `parquet`, `ipc` | the reader of a format each |
+//! | `text_input`, `latin1` | text in any encoding → UTF-8 with lines |
+//! | `csv_head`, `json_records` | the header and the delimiter of a CSV; JSON in any layout → an object a line |
 //! | `records`, `marks` | text cut into chunks between two records; single bytes found 64 at a time |
 //! | `row_kind` | the kinds of rows: their columns, and how a batch is made of them |
 //! | `mapping` | which columns of an input are which of ours |
 //! | `arrow_rows`, `arrow_texts` | Arrow columns, also in structs → batches of a kind of rows; as texts where columns are made of others |
 //! | `arrow_columns`, `period_rows` | Arrow columns, or text fields → [`PeriodBatch`]es |
+//! | `values` | what the texts and numbers of both kinds mean: amounts, times, ids |
 //! | `transactions` | the lines of orders as a kind of rows |
+//! | `sniff` | a look at an input: its format, columns and first rows, and what the columns hold |
+//! | `layouts` | exports of known shops, told by their columns |
 //! | `shared` | a source that several threads decode together |
 //! | `paced`, `streamed`, `endless` | a source that pauses; fingerprints of inputs as they are read; a stream without an end |
 //!
 //! Invariant: a batch is aligned with its input. A row that cannot be read keeps its place and is listed in [`PeriodBatch::bad`], so
 //! the row number of any row is `first_row` plus its index, and the policy about bad rows is applied in one place, by the router.
 
+mod ahead;
 pub mod arrow_columns;
 mod arrow_rows;
 mod arrow_texts;
 #[cfg(feature = "csv")]
 mod csv;
+#[cfg(feature = "csv")]
+mod csv_head;
 pub(crate) mod endless;
 pub mod files;
 mod format;
 pub(crate) mod globs;
 mod ipc;
 #[cfg(feature = "json")]
+mod json_records;
+#[cfg(feature = "json")]
 mod jsonl;
-mod mapping;
+#[cfg(any(feature = "csv", feature = "json"))]
+mod latin1;
+pub mod layouts;
+pub(crate) mod mapping;
 mod marks;
 mod open;
 pub(crate) mod paced;
@@ -45,8 +59,12 @@ pub(crate) mod period_rows;
 mod records;
 pub(crate) mod row_kind;
 pub(crate) mod shared;
+pub mod sniff;
 mod streamed;
+#[cfg(any(feature = "csv", feature = "json"))]
+mod text_input;
 pub mod transactions;
+pub(crate) mod values;
 
 use self::open::{As, Open};
 use self::transactions::{TransactionOptions, Transactions};
@@ -56,8 +74,8 @@ use crate::model::line_batch::TransactionBatch;
 use crate::model::line_columns::TransactionColumns;
 use crate::model::note::Notes;
 use crate::model::period_batch::{Origin, PeriodBatch};
-use crate::model::read_options::ReadOptions;
 use arrow::array::RecordBatch;
+use chrono_tz::Tz;
 use std::sync::Arc;
 
 /// A supplier of input, of period aggregations unless it says otherwise.
@@ -167,7 +185,7 @@ pub struct Batches<I, B = PeriodBatch> {
 impl<I> Batches<I> {
     /// A source that is called `name` in reports and errors.
     pub fn new(name: impl Into<String>, map: ColumnMap, iter: I) -> Self {
-        Self::of(name, As(row_kind::Aggregations::new(map, ReadOptions::default())), iter)
+        Self::of(name, As(row_kind::Aggregations::plain(map)), iter)
     }
 }
 
@@ -177,7 +195,7 @@ impl<I> Batches<I, TransactionBatch> {
     /// # Errors
     /// When the options are not right.
     pub fn transactions(name: impl Into<String>, columns: TransactionColumns, options: &TransactionOptions, iter: I) -> Result<Self> {
-        Ok(Self::of(name, As(Transactions::new(columns, options)?), iter))
+        Ok(Self::of(name, As(Transactions::new(columns, options, Tz::UTC)?), iter))
     }
 }
 

@@ -10,6 +10,8 @@ use super::jsonl::JsonlSource;
 #[cfg(feature = "parquet")]
 use super::parquet::ParquetSource;
 use super::row_kind::TextRowKind;
+#[cfg(any(feature = "csv", feature = "json"))]
+use super::text_input::decoded;
 use super::{Chunk, Source};
 #[allow(unused_imports)]
 use crate::base::error::{Error, Result};
@@ -69,7 +71,8 @@ impl<S: TextRowKind<N>, const N: usize> Open<S::Batch> for As<S, N> {
 
     #[cfg(feature = "csv")]
     fn csv(&self, reader: Bytes, origin: Arc<Origin>, batch_rows: usize) -> Result<Box<dyn Source<S::Batch>>> {
-        Ok(Box::new(CsvSource::<S, N>::open(self.0.recode(reader), origin, &self.0, batch_rows)?))
+        let text = decoded(reader, self.0.reading().encoding, &origin, &self.0.notes())?;
+        Ok(Box::new(CsvSource::<S, N>::open(text, origin, &self.0, batch_rows)?))
     }
 
     #[cfg(not(feature = "csv"))]
@@ -79,7 +82,8 @@ impl<S: TextRowKind<N>, const N: usize> Open<S::Batch> for As<S, N> {
 
     #[cfg(feature = "json")]
     fn jsonl(&self, reader: Bytes, origin: Arc<Origin>, batch_rows: usize) -> Result<Box<dyn Source<S::Batch>>> {
-        Ok(Box::new(JsonlSource::<S, N>::open(self.0.recode(reader), origin, &self.0, batch_rows)?))
+        let text = decoded(reader, self.0.reading().encoding, &origin, &self.0.notes())?;
+        Ok(Box::new(JsonlSource::<S, N>::open(text, origin, &self.0, batch_rows)?))
     }
 
     #[cfg(not(feature = "json"))]

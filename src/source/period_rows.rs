@@ -1,10 +1,13 @@
 //! Rows of text fields → [`PeriodBatch`]: shared by CSV and JSONL, which find the fields.
 
 use crate::base::money::{Amount, AmountError};
-use crate::base::time::parse_timestamp;
 use crate::model::columns::Column;
+use crate::model::note::Notes;
 use crate::model::period_batch::{Bad, NO_TIMESTAMP, Origin, PeriodBatch};
 use crate::model::reject::Reason;
+use crate::source::values::Values;
+use crate::source::values::dates::Dates;
+use crate::source::values::numbers::Numbers;
 use arrow::array::StringViewBuilder;
 use std::sync::Arc;
 
@@ -12,8 +15,11 @@ use std::sync::Arc;
 pub(crate) type Fields<'a> = [Option<&'a str>; 6];
 
 /// Collects rows into a batch.
-#[derive(Default)]
 pub(crate) struct TextRows {
+    values: Values,
+    /// Whether ids and texts are taken as they are.
+    keep_texts: bool,
+    notes: Notes,
     ids: StringViewBuilder,
     starts: Vec<i64>,
     ends: Vec<i64>,
@@ -22,23 +28,36 @@ pub(crate) struct TextRows {
     fractions: Vec<u64>,
     last_transactions: Vec<i64>,
     bad: Vec<Bad>,
-    /// The times of the previous row: most files have one period after the other.
-    last_start: LastTime,
-    last_end: LastTime,
+    skipped: Vec<u32>,
+    numbers: Numbers,
+    /// One of each column, which has the time of the row before at hand: most files have one period after the other.
+    dates: [Dates; 3],
 }
 
 impl TextRows {
-    /// Room for a number of rows.
+    /// Room for a number of rows, as they were written by this crate.
     pub(crate) fn with_capacity(rows: usize) -> Self {
+        Self::new(&Values::default(), &Notes::default(), rows)
+    }
+
+    /// Room for a number of rows.
+    pub(super) fn new(values: &Values, notes: &Notes, rows: usize) -> Self {
         let column = || Vec::with_capacity(rows);
         TextRows {
+            values: values.clone(),
+            keep_texts: values.keep_texts(),
+            notes: notes.clone(),
             ids: StringViewBuilder::with_capacity(rows),
             starts: column(),
             ends: column(),
             orders: column(),
             cents: column(),
             last_transactions: column(),
-            ..TextRows::default()
+            fractions: Vec::new(),
+            bad: Vec::new(),
+            skipped: Vec::new(),
+            numbers: values.numbers(),
+            dates: std::array::from_fn(|_| values.dates()),
         }
     }
 
@@ -53,16 +72,32 @@ impl TextRows {
 
     /// As [`TextRows::push`]: the id and the other fields, which are UTF-8 too. A field that is not there is an empty text.
     #[inline]
-    pub(super) fn push_texts(&mut self, id: &str, [start, end, orders, spend, last]: [&[u8]; 5]) {
-        if id.is_empty() {
-            self.fault(Column::CustomerId, Reason::MissingValue, b"");
+    pub(super) fn push_texts(&mut self, id: &str, texts: [&[u8]; 5]) {
+        if !self.keep_texts {
+            return self.push_read(id, texts);
         }
-        let start = self.last_start.read(start).unwrap_or_else(|| self.bad_time(Column::PeriodStart, start));
-        let end = self.last_end.read(end).unwrap_or_else(|| self.bad_time(Column::PeriodEnd, end));
-        let last = parse_timestamp(last).unwrap_or_else(|| self.bad_time(Column::LastTransactionTs, last));
-        let orders = parse_count_bytes(orders).unwrap_or_else(|| self.bad_count(orders));
-        let amount = Amount::parse(spend).unwrap_or_else(|e| self.bad_amount(e, spend));
-        self.ids.append_value(id);
+        self.push_id(id);
+        self.push_values(texts);
+    }
+
+    #[cold]
+    fn push_read(&mut self, id: &str, texts: [&[u8]; 5]) {
+        let values = self.values.clone();
+        let or_empty = |text| values.or_empty(std::str::from_utf8(text).unwrap_or_default()).as_bytes();
+        self.push_read_id(values.or_empty(id));
+        self.push_values(texts.map(or_empty));
+    }
+
+    #[inline]
+    fn push_values(&mut self, [start, end, orders, spend, last]: [&[u8]; 5]) {
+        let start = self.dates[0].read(start).unwrap_or_else(|| self.bad_time(Column::PeriodStart, start));
+        let end = self.dates[1].read(end).unwrap_or_else(|| self.bad_time(Column::PeriodEnd, end));
+        let last = match last {
+            [] => NO_TIMESTAMP,
+            last => self.dates[2].read(last).unwrap_or_else(|| self.bad_time(Column::LastTransactionTs, last)),
+        };
+        let orders = self.numbers.count(orders).unwrap_or_else(|| self.bad_count(orders));
+        let amount = self.numbers.amount(spend).unwrap_or_else(|e| self.bad_amount(e, spend));
         self.starts.push(start);
         self.ends.push(end);
         self.last_transactions.push(last);
@@ -71,6 +106,44 @@ impl TextRows {
         if amount.fraction != 0 {
             self.fractions.resize(self.cents.len() - 1, 0);
             self.fractions.push(amount.fraction);
+        }
+    }
+
+    #[inline]
+    fn push_id(&mut self, id: &str) {
+        if id.is_empty() {
+            self.fault(Column::CustomerId, Reason::MissingValue, b"");
+        }
+        self.ids.append_value(id);
+    }
+
+    fn push_read_id(&mut self, id: &str) {
+        let values = self.values.clone();
+        match values.customer_id(id) {
+            Some(read) => self.push_id(&read),
+            None if id.is_empty() => self.push_id(id),
+            None => {
+                self.fault(Column::CustomerId, Reason::BadNumber, id.as_bytes());
+                self.ids.append_value(id);
+            }
+        }
+    }
+
+    /// Takes a row that cannot be read for the number of its fields.
+    #[cold]
+    pub(super) fn push_ragged(&mut self, fields: String) {
+        let (row, before) = (self.len() as u32, self.bad.len());
+        self.push([None; 6]);
+        self.bad.truncate(before);
+        self.bad.push(Bad { row, column: Column::CustomerId, reason: Reason::RaggedRow, value: fields });
+    }
+
+    /// Takes a row that a filter leaves out.
+    pub(super) fn skip(&mut self) {
+        self.skipped.push(self.len() as u32);
+        self.ids.append_null();
+        for column in [&mut self.starts, &mut self.ends, &mut self.last_transactions, &mut self.orders, &mut self.cents] {
+            column.push(0);
         }
     }
 
@@ -110,12 +183,14 @@ impl TextRows {
 
     /// Takes the rows so far as a batch.
     pub(crate) fn take(&mut self, origin: &Arc<Origin>, first_row: u64, first_line: Option<u64>) -> PeriodBatch {
-        let mut rows = std::mem::take(self);
+        self.numbers.note(&self.notes);
+        let empty = TextRows::new(&self.values, &self.notes, 0);
+        let mut rows = std::mem::replace(self, empty);
         if !rows.fractions.is_empty() {
             rows.fractions.resize(rows.cents.len(), 0);
         }
         rows.bad.sort_unstable();
-        PeriodBatch {
+        let mut batch = PeriodBatch {
             origin: origin.clone(),
             first_row,
             first_line,
@@ -127,79 +202,13 @@ impl TextRows {
             fractions: rows.fractions.into(),
             last_transactions: rows.last_transactions.into(),
             bad: rows.bad,
+            skipped: rows.skipped,
             whence: None,
-        }
-    }
-}
-
-/// The timestamp that was read last: a text of equal bytes need not be read again.
-#[derive(Default)]
-pub(super) struct LastTime {
-    key: TimeKey,
-    value: i64,
-}
-
-/// The first and the last sixteen bytes of a text and its length: all of it, up to 32 bytes. A text of another length has the key of none.
-type TimeKey = (u128, u128, usize);
-
-impl LastTime {
-    #[inline]
-    pub(super) fn read(&mut self, text: &[u8]) -> Option<i64> {
-        let key = match (text.first_chunk(), text.last_chunk()) {
-            (Some(first), Some(last)) if text.len() <= 32 => (u128::from_le_bytes(*first), u128::from_le_bytes(*last), text.len()),
-            _ => return parse_timestamp(text),
+            of_orders: false,
         };
-        if key != self.key {
-            *self = LastTime { key, value: parse_timestamp(text)? };
+        if rows.values.ends_are_inclusive() {
+            batch.end_after();
         }
-        Some(self.value)
-    }
-}
-
-/// A whole number; `3.0` and `3e0` too, as spreadsheets and data frames write counts in a column with gaps.
-pub(super) fn parse_count(text: &str) -> Option<i64> {
-    parse_count_bytes(text.as_bytes())
-}
-
-#[inline]
-fn parse_count_bytes(text: &[u8]) -> Option<i64> {
-    // 18 digits cannot overflow.
-    if !matches!(text.len(), 1..=18) {
-        return parse_any_count(text);
-    }
-    let mut count = 0;
-    for byte in text {
-        let digit = byte.wrapping_sub(b'0');
-        if digit > 9 {
-            return parse_any_count(text);
-        }
-        count = count * 10 + i64::from(digit);
-    }
-    Some(count)
-}
-
-fn parse_any_count(text: &[u8]) -> Option<i64> {
-    let text = text.trim_ascii();
-    let whole = std::str::from_utf8(text).ok().and_then(|text| text.parse().ok());
-    whole.or_else(|| match Amount::parse(text) {
-        Ok(Amount { cents, fraction: 0 }) if cents % 100 == 0 => Some(cents / 100),
-        _ => None,
-    })
-}
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod tests {
-    use super::parse_count;
-
-    #[test]
-    fn counts_are_whole() {
-        assert_eq!(parse_count("3"), Some(3));
-        assert_eq!(parse_count(" 3.0 "), Some(3));
-        assert_eq!(parse_count("-2"), Some(-2));
-        assert_eq!(parse_count("9223372036854775807"), Some(i64::MAX));
-        for text in ["3.5", "", "three", "9223372036854775808", "1e30"] {
-            assert_eq!(parse_count(text), None, "{text}");
-        }
+        batch
     }
 }

@@ -3,6 +3,9 @@
 //! A record ends at a newline that is not inside a quoted CSV field. The scanner follows quotes exactly as the CSV parser downstream
 //! does (a quote is special only where a field begins), and looks at nothing but quotes and newlines: [`Marks`] finds
 //! them 64 bytes at a time. It also counts records and lines, so every chunk knows the number of its first row.
+//!
+//! Invariant: a quote that is not what it seems never takes lines away. Text after a closing quote is an error here, and so is a field over
+//! several lines, each of which has as many fields as the header, unless quotes are said to be what they seem.
 
 use super::marks::Marks;
 use crate::base::error::{Error, Result, Stage};
@@ -25,6 +28,20 @@ enum QuoteState {
     QuoteInQuoted,
 }
 
+/// How the fields of a CSV are told apart.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Dialect {
+    pub(super) delimiter: u8,
+    /// Whether fields may stand in quotes.
+    pub(super) quotes: bool,
+    /// What makes the next character plain text in a quoted field.
+    pub(super) escape: Option<u8>,
+    /// Whether it was said what quotes are.
+    pub(super) are_quotes_sure: bool,
+    /// The fields of the header, once it is known.
+    pub(super) fields: usize,
+}
+
 /// Records of a text, whole.
 pub(super) struct TextChunk {
     pub(super) bytes: Vec<u8>,
@@ -34,20 +51,31 @@ pub(super) struct TextChunk {
     pub(super) first_record: u64,
     /// The line of the first record, where every record of the chunk takes one line.
     pub(super) first_line: Option<u64>,
+    /// The line on which the chunk begins, where lines are told.
+    pub(super) line: Option<u64>,
 }
 
 /// Cuts a reader into chunks.
 pub(super) struct RecordSplitter {
     reader: Box<dyn Read + Send>,
     origin: Arc<Origin>,
-    /// The delimiter of a CSV; none where quotes mean nothing.
-    delimiter: Option<u8>,
+    /// How the fields of a CSV are told apart; none where the text is no CSV.
+    dialect: Option<Dialect>,
+    /// Whether lines are those of the input.
+    tells_lines: bool,
     buffer: Vec<u8>,
     /// Bytes of the buffer that were scanned.
     scanned: usize,
     /// The end of the last whole record in the buffer.
     boundary: usize,
     state: QuoteState,
+    /// The end of the last closing quote, and whether it is not known yet what follows it.
+    closed: usize,
+    is_unchecked: bool,
+    /// The last byte that was scanned makes the next one plain.
+    escapes_next: bool,
+    /// A quoted field of the record has more lines than one.
+    spans_lines: bool,
     record_start: usize,
     records: u64,
     lines: u64,
@@ -68,11 +96,16 @@ impl RecordSplitter {
         RecordSplitter {
             reader,
             origin,
-            delimiter: None,
+            dialect: None,
+            tells_lines: true,
             buffer: Vec::new(),
             scanned: 0,
             boundary: 0,
             state: QuoteState::Unquoted,
+            closed: 0,
+            is_unchecked: false,
+            escapes_next: false,
+            spans_lines: false,
             record_start: 0,
             records: 0,
             lines: 0,
@@ -103,9 +136,57 @@ impl RecordSplitter {
         Ok(&self.buffer[blank..end])
     }
 
-    /// From here on, fields may be quoted.
-    pub(super) fn quoted_fields(&mut self, delimiter: u8) {
-        self.delimiter = Some(delimiter);
+    /// Lines are not those of the input: none are told.
+    #[cfg_attr(not(feature = "json"), allow(dead_code))]
+    pub(super) fn without_lines(mut self) -> Self {
+        self.tells_lines = false;
+        self
+    }
+
+    /// From here on, records have fields.
+    pub(super) fn fields_of(&mut self, dialect: Dialect) {
+        self.dialect = Some(dialect);
+    }
+
+    /// The text so far: so many lines, or [`CHUNK`] bytes, or all there is. To be asked before anything is taken.
+    pub(super) fn look(&mut self, lines: usize) -> Result<&[u8]> {
+        while self.buffer.len() < CHUNK && memchr::memchr_iter(b'\n', &self.buffer).nth(lines - 1).is_none() && self.fill()? {}
+        Ok(&self.buffer)
+    }
+
+    /// Leaves lines out, as far as there are some, and gives the number of lines that are left out so far. To be asked before anything is
+    /// taken.
+    pub(super) fn skip_past(&mut self, lines: u64) -> Result<u64> {
+        for _ in 0..lines {
+            let mut from = 0;
+            let end = loop {
+                match memchr::memchr(b'\n', &self.buffer[from..]) {
+                    Some(at) => break from + at + 1,
+                    None => from = self.buffer.len(),
+                }
+                if !self.fill()? {
+                    break self.buffer.len();
+                }
+                if from > MAX_RECORD {
+                    return Err(self.fault(self.lines + 1, format!("the line is longer than {} MiB", MAX_RECORD >> 20)).help(NOT_TEXT));
+                }
+            };
+            self.buffer.drain(..end);
+            self.lines += 1;
+        }
+        (self.whole_lines, self.taken_lines) = (self.lines, self.lines);
+        Ok(self.lines)
+    }
+
+    /// Leaves out what comes before a line, from 1.
+    pub(super) fn skip_to_line(&mut self, line: u64) -> Result<()> {
+        self.skip_past(line.saturating_sub(self.lines + 1)).map(drop)
+    }
+
+    /// Leaves out the first line that is not blank.
+    pub(super) fn skip_past_first_line(&mut self) -> Result<()> {
+        let blank = self.buffer.iter().take_while(|b| matches!(b, b'\n' | b'\r')).filter(|b| **b == b'\n').count();
+        self.skip_past(blank as u64 + 1).map(drop)
     }
 
     /// The first record alone.
@@ -144,8 +225,9 @@ impl RecordSplitter {
             return Ok(None);
         }
         let (records, lines) = (self.records - self.taken_records, self.whole_lines - self.taken_lines);
-        let (first_record, first_line) = (self.taken_records + 1, (records == lines).then_some(self.taken_lines + 1));
-        Ok(Some(TextChunk { bytes: self.cut(), records, first_record, first_line }))
+        let line = self.tells_lines.then_some(self.taken_lines + 1);
+        let (first_record, first_line) = (self.taken_records + 1, line.filter(|_| records == lines));
+        Ok(Some(TextChunk { bytes: self.cut(), records, first_record, first_line, line }))
     }
 
     /// Takes the whole records out of the buffer.
@@ -153,6 +235,7 @@ impl RecordSplitter {
         let rest = self.buffer.split_off(self.boundary);
         self.scanned -= self.boundary;
         self.record_start -= self.boundary;
+        self.closed = self.closed.saturating_sub(self.boundary);
         self.boundary = 0;
         (self.taken_records, self.taken_lines) = (self.records, self.whole_lines);
         std::mem::replace(&mut self.buffer, rest)
@@ -180,33 +263,72 @@ impl RecordSplitter {
         }
         if let Some(at) = memchr::memchr(0, &self.buffer[before..]) {
             let line = self.lines + 1 + memchr::memchr_iter(b'\n', &self.buffer[self.scanned..before + at]).count() as u64;
-            return Err(self.fault(line, "there is a NUL byte".to_owned()).help(NOT_TEXT));
+            return Err(self.fault(line, "there is a NUL byte: this is not text".to_owned()).help(NOT_TEXT));
         }
         self.ended = self.buffer.len() == before;
         Ok(!self.ended)
     }
 
     fn scan(&mut self, most_records: u64) -> Result<()> {
-        // Where quotes mean nothing, newlines are all there is to find.
-        let (quote, delimiter) = self.delimiter.map_or((b'\n', b'\n'), |delimiter| (b'"', delimiter));
+        match self.dialect {
+            Some(Dialect { quotes: true, escape: Some(escape), delimiter, .. }) => {
+                self.scan_marks([b'"', b'\n', escape], delimiter, most_records)?;
+            }
+            Some(Dialect { quotes: true, delimiter, .. }) => self.scan_marks([b'"', b'\n'], delimiter, most_records)?,
+            // Where quotes mean nothing, newlines are all there is to find.
+            _ => self.scan_marks([b'\n', b'\n'], b'\n', most_records)?,
+        }
+        self.boundary = self.record_start;
+        if self.buffer.len() - self.record_start > MAX_RECORD && self.scanned == self.buffer.len() {
+            let what = if self.state == QuoteState::Quoted {
+                format!("a quote that opens on line {} is not closed within {} MiB", self.quote_line, MAX_RECORD >> 20)
+            } else {
+                format!("the line is longer than {} MiB", MAX_RECORD >> 20)
+            };
+            return Err(self.fault(self.lines + 1, what).help(NOT_TEXT));
+        }
+        Ok(())
+    }
+
+    /// Follows quotes and newlines, which are the first two marks; a third one is what escapes.
+    fn scan_marks<const M: usize>(&mut self, marks: [u8; M], delimiter: u8, most_records: u64) -> Result<()> {
         let from = self.scanned;
-        let mut closed = from;
         self.scanned = self.buffer.len();
-        for at in Marks::new(&self.buffer[from..], [quote, b'\n']) {
+        self.is_unchecked = self.is_unchecked && self.is_unclear()?;
+        let mut plain = if self.escapes_next { from } else { usize::MAX };
+        for at in Marks::new(&self.buffer[from..], marks) {
             let at = from + at;
             let newline = self.buffer[at] == b'\n';
+            if M > 2 && (at == plain || self.buffer[at] == marks[2]) {
+                if at == plain {
+                    (self.lines, self.spans_lines) = (self.lines + u64::from(newline), self.spans_lines | newline);
+                } else if self.state == QuoteState::Quoted {
+                    plain = at + 1;
+                }
+                continue;
+            }
             self.state = match self.state {
                 QuoteState::Quoted if newline => {
                     self.lines += 1;
+                    self.spans_lines = true;
                     QuoteState::Quoted
                 }
                 QuoteState::Quoted => {
-                    closed = at + 1;
+                    self.closed = at + 1;
+                    // Nearly always it is plain to see.
+                    let next = self.buffer.get(at + 1);
+                    if next != Some(&delimiter) && next != Some(&b'\n') {
+                        self.is_unchecked = self.is_unclear()?;
+                    }
                     QuoteState::QuoteInQuoted
                 }
-                QuoteState::QuoteInQuoted if !newline && at == closed => QuoteState::Quoted,
+                QuoteState::QuoteInQuoted if !newline && at == self.closed => QuoteState::Quoted,
                 _ if newline => {
                     self.lines += 1;
+                    if self.spans_lines {
+                        self.check_span(at)?;
+                        self.spans_lines = false;
+                    }
                     self.records += u64::from(!self.is_blank(self.record_start, at));
                     self.record_start = at + 1;
                     self.whole_lines = self.lines;
@@ -224,25 +346,64 @@ impl RecordSplitter {
                 _ => QuoteState::Unquoted,
             };
         }
-        if self.state == QuoteState::QuoteInQuoted && closed < self.scanned {
+        self.escapes_next = M > 2 && plain == self.scanned;
+        if self.state == QuoteState::QuoteInQuoted && self.closed < self.scanned {
             self.state = QuoteState::Unquoted;
         }
-        self.boundary = self.record_start;
-        if self.buffer.len() - self.record_start > MAX_RECORD && self.scanned == self.buffer.len() {
-            let what = if self.state == QuoteState::Quoted {
-                format!("a quote that opens on line {} is not closed within {} MiB", self.quote_line, MAX_RECORD >> 20)
-            } else {
-                format!("the line is longer than {} MiB", MAX_RECORD >> 20)
-            };
-            return Err(self.fault(self.lines + 1, what).help(NOT_TEXT));
-        }
         Ok(())
+    }
+
+    /// Refuses text after a closing quote; whether it is not there yet what follows the quote.
+    #[cold]
+    fn is_unclear(&self) -> Result<bool> {
+        let Some(dialect) = self.dialect else { return Ok(false) };
+        let rest = &self.buffer[self.closed..];
+        match rest {
+            [] | [b'\r'] => Ok(true),
+            [b'"' | b'\n', ..] | [b'\r', b'\n', ..] => Ok(false),
+            [after, ..] if *after == dialect.delimiter => Ok(false),
+            _ => {
+                let end = rest.iter().take(20).position(|b| matches!(b, b'\n' | b'\r')).unwrap_or(rest.len().min(20));
+                let after = String::from_utf8_lossy(&rest[..end]).into_owned();
+                let opened = match self.quote_line {
+                    line if line == self.lines + 1 => String::new(),
+                    line => format!("; that field's quote opens on line {line}, and would take the lines between away"),
+                };
+                let what = format!("a closing quote is followed by {after:?}, and not by the delimiter or the end of the line{opened}");
+                let is_escaped = self.closed > 1 && self.buffer[self.closed - 2] == b'\\' && dialect.escape.is_none();
+                let error = self.fault(self.lines + 1, what);
+                Err(error.help(match is_escaped {
+                    true => "if \\\" is a quote in a field, read with `escape=\\`; if quotes are plain text, with `quote=none`",
+                    false => "if quotes are plain text in this file, read with `quote=none`; else double the quotes within the field",
+                }))
+            }
+        }
+    }
+
+    /// Refuses a record over several lines, each of which might as well be a record: its quotes may be plain text.
+    #[cold]
+    fn check_span(&self, end: usize) -> Result<()> {
+        let Some(Dialect { delimiter, fields, are_quotes_sure: false, .. }) = self.dialect else { return Ok(()) };
+        let mut lines = self.buffer[self.record_start..end].split(|&b| b == b'\n');
+        if fields < 3 || !lines.all(|line| memchr::memchr_iter(delimiter, line).count() + 1 == fields) {
+            return Ok(());
+        }
+        let lines = memchr::memchr_iter(b'\n', &self.buffer[self.record_start..end]).count() as u64 + 1;
+        let what = format!("a field in quotes reaches over {lines} lines, each of which has the {fields} fields of a row");
+        let help =
+            "if quotes are plain text in this file, read with `quote=none`; if such fields are as they should be, with `quote=double`";
+        Err(self.fault(self.whole_lines + 1, what).help(help))
     }
 
     /// Takes a last record without a newline.
     fn end_of_input(&mut self) -> Result<()> {
         if self.state == QuoteState::Quoted {
-            return Err(self.fault(self.quote_line, "a quote opens here and is never closed".to_owned()));
+            return Err(self
+                .fault(self.quote_line, "a quote opens here and is never closed".to_owned())
+                .help("if quotes are plain text in this file, read with `quote=none`"));
+        }
+        if self.spans_lines {
+            self.check_span(self.buffer.len())?;
         }
         if self.boundary < self.buffer.len() {
             self.lines += 1;
@@ -258,11 +419,11 @@ impl RecordSplitter {
     /// In a CSV, spaces and tabs may be fields.
     fn is_blank(&self, start: usize, end: usize) -> bool {
         let record = &self.buffer[start..end];
-        if self.delimiter.is_some() { record.is_empty() || record == b"\r" } else { record.trim_ascii().is_empty() }
+        if self.dialect.is_some() { record.is_empty() || record == b"\r" } else { record.trim_ascii().is_empty() }
     }
 
     fn fault(&self, line: u64, what: String) -> Error {
-        Error::data(what).input(&self.origin.name).line(Some(line)).stage(Stage::Source)
+        Error::data(what).input(&self.origin.name).line(self.tells_lines.then_some(line)).stage(Stage::Source)
     }
 }
 
@@ -270,147 +431,4 @@ const NOT_TEXT: &str = "is it a text file in UTF-8, with lines that end in \\n o
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-    use proptest::sample::select;
-
-    /// A reader that hands out a few bytes at a time.
-    struct Drip(Vec<u8>, usize);
-
-    impl Read for Drip {
-        fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
-            let n = self.1.min(out.len()).min(self.0.len());
-            out[..n].copy_from_slice(&self.0[..n]);
-            self.0.drain(..n);
-            Ok(n)
-        }
-    }
-
-    fn lines(text: &str, delimiter: Option<u8>) -> RecordSplitter {
-        let origin = Arc::new(Origin { name: "t".to_owned() });
-        let mut lines = RecordSplitter::new(Box::new(Drip(text.as_bytes().to_vec(), 3)), origin);
-        lines.delimiter = delimiter;
-        lines
-    }
-
-    /// The chunks as text with the numbers of their first record and line.
-    fn chunks(mut lines: RecordSplitter) -> Result<Vec<(String, u64, Option<u64>)>> {
-        let mut all = Vec::new();
-        while let Some(chunk) = lines.next_chunk()? {
-            all.push((String::from_utf8(chunk.bytes).unwrap(), chunk.first_record, chunk.first_line));
-        }
-        Ok(all)
-    }
-
-    /// The ends of records, blank ones too, and the number of the line after each, found byte by byte; or the line of a quote that stays open.
-    fn ends(text: &[u8], delimiter: u8) -> Result<Vec<(usize, u64)>, u64> {
-        let (mut ends, mut line, mut opened) = (vec![(0, 1)], 1, 0);
-        let (mut quoted, mut closing, mut begins) = (false, false, true);
-        for (at, &byte) in text.iter().enumerate() {
-            line += u64::from(byte == b'\n');
-            if quoted {
-                (quoted, closing) = (byte != b'"', byte == b'"');
-            } else if byte == b'"' && (begins || closing) {
-                opened = if begins { line } else { opened };
-                (quoted, closing, begins) = (true, false, false);
-            } else {
-                (closing, begins) = (false, byte == delimiter || byte == b'\n');
-                if byte == b'\n' {
-                    ends.push((at + 1, line));
-                }
-            }
-        }
-        if quoted { Err(opened) } else { Ok(ends) }
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(2_000))]
-
-        #[test]
-        fn chunks_begin_and_end_between_records(
-            parts in prop::collection::vec(select(vec!["\n", "\r\n", "\r", ",", ";", "\"", "\"", "\"\"", "a", ",\"", "\",", "\"\n", "long enough for a block"]), 0..60),
-            drip in select(vec![1, 3, 64, 1 << 20]),
-        ) {
-            let text = parts.concat();
-            let ends = ends(text.as_bytes(), b',');
-            let origin = Arc::new(Origin { name: "t".to_owned() });
-            let mut lines = RecordSplitter::new(Box::new(Drip(text.as_bytes().to_vec(), drip)), origin);
-            lines.quoted_fields(b',');
-            let mut chunks = || -> Result<Vec<TextChunk>> {
-                let mut chunks = Vec::from_iter(lines.first_record()?);
-                while let Some(chunk) = lines.next_chunk()? {
-                    chunks.push(chunk);
-                }
-                Ok(chunks)
-            };
-            match (chunks(), ends) {
-                (Ok(chunks), Ok(ends)) => {
-                    prop_assert_eq!(chunks.iter().map(|c| &c.bytes[..]).collect::<Vec<_>>().concat(), text.as_bytes());
-                    let (mut offset, mut records) = (0, 0);
-                    for chunk in chunks {
-                        let begin = ends.iter().position(|e| e.0 == offset);
-                        prop_assert!(begin.is_some(), "a chunk begins at byte {offset}");
-                        prop_assert_eq!(chunk.first_record, records + 1);
-                        offset += chunk.bytes.len();
-                        let begin = begin.unwrap();
-                        let inner: Vec<_> = ends[begin..].iter().take_while(|e| e.0 < offset).chain(&[(offset, 0)]).copied().collect();
-                        let blank = |pair: &[(usize, u64)]| matches!(&text[pair[0].0..pair[1].0], "\n" | "\r\n" | "\r");
-                        chunk_is_told(&chunk, &text, &inner, ends[begin].1, inner.windows(2).filter(|p| !blank(p)).count() as u64)?;
-                        records += chunk.records;
-                    }
-                }
-                (Err(e), Err(line)) => prop_assert!(e.to_string().contains(&format!("line {line}: a quote opens here")), "{e} {line}"),
-                (chunks, ends) => prop_assert!(false, "{} {ends:?}", chunks.is_ok()),
-            }
-        }
-    }
-
-    /// A chunk's count of records, and its first line if no record of it is blank or has more lines.
-    fn chunk_is_told(chunk: &TextChunk, text: &str, ends: &[(usize, u64)], line: u64, records: u64) -> Result<(), TestCaseError> {
-        prop_assert_eq!(chunk.records, records);
-        let bytes = &text[ends[0].0..ends[ends.len() - 1].0];
-        let lines = bytes.matches('\n').count() as u64 + u64::from(!bytes.ends_with('\n'));
-        prop_assert_eq!(chunk.first_line, (records == lines).then_some(line));
-        Ok(())
-    }
-
-    #[test]
-    fn records_and_lines_are_counted() {
-        // A slow reader gives a chunk a record, or more where one read ends several.
-        let chunk = |text: &str, record, line| (text.to_owned(), record, line);
-        let slow = chunks(lines("a,b\n1,\"x\ny\"\n2,3\n4,5", Some(b','))).unwrap();
-        let expected = [chunk("a,b\n", 1, Some(1)), chunk("1,\"x\ny\"\n", 2, None), chunk("2,3\n", 3, Some(4)), chunk("4,5", 4, Some(5))];
-        assert_eq!(slow, expected);
-        let mut fast = RecordSplitter::new(Box::new("a,b\n1,2\n\n\r\n3,4\n".as_bytes()), Arc::new(Origin { name: "t".to_owned() }));
-        fast.quoted_fields(b',');
-        assert_eq!(fast.first_record().unwrap().unwrap().bytes, b"a,b\n");
-        assert_eq!(chunks(fast).unwrap(), [chunk("1,2\n\n\r\n3,4\n", 2, None)]);
-    }
-
-    #[test]
-    fn a_record_that_has_only_begun_counts_no_lines() {
-        let origin = Arc::new(Origin { name: "t".to_owned() });
-        let mut lines = RecordSplitter::new(Box::new(Drip(b"1,2\n3,\"x\ny\"\n4,5\n".to_vec(), 9)), origin);
-        lines.quoted_fields(b',');
-        let chunk = |text: &str, record, line| (text.to_owned(), record, line);
-        assert_eq!(chunks(lines).unwrap(), [chunk("1,2\n", 1, Some(1)), chunk("3,\"x\ny\"\n4,5\n", 2, None)]);
-    }
-
-    #[test]
-    fn a_quote_is_special_only_where_a_field_begins() {
-        let texts = |text| chunks(lines(text, Some(b','))).map(|all| all.into_iter().map(|c| c.0).collect::<Vec<_>>());
-        assert_eq!(texts("a\"b,c\n1,2\n").unwrap(), ["a\"b,c\n", "1,2\n"]);
-        assert_eq!(texts("\"a\"\"\nb\",c\n1,2\n").unwrap(), ["\"a\"\"\nb\",c\n", "1,2\n"]);
-        assert!(texts("a,b\n1,\"2\n3,4\n").unwrap_err().to_string().contains("line 2: a quote opens here"));
-        assert!(chunks(lines("{\"a\n", None)).is_ok());
-    }
-
-    #[test]
-    fn hostile_texts_are_refused() {
-        assert!(chunks(lines("a,b\n1,\u{0}\n", Some(b','))).unwrap_err().to_string().contains("line 2: there is a NUL byte"));
-        let endless = Box::new(std::io::repeat(b'x').take(1 << 30));
-        let mut l = RecordSplitter::new(endless, Arc::new(Origin { name: "t".to_owned() }));
-        assert!(l.next_chunk().err().unwrap().to_string().contains("longer than 16 MiB"));
-    }
-}
+mod records_tests;

@@ -7,17 +7,19 @@
 
 use super::arrow_columns::{Columns, accepts, wanted};
 use super::arrow_rows::ArrowRows;
-use super::mapping::{Join, Located, Request, Wanted};
+use super::mapping::{Join, Located, Request, Wanted, is_among};
 use super::period_rows::TextRows;
 use crate::base::error::Result;
 use crate::model::columns::{Column, ColumnMap};
 use crate::model::note::Notes;
 use crate::model::period_batch::{Origin, PeriodBatch};
+use crate::model::read_options::IdFormat;
 use crate::model::read_options::ReadOptions;
+use crate::source::values::Values;
 use crate::spec::Spec;
 use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, Schema};
-use std::io::Read;
+use chrono_tz::Tz;
 use std::sync::Arc;
 
 /// A kind of rows, in Arrow columns.
@@ -115,6 +117,9 @@ pub(crate) trait TextRowKind<const N: usize>: RowKind {
     /// Columns of a batch that lie at these positions and have types that can be read.
     fn typed(&self, at: [Option<usize>; N], origin: &Arc<Origin>) -> Self::Typed;
 
+    /// Whether texts of a column have a comma before decimals: then so must numbers that become texts.
+    fn has_decimal_comma(&self, column: usize) -> bool;
+
     /// The columns that hold ids.
     fn ids(&self) -> &'static [usize];
 
@@ -123,9 +128,14 @@ pub(crate) trait TextRowKind<const N: usize>: RowKind {
         false
     }
 
-    /// The bytes of a text input as UTF-8.
-    fn recode(&self, reader: Box<dyn Read + Send>) -> Box<dyn Read + Send> {
-        reader
+    /// How rows are read.
+    fn reading(&self) -> &ReadOptions;
+
+    /// How many of the columns that are needed are among these names, and how many are needed.
+    fn known(&self, names: &[&str]) -> (usize, usize) {
+        let wanted = self.wanted();
+        let needed = || wanted.iter().filter(|wanted| wanted.required);
+        (needed().filter(|wanted| is_among(&wanted.name, names)).count(), needed().count())
     }
 
     /// An empty collector of rows, with room for so many.
@@ -141,8 +151,14 @@ pub(crate) trait FieldRows<const N: usize>: Send {
     /// Takes a row: its fields in the order of the columns; none where the field is null, empty or absent.
     fn push(&mut self, fields: [Option<&str>; N]);
 
+    /// Takes a row that a filter leaves out.
+    fn skip(&mut self);
+
     /// Takes a row that lies in a text: the bounds of each field. A field that is absent is empty.
     fn push_plain(&mut self, text: &str, bounds: [(usize, usize); N]);
+
+    /// Takes a row that has not as many fields as it should; the text says how many.
+    fn push_ragged(&mut self, fields: String);
 
     /// Takes the rows so far as a batch.
     fn take(&mut self, origin: &Arc<Origin>, first_row: u64, first_line: Option<u64>) -> Self::Batch;
@@ -152,19 +168,25 @@ pub(crate) trait FieldRows<const N: usize>: Send {
 #[derive(Clone, Default)]
 pub(crate) struct Aggregations {
     columns: ColumnMap,
-    #[allow(dead_code)]
-    options: ReadOptions,
+    values: Values,
     notes: Notes,
 }
 
 impl Aggregations {
-    pub(crate) fn new(columns: ColumnMap, options: ReadOptions) -> Self {
-        Aggregations { columns, options, notes: Notes::default() }
+    /// With these names of columns, and values as this crate writes them.
+    pub(crate) fn plain(columns: ColumnMap) -> Self {
+        Aggregations { columns, ..Self::default() }
     }
 
     /// Those that a spec describes.
-    pub(crate) fn of(spec: &Spec) -> Self {
-        Self::new(spec.columns.clone(), spec.reading.clone())
+    ///
+    /// # Errors
+    /// When the options of reading are not right.
+    pub(crate) fn of(spec: &Spec) -> Result<Self> {
+        let values = Values::new(&spec.reading, Tz::UTC, &[])?;
+        let aggregations = Aggregations { values, ..Self::plain(spec.columns.clone()) };
+        aggregations.notes.told(spec.reading.told.as_ref());
+        Ok(aggregations)
     }
 }
 
@@ -192,7 +214,12 @@ impl TypedColumns for Columns {
 impl TextRowKind<6> for Aggregations {
     type Rows = TextRows;
     type Typed = Columns;
-    const NOT_UTF8: &'static str = "convert the file to UTF-8 first, with iconv for example";
+    const NOT_UTF8: &'static str =
+        "if a spreadsheet wrote it, run with `encoding=latin1`; or convert the file to UTF-8 first, with iconv for example";
+
+    fn reading(&self) -> &ReadOptions {
+        self.values.options()
+    }
 
     fn wanted(&self) -> [Wanted<'_>; 6] {
         Column::ALL.map(|column| {
@@ -204,24 +231,33 @@ impl TextRowKind<6> for Aggregations {
     }
 
     fn find(&self, names: &[&str], origin: &Origin) -> Result<Located<6>> {
-        Request { wanted: self.wanted(), nulls: &[], notes: &self.notes }.locate(names, origin)
+        let (nulls, options) = (self.values.nulls(), self.values.options());
+        Request { wanted: self.wanted(), nulls, options, worth: &[Column::TotalSpend as usize], notes: &self.notes }.locate(names, origin)
     }
 
     fn accepts(&self, column: usize, data_type: &DataType) -> std::result::Result<(), Unfit> {
         let column = Column::ALL[column];
-        if accepts(column, data_type) { Ok(()) } else { Err(Unfit { wanted: wanted(column), help: None }) }
+        if accepts(column, data_type, &self.values) { Ok(()) } else { Err(Unfit { wanted: wanted(column), help: None }) }
     }
 
     fn typed(&self, at: [Option<usize>; 6], origin: &Arc<Origin>) -> Columns {
-        Columns::new(at, origin.clone())
+        Columns::new(at, &self.values, &self.notes, origin.clone())
+    }
+
+    fn has_decimal_comma(&self, column: usize) -> bool {
+        matches!(Column::ALL[column], Column::TotalOrders | Column::TotalSpend) && self.values.have_decimal_comma()
     }
 
     fn ids(&self) -> &'static [usize] {
         &[Column::CustomerId as usize]
     }
 
+    fn takes_decimal_ids(&self) -> bool {
+        self.values.id_format() == IdFormat::Integer
+    }
+
     fn rows(&self, capacity: usize) -> TextRows {
-        TextRows::with_capacity(capacity)
+        TextRows::new(&self.values, &self.notes, capacity)
     }
 }
 
@@ -236,10 +272,18 @@ impl FieldRows<6> for TextRows {
         TextRows::push(self, fields);
     }
 
+    fn skip(&mut self) {
+        TextRows::skip(self);
+    }
+
     #[inline]
     fn push_plain(&mut self, text: &str, bounds: [(usize, usize); 6]) {
         let [id, others @ ..] = bounds;
         self.push_texts(&text[id.0..id.1], others.map(|(begin, end)| &text.as_bytes()[begin..end]));
+    }
+
+    fn push_ragged(&mut self, fields: String) {
+        TextRows::push_ragged(self, fields);
     }
 
     fn take(&mut self, origin: &Arc<Origin>, first_row: u64, first_line: Option<u64>) -> PeriodBatch {

@@ -9,7 +9,7 @@ use crate::base::error::{Error, Result};
 use crate::model::columns::ColumnMap;
 use crate::model::hash::PARTITIONS;
 use crate::model::reject::{OnBadRow, Reason};
-use crate::model::window::Windows;
+use crate::model::window::{Span, Windows};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -34,6 +34,9 @@ pub(crate) struct Checkpoint {
     pub(crate) rows_rejected: BTreeMap<Reason, u64>,
     /// The first and the last window with a row, where windows are not listed.
     pub(crate) windows: Option<(u32, u32)>,
+    /// From when to when there are data; none where rows were taken in by a version that did not look.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) span: Option<Span>,
     pub(crate) runs: Vec<RunEntry>,
 }
 
@@ -42,6 +45,8 @@ pub(crate) struct Checkpoint {
 #[serde(deny_unknown_fields)]
 pub(crate) struct CheckpointJob {
     pub(crate) windows: Windows,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) as_of: Option<i64>,
     pub(crate) columns: ColumnMap,
     pub(crate) on_bad_row: OnBadRow,
     pub(crate) keeps_rejects: bool,
@@ -88,6 +93,7 @@ impl Checkpoint {
             rows_accepted: 0,
             rows_rejected: BTreeMap::new(),
             windows: None,
+            span: None,
             runs: Vec::new(),
         }
     }

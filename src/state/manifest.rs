@@ -5,7 +5,7 @@ use super::sealed::{FORMAT, HASH, Record, record_fields};
 use crate::base::error::{Error, Result};
 use crate::model::hash::PARTITIONS;
 use crate::model::reject::{OnBadRow, Reason};
-use crate::model::window::Granularity;
+use crate::model::window::{Granularity, Span};
 use crate::orders::{LineSummary, OrderOptions};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -40,6 +40,9 @@ pub struct Manifest {
     pub rows_rejected: BTreeMap<Reason, u64>,
     /// The first and the last calendar window with a row, counted from the year 0.
     pub windows: Option<(u32, u32)>,
+    /// From when to when there are data; none where rows were taken in by a version that did not look.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) span: Option<Span>,
     /// How lines were grouped, and what was counted of them, where orders and line items were taken in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub transactions: Option<(OrderOptions, LineSummary)>,
@@ -95,6 +98,7 @@ impl Manifest {
             rows_accepted: 0,
             rows_rejected: BTreeMap::new(),
             windows: None,
+            span: None,
             transactions: None,
             runs: Vec::new(),
         }

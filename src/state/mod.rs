@@ -172,7 +172,7 @@ impl State {
             let error = Error::usage(format!("the state was made with `on_bad_row={was}`")).input(self.path.to_string_lossy());
             return Err(error.help(format!("audit it with `on_bad_row={was}`, or make another state")));
         }
-        self.rollup(&spec.windows).map(drop)
+        self.rollup(&spec.windows, spec.as_of).map(drop)
     }
 
     /// Checks that the lines it has taken in, if it has any, were grouped so.
@@ -183,31 +183,52 @@ impl State {
         self.manifest.groups_alike(orders, &self.path)
     }
 
-    /// Which of an audit's windows the state's belong to.
-    pub(crate) fn rollup(&self, windows: &Windows) -> Result<Rollup> {
+    /// Which of an audit's windows the state's belong to, as they are seen as of a moment.
+    pub(crate) fn rollup(&self, windows: &Windows, as_of: Option<i64>) -> Result<Rollup> {
         let every = self.manifest.every;
-        let nothing = matches!(windows, Windows::List(_)) && self.manifest.windows.is_none();
-        if !nothing {
-            windows_fit(windows, every, &self.path)?;
-        }
-        match windows {
-            Windows::Every(wanted) if *wanted == every => Ok(Rollup::Same),
-            Windows::Every(wanted) => Ok(Rollup::Coarser(wanted.months() / every.months())),
-            Windows::List(list) => {
-                let Some((first, last)) = self.manifest.windows else { return Ok(Rollup::Listed { first: 0, keys: Vec::new() }) };
-                let inside = |index: u32| (0u32..).zip(list).find(|(_, window)| holds(window, every, index)).map(|(key, _)| key);
-                Ok(Rollup::Listed { first, keys: (first..=last).map(inside).collect() })
+        let Some((first, last)) = self.manifest.windows else {
+            if let Windows::Every(_) = windows {
+                windows_fit(windows, every, &self.path)?;
             }
+            return Ok(Rollup::Listed { first: 0, keys: Vec::new() });
+        };
+        windows_fit(windows, every, &self.path)?;
+        if let Some(as_of) = as_of {
+            self.can_be_seen(as_of)?;
+        }
+        let before = |index: &u32| as_of.is_none_or(|as_of| every.start(*index) < as_of);
+        let key = |index: u32| match windows {
+            Windows::Every(wanted) => Some(wanted.index(every.start(index))),
+            Windows::List(list) => (0u32..).zip(list).find(|(_, window)| holds(window, every, index)).map(|(key, _)| key),
+        };
+        match windows {
+            Windows::Every(wanted) if *wanted == every && before(&last) => Ok(Rollup::Same),
+            _ => Ok(Rollup::Listed { first, keys: (first..=last).map(|index| Some(index).filter(before).and_then(key)).collect() }),
         }
     }
 
+    /// Checks that the state can tell what had happened by a moment: one between two of its windows, or after all of its data.
+    fn can_be_seen(&self, as_of: i64) -> Result<()> {
+        let every = self.manifest.every;
+        let between = every.start(every.index(as_of)) == as_of;
+        let after = self.manifest.span.is_some_and(|span| span.last < as_of);
+        if between || after || self.manifest.windows.is_none_or(|(_, last)| every.start(last + 1) <= as_of) {
+            return Ok(());
+        }
+        let what = format!("the state is kept by {every}, and cannot tell what had happened within one");
+        let help = format!("choose the last day of a {every} for `windows.as_of`, or keep the state by day");
+        Err(Error::usage(what).input(self.path.to_string_lossy()).help(help))
+    }
+
     /// The first and the last of an audit's calendar windows with a row of the state.
-    pub(crate) fn keys(&self, rollup: &Rollup) -> Option<(u32, u32)> {
-        let (first, last) = self.manifest.windows?;
-        match rollup {
-            Rollup::Same => Some((first, last)),
-            Rollup::Coarser(windows) => Some((first / windows, last / windows)),
-            Rollup::Listed { .. } => None,
+    pub(crate) fn keys(&self, spec: &Spec) -> Option<(u32, u32)> {
+        let ((first, last), every) = (self.manifest.windows?, self.manifest.every);
+        // Windows that begin after the moment that all are seen as of are history.
+        let last = spec.as_of.map_or(last, |as_of| last.min(every.index(as_of - 1)));
+        match &spec.windows {
+            Windows::Every(_) if last < first => None,
+            Windows::Every(wanted) => Some((wanted.index(every.start(first)), wanted.index(every.start(last)))),
+            Windows::List(_) => None,
         }
     }
 }
@@ -228,8 +249,8 @@ pub fn windows_fit(windows: &Windows, every: Granularity, path: &Path) -> Result
         Error::usage(what).input(path.to_string_lossy()).help(help)
     };
     match windows {
-        Windows::Every(wanted) if wanted.months() < every.months() => {
-            Err(refuse(format!("the state is kept by {every}, which says nothing of a single {wanted}")))
+        Windows::Every(wanted) if !wanted.is_made_of(every) => {
+            Err(refuse(format!("the state is kept by {every}, of which no {wanted} is made")))
         }
         Windows::Every(_) => Ok(()),
         Windows::List(list) => list.iter().try_for_each(|window| fits(window, every).map_err(refuse)),

@@ -10,8 +10,6 @@ use crate::model::state_batch::StateBatch;
 pub(crate) enum Rollup {
     /// Each is one of its own, by the same key.
     Same,
-    /// So many calendar windows in a row are one, whose key counts these.
-    Coarser(u32),
     /// By the state's key, counted from the first; ascending.
     Listed {
         /// The key of the first window.
@@ -25,7 +23,6 @@ impl Rollup {
     fn key(&self, window: u32) -> Option<u32> {
         match self {
             Rollup::Same => Some(window),
-            Rollup::Coarser(windows) => Some(window / windows),
             Rollup::Listed { first, keys } => keys.get(window.checked_sub(*first)? as usize).copied().flatten(),
         }
     }
@@ -99,12 +96,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn windows_add_up(model in model(0..9), keys in prop::collection::vec(prop::option::of(0..9u32), 0..4), first in 0..2u32, coarser in 1..4u32) {
+        fn windows_add_up(model in model(0..9), keys in prop::collection::vec(prop::option::of(0..9u32), 0..4), first in 0..2u32) {
             let mut keys = keys;
             let mut sorted: Vec<u32> = keys.iter().copied().flatten().collect();
             sorted.sort_unstable();
             keys.iter_mut().flatten().zip(sorted).for_each(|(key, ascending)| *key = ascending);
-            for rollup in [Rollup::Same, Rollup::Coarser(coarser), Rollup::Listed { first, keys: keys.clone() }] {
+            for rollup in [Rollup::Same, Rollup::Listed { first, keys: keys.clone() }] {
                 let mut states = states_of(&model);
                 rollup.apply(&mut states);
                 prop_assert_eq!(model_of(&states), expected(&model, &rollup), "{:?}", rollup);

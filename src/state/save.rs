@@ -6,10 +6,9 @@ use crate::accumulate::SortScratch;
 use crate::base::cancel::Cancel;
 use crate::base::error::{Result, Stage};
 use crate::base::threads::parallel_map;
-
 use crate::model::state_batch::StateBatch;
+use crate::model::window::Span;
 use crate::orders::LineSummary;
-
 use crate::spill::{FRAME_CUSTOMERS, RunStore, RunWriter, Sorter, copy};
 use crate::stats::{Snapshot, Stats};
 
@@ -18,6 +17,8 @@ use crate::stats::{Snapshot, Stats};
 pub(crate) struct Saved {
     /// The first and the last window with a row.
     pub(crate) keys: Option<(u32, u32)>,
+    /// From when to when there are data.
+    pub(crate) span: Option<Span>,
     /// The counts of the run.
     pub(crate) rows: Snapshot,
     /// Of lines, where there were any.

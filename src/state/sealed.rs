@@ -9,6 +9,7 @@ use crate::base::error::{Error, Result};
 use crate::base::merge::Merge;
 use crate::model::hash::PARTITIONS;
 use crate::model::reject::Reason;
+use crate::model::window::Span;
 use rapidhash::v3::{RapidSecrets, rapidhash_v3_seeded};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -67,13 +68,14 @@ macro_rules! record_fields {
         }
 
         fn counts(&self) -> $crate::state::sealed::RowCounts<'_> {
-            let Self { rows_read, rows_accepted, rows_rejected, windows, .. } = self;
-            $crate::state::sealed::RowCounts { read: *rows_read, accepted: *rows_accepted, rejected: rows_rejected, windows: *windows }
+            let Self { rows_read, rows_accepted, rows_rejected, windows, span, .. } = self;
+            let (read, accepted, windows, span) = (*rows_read, *rows_accepted, *windows, *span);
+            $crate::state::sealed::RowCounts { read, accepted, rejected: rows_rejected, windows, span }
         }
 
         fn counts_mut(&mut self) -> $crate::state::sealed::RowCountsMut<'_> {
-            let Self { rows_read, rows_accepted, rows_rejected, windows, .. } = self;
-            $crate::state::sealed::RowCountsMut { read: rows_read, accepted: rows_accepted, rejected: rows_rejected, windows }
+            let Self { rows_read, rows_accepted, rows_rejected, windows, span, .. } = self;
+            $crate::state::sealed::RowCountsMut { read: rows_read, accepted: rows_accepted, rejected: rows_rejected, windows, span }
         }
     };
 }
@@ -86,13 +88,14 @@ pub(crate) struct RowCounts<'a> {
     pub(crate) accepted: u64,
     pub(crate) rejected: &'a BTreeMap<Reason, u64>,
     pub(crate) windows: Option<(u32, u32)>,
+    pub(crate) span: Option<Span>,
 }
 
 impl<'a> RowCounts<'a> {
     /// The counts of what was just saved.
     pub(crate) fn of(saved: &'a Saved) -> Self {
-        let Saved { keys, rows, .. } = saved;
-        RowCounts { read: rows.rows_read, accepted: rows.rows_accepted, rejected: &rows.rows_rejected, windows: *keys }
+        let Saved { keys, span, rows, .. } = saved;
+        RowCounts { read: rows.rows_read, accepted: rows.rows_accepted, rejected: &rows.rows_rejected, windows: *keys, span: *span }
     }
 
     /// Rows that were accepted or rejected: all but open ones. `None` where that is no number.
@@ -108,11 +111,18 @@ pub(crate) struct RowCountsMut<'a> {
     pub(crate) accepted: &'a mut u64,
     pub(crate) rejected: &'a mut BTreeMap<Reason, u64>,
     pub(crate) windows: &'a mut Option<(u32, u32)>,
+    pub(crate) span: &'a mut Option<Span>,
 }
 
 impl RowCountsMut<'_> {
     /// Adds what was counted of other rows.
     pub(crate) fn add(self, more: RowCounts<'_>) {
+        // Rows whose days are not known may lie before or after all others.
+        if *self.accepted == 0 || self.span.is_some() && more.span.is_some() {
+            self.span.merge(more.span);
+        } else if more.accepted > 0 {
+            *self.span = None;
+        }
         *self.read += more.read;
         *self.accepted += more.accepted;
         Merge::merge(self.rejected, more.rejected.clone());

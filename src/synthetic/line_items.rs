@@ -9,6 +9,7 @@ use crate::base::error::{Error, Result};
 use crate::base::money::Amount;
 use crate::model::line_batch::TransactionBatch;
 use crate::model::period_batch::{NO_TIMESTAMP, Origin};
+use crate::model::worth::{WorthColumn, WorthColumns};
 use crate::source::{Chunk, Sink, Source};
 use arrow::array::{ArrayRef, Decimal128Array, Int64Array, RecordBatch, StringViewArray, StringViewBuilder, TimestampMicrosecondArray};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
@@ -197,10 +198,12 @@ impl Chunk<TransactionBatch> for LineChunk {
             customers,
             times: times.into(),
             spend: each(|price, _| price).collect(),
+            worth: WorthColumns::all(WorthColumn::UnitPrice),
             margin: each(|price, cost| price - cost).collect(),
             quantity: quantities.iter().map(|quantity| amount(quantity * 100)).collect(),
             products: Some(products),
             bad: Vec::new(),
+            skipped: Vec::new(),
         })
     }
 }

@@ -114,7 +114,7 @@ impl Synthetic {
         if self.customers == 0 || self.customers > 1 << 40 {
             return Err(Error::usage(format!("{} customers cannot be generated", self.customers)).help("1 to 10^12"));
         }
-        let (windows, _) = Windows::Every(Granularity::Month).resolve(Some((key(&first), key(&last))))?;
+        let (windows, _) = Windows::Every(Granularity::Month).resolve(Some((key(&first), key(&last))), None, None)?;
         let mut hazard_before = 0.0;
         let mut months = Vec::new();
         for (number, window) in (0..).zip(windows) {

@@ -103,7 +103,9 @@ impl Chunk for SyntheticChunk {
             fractions: Vec::new().into(),
             last_transactions: last.into(),
             bad: Vec::new(),
+            skipped: Vec::new(),
             whence: None,
+            of_orders: false,
         })
     }
 }

@@ -85,7 +85,8 @@ fn pushed_lines_that_are_left_out_are_named() {
         let (one, other) = (pushed(&batches, &lines, OnBadRow::Reject).unwrap(), run(&batches, &lines, OnBadRow::Reject).unwrap());
         assert_eq!(answers(&one), answers(&other));
         let rejected = one.report.input.transactions.as_ref().unwrap().lines_rejected.values().sum::<u64>();
-        assert_eq!(rejected, if one_row_per_order { 1 } else { 4 });
+        // Nothing tells the equal lines of order 1 apart: both count.
+        assert_eq!(rejected, if one_row_per_order { 1 } else { 3 });
         let error = |audit: Result<Audit>| audit.err().map(|e| (e.to_string(), e.at_row(), e.advice().map(str::to_owned)));
         assert_eq!(error(pushed(&batches, &lines, OnBadRow::Fail)), error(run(&batches, &lines, OnBadRow::Fail)));
     }

@@ -103,7 +103,7 @@ impl Amount {
 
     /// The layout nearly every file has: an optional minus, up to 15 digits, and none or one or two decimals.
     #[inline]
-    fn parse_cents(text: &[u8]) -> Option<Self> {
+    pub(crate) fn parse_cents(text: &[u8]) -> Option<Self> {
         let (negative, digits) = match text {
             [b'-', rest @ ..] => (true, rest),
             _ => (false, text),
@@ -112,7 +112,7 @@ impl Amount {
         Some(Amount { cents: if negative { -cents } else { cents }, fraction: 0 })
     }
 
-    fn parse_general(text: &[u8]) -> Result<Self, AmountError> {
+    pub(crate) fn parse_general(text: &[u8]) -> Result<Self, AmountError> {
         let (negative, body) = match text {
             [b'-', rest @ ..] => (true, rest),
             [b'+', rest @ ..] => (false, rest),

@@ -13,6 +13,8 @@ pub use super::money::amount::{Amount, AmountError, UNITS_PER_CENT};
 use super::merge::Merge;
 use arrow::datatypes::i256;
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use std::cell::Cell;
 use std::fmt;
 use std::ops::AddAssign;
 use std::str::FromStr;
@@ -33,6 +35,21 @@ impl Total {
     /// Adds one amount.
     pub fn add(&mut self, amount: Amount) {
         self.merge(amount.into());
+    }
+
+    /// Takes off another sum.
+    pub(crate) fn subtract(&mut self, other: Total) {
+        let (borrow, fraction) = match self.fraction.checked_sub(other.fraction) {
+            Some(fraction) => (0, fraction),
+            None => (1, self.fraction + UNITS_PER_CENT - other.fraction),
+        };
+        *self = Total { cents: self.cents - other.cents - borrow, fraction };
+    }
+
+    /// Whether it is a number of whole cents.
+    #[inline]
+    pub(crate) fn is_cents(self) -> bool {
+        self.fraction == 0
     }
 
     /// The sum in millionths, rounded half away from zero.
@@ -112,7 +129,8 @@ impl FromStr for Total {
     }
 }
 
-/// A number with exactly two decimals: money, a percentage, an average. Serialized as text, `"12.50"`.
+/// A number with exactly two decimals: money, a percentage, an average. Serialized as text, `"12.50"`; in the JSON of
+/// [reports](crate::report::json_text) as a number, `12.50`. Both are read, from JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Fixed2(i128);
 
@@ -206,18 +224,40 @@ impl FromStr for Fixed2 {
     }
 }
 
-/// Numbers that are serialized as their text.
+thread_local! {
+    static AS_NUMBERS: Cell<bool> = const { Cell::new(false) };
+}
+
+/// What `serialize` returns; amounts that it serializes into JSON on this thread are numbers with all of their decimals, and not texts.
+/// Only for serializers of `serde_json`.
+pub(crate) fn as_json_numbers<T>(serialize: impl FnOnce() -> T) -> T {
+    struct Back(bool);
+    impl Drop for Back {
+        fn drop(&mut self) {
+            AS_NUMBERS.set(self.0);
+        }
+    }
+    let _back = Back(AS_NUMBERS.replace(true));
+    serialize()
+}
+
+/// Numbers that are serialized as their text, or in [`as_json_numbers`] as JSON numbers.
 macro_rules! as_text {
     ($($number:ty),*) => {$(
         impl Serialize for $number {
             fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-                s.collect_str(self)
+                if !AS_NUMBERS.get() {
+                    return s.collect_str(self);
+                }
+                RawValue::from_string(self.to_string()).map_err(serde::ser::Error::custom)?.serialize(s)
             }
         }
 
         impl<'de> Deserialize<'de> for $number {
             fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-                let text = std::borrow::Cow::<str>::deserialize(d)?;
+                // As it is written: a float would not keep all digits.
+                let raw = Box::<RawValue>::deserialize(d)?;
+                let text = raw.get().trim_matches('"');
                 text.parse().map_err(|e| serde::de::Error::custom(format!("{text:?} is {e}")))
             }
         }

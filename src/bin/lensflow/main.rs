@@ -1,7 +1,7 @@
 //! The command line `lensflow`: a thin layer over the library. This file is the table of its commands.
 //!
 //! ```text
-//!  command line  ──▶ layers ──▶ options ──▶ refuse ──▶ make ──▶ a job: audit, periods, update, merge, follow, sketch, compare,
+//!  command line  ──▶ layers ──▶ options ──▶ refuse ──▶ make ──▶ a job: audit, peek, periods, update, merge, follow, sketch, compare,
 //!  variables, spec   one entry  typed       what does           generate or inspect; checked, told, saved or done
 //!                    a key                  not fit
 //! ```
@@ -13,9 +13,9 @@
 //! | `refuse`, `make` | what does not go together; the job that is left |
 //! | `page` | how a plan is laid out |
 //! | `commands/` | the trait of all jobs, and a file for each kind of job |
-//! | `talk`, `progress`, `signals`, `metrics`, `serve`, `allocator` | what a process does around a job |
+//! | `screen`, `talk`, `progress`, `signals`, `metrics`, `serve`, `allocator` | what a process does around a job |
 //!
-//! A file imports only files before it in this order: `options`; the process (`talk` to `allocator`); `layers`; `refuse`; `page`;
+//! A file imports only files before it in this order: `options`; the process (`screen` to `allocator`); `layers`; `refuse`; `page`;
 //! `commands`, which may use each other; `make`; this file.
 
 mod allocator;
@@ -27,21 +27,21 @@ mod options;
 mod page;
 mod progress;
 mod refuse;
+mod screen;
 mod serve;
 mod signals;
 mod talk;
 
+use crate::make::Made;
 use clap::ArgMatches;
 use layers::Said;
 use layers::command_line::{self, Page};
 use lensflow::Result;
 use lensflow::error::{Error, Kind as Fault};
-use lensflow::report::output::Output;
 use options::Kind;
 use options::speech::Speech;
 use signals::Signals;
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use talk::{Host, Talk, print, say};
 
@@ -53,6 +53,13 @@ const COMMANDS: &[Page] = &[
         about: "Audit a customer base: read period aggregations or orders, answer RFM, Lens 1 and Lens 2",
         more: include_str!("help/audit.txt"),
         usage: "lensflow audit [OPTIONS] <--every <EVERY>|--window <WINDOW>> [INPUT]...",
+    },
+    Page {
+        name: "peek",
+        kind: Kind::Peek,
+        about: "Look at files before an audit: what they are, what their columns seem to be, and the command to go on with",
+        more: include_str!("help/peek.txt"),
+        usage: "lensflow peek [OPTIONS] [INPUT]...",
     },
     Page {
         name: "periods",
@@ -127,7 +134,7 @@ const COMMANDS: &[Page] = &[
 ];
 
 fn main() -> ExitCode {
-    let matches = command_line::command(COMMANDS).get_matches();
+    let matches = command_line::command(COMMANDS).try_get_matches().unwrap_or_else(|error| command_line::untipped(error).exit());
     let Some((name, matches)) = matches.subcommand() else { return ExitCode::from(2) };
     let page = COMMANDS.iter().find(|page| page.name == name);
     let speech = match page.map(|page| page.kind) {
@@ -165,25 +172,32 @@ fn command(page: &Page, matches: &ArgMatches, talk: Talk, speech: Speech) -> Res
         Kind::Spec => spec(matches, flags)?,
         kind => Said::by_flags(kind, flags, std::env::vars_os())?,
     };
-    let made = make::job(&mut said)?;
-    let job = made.job();
     let wants = |mode: &str| page.name == mode || page.kind != Kind::Spec && matches.get_flag(mode);
     if wants("explain") {
-        return print(speech.say(&commands::explain(job, &said)));
+        let made = make::job(&mut said)?;
+        return print(speech.say(&commands::explain(made.job(), &said)));
     }
     if wants("check") {
-        return print(commands::check(job, &said)?);
+        let made = make::job(&mut said)?;
+        return print(commands::check(made.job(), &said)?);
     }
-    if page.kind != Kind::Spec
-        && let Some(file) = matches.get_one::<PathBuf>("save-spec")
+    let spec_file = if page.kind == Kind::Spec { None } else { matches.get_one::<PathBuf>("save-spec").cloned() };
+    if let Some(file) = &spec_file
+        && page.kind != Kind::Peek
     {
-        return save(&said.toml()?, file);
+        make::job(&mut said)?;
+        return commands::save_spec(&said.toml()?, file);
     }
     Signals::watched(
         move |error| talk.complain(error, speech),
         |signals| {
-            let mut host = Host::new(signals, talk.quiet, speech);
-            let done = job.run(&mut host);
+            // What comes through a pipe may have to be waited for, to tell what it is.
+            let mut made = make::job(&mut said)?;
+            if let Made::Peek(peek) = &mut made {
+                peek.spec_file = spec_file;
+            }
+            let mut host = Host::new(signals, talk, speech);
+            let done = made.job().run(&mut host);
             host.warn();
             done
         },
@@ -196,21 +210,6 @@ fn spec(matches: &ArgMatches, flags: Vec<layers::Entry>) -> Result<Said> {
     let bytes = std::fs::read(&path).map_err(|e| Error::io("cannot read the spec", e).input(&*name))?;
     let text = String::from_utf8(bytes).map_err(|_| Error::usage("a spec is a text in UTF-8, and this is none").input(&*name))?;
     Said::by_spec(&name, &text, flags, std::env::vars_os())
-}
-
-fn save(toml: &str, path: &Path) -> Result<()> {
-    if path == Path::new(refuse::STDIN) {
-        return print(toml);
-    }
-    let file = path.to_string_lossy();
-    // Anything but an earlier spec is more likely an input, or an output of the job, than a place for a spec.
-    if std::fs::read(path).is_ok_and(|found| !layers::is_spec(&found)) {
-        return Err(Error::usage("there is a file that is not a spec, which would be overwritten").input(file).help("name another file"));
-    }
-    let mut output = Output::create(path)?;
-    output.write_all(toml.as_bytes()).map_err(|e| Error::io("cannot write the spec", e).input(file))?;
-    output.complete()?;
-    output.commit()
 }
 
 fn completions(matches: &ArgMatches) -> Result<()> {

@@ -5,7 +5,7 @@ use humantime::format_duration;
 use indicatif::BinaryBytes;
 use lensflow::jobs::audit::bad_rows;
 use lensflow::jobs::{self, AuditJob, Outputs};
-use lensflow::model::{Encoding, IdFormat};
+use lensflow::model::{AmountFrom, AmountUnit, Encoding, IdFormat, NaiveTimes, NumberFormat, Quote, ReadOptions};
 use lensflow::model::{Granularity, OnBadRow, PARTITIONS, Window, Windows};
 use lensflow::orders::{Anonymous, Duplicates, Lines, OrderOptions, Refunds};
 use lensflow::pipeline::Order;
@@ -67,6 +67,9 @@ impl Page {
             return;
         }
         self.windows(&spec.windows);
+        if let Some(as_of) = spec.as_of {
+            self.say("finalize", "as of", format_timestamp(as_of));
+        }
         let shares = spec.percentiles.iter().map(|p| format!("{p} %")).collect::<Vec<_>>();
         let shares = if shares.is_empty() { "none".to_owned() } else { shares.join(", ") };
         self.say("lens", "Lens 1", format!("each window; revenue of the top {shares}"));
@@ -147,29 +150,66 @@ impl Page {
             Some(lines) => lines.columns.0.iter().for_each(|(at, name)| column(at.name(), name)),
             None => spec.columns.0.iter().for_each(|(at, name)| column(at.name(), name)),
         }
+        let reading = lines.map_or(&spec.reading, |lines| &lines.options.reading);
+        reading.only.iter().for_each(|filter| self.say("source", "only rows", format!("with {filter}")));
+        reading.except.iter().for_each(|filter| self.say("source", "no rows", format!("with {filter}")));
         lines.into_iter().for_each(|lines| self.reading(lines));
+        self.values(lines.map_or(&spec.reading, |lines| &lines.options.reading));
+    }
+
+    /// Says how values are read.
+    fn values(&mut self, reading: &ReadOptions) {
+        match reading.id_format {
+            IdFormat::Integer => self.say("source", "ids", "whole numbers"),
+            IdFormat::Trim => self.say("source", "ids", "without blanks around them"),
+            IdFormat::Fold => self.say("source", "ids", "in lower case, without blanks around them"),
+            _ => {}
+        }
+        if !reading.nulls.is_empty() {
+            self.say("source", "no value", reading.nulls.join(", "));
+        }
+        if reading.number_format != NumberFormat::Plain {
+            self.say("source", "numbers", format!("as {}", reading.number_format.name()));
+        }
+        match reading.amount_unit {
+            AmountUnit::Cents => self.say("source", "amounts", "in cents"),
+            AmountUnit::Millionths => self.say("source", "amounts", "in millionths"),
+            _ => {}
+        }
+        reading.date_formats.iter().for_each(|dates| self.say("source", "dates", format!("as {dates}, or ISO 8601")));
     }
 
     /// Says how orders and line items are read.
     fn reading(&mut self, lines: &Lines) {
         let options = &lines.options;
         self.say("source", "rows", if options.one_row_per_order { "orders, each of them whole" } else { "lines of orders" });
-        if options.reading.id_format == IdFormat::Integer {
-            self.say("source", "ids", "whole numbers");
-        }
-        options.reading.date_formats.iter().for_each(|dates| self.say("source", "dates", format!("as {dates}, or ISO 8601")));
+        let amount = match options.amount {
+            AmountFrom::Total => Some("as line_total says, and nothing where it is empty"),
+            AmountFrom::Price => Some("quantity x unit_price"),
+            AmountFrom::None => Some("nothing"),
+            _ => None,
+        };
+        amount.into_iter().for_each(|amount| self.say("source", "lines are worth", amount));
         if options.reading.encoding == Encoding::Latin1 {
             self.say("source", "encoding", "latin1");
         }
+        match options.reading.quote {
+            Some(Quote::None) => self.say("source", "quotes", "are plain text"),
+            Some(Quote::Double) => self.say("source", "quotes", "are around fields, also over several lines"),
+            _ => {}
+        }
+        options.reading.escape.iter().for_each(|escape| self.say("source", "escape", format!("{escape} before a quote in a field")));
+        options.reading.header_line.iter().for_each(|line| self.say("source", "header", format!("on line {line}")));
     }
 
     /// Says how lines are grouped.
     pub(crate) fn orders(&mut self, lines: &Lines) {
         let options = &lines.orders;
-        self.say("orders", "calendar", format!("that of {}", options.timezone));
         if *options == OrderOptions::shop().with_timezone(options.timezone) {
             self.say("orders", "policy", "shop: refunds are netted, lines without a customer reported, copies left out");
         }
+        let naive = if lines.options.reading.naive_times == NaiveTimes::Local { "; times without an offset, too" } else { "" };
+        self.say("orders", "calendar", format!("that of {}{naive}", options.timezone));
         let refunds = match options.refunds {
             Refunds::Fail => "are bad rows",
             Refunds::Net => "lessen what the customer has spent",
@@ -182,6 +222,9 @@ impl Page {
             Anonymous::Report => "are left out, their orders and revenue reported apart",
         };
         self.say("orders", "anonymous", anonymous);
+        if !lines.options.anonymous_ids.is_empty() {
+            self.say("orders", "no customers", lines.options.anonymous_ids.join(", "));
+        }
         let duplicates = match options.duplicates {
             _ if lines.options.one_row_per_order => "are not looked for: each row is an order",
             Duplicates::Fail => "are bad rows, but for the first",
@@ -241,6 +284,7 @@ impl Page {
     /// Tells which windows there are.
     pub(crate) fn windows(&mut self, windows: &Windows) {
         match windows {
+            Windows::Every(Granularity::All) => self.say("finalize", "windows", "all, from the first day of the data to the last"),
             Windows::Every(every) => self.say("finalize", "windows", format!("each {every} that rows fall in")),
             Windows::List(list) => {
                 let width = list.iter().map(|window| window.name.chars().count()).max().unwrap_or(0);
@@ -287,6 +331,7 @@ pub(crate) fn then(audit: Option<&AuditJob>) -> String {
 /// How windows are called in a sentence.
 pub(crate) fn windows(windows: &Windows) -> String {
     match windows {
+        Windows::Every(Granularity::All) => "as one window".to_owned(),
         Windows::Every(every) => format!("by {every}"),
         Windows::List(list) => format!("in {}", counted(list.len(), "window", "windows")),
     }

@@ -4,10 +4,11 @@
 //! what is done about bad rows. What files hold is for the jobs.
 
 use crate::layers::{Entry, Said};
-use crate::options::{Kind, Options, Rows, Then};
+use crate::options::{Kind, Options, Then};
 use lensflow::Result;
 use lensflow::error::Error;
-use lensflow::model::{Column, OnBadRow, TransactionColumn, Windows};
+use lensflow::jobs::RowsAre;
+use lensflow::model::{Column, Granularity, OnBadRow, TransactionColumn, Windows};
 use lensflow::source::files::Format;
 use lensflow::state::is_state;
 use std::path::Path;
@@ -66,6 +67,7 @@ fn judge(said: &Said, options: &Options) -> Verdict {
     rules.rows()?;
     match said.kind {
         Kind::Audit | Kind::Spec => rules.audit(),
+        Kind::Peek => rules.needs_inputs(),
         Kind::Update => rules.update(),
         Kind::Merge => rules.merge(),
         Kind::Follow => rules.follow(),
@@ -79,9 +81,21 @@ fn judge(said: &Said, options: &Options) -> Verdict {
     rules.others()
 }
 
+/// What is said of the meaning of rows; [`RowsAre::Auto`] where the columns of files will tell.
+pub(crate) fn rows_are(kind: Kind, options: &Options) -> RowsAre {
+    let tells = matches!(kind, Kind::Audit | Kind::Peek | Kind::Update | Kind::Sketch | Kind::Spec) && options.source.synthetic.is_none();
+    let has_files = || options.source.inputs.iter().flatten().any(|name| !is_state(Path::new(name)));
+    match options.source.from {
+        _ if kind == Kind::Periods => RowsAre::Transactions,
+        Some(said) if said != RowsAre::Auto => said,
+        _ if tells && has_files() => RowsAre::Auto,
+        _ => RowsAre::Periods,
+    }
+}
+
 /// Whether rows are orders and line items.
 pub(crate) fn of_lines(kind: Kind, options: &Options) -> bool {
-    kind == Kind::Periods || options.source.from == Some(Rows::Transactions)
+    rows_are(kind, options) == RowsAre::Transactions
 }
 
 struct Rules<'a> {
@@ -151,6 +165,22 @@ impl Rules<'_> {
 
     fn windows(&self) -> Verdict {
         let windows = &self.options.windows;
+        if let Some(start) = windows.year_starts {
+            let everys = [windows.every, self.options.state.every, self.options.periods.every];
+            let wrong = everys.iter().flatten().find_map(|every| every.of_year_from(start).err());
+            if let (Some(error), Some(entry)) = (wrong, self.said.get("windows.year_starts")) {
+                return Err(entry.refused(error).into());
+            }
+            if everys.iter().flatten().next().is_none() && self.said.spec.is_none() {
+                let help = "add `windows.every=year`, or leave it out";
+                self.refuse(&["windows.year_starts"], "it does nothing without calendar windows", help)?;
+            }
+        }
+        let all = |every: Option<Granularity>| every == Some(Granularity::All);
+        if all(self.options.state.every) || all(self.options.periods.every) {
+            let help = "say day, week, month, quarter, half or year";
+            self.refuse(&["state.every", "periods.every"], "all of time is no calendar period", help)?;
+        }
         let Some(list) = &windows.list else { return Ok(()) };
         if windows.every.is_some() {
             let why = "windows come from `windows.every` or from `windows.list`, not from both";
@@ -182,8 +212,12 @@ impl Rules<'_> {
         let is_column = |entry: &Entry| entry.row.section() == "columns";
         let of_periods = |entry: &Entry| Column::from_name(entry.row.name()).is_some();
         let of_lines_too = |entry: &Entry| TransactionColumn::from_name(entry.row.name()).is_some();
+        if rows_are(self.kind, options) == RowsAre::Auto {
+            return Ok(());
+        }
         if !of_lines(self.kind, options) {
             let is_refused = |entry: &Entry| entry.row.section() == "transactions" || is_column(entry) && !of_periods(entry);
+            self.idle(&["source.naive_times"], "the time zone is one of orders and line items; period aggregations are in UTC", OUT)?;
             return self.first_idle(is_refused, "it is for orders and line items", "add `source.from=transactions`, or leave it out");
         }
         let why = "orders and line items have no such column: it is for period aggregations";
@@ -193,8 +227,13 @@ impl Rules<'_> {
                 "with `one_row_per_order`, each row is an order: order ids are not looked for, and rows are not compared with each other";
             self.idle(&["columns.order_id", "transactions.duplicates"], why, "leave one of the two out")?;
         }
+        if !self.has("transactions.timezone") {
+            let help = "add `timezone=Europe/Berlin`, or whose clock it is";
+            self.idle(&["source.naive_times"], "without `timezone`, all times are UTC", help)?;
+        }
         if matches!(options.source.format, Some(Format::Parquet | Format::Arrow)) {
             self.idle(&["source.encoding"], "text in Parquet and Arrow is UTF-8", OUT)?;
+            self.idle(&["source.quote", "source.escape", "source.header_line"], "it is for CSV", OUT)?;
         }
         let help = "leave it out, or make period aggregations with lensflow periods first";
         self.refuse(&["state.checkpoint"], "a checkpoint of orders and line items is not kept yet", help)
@@ -227,7 +266,7 @@ impl Rules<'_> {
         // A spec has a default, and who is at the command line is asked.
         let windows = &self.options.windows;
         if self.said.spec.is_none() && windows.every.is_none() && windows.list.is_none() {
-            let help = "give `windows.list=START..END` at least once, or `windows.every=month|quarter|half|year`";
+            let help = "give `windows.list=START..END` at least once, or `windows.every=day|week|month|quarter|half|year|all`";
             return Err(self.said.wrong("no window is given").help(help).into());
         }
         Ok(())
@@ -292,7 +331,7 @@ impl Rules<'_> {
     }
 
     fn periods(&self) -> Verdict {
-        if self.options.source.from == Some(Rows::Periods) {
+        if self.options.source.from == Some(RowsAre::Periods) {
             self.idle(&["source.from"], "period aggregations are made of orders and line items", OUT)?;
         }
         self.needs_inputs()?;
@@ -314,6 +353,9 @@ impl Rules<'_> {
     /// Sorting needs rows, and rejects need a policy. Without a word about bad rows, only a state may say that they are left out.
     fn answers(&self) -> Verdict {
         let options = self.options;
+        if self.kind == Kind::Peek {
+            return Ok(());
+        }
         if options.rfm.out.is_none() && options.report.migration_out.is_none() {
             let help = "add `rfm.out=rfm.parquet`, or leave `rfm.sorted` out";
             self.idle(&["rfm.sorted"], "there are no rows to sort", help)?;
@@ -336,6 +378,7 @@ impl Rules<'_> {
     fn others(&self) -> Verdict {
         let job = match self.kind {
             Kind::Audit | Kind::Spec => "an audit",
+            Kind::Peek => "a look",
             Kind::Periods => "making period aggregations",
             Kind::Update => "an update",
             Kind::Merge => "a merge",
@@ -346,6 +389,6 @@ impl Rules<'_> {
             Kind::Inspect => "an inspection",
         };
         let why = format!("it does nothing in {job}");
-        self.first_idle(|entry| !entry.row.jobs.contains(&self.kind), &why, OUT)
+        self.first_idle(|entry| !entry.row.acts_in(self.kind), &why, OUT)
     }
 }

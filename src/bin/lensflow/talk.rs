@@ -2,6 +2,7 @@
 
 use crate::options::speech::Speech;
 use crate::progress::Progress;
+use crate::screen::{Screen, has_color};
 use crate::signals::Signals;
 use anyhow::Context;
 use clap::ArgMatches;
@@ -18,12 +19,21 @@ pub(crate) struct Talk {
     pub(crate) quiet: bool,
     verbose: u8,
     json: bool,
+    color: bool,
+    screen: Screen,
 }
 
 impl Talk {
     pub(crate) fn of(matches: &ArgMatches) -> Self {
         let json = matches.get_one::<String>("log-format").is_some_and(|format| format == "json");
-        Talk { quiet: matches.get_flag("quiet"), verbose: matches.get_count("verbose"), json }
+        let color = has_color(matches, &std::io::stderr());
+        let (quiet, verbose) = (matches.get_flag("quiet"), matches.get_count("verbose"));
+        Talk { quiet, verbose, json, color, screen: Screen::of(matches) }
+    }
+
+    /// Nothing but warnings and errors.
+    pub(crate) fn silent(self) -> Self {
+        Talk { quiet: true, ..self }
     }
 
     /// Sends messages to stderr, with options as they are called here, and keeps panics off it: they come back as errors.
@@ -34,8 +44,8 @@ impl Talk {
             (_, 1) => tracing::Level::INFO,
             _ => tracing::Level::DEBUG,
         };
-        let color = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
-        let lines = tracing_subscriber::fmt().with_max_level(level).with_writer(move || Spoken(speech)).with_ansi(color).with_target(false);
+        let lines =
+            tracing_subscriber::fmt().with_max_level(level).with_writer(move || Spoken(speech)).with_ansi(self.color).with_target(false);
         let installed = match self.json {
             false => tracing::subscriber::set_global_default(lines.without_time().finish()),
             true => tracing::subscriber::set_global_default(lines.json().finish()),
@@ -85,7 +95,8 @@ pub(crate) fn print(text: impl AsRef<[u8]>) -> Result<()> {
 /// This process as a job sees it.
 pub(crate) struct Host<'a> {
     pub(crate) signals: &'a Signals,
-    pub(crate) quiet: bool,
+    pub(crate) talk: Talk,
+    pub(crate) screen: Screen,
     pub(crate) speech: Speech,
     bar: Option<Progress>,
     stats: Option<Arc<Stats>>,
@@ -94,8 +105,8 @@ pub(crate) struct Host<'a> {
 }
 
 impl<'a> Host<'a> {
-    pub(crate) fn new(signals: &'a Signals, quiet: bool, speech: Speech) -> Self {
-        Host { signals, quiet, speech, bar: None, stats: None, noted: BTreeSet::new() }
+    pub(crate) fn new(signals: &'a Signals, talk: Talk, speech: Speech) -> Self {
+        Host { signals, talk, screen: talk.screen, speech, bar: None, stats: None, noted: BTreeSet::new() }
     }
 
     /// Takes the bar away.
@@ -120,8 +131,11 @@ impl<'a> Host<'a> {
 
     /// Says what was done, unless nothing is to be said.
     pub(crate) fn tell(&self, line: &str) {
-        if !self.quiet {
-            say(&self.speech.say(line));
+        let line = self.speech.say(line);
+        match self.talk {
+            Talk { quiet: true, .. } => {}
+            Talk { json: true, .. } => say(&serde_json::json!({ "level": "INFO", "fields": { "message": line } }).to_string()),
+            _ => say(&line),
         }
     }
 }
@@ -134,7 +148,7 @@ impl jobs::Host for Host<'_> {
         self.stats = Some(stats.clone());
         match &self.bar {
             Some(bar) => bar.turn_to(stats),
-            None => self.bar = (std::io::stderr().is_terminal() && !self.quiet).then(|| Progress::watch(stats)),
+            None => self.bar = (std::io::stderr().is_terminal() && !self.talk.quiet).then(|| Progress::watch(stats)),
         }
     }
 

@@ -13,7 +13,6 @@ use crate::jobs::update::{Update, last_segment};
 use crate::source::endless::{Endless, Head, Piece};
 use crate::source::files::Format;
 use crate::source::row_kind::Aggregations;
-use crate::source::transactions::Transactions;
 use crate::spill::folder::{LockedFolder, NotLocked, part_name, publish};
 use crate::state::{State, is_state};
 use arrow::ipc::writer::StreamWriter;
@@ -201,8 +200,8 @@ impl Spool {
 fn begin(reader: Box<dyn Read + Send>, name: &str, format: Option<Format>, follow: &Follow) -> Result<Endless> {
     let Update { spec, lines, .. } = &follow.update;
     match lines {
-        Some(lines) => Endless::open(reader, name, format, &Transactions::new(lines.columns.clone(), &lines.options)?),
-        None => Endless::open(reader, name, format, &Aggregations::of(spec)),
+        Some(lines) => Endless::open(reader, name, format, &lines.kind()?),
+        None => Endless::open(reader, name, format, &Aggregations::of(spec)?),
     }
 }
 

@@ -3,7 +3,7 @@
 
 use super::Wanted;
 use super::derive::Part;
-use super::header::{Header, likeness};
+use super::header::{Header, likeness, nearest};
 use crate::base::error::{Error, Result, Stage};
 use crate::model::period_batch::Origin;
 
@@ -17,11 +17,18 @@ const OF_PERIODS: [&str; 4] = ["period_start", "period_end", "total_orders", "to
 /// Words in names that say what a column is not.
 const WORDS_OF_TIMES: [&str; 10] = ["date", "time", "datetime", "timestamp", "day", "month", "year", "datum", "zeit", "ts"];
 const WORDS_OF_IDS: [&str; 9] = ["id", "no", "nr", "num", "number", "nummer", "key", "code", "uuid"];
-const WORDS_OF_AMOUNTS: [&str; 11] = ["amount", "total", "price", "sum", "revenue", "sales", "cost", "margin", "spend", "betrag", "preis"];
+const WORDS_OF_AMOUNTS: [&str; 13] =
+    ["amount", "total", "price", "sum", "revenue", "sales", "spend", "betrag", "preis", "umsatz", "value", "cost", "margin"];
+/// The first of them, which say what a line is worth, or one of it.
+const WORDS_OF_WORTH: usize = 11;
+const WORDS_OF_PRICES: [&str; 2] = ["price", "preis"];
+const WORDS_OF_QUANTITIES: [&str; 12] =
+    ["qty", "quantity", "menge", "anzahl", "units", "pieces", "pcs", "stück", "stueck", "count", "quantité", "cantidad"];
 
 /// Refuses what lacks a required column, or gives one column of the input to two of ours.
 pub(super) fn complete<const N: usize>(
     wanted: &[Wanted<'_>; N],
+    worth: &[usize],
     found: &[Option<Vec<Part>>; N],
     header: &Header<'_>,
     origin: &Origin,
@@ -39,7 +46,12 @@ pub(super) fn complete<const N: usize>(
             _ => error.help(format!("name another with `columns.{two}=NAME`, or leave that out")),
         });
     }
-    let missing: Vec<usize> = (0..N).filter(|&role| found[role].is_none() && wanted[role].required).collect();
+    let mut missing: Vec<usize> = (0..N).filter(|&role| found[role].is_none() && wanted[role].required).collect();
+    if !worth.is_empty() && worth.iter().all(|&role| found[role].is_none()) {
+        // Of several that say it, the one that a column may be.
+        let near = worth.iter().copied().find(|&role| proposal(role, wanted, found, header).is_some());
+        missing.extend(near.or(worth.first().copied()).filter(|role| !missing.contains(role)));
+    }
     if missing.is_empty() { Ok(()) } else { Err(lacking(&missing, wanted, found, header, origin)) }
 }
 
@@ -69,6 +81,9 @@ fn lacking<const N: usize>(
     let unnamed: Vec<_> = unknown().map(|column| format!("`columns.{column}=NAME`")).collect();
     if !unnamed.is_empty() {
         said.push(format!("{} with {}", if unnamed.len() == 1 { "name it" } else { "name them" }, unnamed.join(" ")));
+    }
+    if missing.iter().any(|&role| ["line_total", "unit_price"].contains(&wanted[role].column)) {
+        said.push("lines without any worth are read with `amount=none`".to_owned());
     }
     if unknown().any(|column| column == "order_id") {
         said.push(no_order_id().to_owned());
@@ -107,7 +122,10 @@ fn proposal<'h, const N: usize>(
 ) -> Option<&'h str> {
     let is_taken = |at: usize| found.iter().flatten().flatten().any(|part| *part == Part::Field(at));
     // Of a name that was said and of ours, whichever is more alike.
-    let like = |role: usize, there: &str| likeness(&wanted[role].name, there).max(likeness(wanted[role].column, there));
+    let like = |role: usize, there: &str| {
+        let by_name = likeness(&wanted[role].name, there).max(likeness(wanted[role].column, there));
+        by_name.max(by_words(wanted[role].column, there))
+    };
     let fits = |at: &usize| {
         let there = header.names[*at];
         let best = (0..N).filter(|other| *other != role).map(|other| like(other, there)).fold(0.0, f64::max);
@@ -129,6 +147,22 @@ fn is_of_another_kind(column: &str, there: &str) -> bool {
     };
     let says = |kind: usize| words.iter().any(|word| kinds[kind].contains(&word.as_str()));
     !says(own) && (0..3).any(|kind| kind != own && says(kind))
+}
+
+/// How alike a column of amounts is to a name that has words of amounts.
+fn by_words(column: &str, there: &str) -> f64 {
+    let words = words(there);
+    let says = |known: &[&str]| words.iter().any(|word| known.contains(&word.as_str()));
+    match column {
+        "unit_price" if says(&WORDS_OF_PRICES) => 0.75,
+        "line_total" | "total_spend" if says(&WORDS_OF_AMOUNTS[..WORDS_OF_WORTH]) => 0.7,
+        _ => 0.0,
+    }
+}
+
+/// Whether the words of a name say that it is a quantity.
+pub(crate) fn is_like_quantity(name: &str) -> bool {
+    words(name).iter().any(|word| WORDS_OF_QUANTITIES.contains(&word.as_str()))
 }
 
 /// The words of a name, in lower case.
@@ -159,4 +193,14 @@ pub(super) fn ambiguous(wanted: &Wanted<'_>, one: &str, other: &str, origin: &Or
 pub(super) fn joined(wanted: &Wanted<'_>, value: &str) -> Error {
     let what = format!("{value:?} joins columns, and {} is not made of several: ids and event_ts are", wanted.column);
     Error::usage(what).help(format!("name one with `columns.{}=NAME`", wanted.column))
+}
+
+/// A filter's column that is not there.
+pub(super) fn no_such_column(name: &str, header: &Header<'_>, origin: &Origin) -> Error {
+    let error = Error::data(format!("there is no column {name:?} to filter by; the columns are: {}", header.shown()));
+    let error = error.input(&origin.name).stage(Stage::Source);
+    match nearest(name, header.names, ALIKE) {
+        Some(near) => error.help(format!("did you mean {near:?}?")),
+        None => error.help("rows are filtered by a column that every input has: name that, or leave the filter out"),
+    }
 }

@@ -3,7 +3,10 @@
 //! Joined ids are the parts with `+` between them; a `+` or a backslash in a part has a backslash before it, so that ("1", "23") and
 //! ("12", "3") differ and what is printed can be read. A part that is empty stays one; where all are, there is no id.
 
+use super::currency::Currencies;
+use super::filter::{Filter, FilterCounts};
 use super::{Join, positions};
+use crate::model::note::Notes;
 
 /// A part of a column of ours.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,25 +31,41 @@ pub(crate) struct Derive<const N: usize> {
     made: Vec<usize>,
     time: Option<usize>,
     nulls: Vec<String>,
+    filters: Vec<Filter>,
+    /// The place of a column of currencies.
+    pub(super) currency: Option<usize>,
+    /// The names of the fields, for messages.
+    names: Vec<String>,
 }
 
 /// Where the texts of a row are made.
 #[derive(Debug)]
 pub(crate) struct Scratch<const N: usize> {
     texts: [String; N],
+    counts: Vec<FilterCounts>,
+    currencies: Currencies,
 }
 
 impl<const N: usize> Default for Scratch<N> {
     fn default() -> Self {
-        Scratch { texts: [const { String::new() }; N] }
+        Scratch { texts: [const { String::new() }; N], counts: Vec::new(), currencies: Currencies::default() }
     }
 }
 
 impl<const N: usize> Derive<N> {
-    pub(super) fn new(mut columns: [Vec<Part>; N], joins: [Join; N], nulls: &[String]) -> Self {
+    pub(super) fn new(
+        mut columns: [Vec<Part>; N],
+        joins: [Join; N],
+        nulls: &[String],
+        mut filters: Vec<Filter>,
+        currency: Option<usize>,
+        names: &[&str],
+    ) -> Self {
         let field = |part: &Part| if let Part::Field(at) = part { Some(*at) } else { None };
-        let fields = positions(&columns.iter().flatten().map(field).collect::<Vec<_>>());
-        for part in columns.iter_mut().flatten() {
+        let parts = columns.iter().flatten().chain(filters.iter().map(|filter| &filter.part));
+        let fields = positions(&parts.map(field).chain([currency]).collect::<Vec<_>>());
+        let currency = currency.map(|at| fields.partition_point(|known| *known < at));
+        for part in columns.iter_mut().flatten().chain(filters.iter_mut().map(|filter| &mut filter.part)) {
             if let Part::Field(at) = part {
                 *at = fields.partition_point(|known| known < at);
             }
@@ -54,13 +73,15 @@ impl<const N: usize> Derive<N> {
         let time = (0..N).find(|&column| joins[column] == Join::Time);
         let mut made: Vec<usize> = (0..N).filter(|&column| columns[column].len() > 1).collect();
         made.sort_by_key(|column| Some(*column) != time);
-        Derive { fields, columns, joins, made, time, nulls: nulls.to_vec() }
+        let names = fields.iter().map(|&at| names[at].to_owned()).collect();
+        Derive { fields, columns, joins, made, time, nulls: nulls.to_vec(), filters, currency, names }
     }
 
     /// Says that a column is the field at a position behind all others.
     pub(super) fn add(&mut self, column: usize, position: usize) {
         self.columns[column] = vec![Part::Field(self.fields.len())];
         self.fields.push(position);
+        self.names.push(String::new());
     }
 
     /// Whether a column is there.
@@ -78,18 +99,50 @@ impl<const N: usize> Derive<N> {
         self.columns[column].len() > 1
     }
 
+    /// The name of a field.
+    pub(crate) fn name_of(&self, field: usize) -> &str {
+        &self.names[field]
+    }
+
+    /// Adds what filters have counted, and the currencies, to the notes.
+    pub(crate) fn tell(&self, scratch: &mut Scratch<N>, notes: &Notes) {
+        self.filters.iter().zip(&mut scratch.counts).for_each(|(filter, counts)| counts.tell(filter, notes));
+        if let Some(at) = self.currency {
+            scratch.currencies.tell(&self.names[at], notes);
+        }
+    }
+
+    /// Whether all filters let a row through.
+    fn keeps(&self, fields: &[Option<&str>], scratch: &mut Scratch<N>) -> bool {
+        scratch.counts.resize_with(self.filters.len(), FilterCounts::default);
+        let mut keeps = true;
+        for (filter, counts) in self.filters.iter().zip(&mut scratch.counts) {
+            // Each counts its values in all rows; a row that several leave out is counted by the first of them.
+            if !filter.keeps(self.text(&filter.part, fields), counts) && std::mem::take(&mut keeps) {
+                counts.leave_out();
+            }
+        }
+        keeps
+    }
+
     /// The column that has a field, the first if it is several.
     pub(crate) fn column_of(&self, field: usize) -> Option<usize> {
         (0..N).find(|&column| self.fields_of(column).any(|at| at == field))
     }
 
-    /// The texts of a record whose needed fields are these; `day` writes the day of a time.
+    /// The texts of a record whose needed fields are these; none where a filter leaves it out. `day` writes the day of a time.
     pub(crate) fn texts<'a>(
         &'a self,
         fields: &[Option<&'a str>],
         scratch: &'a mut Scratch<N>,
         day: impl Fn(&str, &mut String),
-    ) -> [Option<&'a str>; N] {
+    ) -> Option<[Option<&'a str>; N]> {
+        if !self.filters.is_empty() && !self.keeps(fields, scratch) {
+            return None;
+        }
+        if let Some(text) = self.currency.and_then(|at| fields[at]) {
+            scratch.currencies.see(text);
+        }
         for &column in &self.made {
             let mut text = std::mem::take(&mut scratch.texts[column]);
             text.clear();
@@ -102,11 +155,11 @@ impl<const N: usize> Derive<N> {
             scratch.texts[column] = text;
         }
         let scratch = &*scratch;
-        std::array::from_fn(|column| match &self.columns[column][..] {
+        Some(std::array::from_fn(|column| match &self.columns[column][..] {
             [] => None,
             [only] => self.text(only, fields),
             _ => Some(&*scratch.texts[column]).filter(|text| !text.is_empty()),
-        })
+        }))
     }
 
     /// A part's text; none where it is empty, or a word that means so.

@@ -46,8 +46,14 @@ impl<'a> Header<'a> {
 }
 
 /// A name without what writers differ in.
-fn plain(name: &str) -> String {
+pub(super) fn plain(name: &str) -> String {
     name.chars().filter(|c| !(c.is_whitespace() || matches!(c, '_' | '-'))).flat_map(char::to_lowercase).collect()
+}
+
+/// Whether one of the columns that a mapping names is among these, if only in another case.
+pub(crate) fn is_among(mapping: &str, names: &[&str]) -> bool {
+    let plain_names: Vec<String> = names.iter().map(|name| plain(name)).collect();
+    names.contains(&mapping) || mapping.split(['|', '+']).map(plain).any(|name| !name.is_empty() && plain_names.contains(&name))
 }
 
 /// The keys and values of the folders that a path leads through.

@@ -1,18 +1,24 @@
 //! Finds every column of ours among an input's names.
 
 use super::derive::{Derive, Part};
+use super::filter::Filter;
 use super::grammar::{self, Alternative};
 use super::header::Header;
-use super::{Join, Located, Wanted, advice};
+use super::{Join, Located, Plain, Wanted, advice, currency};
 use crate::base::error::Result;
 use crate::model::note::{Notes, Topic};
 use crate::model::period_batch::Origin;
+use crate::model::read_options::ReadOptions;
 
 /// What to look for in an input.
 pub(crate) struct Request<'a, const N: usize> {
     pub(crate) wanted: [Wanted<'a>; N],
     /// Texts that are as good as none.
     pub(crate) nulls: &'a [String],
+    /// Has the filters of rows.
+    pub(crate) options: &'a ReadOptions,
+    /// Columns of which one has to be there; none where nothing says what rows are worth.
+    pub(crate) worth: &'a [usize],
     /// Takes what is noticed.
     pub(crate) notes: &'a Notes,
 }
@@ -37,22 +43,54 @@ impl<const N: usize> Request<'_, N> {
                 }
             }
         }
-        advice::complete(&self.wanted, &found, &header, origin)?;
+        advice::complete(&self.wanted, self.worth, &found, &header, origin)?;
+        let filters = self.filters(&header, &found, &mut similar, origin)?;
         if !similar.is_empty() {
             self.notes.say(Topic::NameAlike, similar.join(", "));
         }
         for (parts, wanted) in found.iter_mut().zip(&self.wanted) {
             *parts = parts.take().filter(|_| wanted.read);
         }
+        let is_used = |at: usize| {
+            let mut parts = found.iter().flatten().flatten().chain(filters.iter().map(|filter| &filter.part));
+            parts.any(|part| *part == Part::Field(at))
+        };
+        let currency = currency::column(&header).filter(|&at| !self.worth.is_empty() && !is_used(at));
         let plain = |parts: &Option<Vec<Part>>| matches!(parts.as_deref(), None | Some([Part::Field(_)]));
-        if self.nulls.is_empty() && found.iter().all(plain) {
-            return Ok(Located::Plain(found.map(|parts| match parts.as_deref() {
+        if self.nulls.is_empty() && filters.is_empty() && found.iter().all(plain) {
+            let at = found.map(|parts| match parts.as_deref() {
                 Some([Part::Field(at)]) => Some(*at),
                 _ => None,
-            })));
+            });
+            return Ok(Located::Plain(Plain { at, currency: currency.map(|at| (at, names[at].into())) }));
         }
         let joins = self.wanted.each_ref().map(|wanted| wanted.join);
-        Ok(Located::Derived(Derive::new(found.map(Option::unwrap_or_default), joins, self.nulls)))
+        Ok(Located::Derived(Derive::new(found.map(Option::unwrap_or_default), joins, self.nulls, filters, currency, names)))
+    }
+
+    /// The filters, with the places of their columns.
+    fn filters(
+        &self,
+        header: &Header<'_>,
+        found: &[Option<Vec<Part>>; N],
+        similar: &mut Vec<String>,
+        origin: &Origin,
+    ) -> Result<Vec<Filter>> {
+        let mut filters = Filter::all(self.options);
+        for filter in &mut filters {
+            let exact = header.exact(&filter.column).map_err(|e| e.input(&origin.name))?;
+            let near: Vec<_> = if exact.is_none() { header.alike(&filter.column).collect() } else { Vec::new() };
+            filter.part = match (exact, &near[..], self.role(&filter.column).and_then(|role| found[role].as_deref())) {
+                (Some(part), ..) => part,
+                (None, [(at, there)], _) => {
+                    similar.push(format!("{there:?} is read as {}", filter.column));
+                    Part::Field(*at)
+                }
+                (None, _, Some([part])) => part.clone(),
+                _ => return Err(advice::no_such_column(&filter.column, header, origin)),
+            };
+        }
+        Ok(filters)
     }
 
     /// The parts of the first alternative that is there.
@@ -143,7 +181,7 @@ mod tests {
 
     fn kind(mapping: &[(&str, &str)]) -> Transactions {
         let columns = mapping.iter().map(|(column, name)| (Column::from_name(column).unwrap(), (*name).to_owned())).collect();
-        Transactions::new(TransactionColumns(columns), &TransactionOptions::default()).unwrap()
+        Transactions::new(TransactionColumns(columns), &TransactionOptions::default(), chrono_tz::Tz::UTC).unwrap()
     }
 
     /// The texts of order, customer, time and total of a record, and the notes.
@@ -153,10 +191,11 @@ mod tests {
         let all: Vec<Option<&str>> = record.split(',').map(|field| Some(field).filter(|f| !f.is_empty())).collect();
         let mut scratch = Scratch::default();
         let texts = match kind.find(&names, &origin)? {
-            Located::Plain(at) => format!("{:?}", shown(at.map(|at| at.and_then(|at| all[at])))),
+            Located::Plain(Plain { at, .. }) => format!("{:?}", shown(at.map(|at| at.and_then(|at| all[at])))),
             Located::Derived(derive) => {
                 let fields: Vec<_> = derive.fields.iter().map(|&at| all[at]).collect();
-                format!("{:?}", shown(derive.texts(&fields, &mut scratch, |time, out| kind.day(time, out))))
+                let texts = derive.texts(&fields, &mut scratch, |time, out| kind.day(time, out));
+                texts.map_or("left out".to_owned(), |texts| format!("{:?}", shown(texts)))
             }
         };
         Ok((texts.replace('"', ""), kind.notes().texts()))

@@ -9,22 +9,28 @@
 //! | `locate` | the order in which names are looked for |
 //! | `header` | an input's names: exact ones, names that are alike, values in the names of folders |
 //! | `grammar` | what a mapping's value says: `A\|B`, `a+b`, `customer_id+day` |
-//! | `derive` | a record's fields → the texts of our columns |
+//! | `derive`, `filter` | a record's fields → the texts of our columns, or nothing where a filter leaves it out |
+//! | `currency` | amounts in several currencies are refused |
 //! | `advice` | messages about columns that are missing, or that have two roles |
 //!
 //! A name counts as it is written before it counts as grammar, and an exact name before one that is alike. What is alike is said in a note.
 
 mod advice;
+mod currency;
 mod derive;
+mod filter;
 mod grammar;
 mod header;
 mod locate;
 
+pub(super) use self::advice::is_like_quantity;
+pub(crate) use self::currency::{Currencies, judge};
 pub(super) use self::derive::{Derive, Scratch};
-pub(super) use self::header::nearest;
+pub(super) use self::header::{is_among, nearest};
 pub(super) use self::locate::Request;
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 /// How several columns make one of ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,16 +68,27 @@ impl Wanted<'_> {
 #[derive(Debug, Clone)]
 pub(crate) enum Located<const N: usize> {
     /// Each is a column as it is, or is not there.
-    Plain([Option<usize>; N]),
+    Plain(Plain<N>),
     /// Some are made of others.
     Derived(Derive<N>),
 }
 
+/// The positions of columns that are ours as they are.
+#[derive(Debug, Clone)]
+pub(crate) struct Plain<const N: usize> {
+    pub(crate) at: [Option<usize>; N],
+    /// A column of currencies, of which nothing is read but how many there are.
+    pub(crate) currency: Option<(usize, Arc<str>)>,
+}
+
 impl<const N: usize> Located<N> {
+    /// No column.
+    pub(crate) const NONE: Self = Located::Plain(Plain { at: [None; N], currency: None });
+
     /// Whether a column was found.
     pub(crate) fn has(&self, column: usize) -> bool {
         match self {
-            Located::Plain(at) => at[column].is_some(),
+            Located::Plain(plain) => plain.at[column].is_some(),
             Located::Derived(derive) => derive.has(column),
         }
     }
@@ -79,7 +96,7 @@ impl<const N: usize> Located<N> {
     /// Says where a column lies that was not found, behind all that were.
     pub(crate) fn add(&mut self, column: usize, position: usize) {
         match self {
-            Located::Plain(at) => at[column] = Some(position),
+            Located::Plain(plain) => plain.at[column] = Some(position),
             Located::Derived(derive) => derive.add(column, position),
         }
     }
@@ -88,7 +105,10 @@ impl<const N: usize> Located<N> {
     pub(crate) fn compact(self) -> Self {
         let fields = self.fields();
         match self {
-            Located::Plain(at) => Located::Plain(at.map(|at| at.map(|at| fields.partition_point(|known| *known < at)))),
+            Located::Plain(Plain { at, currency }) => {
+                let place = |at: usize| fields.partition_point(|known| *known < at);
+                Located::Plain(Plain { at: at.map(|at| at.map(place)), currency: currency.map(|(at, name)| (place(at), name)) })
+            }
             derived => derived,
         }
     }
@@ -96,7 +116,7 @@ impl<const N: usize> Located<N> {
     /// The places of a column's fields among those that are read.
     pub(crate) fn fields_of(&self, column: usize) -> Vec<usize> {
         match self {
-            Located::Plain(at) => at[column].into_iter().map(|at| self.fields().partition_point(|known| *known < at)).collect(),
+            Located::Plain(plain) => plain.at[column].into_iter().map(|at| self.fields().partition_point(|known| *known < at)).collect(),
             Located::Derived(derive) => derive.fields_of(column).collect(),
         }
     }
@@ -104,7 +124,7 @@ impl<const N: usize> Located<N> {
     /// The positions that are read, ascending.
     pub(crate) fn fields(&self) -> Vec<usize> {
         match self {
-            Located::Plain(at) => positions(at),
+            Located::Plain(plain) => positions(&[&plain.at[..], &[plain.currency.as_ref().map(|(at, _)| *at)]].concat()),
             Located::Derived(derive) => derive.fields.clone(),
         }
     }

@@ -1,16 +1,16 @@
 //! Rows of text fields → [`TransactionBatch`], and what a line is worth, for Arrow columns too.
 
 use super::Transactions;
-use super::dates::Dates;
 use crate::base::money::{Amount, AmountError};
 use crate::model::line_batch::{BadLine, TransactionBatch};
 use crate::model::line_columns::TransactionColumn;
 use crate::model::period_batch::{NO_TIMESTAMP, Origin};
 use crate::model::reject::Reason;
-use crate::source::period_rows::parse_count;
+use crate::model::worth::{AmountFrom, WorthColumn, WorthColumns};
 use crate::source::row_kind::FieldRows;
+use crate::source::values::dates::Dates;
+use crate::source::values::numbers::Numbers;
 use arrow::array::StringViewBuilder;
-use std::borrow::Cow;
 use std::sync::Arc;
 
 const ONE: Amount = Amount { cents: 100, fraction: 0 };
@@ -24,18 +24,23 @@ pub(super) struct Worth {
     pub(super) spend: Vec<Amount>,
     pub(super) margin: Vec<Amount>,
     pub(super) quantity: Vec<Amount>,
+    /// The columns that the worth was read from.
+    pub(super) columns: WorthColumns,
+    /// Which columns count.
+    from: AmountFrom,
     /// Whether margins are wanted; else there are none.
     margins: bool,
 }
 
 impl Worth {
-    pub(super) fn with_capacity(rows: usize, margins: bool) -> Self {
+    pub(super) fn with_capacity(rows: usize, from: AmountFrom, margins: bool) -> Self {
         let column = Vec::with_capacity;
-        Worth { spend: column(rows), margin: column(if margins { rows } else { 0 }), quantity: column(rows), margins }
+        let margin = column(if margins { rows } else { 0 });
+        Worth { spend: column(rows), margin, quantity: column(rows), columns: WorthColumns::default(), from, margins }
     }
 
     /// The worth of lines whose columns have cents in every row; nothing where one line is worth too much.
-    pub(super) fn of_cents(said: [Option<Vec<i64>>; 6], rows: usize, margins: bool) -> Option<Self> {
+    pub(super) fn of_cents(said: [Option<Vec<i64>>; 6], rows: usize, from: AmountFrom, margins: bool) -> Option<Self> {
         let [quantity, price, total, line_margin, unit_margin, cost] = said;
         let exact = |cents: &Vec<i64>| cents.iter().map(|&cents| Amount { cents, fraction: 0 }).collect::<Vec<_>>();
         let nothing = || vec![Amount::default(); rows];
@@ -52,9 +57,11 @@ impl Worth {
                 fit.then_some(products)
             }
         };
-        let spend = match &total {
-            Some(total) => exact(total),
-            None => times(&price)?,
+        let column = column(from, total.is_some(), price.is_some());
+        let spend = match (column, &total) {
+            (WorthColumn::LineTotal, Some(total)) => exact(total),
+            (WorthColumn::UnitPrice, _) => times(&price)?,
+            _ => nothing(),
         };
         let margin = match (&line_margin, &unit_margin, cost) {
             _ if !margins => Vec::new(),
@@ -70,20 +77,25 @@ impl Worth {
             }
         };
         let quantity = quantity.as_ref().map_or_else(|| vec![ONE; rows], exact);
-        Some(Worth { spend, margin, quantity, margins })
+        Some(Worth { spend, margin, quantity, columns: WorthColumns::all(column), from, margins })
     }
 
     /// Takes the next line.
     #[inline]
     pub(super) fn push(&mut self, [quantity, price, total, line_margin, unit_margin, cost]: LineNumbers, bad: &mut Vec<BadLine>) {
+        let column = column(self.from, total.is_some(), price.is_some());
         let (quantity, price) = (quantity.unwrap_or(ONE), price.unwrap_or_default());
-        let spend = total.map_or_else(|| quantity.times(price), Ok);
+        let spend = match column {
+            WorthColumn::LineTotal => Ok(total.unwrap_or_default()),
+            WorthColumn::UnitPrice => quantity.times(price),
+            WorthColumn::Nothing => Ok(Amount::default()),
+        };
         let margin = match (line_margin, unit_margin, cost) {
             _ if !self.margins => Ok(Amount::default()),
             (Some(margin), ..) => Ok(margin),
             (None, Some(each), _) => quantity.times(each),
             (None, None, Some(cost)) => price.minus(cost).and_then(|each| quantity.times(each)),
-            (None, None, None) if total.is_none() => spend,
+            (None, None, None) if column == WorthColumn::UnitPrice => spend,
             (None, None, None) => quantity.times(price),
         };
         let [spend, margin] = [spend, margin].map(Result::ok);
@@ -98,11 +110,21 @@ impl Worth {
                 too_large(TransactionColumn::UnitCost, format!("{quantity} x ({price} - {})", cost.unwrap_or_default()))
             }
         }
+        self.columns.push(self.spend.len(), column);
         self.spend.push(spend.unwrap_or_default());
         if self.margins {
             self.margin.push(margin.unwrap_or_default());
         }
         self.quantity.push(quantity);
+    }
+}
+
+/// The column that a line's worth is read from, where it has those.
+const fn column(from: AmountFrom, has_total: bool, has_price: bool) -> WorthColumn {
+    match from {
+        AmountFrom::Auto | AmountFrom::Total if has_total => WorthColumn::LineTotal,
+        AmountFrom::Auto | AmountFrom::Price if has_price => WorthColumn::UnitPrice,
+        _ => WorthColumn::Nothing,
     }
 }
 
@@ -114,35 +136,11 @@ pub(super) const fn reason(error: AmountError) -> Reason {
     }
 }
 
-/// A whole number's digits, however it is written; none where it is no whole number.
-pub(super) fn whole(id: &str) -> Option<Cow<'_, str>> {
-    let plain = without_point(id.strip_prefix('-').unwrap_or(id)).as_bytes();
-    // No number has two texts that are taken as they are.
-    if plain.iter().all(u8::is_ascii_digit) && !matches!(plain, [] | [b'0', ..]) {
-        let sign = usize::from(id.starts_with('-'));
-        return Some(Cow::Borrowed(&id[..sign + plain.len()]));
-    }
-    parse_count(id).map(|number| Cow::Owned(number.to_string()))
-}
-
-/// An id of digits without the `.0` that data frames write after them; any other id as it is.
-pub(super) fn without_point(id: &str) -> &str {
-    match id.split_once('.') {
-        Some((digits, zeros))
-            if !digits.is_empty()
-                && digits.bytes().all(|b| b.is_ascii_digit())
-                && !zeros.is_empty()
-                && zeros.bytes().all(|b| b == b'0') =>
-        {
-            digits
-        }
-        _ => id,
-    }
-}
-
 /// Collects rows into a batch.
 pub(crate) struct TransactionRows {
     kind: Transactions,
+    /// Whether ids and texts are taken as they are.
+    keep_texts: bool,
     orders: StringViewBuilder,
     customers: StringViewBuilder,
     products: StringViewBuilder,
@@ -150,7 +148,9 @@ pub(crate) struct TransactionRows {
     times: Vec<i64>,
     worth: Worth,
     bad: Vec<BadLine>,
+    skipped: Vec<u32>,
     dates: Dates,
+    numbers: Numbers,
 }
 
 impl TransactionRows {
@@ -158,49 +158,63 @@ impl TransactionRows {
     pub(super) fn new(kind: Transactions, rows: usize) -> Self {
         let ids = || StringViewBuilder::with_capacity(rows);
         TransactionRows {
+            keep_texts: kind.0.values.keep_texts(),
             orders: ids(),
             customers: ids(),
             products: StringViewBuilder::new(),
             has_products: false,
             times: Vec::with_capacity(rows),
-            worth: Worth::with_capacity(rows, kind.reads_margins()),
+            worth: Worth::with_capacity(rows, kind.0.options.amount, kind.reads_margins()),
             bad: Vec::new(),
-            dates: Dates::new(kind.0.dates.clone()),
+            dates: kind.0.values.dates(),
+            numbers: kind.0.values.numbers(),
+            skipped: Vec::new(),
             kind,
         }
     }
 
     /// Takes a row. A field that is not there is an empty text.
     #[inline]
-    fn push_texts(&mut self, [order, customer, time, numbers @ .., product]: [&str; 10]) {
-        let integers = self.kind.are_ids_integers();
+    fn push_texts(&mut self, fields: [&str; 10]) {
+        if self.keep_texts { self.push_values(fields, true) } else { self.push_read(fields) }
+    }
+
+    #[cold]
+    fn push_read(&mut self, fields: [&str; 10]) {
+        let values = self.kind.0.values.clone();
+        self.push_values(fields.map(|text| values.or_empty(text)), false);
+    }
+
+    #[inline]
+    fn push_values(&mut self, [order, customer, time, numbers @ .., product]: [&str; 10], kept: bool) {
         if !self.kind.0.options.one_row_per_order {
-            if order.is_empty() {
+            if order.is_empty() || !kept && self.kind.0.values.any_id(order).is_empty() {
                 self.fault(TransactionColumn::OrderId, Reason::MissingValue, "");
             }
-            self.orders.append_option(Some(if integers { without_point(order) } else { order }).filter(|id| !id.is_empty()));
+            let order = if kept { order } else { self.kind.0.values.any_id(order) };
+            self.orders.append_option(Some(order).filter(|id| !id.is_empty()));
         }
         if customer.is_empty() {
             self.customers.append_null();
-        } else if integers {
-            let id = whole(customer);
-            if id.is_none() {
-                self.fault(TransactionColumn::CustomerId, Reason::BadNumber, customer);
-            }
-            self.customers.append_option(id);
-        } else {
+        } else if kept {
             self.customers.append_value(customer);
+        } else {
+            self.push_customer(customer);
         }
         if self.has_products || !product.is_empty() {
-            self.push_product(if integers { without_point(product) } else { product });
+            self.push_product(if kept { product } else { self.kind.0.values.any_id(product) });
         }
-        let time = self.dates.read(time).unwrap_or_else(|| self.bad_time(time));
+        let time = self.dates.read(time.as_bytes()).unwrap_or_else(|| self.bad_time(time));
         let mut said: LineNumbers = [None; 6];
         for ((said, text), column) in said.iter_mut().zip(numbers).zip(TransactionColumn::NUMBERS) {
             if text.is_empty() {
                 continue;
             }
-            match Amount::parse(text.as_bytes()) {
+            let read = match column {
+                TransactionColumn::Quantity => self.numbers.quantity(text.as_bytes()),
+                _ => self.numbers.amount(text.as_bytes()),
+            };
+            match read {
                 Ok(amount) => *said = Some(amount),
                 Err(e) => self.fault(column, reason(e), text),
             }
@@ -218,6 +232,18 @@ impl TransactionRows {
         self.products.append_option(Some(product).filter(|id| !id.is_empty()));
     }
 
+    /// The id of a customer that the options change.
+    fn push_customer(&mut self, id: &str) {
+        let values = self.kind.0.values.clone();
+        match values.customer_id(id) {
+            Some(read) => self.customers.append_option(Some(read).filter(|id| !id.is_empty())),
+            None => {
+                self.fault(TransactionColumn::CustomerId, Reason::BadNumber, id);
+                self.customers.append_value(id);
+            }
+        }
+    }
+
     #[cold]
     fn fault(&mut self, column: TransactionColumn, reason: Reason, value: &str) {
         self.bad.push(BadLine { row: self.times.len() as u32, column, reason, value: value.to_owned() });
@@ -225,8 +251,12 @@ impl TransactionRows {
 
     #[cold]
     fn bad_time(&mut self, text: &str) -> i64 {
-        let reason = if text.is_empty() { Reason::MissingValue } else { Reason::BadTimestamp };
-        self.fault(TransactionColumn::EventTs, reason, text);
+        match text.is_empty() {
+            true if self.kind.0.options.one_row_per_order => self.fault(TransactionColumn::EventTs, Reason::MissingValue, text),
+            // Another line of the order may have it.
+            true => {}
+            false => self.fault(TransactionColumn::EventTs, Reason::BadTimestamp, text),
+        }
         NO_TIMESTAMP
     }
 }
@@ -247,7 +277,30 @@ impl FieldRows<10> for TransactionRows {
         self.push_texts(bounds.map(|(begin, end)| &text[begin..end]));
     }
 
+    #[cold]
+    fn push_ragged(&mut self, fields: String) {
+        let (row, before) = (self.times.len() as u32, self.bad.len());
+        self.push([None; 10]);
+        self.bad.truncate(before);
+        self.bad.push(BadLine { row, column: TransactionColumn::OrderId, reason: Reason::RaggedRow, value: fields });
+    }
+
+    fn skip(&mut self) {
+        self.skipped.push(self.times.len() as u32);
+        if !self.kind.0.options.one_row_per_order {
+            self.orders.append_null();
+        }
+        self.customers.append_null();
+        if self.has_products {
+            self.products.append_null();
+        }
+        self.worth.push([None; 6], &mut self.bad);
+        self.times.push(NO_TIMESTAMP);
+    }
+
     fn take(&mut self, origin: &Arc<Origin>, first_row: u64, first_line: Option<u64>) -> TransactionBatch {
+        self.dates.note(&self.kind.0.notes);
+        self.numbers.note(&self.kind.0.notes);
         let empty = TransactionRows::new(self.kind.clone(), 0);
         let mut rows = std::mem::replace(self, empty);
         rows.bad.sort_unstable();
@@ -259,9 +312,11 @@ impl FieldRows<10> for TransactionRows {
             customers: rows.customers.finish(),
             times: rows.times.into(),
             spend: rows.worth.spend,
+            worth: rows.worth.columns,
             margin: rows.worth.margin,
             quantity: rows.worth.quantity,
             products: rows.has_products.then(|| rows.products.finish()),
+            skipped: rows.skipped,
             bad: rows.bad,
         }
     }

@@ -4,31 +4,30 @@
 //! A line is worth what it says, or else what its parts say: `line_total`, else quantity × `unit_price`; `line_margin`, else quantity ×
 //! `unit_margin`, else quantity × (`unit_price` − `unit_cost`). Row by row, a null is as good as no column.
 //!
+//! [`AmountFrom`] says which of them count.
+//!
 //! Invariant: as for periods, a batch is aligned with its input, and what cannot be read is listed in [`TransactionBatch::bad`].
 
 mod arrow_lines;
-mod dates;
-mod latin1;
 mod line_rows;
 
 use super::arrow_rows::ArrowRows;
 use super::files::{Files, Format};
-use super::mapping::{Join, Located, Request, Wanted, nearest};
+use super::mapping::{self, Join, Located, Request, Wanted, nearest};
 use super::row_kind::{RowKind, TextRowKind, Unfit};
 use super::transactions::arrow_lines::LineColumns;
-use super::transactions::dates::DateFormats;
-use super::transactions::latin1::Latin1;
 use super::transactions::line_rows::TransactionRows;
+use super::values::{self, Sort, Values};
 use crate::base::error::Result;
 use crate::model::line_batch::{BadLine, TransactionBatch};
 use crate::model::line_columns::{EVENT_OR_ORDER_TS, TransactionColumn, TransactionColumns};
 use crate::model::note::{Notes, Topic};
 use crate::model::period_batch::Origin;
-use crate::model::read_options::{Encoding, IdFormat, ReadOptions};
-use crate::model::reject::Reason;
+use crate::model::read_options::{IdFormat, ReadOptions};
+use crate::model::worth::AmountFrom;
 use arrow::datatypes::{DataType, Schema};
+use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
-use std::io::Read;
 use std::sync::Arc;
 
 /// Advice about ids that are numbers with a point.
@@ -44,6 +43,10 @@ const SURELY_ALIKE: f64 = 0.9;
 pub struct TransactionOptions {
     /// Each row is an order of its own; order ids are not looked for.
     pub one_row_per_order: bool,
+    /// Ids that are no customers': shops write `0` or `Guest` for who has no account. Compared with ids as they are read.
+    pub anonymous_ids: Vec<String>,
+    /// Which columns say what lines are worth.
+    pub amount: AmountFrom,
     /// How values are read.
     pub reading: ReadOptions,
 }
@@ -53,6 +56,20 @@ impl TransactionOptions {
     #[must_use]
     pub fn with_one_row_per_order(mut self, one_row_per_order: bool) -> Self {
         self.one_row_per_order = one_row_per_order;
+        self
+    }
+
+    /// Sets [`anonymous_ids`](TransactionOptions::anonymous_ids).
+    #[must_use]
+    pub fn with_anonymous_ids(mut self, ids: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.anonymous_ids = ids.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Sets [`amount`](TransactionOptions::amount).
+    #[must_use]
+    pub fn with_amount(mut self, amount: AmountFrom) -> Self {
+        self.amount = amount;
         self
     }
 
@@ -68,22 +85,22 @@ impl TransactionOptions {
     /// # Errors
     /// A date format that is none, or that does not say a day.
     pub fn check(&self) -> Result<()> {
-        self.dates().map(drop)
+        self.values(Tz::UTC).map(drop)
     }
 
-    fn dates(&self) -> Result<DateFormats> {
-        DateFormats::new(&self.reading.date_formats)
+    fn values(&self, zone: Tz) -> Result<Values> {
+        Values::new(&self.reading, zone, &self.anonymous_ids)
     }
 
     /// Advice about a bad value, besides correcting it.
     pub fn help(&self, bad: &BadLine) -> Option<String> {
-        match (bad.column, bad.reason) {
-            (TransactionColumn::EventTs, Reason::BadTimestamp) => dates::help(&bad.value, &self.reading.date_formats),
-            (TransactionColumn::CustomerId, Reason::BadNumber) => {
-                Some("ids that are not all whole numbers are read with `id_format=as-is`".to_owned())
-            }
-            _ => None,
-        }
+        let sort = match bad.column {
+            TransactionColumn::EventTs => Sort::Time,
+            TransactionColumn::Quantity => Sort::Number,
+            TransactionColumn::OrderId | TransactionColumn::CustomerId | TransactionColumn::ProductId => Sort::CustomerId,
+            _ => Sort::Amount,
+        };
+        values::advice(sort, bad.reason, &bad.value, &self.reading)
     }
 }
 
@@ -99,7 +116,7 @@ impl Files<TransactionBatch> {
         options: &TransactionOptions,
         batch_rows: usize,
     ) -> Result<Self> {
-        Self::find_as(named, format, Transactions::new(columns, options)?, batch_rows)
+        Self::find_as(named, format, Transactions::new(columns, options, Tz::UTC)?, batch_rows)
     }
 }
 
@@ -111,47 +128,70 @@ pub(crate) struct Transactions(Arc<Reading>);
 struct Reading {
     columns: TransactionColumns,
     options: TransactionOptions,
-    dates: DateFormats,
+    values: Values,
     /// Optional columns that are not needed.
     unread: &'static [TransactionColumn],
     notes: Notes,
 }
 
 impl Transactions {
-    pub(crate) fn new(columns: TransactionColumns, options: &TransactionOptions) -> Result<Self> {
-        Self::but_for(columns, options, &[])
+    /// Orders and line items whose times have the calendar of a zone.
+    ///
+    /// # Errors
+    /// When the options are not right.
+    pub(crate) fn new(columns: TransactionColumns, options: &TransactionOptions, zone: Tz) -> Result<Self> {
+        Self::but_for(columns, options, zone, &[])
     }
 
     /// Orders and line items without margins and products.
-    pub(crate) fn without_margins(columns: TransactionColumns, options: &TransactionOptions) -> Result<Self> {
+    ///
+    /// # Errors
+    /// When the options are not right.
+    pub(crate) fn without_margins(columns: TransactionColumns, options: &TransactionOptions, zone: Tz) -> Result<Self> {
         use TransactionColumn::{LineMargin, ProductId, UnitCost, UnitMargin};
-        Self::but_for(columns, options, &[LineMargin, UnitMargin, UnitCost, ProductId])
+        Self::but_for(columns, options, zone, &[LineMargin, UnitMargin, UnitCost, ProductId])
     }
 
-    fn but_for(columns: TransactionColumns, options: &TransactionOptions, unread: &'static [TransactionColumn]) -> Result<Self> {
-        let dates = options.dates()?;
-        Ok(Transactions(Arc::new(Reading { columns, options: options.clone(), dates, unread, notes: Notes::default() })))
+    fn but_for(columns: TransactionColumns, options: &TransactionOptions, zone: Tz, unread: &'static [TransactionColumn]) -> Result<Self> {
+        let values = options.values(zone)?;
+        let notes = Notes::default();
+        notes.told(options.reading.told.as_ref());
+        Ok(Transactions(Arc::new(Reading { columns, options: options.clone(), values, unread, notes })))
     }
 
     /// Where the columns lie; that of customers may be missing where `needs_customer` is false.
     fn find_columns(&self, names: &[&str], needs_customer: bool, origin: &Origin) -> Result<Located<10>> {
-        let columns = &self.0.columns;
+        use TransactionColumn::{CustomerId, LineTotal, Quantity, UnitPrice};
+        let Reading { options, notes, .. } = &*self.0;
         let mut wanted = self.wanted();
-        wanted[TransactionColumn::CustomerId as usize].required = needs_customer;
-        let at = Request { wanted, nulls: &[], notes: &self.0.notes }.locate(names, origin)?;
-        if !(at.has(TransactionColumn::LineTotal as usize) || at.has(TransactionColumn::UnitPrice as usize)) {
-            let [total, price] = [TransactionColumn::LineTotal, TransactionColumn::UnitPrice].map(|column| columns.name(column));
-            let (names, help) = (names.join(", "), "name one with `columns.unit_price=NAME`");
-            let what = format_args!("there is neither {total:?} nor {price:?}: lines without are worth 0.00");
-            self.0.notes.say(Topic::NoWorth, format!("{}: {what}; the columns are: {names}; {help}", origin.name));
+        wanted[CustomerId as usize].required = needs_customer;
+        let worth: &[usize] = match options.amount {
+            AmountFrom::None => &[],
+            AmountFrom::Price => &[UnitPrice as usize],
+            AmountFrom::Total => &[LineTotal as usize],
+            AmountFrom::Auto => &[LineTotal as usize, UnitPrice as usize],
+        };
+        let located = Request { wanted, nulls: self.0.values.nulls(), options: &options.reading, worth, notes }.locate(names, origin)?;
+        if !located.has(Quantity as usize) {
+            let read = located.fields();
+            let mut unread = (0..names.len()).filter(|at| !read.contains(at)).map(|at| names[at]);
+            if let Some(name) = unread.find(|name| mapping::is_like_quantity(name)) {
+                let what = format!("no quantity column: every line counts 1, and {name:?} is not read");
+                notes.say(Topic::NoQuantity, format!("{}: {what}; if it is one, name it with `columns.quantity={name}`", origin.name));
+            }
         }
-        Ok(at)
+        Ok(located)
     }
 
     /// Whether a column is read where it is there.
     fn reads(&self, column: TransactionColumn) -> bool {
         let Reading { options, unread, .. } = &*self.0;
-        !(unread.contains(&column) || options.one_row_per_order && column == TransactionColumn::OrderId)
+        let says_worth = match column {
+            TransactionColumn::LineTotal => !matches!(options.amount, AmountFrom::Price | AmountFrom::None),
+            TransactionColumn::UnitPrice => options.amount != AmountFrom::None,
+            _ => true,
+        };
+        says_worth && !(unread.contains(&column) || options.one_row_per_order && column == TransactionColumn::OrderId)
     }
 
     fn reads_margins(&self) -> bool {
@@ -189,6 +229,7 @@ impl TextRowKind<10> for Transactions {
         let Reading { columns, options, .. } = &*self.0;
         TransactionColumn::ALL.map(|column| {
             let given = columns.0.contains_key(&column);
+            let needed = given || options.amount.needs(column);
             let sought = column != OrderId || !options.one_row_per_order;
             let name = match column {
                 EventTs if !given => EVENT_OR_ORDER_TS,
@@ -197,7 +238,7 @@ impl TextRowKind<10> for Transactions {
             Wanted {
                 column: column.name(),
                 name: name.into(),
-                required: (!column.is_optional() || given) && sought,
+                required: (!column.is_optional() || needed) && sought,
                 read: self.reads(column),
                 join: match column {
                     OrderId | CustomerId | ProductId => Join::Id,
@@ -226,20 +267,25 @@ impl TextRowKind<10> for Transactions {
     }
 
     fn day(&self, time: &str, out: &mut String) {
-        self.0.dates.write_day(time, out);
+        self.0.values.date_formats().write_day(time, out);
     }
 
     fn accepts(&self, column: usize, data_type: &DataType) -> std::result::Result<(), Unfit> {
         let (column, integers) = (TransactionColumn::ALL[column], self.are_ids_integers());
-        if arrow_lines::accepts(column, data_type, integers) {
+        let numbers = self.0.values.date_formats().read_numbers();
+        if arrow_lines::accepts(column, data_type, integers, numbers) {
             return Ok(());
         }
-        let is_number = arrow_lines::is_id(column) && arrow_lines::accepts(column, data_type, true);
+        let is_number = arrow_lines::is_id(column) && arrow_lines::accepts(column, data_type, true, numbers);
         Err(Unfit { wanted: arrow_lines::wanted(column), help: is_number.then_some(INTEGER_IDS) })
     }
 
     fn typed(&self, at: [Option<usize>; 10], origin: &Arc<Origin>) -> LineColumns {
         LineColumns { kind: self.clone(), origin: origin.clone(), at }
+    }
+
+    fn has_decimal_comma(&self, column: usize) -> bool {
+        TransactionColumn::NUMBERS.contains(&TransactionColumn::ALL[column]) && self.0.values.have_decimal_comma()
     }
 
     fn ids(&self) -> &'static [usize] {
@@ -250,11 +296,8 @@ impl TextRowKind<10> for Transactions {
         self.are_ids_integers()
     }
 
-    fn recode(&self, reader: Box<dyn Read + Send>) -> Box<dyn Read + Send> {
-        match self.0.options.reading.encoding {
-            Encoding::Utf8 => reader,
-            Encoding::Latin1 => Box::new(Latin1::new(reader)),
-        }
+    fn reading(&self) -> &ReadOptions {
+        &self.0.options.reading
     }
 
     fn rows(&self, capacity: usize) -> TransactionRows {

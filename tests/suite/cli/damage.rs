@@ -48,8 +48,12 @@ fn damaged_texts_are_refused() {
     damage.refused("empty.csv", b"", "begins with a header");
     damage.refused("empty", b"", "the input is empty");
     damage.refused("empty.csv.gz", &gzip(b""), "begins with a header");
-    damage.refused("ragged.csv", &texts("1,5,\n", "1,5\n"), "row 1 (line 2): the row has 5 fields where the header has 6");
-    damage.refused("wide.csv", csv_of(&[row, "ana,2023-01-01,2023-02-01,1,5,,"]).as_bytes(), "row 2 (line 3): the row has 7 fields");
+    damage.refused("ragged.csv", &texts("1,5,\n", "1,5\n"), "row 1 (line 2): ragged_row: the row has 5 fields where the header has 6");
+    damage.refused(
+        "wide.csv",
+        csv_of(&[row, "ana,2023-01-01,2023-02-01,1,5,,"]).as_bytes(),
+        "row 2 (line 3): ragged_row: the row has 7 fields",
+    );
     damage.refused("quote.csv", &texts("\nana", "\n\"ana"), "line 2: a quote opens here and is never closed");
     damage.refused("header.csv", &texts("customer_id", "\"customer_id"), "line 1: a quote opens here");
     damage.refused("nul.csv", &texts(",1,5", ",1,\x005"), "line 2: there is a NUL byte");
@@ -58,7 +62,9 @@ fn damaged_texts_are_refused() {
         &[csv_of(&[row]).as_bytes(), b"\xe9mile,2023-01-01,2023-02-01,1,5,\n"].concat(),
         "row 2 (line 3): customer_id is not valid UTF-8",
     );
-    damage.refused("utf16.csv", &csv.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>(), "NUL");
+    let wide: Vec<u8> = csv.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    damage.refused("utf16.csv", &wide[..wide.len() - 1], "ends in the middle of a character");
+    damage.refused("array.json", format!("[{}", json.lines().collect::<Vec<_>>().join(",\n")).as_bytes(), "it may be cut off");
     damage.refused("array.jsonl", &lines(b"[1]\n"), "row 3 (line 3): the line is not a JSON object");
     damage.refused("cut.jsonl", &lines(b"{\"customer_id\":\"bo\",\"per"), "row 3 (line 3): the line is not a JSON object");
     damage.refused("two.jsonl", &lines(format!("{}{json}", json.lines().next().unwrap()).as_bytes()), "row 3 (line 3): ");
@@ -219,7 +225,7 @@ fn a_line_without_an_end_is_refused_within_seconds() {
             (0..1 << 10).try_for_each(|_| out.write_all(&block))
         });
         let message = error(damage.run("-", Some(feed)), 1);
-        assert!(message.starts_with("lensflow: stdin: line ") && message.contains("16 MiB"), "{message}");
+        assert!(message.starts_with("lensflow: stdin: ") && message.contains("16 MiB"), "{message}");
     }
 }
 

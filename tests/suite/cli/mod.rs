@@ -58,11 +58,35 @@ fn answers_go_to_stdout_and_talk_to_stderr() {
     let forms = ["--report", "r.json", "--report", "r.md", "--report", "r.txt", "--report", "-"];
     let json = run(&[&["audit", "periods.csv", "--every", "half"], &forms[..]].concat()).expect(0);
     let read = |name: &str| fs::read_to_string(folder.path().join(name)).unwrap();
-    assert_eq!((json.out(), json.stderr.as_str()), (read("r.json").as_str(), ""));
+    assert_eq!((json.out(), json.stderr.as_str()), (read("r.json").as_str(), "r.json\nr.md\nr.txt\n"));
     let report: Value = serde_json::from_str(json.out()).unwrap();
-    assert_eq!(report["windows"][0]["lens1"]["total_revenue"], "139.99");
+    assert_eq!(report["windows"][0]["lens1"]["total_revenue"], 139.99);
     assert_eq!(read("r.txt"), text.out());
     assert!(read("r.md").starts_with("# Customer-base audit\n") && read("r.md").contains("139.99"), "{}", read("r.md"));
+
+    // What was written is said, and not with -q; a folder that is not there is named.
+    let tables = ["--rfm-out", "rfm.parquet", "--migration-out", "m.csv", "--report", "r.json"];
+    let told = run(&[&["audit", "periods.csv", "--every", "half"], &tables[..]].concat()).expect(0);
+    assert_eq!(told.stderr, "r.json\nrfm.parquet: 7 rows\nm.csv: 5 rows\n");
+    for format in ["csv", "jsonl", "arrow"] {
+        let name = format!("rfm.{format}");
+        let told = run(&["audit", "periods.csv", "--every", "half", "--sorted", "--rfm-out", &name]).expect(0);
+        assert_eq!(told.stderr, format!("{name}: 7 rows\n"));
+    }
+    assert_eq!(run(&[&["audit", "periods.csv", "--every", "half", "-q"], &tables[..]].concat()).expect(0).stderr, "");
+    let missing = error(run(&["audit", "periods.csv", "--every", "half", "--report", "out/x.json"]), 1);
+    let help = "  help: make it, or name a file in a folder that is there\n";
+    assert_eq!(missing, format!("lensflow: out/x.json: cannot write: there is no folder out\n{help}"));
+
+    // Tables are as wide as COLUMNS says, never narrower than 80, and have colours when they are asked for.
+    for columns in ["80", "20", "200"] {
+        let wide = ["audit", "periods.csv", "--every", "month", "--color", "never"];
+        let shown = Lensflow::new(folder.path(), &wide).env("COLUMNS", columns).run().expect(0);
+        let widest = shown.out().lines().map(|line| line.chars().count()).max().unwrap();
+        assert!(widest <= columns.parse::<usize>().unwrap().max(80), "{}", shown.out());
+    }
+    let painted = run(&["audit", "periods.csv", "--every", "half", "--color", "always"]).expect(0);
+    assert!(painted.out().contains("\u{1b}[1mLens 1: each period\u{1b}[0m\n"), "{}", painted.out());
 
     // Rows on stdout are CSV, and then nothing else goes there.
     let rows = run(&["audit", "periods.csv", "--every", "half", "--sorted", "--rfm-out", "-"]).expect(0);
@@ -74,7 +98,11 @@ fn answers_go_to_stdout_and_talk_to_stderr() {
     assert!(run(&["--version"]).expect(0).out().starts_with("lensflow "));
     assert_eq!(error(run(&["audit", "nothing.csv", "--every", "half"]), 1), "lensflow: nothing.csv: there is no such file or folder\n");
     assert!(run(&[]).expect(2).stderr.contains("Usage: lensflow"));
-    assert!(run(&["audit", "--evry"]).expect(2).stderr.contains("--every"));
+    let unknown = run(&["audit", "--evry"]).expect(2);
+    assert!(unknown.stderr.contains("--every") && !unknown.stderr.contains("as a value"), "{}", unknown.stderr);
+    assert!(!run(&["audit", "--by", "month"]).expect(2).stderr.contains("tip"));
+    let short = run(&["audit", "-h"]).expect(0);
+    assert!(short.out().lines().count() <= 30, "{}", short.out());
 }
 
 #[test]

@@ -80,27 +80,31 @@ fn all(folder: &Path, found: &mut BTreeMap<String, Vec<u8>>) {
 const LINES: &[&str] = &[
     "audit a.csv b.parquet --every quarter",
     "audit a.csv --window h1=2023-01-01..2023-07-01 --window 2023-Q3 --report r.json --report r.md --report -",
-    "audit a.csv --every half --rfm-out rfm.csv --migration-out m.jsonl --sorted --bins 3 --percentiles 1,50 --percentiles 90 --partial-out p.partial",
-    "audit a.csv --every month --on-bad-row reject --max-rejects 2.5% --rejects bad.csv --workers 2 --memory-limit 100MiB --spill-dir . -q",
-    "audit renamed.txt --fail-fast --format csv --column customer_id=cust --every year --report 2023.json",
+    "audit a.csv --every half --rfm-out rfm.csv --migration-out m.jsonl --sorted --bins 3 --percentiles 1,50 --percentiles 90 --partial-out p.partial --json-numbers number",
+    "audit a.csv --every month --on-bad-row reject --rejects bad.csv --workers 2 --memory-limit 100MiB --spill-dir . -q",
+    "audit renamed.txt --format csv --column customer_id=cust --every year --report 2023.json",
     "audit --every year --rfm-out -",
     "audit state --every quarter --report r.txt",
     "audit a.csv --every year --checkpoint kept --checkpoint-every 1ms --report r.json",
     "audit shop.csv --from transactions --column order_id=Invoice --column event_ts=Date --date-format %m/%d/%Y|%H:%M --every month \
-        --refunds net --anonymous report --duplicates drop --timezone Europe/Berlin --id-format integer --encoding latin1 --report r.json",
-    "audit shop.csv --from transactions --column order_id=Invoice --column event_ts=Date --date-format %m/%d/%Y|%H:%M --every month \
-        --policy shop --encoding latin1 --report r.json",
+        --refunds net --anonymous report --duplicates drop --timezone Europe/Berlin --id-format integer --encoding latin1 --null NULL,NA \
+        --number-format 1,234.56 --amount-unit units --naive-times local --anonymous-id 0,Guest \
+        --quote double --escape ~ --header-line 1 --only Invoice=1,2,3,4,5 --except Invoice=77 --amount total --report r.json",
     "audit lines.csv --from transactions --column order_id=order_id --every month --on-bad-row reject",
-    "audit lines.csv --from transactions --one-row-per-order --every month --on-bad-row reject",
-    "periods lines.csv --every month -o p.csv --workers 1 --memory-limit 1GiB --spill-dir . --on-bad-row reject --max-rejects 50 --format csv",
+    "audit lines.csv --from transactions --layout none --one-row-per-order --every month --on-bad-row reject",
+    "periods lines.csv --every month -o p.csv --workers 1 --memory-limit 1GiB --spill-dir . --on-bad-row reject --format csv",
     "periods shop.csv --every quarter --output p.csv --column order_id=Invoice --column event_ts=Date --date-format %m/%d/%Y|%H:%M \
-        --fail-fast --policy strict --refunds drop --anonymous drop --duplicates keep --timezone Asia/Tokyo --id-format integer --encoding latin1",
+        --refunds drop --anonymous drop --duplicates keep --timezone Asia/Tokyo --id-format integer --encoding latin1 --null NULL,NA \
+        --number-format 1,234.56 --amount-unit units --naive-times local --anonymous-id 0,Guest \
+        --quote double --escape ~ --header-line 1 --only Invoice=1,2,3,4,5 --except Invoice=77 --amount total",
     "periods lines.csv --every year -o - --one-row-per-order --on-bad-row reject",
     "update new a.csv b.parquet --every quarter --on-bad-row reject --max-rejects 7 --workers 2 --memory-limit 1GiB --spill-dir .",
     "update state a.csv --allow-duplicate",
     "update new renamed.txt --format csv --column customer_id=cust",
     "update new shop.csv --from transactions --column order_id=Invoice --column event_ts=Date --date-format %m/%d/%Y|%H:%M --refunds net \
-        --policy shop --anonymous drop --duplicates drop --timezone Europe/Berlin --id-format integer --encoding latin1",
+        --anonymous drop --duplicates drop --timezone Europe/Berlin --id-format integer --encoding latin1 --null NULL,NA \
+        --number-format 1,234.56 --amount-unit units --naive-times local --anonymous-id 0,Guest \
+        --quote double --escape ~ --header-line 1 --only Invoice=1,2,3,4,5 --except Invoice=77 --amount total",
     "update new lines.csv --from transactions --one-row-per-order --on-bad-row reject",
     "merge both state other",
     "merge both state state/../state --allow-duplicate",
@@ -108,9 +112,11 @@ const LINES: &[&str] = &[
     "sketch state a.csv --window 2023-Q3 -o x.theta --lg-k 8 --on-bad-row fail --fail-fast --workers 1 --memory-limit 1GiB --spill-dir .",
     "sketch renamed.txt --format csv --column customer_id=cust --window h=2023-01-01..2023-03-01 --output x.theta",
     "sketch shop.csv --from transactions --window 2023-01 -o x.theta --column order_id=Invoice --column event_ts=Date \
-        --date-format %m/%d/%Y|%H:%M --policy shop --refunds net --anonymous drop --duplicates drop --timezone UTC --id-format integer --encoding latin1",
-    "sketch lines.csv --from transactions --one-row-per-order --on-bad-row reject --max-rejects 100% --window 2023-01 -o x.theta",
-    "compare state@2023-Q1 state@2023-Q2 --json --percentiles 5 --bins 4 --workers 2 --memory-limit 1GiB --spill-dir .",
+        --date-format %m/%d/%Y|%H:%M --refunds net --anonymous drop --duplicates drop --timezone UTC --id-format integer --encoding latin1 --null NULL,NA \
+        --number-format 1,234.56 --amount-unit units --naive-times local --anonymous-id 0,Guest \
+        --quote double --escape ~ --header-line 1 --only Invoice=1,2,3,4,5 --except Invoice=77 --amount total",
+    "sketch lines.csv --from transactions --one-row-per-order --on-bad-row reject --window 2023-01 -o x.theta",
+    "compare state@2023-Q1 state@2023-Q2 --json --json-numbers text --percentiles 5 --bins 4 --workers 2 --memory-limit 1GiB --spill-dir .",
     "compare a.theta state@2023-Q2",
     "compare a.partial b.partial --disjoint",
     "generate --customers 1K --scenario seasonal --seed 7 --from 2023-02 --to 2023-05 --skew zipf --ids uuid --null-timestamps 0.25 \
@@ -153,9 +159,10 @@ fn every_flag_of_every_job_is_tried() {
     let folder = tempfile::tempdir().unwrap();
     for job in ["audit", "periods", "update", "merge", "sketch", "compare", "generate", "inspect"] {
         let lines: Vec<_> = LINES.iter().filter(|line| line.split(' ').next() == Some(job)).collect();
-        let help = lensflow(folder.path(), &[job, "-h"]).expect(0);
+        let help = lensflow(folder.path(), &[job, "--help"]).expect(0);
         let flags = help.out().split_whitespace().filter(|word| word.starts_with("--")).map(|word| word.trim_matches([',', '.', ']']));
-        let general = ["--help", "--help.", "--version", "--quiet", "--verbose", "--log-format", "--explain", "--check", "--save-spec"];
+        let general =
+            ["--help", "--help.", "--version", "--quiet", "--verbose", "--log-format", "--color", "--explain", "--check", "--save-spec"];
         for flag in flags.filter(|flag| !general.contains(flag)) {
             let is_said = |word: &str| word == flag || flag == "--output" && word == "-o";
             assert!(lines.iter().any(|line| line.split_whitespace().any(is_said)), "no line of {job} says {flag}");

@@ -32,7 +32,11 @@ fn a_run_that_reads_is_interrupted() {
     let before = listing(folder.path());
     let rows = csv_of(&["ana,2023-01-01,2023-02-01,1,5,"; 1_000]);
     for (case, (name, number)) in signals().enumerate() {
-        let mut run = Running::begin(folder.path(), &[&["audit", "-", "--every", "month"], &OUTPUTS[..]].concat(), Stdio::piped());
+        let mut run = Running::begin(
+            folder.path(),
+            &[&["audit", "-", "--from", "periods", "--every", "month"], &OUTPUTS[..]].concat(),
+            Stdio::piped(),
+        );
         let mut stdin = run.stdin();
         let kept = match case {
             0 => Some(stdin),
@@ -105,7 +109,11 @@ fn generating_is_interrupted() {
 fn a_signal_may_come_twice() {
     let folder = tempfile::tempdir().unwrap();
     for _ in 0..3 {
-        let mut run = Running::begin(folder.path(), &[&["audit", "-", "--every", "month"], &OUTPUTS[..]].concat(), Stdio::piped());
+        let mut run = Running::begin(
+            folder.path(),
+            &[&["audit", "-", "--from", "periods", "--every", "month"], &OUTPUTS[..]].concat(),
+            Stdio::piped(),
+        );
         until("it has its outputs", || parts(folder.path()) == 4);
         let both = format!("kill -s TERM {0}; kill -s TERM {0} || true", run.0.id());
         assert!(Command::new("sh").args(["-c", &both]).stderr(Stdio::null()).status().unwrap().success());
@@ -139,7 +147,7 @@ fn full_pipe() -> (PipeReader, Stdio) {
 fn the_second_signal_ends_it_at_once() {
     let folder = tempfile::tempdir().unwrap();
     let (_reader, stderr) = full_pipe();
-    let mut run = Running::begin(folder.path(), &[&["audit", "-", "--every", "month"], &OUTPUTS[..]].concat(), stderr);
+    let mut run = Running::begin(folder.path(), &[&["audit", "-", "--from", "periods", "--every", "month"], &OUTPUTS[..]].concat(), stderr);
     until("it has its outputs", || parts(folder.path()) == 4);
     run.signal("SIGTERM");
     until("it has cleaned up", || listing(folder.path()).is_empty());
@@ -157,7 +165,12 @@ fn a_signal_that_is_to_be_ignored_is_ignored() {
     let folder = tempfile::tempdir().unwrap();
     let mut shell = Command::new("sh");
     shell.args(["-c", "trap '' HUP INT; exec \"$@\"", "sh", env!("CARGO_BIN_EXE_lensflow")]);
-    let mut run = Running::through(shell, folder.path(), &["audit", "-", "--every", "month", "--report", "r.json"], Stdio::piped());
+    let mut run = Running::through(
+        shell,
+        folder.path(),
+        &["audit", "-", "--from", "periods", "--every", "month", "--report", "r.json"],
+        Stdio::piped(),
+    );
     until("it has its outputs", || parts(folder.path()) == 1);
     run.signal("SIGHUP");
     run.signal("SIGINT");

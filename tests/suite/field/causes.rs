@@ -5,7 +5,7 @@ use crate::make::{Case as Rows, Item, Layout, items_begin};
 use crate::model::Answers;
 use crate::model::orders::orders_of;
 use crate::support::lensflow;
-use lensflow::model::{Granularity, Windows};
+use lensflow::model::{AmountFrom, Granularity, Windows};
 use lensflow::orders::OrderOptions;
 use lensflow::time::format_timestamp;
 use serde_json::Value;
@@ -58,17 +58,19 @@ fn the_pasted_line_gives_the_right_numbers() {
         let item = Item {
             order: order as u8,
             customer: (order % 7 != 3).then_some((order % 23) as u8),
-            hour: order * 13,
+            hour: Some(order * 13),
             quantity: if order % 11 == 5 { -2 } else { 1 + (i % 4) as i8 },
-            price: 2_500 + i % 90 * 10,
+            price: Some(2_500 + i % 90 * 10),
+            total: None,
             margin: 0,
-            product: (i % 3) as u8,
+            product: Some((i % 3) as u8),
         };
         items.extend(std::iter::repeat_n(item, if i % 13 == 0 { 2 } else { 1 }));
     }
     let mut text = "InvoiceNo,StockCode,Quantity,InvoiceDate,UnitPrice,CustomerID\n".to_owned();
     for (i, Item { order, customer, hour, quantity, price, product, .. }) in items.iter().enumerate() {
-        let time = format_timestamp(items_begin() + (i64::from(*hour) * 60 + 30) * 60_000_000);
+        let (price, product) = (price.unwrap(), product.unwrap());
+        let time = format_timestamp(items_begin() + (i64::from(hour.unwrap()) * 60 + 30) * 60_000_000);
         let customer = customer.map_or(String::new(), |id| format!("c{id}"));
         text += &format!("{order},p{product},{quantity},{time},{}.{:03},{customer}\n", price / 1_000, price % 1_000);
         if i % 200 == 7 {
@@ -92,7 +94,7 @@ fn the_pasted_line_gives_the_right_numbers() {
     assert!(!at.join("rfm.csv").exists());
     let (mut anonymous, mut refunds) = ((0, 0), (0, 0));
     for item in &items {
-        let worth = i64::from(item.quantity) * i64::from(item.price) / 10;
+        let worth = i64::from(item.quantity) * i64::from(item.price.unwrap()) / 10;
         let count = |(lines, sum): (i64, i64), is: bool| if is { (lines + 1, sum + worth) } else { (lines, sum) };
         (anonymous, refunds) = (count(anonymous, item.customer.is_none()), count(refunds, item.quantity < 0));
     }
@@ -106,7 +108,7 @@ fn the_pasted_line_gives_the_right_numbers() {
 
     let paste = said.trim_end().rsplit_once("help: go on with ").unwrap().1;
     let found = report(&paste.split_whitespace().collect::<Vec<_>>());
-    let periods = orders_of(&items, &OrderOptions::shop()).periods;
+    let periods = orders_of(&items, &OrderOptions::shop(), AmountFrom::Auto).periods;
     let (windows, percentiles) = (Windows::Every(Granularity::Month), vec![10, 20]);
     let model = Answers::of(&Rows { windows, percentiles, bins: 5, rows: periods, layout: Layout::default() });
     assert_eq!((&found["windows"], &found["comparisons"]), (&model.report["windows"], &model.report["comparisons"]), "{paste}");

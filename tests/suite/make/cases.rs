@@ -242,7 +242,8 @@ pub(crate) fn cases() -> impl Strategy<Value = Case> {
     // Before 1970, a leap day, and the far ends of what timestamps can be.
     let bases =
         prop::sample::select(vec!["2023-01-01", "2024-02-10", "1969-12-10", "2023-03-31T22:30:00.000001", "0002-01-01", "9990-06-01"]);
-    let granularities = prop::sample::select(vec![Granularity::Month, Granularity::Quarter, Granularity::Half, Granularity::Year]);
+    let granularities =
+        prop::sample::select(vec![Granularity::Month, Granularity::Quarter, Granularity::Half, Granularity::Year, Granularity::Week]);
     let shape = prop_oneof![
         3 => window_lists().prop_map(|parts| (Some(parts), None)),
         1 => granularities.prop_map(|granularity| (None, Some(granularity))),

@@ -6,32 +6,45 @@ use crate::model::orders::line_of;
 use arrow::array::{ArrayRef, Decimal128Array, Float64Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, TimeUnit};
+use lensflow::model::AmountFrom;
 use lensflow::model::TransactionColumn as Column;
 use lensflow::orders::{Anonymous, Duplicates, OrderOptions, Refunds};
 use lensflow::time::format_timestamp;
 use proptest::prelude::*;
 use std::sync::Arc;
 
-/// A line, in cents and hours.
+/// A line, in cents and hours. What is none is an empty field.
 #[derive(Debug, Clone)]
 pub(crate) struct Item {
     pub(crate) order: u8,
     pub(crate) customer: Option<u8>,
-    pub(crate) hour: u16,
+    pub(crate) hour: Option<u16>,
     pub(crate) quantity: i8,
-    pub(crate) price: u16,
+    /// Thousandths.
+    pub(crate) price: Option<u16>,
+    /// Cents.
+    pub(crate) total: Option<i32>,
     pub(crate) margin: i16,
-    pub(crate) product: u8,
+    pub(crate) product: Option<u8>,
 }
 
 pub(crate) fn items() -> impl Strategy<Value = Vec<Item>> {
-    let customer = prop_oneof![1 => Just(None), 20 => (0..6u8).prop_map(Some)];
+    let customer = prop_oneof![2 => Just(None), 20 => (0..6u8).prop_map(Some)];
+    let hour = prop_oneof![1 => Just(None), 12 => (0..2_000u16).prop_map(Some)];
+    let product = prop_oneof![1 => Just(None), 5 => (0..3u8).prop_map(Some)];
+    // Whether a line's worth is said as the others of its order say it, not at all, in the other way, or in both.
+    let (own, nothing, other, both) = (0..1u8, 1..2u8, 2..3u8, 3..4u8);
+    let said = prop_oneof![30 => own, 2 => nothing, 1 => other, 1 => both];
     let quantity = prop_oneof![1 => -3..0i8, 12 => 0..4i8];
-    let item = (0..40u8, customer, 0..2_000u16, quantity, 0..900u16, -99..99i16, 0..3u8);
+    let amounts = (said, 0..900u16, prop_oneof![1 => -300..0i32, 12 => 0..900i32]);
+    let item = (0..40u8, customer, hour, quantity, amounts, -99..99i16, product);
     // Most orders are of one customer, and some lines are there twice.
-    let item = item.prop_map(|(order, customer, hour, quantity, price, margin, product)| {
+    let item = item.prop_map(|(order, customer, hour, quantity, (said, price, total), margin, product)| {
+        let by_total = (order % 4 == 0) != (said == 2);
+        let price = (said != 1 && (said == 3 || !by_total)).then_some(price);
+        let total = (said != 1 && (said == 3 || by_total)).then_some(total);
         let customer = if order < 37 && customer.is_some() { Some(order % 6) } else { customer };
-        Item { order, customer, hour, quantity, price, margin, product }
+        Item { order, customer, hour, quantity, price, total, margin, product }
     });
     let item = prop_oneof![6 => item.clone().prop_map(|item| vec![item]), 1 => item.prop_map(|item| vec![item.clone(), item])];
     prop::collection::vec(item, 0..80).prop_map(|items| items.concat())
@@ -46,19 +59,20 @@ pub(crate) fn items_begin() -> i64 {
 pub(crate) fn items_csv(items: &[Item]) -> String {
     let row = |item: &Item| {
         let customer = item.customer.map_or(String::new(), |id| format!("c{id}"));
-        let time = format_timestamp(items_begin() + (i64::from(item.hour) * 60 + 30) * 60_000_000);
-        let Item { order, quantity, price, margin, product, .. } = item;
+        let time = |hour| format_timestamp(items_begin() + (i64::from(hour) * 60 + 30) * 60_000_000);
+        let time = item.hour.map_or(String::new(), time);
+        let Item { order, quantity, margin, .. } = item;
+        let decimal = |number: i32, digits: usize| {
+            let (sign, one) = (if number < 0 { "-" } else { "" }, 10i32.pow(digits as u32));
+            format!("{sign}{}.{:0digits$}", number.abs() / one, number.abs() % one)
+        };
+        let product = item.product.map_or(String::new(), |product| format!("p{product}"));
+        let price = item.price.map_or(String::new(), |price| decimal(price.into(), 3));
+        let (total, margin) = (item.total.map_or(String::new(), |total| decimal(total, 2)), decimal((*margin).into(), 2));
         // A tenth of a cent each, so that rounding an order is not rounding its lines.
-        format!(
-            "o{order},{customer},{time},{quantity},{}.{:03},{}{}.{:02},p{product}\n",
-            price / 1_000,
-            price % 1_000,
-            if *margin < 0 { "-" } else { "" },
-            margin.abs() / 100,
-            margin.abs() % 100
-        )
+        format!("o{order},{customer},{time},{quantity},{price},{total},{margin},{product}\n")
     };
-    let head = "order_id,customer_id,event_ts,quantity,unit_price,unit_margin,product_id\n";
+    let head = "order_id,customer_id,event_ts,quantity,unit_price,line_total,unit_margin,product_id\n";
     items.iter().map(row).fold(head.to_owned(), |text, row| text + &row)
 }
 
@@ -69,6 +83,11 @@ pub(crate) fn order_options() -> impl Strategy<Value = OrderOptions> {
     (refunds, anonymous, duplicates).prop_map(|(refunds, anonymous, duplicates)| {
         OrderOptions::default().with_refunds(refunds).with_anonymous(anonymous).with_duplicates(duplicates)
     })
+}
+
+/// What may say the worth of lines.
+pub(crate) fn amounts() -> impl Strategy<Value = AmountFrom> {
+    prop_oneof![4 => Just(AmountFrom::Auto), 1 => Just(AmountFrom::Total), 1 => Just(AmountFrom::Price)]
 }
 
 /// A column's texts.

@@ -25,7 +25,7 @@ pub(crate) use dice::Dice;
 pub(crate) use encoding::{Encoding, gzip};
 use lensflow::model::Windows;
 use lensflow::time::parse_timestamp;
-pub(crate) use lines::{Item, items, items_begin, items_csv, line_batch, line_tables, order_options};
+pub(crate) use lines::{Item, amounts, items, items_begin, items_csv, line_batch, line_tables, order_options};
 pub(crate) use many::batches;
 pub(crate) use table::{Table, Types};
 pub(crate) use texts::*;

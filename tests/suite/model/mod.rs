@@ -24,7 +24,7 @@ use lens1::lens1;
 use lens2::Change;
 use lensflow::model::Reason;
 use lensflow::model::{Window, Windows};
-use lensflow::time::format_timestamp;
+use lensflow::time::{DAY, format_timestamp};
 use rfm::{Rfm, finish, give_scores, spent};
 use rows::{Good, read};
 use serde_json::{Value, json};
@@ -52,6 +52,7 @@ impl Answers {
     pub(crate) fn of(case: &Case) -> Answers {
         let rows = case.said();
         let mut rejected_rows = BTreeMap::new();
+        let mut span: Option<(i64, i64)> = None;
         let mut by_window: BTreeMap<i64, (Window, BTreeMap<String, Vec<Good>>)> = BTreeMap::new();
         let mut first_seen: BTreeMap<String, i64> = BTreeMap::new();
         if let Windows::List(list) = &case.windows {
@@ -60,6 +61,8 @@ impl Answers {
         for (i, row) in rows.iter().enumerate() {
             match read(row).and_then(|good| Ok((judge(&good, &case.windows)?, good))) {
                 Ok((window, good)) => {
+                    let last = good.last.unwrap_or(good.end - 1);
+                    span = Some(span.map_or((good.start, last), |(a, b): (i64, i64)| (a.min(good.start), b.max(last))));
                     let seen = first_seen.entry(good.id.clone()).or_insert(good.start);
                     *seen = good.start.min(*seen);
                     if let Some(window) = window {
@@ -120,7 +123,7 @@ impl Answers {
         let window_report = |(window, customers, left_out): &(Window, Vec<Rfm>, BTreeMap<&str, (u64, i128)>)| {
             let counts: BTreeMap<_, _> = left_out.iter().map(|(reason, (count, _))| (reason, count)).collect();
             let amounts: BTreeMap<_, _> = left_out.iter().map(|(reason, (_, amount))| (reason, fixed(*amount))).collect();
-            json!({
+            let mut report = json!({
                 "name": window.name,
                 "start": format_timestamp(window.start),
                 "end": format_timestamp(window.end),
@@ -128,9 +131,13 @@ impl Answers {
                 "lens1": lens1(customers, &case.percentiles),
                 "customers_rejected": counts,
                 "customers_rejected_amount": amounts,
-            })
+            });
+            if let Some((first, last)) = span {
+                covered(window, first, last).into_iter().for_each(|(name, day)| drop(report.as_object_mut().unwrap().insert(name, day)));
+            }
+            report
         };
-        let report = json!({
+        let mut report = json!({
             "lensflow": env!("CARGO_PKG_VERSION"),
             "input": {
                 "rows_read": rows.len(),
@@ -141,7 +148,31 @@ impl Answers {
             "windows": windows.iter().map(window_report).collect::<Vec<_>>(),
             "comparisons": comparisons,
         });
+        if let Some((first, last)) = span {
+            report["input"]["first_day"] = day(first);
+            report["input"]["last_day"] = day(last);
+        }
         let rfm = windows.into_iter().flat_map(|(_, customers, _)| customers).collect();
         Answers { rejected_rows, left_out, rfm, moved, warnings, report }
     }
+}
+
+/// The day that holds a moment.
+fn day(moment: i64) -> Value {
+    format_timestamp(moment)[..10].into()
+}
+
+/// From and until when the data cover a window, where a tenth of it or more, and a day, is not covered.
+fn covered(window: &Window, first: i64, last: i64) -> BTreeMap<String, Value> {
+    let (after, before) = ((last.div_euclid(DAY) + 1) * DAY, first.div_euclid(DAY) * DAY);
+    let length = window.end - window.start;
+    let much = |missing: i64| missing >= DAY && missing >= length / 10 + i64::from(length % 10 > 0);
+    let mut covered = BTreeMap::new();
+    if much(window.end - after.max(window.start)) {
+        covered.insert("covered_until".to_owned(), day(last));
+    }
+    if much(before.min(window.end) - window.start) {
+        covered.insert("covered_from".to_owned(), day(first));
+    }
+    covered
 }

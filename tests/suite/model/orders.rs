@@ -6,6 +6,7 @@ use crate::make::{Item, Row, items_begin};
 use lensflow::model::Granularity;
 use lensflow::model::Reason;
 use lensflow::model::TransactionColumn as Column;
+use lensflow::model::{AmountFrom, WorthColumn};
 use lensflow::money::Amount;
 use lensflow::orders::{Anonymous, Duplicates, OrderOptions, Refunds};
 use std::collections::{BTreeMap, BTreeSet};
@@ -52,7 +53,9 @@ pub(crate) struct Grouped {
     pub(crate) rejected: BTreeMap<Reason, u64>,
     pub(crate) refund_lines: u64,
     pub(crate) anonymous_orders: u64,
-    /// The place of the first bad line.
+    /// Lines that have the customer, or the time, of others of their order.
+    pub(crate) filled: (usize, usize),
+    /// The place of the line that ends a run under the policy that fails.
     pub(crate) first_bad: Option<usize>,
 }
 
@@ -66,72 +69,114 @@ struct Period {
     last: Option<i64>,
 }
 
+/// The column that a line's worth is read from, and the worth in thousandths.
+fn worth(item: &Item, amount: AmountFrom) -> (WorthColumn, i64) {
+    match (item.total, item.price) {
+        (Some(total), _) if amount != AmountFrom::Price => (WorthColumn::LineTotal, i64::from(total) * 10),
+        (_, Some(price)) if amount != AmountFrom::Total => (WorthColumn::UnitPrice, i64::from(item.quantity) * i64::from(price)),
+        _ => (WorthColumn::Nothing, 0),
+    }
+}
+
 /// Groups lines into orders, and orders into periods.
-pub(crate) fn orders_of(items: &[Item], options: &OrderOptions) -> Grouped {
+pub(crate) fn orders_of(items: &[Item], options: &OrderOptions, amount: AmountFrom) -> Grouped {
     let mut rejected = BTreeMap::new();
     let mut reject = |reason, lines| *rejected.entry(reason).or_insert(0) += lines;
-    let mut refunds = 0;
+    let (mut refunds, mut filled) = (0, (0, 0));
     let mut orders: BTreeMap<u8, Vec<&Item>> = BTreeMap::new();
-    let (mut bad_line, mut bad_order) = (None, None);
+    // Lines by themselves are all looked at before orders are.
+    let (mut bad_line, mut bad_order) = (None, None::<usize>);
     let place = |item: &Item| items.iter().position(|other| std::ptr::eq(item, other));
+    let is_refund = |item: &Item| item.quantity < 0 || worth(item, amount).1 < 0;
     for item in items {
-        let refund = item.quantity < 0;
-        match (item.customer, options.anonymous) {
-            (None, Anonymous::Fail) => {
-                reject(Reason::MissingValue, 1);
-                bad_line = bad_line.or(place(item));
-                continue;
+        // Whether a line without a customer counts is known with its order.
+        if item.customer.is_some() && is_refund(item) {
+            match options.refunds {
+                Refunds::Fail => {
+                    reject(Reason::Refund, 1);
+                    bad_line = bad_line.or(place(item));
+                    continue;
+                }
+                Refunds::Drop => {
+                    refunds += 1;
+                    continue;
+                }
+                Refunds::Net => refunds += 1,
             }
-            (None, Anonymous::Drop) => continue,
-            _ => {}
-        }
-        match options.refunds {
-            Refunds::Fail if refund => {
-                reject(Reason::Refund, 1);
-                bad_line = bad_line.or(place(item));
-                continue;
-            }
-            Refunds::Drop if refund => {
-                refunds += 1;
-                continue;
-            }
-            _ => refunds += u64::from(refund),
         }
         orders.entry(item.order).or_default().push(item);
     }
     let (mut periods, mut anonymous_orders) = (BTreeMap::new(), 0);
     for lines in orders.into_values() {
+        let named = lines.iter().any(|item| item.customer.is_some());
+        let mut fault = |reason, lines: &[&Item], item: &Item| {
+            bad_order = bad_order.into_iter().chain(place(item)).min();
+            reject(reason, lines.len() as u64);
+        };
+        let mut counting = Vec::new();
+        for item in lines {
+            let is_nameless = item.customer.is_none();
+            match options.anonymous {
+                _ if named => {}
+                Anonymous::Fail => {
+                    fault(Reason::MissingValue, &[item], item);
+                    continue;
+                }
+                Anonymous::Drop => continue,
+                Anonymous::Report => {}
+            }
+            match options.refunds {
+                _ if !(is_nameless && is_refund(item)) => {}
+                Refunds::Fail => {
+                    fault(Reason::Refund, &[item], item);
+                    continue;
+                }
+                Refunds::Drop => {
+                    refunds += 1;
+                    continue;
+                }
+                Refunds::Net => refunds += 1,
+            }
+            counting.push(item);
+        }
+        // What lines are worth tells them apart, and whether they say it, but not what makes it up.
         let mut seen = BTreeSet::new();
-        // What lines are worth tells them apart, and not what makes it up.
-        let worth = |item: &Item, each: i64| i64::from(item.quantity) * each;
         let key = |item: &Item| {
-            (item.customer, item.hour, item.quantity, worth(item, item.price.into()), worth(item, item.margin.into()), item.product)
+            let (column, worth) = worth(item, amount);
+            let margin = i64::from(item.quantity) * i64::from(item.margin);
+            (item.customer, item.hour, item.quantity, worth, column == WorthColumn::Nothing, margin, item.product)
         };
-        let lines: Vec<&Item> = match options.duplicates {
-            Duplicates::Keep => lines,
-            _ => lines
-                .into_iter()
-                .filter(|item| {
-                    seen.insert(key(item)) || {
-                        if options.duplicates == Duplicates::Fail {
-                            reject(Reason::DuplicateLine, 1);
-                            bad_order = bad_order.into_iter().chain(place(item)).min();
-                        }
-                        false
-                    }
-                })
-                .collect(),
-        };
-        if let Some(other) = lines.iter().find(|item| item.customer != lines[0].customer) {
-            bad_order = bad_order.into_iter().chain(place(other)).min();
-            reject(Reason::OrderCustomerConflict, lines.len() as u64);
+        let mut lines = Vec::new();
+        for item in counting {
+            let is_copy = !seen.insert(key(item));
+            match options.duplicates {
+                Duplicates::Drop if is_copy => {}
+                Duplicates::Fail if is_copy && item.product.is_some() => fault(Reason::DuplicateLine, &[item], item),
+                _ => lines.push(item),
+            }
+        }
+        let Some(first) = lines.first().copied() else { continue };
+        let customer = lines.iter().find_map(|item| item.customer);
+        if let Some(other) = lines.iter().find(|item| item.customer.is_some() && item.customer != customer) {
+            fault(Reason::OrderCustomerConflict, &lines, other);
             continue;
         }
-        let counts = lines.iter().any(|item| item.quantity >= 0);
-        let hour = lines.iter().filter(|item| !counts || item.quantity >= 0).map(|item| item.hour).min().unwrap();
-        let mills: i64 = lines.iter().map(|item| i64::from(item.quantity) * i64::from(item.price)).sum();
+        let of = |column| lines.iter().find(|item| worth(item, amount).0 == column).copied();
+        if let (Some(_), Some(price)) = (of(WorthColumn::LineTotal), of(WorthColumn::UnitPrice)) {
+            fault(Reason::OrderWorthConflict, &lines, price);
+            continue;
+        }
+        let counts = lines.iter().any(|item| !is_refund(item));
+        let purchases = lines.iter().filter(|item| !is_refund(item)).filter_map(|item| item.hour).min();
+        let Some(hour) = purchases.or(lines.iter().filter_map(|item| item.hour).min()) else {
+            fault(Reason::MissingValue, &lines, first);
+            continue;
+        };
+        filled.0 += lines.iter().filter(|item| customer.is_some() && item.customer.is_none()).count();
+        filled.1 += lines.iter().filter(|item| item.hour.is_none()).count();
+        let mills: i64 = lines.iter().map(|item| worth(item, amount).1).sum();
         let cents = if mills >= 0 { (mills + 5) / 10 } else { (mills - 5) / 10 };
-        match lines[0].customer {
+        match customer {
             None => anonymous_orders += u64::from(counts),
             Some(customer) => {
                 let at = items_begin() + (i64::from(hour) * 60 + 30) * 60_000_000;
@@ -155,5 +200,5 @@ pub(crate) fn orders_of(items: &[Item], options: &OrderOptions) -> Grouped {
         last: period.last,
     };
     let periods = periods.into_iter().map(row).collect();
-    Grouped { periods, rejected, refund_lines: refunds, anonymous_orders, first_bad: bad_line.into_iter().chain(bad_order).min() }
+    Grouped { periods, rejected, refund_lines: refunds, anonymous_orders, filled, first_bad: bad_line.into_iter().chain(bad_order).min() }
 }

@@ -12,11 +12,21 @@ pub(crate) fn calendar_window(granularity: Granularity, moment: i64) -> Window {
     let days = moment.div_euclid(DAY);
     let date = if days < 0 { epoch - Days::new(days.unsigned_abs()) } else { epoch + Days::new(days.unsigned_abs()) };
     let (year, month) = (date.year(), date.month());
+    let bounded = |name: String, first: NaiveDate, after: NaiveDate| {
+        let [start, end] = [first, after].map(|day| (day - epoch).num_days() * DAY);
+        Window { name, start, end, observation_end: end }
+    };
     let (months, part) = match granularity {
+        Granularity::Day => return bounded(date.to_string(), date, date + Days::new(1)),
+        Granularity::Week => {
+            let monday = date - Days::new(date.weekday().num_days_from_monday().into());
+            return bounded(date.format("%G-W%V").to_string(), monday, monday + Days::new(7));
+        }
         Granularity::Month => (1, format!("-{month:02}")),
         Granularity::Quarter => (3, format!("-Q{}", month.div_ceil(3))),
         Granularity::Half => (6, format!("-H{}", month.div_ceil(6))),
         Granularity::Year => (12, String::new()),
+        _ => unreachable!("a period that the model does not know"),
     };
     let first = (month - 1) / months * months + 1;
     let after = if first + months > 12 { (year + 1, 1) } else { (year, first + months) };

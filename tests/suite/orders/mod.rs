@@ -2,7 +2,7 @@
 //! and an audit of them is the audit of their period aggregations.
 
 use crate::engine::equals::{left_out, rows_equal};
-use crate::make::{Case, Layout, Table, items, items_csv, order_options};
+use crate::make::{Case, Item, Layout, Table, amounts, items, items_csv, order_options};
 use crate::model::Answers;
 use crate::model::amounts::units;
 use crate::model::orders::{Grouped, orders_of};
@@ -93,7 +93,7 @@ proptest! {
 
     /// Whatever the lines, the policies, the threads and the memory: what customers did is what the model says, and every line is accounted for.
     #[test]
-    fn orders_are_what_a_plain_model_says(items in items(), options in order_options(), workers in 1..4usize, budget in prop_oneof![Just(0u64), Just(20_000), Just(1 << 30)]) {
+    fn orders_are_what_a_plain_model_says(items in items(), options in order_options(), amount in amounts(), workers in 1..4usize, budget in prop_oneof![Just(0u64), Just(20_000), Just(1 << 30)]) {
         let folder = tempfile::tempdir().unwrap();
         let half = items.len() / 2;
         for (name, some) in [("a.csv", &items[..half]), ("b.csv", &items[half..])] {
@@ -101,18 +101,23 @@ proptest! {
         }
         let audit = |policy| -> Result<_> {
             let names = ["a.csv", "b.csv"].map(|name| folder.path().join(name).to_string_lossy().into_owned());
-            let source = Files::find_transactions(&names, None, TransactionColumns::default(), &TransactionOptions::default(), 7)?;
+            let source = Files::find_transactions(&names, None, TransactionColumns::default(), &TransactionOptions::default().with_amount(amount), 7)?;
             let builder = Pipeline::builder().windows(Windows::Every(Granularity::Month)).workers(workers).state_budget(budget).on_bad_row(policy);
             let mut pipeline = builder.max_rejects(MaxRejects::Rows(u64::MAX)).build()?;
-            pipeline.run_transactions(source, &Lines::default().with_orders(options.clone()))?;
+            pipeline.run_transactions(source, &Lines::default().with_options(TransactionOptions::default().with_amount(amount)).with_orders(options.clone()))?;
             pipeline.finish()
         };
-        let Grouped { periods, rejected, refund_lines, anonymous_orders, first_bad } = orders_of(&items, &options);
+        let Grouped { periods, rejected, refund_lines, anonymous_orders, filled, first_bad } = orders_of(&items, &options, amount);
         let audit_of_all = audit(OnBadRow::Reject).unwrap();
         let summary = audit_of_all.report.input.transactions.clone().unwrap();
         prop_assert_eq!(summary.lines, items.len() as u64);
         prop_assert_eq!(&summary.lines_rejected, &rejected);
         prop_assert_eq!((summary.refund_lines, summary.anonymous_orders), (refund_lines, anonymous_orders));
+        let warned = |what: &str| {
+            let found = audit_of_all.report.warnings.iter().find(|warning| warning.contains(what));
+            found.map_or(0, |warning| warning.split(' ').next().unwrap().parse::<usize>().unwrap())
+        };
+        prop_assert_eq!((warned("without a customer: "), warned("without an event_ts: ")), filled);
         prop_assert_eq!(summary.orders as i64, periods.iter().filter_map(|period| period.orders).sum::<i64>());
         // From here on they are rows like any other: of customers, windows and what changed, too.
         let spec = Spec::default().with_windows(Windows::Every(Granularity::Month));
@@ -142,7 +147,7 @@ proptest! {
     #[test]
     fn the_report_reconciles(mut items in items(), options in order_options(), budget in prop_oneof![Just(0u64), Just(1 << 30)]) {
         // Whole cents: orders are rounded, and lines are not.
-        items.iter_mut().for_each(|item| item.price -= item.price % 10);
+        items.iter_mut().flat_map(|item| &mut item.price).for_each(|price| *price -= *price % 10);
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("lines.csv");
         fs::write(&file, items_csv(&items)).unwrap();
@@ -156,7 +161,8 @@ proptest! {
         let of_windows = report.windows.iter().flat_map(|w| w.customers_rejected_amount.values().chain([&w.lens1.total_revenue]));
         let totals = read.rejected_amounts.values().copied().chain([refunds, read.anonymous_dropped, read.duplicates]).map(Total::rounded);
         let told: i128 = of_windows.copied().chain(totals).chain([read.anonymous_revenue]).map(Fixed2::hundredths).sum();
-        let all: i64 = items.iter().map(|item| i64::from(item.quantity) * i64::from(item.price) / 10).sum();
+        let worth = |item: &Item| item.total.map_or_else(|| i64::from(item.quantity) * i64::from(item.price.unwrap_or(0)) / 10, i64::from);
+        let all: i64 = items.iter().map(worth).sum();
         prop_assert_eq!(told, i128::from(all));
     }
 }
@@ -167,9 +173,9 @@ proptest! {
 fn large_orders_are_orders_like_any_other() {
     const LINES: usize = 6_000;
     let folder = tempfile::tempdir().unwrap();
-    let line = |i: usize, customer: &str| format!("{},{customer},2023-01-05,{i}\n", if i.is_multiple_of(3) { "other" } else { "large" });
+    let line = |i: usize, customer: &str| format!("{},{customer},2023-01-05,{i},p\n", if i.is_multiple_of(3) { "other" } else { "large" });
     let all: String = (0..LINES).map(|i| line(i, "a")).collect();
-    let text = format!("order_id,customer_id,event_ts,line_total\n{all}{all}{}", line(LINES + 1, "b"));
+    let text = format!("order_id,customer_id,event_ts,line_total,product_id\n{all}{all}{}", line(LINES + 1, "b"));
     let file = folder.path().join("large.csv");
     let audit = |text: &str, duplicates, on_bad_row, budget| -> Result<_> {
         fs::write(&file, text).unwrap();
@@ -204,13 +210,13 @@ fn large_orders_are_orders_like_any_other() {
 #[test]
 fn the_first_bad_line_of_an_order_is_named() {
     let folder = tempfile::tempdir().unwrap();
-    let lines = ["1,b,2023-01-05,1\n", "1,a,2023-01-05,2\n", "1,a,2023-01-05,2\n", "2,a,2023-01-05,3\n"];
+    let lines = ["1,b,2023-01-05,1,p\n", "1,a,2023-01-05,2,p\n", "1,a,2023-01-05,2,p\n", "2,a,2023-01-05,3,p\n"];
     for (order, named) in [
         ([0, 1, 2, 3], "row 2 (line 3): customer \"a\": order_customer_conflict"),
         ([1, 2, 3, 0], "row 2 (line 3): customer \"a\": duplicate_line"),
     ] {
         let text = order.map(|at| lines[at]).concat();
-        fs::write(folder.path().join("bad.csv"), format!("order_id,customer_id,event_ts,line_total\n{text}")).unwrap();
+        fs::write(folder.path().join("bad.csv"), format!("order_id,customer_id,event_ts,line_total,product_id\n{text}")).unwrap();
         let error = lensflow(folder.path(), &["audit", "bad.csv", "--from", "transactions", "--every", "year"]).expect(1).stderr;
         assert!(error.contains(named), "{error}");
     }

@@ -106,8 +106,10 @@ impl Chunk for Scripted {
             cents: vec![100; n as usize].into(),
             fractions: Vec::new().into(),
             last_transactions: Vec::new().into(),
+            skipped: Vec::new(),
             bad: if self.what == Act::BadRow { vec![bad] } else { Vec::new() },
             whence: None,
+            of_orders: false,
         })
     }
 }

@@ -135,6 +135,8 @@ fn compare(at: &str, expected: &Value, actual: &Value, found: &mut Vec<String>) 
             }
         }
         _ if expected == actual => {}
+        // An amount is a number, or a text where that was asked for.
+        (Value::String(text), Value::Number(number)) if text.parse().is_ok_and(|amount: f64| number.as_f64() == Some(amount)) => {}
         _ => found.push(format!("{at} is {actual} instead of {expected}")),
     }
 }

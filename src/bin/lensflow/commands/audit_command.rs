@@ -5,9 +5,9 @@ use crate::allocator::keep_to_limit;
 use crate::page::{self, Inputs, Page};
 use crate::talk::{Host, print};
 use lensflow::Result;
-use lensflow::jobs::{AuditJob, Outputs};
+use lensflow::jobs::{AuditJob, Outputs, WrittenFile};
 use lensflow::orders::Lines;
-use lensflow::report::text_tables::{Style, render};
+use lensflow::report::text_tables::{Style, render_within};
 use lensflow::stats::Snapshot;
 use lensflow::text::{counted, grouped};
 use std::time::Instant;
@@ -22,11 +22,20 @@ pub(crate) fn run(audit: &AuditJob, host: &mut Host<'_>) -> Result<Snapshot> {
     host.shown();
     let Outputs { reports, .. } = &audit.outputs;
     if reports.is_empty() && !audit.outputs.takes_stdout() {
-        print(render(&audited.report, Style::Text))?;
+        print(host.screen.painted(render_within(&audited.report, Style::Text, host.screen.width)))?;
     } else {
         audited.report.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
     }
     host.noted();
+    let left_out: u64 = audited.report.windows.iter().flat_map(|window| window.customers_rejected.values()).sum();
+    for WrittenFile { path, rows, .. } in &audited.files {
+        let rows = rows.map_or(String::new(), |rows| format!(": {}", counted(rows, "row", "rows")));
+        let without = match left_out {
+            1.. if Some(path) == audit.outputs.rfm.as_ref() => format!("; left out: {}", counted(left_out, "customer", "customers")),
+            _ => String::new(),
+        };
+        host.tell(&format!("{}{rows}{without}", path.display()));
+    }
     let counted = audited.counted.clone();
     audited.done()?;
     let seconds = began.elapsed().as_secs_f64();

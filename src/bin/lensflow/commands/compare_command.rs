@@ -13,11 +13,11 @@ use lensflow::lens::sketch::{CustomerSketch, Estimate, InCommon, Overlap, Share,
 use lensflow::model::{Window, Windows};
 use lensflow::partials::render_partials;
 use lensflow::partials::{Compared, Counted, Lens1Partial, is_partial};
-use lensflow::report::text_tables::{Style, render};
+use lensflow::report::json_text::{JsonNumbers, to_json};
+use lensflow::report::text_tables::{Style, render_within};
 use lensflow::spec::Spec;
 use lensflow::state::{State, is_state};
 use lensflow::text::{counted, grouped};
-use serde::Serialize;
 use std::path::Path;
 
 /// A comparison of two windows.
@@ -26,6 +26,7 @@ pub(crate) struct Compare {
     pub(crate) a: String,
     pub(crate) b: String,
     pub(crate) json: bool,
+    pub(crate) json_numbers: JsonNumbers,
     /// Whether it is said that no customer is in two partials.
     pub(crate) disjoint: bool,
     pub(crate) spec: Spec,
@@ -58,11 +59,15 @@ impl Job for Compare {
             (Operand::State(first, from), Operand::State(second, to)) => {
                 let side = |state, window| Side { state, window };
                 let report = lensflow::jobs::compare(side(&first, &from), side(&second, &to), self.spec.clone(), &host.signals.cancel)?;
-                if self.json { report.to_json()? } else { render(&report, Style::Text) }
+                if self.json {
+                    to_json(&report, self.json_numbers)?
+                } else {
+                    host.screen.painted(render_within(&report, Style::Text, host.screen.width))
+                }
             }
             (a, b) => {
                 let overlap = a.sketch(&self.spec, host.signals)?.overlap(&b.sketch(&self.spec, host.signals)?)?;
-                if self.json { json(&overlap)? } else { table(&self.a, &self.b, &overlap) + BOUNDS }
+                if self.json { to_json(&overlap, self.json_numbers)? } else { table(&self.a, &self.b, &overlap) + BOUNDS }
             }
         };
         print(text)
@@ -129,7 +134,7 @@ fn compared(first: Lens1Partial, second: Lens1Partial, args: &Compare) -> Result
         [&first, &second].into_iter().filter(|p| p.counted() == Counted::Assumed).map(|p| p.name().to_owned()).collect();
     let comparison = lensflow::partials::compare(first, second, args.disjoint, &args.spec.percentiles, args.spec.bins)?;
     if args.json {
-        return json(&comparison);
+        return to_json(&comparison, args.json_numbers);
     }
     let mut columns = Vec::new();
     for Compared { window, first, second, together, .. } in &comparison.windows {
@@ -167,11 +172,6 @@ fn said(Compared { in_common, together, .. }: &Compared) -> String {
             }
         }
     }
-}
-
-fn json(comparison: &impl Serialize) -> Result<String> {
-    let json = serde_json::to_string_pretty(comparison).map_err(|e| Error::internal("the comparison has no JSON form").cause(e))?;
-    Ok(json + "\n")
 }
 
 /// The line below estimates.

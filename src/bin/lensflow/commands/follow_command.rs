@@ -117,7 +117,7 @@ impl Job for Follow {
             quarantine: self.quarantine.clone(),
             stop: host.signals.stop.clone(),
         };
-        let mut follower = Command { audit: self.answers(), metrics, host: Host::new(host.signals, true, host.speech) };
+        let mut follower = Command { audit: self.answers(), metrics, host: Host::new(host.signals, host.talk.silent(), host.speech) };
         host.heeds_stop(true);
         follow.run(&mut follower)?;
         host.heeds_stop(false);

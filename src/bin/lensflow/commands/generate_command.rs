@@ -11,8 +11,8 @@ use lensflow::jobs::in_a_folder;
 use lensflow::report::table::{RowStream, TableWriter};
 use lensflow::source::files::Format;
 use lensflow::synthetic::{self, Generator, Synthetic};
-use lensflow::text::grouped;
-use std::path::PathBuf;
+use lensflow::text::{counted, grouped};
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Rows to make.
@@ -42,9 +42,14 @@ impl Job for Generate {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(self.workers.unwrap_or(0)).build();
         let pool = pool.map_err(|e| Error::internal("cannot start threads").cause(e))?;
         pool.install(|| table.write_stream(&Chunks { generator, rows: self.rows, chunks, next: AtomicU64::new(0) }))?;
+        let rows = table.rows();
         let mut output = table.finish()?;
         output.complete()?;
-        host.signals.undisturbed(|| output.commit())
+        host.signals.undisturbed(|| output.commit())?;
+        if self.out != Path::new("-") {
+            host.tell(&format!("{}: {}", self.out.display(), counted(rows, "row", "rows")));
+        }
+        Ok(())
     }
 
     fn tell_inputs(&self, page: &mut Page) -> Inputs {

@@ -6,18 +6,23 @@ pub(crate) mod follow_command;
 pub(crate) mod generate_command;
 pub(crate) mod inspect_command;
 pub(crate) mod merge_command;
+pub(crate) mod peek_command;
 pub(crate) mod periods_command;
 pub(crate) mod sketch_command;
 pub(crate) mod update_command;
 
-use crate::layers::{Said, Value};
+use crate::layers::{Said, Value, is_spec};
 use crate::page::{ELSEWHERE, Inputs, Page};
-use crate::talk::Host;
+use crate::refuse::STDIN;
+use crate::talk::{Host, print};
 use lensflow::Result;
 use lensflow::error::{Error, Kind};
 use lensflow::jobs::AuditJob;
 use lensflow::orders::Lines;
+use lensflow::report::output::Output;
 use lensflow::spec::Spec;
+use std::io::Write;
+use std::path::Path;
 
 /// A job, understood.
 pub(crate) trait Job {
@@ -105,4 +110,23 @@ pub(crate) fn explain(job: &dyn Job, said: &Said) -> String {
 /// The name that stands before a summary.
 fn name(said: &Said) -> &str {
     said.spec.as_deref().unwrap_or("command line")
+}
+
+/// Writes a spec to a file, or to stdout.
+///
+/// # Errors
+/// A file that is no spec, which would be overwritten, or a folder that cannot be written to.
+pub(crate) fn save_spec(toml: &str, path: &Path) -> Result<()> {
+    if path == Path::new(STDIN) {
+        return print(toml);
+    }
+    let file = path.to_string_lossy();
+    // Anything but an earlier spec is more likely an input, or an output of the job, than a place for a spec.
+    if std::fs::read(path).is_ok_and(|found| !is_spec(&found)) {
+        return Err(Error::usage("there is a file that is not a spec, which would be overwritten").input(file).help("name another file"));
+    }
+    let mut output = Output::create(path)?;
+    output.write_all(toml.as_bytes()).map_err(|e| Error::io("cannot write the spec", e).input(file))?;
+    output.complete()?;
+    output.commit()
 }

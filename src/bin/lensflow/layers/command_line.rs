@@ -5,7 +5,7 @@ use super::{Entry, Origin, Value, known};
 use crate::options::Kind;
 use crate::options::option_table::{COLUMN, Flag, Form, OPTIONS, Opt};
 use clap::builder::{OsStringValueParser, PossibleValue, TypedValueParser, ValueParser};
-use clap::error::Error as ClapError;
+use clap::error::{ContextKind, Error as ClapError, ErrorKind};
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use lensflow::Result;
 use lensflow::error::Error;
@@ -23,11 +23,12 @@ pub(crate) struct Page {
 
 /// Sections in the order in which help has them, and what it calls them. Others are the command's own.
 const HEADINGS: &[(&str, Option<&str>)] = &[
-    ("windows", None),
+    ("windows", Some("Windows")),
     ("periods", None),
     ("sketch", None),
     ("compare", None),
     ("generate", None),
+    ("peek", None),
     ("inspect", None),
     ("report", Some("Answers")),
     ("rfm", Some("Answers")),
@@ -39,10 +40,32 @@ const HEADINGS: &[(&str, Option<&str>)] = &[
     ("state", None),
 ];
 
+/// Options of input that are about its values.
+const READING: &[&str] = &["source.id_format", "source.date_format", "source.encoding", "source.on_bad_row"];
+
+/// Of a command with many options, those that `-h` has; `--help` has all.
+const EVERYDAY: &[&str] = &[
+    "windows.every",
+    "windows.list",
+    "report.out",
+    "rfm.out",
+    "source.from",
+    "source.on_bad_row",
+    "transactions.refunds",
+    "transactions.anonymous",
+];
+
+fn is_everyday(page: &Page, row: &Opt) -> bool {
+    page.kind != Kind::Audit || EVERYDAY.contains(&row.key)
+}
+
 /// The whole command line.
 pub(crate) fn command(pages: &[Page]) -> Command {
-    let flag = |name: &'static str, help: &'static str| Arg::new(name).long(name).help(help).global(true).help_heading("Messages");
+    let flag = |name: &'static str, help: &'static str| {
+        Arg::new(name).long(name).help(help).global(true).help_heading("Messages").hide_short_help(true)
+    };
     let format = flag("log-format", "How messages on stderr are written [default: text]").value_name("FORMAT");
+    let color = flag("color", "Whether headings in tables and messages have colours [default: auto, on a terminal]").value_name("WHEN");
     let shell = Arg::new("shell").required(true).value_parser(clap::value_parser!(clap_complete::Shell)).help("The shell");
     Command::new("lensflow")
         .version(env!("CARGO_PKG_VERSION"))
@@ -54,15 +77,24 @@ pub(crate) fn command(pages: &[Page]) -> Command {
         .arg(flag("quiet", "Say nothing on stderr but errors").short('q').action(ArgAction::SetTrue).conflicts_with("verbose"))
         .arg(flag("verbose", "Say more on stderr; twice for details").short('v').action(ArgAction::Count))
         .arg(format.value_parser(["text", "json"]))
+        .arg(color.value_parser(["auto", "always", "never"]))
         .subcommands(pages.iter().map(subcommand))
         .subcommand(Command::new("completions").about("Print a completion script for a shell").arg(shell))
         .subcommand(Command::new("man").about("Print the manual page"))
 }
 
+/// A complaint without clap's advice to write `--` before an unknown flag, which would make it an input. The nearest flag is still named.
+pub(crate) fn untipped(mut error: ClapError) -> ClapError {
+    if error.kind() == ErrorKind::UnknownArgument {
+        error.remove(ContextKind::Suggested);
+    }
+    error
+}
+
 fn subcommand(page: &Page) -> Command {
     let mut command = Command::new(page.name).about(page.about).override_usage(page.usage);
     if !page.more.is_empty() {
-        command = command.after_long_help(page.more).after_help("More with --help.");
+        command = command.after_long_help(page.more).after_help("--help says all.");
     }
     let flags = OPTIONS.iter().filter_map(|row| Some((row, row.flag(page.kind)?)));
     let (mut named, flags): (Vec<_>, Vec<_>) = flags.partition(|(_, flag)| flag.is_positional());
@@ -71,11 +103,16 @@ fn subcommand(page: &Page) -> Command {
     command = command.args(named.iter().map(|(row, flag)| arg(flag, row.form, None)));
     for (section, heading) in HEADINGS {
         if *section == "columns" && COLUMN.jobs.contains(&page.kind) {
-            command = command.arg(arg(&COLUMN, Form::Texts, *heading).value_parser(ValueParser::string()));
+            let column = arg(&COLUMN, Form::Texts, *heading).value_parser(ValueParser::string());
+            command = command.arg(column);
         }
         for (row, flag) in flags.iter().filter(|(row, _)| row.section() == *section) {
-            let heading = if row.name().starts_with("checkpoint") { Some("Checkpoints") } else { *heading };
-            command = command.arg(arg(flag, row.form, heading));
+            let heading = match row.name() {
+                name if name.starts_with("checkpoint") => Some("Checkpoints"),
+                _ if READING.contains(&row.key) => Some("Reading"),
+                _ => *heading,
+            };
+            command = command.arg(arg(flag, row.form, heading).hide_short_help(!is_everyday(page, row)));
         }
     }
     if page.kind == Kind::Spec {
@@ -85,7 +122,9 @@ fn subcommand(page: &Page) -> Command {
         let spec = Arg::new("spec").required(true).value_name("SPEC").value_parser(clap::value_parser!(std::path::PathBuf));
         return command.arg(spec.help("The spec, a TOML file")).arg(set);
     }
-    let mode = |name: &'static str| Arg::new(name).long(name).help_heading("Instead of doing it").action(ArgAction::SetTrue);
+    let mode = |name: &'static str| {
+        Arg::new(name).long(name).help_heading("Instead of doing it").action(ArgAction::SetTrue).hide_short_help(page.kind == Kind::Audit)
+    };
     let save = mode("save-spec")
         .action(ArgAction::Set)
         .value_parser(ValueParser::path_buf())

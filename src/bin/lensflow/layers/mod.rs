@@ -8,6 +8,7 @@
 //! |---|---|
 //! | here | which entry counts, and how its place is called; the spec that entries make |
 //! | [`command_line`] | the command line: names, help, and texts |
+//! | [`told`] | what an input's columns tell, as a layer below all; arguments that say what was said |
 //! | [`value`] | values, and how serde reads them |
 //!
 //! Flags override variables; where a spec is read, `--set` and its shorthands do. Variables are set for a whole shell, so what is exported
@@ -17,8 +18,10 @@
 //! was said, variables too, and nothing else. Limits: names and values are UTF-8, but for paths that flags say; there is no `include`.
 
 pub(crate) mod command_line;
+mod told;
 mod value;
 
+pub(crate) use told::shell;
 pub(crate) use value::Value;
 
 use crate::options::option_table::{ALTERNATIVES, Form, OPTIONS, Opt};
@@ -48,13 +51,15 @@ pub(crate) enum Origin {
     File(String, usize),
     Variable(String),
     Flag(String),
+    /// In no layer: the columns of the input tell.
+    Told(String),
 }
 
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Origin::File(file, line) => write!(f, "{file}:{line}"),
-            Origin::Variable(name) | Origin::Flag(name) => f.write_str(name),
+            Origin::Variable(name) | Origin::Flag(name) | Origin::Told(name) => f.write_str(name),
         }
     }
 }
@@ -154,6 +159,7 @@ impl Said {
             ("sketch", Kind::Sketch),
             ("compare", Kind::Compare),
             ("generate", Kind::Generate),
+            ("peek", Kind::Peek),
             ("inspect", Kind::Inspect),
         ];
         let keys = [("source.follow", Kind::Follow), ("state.merge", Kind::Merge), ("state.path", Kind::Update)];
@@ -183,7 +189,7 @@ impl Said {
     /// Leaves out an option that a variable says; whether one does.
     pub(crate) fn leave_out(&mut self, key: &str) -> bool {
         let before = self.entries.len();
-        self.entries.retain(|_, entry| entry.row.key != key || !matches!(entry.origin, Origin::Variable(_)));
+        self.entries.retain(|_, entry| entry.row.key != key || !matches!(entry.origin, Origin::Variable(_) | Origin::Told(_)));
         self.entries.len() < before
     }
 
@@ -197,7 +203,7 @@ impl Said {
         self.entries.values().filter(move |entry| match &entry.origin {
             Origin::File(..) => false,
             Origin::Flag(_) => by_spec,
-            Origin::Variable(_) => true,
+            Origin::Variable(_) | Origin::Told(_) => true,
         })
     }
 

@@ -37,6 +37,16 @@ impl Value {
         self.any(&|value| matches!(value, Value::Text(text) if text.is_empty()))
     }
 
+    /// The texts of it, or of its parts.
+    pub(super) fn texts(&self) -> Vec<String> {
+        match self {
+            Value::Text(text) | Value::Time(text) => vec![text.clone()],
+            Value::Os(text) => vec![text.to_string_lossy().into_owned()],
+            Value::List(values) => values.iter().flat_map(|(value, _)| value.texts()).collect(),
+            other => vec![other.to_string()],
+        }
+    }
+
     /// Whether a spec can say it, which is UTF-8.
     pub(super) fn is_utf8(&self) -> bool {
         !self.any(&|value| matches!(value, Value::Os(_)))

@@ -4,7 +4,7 @@ use super::{Made, job};
 use crate::layers::Said;
 use crate::options::option_table::{Form, OPTIONS};
 use lensflow::jobs::follow::{Feed, Finished};
-use lensflow::model::{Encoding, IdFormat, ReadOptions};
+use lensflow::model::{AmountUnit, Encoding, IdFormat, NaiveTimes, NumberFormat, ReadOptions};
 use lensflow::model::{TransactionColumn, TransactionColumns};
 use lensflow::orders::{Anonymous, Duplicates, Lines, OrderOptions, Refunds};
 use lensflow::pipeline::Order;
@@ -18,7 +18,7 @@ fn said(text: &str) -> Said {
 }
 
 /// Each of these is a job, and all of them together say every key.
-const JOBS: [&str; 11] = [
+const JOBS: [&str; 12] = [
     r#"
     [source]
     inputs = ["a.csv"]
@@ -101,10 +101,16 @@ const JOBS: [&str; 11] = [
     [source]
     inputs = ["orders.csv"]
     from = "transactions"
+    layout = "none"
     id_format = "integer"
     date_format = ["%d.%m.%Y"]
     encoding = "latin1"
+    null = ["NULL", "\\N"]
+    number_format = "1.234,56"
+    amount_unit = "cents"
+    naive_times = "local"
     [transactions]
+    anonymous_id = ["0", "Guest"]
     one_row_per_order = false
     refunds = "net"
     anonymous = "report"
@@ -151,6 +157,13 @@ const JOBS: [&str; 11] = [
     out = "a"
     as = "transactions"
     format = "csv"
+    "#,
+    r#"
+    [source]
+    inputs = ["orders.csv"]
+    [peek]
+    all = true
+    json = true
     "#,
     r#"
     [inspect]
@@ -204,8 +217,15 @@ fn jobs_have_what_was_said() {
 #[test]
 fn lines_are_what_was_said() {
     let columns = TransactionColumn::ALL.into_iter().zip("bacdefghij".chars().map(String::from)).collect();
-    let reading = ReadOptions::default().with_id_format(IdFormat::Integer).with_date_formats(["%d.%m.%Y"]).with_encoding(Encoding::Latin1);
-    let options = TransactionOptions::default().with_one_row_per_order(false).with_reading(reading);
+    let reading = ReadOptions::default()
+        .with_id_format(IdFormat::Integer)
+        .with_date_formats(["%d.%m.%Y"])
+        .with_encoding(Encoding::Latin1)
+        .with_nulls(["NULL", "\\N"])
+        .with_number_format(NumberFormat::PointComma)
+        .with_amount_unit(AmountUnit::Cents)
+        .with_naive_times(NaiveTimes::Local);
+    let options = TransactionOptions::default().with_one_row_per_order(false).with_anonymous_ids(["0", "Guest"]).with_reading(reading);
     let timezone = "Europe/Berlin".parse().unwrap();
     let orders = OrderOptions::default()
         .with_refunds(Refunds::Net)

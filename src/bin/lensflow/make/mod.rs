@@ -1,21 +1,25 @@
 //! From options to a job: each value in its place, and defaults where nothing was said. What does not go together was
 //! [refused](crate::refuse) before.
 
+mod recognized;
+
 use crate::commands::Job;
 use crate::commands::compare_command::Compare;
 use crate::commands::follow_command::Follow;
 use crate::commands::generate_command::Generate;
 use crate::commands::inspect_command::Inspect;
 use crate::commands::merge_command::Merge;
+use crate::commands::peek_command::Peek;
 use crate::commands::periods_command::Periods;
 use crate::commands::sketch_command::Sketch;
 use crate::commands::update_command::Update;
 use crate::layers::Said;
-use crate::options::{Kind, Options, Policy, Then};
+use crate::options::{self, Kind, Options, Policy, Then};
 use crate::refuse::{STDIN, of_lines, refuse};
 use lensflow::Result;
 use lensflow::error::Error;
 use lensflow::jobs::follow::{Feed, Finished};
+use lensflow::jobs::peek::PeekJob;
 use lensflow::jobs::{AuditJob, Outputs};
 use lensflow::lens::sketch::DEFAULT_LG_K;
 use lensflow::model::{Column, ColumnMap, Granularity, ReadOptions, TransactionColumn, TransactionColumns, Windows};
@@ -23,6 +27,7 @@ use lensflow::orders::{Lines, OrderOptions};
 use lensflow::pipeline::Order;
 use lensflow::source::transactions::TransactionOptions;
 use lensflow::spec::Spec;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -37,6 +42,7 @@ const COMMIT_ROWS: u64 = 1_000_000;
 #[derive(Debug)]
 pub(crate) enum Made {
     Audit(AuditJob),
+    Peek(Peek),
     Periods(Periods),
     Update(Update),
     Merge(Merge),
@@ -51,6 +57,7 @@ impl Made {
     pub(crate) fn job(&self) -> &dyn Job {
         match self {
             Made::Audit(job) => job,
+            Made::Peek(job) => job,
             Made::Periods(job) => job,
             Made::Update(job) => job,
             Made::Merge(job) => job,
@@ -68,9 +75,23 @@ impl Made {
 /// # Errors
 /// Values that are none, and what does not go together.
 pub(crate) fn job(said: &mut Said) -> Result<Made> {
-    let options = refuse(said)?;
-    let make = Make { lines: of_lines(said.kind, &options).then(|| lines(&options)), said, options };
+    let mut options = refuse(said)?;
+    let told = recognized::told(said, &options)?;
+    let mut by_columns = said.clone();
+    let (mut sentence, mut look) = (None, PeekJob::default());
+    if let Some(told) = told {
+        by_columns = told.said;
+        options = refuse(&mut by_columns)?;
+        said.keep_those_of(&by_columns);
+        sentence = told.recognized.told.clone();
+        (look.recognition, look.recognized) = (told.recognition, told.recognized);
+    }
+    let said = &by_columns;
+    let is_guessed = said.kind == Kind::Peek && look.recognized.seen.is_some();
+    let make =
+        Make { lines: (is_guessed || of_lines(said.kind, &options)).then(|| lines(&options, sentence.clone())), said, options, sentence };
     match said.kind {
+        Kind::Peek => Ok(Made::Peek(make.peek(look))),
         Kind::Audit | Kind::Spec => Ok(Made::Audit(make.audit())),
         Kind::Periods => make.periods(),
         Kind::Update => make.update(),
@@ -88,14 +109,32 @@ fn there<T>(option: Option<T>) -> Result<T> {
     option.ok_or_else(|| Error::internal("an option that is needed was not said"))
 }
 
+/// A calendar period of the fiscal year; [`refuse`] has seen that it is one.
+fn of_year(windows: &options::Windows, every: Granularity) -> Granularity {
+    windows.year_starts.and_then(|start| every.of_year_from(start).ok()).unwrap_or(every)
+}
+
 /// How values are read.
 fn reading(options: &Options) -> ReadOptions {
     let said = &options.source;
-    ReadOptions::default().with_id_format(said.id_format).with_date_formats(&said.date_format).with_encoding(said.encoding)
+    ReadOptions::default()
+        .with_id_format(said.id_format)
+        .with_date_formats(&said.date_format)
+        .with_encoding(said.encoding)
+        .with_period_ends(said.period_ends)
+        .with_number_format(said.number_format)
+        .with_amount_unit(said.amount_unit)
+        .with_naive_times(said.naive_times)
+        .with_nulls(&said.null)
+        .with_quote(said.quote)
+        .with_escape(said.escape)
+        .with_header_line(said.header_line)
+        .with_only(said.only.iter().flatten().cloned())
+        .with_except(said.except.iter().flatten().cloned())
 }
 
 /// How orders and line items are read and grouped.
-fn lines(options: &Options) -> Lines {
+fn lines(options: &Options, told: Option<String>) -> Lines {
     let said = options.transactions.clone();
     let policy = match said.policy {
         Policy::Strict => OrderOptions::default(),
@@ -104,7 +143,13 @@ fn lines(options: &Options) -> Lines {
     let name = |column: TransactionColumn| Some((column, options.columns.get(column.name())?.clone()));
     Lines::default()
         .with_columns(TransactionColumns(TransactionColumn::ALL.into_iter().filter_map(name).collect()))
-        .with_options(TransactionOptions::default().with_one_row_per_order(said.one_row_per_order).with_reading(reading(options)))
+        .with_options(
+            TransactionOptions::default()
+                .with_one_row_per_order(said.one_row_per_order)
+                .with_anonymous_ids(said.anonymous_id)
+                .with_amount(said.amount)
+                .with_reading(reading(options).with_told(told)),
+        )
         .with_orders(
             OrderOptions::default()
                 .with_refunds(said.refunds.unwrap_or(policy.refunds))
@@ -114,10 +159,17 @@ fn lines(options: &Options) -> Lines {
         )
 }
 
+/// The input's names of columns, where they are said.
+fn column_names(options: &Options) -> BTreeMap<String, String> {
+    options.columns.clone()
+}
+
 struct Make<'a> {
     said: &'a Said,
     options: Options,
     lines: Option<Lines>,
+    /// What the columns told, for the notes.
+    sentence: Option<String>,
 }
 
 impl Make<'_> {
@@ -130,10 +182,11 @@ impl Make<'_> {
         Spec::default()
             .with_windows(match &windows.list {
                 Some(list) => Windows::List(list.clone()),
-                None => Windows::Every(windows.every.unwrap_or(Granularity::Year)),
+                None => Windows::Every(of_year(windows, windows.every.unwrap_or(Granularity::Year))),
             })
+            .with_as_of(windows.as_of)
             .with_columns(ColumnMap(columns))
-            .with_reading(reading(&self.options))
+            .with_reading(reading(&self.options).with_told(self.sentence.clone()))
             .with_percentiles(report.percentiles.clone().unwrap_or(default.percentiles))
             .with_bins(rfm.bins.unwrap_or(default.bins))
             .with_fail_fast(source.fail_fast)
@@ -152,6 +205,7 @@ impl Make<'_> {
         outputs.migrations = report.migration_out;
         outputs.rejects = report.rejects;
         outputs.partial = report.partial_out;
+        outputs.json_numbers = report.json_numbers;
         outputs.order = if rfm.sorted { Order::Sorted } else { Order::Engine };
         outputs
     }
@@ -177,10 +231,15 @@ impl Make<'_> {
         Some(Box::new(audit))
     }
 
+    fn peek(self, look: PeekJob) -> Peek {
+        let job = PeekJob { spec: self.spec(), lines: self.lines, all: self.options.peek.all, ..look };
+        Peek { job, said: self.said.clone(), json: self.options.peek.json, spec_file: None }
+    }
+
     fn periods(self) -> Result<Made> {
         let spec = self.spec().with_on_bad_row(self.options.source.on_bad_row.unwrap_or_default());
-        let Options { source, periods, .. } = self.options;
-        let (every, out) = (there(periods.every)?, there(periods.out)?);
+        let Options { source, periods, windows, .. } = self.options;
+        let (every, out) = (of_year(&windows, there(periods.every)?), there(periods.out)?);
         let (inputs, format, lines) = (there(source.inputs)?, source.format, self.lines.unwrap_or_default());
         Ok(Made::Periods(Periods { inputs, format, every, lines, spec, out }))
     }
@@ -188,11 +247,11 @@ impl Make<'_> {
     fn update(self) -> Result<Made> {
         let path = there(self.options.state.path.clone())?;
         let (spec, audit) = (self.spec(), self.audit_after(&path));
-        let Options { source, state, .. } = self.options;
+        let Options { source, state, windows, .. } = self.options;
         Ok(Made::Update(Update {
             state: path,
             inputs: there(source.inputs)?,
-            every: state.every,
+            every: state.every.map(|every| of_year(&windows, every)),
             format: source.format,
             on_bad_row: source.on_bad_row,
             spec,
@@ -212,7 +271,7 @@ impl Make<'_> {
 
     fn follow(self) -> Result<Made> {
         let (spec, outputs) = (self.spec(), self.outputs());
-        let Options { source, state, report, serve, .. } = self.options;
+        let Options { source, state, report, serve, windows, .. } = self.options;
         let (path, follow) = (there(state.path)?, there(source.follow)?);
         // Beside the state, not in it: it holds its own files alone.
         let beside = |what: &str| PathBuf::from(format!("{}.{what}", path.to_string_lossy().trim_end_matches('/')));
@@ -233,7 +292,7 @@ impl Make<'_> {
             feed,
             quarantine: source.quarantine.unwrap_or(aside),
             state: path,
-            every: state.every,
+            every: state.every.map(|every| of_year(&windows, every)),
             commit: state.commit.map_or(COMMIT, |time| time.0),
             commit_rows: state.commit_rows.unwrap_or(COMMIT_ROWS),
             format: source.format,
@@ -262,9 +321,9 @@ impl Make<'_> {
 
     fn compare(self) -> Result<Made> {
         let spec = self.spec();
-        let compare = self.options.compare;
+        let Options { compare, report, .. } = self.options;
         let (a, b) = (there(compare.a)?, there(compare.b)?);
-        Ok(Made::Compare(Compare { a, b, json: compare.json, disjoint: compare.disjoint, spec }))
+        Ok(Made::Compare(Compare { a, b, json: compare.json, json_numbers: report.json_numbers, disjoint: compare.disjoint, spec }))
     }
 
     fn generate(self) -> Result<Made> {

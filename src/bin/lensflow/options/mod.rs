@@ -17,22 +17,29 @@ pub(crate) mod option_table;
 pub(crate) mod speech;
 pub(crate) mod value_types;
 
-use lensflow::model::{Encoding, Granularity, IdFormat, MaxRejects, OnBadRow, Window};
+use lensflow::jobs::RowsAre;
+use lensflow::model::{
+    AmountFrom, AmountUnit, Encoding, Granularity, IdFormat, MaxRejects, NaiveTimes, NumberFormat, OnBadRow, PeriodEnds, Quote, RowFilter,
+    Window, YearStart,
+};
 use lensflow::orders::{Anonymous, Duplicates, Refunds};
+use lensflow::report::json_text::JsonNumbers;
 use lensflow::source::files::Format;
+use lensflow::source::layouts::LayoutChoice;
 use lensflow::synthetic::{IdStyle, Scenario, Skew, Synthetic};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use value_types::{
-    Address, Customers, Glob, Size, Time, Zone, batch_rows, bins, commit_rows, dates, lg_k, month, null_timestamps, path, paths,
-    percentiles, poll, text, texts, workers,
+    Address, Customers, Glob, Size, Time, Zone, batch_rows, bins, commit_rows, dates, header_line, lg_k, moment, month, null_timestamps,
+    path, paths, percentiles, poll, text, texts, words, workers,
 };
 
 /// A kind of job. [`Spec`](Kind::Spec) is any of them: the commands that read a spec.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Audit,
+    Peek,
     Periods,
     Update,
     Merge,
@@ -42,6 +49,24 @@ pub(crate) enum Kind {
     Generate,
     Inspect,
     Spec,
+}
+
+impl Kind {
+    /// The command that does it.
+    pub(crate) fn command(self) -> &'static str {
+        match self {
+            Kind::Audit | Kind::Spec => "audit",
+            Kind::Peek => "peek",
+            Kind::Periods => "periods",
+            Kind::Update => "update",
+            Kind::Merge => "merge",
+            Kind::Follow => "run",
+            Kind::Sketch => "sketch",
+            Kind::Compare => "compare",
+            Kind::Generate => "generate",
+            Kind::Inspect => "inspect",
+        }
+    }
 }
 
 /// All that can be said, by section.
@@ -61,6 +86,7 @@ pub(crate) struct Options {
     pub(crate) sketch: Sketch,
     pub(crate) compare: Compare,
     pub(crate) generate: Generate,
+    pub(crate) peek: Peek,
     pub(crate) inspect: Inspect,
 }
 
@@ -68,13 +94,29 @@ pub(crate) struct Options {
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Source {
     pub(crate) inputs: Option<Vec<String>>,
-    pub(crate) from: Option<Rows>,
+    pub(crate) from: Option<RowsAre>,
+    #[serde(deserialize_with = "text")]
+    pub(crate) layout: Option<LayoutChoice>,
     #[serde(deserialize_with = "text")]
     pub(crate) format: Option<Format>,
     pub(crate) id_format: IdFormat,
+    #[serde(deserialize_with = "words")]
+    pub(crate) null: Vec<String>,
+    pub(crate) number_format: NumberFormat,
+    pub(crate) amount_unit: AmountUnit,
     #[serde(deserialize_with = "dates")]
     pub(crate) date_format: Vec<String>,
+    pub(crate) naive_times: NaiveTimes,
     pub(crate) encoding: Encoding,
+    pub(crate) period_ends: PeriodEnds,
+    pub(crate) quote: Option<Quote>,
+    pub(crate) escape: Option<char>,
+    #[serde(deserialize_with = "header_line")]
+    pub(crate) header_line: Option<u64>,
+    #[serde(deserialize_with = "texts")]
+    pub(crate) only: Option<Vec<RowFilter>>,
+    #[serde(deserialize_with = "texts")]
+    pub(crate) except: Option<Vec<RowFilter>>,
     pub(crate) on_bad_row: Option<OnBadRow>,
     pub(crate) fail_fast: bool,
     #[serde(deserialize_with = "text")]
@@ -91,7 +133,7 @@ pub(crate) struct Source {
     pub(crate) quarantine: Option<PathBuf>,
 }
 
-/// The meaning of a row.
+/// The meaning of a row that is made up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Rows {
@@ -152,6 +194,9 @@ pub(crate) struct Transactions {
     pub(crate) refunds: Option<Refunds>,
     pub(crate) anonymous: Option<Anonymous>,
     pub(crate) duplicates: Option<Duplicates>,
+    pub(crate) amount: AmountFrom,
+    #[serde(deserialize_with = "words")]
+    pub(crate) anonymous_id: Vec<String>,
     pub(crate) timezone: Zone,
 }
 
@@ -190,6 +235,10 @@ pub(crate) struct Windows {
     pub(crate) every: Option<Granularity>,
     #[serde(deserialize_with = "texts")]
     pub(crate) list: Option<Vec<Window>>,
+    #[serde(deserialize_with = "moment")]
+    pub(crate) as_of: Option<i64>,
+    #[serde(deserialize_with = "text")]
+    pub(crate) year_starts: Option<YearStart>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -217,6 +266,7 @@ pub(crate) struct Report {
     pub(crate) rejects: Option<PathBuf>,
     #[serde(deserialize_with = "path")]
     pub(crate) partial_out: Option<PathBuf>,
+    pub(crate) json_numbers: JsonNumbers,
     pub(crate) refresh: Option<Time>,
 }
 
@@ -274,6 +324,13 @@ pub(crate) struct Generate {
     pub(crate) rows: Rows,
     #[serde(deserialize_with = "text")]
     pub(crate) format: Option<Format>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Peek {
+    pub(crate) all: bool,
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]

@@ -49,12 +49,18 @@ impl Opt {
 
     /// Whether a command takes it: by a flag, or where no command has one, because its job does.
     pub(crate) fn is_taken_by(&self, command: Kind) -> bool {
-        self.flag(command).is_some() || self.flags.is_empty() && self.jobs.contains(&command)
+        self.flag(command).is_some() || self.flags.is_empty() && self.acts_in(command)
     }
 
     /// The flag by which a command takes it.
     pub(crate) fn flag(&self, job: Kind) -> Option<&'static Flag> {
-        self.flags.iter().find(|flag| flag.jobs.contains(&job))
+        let of = |job: Kind| self.flags.iter().find(|flag| flag.jobs.contains(&job));
+        of(job).or_else(|| if job == Peek { of(Audit) } else { None })
+    }
+
+    /// Whether it does something in a job. A look takes the options of an audit, for the command that it shows.
+    pub(crate) fn acts_in(&self, job: Kind) -> bool {
+        self.jobs.contains(&job) || job == Peek && self.jobs.contains(&Audit)
     }
 }
 
@@ -70,13 +76,13 @@ impl Flag {
     }
 }
 
-const ALL: &[Kind] = &[Audit, Periods, Update, Merge, Follow, Sketch, Compare, Generate, Inspect];
+const ALL: &[Kind] = &[Audit, Peek, Periods, Update, Merge, Follow, Sketch, Compare, Generate, Inspect];
 /// Jobs that read rows, and those of them that read inputs.
-const ROWS: &[Kind] = &[Audit, Periods, Update, Follow, Sketch];
-const INPUTS: &[Kind] = &[Audit, Periods, Update, Sketch];
+const ROWS: &[Kind] = &[Audit, Peek, Periods, Update, Follow, Sketch];
+const INPUTS: &[Kind] = &[Audit, Peek, Periods, Update, Sketch];
 /// Jobs that an audit may be a part of.
 const AUDITED: &[Kind] = &[Audit, Update, Merge, Follow];
-const LIMITED: &[Kind] = &[Audit, Periods, Update, Sketch, Compare, Spec];
+const LIMITED: &[Kind] = &[Audit, Peek, Periods, Update, Sketch, Compare, Spec];
 
 const fn row(key: &'static str, form: Form, jobs: &'static [Kind], flags: &'static [Flag]) -> Opt {
     Opt { key, form, jobs, flags }
@@ -98,23 +104,57 @@ pub(crate) const COLUMN: Flag = flag(INPUTS, "column", "COLUMN=NAME", "Where the
 pub(crate) const OPTIONS: &[Opt] = &[
     row("source.inputs", Form::Texts, INPUTS, &[
         flag(&[Audit], "INPUT", "", "Files, folders, globs, or - for stdin: Parquet, CSV, JSONL or Arrow IPC; CSV and JSONL may be .gz or .zst. Or states"),
+        flag(&[Peek], "INPUT", "", "Files, folders, globs, or - for stdin, as for audit; no states"),
         flag(&[Periods, Update], "INPUT", "", "Files, folders, globs, or - for stdin, as for audit"),
         flag(&[Sketch], "INPUT", "", "States, files, folders, globs, or - for stdin, as for audit"),
     ]),
     row("source.from", Form::Text, ROWS, &[
-        flag(&[Audit, Update, Sketch], "from", "periods|transactions", "What a row is: what a customer did in a period, or an order or a line of one [default: periods]"),
+        flag(&[Audit, Update, Sketch], "from", "auto|periods|transactions", "What a row is: what a customer did in a period, or an order or a line of one; auto is as the columns tell [default: auto]"),
+    ]),
+    row("source.layout", Form::Text, &[Audit, Peek, Periods, Update, Sketch], &[
+        flag(INPUTS, "layout", "auto|uci-online-retail|shopify|woocommerce|amazon|square|olist|h-and-m|google-merchandise|none", "Which shop's export or public data set it is: columns, dates, and which orders count; auto is as the columns tell [default: auto]"),
     ]),
     row("source.format", Form::Text, ROWS, &[
         flag(INPUTS, "format", "parquet|csv|jsonl|arrow", "The input's format, where its name and first bytes do not tell"),
     ]),
     row("source.id_format", Form::Text, ROWS, &[
-        flag(INPUTS, "id-format", "as-is|integer", "Read ids as they are, or as whole numbers: 12923.0 is 12923 [default: as-is]"),
+        flag(INPUTS, "id-format", "as-is|integer|trim|fold", "Read ids as they are, as whole numbers (12923.0 is 12923), without the blanks around them, or also in lower case [default: as-is]"),
+    ]),
+    row("source.null", Form::Texts, ROWS, &[
+        flag(INPUTS, "null", "WORD,WORD", "Texts that stand for no value, such as NULL; with commas, or repeat"),
+    ]),
+    row("source.number_format", Form::Text, ROWS, &[
+        flag(INPUTS, "number-format", "plain|1.234,56|1,234.56|1'234.56|1 234,56", "How amounts and counts are written [default: plain]"),
+    ]),
+    row("source.amount_unit", Form::Text, ROWS, &[
+        flag(INPUTS, "amount-unit", "units|cents|millionths", "What amounts of money count, in whole numbers where it is parts [default: units]"),
     ]),
     row("source.date_format", Form::Texts, ROWS, &[
-        flag(INPUTS, "date-format", "FORMAT", "How dates are written that are not ISO 8601, as for strftime: \"%m/%d/%Y %H:%M\" for 12/1/2010 8:26; repeat for several ways"),
+        flag(INPUTS, "date-format", "FORMAT", "How dates are written that are not ISO 8601, as for strftime: \"%m/%d/%Y %H:%M\" for 12/1/2010 8:26; or epoch, epoch-ms, epoch-us, epoch-ns, excel; repeat for several ways"),
+    ]),
+    row("source.naive_times", Form::Text, ROWS, &[
+        flag(INPUTS, "naive-times", "utc|local", "The clock of times without an offset: UTC, or that of --timezone [default: utc]"),
     ]),
     row("source.encoding", Form::Text, ROWS, &[
         flag(INPUTS, "encoding", "utf8|latin1", "What the bytes of CSV and JSONL mean [default: utf8]"),
+    ]),
+    row("source.period_ends", Form::Text, ROWS, &[
+        flag(INPUTS, "period-ends", "exclusive|inclusive", "Whether period_end is the first day after a period, or its last [default: exclusive]"),
+    ]),
+    row("source.quote", Form::Text, ROWS, &[
+        flag(INPUTS, "quote", "double|none", "What a quote in a CSV is: around fields, doubled within them, or plain text [default: double, but a doubtful one ends the run]"),
+    ]),
+    row("source.escape", Form::Text, ROWS, &[
+        flag(INPUTS, "escape", "CHAR", "What makes a quote plain text in a quoted field of a CSV, \\ as MySQL and Hive write it [default: a doubled quote alone]"),
+    ]),
+    row("source.header_line", Form::Number, ROWS, &[
+        flag(INPUTS, "header-line", "N", "The line of a CSV's header, from 1; lines before it are left out [default: the first that has the columns]"),
+    ]),
+    row("source.only", Form::Texts, ROWS, &[
+        flag(INPUTS, "only", "COLUMN=V,V", "Read only rows with one of these values in a column of the input: status=paid,shipped; repeat for several columns"),
+    ]),
+    row("source.except", Form::Texts, ROWS, &[
+        flag(INPUTS, "except", "COLUMN=V,V", "Do not read rows with one of these values in a column of the input; repeat"),
     ]),
     row("source.on_bad_row", Form::Text, &[Audit, Periods, Update, Merge, Follow, Sketch], &[
         flag(INPUTS, "on-bad-row", "fail|reject", "What to do about a bad row: end the run, or leave it out and count it [default: fail, or what a state was made with]"),
@@ -162,14 +202,20 @@ pub(crate) const OPTIONS: &[Opt] = &[
     row("transactions.policy", Form::Text, ROWS, &[
         flag(INPUTS, "policy", "strict|shop", "shop: --refunds net --anonymous report --duplicates drop, where these are not given; strict: all three fail [default: strict]"),
     ]),
+    row("transactions.amount", Form::Text, ROWS, &[
+        flag(INPUTS, "amount", "auto|total|price|none", "What says the worth of a line: line_total or else quantity x unit_price, line_total only, quantity x unit_price only, or nothing [default: auto]"),
+    ]),
     row("transactions.refunds", Form::Text, ROWS, &[
         flag(INPUTS, "refunds", "fail|net|drop", "Lines with a negative quantity or worth: end the run, take them off what the customer spent, or leave them out [default: fail]"),
     ]),
     row("transactions.anonymous", Form::Text, ROWS, &[
         flag(INPUTS, "anonymous", "fail|drop|report", "Lines without a customer: end the run, leave them out, or report their orders and revenue apart [default: fail]"),
     ]),
+    row("transactions.anonymous_id", Form::Texts, ROWS, &[
+        flag(INPUTS, "anonymous-id", "ID,ID", "Ids that are no customers', such as 0 or Guest; with commas, or repeat"),
+    ]),
     row("transactions.duplicates", Form::Text, ROWS, &[
-        flag(INPUTS, "duplicates", "fail|drop|keep", "Lines of an order that are equal in customer, time, product, quantity, worth and margin: end the run, count one of them, or count them all [default: fail]"),
+        flag(INPUTS, "duplicates", "fail|drop|keep", "Lines of an order that are equal in customer, time, product, quantity, worth and margin: end the run, count one of them, or count them all; lines without a product are left out with drop only [default: fail]"),
     ]),
     row("transactions.timezone", Form::Text, ROWS, &[
         flag(INPUTS, "timezone", "ZONE", "The time zone whose calendar orders belong to, such as Europe/Berlin [default: UTC]"),
@@ -194,7 +240,7 @@ pub(crate) const OPTIONS: &[Opt] = &[
         flag(&[Merge], "OUT", "", "The folder of the new state, or the file of the new partial"),
     ]),
     row("state.every", Form::Text, &[Update, Follow], &[
-        flag(&[Update], "every", "month|quarter|half|year", "The calendar windows of a new state; audits may use these and unions of them [default: month]"),
+        flag(&[Update], "every", "day|week|month|quarter|half|year", "The calendar windows of a new state; audits may use these and unions of them [default: month]"),
     ]),
     row("state.allow_duplicate", Form::Switch, &[Update, Merge], &[
         flag(&[Update], "allow-duplicate", "", "Take in again what was taken in before"),
@@ -215,10 +261,16 @@ pub(crate) const OPTIONS: &[Opt] = &[
         flag(&[Audit], "checkpoint-every", "TIME", "The time between two checkpoints, such as 2m or 90s [default: 2m]"),
     ]),
     row("windows.every", Form::Text, AUDITED, &[
-        flag(&[Audit], "every", "month|quarter|half|year", "Audit the calendar windows that the rows fall in"),
+        flag(&[Audit], "every", "day|week|month|quarter|half|year|all", "Audit the calendar windows that the rows fall in; weeks are ISO weeks, and all is one window"),
     ]),
     row("windows.list", Form::Texts, AUDITED, &[
         flag(&[Audit], "window", "WINDOW", "A window to audit, [NAME=]START..END[@OBSERVATION_END] or a calendar period such as 2023-Q3; repeat in time order"),
+    ]),
+    row("windows.as_of", Form::Text, AUDITED, &[
+        flag(&[Audit], "as-of", "DATE", "See the windows as of the end of a day: what lies after it is left out of them, and recency counts back from it"),
+    ]),
+    row("windows.year_starts", Form::Text, &[Audit, Periods, Update, Merge, Follow], &[
+        flag(&[Audit, Periods, Update], "year-starts", "MM-DD", "The day a fiscal year starts on, for quarters, halves and years [default: 01-01]"),
     ]),
     row("limits.workers", Form::Number, ALL, &[
         flag(LIMITED, "workers", "N", "Threads that decode and accumulate; one per core by default"),
@@ -247,6 +299,9 @@ pub(crate) const OPTIONS: &[Opt] = &[
     row("report.partial_out", Form::Text, &[Audit, Update, Merge], &[
         flag(&[Audit], "partial-out", "PATH", "Write a Lens 1 partial, which lensflow merge and compare combine with those of other customers; it names no customer"),
     ]),
+    row("report.json_numbers", Form::Text, &[Audit, Update, Merge, Follow, Compare], &[
+        flag(&[Audit, Compare], "json-numbers", "number|text", "How JSON has amounts and percentages: as numbers, 12.50, or as texts, \"12.50\" [default: number]"),
+    ]),
     row("report.refresh", Form::Text, &[Follow], &[]),
     row("rfm.out", Form::Text, AUDITED, &[
         flag(&[Audit], "rfm-out", "PATH", "Write a row per customer and window with RFM metrics and scores, .parquet, .csv, .jsonl or .arrow"),
@@ -260,7 +315,7 @@ pub(crate) const OPTIONS: &[Opt] = &[
     ]),
     row("serve.metrics", Form::Text, &[Follow], &[]),
     row("periods.every", Form::Text, &[Periods], &[
-        flag(&[Periods], "every", "month|quarter|half|year", "The calendar period of a row"),
+        flag(&[Periods], "every", "day|week|month|quarter|half|year", "The calendar period of a row"),
     ]),
     row("periods.out", Form::Text, &[Periods], &[
         flag(&[Periods], "output", "PATH", "The file to write, .parquet, .csv, .jsonl or .arrow; - is CSV on stdout"),
@@ -294,6 +349,12 @@ pub(crate) const OPTIONS: &[Opt] = &[
     ]),
     row("generate.format", Form::Text, &[Generate], &[
         flag(&[Generate], "format", "parquet|csv|jsonl|arrow", "The format, where the file's name does not tell"),
+    ]),
+    row("peek.all", Form::Switch, &[Peek], &[
+        flag(&[Peek], "all", "", "Read everything, not only the beginning"),
+    ]),
+    row("peek.json", Form::Switch, &[Peek], &[
+        flag(&[Peek], "json", "", "Print JSON instead of text"),
     ]),
     row("inspect.path", Form::Text, &[Inspect], &[
         flag(&[Inspect], "PATH", "", "A state's folder, or the file of a Lens 1 partial, of a sketch, or of a run in a state's folder"),

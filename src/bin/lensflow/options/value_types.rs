@@ -85,6 +85,12 @@ fn checked<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D, check: impl 
     check(&value).map(|()| Some(value)).map_err(refused)
 }
 
+/// A moment that windows are seen as of.
+pub(super) fn moment<'de, D: Deserializer<'de>>(from: D) -> Result<Option<i64>, D::Error> {
+    let text = String::deserialize(from)?;
+    lensflow::model::as_of(&text).map(Some).map_err(refused)
+}
+
 pub(super) fn workers<'de, D: Deserializer<'de>>(from: D) -> Result<Option<usize>, D::Error> {
     checked(from, |workers| validate_workers(*workers))
 }
@@ -125,6 +131,18 @@ pub(super) fn lg_k<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u8>, D::
 pub(super) fn dates<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
     checked(from, |dates: &Vec<String>| TransactionOptions::default().with_reading(ReadOptions::default().with_date_formats(dates)).check())
         .map(Option::unwrap_or_default)
+}
+
+/// Words, of which one text may say several with commas between them.
+pub(super) fn words<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
+    let said = Vec::<String>::deserialize(from)?;
+    let words: Vec<String> = said.iter().flat_map(|text| text.split(',')).map(|word| word.trim().to_owned()).collect();
+    let empty = || refused(Error::usage("a word is expected").help("an empty value means nothing anyway: leave it out"));
+    if words.iter().any(String::is_empty) { Err(empty()) } else { Ok(words) }
+}
+
+pub(super) fn header_line<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
+    checked(from, |&line| if line == 0 { Err(Error::usage("lines are counted from 1")) } else { Ok(()) })
 }
 
 pub(super) fn poll<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Time>, D::Error> {

@@ -376,7 +376,7 @@ fn what_is_wrong_is_named_with_its_place() {
         ("[source]\nfollow = 'inbox'\npoll = '0s'\n", "", "source.poll: a time is expected that is longer than nothing"),
         ("[source]\nfollow = 'inbox'\nglob = '***'\n", "", "source.glob: \"***\" is not a glob"),
         // Orders and line items.
-        (rows, "from = 'orders'", ":3: source.from: \"orders\" is not among the choices\n  help: one of periods, transactions"),
+        (rows, "from = 'orders'", ":3: source.from: \"orders\" is not among the choices\n  help: one of auto, periods, transactions"),
         (rows, "[transactions]\nrefunds = 'net'", ":4: transactions.refunds: it is for orders and line items\n  help: add from = "),
         (rows, "[transactions]\ntimezone = 'UTC'", ":4: transactions.timezone: it is for orders and line items"),
         (rows, "from = 'periods'\n[columns]\nline_total = 'x'", ":5: columns.line_total: it is for orders and line items"),

@@ -101,7 +101,7 @@ fn check_finds_what_can_be_known_and_writes_nothing() {
         (rows("[limits]\nspill_dir = 'none'"), 1, "none: there is no such folder to spill into"),
         (rows("[report]\nout = 'report.pdf'"), 2, "end it in .json, .md or .txt"),
         (rows("[rfm]\nout = 'rfm.xlsx'"), 2, "end it in .parquet, .csv, .jsonl or .arrow"),
-        (rows("[rfm]\nout = 'none/rfm.csv'"), 1, "none/rfm.csv: cannot write: its folder is not there"),
+        (rows("[rfm]\nout = 'none/rfm.csv'"), 1, "none/rfm.csv: cannot write: there is no folder none"),
         (rows("[rfm]\nout = 'a.csv/rfm.csv'"), 1, "cannot write: what should be its folder is a file"),
         (rows("[report]\nout = ['r.json', './r.json']"), 2, "r.json would be written twice"),
         (rows("[rfm]\nout = './a.csv'"), 2, "is an input: it would be overwritten"),

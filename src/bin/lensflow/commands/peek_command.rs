@@ -1,0 +1,97 @@
+//! `lensflow peek`: the library's [`PeekJob`], and the command to go on with.
+
+use super::{Job, save_spec};
+use crate::allocator::keep_to_limit;
+use crate::layers::{Said, shell};
+use crate::options::Kind;
+use crate::page::{self, Inputs, Page};
+use crate::talk::{Host, print};
+use lensflow::Result;
+use lensflow::error::Error;
+use lensflow::jobs::files;
+use lensflow::jobs::peek::{PeekJob, Peeked, render};
+use lensflow::orders::Lines;
+use lensflow::spec::Spec;
+use std::path::PathBuf;
+
+/// A look at files.
+#[derive(Debug, Clone)]
+pub(crate) struct Peek {
+    pub(crate) job: PeekJob,
+    /// What is said, and what the columns tell.
+    pub(crate) said: Said,
+    pub(crate) json: bool,
+    /// Where the spec of the audit goes.
+    pub(crate) spec_file: Option<PathBuf>,
+}
+
+impl Peek {
+    /// The audit that is proposed: what is said and told, with windows and, where lines were seen that need one, a policy.
+    fn audit(&self, peeked: &Peeked) -> Result<Said> {
+        let mut settings = Vec::new();
+        if self.said.get("windows.every").is_none() && self.said.get("windows.list").is_none() {
+            settings.push(("windows.every".to_owned(), vec!["month".to_owned()]));
+        }
+        if peeked.needs_policy {
+            settings.extend(POLICY.iter().map(|(key, value)| ((*key).to_owned(), vec![(*value).to_owned()])));
+        }
+        self.said.as_job(Kind::Audit).told(&settings, "a look at the input")
+    }
+
+    /// The arguments of the command that does it. What an audit is told by the columns itself need not be said.
+    fn command(&self, audit: &Said) -> Vec<String> {
+        let told_again = self.job.recognized.layout.is_some() || self.job.recognized.seen.is_none();
+        let by = |said: &Said| said.clone().without_told_by(|by| by != "a look at the input");
+        let said = if told_again { by(audit) } else { audit.clone() };
+        said.arguments()
+    }
+}
+
+/// The policies of shops: refunds lessen what was spent, lines without a customer are reported apart, copies are left out.
+const POLICY: &[(&str, &str)] =
+    &[("transactions.refunds", "net"), ("transactions.anonymous", "report"), ("transactions.duplicates", "drop")];
+
+impl Job for Peek {
+    fn check(&self) -> Result<Inputs> {
+        let found = files(&self.job.recognition.inputs, self.job.recognition.format, None, &Spec::default(), false)?;
+        Ok(Inputs { files: found.len(), states: 0 })
+    }
+
+    fn run(&self, host: &mut Host<'_>) -> Result<()> {
+        keep_to_limit(&self.job.spec);
+        let mut job = self.job.clone();
+        job.cancel = host.signals.cancel.clone();
+        let peeked = job.run()?;
+        host.shown();
+        let audit = self.audit(&peeked)?;
+        let arguments = self.command(&audit);
+        if let Some(file) = &self.spec_file {
+            save_spec(&audit.toml()?, file)?;
+        }
+        if !self.json {
+            return print(host.speech.say(&render(&peeked, &shell("audit", &arguments))));
+        }
+        let failed = |e: serde_json::Error| Error::internal("what was seen has no JSON form").cause(e);
+        let mut json = serde_json::to_value(&peeked).map_err(failed)?;
+        let command: Vec<String> = ["lensflow", "audit"].into_iter().map(str::to_owned).chain(arguments).collect();
+        json["command"] = serde_json::to_value(command).map_err(failed)?;
+        print(serde_json::to_string_pretty(&json).map_err(failed)? + "\n")
+    }
+
+    fn tell_inputs(&self, page: &mut Page) -> Inputs {
+        let files = page.files(&self.job.recognition.inputs, self.job.recognition.format, self.job.lines.as_ref(), &self.job.spec);
+        Inputs { files, states: 0 }
+    }
+
+    fn tell_outputs(&self, page: &mut Page) {
+        page.say("report", "seen", "on stdout, with the command of an audit");
+    }
+
+    fn summary(&self, Inputs { files, .. }: Inputs) -> String {
+        format!("a look at {}", page::inputs(&self.job.recognition.inputs, files))
+    }
+
+    fn lines(&self) -> Option<&Lines> {
+        self.job.lines.as_ref()
+    }
+}

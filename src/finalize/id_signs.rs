@@ -1,0 +1,194 @@
+//! Signs that ids are not what they should be, among all customers: noticed once per customer, when partitions are finished.
+//!
+//! Ids that differ by case or blanks only are looked for among the customers whose folded ids have the 4,096 least hashes: all of them, where
+//! there are no more, else a sample that is the same for any order and number of threads. Ids in lower case come in the order of their
+//! hashes, so beyond the sample only their bytes are looked at.
+
+use crate::base::merge::Merge;
+use crate::base::text::grouped;
+use crate::model::hash::hash_id;
+use crate::model::note::{Notes, Topic};
+use crate::model::read_options::IdFormat;
+use crate::model::state_batch::StateBatch;
+use crate::source::values::{NULL_WORDS, id_forms};
+use std::collections::BTreeMap;
+
+/// Customers among whom ids that are alike are looked for.
+const SAMPLE: usize = 1 << 12;
+
+/// What was noticed.
+#[derive(Debug, Default)]
+pub(super) struct IdSigns {
+    customers: u64,
+    /// The orders of those called by a word for no value.
+    nulls: BTreeMap<&'static str, u64>,
+    points: u64,
+    invisible: u64,
+    scientific: u64,
+    /// Customers by the hash of their folded id; the least hashes.
+    folded: BTreeMap<u64, u64>,
+}
+
+impl IdSigns {
+    /// Looks at some customers, which are ascending by hash.
+    pub(super) fn add(&mut self, states: &StateBatch) {
+        self.customers += states.len() as u64;
+        let mut is_past = false;
+        for customer in 0..states.len() {
+            let mut room = [0; 16];
+            let id = states.id(customer, &mut room);
+            let orders = || states.orders.get(states.begin(customer)..states.ends[customer] as usize).unwrap_or_default();
+            self.look(id, || orders().iter().fold(0, |sum, orders| sum.saturating_add(orders.unsigned_abs())));
+            match id.iter().any(|b| !b.is_ascii_graphic() || b.is_ascii_uppercase()) {
+                true => self.fold(hash_id(folded(id).as_bytes())),
+                false if is_past => {}
+                false => {
+                    let hash = hash_id(id);
+                    is_past = self.is_past(hash);
+                    self.fold(hash);
+                }
+            }
+        }
+    }
+
+    fn look(&mut self, id: &[u8], orders: impl FnOnce() -> u64) {
+        let last = id.last().copied().unwrap_or_default();
+        let is_short = id.len() <= 9 && matches!(id.first(), Some(b'N' | b'n' | b'\\' | b'(' | b'<' | b'u' | b'-' | b'#'));
+        if is_short && let Some(word) = NULL_WORDS.into_iter().find(|word| word.as_bytes() == id) {
+            *self.nulls.entry(word).or_default() += orders();
+        }
+        if last == b'0' && id.ends_with(b".0") && id.len() > 2 && id[..id.len() - 2].iter().all(u8::is_ascii_digit) {
+            self.points += 1;
+        }
+        if last.is_ascii_digit() && id.iter().any(|b| matches!(b, b'e' | b'E')) {
+            self.scientific += u64::from(id_forms::is_scientific(&String::from_utf8_lossy(id)));
+        }
+        if id.iter().any(|b| *b < b' ' || *b > b'~') || id.first() == Some(&b' ') || last == b' ' {
+            self.invisible += u64::from(id_forms::has_invisible(&String::from_utf8_lossy(id)));
+        }
+    }
+
+    /// Whether a hash is too great for the sample.
+    fn is_past(&self, hash: u64) -> bool {
+        self.folded.len() >= SAMPLE && self.folded.last_key_value().is_some_and(|(greatest, _)| hash > *greatest)
+    }
+
+    fn fold(&mut self, hash: u64) {
+        if self.is_past(hash) {
+            return;
+        }
+        *self.folded.entry(hash).or_default() += 1;
+        if self.folded.len() > SAMPLE {
+            self.folded.pop_last();
+        }
+    }
+
+    /// What was noticed, as notes.
+    pub(super) fn notes(&self) -> Notes {
+        let notes = Notes::default();
+        self.nulls.iter().for_each(|(word, orders)| notes.add(Topic::NullIds, word, (*orders).max(1)));
+        notes.add(Topic::PointIds, "", self.points);
+        notes.add(Topic::InvisibleIds, "", self.invisible);
+        notes.add(Topic::ScientificIds, "", self.scientific);
+        let alike = self.folded.values().filter(|count| **count > 1);
+        let (customers, groups) = (alike.clone().sum::<u64>(), alike.count());
+        if groups > 0 {
+            let all: u64 = self.folded.values().sum();
+            let among = if all < self.customers { " that were looked at" } else { "" };
+            let (customers, all) = (grouped(customers), grouped(all));
+            notes.say(
+                Topic::AlikeIds,
+                format!(
+                    "{customers} of {all} ids{among} differ from another by case or blanks only: `id_format=fold` reads them as {}",
+                    grouped(groups)
+                ),
+            );
+        }
+        notes
+    }
+}
+
+impl Merge for IdSigns {
+    fn merge(&mut self, other: IdSigns) {
+        self.customers += other.customers;
+        other.nulls.into_iter().for_each(|(word, count)| *self.nulls.entry(word).or_default() += count);
+        self.points += other.points;
+        self.invisible += other.invisible;
+        self.scientific += other.scientific;
+        other.folded.into_iter().for_each(|(hash, count)| *self.folded.entry(hash).or_default() += count);
+        while self.folded.len() > SAMPLE {
+            self.folded.pop_last();
+        }
+    }
+}
+
+/// An id as [`IdFormat::Fold`] reads it.
+fn folded(id: &[u8]) -> String {
+    let text = String::from_utf8_lossy(id);
+    id_forms::customer_id(&text, IdFormat::Fold).unwrap_or_default().into_owned()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    /// States of these ids, in the order of their hashes.
+    fn states(ids: &[String]) -> StateBatch {
+        let mut states = StateBatch::default();
+        let mut ids: Vec<&String> = ids.iter().collect();
+        ids.sort_by_key(|id| hash_id(id.as_bytes()));
+        for id in ids {
+            states.ends.push(0);
+            states.views.push(arrow::array::builder::make_view(id.as_bytes(), 0, states.long.len() as u32));
+            if id.len() > crate::model::ids::INLINE {
+                states.long.extend_from_slice(id.as_bytes());
+            }
+        }
+        states
+    }
+
+    fn notes(parts: &[Vec<String>]) -> Vec<String> {
+        let mut all = IdSigns::default();
+        for part in parts {
+            let mut signs = IdSigns::default();
+            signs.add(&states(part));
+            all.merge(signs);
+        }
+        all.notes().texts()
+    }
+
+    #[test]
+    fn odd_ids_are_noticed() {
+        let ids = [
+            "NULL",
+            "12923.0",
+            "7.0",
+            "a\u{200b}",
+            " b",
+            "1.5E+10",
+            "Ann@Example.com",
+            "ann@example.com ",
+            "ann@example.com",
+            "12923",
+            "v1.0",
+        ];
+        let said = notes(&[ids.map(str::to_owned).to_vec()]).join("\n");
+        for part in ["called \"NULL\"", "2 ids are whole numbers", "3 ids have blanks", "1 id is a number such as", "3 of 11 ids differ"] {
+            assert!(said.contains(part), "{part}: {said}");
+        }
+        assert_eq!(notes(&[["anna", "bob", "C-1", "c-2", "007", "x-0", "4e7b", "Zoë"].map(str::to_owned).to_vec()]), [""; 0]);
+    }
+
+    /// A sample of many customers is the same however they are divided.
+    #[test]
+    fn samples_do_not_depend_on_threads() {
+        let ids: Vec<String> = (0..20_000).flat_map(|i| [format!("user{i}"), format!("{}{i}", ["User", "other"][i % 2])]).collect();
+        let whole = notes(std::slice::from_ref(&ids));
+        assert!(whole[0].contains("ids that were looked at differ") && whole.len() == 1, "{whole:?}");
+        let (mut odd, mut even) = (Vec::new(), Vec::new());
+        ids.into_iter().enumerate().for_each(|(i, id)| if i % 3 == 0 { odd.push(id) } else { even.push(id) });
+        assert_eq!(notes(&[even.clone(), odd.clone()]), whole);
+        assert_eq!(notes(&[odd, even]), whole);
+    }
+}

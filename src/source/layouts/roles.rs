@@ -1,0 +1,416 @@
+//! Guesses at the columns of lines in an input of no known layout: by their names, in English and German, and by what they hold.
+//!
+//! A column has one role. One that is called as a role is calls for no other, however alike the names are: `CustomerID` is no order. What
+//! is not certain is said as a doubt.
+
+use super::{DAY, Settings, plain};
+use crate::base::time::format_timestamp;
+use crate::model::line_columns::TransactionColumn::{self, CustomerId, EventTs, LineTotal, OrderId, ProductId, Quantity, UnitPrice};
+use crate::source::sniff::{ColumnProfile, ValueKind};
+use std::collections::BTreeMap;
+
+/// The names of roles, in letters and digits alone, those first that say most.
+const NAMES: &[(TransactionColumn, &[&str])] = &[
+    (
+        OrderId,
+        &[
+            "orderid",
+            "ordernumber",
+            "orderno",
+            "ordernr",
+            "order",
+            "invoiceid",
+            "invoiceno",
+            "invoicenumber",
+            "invoice",
+            "receiptid",
+            "receiptno",
+            "receiptnumber",
+            "receipt",
+            "transactionid",
+            "transactionno",
+            "transaction",
+            "basketid",
+            "basket",
+            "ticketno",
+            "saleid",
+            "salesrecord",
+            "documentno",
+            "orderref",
+            "bestellnummer",
+            "bestellnr",
+            "bestellung",
+            "auftragsnummer",
+            "auftragsnr",
+            "auftrag",
+            "rechnungsnummer",
+            "rechnungsnr",
+            "rechnung",
+            "belegnummer",
+            "belegnr",
+            "beleg",
+            "bonnummer",
+            "bonnr",
+            "bon",
+        ],
+    ),
+    (
+        CustomerId,
+        &[
+            "customerid",
+            "customernumber",
+            "customerno",
+            "customernr",
+            "customer",
+            "custid",
+            "custno",
+            "custnr",
+            "cust",
+            "clientid",
+            "client",
+            "userid",
+            "user",
+            "memberid",
+            "memberno",
+            "member",
+            "buyerid",
+            "buyer",
+            "householdid",
+            "shopperid",
+            "visitorid",
+            "accountid",
+            "account",
+            "email",
+            "emailaddress",
+            "customeremail",
+            "buyeremail",
+            "billingemail",
+            "kundennummer",
+            "kundennr",
+            "kundenid",
+            "kundeid",
+            "kunde",
+            "kdnr",
+            "mitgliedsnummer",
+            "mitglied",
+            "debitornr",
+            "debitor",
+        ],
+    ),
+    (
+        EventTs,
+        &[
+            "eventts",
+            "orderts",
+            "orderdate",
+            "ordertime",
+            "orderedat",
+            "orderdatetime",
+            "purchasedate",
+            "invoicedate",
+            "saledate",
+            "salesdate",
+            "transactiondate",
+            "receiptdate",
+            "createdat",
+            "datecreated",
+            "datetime",
+            "timestamp",
+            "date",
+            "ts",
+            "day",
+            "bestelldatum",
+            "rechnungsdatum",
+            "auftragsdatum",
+            "kaufdatum",
+            "belegdatum",
+            "verkaufsdatum",
+            "datum",
+            "zeitpunkt",
+        ],
+    ),
+    (
+        LineTotal,
+        &[
+            "linetotal",
+            "lineamount",
+            "itemtotal",
+            "lineprice",
+            "netsales",
+            "netamount",
+            "amount",
+            "revenue",
+            "sales",
+            "totalprice",
+            "totalamount",
+            "grossamount",
+            "grosssales",
+            "spend",
+            "value",
+            "total",
+            "ordertotal",
+            "ordervalue",
+            "grandtotal",
+            "subtotal",
+            "positionsbetrag",
+            "positionssumme",
+            "nettobetrag",
+            "bruttobetrag",
+            "betrag",
+            "umsatz",
+            "erlös",
+            "erloes",
+            "gesamtpreis",
+            "gesamtbetrag",
+            "summe",
+            "gesamt",
+        ],
+    ),
+    (
+        UnitPrice,
+        &[
+            "unitprice",
+            "priceperunit",
+            "priceeach",
+            "itemprice",
+            "price",
+            "soldfor",
+            "einzelpreis",
+            "stückpreis",
+            "stueckpreis",
+            "vkpreis",
+            "preis",
+        ],
+    ),
+    (
+        Quantity,
+        &[
+            "quantity",
+            "qty",
+            "quantityordered",
+            "units",
+            "unitssold",
+            "pieces",
+            "count",
+            "menge",
+            "anzahl",
+            "stückzahl",
+            "stück",
+            "stueck",
+            "stk",
+        ],
+    ),
+    (
+        ProductId,
+        &[
+            "productid",
+            "sku",
+            "stockcode",
+            "articleid",
+            "articleno",
+            "itemid",
+            "itemno",
+            "asin",
+            "ean",
+            "product",
+            "article",
+            "item",
+            "productname",
+            "itemname",
+            "artikelnummer",
+            "artikelnr",
+            "artikel",
+            "produktnr",
+            "produktid",
+            "produkt",
+        ],
+    ),
+];
+
+/// Amounts that are rather those of whole orders.
+const OF_ORDERS: &[&str] = &["total", "ordertotal", "ordervalue", "grandtotal", "subtotal", "gesamt", "gesamtbetrag", "summe"];
+
+/// The names of columns that hold currencies.
+pub(crate) const CURRENCIES: &[&str] = &["currency", "currencycode", "currencyiso", "ordercurrency", "währung", "waehrung", "devise"];
+
+/// A guess at the columns of an input.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RoleGuess {
+    /// The input's names of the columns.
+    pub columns: BTreeMap<TransactionColumn, String>,
+    /// Other options that its content asks for, by their keys.
+    pub settings: Settings,
+    /// What is not certain, in sentences.
+    pub doubts: Vec<String>,
+}
+
+/// Guesses at the columns of an input. What is said already, by its names of columns, is left as it is.
+pub fn guess(profiles: &[ColumnProfile], said: &BTreeMap<TransactionColumn, String>) -> RoleGuess {
+    let mut guess = RoleGuess { columns: said.clone(), ..RoleGuess::default() };
+    for (role, names) in NAMES {
+        if guess.columns.contains_key(role) {
+            continue;
+        }
+        let free = |profile: &&ColumnProfile| fits(*role, profile) && !guess.columns.values().any(|name| name == &profile.name);
+        let rank = |profile: &ColumnProfile| names.iter().position(|name| *name == plain(&profile.name));
+        let exact = profiles.iter().filter(free).filter(|profile| rank(profile).is_some()).min_by_key(|profile| rank(profile));
+        let part = || profiles.iter().filter(free).find(|profile| !has_role(profile) && is_part(names, &profile.name));
+        let found = exact.cloned().or_else(|| {
+            let found = part()?.clone();
+            guess.doubts.push(format!("{} is perhaps {}: a part of its name says so", found.name, role.name()));
+            Some(found)
+        });
+        if let Some(profile) = found {
+            guess.columns.insert(*role, profile.name);
+        }
+    }
+    guess.amounts(said);
+    guess.times(profiles);
+    if !guess.columns.contains_key(&OrderId)
+        && let (Some(customer), Some(_)) = (guess.columns.get(&CustomerId), guess.columns.get(&EventTs))
+    {
+        guess.doubts.push("no column is an order's: what a customer buys on one day is read as one order".to_owned());
+        guess.columns.insert(OrderId, format!("{customer}+{DAY}"));
+    }
+    guess.values(profiles);
+    guess
+}
+
+impl RoleGuess {
+    /// An amount of the whole order is not that of each line.
+    fn amounts(&mut self, said: &BTreeMap<TransactionColumn, String>) {
+        let both = self.columns.contains_key(&UnitPrice) && self.columns.contains_key(&Quantity);
+        let Some(total) = self.columns.get(&LineTotal).filter(|_| !said.contains_key(&LineTotal)).cloned() else { return };
+        if !OF_ORDERS.contains(&plain(&total).as_str()) {
+            return;
+        }
+        if both {
+            self.columns.remove(&LineTotal);
+            self.doubts.push(format!("{total} is rather that of a whole order: lines are worth their quantity and price"));
+        } else {
+            self.doubts.push(format!("{total} counts on each row: is it that of a whole order, it must stand on one of its rows alone"));
+        }
+    }
+
+    /// How dates are written; and where no name says which column is the time, the only one that holds dates.
+    fn times(&mut self, profiles: &[ColumnProfile]) {
+        if !self.columns.contains_key(&EventTs) {
+            let mut dates = profiles.iter().filter(|profile| profile.kind == ValueKind::Date);
+            if let (Some(only), None) = (dates.next(), dates.next()) {
+                self.doubts.push(format!("{} is perhaps event_ts: it is the only column of dates", only.name));
+                self.columns.insert(EventTs, only.name.clone());
+            }
+        }
+        let Some(time) = self.columns.get(&EventTs).and_then(|name| profiles.iter().find(|profile| &profile.name == name)) else { return };
+        let formats: Vec<String> = time.dates.iter().filter_map(|date| date.format.clone()).collect();
+        if let Some(first) = formats.first() {
+            self.settings.push(("source.date_format".to_owned(), vec![first.clone()]));
+        }
+        if let [one, other, ..] = &time.dates[..] {
+            let day = |at: i64| format_timestamp(at).split('T').next().unwrap_or_default().to_owned();
+            let text = time.examples.first().map(String::as_str).unwrap_or_default();
+            self.doubts.push(format!(
+                "{}: it is not certain which number is the day: {} gives {} to {}, {} gives {} to {} (the first is {text})",
+                time.name,
+                one.format.as_deref().unwrap_or("ISO 8601"),
+                day(one.first),
+                day(one.last),
+                other.format.as_deref().unwrap_or("ISO 8601"),
+                day(other.first),
+                day(other.last),
+            ));
+        }
+    }
+
+    /// How numbers and ids are written.
+    fn values(&mut self, profiles: &[ColumnProfile]) {
+        let of = |role: TransactionColumn| self.columns.get(&role).and_then(|name| profiles.iter().find(|profile| &profile.name == name));
+        let format = [LineTotal, UnitPrice, Quantity].into_iter().filter_map(of).find_map(|profile| profile.number_format);
+        let pointed = of(CustomerId).is_some_and(|profile| profile.pointed);
+        if let Some(format) = format {
+            self.settings.push(("source.number_format".to_owned(), vec![format.to_owned()]));
+        }
+        if pointed {
+            self.settings.push(("source.id_format".to_owned(), vec!["integer".to_owned()]));
+        }
+    }
+}
+
+/// Whether a column can be of a role by what it holds.
+fn fits(role: TransactionColumn, profile: &ColumnProfile) -> bool {
+    let number = matches!(profile.kind, ValueKind::WholeNumber | ValueKind::Amount);
+    match role {
+        EventTs => profile.kind == ValueKind::Date || plain(&profile.name).ends_with("ts") && number,
+        LineTotal | UnitPrice | Quantity => number,
+        OrderId | CustomerId => !matches!(profile.kind, ValueKind::Empty | ValueKind::Date | ValueKind::Amount | ValueKind::Currency),
+        _ => !matches!(profile.kind, ValueKind::Empty | ValueKind::Currency),
+    }
+}
+
+/// Whether a column is called as some role is.
+fn has_role(profile: &ColumnProfile) -> bool {
+    let name = plain(&profile.name);
+    NAMES.iter().any(|(_, names)| names.contains(&name.as_str()))
+}
+
+/// Whether one of some names, of five letters or more, is a part of another.
+fn is_part(names: &[&str], name: &str) -> bool {
+    let name = plain(name);
+    names.iter().any(|part| part.chars().count() >= 5 && (name.starts_with(part) || name.ends_with(part)))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::source::sniff::profile;
+    use arrow::array::{ArrayRef, RecordBatch, StringArray};
+    use std::sync::Arc;
+
+    fn profiles(columns: &[(&str, [&str; 3])]) -> Vec<ColumnProfile> {
+        let array = |values: &[&str; 3]| Arc::new(StringArray::from(values.to_vec())) as ArrayRef;
+        let batch = RecordBatch::try_from_iter(columns.iter().map(|(name, values)| (*name, array(values)))).unwrap();
+        columns.iter().enumerate().map(|(at, (name, _))| profile::of(name, None, at, std::slice::from_ref(&batch))).collect()
+    }
+
+    fn roles(columns: &[(&str, [&str; 3])]) -> Vec<(&'static str, String)> {
+        let guess = guess(&profiles(columns), &BTreeMap::new());
+        guess.columns.into_iter().map(|(role, name)| (role.name(), name)).collect()
+    }
+
+    #[test]
+    fn columns_are_guessed_by_their_names_and_content() {
+        let german = roles(&[
+            ("Bestellnr", ["7", "7", "8"]),
+            ("Kundennummer", ["K1", "K1", "K2"]),
+            ("Datum", ["31.12.2023", "31.12.2023", "1.1.2024"]),
+            ("Menge", ["1", "2", "1"]),
+            ("Einzelpreis", ["1.234,50", "3,00", "7,10"]),
+            ("Gesamt", ["1.237,50", "1.237,50", "7,10"]),
+        ]);
+        let expected = [
+            ("order_id", "Bestellnr"),
+            ("customer_id", "Kundennummer"),
+            ("event_ts", "Datum"),
+            ("quantity", "Menge"),
+            ("unit_price", "Einzelpreis"),
+        ];
+        assert_eq!(german, expected.map(|(role, name)| (role, name.to_owned())));
+    }
+
+    #[test]
+    fn a_role_is_not_guessed_from_the_column_of_another() {
+        let found =
+            roles(&[("CustomerID", ["1", "2", "3"]), ("Date", ["2024-01-01", "2024-01-02", "2024-01-02"]), ("Amount", ["1", "2", "3.5"])]);
+        assert!(found.contains(&("order_id", "CustomerID+day".to_owned())), "{found:?}");
+        assert!(!roles(&[("Customer", ["a b", "c d", "e f"]), ("Amount", ["1", "2", "3.5"])]).iter().any(|(role, _)| *role == "order_id"));
+    }
+
+    #[test]
+    fn what_is_not_certain_is_said() {
+        let guess = guess(&profiles(&[("order", ["1", "2", "3"]), ("when", ["3/4/2024", "5/4/2024", "6/4/2024"])]), &BTreeMap::new());
+        assert_eq!(guess.columns[&EventTs], "when");
+        assert!(guess.doubts.iter().any(|doubt| doubt.contains("2024-03-04") && doubt.contains("2024-04-03")), "{:?}", guess.doubts);
+    }
+}

@@ -1,0 +1,305 @@
+//! The content of a column, told from a sample of it: numbers and how they are written, dates and by which formats they can be read, ids,
+//! texts. Up to [`DISTINCT`] different values are looked at, those that come first.
+
+use crate::base::money::Amount;
+use crate::base::time::parse_timestamp;
+use crate::source::values::{date_formats, dates_of};
+use arrow::array::{AsArray, RecordBatch};
+use serde::Serialize;
+use std::collections::{BTreeMap, HashMap};
+
+/// Different values of a column that are told apart.
+const DISTINCT: usize = 10_000;
+/// Values that are shown.
+const EXAMPLES: usize = 3;
+/// A kind is that of all but one in so many different values.
+const ODD: usize = 50;
+
+/// The kind of a column's values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum ValueKind {
+    /// There are none.
+    Empty,
+    /// Dates or times.
+    Date,
+    /// Whole numbers.
+    WholeNumber,
+    /// Numbers, not all of them whole.
+    Amount,
+    /// Codes of currencies.
+    Currency,
+    /// A few words that come again and again, such as a status.
+    Word,
+    /// Values that name something: many different ones, without blanks.
+    Id,
+    /// Anything else.
+    Text,
+}
+
+/// A way to read a column's dates.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DateReading {
+    /// As for strftime; none is ISO 8601.
+    pub format: Option<String>,
+    /// The first of them, in microseconds since 1970, UTC.
+    pub first: i64,
+    /// The last.
+    pub last: i64,
+}
+
+/// The content of a column.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct ColumnProfile {
+    /// Its name in the input.
+    pub name: String,
+    /// Its type, where the format has types.
+    pub data_type: Option<String>,
+    /// The kind of its values.
+    pub kind: ValueKind,
+    /// Rows that were looked at.
+    pub rows: u64,
+    /// How many of them hold nothing.
+    pub empty: u64,
+    /// Different values, of which no more than 10,000 are told apart.
+    pub distinct: u64,
+    /// The first of them.
+    pub examples: Vec<String>,
+    /// The ways to read its dates; several where it is not certain which number is the day.
+    pub dates: Vec<DateReading>,
+    /// How its numbers are written, if not plainly: `1.234,56`.
+    pub number_format: Option<&'static str>,
+    /// Values below zero.
+    pub negative: u64,
+    /// Whole numbers that are written with a point: `17850.0`.
+    pub pointed: bool,
+    /// The values with their counts, where there are few.
+    pub counts: BTreeMap<String, u64>,
+}
+
+/// The content of the column at a place.
+pub(crate) fn of(name: &str, data_type: Option<String>, at: usize, batches: &[RecordBatch]) -> ColumnProfile {
+    let mut counts: HashMap<&str, u64> = HashMap::new();
+    let mut examples: Vec<&str> = Vec::new();
+    let (mut rows, mut empty, mut negative) = (0, 0, 0);
+    for batch in batches {
+        rows += batch.num_rows() as u64;
+        let column = batch.columns().get(at).and_then(|column| column.as_string_opt::<i32>());
+        let Some(column) = column else {
+            empty += batch.num_rows() as u64;
+            continue;
+        };
+        for text in column {
+            let Some(text) = text.filter(|text| !text.trim().is_empty()) else {
+                empty += 1;
+                continue;
+            };
+            negative += u64::from(is_negative(text));
+            if let Some(count) = counts.get_mut(text) {
+                *count += 1;
+            } else if counts.len() < DISTINCT {
+                counts.insert(text, 1);
+                if examples.len() < EXAMPLES {
+                    examples.push(text);
+                }
+            }
+        }
+    }
+    let values: Vec<&str> = counts.keys().map(|text| text.trim()).collect();
+    let typed = data_type.as_deref().unwrap_or("");
+    let dates =
+        if typed.starts_with("Int") || typed.starts_with("Float") || typed.starts_with("Decimal") { vec![] } else { dates(&values) };
+    let number_format = number_format(&values);
+    let whole = || all(&values, |text| whole_digits(text).is_some()) && !values.iter().any(|text| text.ends_with(".00"));
+    let kind = match () {
+        () if values.is_empty() => ValueKind::Empty,
+        () if !dates.is_empty() => ValueKind::Date,
+        () if number_format == Some(PLAIN) && whole() => ValueKind::WholeNumber,
+        () if number_format.is_some() => ValueKind::Amount,
+        () if all(&values, is_currency) => ValueKind::Currency,
+        () if values.len() <= 12 && rows - empty >= 4 * values.len() as u64 && values.iter().all(|text| text.len() <= 40) => {
+            ValueKind::Word
+        }
+        () if all(&values, |text| !text.contains(char::is_whitespace)) && values.len() > 1 => ValueKind::Id,
+        () => ValueKind::Text,
+    };
+    let pointed = kind == ValueKind::WholeNumber && values.iter().any(|text| text.contains('.'));
+    ColumnProfile {
+        name: name.to_owned(),
+        kind,
+        rows,
+        empty,
+        distinct: values.len() as u64,
+        examples: examples.into_iter().map(str::to_owned).collect(),
+        dates,
+        number_format: number_format.filter(|format| *format != PLAIN && kind == ValueKind::Amount),
+        negative: if matches!(kind, ValueKind::WholeNumber | ValueKind::Amount) { negative } else { 0 },
+        pointed,
+        counts: if counts.len() <= 20 { counts.into_iter().map(|(text, n)| (text.to_owned(), n)).collect() } else { BTreeMap::new() },
+        data_type,
+    }
+}
+
+/// Whether all but a few values are so.
+fn all(values: &[&str], is: impl Fn(&str) -> bool) -> bool {
+    let odd = values.iter().filter(|text| !is(text)).take(values.len() / ODD + 1).count();
+    odd <= values.len() / ODD
+}
+
+fn is_negative(text: &str) -> bool {
+    let text = text.trim();
+    text.starts_with(['-', '\u{2212}', '(']) || text.ends_with('-') && text.starts_with(|c: char| c.is_ascii_digit())
+}
+
+/// The digits of a whole number, also where it is written with a point.
+fn whole_digits(text: &str) -> Option<&str> {
+    let (whole, zeros) = text.split_once('.').unwrap_or((text, ""));
+    let digits = whole.strip_prefix('-').unwrap_or(whole);
+    let is_whole = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()) && zeros.bytes().all(|b| b == b'0');
+    is_whole.then_some(digits)
+}
+
+/// How plain numbers are written.
+const PLAIN: &str = "plain";
+/// The other ways, with their thousands and decimal marks, those first that say most.
+const WAYS: [(&str, &str, char); 4] =
+    [("1.234,56", ".", ','), ("1,234.56", ",", '.'), ("1'234.56", "'\u{2019}", '.'), ("1 234,56", " \u{a0}\u{202f}\u{2009}", ',')];
+
+/// How numbers are written; none where the values are none.
+fn number_format(values: &[&str]) -> Option<&'static str> {
+    if values.is_empty() {
+        return None;
+    }
+    if all(values, |text| Amount::parse(text.as_bytes()).is_ok()) {
+        return Some(PLAIN);
+    }
+    let bare: Vec<&str> = values.iter().map(|text| without_signs(text)).collect();
+    // Signs and codes of currencies alone leave a plain number.
+    if all(&bare, |text| Amount::parse(text.as_bytes()).is_ok()) {
+        return Some(PLAIN);
+    }
+    WAYS.iter().find(|(_, thousands, decimal)| all(&bare, |text| is_written(text, thousands, *decimal))).map(|(name, ..)| *name)
+}
+
+/// A number without the signs and codes of currencies, of a minus, and of accounting.
+fn without_signs(text: &str) -> &str {
+    let is_sign = |c: char| c.is_whitespace() || "$€£¥₹-+\u{2212}\u{2013}".contains(c);
+    let is_code = |word: &str| is_currency(word) || ["KR", "ZŁ", "KČ", "FT", "FR", "R", "LEI"].contains(&word.to_uppercase().as_str());
+    let mut text = text.trim().trim_start_matches('(').trim_end_matches([')', '-']).trim_matches(is_sign);
+    let head = text.find(|c: char| !c.is_alphabetic()).unwrap_or(0);
+    if is_code(&text[..head]) {
+        text = text[head..].trim_start_matches('.');
+    }
+    let tail = text.rfind(|c: char| !c.is_alphabetic()).map_or(0, |at| at + text[at..].chars().next().map_or(1, char::len_utf8));
+    if is_code(&text[tail..]) {
+        text = &text[..tail];
+    }
+    text.trim_matches(is_sign)
+}
+
+/// Whether a number is written with these marks.
+fn is_written(text: &str, thousands: &str, decimal: char) -> bool {
+    let (whole, part) = text.split_once(decimal).unwrap_or((text, ""));
+    let groups: Vec<&str> = whole.split(|c| thousands.contains(c)).collect();
+    let digits = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
+    let (first, rest) = (groups[0], &groups[1..]);
+    let is_grouped = (rest.is_empty() || first.len() <= 3) && rest.iter().all(|group| group.len() == 3 && digits(group));
+    !first.is_empty() && digits(first) && is_grouped && digits(part)
+}
+
+fn is_currency(text: &str) -> bool {
+    const CODES: &[&str] = &[
+        "AED", "ARS", "AUD", "BGN", "BRL", "CAD", "CHF", "CLP", "CNY", "COP", "CZK", "DKK", "EGP", "EUR", "GBP", "HKD", "HUF", "IDR",
+        "ILS", "INR", "JPY", "KRW", "MXN", "MYR", "NOK", "NZD", "PEN", "PHP", "PLN", "RON", "RUB", "SAR", "SEK", "SGD", "THB", "TRY",
+        "TWD", "UAH", "USD", "VND", "ZAR", "$", "€", "£", "¥",
+    ];
+    CODES.contains(&text.to_ascii_uppercase().as_str())
+}
+
+/// The ways to read values as dates, without those that say the same of all of them.
+fn dates(values: &[&str]) -> Vec<DateReading> {
+    let mut readings: Vec<(Vec<i64>, DateReading)> = Vec::new();
+    if values.is_empty() || !all(values, |text| text.len() >= 6 && text.contains(|c: char| c.is_ascii_digit())) {
+        return Vec::new();
+    }
+    if let Some((_, iso)) = reading(values, None, |text| parse_timestamp(text.as_bytes())) {
+        return vec![iso];
+    }
+    // Offsets after a blank are no part of ISO 8601.
+    let offset = ["%Y-%m-%d %H:%M:%S %z".to_owned()];
+    for format in offset.into_iter().chain(date_formats()) {
+        let Some(read) = dates_of(&format) else { continue };
+        let Some((times, found)) = reading(values, Some(&format), read) else { continue };
+        let order = |format: &Option<String>| format.as_ref().map(|format| format.find("%d") < format.find("%m"));
+        let same = |(known, other): &(Vec<i64>, DateReading)| *known == times && order(&other.format) == order(&found.format);
+        // A value such as 4/4/2010 says the same either way, but others of its column need not.
+        if !readings.iter().any(same) {
+            readings.push((times, found));
+        }
+    }
+    readings.into_iter().map(|(_, reading)| reading).collect()
+}
+
+fn reading(values: &[&str], format: Option<&str>, read: impl Fn(&str) -> Option<i64>) -> Option<(Vec<i64>, DateReading)> {
+    // Most formats fit none of the first few.
+    all(&values[..values.len().min(ODD - 1)], |text| read(text).is_some()).then_some(())?;
+    let times: Vec<i64> = values.iter().filter_map(|text| read(text)).collect();
+    if values.len() - times.len() > values.len() / ODD {
+        return None;
+    }
+    let (first, last) = (*times.iter().min()?, *times.iter().max()?);
+    Some((times, DateReading { format: format.map(str::to_owned), first, last }))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use arrow::array::{ArrayRef, StringArray};
+    use std::sync::Arc;
+
+    fn profile(values: &[&str]) -> ColumnProfile {
+        let array = Arc::new(values.iter().map(|text| Some(*text).filter(|t| !t.is_empty())).collect::<StringArray>()) as ArrayRef;
+        of("x", None, 0, &[RecordBatch::try_from_iter([("x", array)]).unwrap()])
+    }
+
+    #[test]
+    fn kinds_are_told_by_values() {
+        let kind = |values: &[&str]| profile(values).kind;
+        assert_eq!(kind(&["12", "-3", ""]), ValueKind::WholeNumber);
+        assert_eq!(kind(&["17850.0", "3.0"]), ValueKind::WholeNumber);
+        assert_eq!(kind(&["1.50", "3"]), ValueKind::Amount);
+        assert_eq!(kind(&["EUR", "usd"]), ValueKind::Currency);
+        assert_eq!(kind(&["paid", "paid", "paid", "void", "paid", "void", "void", "void"]), ValueKind::Word);
+        assert_eq!(kind(&["a@b.de", "c@d.de"]), ValueKind::Id);
+        assert_eq!(kind(&["green mug", "tin"]), ValueKind::Text);
+        assert_eq!(kind(&["", " "]), ValueKind::Empty);
+        assert_eq!(kind(&["2010-12-01 08:26", "2010-12-01"]), ValueKind::Date);
+        assert_eq!(profile(&["-1", "2", "-3"]).negative, 2);
+        assert!(profile(&["17850.0"]).pointed && !profile(&["17850"]).pointed);
+    }
+
+    #[test]
+    fn the_day_is_certain_or_said_to_be_either() {
+        let formats = |values: &[&str]| profile(values).dates.into_iter().map(|date| date.format).collect::<Vec<_>>();
+        assert_eq!(formats(&["12/1/2010 8:26", "12/13/2010 9:01"]), [Some("%m/%d/%Y %H:%M".to_owned())]);
+        assert_eq!(formats(&["13.12.2010", "1.12.2010"]), [Some("%d.%m.%Y".to_owned())]);
+        assert_eq!(formats(&["3/4/2010", "4/4/2010"]), [Some("%m/%d/%Y".to_owned()), Some("%d/%m/%Y".to_owned())]);
+        assert_eq!(formats(&["2010-12-01"]), [None]);
+        assert_eq!(formats(&["20101201", "20110131"]), [Some("%Y%m%d".to_owned())]);
+        assert!(formats(&["1", "536365"]).is_empty());
+    }
+
+    #[test]
+    fn numbers_say_how_they_are_written() {
+        let format = |values: &[&str]| profile(values).number_format;
+        assert_eq!(format(&["1.234,50", "3,00"]), Some("1.234,56"));
+        assert_eq!(format(&["$1,234.50", "($3.00)"]), Some("1,234.56"));
+        assert_eq!(format(&["1 234,50", "7,00 €"]), Some("1 234,56"));
+        assert_eq!(format(&["1'234.50", "7.00"]), Some("1'234.56"));
+        assert_eq!(format(&["1234.50", "7"]), None);
+        assert_eq!(format(&["$4.50", "-$7.00"]), None);
+    }
+}
