@@ -159,6 +159,7 @@ impl Checkpoints {
                 return Ok((pipeline, Checkpointed(folder)));
             }
             reached = self.write(&folder, reached, pipeline, source.place())?;
+            source.forget_notes();
             if stopped {
                 let rows = grouped(reached.rows_read);
                 let error = Error::new(Kind::Cancelled, format!("interrupted after {rows} rows, which the checkpoint has"));

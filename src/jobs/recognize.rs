@@ -114,6 +114,8 @@ impl Recognition {
             (RowsAre::Auto, false, true) => RowsAre::Transactions,
             // Most of them are there: what is missing is said when they are looked for.
             (RowsAre::Auto, false, false) if self.count_periods(names) >= 3 => RowsAre::Periods,
+            // An input without a column has no rows either.
+            (RowsAre::Auto, ..) if names.is_empty() => RowsAre::Periods,
             (RowsAre::Auto, ..) => {
                 let seen = match periods {
                     true => "the columns are those of period aggregations and of orders and line items, too",

@@ -7,18 +7,23 @@ use crate::base::merge::Merge;
 use crate::base::money::{Amount, Fixed2, Total};
 use crate::base::text::{counted, grouped, money};
 use crate::base::threads::lock;
+use crate::base::time::{MIN_TIMESTAMP, format_timestamp};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 /// Notes of one topic that are shown one by one; more are counted together.
 const SHOWN: usize = 5;
+/// So many ends may look inclusive by chance.
+const ENDS_BY_CHANCE: u64 = 2;
 
 /// Advice about orders that reach over many days.
 const LONG_HELP: &str =
     "are order numbers used again? Then join the columns that tell orders apart, as in `columns.order_id=store+receipt_no`";
 
 /// What was noticed. The order is the one in which notes are shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Topic {
     /// What an input's columns told about its rows; the subject is a sentence.
@@ -51,8 +56,10 @@ pub enum Topic {
     MovedRefunds,
     /// A column was taken whose name differs by case, blanks, underscores or hyphens; the subject says which, for what.
     NameAlike,
-    /// All periods end as if their ends were inclusive; the subject is the latest end.
+    /// Periods that end as if their ends were inclusive, so many; the greatest end, counted from the first timestamp.
     InclusiveEnds,
+    /// A period does not; only told where all others do.
+    ExclusiveEnds,
     /// Times without an offset were read as UTC, and are shown in a time zone, which is the subject.
     NaiveTimes,
     /// Times of a zone, the subject, in an hour that it leaves out.
@@ -101,9 +108,13 @@ impl Topic {
                 let (filter, value) = subject.split_once('\u{1f}').unwrap_or((subject, ""));
                 format!("{filter}: no row has the value {value:?}")
             }
-            Topic::NoQuantity | Topic::Currency | Topic::NoCustomerKey | Topic::NameAlike | Topic::AlikeIds | Topic::OtherDecimals => {
-                subject.to_owned()
-            }
+            Topic::ExclusiveEnds
+            | Topic::NoQuantity
+            | Topic::Currency
+            | Topic::NoCustomerKey
+            | Topic::NameAlike
+            | Topic::AlikeIds
+            | Topic::OtherDecimals => subject.to_owned(),
             Topic::FilledCustomers => {
                 format!("{lines} without a customer: {} that of its order's other lines", verb("it has", "each has"))
             }
@@ -138,8 +149,9 @@ impl Topic {
                 )
             }
             Topic::InclusiveEnds => {
-                let (day, midnight) = (subject.get(..10).unwrap_or(subject), subject.ends_with("T00:00:00"));
-                let until = if midnight { format!("the end of the day before {day}") } else { subject.to_owned() };
+                let end = format_timestamp(MIN_TIMESTAMP.saturating_add_unsigned(most));
+                let (day, midnight) = (end.get(..10).unwrap_or_default(), end.ends_with("T00:00:00"));
+                let until = if midnight { format!("the end of the day before {day}") } else { end.clone() };
                 format!(
                     "every period ends on a month's last day or in a day's last second, and ends are exclusive: {day} means until {until}; if the last day is meant to be in, say `period_ends=inclusive`"
                 )
@@ -197,7 +209,11 @@ impl Topic {
     fn is_shown(self, all: &BTreeMap<(Topic, String), Noted>) -> bool {
         let subjects = |topic: Topic| all.keys().filter(|(other, _)| *other == topic).count();
         match self {
-            Topic::OtherDecimals | Topic::Currency => false,
+            Topic::OtherDecimals | Topic::Currency | Topic::ExclusiveEnds => false,
+            Topic::InclusiveEnds => {
+                let rows: u64 = all.iter().filter(|((other, _), _)| *other == self).map(|(_, noted)| noted.count).sum();
+                rows > ENDS_BY_CHANCE && subjects(Topic::ExclusiveEnds) == 0
+            }
             Topic::ThreeDecimals => subjects(Topic::OtherDecimals) == 0,
             Topic::CurrencySign => subjects(Topic::CurrencySign) > 1,
             _ => true,
@@ -224,7 +240,7 @@ impl Topic {
 }
 
 /// The count of a note.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Noted {
     /// How often.
     count: u64,
@@ -234,6 +250,28 @@ struct Noted {
     first: Option<(String, u64)>,
     /// The greatest of what was measured.
     most: u64,
+}
+
+/// Notes as they are kept in a record: topic, subject and count of each, in order.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct KeptNotes(Vec<(Topic, String, Noted)>);
+
+impl KeptNotes {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Those of others, too.
+    pub(crate) fn add(&mut self, more: &KeptNotes) {
+        *self = Notes::all(&[self.notes(), more.notes()]).kept();
+    }
+
+    /// As notes of a run.
+    pub(crate) fn notes(&self) -> Notes {
+        let all = self.0.iter().map(|(topic, subject, noted)| ((*topic, subject.clone()), noted.clone())).collect();
+        Notes(Arc::new(Mutex::new(all)))
+    }
 }
 
 /// Notes about the inputs of a run. Clones share them.
@@ -300,6 +338,16 @@ impl Notes {
             noted.amount.merge(amount);
             noted.most = noted.most.max(most);
         }
+    }
+
+    /// Forgets all of them, also for those who share them.
+    pub(crate) fn forget(&self) {
+        lock(&self.0).clear();
+    }
+
+    /// The notes, to be kept.
+    pub(crate) fn kept(&self) -> KeptNotes {
+        KeptNotes(lock(&self.0).iter().map(|((topic, subject), noted)| (*topic, subject.clone(), noted.clone())).collect())
     }
 
     /// All notes of several inputs.

@@ -19,7 +19,7 @@ use super::partitions::Partition;
 use super::settle::{Settled, Sums};
 use super::to_periods::PeriodFinder;
 use super::validate::Validation;
-use super::{Duplicates, LineSummary, Orders, line_record, nameless};
+use super::{Duplicates, LineSummary, Orders, Refunds, line_record, nameless};
 use crate::base::error::Result;
 use crate::base::money::Total;
 use crate::model::hash::hash_id;
@@ -282,8 +282,15 @@ impl<'a, T: Take> Grouper<'a, T> {
         match admission(partial, named, options) {
             Admission::Counts => Ok(true),
             Admission::LeftOut => Ok(false),
-            // What else is wrong with the order is told, too.
-            Admission::Bad(fault) => self.refuse(partial, fault).map(|()| self.validation.reads_on()),
+            Admission::Bad(fault) => {
+                self.refuse(partial, fault)?;
+                // What else is wrong with the line and its order is told, too.
+                let reads_on = self.validation.reads_on();
+                if reads_on && fault == Fault::Anonymous && !partial.counts && options.refunds == Refunds::Fail {
+                    self.refuse(partial, Fault::Refund)?;
+                }
+                Ok(reads_on)
+            }
         }
     }
 

@@ -41,7 +41,7 @@ enum Road {
 /// All lines that were pushed.
 pub(crate) enum FinishedLines {
     /// Rows that were whole orders have gone out before: only their counts are left.
-    Whole(LineSummary),
+    Whole(Box<LineSummary>),
     /// Orders that are not grouped yet.
     Grouped(Orders),
 }
@@ -108,7 +108,7 @@ impl PushedLines {
         match self.road {
             Road::Whole(mut converter, validation) => {
                 converter.finish();
-                Ok(FinishedLines::Whole(validation.summary()))
+                Ok(FinishedLines::Whole(Box::new(validation.summary())))
             }
             Road::Grouped(mut aggregator, aggregation) => {
                 aggregator.finish()?;

@@ -20,7 +20,9 @@ use crate::accumulate::Closed;
 use crate::accumulate::worker::{Decoding, Job};
 use crate::base::cancel::Cancel;
 use crate::base::error::{Error, Result, Stage};
+use crate::base::money::Total;
 use crate::base::threads::{Poison, lock, with_pool};
+use crate::base::time::MIN_TIMESTAMP;
 use crate::finalize::arithmetic::Finalizer;
 use crate::finalize::finish::Resources;
 use crate::lens::Lens;
@@ -28,7 +30,7 @@ use crate::model::hash::PARTITIONS;
 use crate::model::note::{Notes, Topic};
 use crate::model::period_batch::Origin;
 use crate::model::reject::OnBadRow;
-use crate::model::window::{Window, Windows, format_timestamp};
+use crate::model::window::{Window, Windows};
 use crate::orders::{LineSummary, PushedLines};
 use crate::reduce::reduce;
 use crate::report::table::TableWriter;
@@ -334,13 +336,17 @@ impl<L: Lens> Pipeline<L> {
     }
 }
 
-/// Notes ends of periods that look as if they were inclusive.
+/// Notes whether the ends of periods look as if they were inclusive.
 fn note_ends(ledger: &Ledger, stats: &Stats) {
-    if let Ends::LookInclusive(end) = *lock(&ledger.ends) {
-        let notes = Notes::default();
-        notes.say(Topic::InclusiveEnds, format_timestamp(end));
-        stats.share_notes(notes);
+    let notes = Notes::default();
+    match *lock(&ledger.ends) {
+        Ends::None => return,
+        Ends::LookInclusive(end, rows) => {
+            notes.add_most(Topic::InclusiveEnds, "", rows, Total::default(), end.abs_diff(MIN_TIMESTAMP));
+        }
+        Ends::Exclusive => notes.say(Topic::ExclusiveEnds, ""),
     }
+    stats.share_notes(notes);
 }
 
 impl Running {

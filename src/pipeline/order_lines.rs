@@ -114,7 +114,7 @@ impl<L: Lens> Pipeline<L> {
         match pushed.finish()? {
             FinishedLines::Whole(summary) => {
                 self.inputs.extend(inputs);
-                self.judge_lines(summary);
+                self.judge_lines(*summary);
                 Ok(())
             }
             FinishedLines::Grouped(orders) => self.run_orders(orders, periods, inputs),

@@ -52,6 +52,7 @@ impl<L: Lens> Pipeline<L> {
         rows.rejected.iter().for_each(|(&reason, &count)| self.stats.count_rejects(reason, count));
         self.ledger.cover(rows.windows);
         self.ledger.extend(rows.span);
+        self.stats.share_notes(rows.notes.notes());
         for file in runs {
             if let Some(kept) = &self.ledger.rejects {
                 let (mut records, mut buffer) = (file.records(Section::Rejects, self.poison.cancel.clone()).read(), kept.buffer());
@@ -103,6 +104,6 @@ impl<L: Lens> Pipeline<L> {
         let written = written.unwrap_or_else(|panic| Err(Error::panicked(Stage::Finalize, panic)));
         poison.cancel.check()?;
         written?;
-        Ok(Saved { keys: *lock(&ledger.keys), span: *lock(&ledger.span), rows: snapshot, lines })
+        Ok(Saved { keys: *lock(&ledger.keys), span: *lock(&ledger.span), notes: stats.notes().kept(), rows: snapshot, lines })
     }
 }

@@ -253,7 +253,8 @@ impl Page {
             let (mut to, mut width) = (from, label);
             while to < names.len() {
                 let cells = rows.iter().map(|r| r.1[to].as_str()).chain(names[to].lines());
-                width += cells.map(|c| c.chars().count()).max().unwrap_or(0) + 2;
+                // A blank on either side, and the rule between columns.
+                width += cells.map(|c| c.chars().count()).max().unwrap_or(0) + 3;
                 if width > self.width && to > from && self.style == Style::Text {
                     break;
                 }

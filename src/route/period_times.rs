@@ -39,8 +39,8 @@ pub(crate) enum Ends {
     /// There were none.
     #[default]
     None,
-    /// All, and the latest such end.
-    LookInclusive(i64),
+    /// All of so many, and the latest such end.
+    LookInclusive(i64, u64),
     /// At least one does not.
     Exclusive,
 }
@@ -51,8 +51,8 @@ impl Ends {
     pub(super) fn look(&mut self, end: i64) {
         match *self {
             Ends::Exclusive => {}
-            Ends::LookInclusive(known) if known == end => {}
-            _ => *self = self.and(if looks_inclusive(end) { Ends::LookInclusive(end) } else { Ends::Exclusive }),
+            Ends::LookInclusive(known, rows) if known == end => *self = Ends::LookInclusive(known, rows + 1),
+            _ => *self = self.and(if looks_inclusive(end) { Ends::LookInclusive(end, 1) } else { Ends::Exclusive }),
         }
     }
 
@@ -60,7 +60,7 @@ impl Ends {
     pub(crate) fn and(self, other: Ends) -> Ends {
         match (self, other) {
             (Ends::None, other) | (other, Ends::None) => other,
-            (Ends::LookInclusive(a), Ends::LookInclusive(b)) => Ends::LookInclusive(a.max(b)),
+            (Ends::LookInclusive(a, rows), Ends::LookInclusive(b, more)) => Ends::LookInclusive(a.max(b), rows + more),
             _ => Ends::Exclusive,
         }
     }

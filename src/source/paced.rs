@@ -5,6 +5,7 @@ use super::{Chunk, Source};
 use crate::base::cancel::Cancel;
 use crate::base::error::{Error, Result, Stage};
 use crate::base::threads::lock;
+use crate::model::note::Notes;
 use std::sync::{Arc, Mutex};
 
 /// A source for several readers, one after the other, which share its place in the input.
@@ -70,6 +71,11 @@ impl<S: Source> Paced<S> {
         (place.chunks, place.bytes)
     }
 
+    /// Forgets what was noticed so far: it has been kept elsewhere.
+    pub(crate) fn forget_notes(&self) {
+        lock(&self.place).source.notes().forget();
+    }
+
     pub(crate) fn has_ended(&self) -> bool {
         lock(&self.place).ended
     }
@@ -82,6 +88,10 @@ impl<S: Source> Source for Paced<S> {
 
     fn size_bytes(&self) -> Option<u64> {
         lock(&self.place).source.size_bytes()
+    }
+
+    fn notes(&self) -> Notes {
+        lock(&self.place).source.notes()
     }
 
     fn next_chunk(&mut self) -> Result<Option<Box<dyn Chunk>>> {

@@ -8,6 +8,7 @@ use super::sealed::{FORMAT, HASH, Record, record_fields};
 use crate::base::error::{Error, Result};
 use crate::model::columns::ColumnMap;
 use crate::model::hash::PARTITIONS;
+use crate::model::note::KeptNotes;
 use crate::model::reject::{OnBadRow, Reason};
 use crate::model::window::{Span, Windows};
 use serde::{Deserialize, Serialize};
@@ -37,6 +38,9 @@ pub(crate) struct Checkpoint {
     /// From when to when there are data; none where rows were taken in by a version that did not look.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) span: Option<Span>,
+    /// What was noticed about the inputs.
+    #[serde(default, skip_serializing_if = "KeptNotes::is_empty")]
+    pub(crate) notes: KeptNotes,
     pub(crate) runs: Vec<RunEntry>,
 }
 
@@ -94,6 +98,7 @@ impl Checkpoint {
             rows_rejected: BTreeMap::new(),
             windows: None,
             span: None,
+            notes: KeptNotes::default(),
             runs: Vec::new(),
         }
     }

@@ -4,6 +4,7 @@
 use super::sealed::{FORMAT, HASH, Record, record_fields};
 use crate::base::error::{Error, Result};
 use crate::model::hash::PARTITIONS;
+use crate::model::note::KeptNotes;
 use crate::model::reject::{OnBadRow, Reason};
 use crate::model::window::{Granularity, Span};
 use crate::orders::{LineSummary, OrderOptions};
@@ -43,6 +44,9 @@ pub struct Manifest {
     /// From when to when there are data; none where rows were taken in by a version that did not look.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) span: Option<Span>,
+    /// What was noticed about the inputs.
+    #[serde(default, skip_serializing_if = "KeptNotes::is_empty")]
+    pub(crate) notes: KeptNotes,
     /// How lines were grouped, and what was counted of them, where orders and line items were taken in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub transactions: Option<(OrderOptions, LineSummary)>,
@@ -99,6 +103,7 @@ impl Manifest {
             rows_rejected: BTreeMap::new(),
             windows: None,
             span: None,
+            notes: KeptNotes::default(),
             transactions: None,
             runs: Vec::new(),
         }

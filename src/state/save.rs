@@ -6,6 +6,7 @@ use crate::accumulate::SortScratch;
 use crate::base::cancel::Cancel;
 use crate::base::error::{Result, Stage};
 use crate::base::threads::parallel_map;
+use crate::model::note::KeptNotes;
 use crate::model::state_batch::StateBatch;
 use crate::model::window::Span;
 use crate::orders::LineSummary;
@@ -19,6 +20,8 @@ pub(crate) struct Saved {
     pub(crate) keys: Option<(u32, u32)>,
     /// From when to when there are data.
     pub(crate) span: Option<Span>,
+    /// What was noticed about the inputs.
+    pub(crate) notes: KeptNotes,
     /// The counts of the run.
     pub(crate) rows: Snapshot,
     /// Of lines, where there were any.

@@ -8,6 +8,7 @@ use super::save::Saved;
 use crate::base::error::{Error, Result};
 use crate::base::merge::Merge;
 use crate::model::hash::PARTITIONS;
+use crate::model::note::KeptNotes;
 use crate::model::reject::Reason;
 use crate::model::window::Span;
 use rapidhash::v3::{RapidSecrets, rapidhash_v3_seeded};
@@ -68,14 +69,14 @@ macro_rules! record_fields {
         }
 
         fn counts(&self) -> $crate::state::sealed::RowCounts<'_> {
-            let Self { rows_read, rows_accepted, rows_rejected, windows, span, .. } = self;
+            let Self { rows_read, rows_accepted, rows_rejected, windows, span, notes, .. } = self;
             let (read, accepted, windows, span) = (*rows_read, *rows_accepted, *windows, *span);
-            $crate::state::sealed::RowCounts { read, accepted, rejected: rows_rejected, windows, span }
+            $crate::state::sealed::RowCounts { read, accepted, rejected: rows_rejected, windows, span, notes }
         }
 
         fn counts_mut(&mut self) -> $crate::state::sealed::RowCountsMut<'_> {
-            let Self { rows_read, rows_accepted, rows_rejected, windows, span, .. } = self;
-            $crate::state::sealed::RowCountsMut { read: rows_read, accepted: rows_accepted, rejected: rows_rejected, windows, span }
+            let Self { rows_read, rows_accepted, rows_rejected, windows, span, notes, .. } = self;
+            $crate::state::sealed::RowCountsMut { read: rows_read, accepted: rows_accepted, rejected: rows_rejected, windows, span, notes }
         }
     };
 }
@@ -89,13 +90,14 @@ pub(crate) struct RowCounts<'a> {
     pub(crate) rejected: &'a BTreeMap<Reason, u64>,
     pub(crate) windows: Option<(u32, u32)>,
     pub(crate) span: Option<Span>,
+    pub(crate) notes: &'a KeptNotes,
 }
 
 impl<'a> RowCounts<'a> {
     /// The counts of what was just saved.
     pub(crate) fn of(saved: &'a Saved) -> Self {
-        let Saved { keys, span, rows, .. } = saved;
-        RowCounts { read: rows.rows_read, accepted: rows.rows_accepted, rejected: &rows.rows_rejected, windows: *keys, span: *span }
+        let Saved { keys, span, rows, notes, .. } = saved;
+        RowCounts { read: rows.rows_read, accepted: rows.rows_accepted, rejected: &rows.rows_rejected, windows: *keys, span: *span, notes }
     }
 
     /// Rows that were accepted or rejected: all but open ones. `None` where that is no number.
@@ -112,17 +114,14 @@ pub(crate) struct RowCountsMut<'a> {
     pub(crate) rejected: &'a mut BTreeMap<Reason, u64>,
     pub(crate) windows: &'a mut Option<(u32, u32)>,
     pub(crate) span: &'a mut Option<Span>,
+    pub(crate) notes: &'a mut KeptNotes,
 }
 
 impl RowCountsMut<'_> {
     /// Adds what was counted of other rows.
     pub(crate) fn add(self, more: RowCounts<'_>) {
-        // Rows whose days are not known may lie before or after all others.
-        if *self.accepted == 0 || self.span.is_some() && more.span.is_some() {
-            self.span.merge(more.span);
-        } else if more.accepted > 0 {
-            *self.span = None;
-        }
+        self.span.merge(more.span);
+        self.notes.add(more.notes);
         *self.read += more.read;
         *self.accepted += more.accepted;
         Merge::merge(self.rejected, more.rejected.clone());

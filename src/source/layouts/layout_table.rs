@@ -51,8 +51,8 @@ pub const LAYOUTS: &[Layout] = &[
             (ProductId, "Lineitem name"),
         ],
         options: &[("source.date_format", &["%Y-%m-%d %H:%M:%S %z"]), ("transactions.amount", &["total"])],
-        filter: Some(("Financial Status", "source.only", &["paid", "partially_paid", "partially_refunded", "pending", "authorized"])),
-        remark: "each order counts with its Total; voided and refunded orders do not count; what was refunded in part is not taken off",
+        filter: Some(("Financial Status", "source.except", &["voided"])),
+        remark: "each order counts with its Total; voided orders do not count; what was refunded is not taken off",
     },
     // WooCommerce Analytics, the download of its orders report (woocommerce.com/document/woocommerce-analytics): a row for each order.
     Layout {

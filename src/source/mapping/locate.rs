@@ -290,7 +290,7 @@ mod tests {
     #[test]
     fn all_missing_columns_are_named_and_none_is_proposed_that_has_a_role() {
         let text = said(read(&[], "t_dat,CustomerID,article_id,price", "", "f.csv").unwrap_err());
-        assert!(text.contains("there is no column \"order_id\", \"event_ts\";"), "{text}");
+        assert!(text.contains("there is no column \"order_id\", \"event_ts\", \"unit_price\";"), "{text}");
         assert!(!text.contains("columns.order_id=CustomerID") && text.contains("`columns.order_id=customer_id+day`"), "{text}");
         assert!(text.contains("`one_row_per_order=true`"), "{text}");
         let text = said(read(&[], "Order Number,Order Date,customer_id,line_total", "", "f.csv").unwrap_err());

@@ -1,6 +1,6 @@
 //! A look at an input: its format, its columns, and a bounded number of its first rows as texts.
 //!
-//! An input is opened as any reader of rows opens it, by [`Files`](super::files::Files), with a kind of rows that takes whatever columns
+//! An input is opened as any reader of rows opens it, by [`Files`], with a kind of rows that takes whatever columns
 //! there are (`any_columns`); what the columns hold is said by `profile`. Standard input and named pipes can be read from their beginning
 //! after the look.
 //!

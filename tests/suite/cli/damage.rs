@@ -63,7 +63,11 @@ fn damaged_texts_are_refused() {
         "row 2 (line 3): customer_id is not valid UTF-8",
     );
     let wide: Vec<u8> = csv.encode_utf16().flat_map(u16::to_le_bytes).collect();
-    damage.refused("utf16.csv", &wide[..wide.len() - 1], "ends in the middle of a character");
+    // That it is UTF-16 is noted before the error.
+    let cut = tempfile::tempdir().unwrap();
+    std::fs::write(cut.path().join("utf16.csv"), &wide[..wide.len() - 1]).unwrap();
+    let ran = crate::support::lensflow(cut.path(), &["audit", "utf16.csv", "--every", "month"]).expect(1);
+    assert!(ran.stderr.contains("lensflow: utf16.csv: ") && ran.stderr.contains("ends in the middle of a character"), "{}", ran.stderr);
     damage.refused("array.json", format!("[{}", json.lines().collect::<Vec<_>>().join(",\n")).as_bytes(), "it may be cut off");
     damage.refused("array.jsonl", &lines(b"[1]\n"), "row 3 (line 3): the line is not a JSON object");
     damage.refused("cut.jsonl", &lines(b"{\"customer_id\":\"bo\",\"per"), "row 3 (line 3): the line is not a JSON object");

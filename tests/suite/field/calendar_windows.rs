@@ -1,6 +1,6 @@
 //! Windows: weeks, fiscal years, everything, as of a day; data that end before their window does; ends that were meant to be inclusive.
 
-use super::{Case, warnings};
+use super::{Case, all_warnings};
 use serde_json::{Value, json};
 use std::fs;
 
@@ -40,13 +40,13 @@ fn a_period_that_is_not_over_is_marked() {
     assert_eq!(report["windows"][1]["covered_until"], "2023-04-02");
     assert_eq!(report["windows"][0].get("covered_until"), None);
     let warning = "2023-Q2 is covered until 2023-04-02, 2 of 91 days: changes from 2023-Q1 to it compare unequal spans";
-    assert!(warnings(&report).contains(warning) && said.contains(warning), "{said}");
+    assert!(all_warnings(&report).contains(warning) && said.contains(warning), "{said}");
     let text = case.audit("orders.csv --from transactions --every quarter", &[]).expect(0);
     assert!(text.out().contains("data from 2023-01-05 to 2023-04-02") && text.out().contains("data until"), "{}", text.out());
     // Seen as of the end of the first quarter, there is only that.
     let (report, _) = case.report("orders.csv --from transactions --every quarter --as-of 2023-03-31", &[]);
     assert_eq!(told(&report), of(&[("2023-Q1", 3, 3)]));
-    assert_eq!(warnings(&report), "");
+    assert_eq!(super::warnings(&report), "");
 }
 
 const ORDERS: &str = "order_id,customer_id,event_ts,line_total\n\
@@ -104,14 +104,14 @@ fn everything_is_one_window_and_ends_may_be_open() {
 fn inclusive_ends_are_noted_and_read() {
     let case = Case::new("48_period_ends_inclusive");
     let (report, said) = case.report("last_days.csv --every month --rfm-out rfm.csv", &[]);
-    assert!(warnings(&report).contains("ends are exclusive") && said.contains("--period-ends inclusive"), "{said}");
+    assert!(all_warnings(&report).contains("ends are exclusive") && said.contains("--period-ends inclusive"), "{said}");
     let recency = |rfm: &str| {
         let column = rfm.lines().next().unwrap().split(',').position(|name| name == "recency_days").unwrap();
         rfm.lines().skip(1).map(|line| line.split(',').nth(column).unwrap().to_owned()).collect::<Vec<_>>()
     };
     assert!(recency(&fs::read_to_string(case.path().join("rfm.csv")).unwrap()).iter().all(|days| days == "1"));
     let (report, _) = case.report("last_days.csv --every month --rfm-out rfm.csv --period-ends inclusive", &[]);
-    assert_eq!(warnings(&report), "");
+    assert_eq!(super::warnings(&report), "");
     assert!(recency(&fs::read_to_string(case.path().join("rfm.csv")).unwrap()).iter().all(|days| days == "0"));
     let told = case.fails("one_day.csv --every month", &[]);
     assert!(told.contains("ends are exclusive") && told.contains("--period-ends inclusive"), "{told}");

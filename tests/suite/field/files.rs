@@ -43,9 +43,9 @@ fn refused(ran: Ran, wanted: &[&str]) {
 #[test]
 fn stray_quotes_never_take_rows_away() {
     let case = Case::new("01_stray_quote_swallows_rows");
-    let said = case.fails("orders.txt --from transactions --every month", &AMAZON);
+    let said = case.fails("orders.txt --from transactions --layout none --every month", &AMAZON);
     assert!(said.contains("orders.txt: line ") && said.contains("--quote none"), "{said}");
-    case.is_right("orders.txt --from transactions --every month --quote none", &AMAZON);
+    case.is_right("orders.txt --from transactions --layout none --every month --quote none", &AMAZON);
     let swallowed = "order_id,customer_id,event_ts,line_total,name\n1,a,2023-01-05,10.00,\"Grand\n2,b,2023-02-05,5.00,Kettle\"\n";
     refused(audit("o.csv", swallowed, &[]), &["line 2", "reaches over 2 lines", "--quote none", "--quote double"]);
     assert_eq!(revenue(audit("o.csv", swallowed, &["--quote", "none"])).0, ["10.00", "5.00"]);

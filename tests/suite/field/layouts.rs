@@ -1,7 +1,7 @@
 //! Exports of known shops come out right without a word about their columns, inputs of no known layout say what they seem to be, and
 //! `lensflow peek` says it beforehand.
 
-use super::{Case, shown, warnings};
+use super::{Case, all_warnings, shown};
 use crate::make::{Item, Layout, Row, items_begin};
 use crate::model::Answers;
 use crate::model::orders::{Grouped, orders_of};
@@ -106,7 +106,7 @@ fn online_retail_is_right_to_the_cent_in_both_spellings() {
                 assert_eq!(shown(&window["lens1"][field]), shown(&right["lens1"][field]), "{field} of {}: {}", window["name"], ran.stderr);
             }
         }
-        assert!(warnings(&report).contains("read as uci-online-retail: order_id=Invoice"), "{}", warnings(&report));
+        assert!(all_warnings(&report).contains("read as uci-online-retail: order_id=Invoice"), "{}", all_warnings(&report));
         assert!(ran.stderr.contains("read as uci-online-retail"), "{}", ran.stderr);
     }
 }
@@ -115,7 +115,7 @@ fn online_retail_is_right_to_the_cent_in_both_spellings() {
 fn exports_of_shops_come_out_right_without_a_flag() {
     for (name, input) in LAYOUTS {
         let (report, said) = layout(name).is_right(&format!("{input} --every month"), &[]);
-        assert!(said.contains("read as ") && warnings(&report).contains("read as "), "{name}: {said}");
+        assert!(said.contains("read as ") && all_warnings(&report).contains("read as "), "{name}: {said}");
     }
 }
 

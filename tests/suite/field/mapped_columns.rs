@@ -5,7 +5,7 @@ use crate::support::Lensflow;
 use std::fs;
 use std::path::Path;
 
-const LINES: &str = "--from transactions --every month";
+const LINES: &str = "--from transactions --layout none --every month";
 
 fn columns<'a>(pairs: &[&'a str]) -> Vec<&'a str> {
     pairs.iter().flat_map(|pair| ["--column", pair]).collect()

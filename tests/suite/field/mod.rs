@@ -7,6 +7,7 @@ mod files;
 mod layouts;
 mod mapped_columns;
 mod order_parts;
+mod shop_damage;
 mod written_values;
 
 use crate::support::{Lensflow, Ran};
@@ -73,8 +74,14 @@ impl Case {
     }
 }
 
-/// The warnings of a report, one a line.
+/// The warnings of a report, one a line, but for how the columns were told and how much of the windows is covered.
 pub(super) fn warnings(report: &Value) -> String {
+    let is_usual = |line: &&str| line.starts_with("read as ") || line.contains(" is covered ");
+    all_warnings(report).lines().filter(|line| !is_usual(line)).map(|line| line.to_owned() + "\n").collect()
+}
+
+/// All warnings of a report, one a line.
+pub(super) fn all_warnings(report: &Value) -> String {
     report["warnings"].as_array().unwrap().iter().map(|text| text.as_str().unwrap().to_owned() + "\n").collect()
 }
 

@@ -142,7 +142,7 @@ fn metrics_that_make_no_sense_are_refused() {
             ("frequency", json!(-2)),
             ("monetary", json!("-3.50")),
             ("monetary", json!("3.505")),
-            ("monetary", json!(3.5)),
+            ("monetary", json!(3.505)),
             ("total_spend", json!("8.00")),
             ("total_spend", json!("seven")),
         ],
@@ -186,7 +186,7 @@ fn options_that_make_no_sense_are_refused() {
     for text in [
         r#"{"bins": -1}"#,
         r#"{"colums": {}}"#,
-        r#"{"windows": {"every": "week"}}"#,
+        r#"{"windows": {"every": "fortnight"}}"#,
         r#"{"windows": {"list": [{"name": "a", "start": "x"}]}}"#,
     ] {
         assert!(serde_json::from_str::<Spec>(text).is_err(), "{text}");

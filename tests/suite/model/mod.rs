@@ -31,6 +31,9 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use windows::{calendar_window, judge};
 
+/// A window, its valid customers, and by reason how many were left out of it, and their spend.
+type WindowAnswers = (Window, Vec<Rfm>, BTreeMap<&'static str, (u64, i128)>);
+
 /// Everything a run says.
 #[derive(Debug)]
 pub(crate) struct Answers {
@@ -87,7 +90,7 @@ impl Answers {
             }
         }
 
-        let mut windows: Vec<(Window, Vec<Rfm>, BTreeMap<&str, (u64, i128)>)> = Vec::new();
+        let mut windows: Vec<WindowAnswers> = Vec::new();
         let mut left_out = Vec::new();
         for (window, customers) in by_window.values() {
             let (mut valid, mut counts) = (Vec::new(), BTreeMap::new());
@@ -120,7 +123,7 @@ impl Answers {
         for reason in rejected_rows.values() {
             *rejected.entry(reason.name()).or_default() += 1;
         }
-        let window_report = |(window, customers, left_out): &(Window, Vec<Rfm>, BTreeMap<&str, (u64, i128)>)| {
+        let window_report = |(window, customers, left_out): &WindowAnswers| {
             let counts: BTreeMap<_, _> = left_out.iter().map(|(reason, (count, _))| (reason, count)).collect();
             let amounts: BTreeMap<_, _> = left_out.iter().map(|(reason, (_, amount))| (reason, fixed(*amount))).collect();
             let mut report = json!({

@@ -74,11 +74,11 @@ fn real_exports_are_read() {
     let mistaken = |arguments: &[&str]| Lensflow::new(at, arguments).run().expect(1).stderr;
     assert!(mistaken(&["audit", "p.csv", "--from", "transactions", "--every", "month"]).contains("read with --from periods"));
     fs::write(at.join("lines.csv"), "order_id,customer_id,event_ts\n1,a,2023-01-05\n").unwrap();
-    assert!(mistaken(&["audit", "lines.csv", "--every", "month"]).contains("read with --from transactions"));
+    assert!(mistaken(&["audit", "lines.csv", "--from", "periods", "--every", "month"]).contains("read with --from transactions"));
     // What would do nothing, or could not be done.
     lensflow(at, &["update", "state", "orders.csv", "--from", "transactions", "--one-row-per-order", "-q"]).expect(0);
     for (arguments, wanted) in [
-        ("audit p.csv --refunds net", "--refunds: it is for orders and line items"),
+        ("audit p.csv --every month --refunds net", "--refunds: it is for orders and line items"),
         ("sketch p.csv --window 2023 -o x.theta --anonymous drop", "--anonymous: it is for orders and line items"),
         ("audit orders.csv --from transactions --one-row-per-order --column order_id=customer_id", "order ids are not looked for"),
         ("audit orders.csv --from transactions --format parquet --encoding latin1", "--encoding: text in Parquet and Arrow is UTF-8"),

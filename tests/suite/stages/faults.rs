@@ -9,7 +9,7 @@ use lensflow::model::{Bad, Column, Origin, PeriodBatch};
 use lensflow::model::{Window, Windows};
 use lensflow::source::{Chunk, Sink, Source};
 use lensflow::spec::Parallel;
-use lensflow::{Error, Lens, Merge, Pipeline, Result};
+use lensflow::{Error, Lens, Merge, Pipeline, Result, Spec};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::thread;
@@ -115,7 +115,8 @@ impl Chunk for Scripted {
 }
 
 fn pipeline(workers: usize) -> Pipeline {
-    Pipeline::builder().windows(windows()).workers(workers).build().expect("valid options")
+    let spec = Spec::default().with_windows(windows()).with_workers(workers).with_fail_fast(true);
+    Pipeline::builder().spec(spec).build().expect("valid options")
 }
 
 fn windows() -> Windows {

@@ -44,16 +44,7 @@ const HEADINGS: &[(&str, Option<&str>)] = &[
 const READING: &[&str] = &["source.id_format", "source.date_format", "source.encoding", "source.on_bad_row"];
 
 /// Of a command with many options, those that `-h` has; `--help` has all.
-const EVERYDAY: &[&str] = &[
-    "windows.every",
-    "windows.list",
-    "report.out",
-    "rfm.out",
-    "source.from",
-    "source.on_bad_row",
-    "transactions.refunds",
-    "transactions.anonymous",
-];
+const EVERYDAY: &[&str] = &["windows.every", "windows.list", "report.out", "rfm.out", "source.from", "transactions.policy"];
 
 fn is_everyday(page: &Page, row: &Opt) -> bool {
     page.kind != Kind::Audit || EVERYDAY.contains(&row.key)

@@ -4,7 +4,7 @@ use super::{Made, job};
 use crate::layers::Said;
 use crate::options::option_table::{Form, OPTIONS};
 use lensflow::jobs::follow::{Feed, Finished};
-use lensflow::model::{AmountUnit, Encoding, IdFormat, NaiveTimes, NumberFormat, ReadOptions};
+use lensflow::model::{AmountFrom, AmountUnit, Encoding, IdFormat, NaiveTimes, NumberFormat, Quote, ReadOptions};
 use lensflow::model::{TransactionColumn, TransactionColumns};
 use lensflow::orders::{Anonymous, Duplicates, Lines, OrderOptions, Refunds};
 use lensflow::pipeline::Order;
@@ -24,6 +24,8 @@ const JOBS: [&str; 12] = [
     inputs = ["a.csv"]
     format = "csv"
     on_bad_row = "reject"
+    max_rejects = "5%"
+    period_ends = "inclusive"
     [columns]
     customer_id = "a"
     period_start = "b"
@@ -36,6 +38,7 @@ const JOBS: [&str; 12] = [
     checkpoint_every = "5m"
     [windows]
     list = ["2023-Q1"]
+    as_of = "2023-03-20"
     [limits]
     workers = 2
     memory_limit = "1GiB"
@@ -44,6 +47,7 @@ const JOBS: [&str; 12] = [
     [report]
     out = "r.json"
     percentiles = 10
+    json_numbers = "text"
     migration_out = "m.csv"
     rejects = "bad.csv"
     partial_out = "part"
@@ -79,6 +83,7 @@ const JOBS: [&str; 12] = [
     disjoint = true
     [windows]
     every = "year"
+    year_starts = "04-01"
     "#,
     r#"
     [source]
@@ -109,7 +114,14 @@ const JOBS: [&str; 12] = [
     number_format = "1.234,56"
     amount_unit = "cents"
     naive_times = "local"
+    quote = "none"
+    escape = "~"
+    header_line = 3
+    only = ["status=paid"]
+    except = ["kind=test"]
     [transactions]
+    amount = "total"
+    policy = "strict"
     anonymous_id = ["0", "Guest"]
     one_row_per_order = false
     refunds = "net"
@@ -138,6 +150,7 @@ const JOBS: [&str; 12] = [
     r#"
     [source]
     inputs = ["a.csv"]
+    fail_fast = true
     [sketch]
     window = "2023-Q3"
     lg_k = 12
@@ -224,8 +237,17 @@ fn lines_are_what_was_said() {
         .with_nulls(["NULL", "\\N"])
         .with_number_format(NumberFormat::PointComma)
         .with_amount_unit(AmountUnit::Cents)
-        .with_naive_times(NaiveTimes::Local);
-    let options = TransactionOptions::default().with_one_row_per_order(false).with_anonymous_ids(["0", "Guest"]).with_reading(reading);
+        .with_naive_times(NaiveTimes::Local)
+        .with_quote(Quote::None)
+        .with_escape('~')
+        .with_header_line(3)
+        .with_only(["status=paid".parse().unwrap()])
+        .with_except(["kind=test".parse().unwrap()]);
+    let options = TransactionOptions::default()
+        .with_one_row_per_order(false)
+        .with_amount(AmountFrom::Total)
+        .with_anonymous_ids(["0", "Guest"])
+        .with_reading(reading);
     let timezone = "Europe/Berlin".parse().unwrap();
     let orders = OrderOptions::default()
         .with_refunds(Refunds::Net)
@@ -238,7 +260,7 @@ fn lines_are_what_was_said() {
     assert!(audit.lines == lines && audit.spec.columns.0.is_empty());
     let Made::Update(update) = with("[state]\npath = 'x'\n[rfm]\nbins = 4") else { panic!("an update and an audit") };
     assert!(update.lines == lines && update.spec.columns.0.is_empty() && update.audit.unwrap().lines.is_none());
-    let inbox = JOBS[5].replace("inputs = [\"orders.csv\"]", "follow = 'inbox'") + "[state]\npath = 'x'";
+    let inbox = JOBS[5].replace("inputs = [\"orders.csv\"]", "follow = 'inbox'").replace("layout = \"none\"", "") + "[state]\npath = 'x'";
     let Made::Follow(follow) = job(&mut said(&inbox)).unwrap() else { panic!("following") };
     assert!(follow.lines == lines && follow.spec.columns.0.is_empty());
     // Without a word, what flags take without a word.

@@ -138,8 +138,8 @@ pub(crate) const OPTIONS: &[Opt] = &[
     row("source.encoding", Form::Text, ROWS, &[
         flag(INPUTS, "encoding", "utf8|latin1", "What the bytes of CSV and JSONL mean [default: utf8]"),
     ]),
-    row("source.period_ends", Form::Text, ROWS, &[
-        flag(INPUTS, "period-ends", "exclusive|inclusive", "Whether period_end is the first day after a period, or its last [default: exclusive]"),
+    row("source.period_ends", Form::Text, &[Audit, Update, Follow, Sketch], &[
+        flag(&[Audit, Update, Sketch], "period-ends", "exclusive|inclusive", "Whether period_end is the first day after a period, or its last [default: exclusive]"),
     ]),
     row("source.quote", Form::Text, ROWS, &[
         flag(INPUTS, "quote", "double|none", "What a quote in a CSV is: around fields, doubled within them, or plain text [default: double, but a doubtful one ends the run]"),
