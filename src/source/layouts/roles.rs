@@ -193,6 +193,7 @@ const NAMES: &[(TransactionColumn, &[&str])] = &[
             "pieces",
             "count",
             "menge",
+            "items",
             "anzahl",
             "stückzahl",
             "stück",

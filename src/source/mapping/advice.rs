@@ -22,8 +22,8 @@ const WORDS_OF_AMOUNTS: [&str; 13] =
 /// The first of them, which say what a line is worth, or one of it.
 const WORDS_OF_WORTH: usize = 11;
 const WORDS_OF_PRICES: [&str; 2] = ["price", "preis"];
-const WORDS_OF_QUANTITIES: [&str; 12] =
-    ["qty", "quantity", "menge", "anzahl", "units", "pieces", "pcs", "stück", "stueck", "count", "quantité", "cantidad"];
+const WORDS_OF_QUANTITIES: [&str; 13] =
+    ["qty", "quantity", "menge", "anzahl", "units", "items", "pieces", "pcs", "stück", "stueck", "count", "quantité", "cantidad"];
 
 /// Refuses what lacks a required column, or gives one column of the input to two of ours.
 pub(super) fn complete<const N: usize>(
