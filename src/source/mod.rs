@@ -10,6 +10,7 @@
 //! | `files`, `open` | the files that the user named; a format and a kind of rows → a reader |
 //! | `globs` | patterns of file names, where the feature `glob` is there |
 //! | `format` | formats and compressions, and how they are told |
+//! | `archive`, `workbook` | the file in a ZIP; a sheet of a workbook → text |
 //! | `csv`, `jsonl`, `parquet`, `ipc` | the reader of a format each |
 //! | `text_input`, `latin1` | text in any encoding → UTF-8 with lines |
 //! | `csv_head`, `json_records` | the header and the delimiter of a CSV; JSON in any layout → an object a line |
@@ -25,6 +26,7 @@
 //! Invariant: a batch is aligned with its input. A row that cannot be read keeps its place and is listed in [`PeriodBatch::bad`], so
 //! the row number of any row is `first_row` plus its index, and the policy about bad rows is applied in one place, by the router.
 
+mod archive;
 pub mod arrow_columns;
 mod arrow_rows;
 mod arrow_texts;
@@ -57,6 +59,7 @@ mod streamed;
 #[cfg(any(feature = "csv", feature = "json"))]
 mod text_input;
 pub mod transactions;
+mod workbook;
 
 use self::open::{As, Open};
 use self::transactions::{TransactionOptions, Transactions};

@@ -92,7 +92,7 @@ fn there<T>(option: Option<T>) -> Result<T> {
 fn reading(options: &Options) -> ReadOptions {
     let said = &options.source;
     let values = ReadOptions::default().with_id_format(said.id_format).with_date_formats(&said.date_format).with_encoding(said.encoding);
-    values.with_quote(said.quote).with_escape(said.escape).with_header_line(said.header_line)
+    values.with_quote(said.quote).with_escape(said.escape).with_header_line(said.header_line).with_sheet(said.sheet.clone())
 }
 
 /// How orders and line items are read and grouped.

@@ -79,6 +79,7 @@ pub(crate) struct Source {
     pub(crate) escape: Option<char>,
     #[serde(deserialize_with = "header_line")]
     pub(crate) header_line: Option<u64>,
+    pub(crate) sheet: Option<String>,
     pub(crate) on_bad_row: Option<OnBadRow>,
     pub(crate) synthetic: Option<Made>,
     pub(crate) follow: Option<String>,

@@ -97,7 +97,7 @@ pub(crate) const COLUMN: Flag = flag(INPUTS, "column", "COLUMN=NAME", "Where the
 #[rustfmt::skip]
 pub(crate) const OPTIONS: &[Opt] = &[
     row("source.inputs", Form::Texts, INPUTS, &[
-        flag(&[Audit], "INPUT", "", "Files, folders, globs, or - for stdin: Parquet, CSV, JSONL or Arrow IPC; CSV and JSONL may be .gz or .zst. Or states"),
+        flag(&[Audit], "INPUT", "", "Files, folders, globs, or - for stdin: Parquet, CSV, JSON, Arrow IPC or workbooks; text may be .gz, .zst, .bz2 or .zip. Or states"),
         flag(&[Periods, Update], "INPUT", "", "Files, folders, globs, or - for stdin, as for audit"),
         flag(&[Sketch], "INPUT", "", "States, files, folders, globs, or - for stdin, as for audit"),
     ]),
@@ -105,7 +105,7 @@ pub(crate) const OPTIONS: &[Opt] = &[
         flag(&[Audit, Update, Sketch], "from", "periods|transactions", "What a row is: what a customer did in a period, or an order or a line of one [default: periods]"),
     ]),
     row("source.format", Form::Text, ROWS, &[
-        flag(INPUTS, "format", "parquet|csv|jsonl|arrow", "The input's format, where its name and first bytes do not tell"),
+        flag(INPUTS, "format", "parquet|csv|jsonl|arrow|workbook", "The input's format, where its name and first bytes do not tell"),
     ]),
     row("source.id_format", Form::Text, ROWS, &[
         flag(INPUTS, "id-format", "as-is|integer", "Read ids as they are, or as whole numbers: 12923.0 is 12923 [default: as-is]"),
@@ -124,6 +124,9 @@ pub(crate) const OPTIONS: &[Opt] = &[
     ]),
     row("source.header_line", Form::Number, ROWS, &[
         flag(INPUTS, "header-line", "N", "The line of a CSV's header, from 1; lines before it are left out [default: the first that has the columns]"),
+    ]),
+    row("source.sheet", Form::Text, ROWS, &[
+        flag(INPUTS, "sheet", "NAME", "The sheet to read of workbooks [default: the first]"),
     ]),
     row("source.on_bad_row", Form::Text, &[Audit, Periods, Update, Merge, Follow, Sketch], &[
         flag(INPUTS, "on-bad-row", "fail|reject", "What to do about a bad row: end the run, or leave it out and count it [default: fail, or what a state was made with]"),
