@@ -151,6 +151,8 @@ pub struct ReadOptions {
     pub escape: Option<char>,
     /// The line of the header in a CSV, from 1; what comes before it is left out. Where nothing is said, titles before it are found.
     pub header_line: Option<u64>,
+    /// The sheet to read of workbooks; the first one where nothing is said.
+    pub sheet: Option<String>,
     /// Only rows with these values are read; of several filters of a column, with a value of one of them.
     pub only: Vec<RowFilter>,
     /// Rows with these values are not read.
@@ -249,6 +251,13 @@ impl ReadOptions {
     #[must_use]
     pub fn with_header_line(mut self, header_line: impl Into<Option<u64>>) -> Self {
         self.header_line = header_line.into();
+        self
+    }
+
+    /// Sets [`sheet`](ReadOptions::sheet).
+    #[must_use]
+    pub fn with_sheet(mut self, sheet: impl Into<Option<String>>) -> Self {
+        self.sheet = sheet.into();
         self
     }
 

@@ -110,6 +110,12 @@ impl TableWriter {
         let Some(format) = format else {
             return Err(Error::usage(format!("{name}: the extension says no format")).help("end it in .parquet, .csv, .jsonl or .arrow"));
         };
+        if format == Format::Workbook {
+            return Err(Error::usage(format!("{name}: workbooks are read, not written")).help("end it in .parquet, .csv, .jsonl or .arrow"));
+        }
+        if path.extension().is_some_and(|e| e == "bz2") {
+            return Err(Error::usage(format!("{name}: bzip2 is read, not written")).help("end it in .gz or .zst"));
+        }
         let packed = path.extension().is_some_and(|e| e == "gz" || e == "zst");
         if packed && matches!(format, Format::Parquet | Format::Arrow) {
             return Err(
@@ -151,6 +157,7 @@ impl TableWriter {
                 let writer = arrow::ipc::writer::FileWriter::try_new(output, schema);
                 Encoder::Arrow(Box::new(writer.map_err(|e| failed(&name, &faults, e))?))
             }
+            Format::Workbook => return Err(Error::internal("a workbook is not written")),
             #[cfg(not(feature = "parquet"))]
             Format::Parquet => return Err(Error::left_out("Parquet", "parquet").input(name)),
             #[cfg(not(feature = "csv"))]

@@ -127,6 +127,10 @@ impl Endless {
                 let error = Error::usage("Parquet cannot be followed: it has no rows before its end").input(name);
                 Err(error.help("send CSV, JSONL or an Arrow stream, or put files into a folder that is followed"))
             }
+            Some(Format::Workbook) => {
+                let error = Error::usage("a workbook cannot be followed: it has no rows before its end").input(name);
+                Err(error.help("put files into a folder that is followed"))
+            }
             None => Err(Error::data("the stream has ended before it began").input(name).stage(Stage::Source)),
         }
     }

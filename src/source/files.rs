@@ -4,14 +4,17 @@ pub use super::format::Format;
 pub(crate) use super::streamed::{Streamed, fingerprint};
 
 use super::ahead;
-use super::format::{compression, is_arrow_file, is_arrow_stream, read_head};
+use super::archive::{self, Archive, is_zip};
+use super::format::{compression, is_arrow_file, is_arrow_stream, read_head, refuse_foreign};
 use super::globs::{is_glob, matching};
 use super::open::{As, Open};
 use super::row_kind::{Aggregations, TextRowKind};
 use super::streamed::Counted;
+use super::workbook::{is_compound, write_text};
 use super::{Chunk, Sink, Source};
 use crate::base::error::{Error, Result, Stage};
-use crate::model::note::Notes;
+use crate::base::text::counted;
+use crate::model::note::{Notes, Topic};
 use crate::model::period_batch::{Origin, PeriodBatch};
 use crate::spec::Spec;
 use std::fs::File;
@@ -19,6 +22,9 @@ use std::io::{Cursor, Read, Seek};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Files that are named in a message.
+const NAMED: usize = 3;
 
 /// How standard input is called, on the command line and in reports.
 pub(crate) const STDIN: &str = "-";
@@ -36,6 +42,19 @@ impl<B> Chunk<B> for Weighed<B> {
 
     fn decode(self: Box<Self>, sink: &mut Sink<'_, B>) -> Result<()> {
         self.chunk.decode(sink)
+    }
+}
+
+/// An input without a row.
+struct Empty(Arc<Origin>);
+
+impl<B> Source<B> for Empty {
+    fn inputs(&self) -> Vec<String> {
+        vec![self.0.name.clone()]
+    }
+
+    fn next_chunk(&mut self) -> Result<Option<Box<dyn Chunk<B>>>> {
+        Ok(None)
     }
 }
 
@@ -83,9 +102,21 @@ impl<B: 'static> Files<B> {
                 inputs.push(name.to_owned());
             } else if path.is_dir() {
                 let before = inputs.len();
-                collect(path, format.is_some(), &mut inputs)?;
+                let mut others = Vec::new();
+                collect(path, format.is_some(), &mut inputs, &mut others)?;
+                others.sort();
+                let more = if others.len() > NAMED { ", …" } else { "" };
+                let named = others[..others.len().min(NAMED)].join(", ");
                 if inputs.len() == before {
-                    return Err(Error::data("the folder holds no .parquet, .csv, .jsonl or .arrow file").input(name).stage(Stage::Source));
+                    let error =
+                        Error::data("the folder holds no .parquet, .csv, .jsonl, .arrow or .xlsx file").input(name).stage(Stage::Source);
+                    let help = format!("if {named}{more} is what is meant, name it, or say its `format`");
+                    return Err(if others.is_empty() { error } else { error.help(help) });
+                }
+                if !others.is_empty() {
+                    let files = counted(others.len(), "file with another extension was", "files with other extensions were");
+                    let what = format!("{name}: {files} passed over: {named}{more}; to read such a file, name it, or say its `format`");
+                    kind.notes().say(Topic::PassedOver, what);
                 }
             } else if path.exists() {
                 inputs.push(name.to_owned());
@@ -175,14 +206,81 @@ impl<B: 'static> Files<B> {
         let mut file = File::open(name).map_err(fail)?;
         let head = read_head(&mut file).map_err(fail)?;
         file.rewind().map_err(fail)?;
+        if let Some(empty) = self.empty(&origin, &head) {
+            return Ok(empty);
+        }
+        if is_zip(&head) || is_compound(&head) {
+            return self.open_package(file, origin, named);
+        }
         if compression(&head).is_some() {
             return self.open_stream(origin, self.counted(file), &head, named);
         }
         match self.format.or(named).or_else(|| Format::of_first_bytes(&head)) {
+            format @ (Some(Format::Csv | Format::Jsonl) | None) => {
+                refuse_foreign(&head, &origin)?;
+                self.open_text(origin, self.counted(file), format)
+            }
             Some(Format::Parquet) => self.kind.parquet(file, origin, self.batch_rows),
             Some(Format::Arrow) if !is_arrow_stream(&head) => self.kind.arrow_file(file, origin),
+            Some(Format::Workbook) if !head.is_empty() => {
+                refuse_foreign(&head, &origin)?;
+                let error = Error::data("this is not a workbook").input(&origin.name).stage(Stage::Source);
+                Err(error.help("if it is text, say its `format`, such as `format=csv`"))
+            }
             format => self.open_text(origin, self.counted(file), format),
         }
+    }
+
+    /// One of several inputs that holds nothing.
+    fn empty(&self, origin: &Arc<Origin>, head: &[u8]) -> Option<Box<dyn Source<B>>> {
+        let is_empty = head.len() < 64 && head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head).trim_ascii().is_empty();
+        if !is_empty || self.inputs.len() < 2 || self.size == Some(0) {
+            return None;
+        }
+        self.kind.notes().say(Topic::EmptyInput, origin.name.clone());
+        Some(Box::new(Empty(origin.clone())))
+    }
+
+    /// Opens a ZIP or a workbook.
+    fn open_package(&self, file: File, origin: Arc<Origin>, named: Option<Format>) -> Result<Box<dyn Source<B>>> {
+        let fail = |e| Error::io("cannot be read", e).input(&origin.name).stage(Stage::Source);
+        let head = read_head(&mut &file).map_err(fail)?;
+        (&file).rewind().map_err(fail)?;
+        let again = file.try_clone().map_err(fail)?;
+        if let (true, Archive::Member(name, reader)) = (is_zip(&head), self.unpacked(&head, file, &origin)?) {
+            let mut reader = self.counted(reader);
+            let head = read_head(&mut reader).map_err(fail)?;
+            let named = Format::of_path(Path::new(&name)).or(named);
+            if is_zip(&head) || is_compound(&head) {
+                return Err(Error::data(format!("{name} in the ZIP file is packed again")).input(&origin.name).help("unpack it first"));
+            }
+            return self.open_stream(origin, Box::new(Cursor::new(head.clone()).chain(reader)), &head, named);
+        }
+        (&again).rewind().map_err(fail)?;
+        let mut text = std::io::BufWriter::new(self.spool_file().map_err(|e| unkept(&origin, e))?);
+        let sheets = write_text(again, &origin, self.kind.reading(), &self.kind.notes(), &mut text)?;
+        let mut text = text.into_inner().map_err(|e| unkept(&origin, e.into_error()))?;
+        text.rewind().map_err(fail)?;
+        let opened = self.kind.csv(self.counted(text), origin, self.batch_rows);
+        opened.map_err(|error| {
+            let sheets: Vec<_> = sheets.iter().map(|name| format!("{name:?}")).collect();
+            match &sheets[..] {
+                [] | [_] => error,
+                [read, others @ ..] => {
+                    let help = format!("this is the sheet {read}; other sheets are {}: name one with `sheet=NAME`", others.join(", "));
+                    error.help(help)
+                }
+            }
+        })
+    }
+
+    /// What is in a ZIP; an old workbook is none.
+    fn unpacked(&self, head: &[u8], file: File, origin: &Origin) -> Result<Archive> {
+        if is_zip(head) { archive::open(file, origin) } else { Ok(Archive::Workbook) }
+    }
+
+    fn spool_file(&self) -> std::io::Result<File> {
+        self.spool.as_ref().map_or_else(tempfile::tempfile, tempfile::tempfile_in)
     }
 
     fn counted(&self, reader: impl Read + Send + 'static) -> Box<dyn Read + Send> {
@@ -214,20 +312,23 @@ impl<B: 'static> Files<B> {
         named: Option<Format>,
     ) -> Result<Box<dyn Source<B>>> {
         let format = self.format.or(named).or_else(|| Format::of_first_bytes(head));
+        if let Some(empty) = self.empty(&origin, head) {
+            return Ok(empty);
+        }
+        let is_package = is_zip(head) || is_compound(head);
         let spool = match format {
+            _ if is_package => true,
             Some(Format::Parquet) => true,
             Some(Format::Arrow) => is_arrow_file(head),
             _ => false,
         };
         if !spool {
+            refuse_foreign(head, &origin)?;
             return self.open_text(origin, reader, format);
         }
         // These formats begin at their end, so they have to lie in a file.
-        let fail = |e| {
-            let error = Error::io("cannot be kept in a temporary file", e).input(&origin.name).stage(Stage::Source);
-            error.help("give another folder with `spill_dir`, or name the file instead of piping it in")
-        };
-        let mut file = self.spool.as_ref().map_or_else(tempfile::tempfile, tempfile::tempfile_in).map_err(fail)?;
+        let fail = |e| unkept(&origin, e);
+        let mut file = self.spool_file().map_err(fail)?;
         let bytes = std::io::copy(&mut reader, &mut file).map_err(fail)?;
         tracing::debug!(input = origin.name, bytes, "spooled to a temporary file");
         file.rewind().map_err(fail)?;
@@ -238,6 +339,7 @@ impl<B: 'static> Files<B> {
         // From here on, progress is what the file's chunks say.
         self.bytes.store(0, Ordering::Relaxed);
         match format {
+            _ if is_package => self.open_package(file, origin, named),
             Some(Format::Parquet) => self.kind.parquet(file, origin, self.batch_rows),
             _ => self.kind.arrow_file(file, origin),
         }
@@ -248,6 +350,7 @@ impl<B: 'static> Files<B> {
             Some(Format::Csv) => self.kind.csv(reader, origin, self.batch_rows),
             Some(Format::Jsonl) => self.kind.jsonl(reader, origin, self.batch_rows),
             Some(Format::Arrow) => self.kind.arrow_stream(reader, origin),
+            Some(Format::Workbook) => Err(Error::data("this is not a workbook").input(&origin.name).stage(Stage::Source)),
             _ => {
                 let help = "if that is right, say its `format`";
                 Err(Error::data("the input is empty").input(&origin.name).stage(Stage::Source).help(help))
@@ -256,7 +359,17 @@ impl<B: 'static> Files<B> {
     }
 }
 
-fn collect(folder: &Path, any: bool, inputs: &mut Vec<String>) -> Result<()> {
+fn unkept(origin: &Origin, e: std::io::Error) -> Error {
+    let error = Error::io("cannot be kept in a temporary file", e).input(&origin.name).stage(Stage::Source);
+    error.help("give another folder with `spill_dir`, or name the file instead of piping it in")
+}
+
+/// Files that writers of tables leave beside them.
+fn is_by_the_way(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "crc" || extension == "md5" || extension == "sha256")
+}
+
+fn collect(folder: &Path, any: bool, inputs: &mut Vec<String>, others: &mut Vec<String>) -> Result<()> {
     let fail = |e| Error::io("cannot list the folder", e).input(folder.to_string_lossy()).stage(Stage::Source);
     for entry in std::fs::read_dir(folder).map_err(fail)? {
         let path = entry.map_err(fail)?.path();
@@ -266,14 +379,20 @@ fn collect(folder: &Path, any: bool, inputs: &mut Vec<String>) -> Result<()> {
         }
         // A link to a folder may lead back to where it lies.
         if path.is_dir() && !path.is_symlink() {
-            collect(&path, any, inputs)?;
+            collect(&path, any, inputs, others)?;
         } else if path.is_dir() {
             tracing::warn!(path = %path.display(), "a link to a folder is not followed");
-        } else if any || Format::of_path(&path).is_some() {
+        } else if any || Format::is_input(&path) {
             inputs.push(path.to_string_lossy().into_owned());
+        } else if !is_by_the_way(&path) {
+            others.push(entry_name(&path));
         }
     }
     Ok(())
+}
+
+fn entry_name(path: &Path) -> String {
+    path.file_name().map_or(String::new(), |name| name.to_string_lossy().into_owned())
 }
 
 impl<B: 'static> Source<B> for Files<B> {

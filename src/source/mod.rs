@@ -11,6 +11,7 @@
 //! | `globs` | patterns of file names, where the feature `glob` is there |
 //! | `ahead` | what was read ahead of standard input and named pipes |
 //! | `format` | formats and compressions, and how they are told |
+//! | `archive`, `workbook` | the file in a ZIP; a sheet of a workbook → text |
 //! | `csv`, `jsonl`, `parquet`, `ipc` | the reader of a format each |
 //! | `text_input`, `latin1` | text in any encoding → UTF-8 with lines |
 //! | `csv_head`, `json_records` | the header and the delimiter of a CSV; JSON in any layout → an object a line |
@@ -30,6 +31,7 @@
 //! the row number of any row is `first_row` plus its index, and the policy about bad rows is applied in one place, by the router.
 
 mod ahead;
+mod archive;
 pub mod arrow_columns;
 mod arrow_rows;
 mod arrow_texts;
@@ -65,6 +67,7 @@ mod streamed;
 mod text_input;
 pub mod transactions;
 pub(crate) mod values;
+mod workbook;
 
 use self::open::{As, Open};
 use self::transactions::{TransactionOptions, Transactions};

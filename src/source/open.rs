@@ -17,6 +17,7 @@ use super::{Chunk, Source};
 use crate::base::error::{Error, Result};
 use crate::model::note::Notes;
 use crate::model::period_batch::Origin;
+use crate::model::read_options::ReadOptions;
 use arrow::array::RecordBatch;
 use std::fs::File;
 use std::io::Read;
@@ -36,6 +37,8 @@ pub(super) trait Open<B>: Send + Sync {
     fn jsonl(&self, reader: Bytes, origin: Arc<Origin>, batch_rows: usize) -> Result<Box<dyn Source<B>>>;
     /// What is noticed about what was opened.
     fn notes(&self) -> Notes;
+    /// How rows are read.
+    fn reading(&self) -> &ReadOptions;
 }
 
 /// Opens inputs whose rows have a kind.
@@ -44,6 +47,10 @@ pub(super) struct As<S, const N: usize>(pub(super) S);
 impl<S: TextRowKind<N>, const N: usize> Open<S::Batch> for As<S, N> {
     fn notes(&self) -> Notes {
         self.0.notes()
+    }
+
+    fn reading(&self) -> &ReadOptions {
+        self.0.reading()
     }
 
     #[cfg(feature = "parquet")]

@@ -199,6 +199,7 @@ impl Page {
             _ => {}
         }
         options.reading.escape.iter().for_each(|escape| self.say("source", "escape", format!("{escape} before a quote in a field")));
+        options.reading.sheet.iter().for_each(|sheet| self.say("source", "sheet", format!("{sheet:?}")));
         options.reading.header_line.iter().for_each(|line| self.say("source", "header", format!("on line {line}")));
     }
 

@@ -233,7 +233,7 @@ impl Rules<'_> {
         }
         if matches!(options.source.format, Some(Format::Parquet | Format::Arrow)) {
             self.idle(&["source.encoding"], "text in Parquet and Arrow is UTF-8", OUT)?;
-            self.idle(&["source.quote", "source.escape", "source.header_line"], "it is for CSV", OUT)?;
+            self.idle(&["source.quote", "source.escape", "source.header_line", "source.sheet"], "it is for text and workbooks", OUT)?;
         }
         let help = "leave it out, or make period aggregations with lensflow periods first";
         self.refuse(&["state.checkpoint"], "a checkpoint of orders and line items is not kept yet", help)

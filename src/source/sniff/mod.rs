@@ -13,8 +13,10 @@ pub use self::profile::{ColumnProfile, DateReading, ValueKind};
 
 use self::any_columns::{AnyColumns, COLUMNS};
 use super::Source;
+use super::archive::is_zip;
 use super::files::{Files, Format, STDIN};
 use super::format::{compression_name, read_head};
+use super::workbook::is_compound;
 use crate::base::error::{Error, Result};
 use crate::model::read_options::{Encoding, ReadOptions};
 use arrow::array::{Array, RecordBatch};
@@ -53,7 +55,7 @@ pub struct Sample {
     pub input: String,
     /// Its format; none where neither its name nor its first bytes tell.
     pub format: Option<Format>,
-    /// `gzip` or `zstd`, where it is compressed as a whole.
+    /// `gzip`, `zstd` or `bzip2`, where it is compressed as a whole.
     pub compression: Option<&'static str>,
     /// What its bytes mean, where it is text.
     pub encoding: Encoding,
@@ -161,7 +163,8 @@ impl Sample {
         self.size = file.metadata().ok().map(|file| file.len());
         let head = read_head(&mut file).unwrap_or_default();
         self.compression = compression_name(&head);
-        let of_bytes = || Format::of_first_bytes(&head).filter(|_| self.compression.is_none());
+        let is_plain = self.compression.is_none() && !is_zip(&head) && !is_compound(&head);
+        let of_bytes = || Format::of_first_bytes(&head).filter(|_| is_plain);
         self.format = self.format.or_else(|| Format::of_path(Path::new(name))).or_else(of_bytes);
         if self.format == Some(Format::Csv) && self.compression.is_none() {
             self.header = self.header_in(name);

@@ -118,3 +118,49 @@ fn delimiters_are_told() {
         assert_eq!(revenue(audit("o.csv", &table, &[])).0, ["10.00", "5.00"], "{table}");
     }
 }
+
+/// A file of the folder `packed`.
+fn packed(name: &str) -> Vec<u8> {
+    fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/field/packed").join(name)).unwrap()
+}
+
+#[test]
+fn packed_files_are_read() {
+    for name in ["orders.zip", "stored.zip", "orders.csv.bz2"] {
+        assert_eq!(revenue(audit(name, packed(name), &[])), (vec!["10.00".to_owned(), "5.00".to_owned()], String::new()), "{name}");
+    }
+    refused(audit("several.zip", packed("several.zip"), &[]), &["2 files: jan.csv, feb.csv", "unpack"]);
+    let mut damaged = packed("stored.zip");
+    let at = damaged.windows(5).position(|bytes| bytes == b"10.00").unwrap();
+    damaged[at] = b'9';
+    refused(audit("stored.zip", damaged, &[]), &["checksum"]);
+    refused(audit("o.csv", b"%PDF-1.4 and so on", &[]), &["PDF", "CSV"]);
+}
+
+#[test]
+fn workbooks_are_read() {
+    let (sums, _) =
+        revenue(Case::new("15_workbook").audit("", &["Online Retail.xlsx", "--from", "transactions", "--every", "month", "--report", "-"]));
+    assert_eq!(sums, ["10.00"]);
+    let (sums, notes) = revenue(audit("orders.xlsx", packed("orders.xlsx"), &[]));
+    assert_eq!(sums, ["12.55", "5.00"]);
+    assert!(notes.contains("2 lines before the header") && notes.contains("the sheet \"Year 2023\" is read; not read: \"Old\""), "{notes}");
+    assert_eq!(revenue(audit("orders.xlsx", packed("orders.xlsx"), &["--sheet", "Old"])), (vec!["99.00".to_owned()], String::new()));
+    refused(audit("orders.xlsx", packed("orders.xlsx"), &["--sheet", "New"]), &["no sheet \"New\"", "\"Year 2023\", \"Old\""]);
+    refused(audit("orders.xlsx", LINES, &[]), &["not a workbook", "--format csv"]);
+}
+
+#[test]
+fn empty_and_other_files_of_a_folder_are_said() {
+    let case = Case::new("45_an_empty_file_among_many");
+    for more in ["", " --on-bad-row reject"] {
+        let (report, _) = case.is_right(&format!("daily --from transactions --every month{more}"), &[]);
+        assert_eq!(warnings(&report), "daily/2023-01-06.csv: the file is empty: it adds no rows\n");
+    }
+    fs::write(case.path().join("daily/notes.txt"), LINES).unwrap();
+    fs::write(case.path().join("daily/_SUCCESS"), "").unwrap();
+    fs::write(case.path().join("daily/part.csv.crc"), "x").unwrap();
+    let (report, _) = case.is_right("daily --from transactions --every month", &[]);
+    assert!(warnings(&report).contains("1 file with another extension was passed over: notes.txt;"), "{}", warnings(&report));
+    refused(audit("empty.csv", "", &[]), &["the file is empty"]);
+}

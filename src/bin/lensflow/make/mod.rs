@@ -129,6 +129,7 @@ fn reading(options: &Options) -> ReadOptions {
         .with_quote(said.quote)
         .with_escape(said.escape)
         .with_header_line(said.header_line)
+        .with_sheet(said.sheet.clone())
         .with_only(said.only.iter().flatten().cloned())
         .with_except(said.except.iter().flatten().cloned())
 }

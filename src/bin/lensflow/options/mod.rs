@@ -117,6 +117,7 @@ pub(crate) struct Source {
     pub(crate) only: Option<Vec<RowFilter>>,
     #[serde(deserialize_with = "texts")]
     pub(crate) except: Option<Vec<RowFilter>>,
+    pub(crate) sheet: Option<String>,
     pub(crate) on_bad_row: Option<OnBadRow>,
     pub(crate) fail_fast: bool,
     #[serde(deserialize_with = "text")]

@@ -103,8 +103,8 @@ pub(crate) const COLUMN: Flag = flag(INPUTS, "column", "COLUMN=NAME", "Where the
 #[rustfmt::skip]
 pub(crate) const OPTIONS: &[Opt] = &[
     row("source.inputs", Form::Texts, INPUTS, &[
-        flag(&[Audit], "INPUT", "", "Files, folders, globs, or - for stdin: Parquet, CSV, JSONL or Arrow IPC; CSV and JSONL may be .gz or .zst. Or states"),
         flag(&[Peek], "INPUT", "", "Files, folders, globs, or - for stdin, as for audit; no states"),
+        flag(&[Audit], "INPUT", "", "Files, folders, globs, or - for stdin: Parquet, CSV, JSON, Arrow IPC or workbooks; text may be .gz, .zst, .bz2 or .zip. Or states"),
         flag(&[Periods, Update], "INPUT", "", "Files, folders, globs, or - for stdin, as for audit"),
         flag(&[Sketch], "INPUT", "", "States, files, folders, globs, or - for stdin, as for audit"),
     ]),
@@ -115,7 +115,7 @@ pub(crate) const OPTIONS: &[Opt] = &[
         flag(INPUTS, "layout", "auto|uci-online-retail|shopify|woocommerce|amazon|square|olist|h-and-m|google-merchandise|none", "Which shop's export or public data set it is: columns, dates, and which orders count; auto is as the columns tell [default: auto]"),
     ]),
     row("source.format", Form::Text, ROWS, &[
-        flag(INPUTS, "format", "parquet|csv|jsonl|arrow", "The input's format, where its name and first bytes do not tell"),
+        flag(INPUTS, "format", "parquet|csv|jsonl|arrow|workbook", "The input's format, where its name and first bytes do not tell"),
     ]),
     row("source.id_format", Form::Text, ROWS, &[
         flag(INPUTS, "id-format", "as-is|integer|trim|fold", "Read ids as they are, as whole numbers (12923.0 is 12923), without the blanks around them, or also in lower case [default: as-is]"),
@@ -155,6 +155,9 @@ pub(crate) const OPTIONS: &[Opt] = &[
     ]),
     row("source.except", Form::Texts, ROWS, &[
         flag(INPUTS, "except", "COLUMN=V,V", "Do not read rows with one of these values in a column of the input; repeat"),
+    ]),
+    row("source.sheet", Form::Text, ROWS, &[
+        flag(INPUTS, "sheet", "NAME", "The sheet to read of workbooks [default: the first]"),
     ]),
     row("source.on_bad_row", Form::Text, &[Audit, Periods, Update, Merge, Follow, Sketch], &[
         flag(INPUTS, "on-bad-row", "fail|reject", "What to do about a bad row: end the run, or leave it out and count it [default: fail, or what a state was made with]"),
