@@ -38,6 +38,7 @@ mod with {
     use crate::base::error::Stage;
     use crate::model::note::Topic;
     use crate::model::read_options::Quote;
+    use crate::source::guarded;
     use calamine::{Data, DataRef, Ods, Reader, SheetVisible, Sheets, Xls, Xlsb, Xlsx};
     use std::borrow::Cow;
     use std::io::BufReader;
@@ -53,7 +54,7 @@ mod with {
     ) -> Result<Vec<String>> {
         let fault = |what: &str| Error::data(what).input(&origin.name).stage(Stage::Source);
         let damaged = |e: calamine::Error| fault("the workbook is damaged, or protected by a password").cause(e);
-        let mut book = super::super::guarded(origin, "the workbook is damaged", || open(file))?;
+        let mut book = guarded(origin, "the workbook is damaged", || open(file))?;
         let all = book.sheets_metadata().to_vec();
         let mut names: Vec<String> = all.iter().filter(|s| s.visible == SheetVisible::Visible).map(|s| s.name.clone()).collect();
         let name = match &options.sheet {
@@ -90,7 +91,7 @@ mod with {
                 }
             }
             book => {
-                let range = super::super::guarded(origin, "the sheet is damaged", || book.worksheet_range(&name))?;
+                let range = guarded(origin, "the sheet is damaged", || book.worksheet_range(&name))?;
                 text.width = range.end().map_or(0, |end| end.1 + 1);
                 let start = range.start().unwrap_or_default();
                 for (row, column, value) in range.used_cells() {
