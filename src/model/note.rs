@@ -86,6 +86,8 @@ pub enum Topic {
     AlikeIds,
     /// A filter left out rows, so many; the subject is the filter.
     FilteredRows,
+    /// Rows that have no value in the column of a filter, so many; the subject is the filter.
+    SilentRows,
     /// Rows with a value of a filter, so many; the subject is the filter and, after a unit separator, the value. Said where there are none.
     ValueOfFilter,
     /// Rows in a currency, so many; the subject is the column and, after a unit separator, the currency. Never said: several are an error.
@@ -104,6 +106,11 @@ impl Topic {
             Topic::EmptyInput => format!("{subject}: the file is empty: it adds no rows"),
             Topic::Recognized | Topic::ReadAs | Topic::PassedOver => subject.to_owned(),
             Topic::FilteredRows => format!("{subject}: {} left out", counted(count, "row is", "rows are")),
+            Topic::SilentRows => {
+                let (rows, are) = (counted(count, "row has", "rows have"), verb("it is", "they are"));
+                let done = if subject.starts_with("only") { "left out" } else { "read" };
+                format!("{subject}: {rows} no value there: {are} {done}")
+            }
             Topic::ValueOfFilter => {
                 let (filter, value) = subject.split_once('\u{1f}').unwrap_or((subject, ""));
                 format!("{filter}: no row has the value {value:?}")
@@ -230,7 +237,9 @@ impl Topic {
             Topic::InclusiveEnds => String::new(),
             Topic::NoQuantity | Topic::Currency => format!("the same in {}", counted(number, "more input", "more inputs")),
             Topic::NoCustomerKey => format!("the same in {}", counted(number, "more input", "more inputs")),
-            Topic::FilteredRows | Topic::ValueOfFilter => format!("the same of {}", counted(number, "more filter", "more filters")),
+            Topic::FilteredRows | Topic::SilentRows | Topic::ValueOfFilter => {
+                format!("the same of {}", counted(number, "more filter", "more filters"))
+            }
             Topic::NameAlike => format!("and {}", counted(number, "more column", "more columns")),
             Topic::NullIds => format!("and {} that mean no value", counted(number, "more word", "more words")),
             Topic::CurrencySign => format!("and {}", counted(number, "more currency", "more currencies")),

@@ -3,6 +3,7 @@
 //! [`Columns::batch`] converts columns that were found, of types that were accepted (`arrow_rows`). Values that cannot be read become
 //! [`Bad`] entries; nothing here decides what happens to them.
 
+use super::arrow_types::{is_text, unpack};
 use super::row_kind::ArrowColumns;
 use super::values::Values;
 use super::values::dates::Dates;
@@ -120,23 +121,6 @@ impl<C: ArrowColumns> Chunk<C::Batch> for ArrowChunk<C> {
     fn decode(self: Box<Self>, sink: &mut Sink<'_, C::Batch>) -> Result<()> {
         sink(self.columns.batch(&self.batch, self.first_row)?)
     }
-}
-
-pub(super) fn unpacked(data_type: &DataType) -> &DataType {
-    match data_type {
-        DataType::Dictionary(_, value) => value,
-        DataType::RunEndEncoded(_, value) => value.data_type(),
-        other => other,
-    }
-}
-
-pub(super) fn unpack(array: &ArrayRef) -> Result<ArrayRef, ArrowError> {
-    let data_type = unpacked(array.data_type());
-    if data_type == array.data_type() { Ok(array.clone()) } else { cast(array, data_type) }
-}
-
-pub(super) fn is_text(data_type: &DataType) -> bool {
-    matches!(data_type, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View)
 }
 
 /// An all-null column of no type is what some writers make of an empty one.

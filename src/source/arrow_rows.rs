@@ -3,8 +3,9 @@
 //!
 //! Columns in structs are found by dotted paths, `customer.id`, and taken out of them.
 
-use super::arrow_columns::{unfit, unpacked};
+use super::arrow_columns::unfit;
 use super::arrow_texts::Texts;
+use super::arrow_types::unpacked;
 use super::mapping::{Currencies, Derive, Located, Plain, Scratch};
 use super::row_kind::{ArrowColumns, FieldRows, TextRowKind, TypedColumns};
 use crate::base::error::{Error, Result};

@@ -1,6 +1,7 @@
 //! An Arrow column as texts, row by row, as they would stand in a CSV: times in ISO 8601, decimals exactly, floats by their shortest digits.
 
-use super::arrow_columns::{is_text, timestamps, unpack};
+use super::arrow_columns::timestamps;
+use super::arrow_types::{is_text, unpack};
 use crate::base::time::{DAY, format_timestamp};
 use crate::model::period_batch::NO_TIMESTAMP;
 use arrow::array::{Array, ArrayRef, AsArray, PrimitiveArray};

@@ -18,6 +18,7 @@
 //! | `records`, `marks` | text cut into chunks between two records; single bytes found 64 at a time |
 //! | `row_kind` | the kinds of rows: their columns, and how a batch is made of them |
 //! | `mapping` | which columns of an input are which of ours |
+//! | `arrow_types` | dictionaries, bytes and UUIDs → plain types |
 //! | `arrow_rows`, `arrow_texts` | Arrow columns, also in structs → batches of a kind of rows; as texts where columns are made of others |
 //! | `arrow_columns`, `period_rows` | Arrow columns, or text fields → [`PeriodBatch`]es |
 //! | `values` | what the texts and numbers of both kinds mean: amounts, times, ids |
@@ -35,6 +36,7 @@ mod archive;
 pub mod arrow_columns;
 mod arrow_rows;
 mod arrow_texts;
+mod arrow_types;
 #[cfg(feature = "csv")]
 mod csv;
 #[cfg(feature = "csv")]

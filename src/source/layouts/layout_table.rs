@@ -35,7 +35,7 @@ pub const LAYOUTS: &[Layout] = &[
             (ProductId, "StockCode"),
         ],
         options: &[("source.date_format", &["%m/%d/%Y %H:%M"]), ("source.id_format", &["integer"])],
-        filter: None,
+        filters: &[],
         remark: "",
     },
     // Shopify Help Center, "Exporting orders": a row for each item, the order's own fields on its first row alone.
@@ -51,8 +51,9 @@ pub const LAYOUTS: &[Layout] = &[
             (ProductId, "Lineitem name"),
         ],
         options: &[("source.date_format", &["%Y-%m-%d %H:%M:%S %z"]), ("transactions.amount", &["total"])],
-        filter: Some(("Financial Status", "source.except", &["voided"])),
-        remark: "each order counts with its Total; voided orders do not count; what was refunded is not taken off",
+        // The further rows of an order have no Total, and no status either.
+        filters: &[("Total", "source.except", &[""]), ("Financial Status", "source.except", &["voided", "refunded", "expired"])],
+        remark: "each order counts with its Total; orders that were voided or refunded, or expired, do not; what was refunded of others is not taken off",
     },
     // WooCommerce Analytics, the download of its orders report (woocommerce.com/document/woocommerce-analytics): a row for each order.
     Layout {
@@ -60,7 +61,7 @@ pub const LAYOUTS: &[Layout] = &[
         signature: &["Date", "Order #", "Status", "Customer", "Items sold", "N. Revenue|Net Sales|Net Revenue"],
         columns: &[(OrderId, "Order #"), (CustomerId, "Customer"), (EventTs, "Date"), (LineTotal, "N. Revenue|Net Sales|Net Revenue")],
         options: &[],
-        filter: Some(("Status", "source.except", WOOCOMMERCE_NO_SALES)),
+        filters: &[("Status", "source.except", WOOCOMMERCE_NO_SALES)],
         remark: "customers are told by their names, which this report has instead of ids; orders that are not paid do not count",
     },
     // Customer/Order/Coupon Export of WooCommerce (woocommerce.com/document/ordercustomer-csv-export), a row for each order.
@@ -80,7 +81,7 @@ pub const LAYOUTS: &[Layout] = &[
             (LineTotal, "order_total|total"),
         ],
         options: &[],
-        filter: Some(("status|order_status", "source.except", WOOCOMMERCE_NO_SALES)),
+        filters: &[("status|order_status", "source.except", WOOCOMMERCE_NO_SALES)],
         remark: "each row is an order with its total; orders that are not paid do not count",
     },
     // The same, a row for each item.
@@ -104,7 +105,7 @@ pub const LAYOUTS: &[Layout] = &[
             (ProductId, "item_id|item_sku|item_name"),
         ],
         options: &[],
-        filter: Some(("status|order_status", "source.except", WOOCOMMERCE_NO_SALES)),
+        filters: &[("status|order_status", "source.except", WOOCOMMERCE_NO_SALES)],
         remark: "orders are worth their items, without shipping and taxes; orders that are not paid do not count",
     },
     // Advanced Order Export For WooCommerce (wordpress.org/plugins/woo-order-export-lite): a row for each item, order fields on every row.
@@ -127,7 +128,7 @@ pub const LAYOUTS: &[Layout] = &[
             (ProductId, "Item #+SKU|Item #+Item Name|SKU|Item Name"),
         ],
         options: &[],
-        filter: Some(("Order Status", "source.except", WOOCOMMERCE_NO_SALES)),
+        filters: &[("Order Status", "source.except", WOOCOMMERCE_NO_SALES)],
         remark: "orders are worth their items, without shipping and discounts; orders that are not paid do not count",
     },
     // The same, a row for each order.
@@ -147,7 +148,7 @@ pub const LAYOUTS: &[Layout] = &[
             (LineTotal, "Order Total Amount|Order Total"),
         ],
         options: &[],
-        filter: Some(("Order Status", "source.except", WOOCOMMERCE_NO_SALES)),
+        filters: &[("Order Status", "source.except", WOOCOMMERCE_NO_SALES)],
         remark: "each row is an order with its total; orders that are not paid do not count",
     },
     // Amazon Selling Partner API, "Order reports": GET_FLAT_FILE_ALL_ORDERS_DATA_BY_ORDER_DATE_GENERAL and its kin. `item-price` is that of
@@ -164,7 +165,7 @@ pub const LAYOUTS: &[Layout] = &[
             (ProductId, "order-item-id|amazon-order-item-id|sku"),
         ],
         options: &[("source.quote", &["none"])],
-        filter: Some(("order-status", "source.except", &["Cancelled", "Canceled", "Pending"])),
+        filters: &[("order-status", "source.except", &["Cancelled", "Canceled", "Pending"])],
         remark: "orders are worth their items, without shipping and taxes; cancelled and pending orders do not count",
     },
     // Square Dashboard, "Item sales" export, a row for each item.
@@ -183,7 +184,7 @@ pub const LAYOUTS: &[Layout] = &[
             ("source.date_format", &["%Y-%m-%d %H:%M:%S", "%m/%d/%Y %H:%M:%S", "%m/%d/%y %H:%M:%S"]),
             ("source.number_format", &["1,234.56"]),
         ],
-        filter: None,
+        filters: &[],
         remark: "orders are worth their net sales, without taxes and tips",
     },
     // Square Dashboard, "Transactions" export, a row for each payment.
@@ -195,7 +196,7 @@ pub const LAYOUTS: &[Layout] = &[
             ("source.date_format", &["%Y-%m-%d %H:%M:%S", "%m/%d/%Y %H:%M:%S", "%m/%d/%y %H:%M:%S"]),
             ("source.number_format", &["1,234.56"]),
         ],
-        filter: None,
+        filters: &[],
         remark: "orders are worth their net sales, without taxes and tips",
     },
     // Brazilian E-Commerce Public Dataset by Olist (kaggle.com/datasets/olistbr/brazilian-ecommerce), orders joined with items and customers.
@@ -210,7 +211,7 @@ pub const LAYOUTS: &[Layout] = &[
             (ProductId, "product_id+order_item_id|product_id"),
         ],
         options: &[],
-        filter: Some(("order_status", "source.except", &["canceled", "unavailable"])),
+        filters: &[("order_status", "source.except", &["canceled", "unavailable"])],
         remark: "orders are worth their items, without freight; cancelled and unavailable orders do not count; where customers were not joined, \
                  customer_id is another one for each order",
     },
@@ -226,7 +227,7 @@ pub const LAYOUTS: &[Layout] = &[
             (ProductId, "article_id"),
         ],
         options: &[("transactions.duplicates", &["keep"])],
-        filter: None,
+        filters: &[],
         remark: "what a customer buys on one day is an order; equal rows are several of one article",
     },
     // Google Merchandise Store, BigQuery export of Google Analytics 4 (support.google.com/analytics/answer/7029846): an event a row.
@@ -246,7 +247,7 @@ pub const LAYOUTS: &[Layout] = &[
             (LineTotal, "ecommerce.purchase_revenue|purchase_revenue"),
         ],
         options: &[("source.date_format", &["epoch-us"])],
-        filter: Some(("event_name", "source.only", &["purchase"])),
+        filters: &[("event_name", "source.only", &["purchase"])],
         remark: "purchases alone are read",
     },
     // Google Merchandise Store, BigQuery export of Universal Analytics (support.google.com/analytics/answer/3437719), made flat: revenue is
@@ -266,7 +267,7 @@ pub const LAYOUTS: &[Layout] = &[
             (LineTotal, "transactionRevenue|hits.transaction.transactionRevenue|totals.transactionRevenue|totals_transactionRevenue"),
         ],
         options: &[("source.date_format", &["%Y%m%d"]), ("source.amount_unit", &["millionths"])],
-        filter: Some(("transactionId|hits.transaction.transactionId|hits_transaction_transactionId", "source.except", &[""])),
+        filters: &[("transactionId|hits.transaction.transactionId|hits_transaction_transactionId", "source.except", &[""])],
         remark: "rows with a transaction alone are read",
     },
 ];

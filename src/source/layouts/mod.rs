@@ -34,8 +34,8 @@ pub struct Layout {
     pub columns: &'static [(TransactionColumn, &'static str)],
     /// Other options, by their keys.
     pub options: &'static [(&'static str, &'static [&'static str])],
-    /// The column that says which rows count, and the option that filters by it, with its values.
-    pub filter: Option<(&'static str, &'static str, &'static [&'static str])>,
+    /// The columns that say which rows count, and the option that filters by each, with its values.
+    pub filters: &'static [(&'static str, &'static str, &'static [&'static str])],
     /// What is to know about its numbers.
     pub remark: &'static str,
 }
@@ -133,10 +133,13 @@ impl Layout {
             .iter()
             .map(|(key, values)| ((*key).to_owned(), values.iter().map(|value| (*value).to_owned()).collect()))
             .collect();
-        if let Some((column, key, values)) = self.filter
-            && let Some(column) = resolve(column, names)
-        {
-            settings.push((key.to_owned(), vec![format!("{column}={}", values.join(","))]));
+        for (column, key, values) in self.filters {
+            let Some(column) = resolve(column, names) else { continue };
+            let filter = format!("{column}={}", values.join(","));
+            match settings.iter_mut().find(|(known, _)| known == key) {
+                Some((_, filters)) => filters.push(filter),
+                None => settings.push(((*key).to_owned(), vec![filter])),
+            }
         }
         Fitted { layout: self, columns, settings }
     }

@@ -24,6 +24,8 @@ pub(super) struct Filter {
 #[derive(Debug, Clone, Default)]
 pub(super) struct FilterCounts {
     left_out: u64,
+    /// Rows without a value, where that is none of its values.
+    silent: u64,
     /// Rows with each of its values.
     with: Vec<u64>,
 }
@@ -63,6 +65,7 @@ impl Filter {
             *with += u64::from(is_it);
             has |= is_it;
         }
+        counts.silent += u64::from(text.is_empty() && !has);
         has == self.only
     }
 }
@@ -74,9 +77,12 @@ impl FilterCounts {
 
     /// Adds what was counted to the notes.
     pub(super) fn tell(&mut self, filter: &Filter, notes: &Notes) {
-        let FilterCounts { left_out, with } = std::mem::take(self);
+        let FilterCounts { left_out, silent, with } = std::mem::take(self);
         if left_out > 0 {
             notes.tally(Topic::FilteredRows, &filter.name, left_out);
+        }
+        if silent > 0 {
+            notes.tally(Topic::SilentRows, &filter.name, silent);
         }
         for (value, with) in filter.values.iter().zip(with) {
             notes.tally(Topic::ValueOfFilter, &format!("{}{OF}{value}", filter.name), with);

@@ -8,8 +8,9 @@ use crate::model::line_batch::{BadLine, TransactionBatch};
 use crate::model::line_columns::TransactionColumn;
 use crate::model::period_batch::Origin;
 use crate::source::arrow_columns::{
-    TIMES_WANTED, customer_ids, each_amount, each_quantity, is_text, nulls, push_bad, text_as_views, timestamps, unpack, whole_cents,
+    TIMES_WANTED, customer_ids, each_amount, each_quantity, nulls, push_bad, text_as_views, timestamps, whole_cents,
 };
+use crate::source::arrow_types::{is_text, unpack};
 use crate::source::row_kind::TypedColumns;
 use crate::source::values::Values;
 use crate::source::values::numbers::Numbers;

@@ -120,7 +120,16 @@ fn exports_of_shops_come_out_right_without_a_flag() {
 }
 
 /// Layouts and inputs.
-const LAYOUTS: &[(&str, &str)] = &[("h_and_m", "transactions_train.csv")];
+const LAYOUTS: &[(&str, &str)] = &[
+    ("amazon", "orders.txt"),
+    ("google_merchandise", "events.jsonl"),
+    ("google_merchandise", "sessions.csv"),
+    ("h_and_m", "transactions_train.csv"),
+    ("olist", "orders_items_customers.csv"),
+    ("shopify", "orders_export.csv"),
+    ("square", "items.csv"),
+    ("woocommerce", "orders.csv"),
+];
 
 #[test]
 fn files_of_two_spellings_are_one_input() {

@@ -7,6 +7,7 @@ mod files;
 mod layouts;
 mod mapped_columns;
 mod order_parts;
+mod parquet_types;
 mod shop_damage;
 mod written_values;
 
