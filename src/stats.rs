@@ -19,6 +19,8 @@ pub struct Stats {
     bytes_total: AtomicU64,
     customers: AtomicU64,
     partitions_finished: AtomicU64,
+    rows_written: AtomicU64,
+    rows_to_write: AtomicU64,
     stage: AtomicU8,
     rejected: Mutex<BTreeMap<Reason, u64>>,
     memory: OnceLock<(Budget, Arc<dyn RunStore>)>,
@@ -53,6 +55,10 @@ pub struct Snapshot {
     pub customers: u64,
     /// Partitions finished, of [`PARTITIONS`](crate::model::hash::PARTITIONS).
     pub partitions_finished: u64,
+    /// Rows written to tables that are filled one after the other.
+    pub rows_written: u64,
+    /// Rows that these tables will have in all, about; 0 when not known.
+    pub rows_to_write: u64,
     /// Bytes written to the spill folder.
     pub bytes_spilled: u64,
     /// Runs spilled: sorted states of one partition, sorted rows, or sorted rejects.
@@ -79,6 +85,8 @@ impl Stats {
             bytes_total: load(&self.bytes_total),
             customers: load(&self.customers),
             partitions_finished: load(&self.partitions_finished),
+            rows_written: load(&self.rows_written),
+            rows_to_write: load(&self.rows_to_write),
             bytes_spilled: self.memory.get().map_or(0, |(_, store)| load(&store.counters().written)),
             runs: self.memory.get().map_or(0, |(_, store)| load(&store.counters().runs)),
             queue_depths: self.depths.get().map_or_else(Vec::new, |depths| (depths.0)()),
@@ -144,5 +152,14 @@ impl Stats {
 
     pub(crate) fn partition_finished(&self) {
         self.partitions_finished.fetch_add(1, Ordering::Relaxed);
+    }
+    /// A table begins that will have so many rows, about.
+    pub(crate) fn expect_written(&self, rows: u64) {
+        self.enter(Stage::Report);
+        self.rows_to_write.fetch_add(rows, Ordering::Relaxed);
+    }
+
+    pub(crate) fn count_written(&self, rows: u64) {
+        self.rows_written.fetch_add(rows, Ordering::Relaxed);
     }
 }

@@ -332,7 +332,7 @@ impl<L: Lens> Pipeline<L> {
         report.set_span(span, spec.as_of);
         stats.enter(Stage::Report);
         unfinished.0 = None;
-        Ok(Audit::new(report, reduced.blocks, rejects, reduced.custom, resources, threads))
+        Ok(Audit::new(report, reduced.blocks, rejects, reduced.custom, resources, threads, stats))
     }
 }
 

@@ -11,6 +11,7 @@ use crate::report::rows::{Migrations, Rfm, Rows, line_reject_schema, reject_rows
 use crate::report::stream::{Batches, Ordered, Sorted, Stream};
 use crate::report::table::TableWriter;
 use crate::spill::{Records, Sorting};
+use crate::stats::Stats;
 use arrow::array::RecordBatch;
 use serde::{Deserialize, Serialize};
 use std::ops::Deref;
@@ -45,10 +46,19 @@ pub struct Audit<A = ()> {
 const ROWS_AT_ONCE: usize = 1 << 16;
 
 impl<A> Audit<A> {
-    pub(crate) fn new(report: Report, blocks: Blocks, rejects: Option<Arc<Records>>, custom: A, memory: Resources, threads: usize) -> Self {
+    pub(crate) fn new(
+        report: Report,
+        blocks: Blocks,
+        rejects: Option<Arc<Records>>,
+        custom: A,
+        memory: Resources,
+        threads: usize,
+        stats: Arc<Stats>,
+    ) -> Self {
         let Resources { plan, store, cancel, .. } = memory;
         let sorting = Sorting { store, heap: plan.merge_memory, merge: plan.merge_memory * threads as u64, cancel };
-        let making = Making { blocks, sorting, threads, groups: plan.groups.min(threads), sorted_groups: plan.sorted_groups.min(threads) };
+        let (groups, sorted_groups) = (plan.groups.min(threads), plan.sorted_groups.min(threads));
+        let making = Making { blocks, sorting, threads, groups, sorted_groups, stats };
         Audit { report, custom, making, rejects }
     }
 
@@ -130,6 +140,7 @@ struct Making {
     /// Row groups that are encoded at the same time, in either order.
     groups: usize,
     sorted_groups: usize,
+    stats: Arc<Stats>,
 }
 
 impl Making {
@@ -141,7 +152,9 @@ impl Making {
         let ids = self.blocks.ids();
         table.fit_groups(if order == Order::Sorted { ids.together() } else { ids.mean() });
         let written = with_pool(self.threads, || {
-            let stream = stream(&self.blocks, self.sorting.clone(), rows, table.rows_per_part(), order)?;
+            let counts = if R::COUNTS_ARE_KNOWN || order == Order::Engine { rows.counts(&self.blocks)? } else { Vec::new() };
+            table.watched_by(&self.stats, counts.iter().sum::<usize>() as u64);
+            let stream = stream(&self.blocks, self.sorting.clone(), rows, &counts, table.rows_per_part(), order)?;
             let groups = if order == Order::Sorted { self.sorted_groups } else { self.groups };
             table.write_stream_with(&stream, groups)
         });
@@ -158,20 +171,26 @@ fn read<P: Deref<Target = Blocks> + Send + Sync, R: Rows + Send>(
     order: Order,
 ) -> Result<impl Iterator<Item = Result<RecordBatch>>> {
     let (declared, at_stage) = (rows.schema(), |e: Error| e.stage(Stage::Report));
-    let stream = with_pool(threads, || stream(blocks, sorting, rows, ROWS_AT_ONCE, order)).map_err(at_stage)?;
+    let stream = with_pool(threads, || {
+        let counts = if order == Order::Engine { rows.counts(&blocks)? } else { Vec::new() };
+        stream(blocks, sorting, rows, &counts, ROWS_AT_ONCE, order)
+    });
+    let stream = stream.map_err(at_stage)?;
     Ok(Batches::new(stream, declared).map(move |batch| batch.map_err(at_stage)))
 }
 
+/// The rows in an order; `counts` says how many each block has, for the engine's order.
 fn stream<P: Deref<Target = Blocks>, R: Rows>(
     blocks: P,
     sorting: Sorting,
     rows: R,
+    counts: &[usize],
     per_part: usize,
     order: Order,
 ) -> Result<Ordered<P, R>> {
     Ok(match order {
         Order::Engine => {
-            let spans = Span::cut(&rows.counts(&blocks)?, per_part);
+            let spans = Span::cut(counts, per_part);
             Ordered::Engine(Stream::new(blocks, rows, (), |_| (), spans))
         }
         Order::Sorted => Ordered::Sorted(Box::new(Sorted::new(&blocks, rows, sorting)?)),

@@ -156,6 +156,9 @@ pub(crate) trait Rows: Sync {
     /// The declared schema.
     fn schema(&self) -> SchemaRef;
 
+    /// Whether [`counts`](Rows::counts) makes no pass over the blocks.
+    const COUNTS_ARE_KNOWN: bool;
+
     /// How many rows each block has.
     fn counts(&self, blocks: &Blocks) -> Result<Vec<usize>>;
 
@@ -225,6 +228,7 @@ pub(crate) struct RfmColumns {
 
 impl Rows for Rfm {
     type Columns = RfmColumns;
+    const COUNTS_ARE_KNOWN: bool = true;
 
     fn schema(&self) -> SchemaRef {
         rfm_schema()
@@ -329,6 +333,7 @@ pub(crate) struct MigrationColumns {
 
 impl Rows for Migrations {
     type Columns = MigrationColumns;
+    const COUNTS_ARE_KNOWN: bool = false;
 
     fn schema(&self) -> SchemaRef {
         migration_schema()

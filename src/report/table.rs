@@ -16,6 +16,7 @@ use crate::base::cancel::Cancel;
 use crate::base::error::{Error, Result, Stage};
 use crate::base::threads::in_order;
 use crate::source::files::Format;
+use crate::stats::Stats;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
@@ -81,6 +82,8 @@ pub struct TableWriter {
     empty: Option<SchemaRef>,
     schema: SchemaRef,
     rows: u64,
+    /// Where rows are counted while they are written.
+    stats: Option<Arc<Stats>>,
 }
 
 enum Encoder {
@@ -165,7 +168,16 @@ impl TableWriter {
             #[cfg(not(feature = "json"))]
             Format::Jsonl => return Err(Error::left_out("JSONL", "json").input(name)),
         };
-        Ok(TableWriter { name, encoder, faults, cancel: cancel.clone(), empty: Some(schema.clone()), schema: schema.clone(), rows: 0 })
+        Ok(TableWriter {
+            name,
+            encoder,
+            faults,
+            cancel: cancel.clone(),
+            empty: Some(schema.clone()),
+            schema: schema.clone(),
+            rows: 0,
+            stats: None,
+        })
     }
 
     /// The path it goes to, as it was named.
@@ -178,6 +190,12 @@ impl TableWriter {
         self.rows
     }
 
+    /// Shows in the counters how far it is: [`rows_written`](crate::stats::Snapshot::rows_written) of so many that are expected.
+    pub fn watched_by(&mut self, stats: &Arc<Stats>, expected: u64) {
+        stats.expect_written(expected);
+        self.stats = Some(stats.clone());
+    }
+
     /// Appends rows.
     ///
     /// # Errors
@@ -185,6 +203,7 @@ impl TableWriter {
     pub fn write(&mut self, batch: &RecordBatch) -> Result<()> {
         self.empty = None;
         self.rows += batch.num_rows() as u64;
+        self.stats.iter().for_each(|stats| stats.count_written(batch.num_rows() as u64));
         #[cfg(feature = "parquet")]
         if let Encoder::Parquet(table) = &mut self.encoder {
             return table.write(batch);
@@ -286,8 +305,11 @@ impl TableWriter {
         #[cfg(any(feature = "csv", feature = "parquet"))]
         let rows = AtomicU64::new(0);
         #[cfg(any(feature = "csv", feature = "parquet"))]
+        let stats = self.stats.clone();
+        #[cfg(any(feature = "csv", feature = "parquet"))]
         let count = |batch: &RecordBatch| {
             rows.fetch_add(batch.num_rows() as u64, Ordering::Relaxed);
+            stats.iter().for_each(|stats| stats.count_written(batch.num_rows() as u64));
         };
         #[cfg(feature = "parquet")]
         if let Some(groups) = self.parquet().cloned() {

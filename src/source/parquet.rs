@@ -86,7 +86,8 @@ fn within_structs(schema: &SchemaDescriptor, paths: &[Vec<String>]) -> Projectio
 /// The columns that are at the top, in types that are quick or exact: texts and bytes share the decoded pages where they are views, and the
 /// old 96-bit times reach further in microseconds than in nanoseconds.
 fn with_views(schema: &Schema, types: &SchemaDescriptor) -> Schema {
-    let is_96 = |at: usize| types.root_schema().get_fields().get(at).is_some_and(|t| t.is_primitive() && t.get_physical_type() == Type::INT96);
+    let is_96 =
+        |at: usize| types.root_schema().get_fields().get(at).is_some_and(|t| t.is_primitive() && t.get_physical_type() == Type::INT96);
     let view = |(at, field): (usize, &Arc<Field>)| match field.data_type() {
         DataType::Utf8 | DataType::LargeUtf8 => Arc::new(field.as_ref().clone().with_data_type(DataType::Utf8View)),
         DataType::Binary | DataType::LargeBinary => Arc::new(field.as_ref().clone().with_data_type(DataType::BinaryView)),

@@ -67,20 +67,22 @@ fn draw(bar: &ProgressBar, stats: &Stats, began: Instant) {
     let stage = stats.stage();
     let rate = now.rows_read as f64 / began.elapsed().as_secs_f64().max(0.001);
     let reading = stage == Stage::Accumulate || stage == Stage::Source;
-    let (done, all) = match reading {
-        true => (now.bytes_read, now.bytes_total),
-        false => (now.partitions_finished, PARTITIONS as u64),
+    let (done, all) = match stage {
+        _ if reading => (now.bytes_read, now.bytes_total),
+        Stage::Report => (now.rows_written, now.rows_to_write),
+        _ => (now.partitions_finished, PARTITIONS as u64),
     };
-    let shape = if all == 0 || stage == Stage::Report { "{spinner} {msg} {elapsed}" } else { "{wide_bar} {percent:>3} % {msg} ETA {eta}" };
+    let shape = if all == 0 { "{spinner} {msg} {elapsed}" } else { "{wide_bar} {percent:>3} % {msg} ETA {eta}" };
     if let Ok(style) = ProgressStyle::with_template(shape) {
         bar.set_style(style);
     }
     bar.set_length(all);
     bar.set_position(done.min(all));
     let rows = HumanCount(now.rows_read);
-    bar.set_message(match reading {
-        true => format!("{stage}: {rows} rows, {} rows/s", HumanCount(rate as u64)),
-        false => format!("{stage}: {rows} rows, {} customers", HumanCount(now.customers)),
+    bar.set_message(match stage {
+        Stage::Report => format!("{stage}: {} rows written", HumanCount(now.rows_written)),
+        _ if reading => format!("{stage}: {rows} rows, {} rows/s", HumanCount(rate as u64)),
+        _ => format!("{stage}: {rows} rows, {} customers", HumanCount(now.customers)),
     });
     bar.tick();
 }

@@ -7,12 +7,14 @@ use crate::talk::Host;
 use arrow::array::RecordBatch;
 use lensflow::Result;
 use lensflow::error::Error;
-use lensflow::jobs::in_a_folder;
+use lensflow::jobs::{Host as _, in_a_folder};
 use lensflow::report::table::{RowStream, TableWriter};
 use lensflow::source::files::Format;
+use lensflow::stats::Stats;
 use lensflow::synthetic::{self, Generator, Synthetic};
 use lensflow::text::{counted, grouped};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Rows to make.
@@ -41,7 +43,11 @@ impl Job for Generate {
         let mut table = TableWriter::create_with(&self.out, self.format, &schema, &host.signals.cancel)?;
         let pool = rayon::ThreadPoolBuilder::new().num_threads(self.workers.unwrap_or(0)).build();
         let pool = pool.map_err(|e| Error::internal("cannot start threads").cause(e))?;
-        pool.install(|| table.write_stream(&Chunks { generator, rows: self.rows, chunks, next: AtomicU64::new(0) }))?;
+        let stream = Chunks { generator, rows: self.rows, chunks, next: AtomicU64::new(0) };
+        let stats = Arc::new(Stats::default());
+        table.watched_by(&stats, stream.about_how_many()?);
+        host.watch(stats);
+        pool.install(|| table.write_stream(&stream))?;
         let rows = table.rows();
         let mut output = table.finish()?;
         output.complete()?;
@@ -76,6 +82,20 @@ struct Chunks {
     rows: Rows,
     chunks: u64,
     next: AtomicU64,
+}
+
+impl Chunks {
+    /// The rows of all chunks, if they are as many in each as in the first.
+    fn about_how_many(&self) -> Result<u64> {
+        let mut rows = 0;
+        if self.chunks > 0 {
+            self.build(&0, &mut |batch| {
+                rows += batch.num_rows() as u64;
+                Ok(())
+            })?;
+        }
+        Ok(rows.saturating_mul(self.chunks))
+    }
 }
 
 impl RowStream for Chunks {
