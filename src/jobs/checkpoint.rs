@@ -129,7 +129,8 @@ impl Checkpoints {
         let job = {
             let (spec, keeps_rejects) = builder.options();
             let (windows, columns) = (spec.windows.clone(), spec.columns.clone());
-            CheckpointJob { windows, as_of: spec.as_of, columns, on_bad_row: spec.on_bad_row, keeps_rejects }
+            let reading = spec.reading.clone().with_told(None);
+            CheckpointJob { windows, as_of: spec.as_of, columns, reading, on_bad_row: spec.on_bad_row, keeps_rejects }
         };
         let (folder, there) = Folder::<Checkpoint>::lock(&self.folder, &self.io)?;
         let mut reached = match there {

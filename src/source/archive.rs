@@ -86,7 +86,7 @@ mod with {
         let raw = Part { file: again, at: start }.take(member.compressed_size());
         let reader: Box<dyn Read + Send> = match method {
             CompressionMethod::Stored => Box::new(raw),
-            CompressionMethod::Deflated => Box::new(DeflateDecoder::new(BufReader::with_capacity(1 << 18, raw))),
+            CompressionMethod::DEFLATE => Box::new(DeflateDecoder::new(BufReader::with_capacity(1 << 18, raw))),
             other => return Err(unread(format!("is compressed with {other}, which is not read"))),
         };
         let checked = Checked { reader, crc: Crc::new(), left: member.size(), wanted: member.crc32() };

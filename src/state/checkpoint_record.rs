@@ -9,6 +9,7 @@ use crate::base::error::{Error, Result};
 use crate::model::columns::ColumnMap;
 use crate::model::hash::PARTITIONS;
 use crate::model::note::KeptNotes;
+use crate::model::read_options::ReadOptions;
 use crate::model::reject::{OnBadRow, Reason};
 use crate::model::window::{Span, Windows};
 use serde::{Deserialize, Serialize};
@@ -52,6 +53,9 @@ pub(crate) struct CheckpointJob {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) as_of: Option<i64>,
     pub(crate) columns: ColumnMap,
+    /// How values are read, and which rows.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub(crate) reading: ReadOptions,
     pub(crate) on_bad_row: OnBadRow,
     pub(crate) keeps_rejects: bool,
 }
@@ -65,6 +69,10 @@ pub(crate) struct SeenInput {
     /// Nanoseconds since 1970; 0 of a state.
     pub(crate) changed: u64,
     pub(crate) ends: String,
+}
+
+fn is_default(reading: &ReadOptions) -> bool {
+    *reading == ReadOptions::default()
 }
 
 impl Record for Checkpoint {
@@ -113,7 +121,7 @@ impl Checkpoint {
         let folder = folder.to_string_lossy();
         let again = "remove the folder to begin again, or name another one";
         if self.job != *job {
-            let what = "the checkpoint is of a run with other windows, columns or treatment of bad rows";
+            let what = "the checkpoint is of a run with other windows, columns, options of reading or treatment of bad rows";
             return Err(Error::usage(what).input(folder).help(format!("go on with the arguments that it was begun with; {again}")));
         }
         for pair in self.inputs.iter().map(Some).chain([None]).zip(inputs.iter().map(Some).chain([None])) {

@@ -200,6 +200,8 @@ fn a_run_with_a_checkpoint_ends_in_order() {
         let said = run.stderr();
         assert!(said.starts_with("lensflow: kept: interrupted after ") && said.contains("the same command goes on"), "{said}");
         assert_eq!((parts(folder.path()), folder.path().join("kept/CHECKPOINT").exists()), (0, true));
+        let other = Lensflow::new(folder.path(), &[&keep[..], &["--except", "total_orders=1"]].concat()).run().expect(2);
+        assert!(other.stderr.contains("the checkpoint is of a run with other"), "{}", other.stderr);
         Lensflow::new(folder.path(), &keep).run().expect(0);
         assert_eq!(results(), expected);
         assert!(!folder.path().join("kept").exists());
