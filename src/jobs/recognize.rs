@@ -144,8 +144,7 @@ impl Recognition {
         let Fitted { layout, columns, settings } = fitted;
         let taken = |name: &str| self.columns.values().any(|said| said == name);
         let own = columns.iter().filter(|(column, name)| !self.columns.contains_key(column.name()) && !taken(name));
-        let own: Vec<(&TransactionColumn, &String)> =
-            own.filter(|(column, _)| **column != TransactionColumn::OrderId || !self.one_row_per_order).collect();
+        let own: Vec<(&TransactionColumn, &String)> = own.collect();
         let mut shown: Vec<String> = own.iter().map(|(column, name)| format!("{}={name}", column.name())).collect();
         let mut all: Settings = own.iter().map(|(column, name)| (format!("columns.{}", column.name()), vec![(*name).clone()])).collect();
         all.push(("source.from".to_owned(), vec!["transactions".to_owned()]));

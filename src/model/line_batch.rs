@@ -17,7 +17,7 @@ pub struct TransactionBatch {
     pub first_row: u64,
     /// The line of the first row, where the input is text and every row of the batch takes one line.
     pub first_line: Option<u64>,
-    /// Order ids; no rows where each row is an order of its own.
+    /// Order ids. Where each row is an order of its own, there may be none, or no rows.
     pub orders: StringViewArray,
     /// Customer ids; null where none is named, which is no fault here.
     pub customers: StringViewArray,

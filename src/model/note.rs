@@ -50,6 +50,9 @@ pub enum Topic {
     EqualLines,
     /// Such lines that were left out.
     EqualLinesDropped,
+    /// Ids of orders that come more than once though each row is an order, so many; the greatest count is that of the rows too many. The
+    /// subject is the part of the ids that was looked at, if not all.
+    RepeatedOrderIds,
     /// Orders that reach over many days.
     LongOrders,
     /// Refunds that count in another period than the one they lie in; the subject is the kind of period.
@@ -144,6 +147,15 @@ impl Topic {
             Topic::EqualLinesDropped => {
                 let (are, were) = (verb("is", "are"), verb("it was", "they were"));
                 format!("{lines} {are} equal to another of the order, and {were} left out though no product tells them apart")
+            }
+            Topic::RepeatedOrderIds => {
+                let part = if subject.is_empty() { String::new() } else { format!("of {subject} of the order ids, ") };
+                format!(
+                    "{part}{} more than once, though each row is an order, and {} again; if rows are lines of orders, run without \
+                     `one_row_per_order=true`; if an input came twice, leave one out",
+                    counted(count, "comes", "come"),
+                    counted(most, "row counts", "rows count"),
+                )
             }
             Topic::LongOrders if one => format!("1 order reaches over {}: {LONG_HELP}", counted(most, "day", "days")),
             Topic::LongOrders => format!("{orders} reach over several days, one over {}: {LONG_HELP}", counted(most, "day", "days")),

@@ -57,6 +57,7 @@ mod partitions;
 mod pre_aggregate;
 mod provenance;
 mod pushed_lines;
+mod repeated_ids;
 mod settle;
 mod to_periods;
 mod validate;

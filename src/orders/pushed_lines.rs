@@ -108,7 +108,7 @@ impl PushedLines {
         match self.road {
             Road::Whole(mut converter, validation) => {
                 converter.finish();
-                Ok(FinishedLines::Whole(Box::new(validation.summary())))
+                Ok(FinishedLines::Whole(Box::new(validation.finish_whole())))
             }
             Road::Grouped(mut aggregator, aggregation) => {
                 aggregator.finish()?;

@@ -8,6 +8,7 @@ use super::fault::{ANONYMOUS_HELP, Fault, REFUND_HELP};
 use super::order_notes::OrderNotes;
 use super::partial_order::{Detail, PartialOrder};
 use super::provenance::Provenance;
+use super::repeated_ids::RepeatedIds;
 use super::{Anonymous, LineSummary, Lines, OrderOptions, Refunds, provenance};
 use crate::base::cancel::Cancel;
 use crate::base::error::Result;
@@ -45,6 +46,8 @@ pub(crate) struct Validation {
     /// Whether they are judged here, and not by a pipeline together with its rows.
     judges: bool,
     pub(super) notes: Notes,
+    /// The ids of orders that are rows of their own.
+    pub(super) order_ids: RepeatedIds,
 }
 
 /// What becomes of bad lines.
@@ -66,7 +69,22 @@ impl Validation {
         let BadLines { on_bad_row, fail_fast, max_rejects, rejects, causes } = bad;
         let judges = causes.is_none();
         let (provenance, summary, causes, notes) = (Provenance::default(), Mutex::default(), causes.unwrap_or_default(), Notes::default());
-        Validation { options, reading, on_bad_row, fail_fast, max_rejects, provenance, summary, rejects, cancel, causes, judges, notes }
+        let order_ids = RepeatedIds::default();
+        Validation {
+            options,
+            reading,
+            on_bad_row,
+            fail_fast,
+            max_rejects,
+            provenance,
+            summary,
+            rejects,
+            cancel,
+            causes,
+            judges,
+            notes,
+            order_ids,
+        }
     }
 
     /// Leaves out a line for the fault of its order, which is worth so much, if that is known; a fault that ends the run does so when all
@@ -144,6 +162,12 @@ impl Validation {
     /// What is noticed.
     pub(crate) fn notes(&self) -> &Notes {
         &self.notes
+    }
+
+    /// Ends an input of rows that are whole orders: notes the ids that came again, and gives the counts.
+    pub(crate) fn finish_whole(&self) -> LineSummary {
+        self.order_ids.note(&self.notes);
+        self.summary()
     }
 
     /// The counts so far.

@@ -1,5 +1,6 @@
 //! Rows that are whole orders, as a source of period aggregations: each becomes a row at once, and none waits for others.
 
+use super::repeated_ids::order_hash;
 use super::settle::{Settled, Sums};
 use super::to_periods::{OrderRows, PeriodFinder};
 use super::validate::{BadLines, Validation, Validator, customer, is_refund, line};
@@ -11,6 +12,7 @@ use crate::model::line_batch::TransactionBatch;
 use crate::model::period_batch::PeriodBatch;
 use crate::model::reject::REJECT_HELP;
 use crate::source::{Chunk, Sink, Source};
+use arrow::array::Array;
 use std::sync::Arc;
 
 /// Reads rows that are whole orders as period aggregations.
@@ -76,8 +78,13 @@ pub(super) struct Converter {
 
 impl Converter {
     pub(super) fn new(validation: Arc<Validation>, periods: PeriodFinder) -> Self {
-        let pending =
-            PendingRows { validation: validation.clone(), first: 0, rows: OrderRows::new(periods), counted: LineSummary::default() };
+        let pending = PendingRows {
+            validation: validation.clone(),
+            first: 0,
+            rows: OrderRows::new(periods),
+            ids: Vec::new(),
+            counted: LineSummary::default(),
+        };
         Converter { validator: Validator::new(validation), pending }
     }
 
@@ -98,6 +105,7 @@ impl Converter {
                 pending.push(batch, row, position)
             })
         })?;
+        pending.validation.order_ids.add(&mut pending.ids);
         pending.send(batch, sink)
     }
 
@@ -114,6 +122,8 @@ struct PendingRows {
     /// The first row's index in its batch.
     first: usize,
     rows: OrderRows,
+    /// The hashes of their order ids, where they have some.
+    ids: Vec<u64>,
     /// Orders, those without a customer among them.
     counted: LineSummary,
 }
@@ -124,7 +134,12 @@ impl PendingRows {
         let (time, counts) = (batch.times[i], !is_refund(batch, i));
         let sums = Sums { time, counts, spend: batch.spend[i], margin: Amount::default(), quantity: Amount::default() };
         match self.rows.periods.settle(customer(batch, i).is_some(), &sums, &mut self.counted) {
-            Ok(Some(Settled { spend, .. })) => self.rows.push(time, counts, spend),
+            Ok(Some(Settled { spend, .. })) => {
+                if counts && i < batch.orders.len() && batch.orders.is_valid(i) {
+                    self.ids.push(order_hash(batch.orders.value(i)));
+                }
+                self.rows.push(time, counts, spend);
+            }
             Ok(None) => {}
             Err(fault) => {
                 let validation = &self.validation;

@@ -34,7 +34,7 @@ impl<L: Lens> Pipeline<L> {
             let (orders, validation) = WholeOrders::new(source, lines, periods, setting.bad, setting.cancel);
             self.stats.share_notes(validation.notes().clone());
             self.run_of_orders(orders)?;
-            self.judge_lines(validation.summary());
+            self.judge_lines(validation.finish_whole());
             return judge(&notes).map_err(|e| self.fail(e));
         }
         let inputs = source.inputs();

@@ -41,7 +41,7 @@ fn decoded(mut source: impl Source<TransactionBatch>, options: &TransactionOptio
             let text = |array: &arrow::array::StringViewArray, row: usize| array.is_valid(row).then(|| array.value(row).to_owned());
             for row in 0..batch.times.len() {
                 lines.push(Line {
-                    order: if options.one_row_per_order { None } else { text(&batch.orders, row) },
+                    order: if batch.orders.is_empty() { None } else { text(&batch.orders, row) },
                     customer: text(&batch.customers, row),
                     time: batch.times[row],
                     spend: batch.spend[row],
@@ -50,8 +50,9 @@ fn decoded(mut source: impl Source<TransactionBatch>, options: &TransactionOptio
                     product: batch.products.as_ref().and_then(|products| text(products, row)),
                 });
             }
-            let orders = if options.one_row_per_order { 0 } else { batch.times.len() };
-            assert_eq!((batch.orders.len(), batch.customers.len()), (orders, batch.times.len()));
+            let is_none = options.one_row_per_order && batch.orders.is_empty();
+            assert!(is_none || batch.orders.len() == batch.times.len());
+            assert_eq!(batch.customers.len(), batch.times.len());
             bad.extend(batch.bad.into_iter().map(|bad| (batch.first_row + u64::from(bad.row), BadLine { row: 0, ..bad })));
             Ok(())
         })?;

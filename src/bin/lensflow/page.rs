@@ -227,7 +227,7 @@ impl Page {
             self.say("orders", "no customers", lines.options.anonymous_ids.join(", "));
         }
         let duplicates = match options.duplicates {
-            _ if lines.options.one_row_per_order => "are not looked for: each row is an order",
+            _ if lines.options.one_row_per_order => "each row is an order: ids that come again are noted",
             Duplicates::Fail => "are bad rows, but for the first",
             Duplicates::Drop => "are left out and counted, but for the first",
             Duplicates::Keep => "count like any other",

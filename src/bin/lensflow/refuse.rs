@@ -223,9 +223,8 @@ impl Rules<'_> {
         let why = "orders and line items have no such column: it is for period aggregations";
         self.first_idle(|entry| is_column(entry) && !of_lines_too(entry), why, "leave it out, or leave `source.from=transactions` out")?;
         if options.transactions.one_row_per_order {
-            let why =
-                "with `one_row_per_order`, each row is an order: order ids are not looked for, and rows are not compared with each other";
-            self.idle(&["columns.order_id", "transactions.duplicates"], why, "leave one of the two out")?;
+            let why = "with `one_row_per_order`, each row is an order: rows are not compared with each other";
+            self.idle(&["transactions.duplicates"], why, "leave one of the two out")?;
         }
         if !self.has("transactions.timezone") {
             let help = "add `timezone=Europe/Berlin`, or whose clock it is";

@@ -67,7 +67,10 @@ impl TypedColumns for LineColumns {
         let (said, values) = (&self.kind.0, &self.kind.0.values);
         let mut bad = Vec::new();
         let orders = match said.options.one_row_per_order {
-            true => StringViewArray::new_null(0),
+            true => match array(TransactionColumn::OrderId)? {
+                Some(orders) => any_ids(&orders, values).map_err(fail)?,
+                None => StringViewArray::new_null(0),
+            },
             false => {
                 let orders = any_ids(&required(TransactionColumn::OrderId)?, values).map_err(fail)?;
                 nulls(&orders, TransactionColumn::OrderId, &mut bad);

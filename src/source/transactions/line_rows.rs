@@ -187,13 +187,11 @@ impl TransactionRows {
 
     #[inline]
     fn push_values(&mut self, [order, customer, time, numbers @ .., product]: [&str; 10], kept: bool) {
-        if !self.kind.0.options.one_row_per_order {
-            if order.is_empty() || !kept && self.kind.0.values.any_id(order).is_empty() {
-                self.fault(TransactionColumn::OrderId, Reason::MissingValue, "");
-            }
-            let order = if kept { order } else { self.kind.0.values.any_id(order) };
-            self.orders.append_option(Some(order).filter(|id| !id.is_empty()));
+        let order = if kept { order } else { self.kind.0.values.any_id(order) };
+        if order.is_empty() && !self.kind.0.options.one_row_per_order {
+            self.fault(TransactionColumn::OrderId, Reason::MissingValue, "");
         }
+        self.orders.append_option(Some(order).filter(|id| !id.is_empty()));
         if customer.is_empty() {
             self.customers.append_null();
         } else if kept {
@@ -287,9 +285,7 @@ impl FieldRows<10> for TransactionRows {
 
     fn skip(&mut self) {
         self.skipped.push(self.times.len() as u32);
-        if !self.kind.0.options.one_row_per_order {
-            self.orders.append_null();
-        }
+        self.orders.append_null();
         self.customers.append_null();
         if self.has_products {
             self.products.append_null();

@@ -41,7 +41,7 @@ const SURELY_ALIKE: f64 = 0.9;
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct TransactionOptions {
-    /// Each row is an order of its own; order ids are not looked for.
+    /// Each row is an order of its own. Order ids need not be there; those that come again are noted.
     pub one_row_per_order: bool,
     /// Ids that are no customers': shops write `0` or `Guest` for who has no account. Compared with ids as they are read.
     pub anonymous_ids: Vec<String>,
@@ -191,7 +191,7 @@ impl Transactions {
             TransactionColumn::UnitPrice => options.amount != AmountFrom::None,
             _ => true,
         };
-        says_worth && !(unread.contains(&column) || options.one_row_per_order && column == TransactionColumn::OrderId)
+        says_worth && !unread.contains(&column)
     }
 
     fn reads_margins(&self) -> bool {
@@ -238,7 +238,7 @@ impl TextRowKind<10> for Transactions {
             Wanted {
                 column: column.name(),
                 name: name.into(),
-                required: (!column.is_optional() || needed) && sought,
+                required: (!column.is_optional() || needed) && (sought || given),
                 read: self.reads(column),
                 join: match column {
                     OrderId | CustomerId | ProductId => Join::Id,
@@ -271,7 +271,9 @@ impl TextRowKind<10> for Transactions {
     }
 
     fn accepts(&self, column: usize, data_type: &DataType) -> std::result::Result<(), Unfit> {
-        let (column, integers) = (TransactionColumn::ALL[column], self.are_ids_integers());
+        let column = TransactionColumn::ALL[column];
+        let is_only_noted = column == TransactionColumn::OrderId && self.0.options.one_row_per_order;
+        let integers = self.are_ids_integers() || is_only_noted;
         let numbers = self.0.values.date_formats().read_numbers();
         if arrow_lines::accepts(column, data_type, integers, numbers) {
             return Ok(());
@@ -289,7 +291,10 @@ impl TextRowKind<10> for Transactions {
     }
 
     fn ids(&self) -> &'static [usize] {
-        &const { [TransactionColumn::OrderId as usize, TransactionColumn::CustomerId as usize, TransactionColumn::ProductId as usize] }
+        const IDS: [usize; 3] =
+            [TransactionColumn::OrderId as usize, TransactionColumn::CustomerId as usize, TransactionColumn::ProductId as usize];
+        // Orders that are rows of their own are told apart by no id: it may be of any type.
+        if self.0.options.one_row_per_order { &IDS[1..] } else { &IDS }
     }
 
     fn takes_decimal_ids(&self) -> bool {

@@ -39,6 +39,21 @@ fn real_exports_are_read() {
     lensflow(at, &audit).expect(0);
     let report: serde_json::Value = serde_json::from_slice(&fs::read(at.join("r.json")).unwrap()).unwrap();
     assert_eq!((&report["input"]["transactions"]["orders"], &report["windows"][0]["lens1"]["total_revenue"]), (&3.into(), &3.5.into()));
+    // Ids that come again are noted, in whatever format; refunds may have the id of their order.
+    let rows = "order_id,customer_id,order_ts,line_total\n7,a,2023-01-05,1\n8,a,2023-01-06,2\n7,b,2023-02-01,3\n7,b,2023-02-01,3\n8,a,2023-02-02,-1\n";
+    fs::write(at.join("again.csv"), rows).unwrap();
+    let jsonl = "{\"order_id\":1.5,\"customer_id\":\"a\",\"order_ts\":\"2023-01-05\",\"line_total\":1}\n".repeat(3);
+    fs::write(at.join("again.jsonl"), jsonl).unwrap();
+    for (file, noted) in [("again.csv", "1 comes more than once"), ("again.jsonl", "1 comes more than once")] {
+        let arguments =
+            ["audit", file, "--from", "transactions", "--one-row-per-order", "--every", "month", "--refunds", "net", "--report", "r.json"];
+        let said = lensflow(at, &arguments).expect(0).stderr;
+        let report = fs::read_to_string(at.join("r.json")).unwrap();
+        for text in [said, report] {
+            assert!(text.contains(noted) && text.contains("2 rows count again"), "{text}");
+        }
+    }
+    assert!(!lensflow(at, &[&audit[..], &["-v"]].concat()).expect(0).stderr.contains("more than once"));
     // What was left out, each line with its reason: of every order that fails, all lines.
     let text = "order_id,customer_id,event_ts,quantity,unit_price,product_id\n1,a,2023-01-05,1,2.50,\n1,b,2023-01-06,1,3,\n2,,2023-01-06,1,2,\n\
         3,c,2023-13-05,x,2,\n4,d,2023-02-01,1,5,p\n4,d,2023-02-01,1,5,p\n5,e,2023-02-03,-1,4.005,\n\
@@ -80,7 +95,6 @@ fn real_exports_are_read() {
     for (arguments, wanted) in [
         ("audit p.csv --every month --refunds net", "--refunds: it is for orders and line items"),
         ("sketch p.csv --window 2023 -o x.theta --anonymous drop", "--anonymous: it is for orders and line items"),
-        ("audit orders.csv --from transactions --one-row-per-order --column order_id=customer_id", "order ids are not looked for"),
         ("audit orders.csv --from transactions --format parquet --encoding latin1", "--encoding: text in Parquet and Arrow is UTF-8"),
         ("audit orders.csv --from transactions --one-row-per-order --checkpoint kept", "a checkpoint of orders and line items is not kept"),
         ("audit state --from transactions --every month", "no file is named beside it"),

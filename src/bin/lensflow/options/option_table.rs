@@ -200,7 +200,7 @@ pub(crate) const OPTIONS: &[Opt] = &[
         flag(&[Generate], "null-timestamps", "SHARE", "The share of period rows without last_transaction_ts, 0 to 1 [default: 0]"),
     ]),
     row("transactions.one_row_per_order", Form::Switch, ROWS, &[
-        flag(INPUTS, "one-row-per-order", "", "Each row is a whole order: there are no order ids, nothing is grouped, and no duplicates are looked for"),
+        flag(INPUTS, "one-row-per-order", "", "Each row is a whole order: nothing is grouped, no duplicates are looked for; order ids that come again are noted"),
     ]),
     row("transactions.policy", Form::Text, ROWS, &[
         flag(INPUTS, "policy", "strict|shop", "shop: --refunds net --anonymous report --duplicates drop, where these are not given; strict: all three fail [default: strict]"),
