@@ -45,6 +45,11 @@ impl Default for MaxRejects {
 }
 
 impl MaxRejects {
+    /// Whether every row may be left out.
+    pub(crate) fn is_all(self) -> bool {
+        self.of(u64::MAX >> 32) >= u64::MAX >> 32
+    }
+
     /// The most of so many rows.
     pub fn of(self, rows: u64) -> u64 {
         match self {
@@ -196,6 +201,24 @@ impl Causes {
         self.told(Error::data(self.summary())).help(way_out)
     }
 
+    /// The error that ends a run where an input would add nothing, because every row of it was rejected.
+    pub(crate) fn nothing_left(self, input: &str, rows: u64) -> Error {
+        let what = match rows {
+            1 => "its only row is bad: nothing of it would be taken in".to_owned(),
+            rows => format!("all {} rows are bad: nothing of them would be taken in", grouped(rows)),
+        };
+        let ways = self.ways();
+        let way_out = match ways.is_empty() {
+            true => "correct them".to_owned(),
+            false => format!("go on with {}", ways.join(" ")),
+        };
+        let mut error = Error::data(what).input(input);
+        for cause in self.0.into_values().filter(|cause| cause.first.source == input).take(TOLD) {
+            error = error.detail(cause.first.clone().into_error().to_string());
+        }
+        error.help(format!("{way_out}; `max_rejects=100%` leaves them out however many they are"))
+    }
+
     /// The error that ends a run where more rows were rejected than may be.
     pub(crate) fn too_many(self, rejected: u64, rows: u64, most: MaxRejects) -> Error {
         let what = format!("{} of {} rows are bad, more than `max_rejects={most}` lets be left out", grouped(rejected), grouped(rows));
@@ -296,20 +319,34 @@ impl Cause {
     }
 }
 
-/// The causes of a run, shared by its threads.
+/// The rows of an input.
+#[derive(Debug, Clone, Copy, Default)]
+struct InputRows {
+    read: u64,
+    rejected: u64,
+}
+
+/// The causes of a run, shared by its threads, and how many rows each input had.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct SharedCauses(Arc<(AtomicBool, Mutex<Causes>)>);
+pub(crate) struct SharedCauses(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    are_there: AtomicBool,
+    causes: Mutex<Causes>,
+    inputs: Mutex<BTreeMap<String, InputRows>>,
+}
 
 impl SharedCauses {
     /// Says that there are some, before they are [absorbed](SharedCauses::absorb): what goes on then is of no use.
     pub(crate) fn announce(&self) {
-        self.0.0.store(true, Ordering::Relaxed);
+        self.0.are_there.store(true, Ordering::Relaxed);
     }
 
     /// Whether there are any.
     #[inline]
     pub(crate) fn are_there(&self) -> bool {
-        self.0.0.load(Ordering::Relaxed)
+        self.0.are_there.load(Ordering::Relaxed)
     }
 
     /// As [`Causes::add`].
@@ -321,19 +358,39 @@ impl SharedCauses {
         of: impl FnOnce() -> (Reject, String),
     ) {
         self.announce();
-        lock(&self.0.1).add(key, amount, place, of);
+        self.of_input(place.0, |rows| rows.rejected += 1);
+        lock(&self.0.causes).add(key, amount, place, of);
+    }
+
+    /// Counts rows that were read, whatever becomes of them.
+    pub(crate) fn count_read(&self, input: &str, rows: u64) {
+        self.of_input(input, |known| known.read += rows);
+    }
+
+    fn of_input(&self, input: &str, count: impl FnOnce(&mut InputRows)) {
+        let mut inputs = lock(&self.0.inputs);
+        match inputs.get_mut(input) {
+            Some(known) => count(known),
+            None => count(inputs.entry(input.to_owned()).or_default()),
+        }
+    }
+
+    /// The inputs of which every row was rejected, and how many rows these were.
+    pub(crate) fn wholly_rejected(&self) -> Vec<(String, u64)> {
+        let inputs = lock(&self.0.inputs);
+        inputs.iter().filter(|(_, rows)| rows.read > 0 && rows.rejected >= rows.read).map(|(name, rows)| (name.clone(), rows.read)).collect()
     }
 
     /// Takes in those that one thread found.
     pub(crate) fn absorb(&self, found: Causes) {
         if !found.is_empty() {
             self.announce();
-            lock(&self.0.1).merge(found);
+            lock(&self.0.causes).merge(found);
         }
     }
 
     /// All of them; then there are none.
     pub(crate) fn take(&self) -> Causes {
-        std::mem::take(&mut *lock(&self.0.1))
+        std::mem::take(&mut *lock(&self.0.causes))
     }
 }

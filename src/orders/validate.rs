@@ -208,6 +208,7 @@ impl Validator {
         let Validator { validation, position, counted, found, noted } = self;
         let first = *position;
         validation.provenance.begin(first, batch);
+        validation.causes.count_read(&batch.origin.name, (batch.times.len() - batch.skipped.len()) as u64);
         // One column for all lines is what most batches have.
         let asks = validation.asks_for_worth() && batch.worth.common().is_none_or(|column| column == WorthColumn::Nothing);
         validate(batch, first, validation, (counted, found), |rows| {

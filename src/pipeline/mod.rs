@@ -277,11 +277,23 @@ impl<L: Lens> Pipeline<L> {
         let snapshot = self.stats.snapshot();
         let rows = snapshot.rows_read.saturating_sub(of_states + orders) + lines;
         let rejected = snapshot.rows_rejected.values().sum::<u64>().saturating_sub(rejected_of_states) + lines_rejected;
+        let left_out = self.ledger.causes.wholly_rejected();
         let causes = self.ledger.causes.take();
         let most = self.spec.max_rejects;
         match self.spec.on_bad_row {
             OnBadRow::Fail if !causes.is_empty() => Err(causes.into_error(rows, self.spec.fail_fast)),
             OnBadRow::Reject if rejected > most.of(rows) => Err(causes.too_many(rejected, rows, most)),
+            // A state would remember that it has the input, and the corrected run would change nothing.
+            OnBadRow::Reject if self.ledger.open.is_some() && !most.is_all() && !left_out.is_empty() => {
+                Err(causes.nothing_left(&left_out[0].0, left_out[0].1))
+            }
+            // Rows that a state has left to audits are of inputs that it has taken other rows of.
+            OnBadRow::Reject if of_states == 0 => {
+                let notes = Notes::default();
+                left_out.iter().for_each(|(input, rows)| notes.add(Topic::NothingAccepted, input, *rows));
+                self.stats.share_notes(notes);
+                Ok(())
+            }
             _ => Ok(()),
         }
     }

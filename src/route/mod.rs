@@ -186,7 +186,12 @@ impl Router {
                 }
             }
         }
-        self.stats.count_rows((n - batch.skipped.len()) as u64, accepted);
+        let read = (n - batch.skipped.len()) as u64;
+        self.stats.count_rows(read, accepted);
+        // Lines are counted before they become orders.
+        if !batch.of_orders {
+            self.ledger.causes.count_read(&batch.origin.name, read);
+        }
         Ok(())
     }
 
