@@ -16,6 +16,27 @@ use std::collections::BTreeMap;
 /// Customers among whom ids that are alike are looked for.
 const SAMPLE: usize = 1 << 12;
 
+/// The bytes of ids that are put into lower case without being copied to the heap.
+const MOST_LOWERED: usize = 64;
+
+/// A letter that has a lower case.
+const UPPER: u8 = 1;
+/// Blanks, control characters, and all that is not ASCII.
+const ODD: u8 = 2;
+/// What an exponent begins with.
+const EXPONENT: u8 = 4;
+/// The signs of each byte.
+const SIGNS: [u8; 256] = {
+    let (mut signs, mut byte) = ([0; 256], 0);
+    while byte < 256 {
+        let b = byte as u8;
+        signs[byte] =
+            (b.is_ascii_uppercase() as u8 * UPPER) | (!b.is_ascii_graphic() as u8 * ODD) | (matches!(b, b'e' | b'E') as u8 * EXPONENT);
+        byte += 1;
+    }
+    signs
+};
+
 /// What was noticed.
 #[derive(Debug, Default)]
 pub(super) struct IdSigns {
@@ -38,20 +59,30 @@ impl IdSigns {
             let mut room = [0; 16];
             let id = states.id(customer, &mut room);
             let orders = || states.orders.get(states.begin(customer)..states.ends[customer] as usize).unwrap_or_default();
-            self.look(id, || orders().iter().fold(0, |sum, orders| sum.saturating_add(orders.unsigned_abs())));
-            match id.iter().any(|b| !b.is_ascii_graphic() || b.is_ascii_uppercase()) {
-                true => self.fold(hash_id(folded(id).as_bytes())),
-                false if is_past => {}
-                false => {
+            let signs = id.iter().fold(0, |signs, &byte| signs | SIGNS[usize::from(byte)]);
+            self.look(id, signs, || orders().iter().fold(0, |sum, orders| sum.saturating_add(orders.unsigned_abs())));
+            if signs & (UPPER | ODD) == 0 {
+                if !is_past {
                     let hash = hash_id(id);
                     is_past = self.is_past(hash);
                     self.fold(hash);
                 }
+                continue;
+            }
+            let mut lower = [0; MOST_LOWERED];
+            match lower.get_mut(..id.len()) {
+                Some(lower) if signs & ODD == 0 => {
+                    lower.copy_from_slice(id);
+                    lower.make_ascii_lowercase();
+                    self.fold(hash_id(lower));
+                }
+                _ => self.fold(hash_id(folded(id).as_bytes())),
             }
         }
     }
 
-    fn look(&mut self, id: &[u8], orders: impl FnOnce() -> u64) {
+    #[inline]
+    fn look(&mut self, id: &[u8], signs: u8, orders: impl FnOnce() -> u64) {
         let last = id.last().copied().unwrap_or_default();
         let is_short = id.len() <= 9 && matches!(id.first(), Some(b'N' | b'n' | b'\\' | b'(' | b'<' | b'u' | b'-' | b'#'));
         if is_short && let Some(word) = NULL_WORDS.into_iter().find(|word| word.as_bytes() == id) {
@@ -60,10 +91,10 @@ impl IdSigns {
         if last == b'0' && id.ends_with(b".0") && id.len() > 2 && id[..id.len() - 2].iter().all(u8::is_ascii_digit) {
             self.points += 1;
         }
-        if last.is_ascii_digit() && id.iter().any(|b| matches!(b, b'e' | b'E')) {
+        if signs & EXPONENT != 0 && last.is_ascii_digit() {
             self.scientific += u64::from(id_forms::is_scientific(&String::from_utf8_lossy(id)));
         }
-        if id.iter().any(|b| *b < b' ' || *b > b'~') || id.first() == Some(&b' ') || last == b' ' {
+        if signs & ODD != 0 {
             self.invisible += u64::from(id_forms::has_invisible(&String::from_utf8_lossy(id)));
         }
     }

@@ -27,6 +27,7 @@ use crate::source::files::{Files, STDIN};
 use crate::source::paced::Paced;
 use crate::state::checkpoint_record::{Checkpoint, CheckpointJob, SeenInput};
 use crate::state::compact::compact_while_due;
+use crate::state::manifest::run_name;
 use crate::state::sealed::{Record, RowCounts, encode};
 use crate::state::state_folder::{Folder, vacant};
 use crate::state::{Io, RunEntry, RunFile, State};
@@ -189,7 +190,7 @@ impl Checkpoints {
         let began = Instant::now();
         let threads = pipeline.spec.worker_count();
         let mut next = Checkpoint { generation: before.generation + 1, chunks, bytes, ..before };
-        let (saved, run) = save_run(pipeline, folder, next.generation)?;
+        let (saved, run) = save_run(pipeline, folder, &run_name(next.generation))?;
         next.counts_mut().add(RowCounts::of(&saved));
         next.runs.extend(run);
         self.cancel.check()?;

@@ -9,6 +9,7 @@
 //! | `peek` | inputs → what they are, and what an audit would meet in them |
 //! | `recognize` | the columns of inputs → what their rows are |
 //! | `period_table` | orders → a table of period aggregations |
+//! | `new_inputs` | which inputs of an update its state has not |
 //! | `update` | inputs that a state has not taken in yet → its next generation |
 //! | `checkpoint` | a long run that goes on where it was killed |
 //! | `follow` | a state that takes in files or a stream as they come |
@@ -20,6 +21,7 @@ pub mod audit;
 pub(crate) mod checkpoint;
 pub(crate) mod compare;
 pub mod follow;
+pub(crate) mod new_inputs;
 #[cfg(feature = "text")]
 pub mod peek;
 pub(crate) mod period_table;
@@ -31,9 +33,10 @@ pub(crate) mod update;
 pub use audit::{AuditJob, Audited, Outputs, WrittenFile};
 pub use checkpoint::{Checkpointed, Checkpoints};
 pub use compare::{Side, compare};
+pub use new_inputs::Known;
 pub use period_table::write_periods;
 pub use recognize::{Recognition, Recognized, RowsAre};
-pub use update::{Known, Update, Updated};
+pub use update::{Update, Updated};
 
 use crate::base::error::{Error, Kind, Result};
 use crate::orders::Lines;

@@ -1,5 +1,6 @@
 //! An update: inputs that a state has not taken in yet → its next generation.
 
+use super::new_inputs::{Found, Known, remember_segments};
 use crate::base::cancel::Cancel;
 use crate::base::error::{Error, Result, Stage};
 use crate::base::merge::Merge;
@@ -9,18 +10,19 @@ use crate::model::reject::{OnBadRow, Reason};
 use crate::model::window::{Granularity, Windows};
 use crate::orders::{LineSummary, Lines};
 use crate::pipeline::Pipeline;
-use crate::source::files::{Files, Format, STDIN, Streamed, fingerprint};
+use crate::source::files::{Files, Format, Streamed};
 use crate::spec::Spec;
 use crate::state::compact::{Compacted, compact_due};
-use crate::state::manifest::{Input, Manifest, RunEntry, run_name};
-use crate::state::sealed::{Record, RowCounts};
+use crate::state::manifest::{Input, Manifest, RunEntry, part_name};
+use crate::state::part::{MOST_APART, PartCounts, UNDO};
+use crate::state::sealed::{FORMAT, Record};
 use crate::state::state_folder::{Folder, is_state, vacant};
 use crate::state::{Io, Saved, State, Writer};
 use crate::stats::Stats;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// How a state is updated.
 ///
@@ -60,6 +62,15 @@ pub struct Update {
     pub apart: bool,
     /// Takes in again what was taken in before.
     pub allow_duplicate: bool,
+    /// Inputs take the place of earlier ones with their names, whose rows are taken out.
+    pub replace: bool,
+    /// Adds inputs that have the names of earlier ones, and other contents.
+    pub allow_changed: bool,
+    /// How long inputs can be taken out again; none is what the state has, at first 30 days. Zero keeps nothing apart.
+    pub undo: Option<Duration>,
+    /// The time, where it is not now.
+    #[doc(hidden)]
+    pub now: Option<SystemTime>,
     /// The inputs are segments of one endless stream, whose names rise: the state remembers only the last. The caller
     /// must give none twice.
     pub endless: bool,
@@ -70,16 +81,6 @@ pub struct Update {
     pub io: Io,
 }
 
-/// An input that changes nothing: the state has it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Known {
-    /// Its name now.
-    pub name: String,
-    /// Its name when it was taken in.
-    pub before: String,
-}
-
 /// The result of an update.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
@@ -88,6 +89,10 @@ pub struct Updated {
     pub manifest: Manifest,
     /// Inputs taken in.
     pub taken: Vec<Input>,
+    /// The parts that they became: one each, but for inputs whose orders were grouped together.
+    pub parts: usize,
+    /// Inputs that were taken out, because others are in their place.
+    pub replaced: Vec<Input>,
     /// Inputs left out, because the state has them.
     pub known: Vec<Known>,
     /// Rows read from the inputs taken in.
@@ -96,7 +101,7 @@ pub struct Updated {
     pub rows_rejected: BTreeMap<Reason, u64>,
     /// The counts of lines, where the inputs are orders and line items: their orders are the rows.
     pub lines: Option<LineSummary>,
-    /// Distinct customers in them.
+    /// Customers in them; one who is in several parts counts in each.
     pub customers: u64,
     /// Run files that became fewer.
     pub compacted: usize,
@@ -118,72 +123,90 @@ impl Update {
     }
 
     /// Takes in files, folders, globs or `-`; makes the state at first. Meanwhile, run files that many updates left become one. `watch` gets
-    /// the counters before rows are read.
+    /// the counters of each input, or of inputs that are read together, before its rows are read.
     ///
     /// # Errors
-    /// When the state was made with other windows or another policy; when another process writes to it; a bad row under
-    /// [`OnBadRow::Fail`]; when anything cannot be read or written. The state is then what it was.
-    pub fn run<S: AsRef<str>>(&self, folder: &Path, inputs: &[S], watch: impl FnOnce(Arc<Stats>)) -> Result<Updated> {
+    /// When the state was made with other windows or another policy; when another process writes to it; when an input has the name of one
+    /// that the state has with other contents; a bad row under [`OnBadRow::Fail`]; when anything cannot be read or written. The state is
+    /// then what it was.
+    pub fn run<S: AsRef<str>>(&self, folder: &Path, inputs: &[S], watch: impl FnMut(Arc<Stats>)) -> Result<Updated> {
         self.check_every()?;
         let (folder, there) = Folder::<Manifest>::lock(folder, &self.io)?;
         let manifest = match there {
             None => Manifest::new(self.every.unwrap_or(Granularity::Month), self.spec.on_bad_row),
             Some(manifest) => self.same_policies(manifest, folder.path())?,
         };
-        let mut found = self.look(&manifest, inputs)?;
+        let mut found = Found::look(self, &manifest, self.find(inputs)?.paths(), folder.path())?;
+        // What is changed already when rows are read.
+        let now = self.now.unwrap_or_else(SystemTime::now).duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        let mut next = Manifest { together: manifest.counts_together(), ..manifest.clone() };
+        (next.format, next.lensflow, next.generation) = (FORMAT, env!("CARGO_PKG_VERSION").to_owned(), manifest.generation + 1);
+        next.undo = Some(self.undo.map_or(manifest.undo.unwrap_or(UNDO.as_secs()), |undo| undo.as_secs()));
+        let replaced = next.take_out(&found.replaced, folder.path())?;
         // One thread is enough for that, and stops when there is no more use for it.
         let compacting = self.cancel.child();
-        let reads = !found.paths.is_empty();
+        let (reads, joined) = (!found.paths.is_empty(), next.joined(now));
         let (read, compacted) = std::thread::scope(|scope| {
             let compacted = scope.spawn(|| match reads {
-                true => with_pool(1, || compact_due(&folder, &manifest, &compacting)),
+                true => with_pool(1, || compact_due(&folder, next.generation, &next.runs[..joined], &compacting)),
                 false => Ok(None),
             });
-            let read = self.read(&folder, &manifest, &mut found, watch);
-            if !matches!(read, Ok(Some(_))) {
+            let read = self.read(&folder, &next, &mut found, watch);
+            if !matches!(&read, Ok(parts) if !parts.is_empty()) {
                 compacting.cancel();
             }
             (read, compacted.join().unwrap_or_else(|panic| Err(Error::panicked(Stage::Finalize, panic))))
         });
-        let Found { taken, known, .. } = found;
-        let Some(read) = read? else {
-            let none = BTreeMap::new();
-            return Ok(Updated {
-                manifest,
-                taken: Vec::new(),
-                known,
-                rows: 0,
-                rows_rejected: none,
-                lines: None,
-                customers: 0,
-                compacted: 0,
-            });
-        };
-
-        let mut next = Manifest { generation: manifest.generation + 1, lensflow: env!("CARGO_PKG_VERSION").to_owned(), ..manifest };
-        if self.endless {
-            remember_segments(&mut next.inputs, &taken);
-        } else {
-            next.inputs.extend(taken.iter().cloned());
+        let parts = read?;
+        if parts.is_empty() {
+            return Ok(Updated::of(manifest, found.known));
         }
-        next.counts_mut().add(RowCounts::of(&read.saved));
-        if let (Some(wanted), Some(lines)) = (&self.lines, read.saved.lines.clone()) {
-            match &mut next.transactions {
-                Some((_, before)) => before.merge(lines),
-                before => *before = Some((wanted.orders.clone(), lines)),
-            }
+        let mut updated = Updated { replaced, ..Updated::of(manifest, found.known) };
+        if let Some(Compacted { runs, into }) = compacted? {
+            next.join(joined - runs..joined, into);
+            updated.compacted = runs;
         }
-        let compacted = compacted?.map_or(0, |Compacted { runs, into }| {
-            next.runs.truncate(next.runs.len() - runs);
-            next.runs.push(into);
-            runs
-        });
-        next.runs.extend(read.run);
+        for part in parts {
+            updated.count(&part);
+            self.take_in(&mut next, part, now);
+        }
+        next.add_up();
         self.cancel.check()?;
         folder.commit(&next)?;
-        let Read { saved: Saved { rows, lines, .. }, customers, .. } = read;
-        let (rows, rows_rejected) = (rows.rows_read, rows.rows_rejected);
-        Ok(Updated { manifest: next, taken, known, rows, rows_rejected, lines, customers, compacted })
+        updated.manifest = next;
+        Ok(updated)
+    }
+
+    /// Adds a part to a state.
+    fn take_in(&self, state: &mut Manifest, Part { saved, run, mut inputs, .. }: Part, now: u64) {
+        let counts = PartCounts::of(&saved);
+        if let (None, Some(lines), Some(_)) = (&state.transactions, &self.lines, &counts.lines) {
+            state.transactions = Some((lines.orders.clone(), LineSummary::default()));
+        }
+        if self.endless {
+            remember_segments(&mut state.inputs, &inputs);
+            state.together.merge(counts);
+            state.runs.extend(run);
+            return;
+        }
+        let lies_apart = state.undo.is_some_and(|undo| undo > 0) && run.is_some();
+        for input in &mut inputs {
+            input.taken = Some(now);
+            input.run = run.as_ref().map(|run| run.file.clone()).filter(|_| lies_apart);
+        }
+        if let [input] = &mut inputs[..] {
+            let of_lines = counts.lines.as_ref().map(|lines| (lines.lines, lines.lines_rejected.values().sum()));
+            let (rows, rejected) = of_lines.unwrap_or((counts.rows_read, counts.rows_rejected.values().sum()));
+            (input.rows, input.rows_rejected) = (Some(rows), Some(rejected));
+        }
+        state.inputs.extend(inputs);
+        match run {
+            Some(run) if lies_apart => state.runs.push(RunEntry { counts: Some(Box::new(counts)), ..run }),
+            run => {
+                state.together.merge(counts);
+                state.runs.extend(run);
+            }
+        }
     }
 
     fn check_every(&self) -> Result<()> {
@@ -194,48 +217,40 @@ impl Update {
         }
     }
 
-    /// Which inputs the state has, and which it has not.
-    fn look<S: AsRef<str>>(&self, manifest: &Manifest, inputs: &[S]) -> Result<Found> {
-        let generation = manifest.generation + 1;
-        let mut found = Found::default();
-        for path in self.find(inputs)?.paths() {
-            // An input that can be read only once has its fingerprint when it has been read.
-            if path == STDIN || !Path::new(&path).is_file() {
-                found.paths.push(path);
-                continue;
-            }
-            self.cancel.check()?;
-            found.changed.push((path.clone(), changed(&path)));
-            let (bytes, fingerprint) = fingerprint(&path)?;
-            let input = Input { name: path.clone(), bytes, fingerprint, generation };
-            match self.find_known(manifest, &found.taken, &input) {
-                Some(before) => found.known.push(Known { name: path, before }),
-                None => {
-                    found.taken.push(input);
-                    found.paths.push(path);
-                }
-            }
-        }
-        Ok(found)
-    }
-
     fn find<S: AsRef<str>>(&self, names: &[S]) -> Result<Files> {
         Files::find(names, self.format, &self.spec)
     }
 
-    /// Reads the inputs that the state has not into a run file; none when there are no such inputs.
-    fn read(
+    /// Inputs that become a part each; those whose orders are grouped together become one.
+    fn apart(&self, paths: &[String], undo: Option<u64>) -> Vec<Vec<String>> {
+        let grouped = self.lines.as_ref().is_some_and(|lines| !lines.options.one_row_per_order) && !self.apart;
+        if self.endless || grouped || undo == Some(0) || paths.len() > MOST_APART {
+            return if paths.is_empty() { Vec::new() } else { vec![paths.to_vec()] };
+        }
+        paths.iter().map(|path| vec![path.clone()]).collect()
+    }
+
+    /// Reads the inputs that the state has not into run files.
+    fn read(&self, folder: &Folder<Manifest>, next: &Manifest, found: &mut Found, mut watch: impl FnMut(Arc<Stats>)) -> Result<Vec<Part>> {
+        let mut parts = Vec::new();
+        for paths in self.apart(&found.paths, next.undo) {
+            let name = part_name(next.generation, parts.len());
+            parts.extend(self.read_part(folder, next, found, &paths, &name, &mut watch)?);
+        }
+        Ok(parts)
+    }
+
+    /// Reads some inputs into one run file; none when the state turns out to have them.
+    fn read_part(
         &self,
         folder: &Folder<Manifest>,
-        manifest: &Manifest,
+        next: &Manifest,
         found: &mut Found,
-        watch: impl FnOnce(Arc<Stats>),
-    ) -> Result<Option<Read>> {
-        if found.paths.is_empty() {
-            return Ok(None);
-        }
-        let generation = manifest.generation + 1;
-        let spec = Spec { windows: Windows::Every(manifest.every), ..self.spec.clone() };
+        paths: &[String],
+        run: &str,
+        watch: &mut impl FnMut(Arc<Stats>),
+    ) -> Result<Option<Part>> {
+        let spec = Spec { windows: Windows::Every(next.every), ..self.spec.clone() };
         let later_windows = self.audited.clone().filter(|_| self.spec.on_bad_row == OnBadRow::Fail);
         let mut pipeline = Pipeline::builder().spec(spec).cancel(self.cancel.clone()).saving().later_windows(later_windows).build()?;
         let stats = pipeline.stats();
@@ -244,26 +259,24 @@ impl Update {
         let mut streamed = Vec::new();
         match &self.lines {
             None => {
-                let files = self.find(&found.paths)?.spool_in(spool);
+                let files = self.find(paths)?.spool_in(spool);
                 streamed.push(files.streamed());
                 pipeline.run(files)?;
             }
             Some(lines) => {
-                for paths in found.paths.chunks(if self.apart { 1 } else { found.paths.len().max(1) }) {
+                for paths in paths.chunks(if self.apart { 1 } else { paths.len() }) {
                     let files = lines.find_sales(paths, self.format, self.spec.batch_rows)?.spool_in(spool.clone());
                     streamed.push(files.streamed());
                     pipeline.run_transactions(files, lines)?;
                 }
             }
         }
-        if let Some((name, _)) = found.changed.iter().find(|(name, before)| changed(name) != *before) {
-            let error = Error::data("the file changed while it was read").input(name).stage(Stage::Source);
-            return Err(error.help("take it in when it is written completely"));
-        }
-        for (name, bytes, fingerprint) in streamed.iter().flat_map(Streamed::take) {
-            let input = Input { name, bytes, fingerprint, generation };
-            match self.find_known(manifest, &found.taken, &input) {
-                Some(before) if found.paths.len() == 1 => {
+        found.check_unchanged()?;
+        let mut inputs: Vec<Input> = found.taken.iter().filter(|input| paths.contains(&input.name)).cloned().collect();
+        for (name, fingerprint) in streamed.iter().flat_map(Streamed::take) {
+            let input = Input { generation: next.generation, ..found.input(name, fingerprint, next) };
+            match self.find_known(next, &found.taken, &input) {
+                Some(before) if paths.len() == 1 => {
                     found.known.push(Known { name: input.name, before });
                     return Ok(None);
                 }
@@ -271,18 +284,14 @@ impl Update {
                     let what = format!("its rows were taken in before, from {before}, and cannot be told from the other inputs' any more");
                     return Err(Error::data(what).input(input.name).help("leave it out, or say `allow_duplicate`"));
                 }
-                None => found.taken.push(input),
+                None => {
+                    found.taken.push(input.clone());
+                    inputs.push(input);
+                }
             }
         }
-        let (saved, run) = save_run(pipeline, folder, generation)?;
-        Ok(Some(Read { run, saved, customers: stats.snapshot().customers }))
-    }
-
-    /// The name of an input when it was taken in, if the state has it.
-    fn find_known(&self, manifest: &Manifest, taken: &[Input], input: &Input) -> Option<String> {
-        let same = |other: &&Input| (other.bytes, &other.fingerprint) == (input.bytes, &input.fingerprint);
-        let found = manifest.inputs.iter().chain(taken).find(same);
-        found.filter(|_| !self.allow_duplicate && !self.endless).map(|before| before.name.clone())
+        let (saved, run) = save_run(pipeline, folder, run)?;
+        Ok(Some(Part { run, saved, inputs, customers: stats.snapshot().customers }))
     }
 
     /// The manifest of a state that was made as this update wants it.
@@ -304,66 +313,35 @@ impl Update {
     }
 }
 
-/// The inputs of an update.
-#[derive(Default)]
-struct Found {
-    /// To be read.
-    paths: Vec<String>,
-    /// Their lengths and fingerprints, where they could be read beforehand.
-    taken: Vec<Input>,
-    /// When files were changed before they were looked at: they must be the same when they have been read.
-    changed: Vec<(String, Option<(u64, SystemTime)>)>,
-    known: Vec<Known>,
-}
-
-/// The rows that were read, saved.
-struct Read {
+/// Inputs that were read, saved.
+struct Part {
     run: Option<RunEntry>,
     saved: Saved,
+    inputs: Vec<Input>,
     customers: u64,
 }
 
-/// Ends the input of a pipeline and writes what it has read to the run file of a generation. There is no file where there are no rows.
-pub(super) fn save_run<L: Lens, R: Record>(
-    pipeline: Pipeline<L>,
-    folder: &Folder<R>,
-    generation: u64,
-) -> Result<(Saved, Option<RunEntry>)> {
-    let name = run_name(generation);
-    let writer = Writer::create(&folder.path().join(&name), folder.io())?;
-    let saved = pipeline.save(&writer)?;
-    let run = if saved.rows.rows_read > 0 { Some(RunEntry::new(name, writer.finish()?)) } else { None };
-    Ok((saved, run))
-}
-
-/// A file's length, and when it was last changed.
-fn changed(path: &str) -> Option<(u64, SystemTime)> {
-    let about = std::fs::metadata(path).ok()?;
-    Some((about.len(), about.modified().ok()?))
-}
-
-/// The name of the stream in a state.
-const STREAM: &str = "stdin";
-/// Before the name of a stream's last segment, where another input has its fingerprint.
-const SEGMENT: &str = "segment ";
-
-/// The last segment of a stream that a state has taken in: the name of its file, without extensions.
-pub(crate) fn last_segment(manifest: &Manifest) -> Option<String> {
-    manifest.inputs.iter().filter_map(|input| input.fingerprint.strip_prefix(SEGMENT)).max().map(str::to_owned)
-}
-
-/// Adds segments to the input that stands for their stream.
-fn remember_segments(inputs: &mut Vec<Input>, taken: &[Input]) {
-    let stem = |name: &str| Path::new(name).file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    let Some(last) = taken.iter().map(|input| stem(&input.name)).max() else { return };
-    let (bytes, generation) = (taken.iter().map(|input| input.bytes).sum::<u64>(), taken[0].generation);
-    let streams = inputs.iter_mut().filter(|input| input.fingerprint.starts_with(SEGMENT));
-    let fingerprint = format!("{SEGMENT}{last}");
-    match streams.max_by(|a, b| a.fingerprint.cmp(&b.fingerprint)) {
-        Some(stream) => {
-            let fingerprint = fingerprint.max(stream.fingerprint.clone());
-            *stream = Input { name: STREAM.to_owned(), bytes: stream.bytes + bytes, fingerprint, generation };
-        }
-        None => inputs.push(Input { name: STREAM.to_owned(), bytes, fingerprint, generation }),
+impl Updated {
+    /// The result of an update that takes nothing in.
+    fn of(manifest: Manifest, known: Vec<Known>) -> Self {
+        let (taken, replaced, rows_rejected, lines) = Default::default();
+        Updated { manifest, taken, parts: 0, replaced, known, rows: 0, rows_rejected, lines, customers: 0, compacted: 0 }
     }
+
+    fn count(&mut self, Part { saved, inputs, customers, .. }: &Part) {
+        self.parts += 1;
+        self.taken.extend(inputs.iter().cloned());
+        self.rows += saved.rows.rows_read;
+        Merge::merge(&mut self.rows_rejected, saved.rows.rows_rejected.clone());
+        self.lines.merge(saved.lines.clone());
+        self.customers += customers;
+    }
+}
+
+/// Ends the input of a pipeline and writes what it has read to a run file. There is no file where there are no rows.
+pub(super) fn save_run<L: Lens, R: Record>(pipeline: Pipeline<L>, folder: &Folder<R>, name: &str) -> Result<(Saved, Option<RunEntry>)> {
+    let writer = Writer::create(&folder.path().join(name), folder.io())?;
+    let saved = pipeline.save(&writer)?;
+    let run = if saved.rows.rows_read > 0 { Some(RunEntry::new(name.to_owned(), writer.finish()?)) } else { None };
+    Ok((saved, run))
 }

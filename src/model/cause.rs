@@ -378,7 +378,11 @@ impl SharedCauses {
     /// The inputs of which every row was rejected, and how many rows these were.
     pub(crate) fn wholly_rejected(&self) -> Vec<(String, u64)> {
         let inputs = lock(&self.0.inputs);
-        inputs.iter().filter(|(_, rows)| rows.read > 0 && rows.rejected >= rows.read).map(|(name, rows)| (name.clone(), rows.read)).collect()
+        inputs
+            .iter()
+            .filter(|(_, rows)| rows.read > 0 && rows.rejected >= rows.read)
+            .map(|(name, rows)| (name.clone(), rows.read))
+            .collect()
     }
 
     /// Takes in those that one thread found.

@@ -32,8 +32,6 @@ pub enum Topic {
     ReadAs,
     /// Inputs among several without a byte; the subject is the input.
     EmptyInput,
-    /// Every row of an input was rejected, so many; the subject is the input.
-    NothingAccepted,
     /// Files in a folder that are no inputs by their names; the subject names the folder and some of them.
     PassedOver,
     /// An input of lines has no quantity, and a column that looks like one; the subject is both.
@@ -109,7 +107,6 @@ impl Topic {
         let ids = |is: &str, are: &str| if count == 1 { format!("1 id {is}") } else { format!("{} ids {are}", grouped(count)) };
         match self {
             Topic::EmptyInput => format!("{subject}: the file is empty: it adds no rows"),
-            Topic::NothingAccepted => format!("{subject}: every row was rejected, {}", counted(count, "row", "rows")),
             Topic::Recognized | Topic::ReadAs | Topic::PassedOver => subject.to_owned(),
             Topic::FilteredRows => format!("{subject}: {} left out", counted(count, "row is", "rows are")),
             Topic::SilentRows => {

@@ -287,13 +287,6 @@ impl<L: Lens> Pipeline<L> {
             OnBadRow::Reject if self.ledger.open.is_some() && !most.is_all() && !left_out.is_empty() => {
                 Err(causes.nothing_left(&left_out[0].0, left_out[0].1))
             }
-            // Rows that a state has left to audits are of inputs that it has taken other rows of.
-            OnBadRow::Reject if of_states == 0 => {
-                let notes = Notes::default();
-                left_out.iter().for_each(|(input, rows)| notes.add(Topic::NothingAccepted, input, *rows));
-                self.stats.share_notes(notes);
-                Ok(())
-            }
             _ => Ok(()),
         }
     }

@@ -1,7 +1,7 @@
 //! Files, folders, globs and `-`, as the user names them, as a [`Source`]: finds the files, tells their formats, opens one after the other.
 
 pub use super::format::Format;
-pub(crate) use super::streamed::{Streamed, fingerprint};
+pub(crate) use super::streamed::{Fingerprint, Streamed, fingerprint};
 
 use super::ahead;
 use super::archive::{self, Archive, is_zip};

@@ -65,10 +65,9 @@ pub(crate) struct Compacted {
     pub(crate) into: RunEntry,
 }
 
-/// Makes one of the newest run files of a folder, if that is due, on the threads of the current pool. They count until the record that
-/// names the new one is committed, as the next generation.
-pub(crate) fn compact_due<R: Record>(folder: &Folder<R>, record: &R, cancel: &Cancel) -> Result<Option<Compacted>> {
-    let (generation, runs) = record.runs();
+/// Makes one of the newest of some run files, if that is due, on the threads of the current pool. They count until the record that names
+/// the new one is committed, as a generation.
+pub(crate) fn compact_due<R: Record>(folder: &Folder<R>, generation: u64, runs: &[RunEntry], cancel: &Cancel) -> Result<Option<Compacted>> {
     let customers: Vec<u64> = runs.iter().map(|run| run.customers).collect();
     let count = due(&customers);
     if count == 0 {
@@ -76,7 +75,7 @@ pub(crate) fn compact_due<R: Record>(folder: &Folder<R>, record: &R, cancel: &Ca
     }
     let open = |run: &RunEntry| RunFile::open(&folder.path().join(&run.file), folder.io()).map(Arc::new);
     let files: Vec<_> = runs[runs.len() - count..].iter().map(open).collect::<Result<_>>()?;
-    let name = compacted_name(generation + 1);
+    let name = compacted_name(generation);
     let writer = Writer::create(&folder.path().join(&name), folder.io())?;
     compact(&files, &writer, cancel)?;
     Ok(Some(Compacted { runs: count, into: RunEntry::new(name, writer.finish()?) }))
@@ -84,17 +83,17 @@ pub(crate) fn compact_due<R: Record>(folder: &Folder<R>, record: &R, cancel: &Ca
 
 /// Compacts a folder while that is due, each time as a generation of its own. Gives the record in the end.
 pub(crate) fn compact_while_due<R: Record>(folder: &Folder<R>, mut record: R, cancel: &Cancel) -> Result<R> {
-    while let Some(Compacted { runs: count, into }) = compact_due(folder, &record, cancel)? {
+    loop {
         let mut next = record.clone();
         let (generation, runs) = next.runs_mut();
         *generation += 1;
+        let Some(Compacted { runs: count, into }) = compact_due(folder, *generation, runs, cancel)? else { return Ok(record) };
         runs.truncate(runs.len() - count);
         runs.push(into);
         cancel.check()?;
         folder.commit(&next)?;
         record = next;
     }
-    Ok(record)
 }
 
 /// The result of merging states.
@@ -163,8 +162,8 @@ fn added_up(states: &[State], allow_duplicate: bool) -> Result<MergedState> {
                 duplicates.push(input.name.clone());
             }
         }
-        manifest.inputs.extend(own.inputs.iter().cloned().map(|input| super::Input { generation: 1, ..input }));
-        manifest.counts_mut().add(own.counts());
+        manifest.inputs.extend(own.inputs.iter().cloned().map(|input| super::Input { generation: 1, run: None, ..input }));
+        manifest.together.merge(own.counts_all());
         match (&mut manifest.transactions, own.transactions.clone()) {
             (Some((options, _)), Some((other, _))) if *options != other => {
                 let what = format!("its lines were grouped otherwise than those of {}", first.path().display());
@@ -176,6 +175,7 @@ fn added_up(states: &[State], allow_duplicate: bool) -> Result<MergedState> {
             (all, own) => *all = all.take().or(own),
         }
     }
+    manifest.add_up();
     Ok(MergedState { manifest, duplicates })
 }
 

@@ -1,6 +1,7 @@
 //! The manifest: the contents of a state, in one small file of JSON that is replaced as a whole. The manifest in place names all files of
 //! its generation. Files that it does not name mean nothing.
 
+use super::part::PartCounts;
 use super::sealed::{FORMAT, HASH, Record, record_fields};
 use crate::base::error::{Error, Result};
 use crate::model::hash::PARTITIONS;
@@ -50,6 +51,12 @@ pub struct Manifest {
     /// How lines were grouped, and what was counted of them, where orders and line items were taken in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub transactions: Option<(OrderOptions, LineSummary)>,
+    /// For how many seconds after they came inputs lie apart, so that they can be taken out again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) undo: Option<u64>,
+    /// The counts of everything that does not lie apart.
+    #[serde(default)]
+    pub(crate) together: PartCounts,
     /// The run files, the oldest first.
     pub runs: Vec<RunEntry>,
 }
@@ -67,6 +74,32 @@ pub struct Input {
     pub fingerprint: String,
     /// The generation that took it in.
     pub generation: u64,
+    /// XXH3 of its text without compression and carriage returns, where that differs from the bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) content: Option<String>,
+    /// When it was taken in, in seconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub taken: Option<u64>,
+    /// Its rows, where it came alone; of orders, its lines.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rows: Option<u64>,
+    /// How many of them were rejected.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rows_rejected: Option<u64>,
+    /// The run file that holds it and nothing else, as long as it lies apart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) run: Option<String>,
+}
+
+impl Input {
+    /// What tells it from others: the hash of its text, or of its bytes where these are the same.
+    pub(crate) fn content(&self) -> &str {
+        self.content.as_deref().unwrap_or(&self.fingerprint)
+    }
+
+    pub(crate) fn new(name: String, bytes: u64, fingerprint: String, generation: u64) -> Self {
+        Input { name, bytes, fingerprint, generation, content: None, taken: None, rows: None, rows_rejected: None, run: None }
+    }
 }
 
 /// A run file.
@@ -84,6 +117,9 @@ pub struct RunEntry {
     pub customers: u64,
     /// Customers times the windows they bought in.
     pub entries: u64,
+    /// The counts of its rows, as long as it is a part that lies apart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counts: Option<Box<PartCounts>>,
 }
 
 impl Manifest {
@@ -105,6 +141,8 @@ impl Manifest {
             span: None,
             notes: KeptNotes::default(),
             transactions: None,
+            undo: None,
+            together: PartCounts::default(),
             runs: Vec::new(),
         }
     }
@@ -134,7 +172,11 @@ impl Record for Manifest {
 
     /// Rows that are not judged are open.
     fn is_sound(&self) -> bool {
-        self.counts().judged().is_some_and(|judged| judged <= self.rows_read)
+        let mut added_up = self.clone();
+        if self.format > 1 {
+            added_up.add_up();
+        }
+        self.counts().judged().is_some_and(|judged| judged <= self.rows_read) && added_up == *self
     }
 }
 
@@ -148,6 +190,11 @@ pub(crate) fn run_name(generation: u64) -> String {
     format!("run-{generation:08}.lfst")
 }
 
+/// The name of one of the run files of a generation that has several.
+pub(crate) fn part_name(generation: u64, part: usize) -> String {
+    if part == 0 { run_name(generation) } else { format!("run-{generation:08}-{part:02}.lfst") }
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
@@ -158,7 +205,7 @@ mod tests {
     fn sample() -> Manifest {
         let mut manifest = Manifest::new(Granularity::Month, OnBadRow::Reject);
         manifest.generation = 3;
-        manifest.inputs.push(Input { name: "a\"b.csv".to_owned(), bytes: 5, fingerprint: "00ff".to_owned(), generation: 3 });
+        manifest.inputs.push(Input::new("a\"b.csv".to_owned(), 5, "00ff".to_owned(), 3));
         (manifest.rows_read, manifest.rows_accepted) = (10, 7);
         manifest.rows_rejected.insert(Reason::BadNumber, 2);
         manifest.windows = Some((24_276, 24_280));
@@ -189,6 +236,6 @@ mod tests {
         let mut manifest = sample();
         manifest.format = 7;
         let error = decode::<Manifest>(&encode(&manifest).unwrap(), Path::new("m")).unwrap_err();
-        assert_eq!(error.to_string(), "m: a state of format 7, and this lensflow reads format 1");
+        assert_eq!(error.to_string(), "m: a state of format 7, and this lensflow reads formats 1 and 2");
     }
 }

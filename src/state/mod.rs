@@ -18,6 +18,8 @@
 //! | `state_folder` | the folder of a record: lock, commit, sweep |
 //! | `run_file` | frames and their index; `FORMAT.md` draws them |
 //! | `save` | partitions → a run file |
+//! | `part` | what one input brought, as long as it can be taken out again |
+//! | `change` | what is taken out: inputs, customers |
 //! | `compact` | several run files → one, of one state or of several |
 //! | `rollup` | the state's windows → an audit's |
 //! | `inspect` | a manifest for people, and a run file by itself |
@@ -33,21 +35,25 @@
 //! Invariants: an audit of a state is the audit of all inputs ever taken in, to the byte. Run files never change. A folder holds the
 //! generation before or the one after, whenever a writer was interrupted.
 
+mod change;
 pub(crate) mod checkpoint_record;
 pub(crate) mod compact;
 mod inspect;
 pub(crate) mod manifest;
 pub(crate) mod open_rows;
+pub(crate) mod part;
 pub(crate) mod rollup;
 pub(crate) mod run_file;
 pub(crate) mod save;
 pub(crate) mod sealed;
 pub(crate) mod state_folder;
 
+pub use self::change::{Changed, forget, remove};
 pub use self::compact::{MergedState, check_merge, merge};
 pub use self::inspect::{RunSummary, is_run_file};
 pub use self::manifest::{Input, Manifest, RunEntry};
 pub(crate) use self::open_rows::OpenRows;
+pub use self::part::{MOST_APART, PartCounts};
 pub(crate) use self::rollup::Rollup;
 pub(crate) use self::run_file::{RunFile, Section, Writer};
 pub(crate) use self::save::Saved;
@@ -136,7 +142,7 @@ impl State {
         let open = |entry: &RunEntry| {
             let file = path.join(&entry.file);
             let run = RunFile::open(&file, io)?;
-            if RunEntry::new(entry.file.clone(), run.written()) != *entry {
+            if (RunEntry { counts: entry.counts.clone(), ..RunEntry::new(entry.file.clone(), run.written()) }) != *entry {
                 let what = "the run file is damaged: it is not the one that the manifest names";
                 return Err(Error::data(what).input(file.to_string_lossy()).help(DAMAGED_HELP));
             }
@@ -235,7 +241,7 @@ impl State {
 
 impl RunEntry {
     pub(crate) fn new(file: String, run_file::Written { bytes, checksum, customers, entries }: run_file::Written) -> Self {
-        RunEntry { file, bytes, checksum: format!("{checksum:016x}"), customers, entries }
+        RunEntry { file, bytes, checksum: format!("{checksum:016x}"), customers, entries, counts: None }
     }
 }
 

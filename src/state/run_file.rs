@@ -303,6 +303,21 @@ impl RunFile {
         Arc::new(Records::of_frames(self.frames.clone(), frames, cancel))
     }
 
+    /// Appends a partition's customers to another file, as they are.
+    pub(crate) fn copy_partition(&self, partition: usize, to: &Writer) -> Result<()> {
+        let mut scratch = Vec::new();
+        let mut copied = Vec::new();
+        for &(at, length) in &self.index.sections[partition] {
+            let block = FrameRef::Disk { file: 0, at, length: length as usize };
+            copied.push(to.frames.put(self.frames.get(&block, &mut scratch)?)?);
+        }
+        let mut index = lock(&to.index);
+        index.sections[partition].extend(copied.iter().filter_map(position));
+        index.customers[partition] += self.index.customers[partition];
+        index.entries[partition] += self.index.entries[partition];
+        Ok(())
+    }
+
     /// Appends its records of a kind to another file.
     pub(crate) fn copy_records(&self, section: Section, to: &Writer) -> Result<()> {
         let mut scratch = Vec::new();

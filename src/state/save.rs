@@ -62,6 +62,6 @@ pub(crate) fn save(
 /// When they cannot be read or written.
 pub(crate) fn save_records(section: Section, records: Option<&Sorter>, to: &Writer) -> Result<()> {
     let Some(sorter) = records else { return Ok(()) };
-    to.add_records(section, &copy(&sorter.finish()?, to.frames())?);
+    to.add_records(section, &copy(&sorter.finish()?, to.frames(), |_| true)?);
     Ok(())
 }

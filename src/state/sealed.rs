@@ -20,7 +20,9 @@ use std::path::Path;
 const SECRETS: RapidSecrets = RapidSecrets::seed_cpp(0x4c46_4d46);
 const SEAL: &str = "checksum ";
 /// The version of the format, of records and all that they name.
-pub(crate) const FORMAT: u32 = 1;
+pub(crate) const FORMAT: u32 = 2;
+/// The versions that are read: the first had no parts.
+const READ: std::ops::RangeInclusive<u32> = 1..=FORMAT;
 /// The hash that names partitions and sorts customers, with its seed.
 pub(crate) const HASH: &str = "rapidhash-v3 6c656e73666c6f77";
 
@@ -156,8 +158,8 @@ pub(crate) fn decode<R: Record>(text: &str, path: &Path) -> Result<R> {
     }
     // A later version may have other fields.
     let Version { format } = serde_json::from_str(json).map_err(|e| damaged().cause(e))?;
-    if format != FORMAT {
-        let what = format!("a {} of format {format}, and this lensflow reads format {FORMAT}", R::WHAT);
+    if !READ.contains(&format) {
+        let what = format!("a {} of format {format}, and this lensflow reads formats 1 and {FORMAT}", R::WHAT);
         return Err(Error::data(what).input(path.to_string_lossy()).help("use the lensflow that wrote it, or a newer one"));
     }
     let record: R = serde_json::from_str(json).map_err(|e| damaged().cause(e))?;

@@ -226,7 +226,8 @@ fn a_namesake_that_arrives_meanwhile_is_taken_in() {
     for finished in [Finished::Delete, Finished::Move("done".into())] {
         let folder = tempfile::tempdir().unwrap();
         let finished = if finished == Finished::Delete { finished } else { Finished::Move(folder.path().join("done")) };
-        let follow = follow(folder.path(), finished);
+        let mut follow = follow(folder.path(), finished);
+        follow.update.allow_changed = true;
         let file = folder.path().join("inbox/latest.csv");
         fs::write(&file, short_rows(0..10)).unwrap();
         let (stop, other) = (Stop::default(), folder.path().join("other"));

@@ -102,7 +102,7 @@ impl Inbox {
         for (path, looks) in self.listing().unwrap_or_default() {
             let name = path.to_string_lossy();
             let Some(input) = known.get(&*name) else { continue };
-            let is_same = input.bytes == looks.bytes && fingerprint(&name).is_ok_and(|(_, is)| is == input.fingerprint);
+            let is_same = input.bytes == looks.bytes && fingerprint(&name).is_ok_and(|is| is.hash == input.fingerprint);
             self.files.insert(path.clone(), (looks, if is_same { Progress::Done } else { Progress::Changing }));
         }
     }

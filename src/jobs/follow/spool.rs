@@ -9,7 +9,8 @@
 use super::{Follow, Waiting};
 use crate::base::error::{Error, Result, Stage};
 use crate::base::threads::lock;
-use crate::jobs::update::{Update, last_segment};
+use crate::jobs::new_inputs::last_segment;
+use crate::jobs::update::Update;
 use crate::source::endless::{Endless, Head, Piece};
 use crate::source::files::Format;
 use crate::source::row_kind::Aggregations;

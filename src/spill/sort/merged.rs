@@ -138,11 +138,11 @@ impl Records {
     }
 }
 
-/// Writes all records to a store, and gives their frames.
-pub(crate) fn copy(records: &Arc<Records>, to: &dyn RunStore) -> Result<Vec<FrameRef>> {
+/// Writes all records that are to be kept to a store, and gives their frames.
+pub(crate) fn copy(records: &Arc<Records>, to: &dyn RunStore, keep: impl Fn(&[u8]) -> bool) -> Result<Vec<FrameRef>> {
     let (mut merged, mut writer) = (records.read(), Writer::new(to, FRAME));
     while let Some(record) = merged.next()? {
-        writer.put(record)?;
+        keep(record).then(|| writer.put(record)).transpose()?;
     }
     Ok(writer.finish()?.frames)
 }

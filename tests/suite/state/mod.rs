@@ -19,6 +19,7 @@ use lensflow::state::{Io, State, merge};
 use lensflow::{Cancel, Pipeline, Result};
 use proptest::prelude::*;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Everything that an audit says.
 #[derive(Debug, PartialEq)]
@@ -176,7 +177,7 @@ fn many_updates_are_compacted() {
     let rows: Vec<Row> = (0..400).map(row).collect();
     let files = files(folder.path(), &rows, 10);
     let path = folder.path().join("state");
-    let update = update(Granularity::Month, OnBadRow::Fail);
+    let update = Update { undo: Some(Duration::ZERO), ..update(Granularity::Month, OnBadRow::Fail) };
     let mut most = 0;
     for file in &files {
         let updated = take_in(&update, &path, std::slice::from_ref(file)).unwrap();
