@@ -11,6 +11,7 @@
 //! | `period_table` | orders → a table of period aggregations |
 //! | `new_inputs` | which inputs of an update its state has not |
 //! | `update` | inputs that a state has not taken in yet → its next generation |
+//! | `export_state` | a state → a table of period aggregations |
 //! | `checkpoint` | a long run that goes on where it was killed |
 //! | `follow` | a state that takes in files or a stream as they come |
 //! | `compare` | Lens 2 of windows of two states |
@@ -20,6 +21,7 @@
 pub mod audit;
 pub(crate) mod checkpoint;
 pub(crate) mod compare;
+pub(crate) mod export_state;
 pub mod follow;
 pub(crate) mod new_inputs;
 #[cfg(feature = "text")]
@@ -33,6 +35,7 @@ pub(crate) mod update;
 pub use audit::{AuditJob, Audited, Outputs, WrittenFile};
 pub use checkpoint::{Checkpointed, Checkpoints};
 pub use compare::{Side, compare};
+pub use export_state::export_state;
 pub use new_inputs::Known;
 pub use period_table::write_periods;
 pub use recognize::{Recognition, Recognized, RowsAre};

@@ -1,14 +1,16 @@
 //! A manifest for people, and a run file that is looked at by itself.
 
 use super::run_file::{MAGIC, RunFile, Section, Written};
-use super::{Io, Manifest};
+use super::{Input, Io, Manifest};
 use crate::base::bytes::positional::begins_with;
 use crate::base::cancel::Cancel;
-use crate::base::error::Result;
+use crate::base::error::{Error, Result};
 use crate::base::text::grouped;
+use crate::base::time::format_timestamp;
 use crate::model::hash::PARTITIONS;
 use crate::model::state_batch::StateBatch;
 use crate::orders::{OrderOptions, special_lines};
+use serde::Serialize;
 use std::fmt::{self, Display, Formatter};
 use std::path::Path;
 
@@ -18,7 +20,7 @@ pub fn is_run_file(path: &Path) -> bool {
 }
 
 /// The contents of a run file, every byte of which was read.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct RunSummary {
     /// Its length.
@@ -66,6 +68,77 @@ impl RunSummary {
         let (rejects, open_rows) = (records(Section::Rejects)?, records(Section::Open)?);
         Ok(RunSummary { bytes, customers, entries, partitions, frames, rejects, open_rows })
     }
+}
+
+impl RunSummary {
+    /// As JSON.
+    ///
+    /// # Errors
+    /// None that can come.
+    pub fn to_json(&self) -> Result<String> {
+        json(self)
+    }
+}
+
+/// What a history says of an input.
+#[derive(Serialize)]
+struct Came<'a> {
+    name: &'a str,
+    generation: u64,
+    taken: Option<String>,
+    bytes: u64,
+    rows: Option<u64>,
+    rows_rejected: Option<u64>,
+    can_be_removed: bool,
+}
+
+impl<'a> Came<'a> {
+    fn of(input: &'a Input) -> Self {
+        Came {
+            name: &input.name,
+            generation: input.generation,
+            taken: input.taken_at(),
+            bytes: input.bytes,
+            rows: input.rows,
+            rows_rejected: input.rows_rejected,
+            can_be_removed: input.lies_apart(),
+        }
+    }
+}
+
+impl Input {
+    /// Whether it can be taken out again.
+    pub fn lies_apart(&self) -> bool {
+        self.run.is_some()
+    }
+
+    /// When it was taken in, in UTC, `2024-01-05T00:30:00`; none where a version took it in that did not say.
+    pub fn taken_at(&self) -> Option<String> {
+        self.taken.map(|seconds| format_timestamp(i64::try_from(seconds).unwrap_or(0).saturating_mul(1_000_000)))
+    }
+}
+
+impl Manifest {
+    /// All of it, as JSON.
+    ///
+    /// # Errors
+    /// None that can come.
+    pub fn to_json(&self) -> Result<String> {
+        json(self)
+    }
+
+    /// What came in, the oldest first, as JSON.
+    ///
+    /// # Errors
+    /// None that can come.
+    pub fn history_json(&self) -> Result<String> {
+        json(&self.inputs.iter().map(Came::of).collect::<Vec<_>>())
+    }
+}
+
+fn json(value: &impl Serialize) -> Result<String> {
+    let text = serde_json::to_string_pretty(value).map_err(|e| Error::internal("there is no JSON form").cause(e))?;
+    Ok(text + "\n")
 }
 
 impl Display for RunSummary {

@@ -125,6 +125,13 @@ const COMMANDS: &[Page] = &[
         usage: "lensflow inspect [OPTIONS] <PATH>",
     },
     Page {
+        name: "state",
+        kind: Kind::Manage,
+        about: "See what came into a saved state, take inputs or customers out of it, or write its customers as a table",
+        more: include_str!("help/state.txt"),
+        usage: "lensflow state [OPTIONS] <ACTION> <STATE> [NAME]...",
+    },
+    Page {
         name: "generate",
         kind: Kind::Generate,
         about: "Generate period aggregations, or transactions, of a made-up customer base",

@@ -4,6 +4,7 @@
 //! what is done about bad rows. What files hold is for the jobs.
 
 use crate::layers::{Entry, Said};
+use crate::options::value_types::Action;
 use crate::options::{Kind, Options, Then};
 use lensflow::Result;
 use lensflow::error::Error;
@@ -76,6 +77,7 @@ fn judge(said: &Said, options: &Options) -> Verdict {
         Kind::Compare => rules.needs(&["compare.a", "compare.b"], "two sides are compared, and one is not named"),
         Kind::Generate => rules.generate(),
         Kind::Inspect => rules.needs(&["inspect.path"], "it is not said what to inspect"),
+        Kind::Manage => rules.manage(),
     }?;
     rules.answers()?;
     rules.others()
@@ -119,6 +121,23 @@ impl Rules<'_> {
     fn first_idle(&self, is_idle: impl Fn(&Entry) -> bool, why: &str, help: &str) -> Verdict {
         let said = self.said.entries().find(|entry| is_idle(entry));
         said.map_or(Ok(()), |entry| Err(Refusal { idle: Some(entry.row.key), error: entry.wrong(why).help(help) }))
+    }
+
+    /// What is done with a state: each action takes what it needs.
+    fn manage(&self) -> Verdict {
+        self.needs(&["manage.action", "manage.state"], "it is not said what to do, or with which state")?;
+        let action = self.options.manage.action;
+        let of_names = matches!(action, Some(Action::Remove | Action::Forget));
+        if of_names {
+            self.needs(&["manage.names"], "it is not said which inputs or customers to take out")?;
+        } else {
+            self.idle(&["manage.names"], "only `remove` and `forget` take names", OUT)?;
+        }
+        match action {
+            Some(Action::Export) => self.needs(&["manage.out"], "it is not said where the rows go")?,
+            _ => self.idle(&["manage.out"], "only `export` writes a table", OUT)?,
+        }
+        if action == Some(Action::History) { Ok(()) } else { self.idle(&["manage.json"], "only a history is printed as JSON", OUT) }
     }
 
     /// Refuses it where an option is lacking.
@@ -281,6 +300,13 @@ impl Rules<'_> {
         let help = "write the rows with lensflow generate first, or leave `state.path` out";
         self.refuse(&["source.synthetic"], "a state takes in files", help)?;
         self.needs(&["state.path"], "it is not said which state takes them in")?;
+        if self.options.state.replace {
+            self.refuse(
+                &["state.allow_changed"],
+                "with `replace`, the earlier rows are taken out: nothing is added to them",
+                "say one of the two",
+            )?;
+        }
         let state = self.options.state.path.as_deref().unwrap_or(Path::new("")).to_string_lossy();
         self.needs_inputs().map_err(|_| {
             let help = format!("add inputs to [source]; to audit the state alone, name it there: inputs = [{state:?}]");
@@ -386,6 +412,7 @@ impl Rules<'_> {
             Kind::Compare => "a comparison",
             Kind::Generate => "generating rows",
             Kind::Inspect => "an inspection",
+            Kind::Manage => "work on a state",
         };
         let why = format!("it does nothing in {job}");
         self.first_idle(|entry| !entry.row.acts_in(self.kind), &why, OUT)

@@ -3,6 +3,7 @@
 
 mod checkpoint;
 mod crashes;
+mod histories;
 
 use crate::make::{Layout, Row, monthly_rows};
 use crate::support::{Lensflow, config};

@@ -1,6 +1,7 @@
 //! The job of a spec that follows: the library's loop with this command's answers, messages and metrics.
 
 use super::Job;
+use super::update_command::Again;
 use crate::allocator::keep_to_limit;
 use crate::metrics::Metrics;
 use crate::page::{self, Inputs, Page};
@@ -38,6 +39,7 @@ pub(crate) struct Follow {
     pub(crate) format: Option<Format>,
     /// The policy for bad rows; none is that of the state.
     pub(crate) on_bad_row: Option<OnBadRow>,
+    pub(crate) again: Again,
     pub(crate) spec: Spec,
     /// Where what comes is orders and line items, how they are read and grouped.
     pub(crate) lines: Option<Lines>,
@@ -54,7 +56,8 @@ impl Follow {
         let on_bad_row = bad_rows(self.on_bad_row, before.as_ref(), OnBadRow::default());
         let audited = self.outputs.paths().next().map(|_| self.spec.windows.clone());
         let (every, format, lines) = (self.every, self.format, self.lines.clone());
-        Ok(Update { every, audited, spec: self.spec.clone().with_on_bad_row(on_bad_row), format, lines, ..Update::default() })
+        let spec = self.spec.clone().with_on_bad_row(on_bad_row);
+        Ok(self.again.of(Update { every, audited, spec, format, lines, ..Update::default() }))
     }
 
     /// Where rows come from.

@@ -16,6 +16,7 @@ use std::path::PathBuf;
 #[derive(Debug, Clone)]
 pub(crate) struct Inspect {
     pub(crate) path: PathBuf,
+    pub(crate) json: bool,
 }
 
 /// A file or folder of ours.
@@ -72,7 +73,17 @@ impl Job for Inspect {
     }
 
     fn run(&self, host: &mut Host<'_>) -> Result<()> {
-        let text = match self.found()? {
+        let found = self.found()?;
+        if self.json {
+            return match found {
+                Found::State(state) => print(&state.manifest().to_json()?),
+                Found::Run => print(&RunSummary::read(&self.path, &host.signals.cancel)?.to_json()?),
+                _ => Err(Error::usage("only states and run files are told as JSON")
+                    .input(self.path.to_string_lossy())
+                    .help("leave `inspect.json` out")),
+            };
+        }
+        let text = match found {
             Found::Partial(partial) => partial.to_string(),
             Found::Run => RunSummary::read(&self.path, &host.signals.cancel)?.to_string(),
             Found::Sketch(sketch, bytes) => {

@@ -5,6 +5,7 @@ pub(crate) mod compare_command;
 pub(crate) mod follow_command;
 pub(crate) mod generate_command;
 pub(crate) mod inspect_command;
+pub(crate) mod manage_command;
 pub(crate) mod merge_command;
 pub(crate) mod peek_command;
 pub(crate) mod periods_command;

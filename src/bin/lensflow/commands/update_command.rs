@@ -15,7 +15,30 @@ use lensflow::spec::Spec;
 use lensflow::state::{State, is_state, windows_fit};
 use lensflow::text::counted;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+/// What becomes of names that came before with other contents, and how long inputs can be taken out again.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Again {
+    pub(crate) replace: bool,
+    pub(crate) allow_changed: bool,
+    pub(crate) undo: Option<Duration>,
+}
+
+impl Again {
+    pub(crate) fn of(self, update: jobs::Update) -> jobs::Update {
+        jobs::Update { replace: self.replace, allow_changed: self.allow_changed, undo: self.undo, ..update }
+    }
+
+    pub(crate) fn tell(self, page: &mut Page) {
+        let changed = match self {
+            Again { replace: true, .. } => "takes the place of the earlier one",
+            Again { allow_changed: true, .. } => "is added",
+            _ => "is an error",
+        };
+        page.say("source", "a known name with other contents", changed);
+    }
+}
 
 /// An update.
 #[derive(Debug, Clone)]
@@ -30,6 +53,7 @@ pub(crate) struct Update {
     /// Where the inputs are orders and line items, how they are read and grouped.
     pub(crate) lines: Option<Lines>,
     pub(crate) allow_duplicate: bool,
+    pub(crate) again: Again,
     /// An audit that comes after it.
     pub(crate) audit: Option<Box<AuditJob>>,
 }
@@ -38,7 +62,7 @@ impl Update {
     /// The library's update, for a state that may be there.
     fn update(&self, before: Option<&State>) -> jobs::Update {
         let on_bad_row = bad_rows(self.on_bad_row, before, OnBadRow::default());
-        jobs::Update {
+        self.again.of(jobs::Update {
             every: self.every,
             spec: self.spec.clone().with_on_bad_row(on_bad_row),
             format: self.format,
@@ -46,7 +70,7 @@ impl Update {
             audited: self.audit.as_ref().map(|audit| audit.spec.windows.clone()),
             lines: self.lines.clone(),
             ..jobs::Update::default()
-        }
+        })
     }
 
     fn before(&self) -> Result<Option<State>> {
@@ -88,11 +112,16 @@ impl Job for Update {
             let before = if known.before == known.name { String::new() } else { format!(", as {}", known.before) };
             host.tell(&format!("{}: taken in before{before}; it changes nothing (`allow_duplicate` takes it in again)", known.name));
         }
+        for input in &updated.replaced {
+            host.tell(&format!("{}: the rows of generation {} are taken out", input.name, input.generation));
+        }
         let what = match updated.taken.len() {
             0 => "unchanged".to_owned(),
             n => {
                 let (inputs, rows) = (counted(n, "input", "inputs"), counted(updated.rows, "row", "rows"));
-                format!("{inputs} taken in: {rows} of {}", counted(updated.customers, "customer", "customers"))
+                // A customer may be in several parts.
+                let of = counted(updated.customers, "customer", "customers");
+                if updated.parts == 1 { format!("{inputs} taken in: {rows} of {of}") } else { format!("{inputs} taken in: {rows}") }
             }
         };
         host.tell(&format!("{}: generation {}, {what}", self.state.display(), updated.manifest.generation));
@@ -110,6 +139,7 @@ impl Job for Update {
         let files = page.files(&self.inputs, self.format, self.lines.as_ref(), &self.spec);
         page.kept(&self.state, self.every, self.on_bad_row, &self.spec);
         page.say("source", "inputs twice", if self.allow_duplicate { "count twice" } else { "change nothing" });
+        self.again.tell(page);
         Inputs { files, states: 0 }
     }
 

@@ -30,6 +30,7 @@ const HEADINGS: &[(&str, Option<&str>)] = &[
     ("generate", None),
     ("peek", None),
     ("inspect", None),
+    ("manage", None),
     ("report", Some("Answers")),
     ("rfm", Some("Answers")),
     ("source", Some("Input")),

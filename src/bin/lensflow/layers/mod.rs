@@ -161,6 +161,7 @@ impl Said {
             ("generate", Kind::Generate),
             ("peek", Kind::Peek),
             ("inspect", Kind::Inspect),
+            ("manage", Kind::Manage),
         ];
         let keys = [("source.follow", Kind::Follow), ("state.merge", Kind::Merge), ("state.path", Kind::Update)];
         let by_section = own.iter().find(|(section, _)| has(section)).map(|(_, kind)| *kind);

@@ -8,11 +8,12 @@ use crate::commands::compare_command::Compare;
 use crate::commands::follow_command::Follow;
 use crate::commands::generate_command::Generate;
 use crate::commands::inspect_command::Inspect;
+use crate::commands::manage_command::Manage;
 use crate::commands::merge_command::Merge;
 use crate::commands::peek_command::Peek;
 use crate::commands::periods_command::Periods;
 use crate::commands::sketch_command::Sketch;
-use crate::commands::update_command::Update;
+use crate::commands::update_command::{Again, Update};
 use crate::layers::{Entry, Said};
 use crate::options::{self, Kind, Options, Policy, Then};
 use crate::refuse::{STDIN, of_lines, refuse};
@@ -51,6 +52,7 @@ pub(crate) enum Made {
     Compare(Compare),
     Generate(Generate),
     Inspect(Inspect),
+    Manage(Manage),
 }
 
 impl Made {
@@ -66,6 +68,7 @@ impl Made {
             Made::Compare(job) => job,
             Made::Generate(job) => job,
             Made::Inspect(job) => job,
+            Made::Manage(job) => job,
         }
     }
 }
@@ -100,11 +103,24 @@ pub(crate) fn job(said: &mut Said) -> Result<Made> {
         Kind::Sketch => make.sketch(),
         Kind::Compare => make.compare(),
         Kind::Generate => make.generate(),
-        Kind::Inspect => Ok(Made::Inspect(Inspect { path: there(make.options.inspect.path)? })),
+        Kind::Inspect => {
+            let said = make.options.inspect;
+            Ok(Made::Inspect(Inspect { path: there(said.path)?, json: said.json }))
+        }
+        Kind::Manage => {
+            let said = make.options.manage;
+            let (action, state, names) = (there(said.action)?, there(said.state)?, said.names.unwrap_or_default());
+            Ok(Made::Manage(Manage { action, state, names, out: said.out, json: said.json }))
+        }
     }
 }
 
 /// An option that was found to be said.
+/// What becomes of inputs that the state knows by name.
+fn again(state: &crate::options::State) -> Again {
+    Again { replace: state.replace, allow_changed: state.allow_changed, undo: state.undo.map(|time| time.0) }
+}
+
 fn there<T>(option: Option<T>) -> Result<T> {
     option.ok_or_else(|| Error::internal("an option that is needed was not said"))
 }
@@ -259,6 +275,7 @@ impl Make<'_> {
             spec,
             lines: self.lines,
             allow_duplicate: state.allow_duplicate,
+            again: again(&state),
             audit,
         }))
     }
@@ -274,6 +291,7 @@ impl Make<'_> {
     fn follow(self) -> Result<Made> {
         let (spec, outputs) = (self.spec(), self.outputs());
         let Options { source, state, report, serve, windows, .. } = self.options;
+        let again = again(&state);
         let (path, follow) = (there(state.path)?, there(source.follow)?);
         // Beside the state, not in it: it holds its own files alone.
         let beside = |what: &str| PathBuf::from(format!("{}.{what}", path.to_string_lossy().trim_end_matches('/')));
@@ -299,6 +317,7 @@ impl Make<'_> {
             commit_rows: state.commit_rows.unwrap_or(COMMIT_ROWS),
             format: source.format,
             on_bad_row: source.on_bad_row,
+            again,
             spec,
             lines: self.lines,
             outputs,

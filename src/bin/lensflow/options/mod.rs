@@ -31,8 +31,8 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use value_types::{
-    Address, Customers, Glob, Size, Time, Zone, batch_rows, bins, commit_rows, dates, header_line, lg_k, moment, month, null_timestamps,
-    path, paths, percentiles, poll, text, texts, words, workers,
+    Action, Address, Customers, Glob, Size, Time, Zone, batch_rows, bins, commit_rows, dates, header_line, lg_k, moment, month,
+    null_timestamps, path, paths, percentiles, poll, text, texts, words, workers,
 };
 
 /// A kind of job. [`Spec`](Kind::Spec) is any of them: the commands that read a spec.
@@ -48,6 +48,7 @@ pub(crate) enum Kind {
     Compare,
     Generate,
     Inspect,
+    Manage,
     Spec,
 }
 
@@ -65,6 +66,7 @@ impl Kind {
             Kind::Compare => "compare",
             Kind::Generate => "generate",
             Kind::Inspect => "inspect",
+            Kind::Manage => "state",
         }
     }
 }
@@ -88,6 +90,7 @@ pub(crate) struct Options {
     pub(crate) generate: Generate,
     pub(crate) peek: Peek,
     pub(crate) inspect: Inspect,
+    pub(crate) manage: Manage,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -218,6 +221,9 @@ pub(crate) struct State {
     #[serde(deserialize_with = "text")]
     pub(crate) every: Option<Granularity>,
     pub(crate) allow_duplicate: bool,
+    pub(crate) replace: bool,
+    pub(crate) allow_changed: bool,
+    pub(crate) undo: Option<Time>,
     #[serde(deserialize_with = "paths")]
     pub(crate) merge: Option<Vec<PathBuf>>,
     pub(crate) disjoint: bool,
@@ -339,4 +345,18 @@ pub(crate) struct Peek {
 pub(crate) struct Inspect {
     #[serde(deserialize_with = "path")]
     pub(crate) path: Option<PathBuf>,
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Manage {
+    #[serde(deserialize_with = "text")]
+    pub(crate) action: Option<Action>,
+    #[serde(deserialize_with = "path")]
+    pub(crate) state: Option<PathBuf>,
+    pub(crate) names: Option<Vec<String>>,
+    #[serde(deserialize_with = "path")]
+    pub(crate) out: Option<PathBuf>,
+    pub(crate) json: bool,
 }

@@ -76,7 +76,7 @@ impl Flag {
     }
 }
 
-const ALL: &[Kind] = &[Audit, Peek, Periods, Update, Merge, Follow, Sketch, Compare, Generate, Inspect];
+const ALL: &[Kind] = &[Audit, Peek, Periods, Update, Merge, Follow, Sketch, Compare, Generate, Inspect, Manage];
 /// Jobs that read rows, and those of them that read inputs.
 const ROWS: &[Kind] = &[Audit, Peek, Periods, Update, Follow, Sketch];
 const INPUTS: &[Kind] = &[Audit, Peek, Periods, Update, Sketch];
@@ -249,6 +249,15 @@ pub(crate) const OPTIONS: &[Opt] = &[
         flag(&[Update], "allow-duplicate", "", "Take in again what was taken in before"),
         flag(&[Merge], "allow-duplicate", "", "Merge also states that have taken in the same input"),
     ]),
+    row("state.replace", Form::Switch, &[Update, Follow], &[
+        flag(&[Update], "replace", "", "A file takes the place of the one that was taken in before under its name: the earlier rows are taken out"),
+    ]),
+    row("state.allow_changed", Form::Switch, &[Update, Follow], &[
+        flag(&[Update], "allow-changed", "", "Add a file whose name came before with other contents"),
+    ]),
+    row("state.undo", Form::Text, &[Update, Follow], &[
+        flag(&[Update], "undo", "TIME", "How long inputs can be taken out again, such as 30d; 0s keeps nothing apart [default: that of the state, at first 30d]"),
+    ]),
     row("state.merge", Form::Texts, &[Merge], &[
         flag(&[Merge], "INPUT", "", "The states or the partials to merge; they stay as they are"),
     ]),
@@ -361,6 +370,24 @@ pub(crate) const OPTIONS: &[Opt] = &[
     ]),
     row("inspect.path", Form::Text, &[Inspect], &[
         flag(&[Inspect], "PATH", "", "A state's folder, or the file of a Lens 1 partial, of a sketch, or of a run in a state's folder"),
+    ]),
+    row("inspect.json", Form::Switch, &[Inspect], &[
+        flag(&[Inspect], "json", "", "Print JSON instead of text; of states and run files"),
+    ]),
+    row("manage.action", Form::Text, &[Manage], &[
+        flag(&[Manage], "ACTION", "history|remove|forget|export", "history: what came in; remove: take inputs out; forget: take customers out; export: a row for each customer and period"),
+    ]),
+    row("manage.state", Form::Text, &[Manage], &[
+        flag(&[Manage], "STATE", "", "The state's folder"),
+    ]),
+    row("manage.names", Form::Texts, &[Manage], &[
+        flag(&[Manage], "NAME", "", "The inputs to remove, as the history names them, day.csv or, of several, day.csv@3; or the customers to forget"),
+    ]),
+    row("manage.out", Form::Text, &[Manage], &[
+        flag(&[Manage], "output", "PATH", "The table of an export, .parquet, .csv, .jsonl or .arrow; - is CSV on stdout"),
+    ]),
+    row("manage.json", Form::Switch, &[Manage], &[
+        flag(&[Manage], "json", "", "Print the history as JSON"),
     ]),
 ];
 

@@ -24,6 +24,29 @@ fn refused<E: serde::de::Error>(error: Error) -> E {
     E::custom(error.advice().map_or_else(|| error.to_string(), |advice| format!("{error}{ADVICE}{advice}")))
 }
 
+/// Something that is done with a state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Action {
+    History,
+    Remove,
+    Forget,
+    Export,
+}
+
+impl FromStr for Action {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        match text {
+            "history" => Ok(Action::History),
+            "remove" => Ok(Action::Remove),
+            "forget" => Ok(Action::Forget),
+            "export" => Ok(Action::Export),
+            _ => Err(Error::usage(format!("{text:?} is nothing that is done with a state")).help("say history, remove, forget or export")),
+        }
+    }
+}
+
 /// A text that the library reads.
 pub(super) fn text<'de, D: Deserializer<'de>, T: FromStr<Err = Error>>(from: D) -> Result<Option<T>, D::Error> {
     Parsed::deserialize(from).map(|parsed| Some(parsed.0))
