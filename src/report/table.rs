@@ -132,7 +132,7 @@ impl TableWriter {
     ///
     /// # Errors
     /// When neither says a format, the folder cannot be written to, or the format has no place for a column's type: Parquet files are of
-    /// texts, times in microseconds, integers of 32 or 64 bits, bytes, and decimals of 10 to 18, 37 or 38 digits.
+    /// texts, dates, times in microseconds, integers of 32 or 64 bits, bytes, and decimals of 10 to 18, 37 or 38 digits.
     pub fn create(path: &Path, format: Option<Format>, schema: &SchemaRef) -> Result<Self> {
         Self::create_with(path, format, schema, &Cancel::default())
     }
@@ -183,6 +183,19 @@ impl TableWriter {
     /// The path it goes to, as it was named.
     pub(crate) fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Checks that rows have its columns.
+    ///
+    /// # Errors
+    /// When it was made for other rows.
+    pub(crate) fn takes(&self, rows: &SchemaRef) -> Result<()> {
+        let names = |schema: &SchemaRef| schema.fields().iter().map(|field| field.name().clone()).collect::<Vec<_>>().join(",");
+        if self.schema.fields() == rows.fields() {
+            return Ok(());
+        }
+        let what = format!("the table has the columns {}, and its rows have {}", names(&self.schema), names(rows));
+        Err(Error::usage(what).help("make the table with the schema of the rows").input(&self.name).stage(Stage::Report))
     }
 
     /// The rows that it has so far.

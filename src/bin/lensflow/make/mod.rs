@@ -135,7 +135,7 @@ fn reading(options: &Options) -> ReadOptions {
 }
 
 /// How orders and line items are read and grouped.
-fn lines(options: &Options, told: Option<String>) -> Lines {
+pub(crate) fn lines(options: &Options, told: Option<String>) -> Lines {
     let said = options.transactions.clone();
     let policy = match said.policy {
         Policy::Strict => OrderOptions::default(),
@@ -203,6 +203,7 @@ impl Make<'_> {
         let mut outputs = Outputs::default();
         outputs.reports = report.out.unwrap_or_default();
         outputs.rfm = rfm.out;
+        outputs.rfm_columns = rfm.columns.unwrap_or_default();
         outputs.migrations = report.migration_out;
         outputs.rejects = report.rejects;
         outputs.partial = report.partial_out;

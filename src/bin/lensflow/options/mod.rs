@@ -24,6 +24,7 @@ use lensflow::model::{
 };
 use lensflow::orders::{Anonymous, Duplicates, Refunds};
 use lensflow::report::json_text::JsonNumbers;
+use lensflow::report::rfm_columns::RfmColumns;
 use lensflow::source::files::Format;
 use lensflow::source::layouts::LayoutChoice;
 use lensflow::synthetic::{IdStyle, Scenario, Skew, Synthetic};
@@ -276,6 +277,8 @@ pub(crate) struct Report {
 pub(crate) struct Rfm {
     #[serde(deserialize_with = "path")]
     pub(crate) out: Option<PathBuf>,
+    #[serde(deserialize_with = "text")]
+    pub(crate) columns: Option<RfmColumns>,
     #[serde(deserialize_with = "bins")]
     pub(crate) bins: Option<u32>,
     pub(crate) sorted: bool,
