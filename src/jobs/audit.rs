@@ -274,8 +274,10 @@ impl AuditJob {
                 watch(pipeline.stats(), host);
                 states.iter().try_for_each(|state| pipeline.run_state(state))?;
                 generator.map_or(Ok(()), |generator| pipeline.run(generator.source()))?;
-                pipeline.run(periods)?;
-                sales.map_or(Ok(()), |(files, lines)| pipeline.run_transactions(files, lines))?;
+                match sales {
+                    Some((files, lines)) => pipeline.run_transactions(files, lines)?,
+                    None => pipeline.run(periods)?,
+                }
                 (pipeline, None)
             }
             Some((folder, every)) => {

@@ -2,12 +2,12 @@
 //! and the memory; without a word of them nothing changes; what the rows do not tell is refused.
 
 use crate::make::{Table, items, items_csv, order_options};
-use crate::support::{Golden, Outcome, config, lensflow, read_parquet};
+use crate::support::{Golden, config, lensflow, read_parquet};
 use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
 use lensflow::model::{MaxRejects, OnBadRow, TransactionColumn, TransactionColumns, Windows};
 use lensflow::orders::Lines;
-use lensflow::pipeline::{Builder, Order};
+use lensflow::pipeline::Order;
 use lensflow::report::rfm_columns::RfmColumns;
 use lensflow::time::{format_timestamp, parse_timestamp};
 use lensflow::{Error, Pipeline, Result};
@@ -19,6 +19,8 @@ use std::path::Path;
 const USUAL: &str =
     "window,customer_id,recency_days,frequency,monetary,total_spend,observation_start,observation_end,r_score,f_score,m_score,rfm_score";
 const DAY: i64 = 86_400_000_000;
+/// Memory for all states of the tests.
+const MUCH: u64 = 1 << 30;
 const FORMATS: [&str; 4] = ["rfm.csv", "rfm.jsonl", "rfm.parquet", "rfm.arrow"];
 
 /// A text with a line for each row, as CSV has it.
@@ -88,7 +90,7 @@ fn day(time: i64) -> i64 {
 }
 
 /// The rows of some columns, by window and customer: orders are by id, or what a customer buys on one day.
-fn model(table: &Table, windows: &[(&str, i64, i64)], by_day: bool, row: impl Fn((&str, i64, i64), &str, &Did) -> String) -> Vec<String> {
+fn model(table: &Table, windows: &[Bounds], by_day: bool, row: impl Fn(Bounds, &str, &Did) -> String) -> Vec<String> {
     let mut did: BTreeMap<(usize, &str), Did> = BTreeMap::new();
     // A customer's lines of an order have the time of the earliest.
     let order_of = |line: &Vec<String>| if by_day { format!("{} {}", line[1], &line[2][..10]) } else { line[0].clone() };
@@ -125,13 +127,15 @@ fn bounds() -> [(Vec<Bounds>, &'static str); 2] {
 }
 
 /// The rows of a run of the library, in both orders: the second sorted by text, as the first is.
-fn run(file: &Path, columns: &str, every: &str, by_day: bool, set: impl Fn(Builder) -> Builder) -> Result<[Vec<String>; 2]> {
+fn run(file: &Path, columns: &str, every: &str, by_day: bool, workers: usize, budget: u64) -> Result<[Vec<String>; 2]> {
     let order = if by_day { "customer_id+day" } else { "order_id" };
     let lines = Lines::default().with_columns(TransactionColumns([(TransactionColumn::OrderId, order.to_owned())].into()));
     let builder = Pipeline::builder().windows(Windows::Every(every.parse()?)).rfm_columns(columns.parse()?);
-    let mut pipeline = set(builder).build()?;
+    let mut pipeline = builder.workers(workers).state_budget(budget).build()?;
+    let stats = pipeline.stats();
     pipeline.run_transactions(lines.find(&[file.to_string_lossy()], None, 1_000)?, &lines)?;
     let audit = pipeline.finish()?;
+    assert_eq!(stats.snapshot().runs > 0, budget < MUCH);
     let rows = |order| -> Result<Vec<String>> {
         let batches = audit.rfm(order)?.collect::<Result<Vec<_>>>()?;
         let text = text_of(&concat_batches(&audit.rfm_schema(), &batches).unwrap());
@@ -175,9 +179,8 @@ fn columns_are_what_a_plain_model_says() {
         ];
         for (columns, by_day, header, rows) in cases {
             let expected: Vec<String> = std::iter::once(header).chain(rows).collect();
-            for (workers, budget) in [(1, u64::MAX), (7, 20_000), (1, 1)] {
-                let set = |builder: Builder| if budget < u64::MAX { builder.state_budget(budget) } else { builder };
-                let [in_order, sorted] = run(&file, columns, every, by_day, |builder| set(builder.workers(workers))).unwrap();
+            for (workers, budget) in [(1, MUCH), (7, 20_000), (1, 1)] {
+                let [in_order, sorted] = run(&file, columns, every, by_day, workers, budget).unwrap();
                 assert!(sorted == expected, "{columns} by {every}, {workers}: {:?}", sorted.iter().zip(&expected).find(|(a, b)| a != b));
                 let mut unordered = expected.clone();
                 unordered[1..].sort_unstable();
@@ -185,8 +188,8 @@ fn columns_are_what_a_plain_model_says() {
             }
         }
         // These are columns that are tested elsewhere, by name.
-        let [all, _] = run(&file, "window,customer_id,rfm_score", every, false, |builder| builder).unwrap();
-        let [autoclv, _] = run(&file, "autoclv", every, false, |builder| builder).unwrap();
+        let [all, _] = run(&file, "window,customer_id,rfm_score", every, false, 2, MUCH).unwrap();
+        let [autoclv, _] = run(&file, "autoclv", every, false, 2, MUCH).unwrap();
         let names = USUAL.split(',').filter(|name| !["window", "total_spend"].contains(name)).collect::<Vec<_>>().join(",");
         let names = names.replace("observation_end,", "observation_end,total_spend,");
         assert_eq!((autoclv[0].clone(), autoclv.len()), (names + window, all.len()));
@@ -213,7 +216,7 @@ fn formats_agree() {
             let mut first = None;
             for (at, name) in FORMATS.into_iter().enumerate() {
                 audit(
-                    &[&[name, "--columns", columns, "--workers", ["1", "7"][at % 2], "--memory-limit", "64MiB"], by_day, sorted].concat(),
+                    &[&[name, "--columns", columns, "--workers", ["1", "7"][at % 2], "--memory-limit", "110MiB"], by_day, sorted].concat(),
                 );
                 let rows = rows_of(&folder.path().join(name));
                 assert!(rows.starts_with(&format!("{header}\n")) && rows.lines().count() > 1_000, "{}", &rows[..200]);
