@@ -348,7 +348,7 @@ impl<L: Lens> Pipeline<L> {
         report.set_span(span, spec.as_of);
         stats.enter(Stage::Report);
         unfinished.0 = None;
-        Ok(Audit::new(report, reduced.blocks, rejects, reduced.custom, resources, threads, stats, columns))
+        Ok(Audit::new(report, (reduced.blocks, columns), rejects, reduced.custom, resources, threads, stats))
     }
 }
 

@@ -49,15 +49,15 @@ pub struct Audit<A = ()> {
 const ROWS_AT_ONCE: usize = 1 << 16;
 
 impl<A> Audit<A> {
+    /// The audit of blocks, whose RFM rows have these columns.
     pub(crate) fn new(
         report: Report,
-        blocks: Blocks,
+        (blocks, rfm): (Blocks, Vec<RfmColumn>),
         rejects: Option<Arc<Records>>,
         custom: A,
         memory: Resources,
         threads: usize,
         stats: Arc<Stats>,
-        rfm: Vec<RfmColumn>,
     ) -> Self {
         let Resources { plan, store, cancel, .. } = memory;
         let sorting = Sorting { store, heap: plan.merge_memory, merge: plan.merge_memory * threads as u64, cancel };

@@ -4,7 +4,7 @@
 //! what is done about bad rows. What files hold is for the jobs.
 
 use crate::layers::{Entry, Said};
-use crate::make::lines;
+use crate::options::row_options::lines;
 use crate::options::{Kind, Options, Then};
 use lensflow::Result;
 use lensflow::error::Error;
