@@ -293,11 +293,13 @@ fn unknown(name: &str) -> Error {
 }
 
 impl fmt::Display for RfmColumns {
-    /// As it is read; all columns where they are said by name.
+    /// As it is read.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.preset {
-            Some(preset) => f.write_str(preset),
-            None => f.write_str(&self.columns.iter().map(|column| column.name).collect::<Vec<_>>().join(",")),
+        let names = |columns: &[RfmColumn]| columns.iter().map(|column| column.name).collect::<Vec<_>>().join(",");
+        match (self.preset, self.columns.strip_prefix(&NAMED[..USUAL])) {
+            (Some(preset), _) => f.write_str(preset),
+            (None, Some(added @ [_, ..])) => write!(f, "+{}", names(added)),
+            _ => f.write_str(&names(&self.columns)),
         }
     }
 }

@@ -397,7 +397,8 @@ fn what_rows_do_not_tell_is_refused() {
     assert!("nothing".parse::<RfmColumns>().unwrap_err().advice().unwrap().contains("rfm_score, last_order_ts, first_order_ts"));
     let columns = |text: &str| text.parse::<RfmColumns>().unwrap();
     assert_eq!(columns(USUAL), RfmColumns::default());
-    assert_eq!(columns(" + last_order_ts , first_order_ts").to_string(), format!("{USUAL},last_order_ts,first_order_ts"));
+    assert_eq!(columns(" + last_order_ts , first_order_ts").to_string(), "+last_order_ts,first_order_ts");
+    assert_eq!([columns("r"), columns("rfm_score,window")].map(|columns| columns.to_string()), ["r", "rfm_score,window"]);
 
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("l.csv"), "order_id,customer_id,event_ts,line_total\n1,ana,2023-01-03,5\n").unwrap();
