@@ -201,8 +201,8 @@ impl<L: Lens> Pipeline<L> {
     /// Reads a source to its end, with as many decoding threads as there are workers.
     ///
     /// # Errors
-    /// Columns of RFM rows that period aggregations do not tell; the first fault of the source or of another thread. Bad rows are an error of [`finish`](Pipeline::finish), all of them together, or, with
-    /// [`fail_fast`](Spec::fail_fast), one of this function.
+    /// Columns of RFM rows that period aggregations do not tell; the first fault of the source or of another thread. Bad rows are an error of
+    /// [`finish`](Pipeline::finish), all of them together, or, with [`fail_fast`](Spec::fail_fast), one of this function.
     pub fn run(&mut self, source: impl Source + 'static) -> Result<()> {
         self.rfm_columns.check(None)?;
         self.read(source)

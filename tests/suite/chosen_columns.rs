@@ -9,6 +9,8 @@ use lensflow::model::{MaxRejects, OnBadRow, TransactionColumn, TransactionColumn
 use lensflow::orders::Lines;
 use lensflow::pipeline::Order;
 use lensflow::report::rfm_columns::RfmColumns;
+use lensflow::report::rows::rfm_schema;
+use lensflow::report::table::TableWriter;
 use lensflow::time::{format_timestamp, parse_timestamp};
 use lensflow::{Error, Pipeline, Result};
 use proptest::prelude::*;
@@ -363,9 +365,11 @@ fn refunds_are_no_first_orders() {
     let quarter = ["ana,2023-01-01T00:00:00", "cem,2023-01-01T00:00:00", "dan,2023-01-01T00:00:00"];
     assert_eq!(rows(&["--window", "2023-Q1"], start), quarter);
     lensflow(folder.path(), &["update", "state", "l.csv", "--from", "transactions", "--refunds", "net", "-q"]).expect(0);
-    let state =
-        lensflow(folder.path(), &["audit", "state", "--every", "quarter", "--rfm-out", "-", "--sorted", "--columns", start]).expect(0);
-    assert_eq!(state.out().lines().skip(1).collect::<Vec<_>>(), quarter);
+    for every in ["quarter", "year", "all"] {
+        let state = ["audit", "state", "--every", every, "--rfm-out", "-", "--sorted", "-q", "--columns", USUAL];
+        let state = lensflow(folder.path(), &state).expect(0);
+        assert_eq!(state.out().lines().skip(1).collect::<Vec<_>>(), rows(&["--every", every], USUAL), "{every}");
+    }
 }
 
 /// An order at the observation end itself is observed, and its day is the last one.
@@ -422,6 +426,15 @@ fn what_rows_do_not_tell_is_refused() {
     {
         let line = format!("{line} --every year --rfm-out r.csv");
         lensflow(folder.path(), &line.split(' ').collect::<Vec<_>>()).expect(0);
+    }
+    // A table for other rows is refused, in any order.
+    let mut pipeline = Pipeline::builder().rfm_columns(columns("r")).build().unwrap();
+    pipeline.run_files(&["examples/data/cdnow_periods.csv"]).unwrap();
+    let audit = pipeline.finish().unwrap();
+    let mut table = TableWriter::create(&folder.path().join("r.parquet"), None, &rfm_schema()).unwrap();
+    for order in [Order::Engine, Order::Sorted] {
+        let error = audit.write_rfm(&mut table, order).unwrap_err();
+        assert!(error.to_string().contains("customer_id,date_most_recent,recency_days"), "{error}");
     }
     // The library refuses it, too, before rows are read.
     let mut pipeline = Pipeline::builder().rfm_columns(columns("+first_order_ts")).build().unwrap();
