@@ -20,7 +20,9 @@ use crate::lens::lens2::{Change, Lens2};
 use crate::lens::measures::SortedMeasures;
 use crate::lens::refining::{Refinements, Refining};
 use crate::model::reject::{LeftOut, OnBadRow, Reason};
-use crate::report::rows::Rfm;
+use crate::report::rfm_columns::RfmColumn;
+use crate::report::rfm_rows::Rfm;
+use crate::report::rows::Rows;
 use crate::report::stream::Stream;
 use crate::report::table::TableWriter;
 use crate::spec::Spec;
@@ -47,7 +49,7 @@ pub(crate) fn reduce<L: Lens>(
     finalizer: Finalizer,
     custom: &L,
     stats: &Stats,
-    rfm: Option<&mut TableWriter>,
+    rfm: Option<(&mut TableWriter, &[RfmColumn])>,
 ) -> Result<Reduced<L::Answer>> {
     stats.enter(Stage::Finalize);
     let windows = finalizer.windows.clone();
@@ -80,11 +82,13 @@ pub(crate) fn reduce<L: Lens>(
     let second = (Distribution, custom);
     let partial = match rfm {
         None => observe(&blocks, &second, stats)?,
-        Some(table) => {
+        Some((table, columns)) => {
+            let rows = Rfm::new(&windows, columns);
+            table.takes(&rows.schema())?;
             table.fit_groups(blocks.ids().mean());
             let spans = Span::cut(&blocks.rows(), table.rows_per_part());
             let progress = PassProgress::begin(Stage::Reduce, &blocks, spans.iter().flat_map(Span::numbers), stats);
-            let stream = Stream::new(&blocks, Rfm::new(&windows), &second, |at| progress.finished(at), spans);
+            let stream = Stream::new(&blocks, rows, &second, |at| progress.finished(at), spans);
             match table.write_stream_with(&stream, memory.plan.groups) {
                 Ok(()) => stream.into_partial(),
                 // The reader of the rows has gone away, but the answers are still wanted. The table reports it at its end.

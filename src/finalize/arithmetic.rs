@@ -16,6 +16,19 @@ pub(crate) struct Finalizer {
     pub(crate) windows: Vec<Window>,
     /// The key of the first window.
     pub(crate) first_key: u32,
+    pub(crate) times: BlockTimes,
+}
+
+/// The times that blocks have of each customer's window.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct BlockTimes {
+    /// Rows are orders, or some are: what is observed of each customer begins with the window. An order has no other period of its own, whether
+    /// its row has that of a month, of a quarter, or its moment.
+    pub(crate) of_orders: bool,
+    /// Blocks have the last order.
+    pub(crate) last_order: bool,
+    /// Blocks have the first order: each row begins with the moment of its order.
+    pub(crate) first_order: bool,
 }
 
 /// Is told of a customer who is not valid in a window: the window's place, the column at fault, what was spent.
@@ -42,7 +55,14 @@ impl Finalizer {
                         block.frequency.push(orders);
                         block.monetary.push(rfm.monetary);
                         block.total_spend.push(rfm.total_spend);
-                        block.observation_start.push(states.starts[entry]);
+                        block.observation_start.push(if self.times.of_orders { window.start } else { states.starts[entry] });
+                        if self.times.last_order {
+                            let (time, is_transaction) = reference_time(reference);
+                            block.last_order.push(is_transaction.then_some(time));
+                        }
+                        if self.times.first_order {
+                            block.first_order.push(states.starts[entry]);
+                        }
                     }
                     Err(reason) => {
                         let Some(refused) = refused.as_mut() else { continue };

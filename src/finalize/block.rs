@@ -23,8 +23,12 @@ pub struct Block {
     pub monetary: Vec<i64>,
     /// Spend, in cents.
     pub total_spend: Vec<i64>,
-    /// The earliest `period_start`, in microseconds since 1970.
+    /// The earliest `period_start`, in microseconds since 1970; of runs with orders, the window's start.
     pub observation_start: Vec<i64>,
+    /// The latest `last_transaction_ts`, if there is any; empty unless it is asked for.
+    pub last_order: Vec<Option<i64>>,
+    /// The moment of the first order; empty unless it is asked for.
+    pub first_order: Vec<i64>,
     /// Recency, frequency and monetary scores; empty until all customers are known.
     pub scores: Vec<[u8; 3]>,
 }
@@ -64,6 +68,8 @@ impl Block {
         self.monetary.clear();
         self.total_spend.clear();
         self.observation_start.clear();
+        self.last_order.clear();
+        self.first_order.clear();
         self.scores.clear();
     }
 

@@ -37,7 +37,7 @@ impl<'a> PassProgress<'a> {
 mod tests {
     use super::*;
     use crate::base::cancel::Cancel;
-    use crate::finalize::arithmetic::Finalizer;
+    use crate::finalize::arithmetic::{BlockTimes, Finalizer};
     use crate::finalize::blocks::{BlockSource, IdBytes, StatesAt};
     use crate::spill::{Memory, RunStore};
     use std::sync::Arc;
@@ -47,7 +47,8 @@ mod tests {
     fn a_partition_is_finished_with_its_last_piece() {
         let store = Arc::new(Memory::default());
         let block = |partition| BlockSource { partition, rows: 0, states_at: StatesAt::Frame(store.put(&[]).unwrap()) };
-        let (blocks, finalizer) = ([5, 5, 9].map(block).into(), Finalizer { windows: Vec::new(), first_key: 0 });
+        let (blocks, finalizer) =
+            ([5, 5, 9].map(block).into(), Finalizer { windows: Vec::new(), first_key: 0, times: BlockTimes::default() });
         let blocks = Blocks::new(blocks, finalizer, IdBytes::default(), store.clone(), Cancel::default());
         let stats = Stats::default();
         for stage in [Stage::Lens, Stage::Reduce] {

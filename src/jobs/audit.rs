@@ -16,6 +16,7 @@ use crate::pipeline::Order;
 use crate::pipeline::Pipeline;
 use crate::report::json_text::{JsonNumbers, to_json};
 use crate::report::output::Output;
+use crate::report::rfm_columns::RfmColumns;
 use crate::report::table::TableWriter;
 use crate::report::text_tables::{Style, render};
 use crate::report::{Report, rows};
@@ -48,6 +49,8 @@ pub struct Outputs {
     pub json_numbers: JsonNumbers,
     /// The order of rows.
     pub order: Order,
+    /// The columns of the rows per customer and window.
+    pub rfm_columns: RfmColumns,
 }
 
 impl Outputs {
@@ -192,13 +195,18 @@ impl AuditJob {
         self
     }
 
-    /// The spec, checked, once it is known what the states did about bad rows.
+    /// The spec, checked, once it is known what the states did about bad rows; and that the rows tell the columns that are asked for.
     fn spec_of(&self, states: &[State]) -> Result<Spec> {
         let spec = Spec { on_bad_row: bad_rows(self.on_bad_row, states.first(), self.spec.on_bad_row), ..self.spec.clone() };
         if self.outputs.rejects.is_some() && spec.on_bad_row == OnBadRow::Fail {
             return Err(Error::usage("there are no rejects to write while bad rows end the run").help("add `on_bad_row=reject`"));
         }
         spec.validate()?;
+        let columns = &self.outputs.rfm_columns;
+        if !states.is_empty() || self.synthetic.is_some() {
+            columns.check(None)?;
+        }
+        columns.check(self.lines.as_ref())?;
         Ok(spec)
     }
 
@@ -250,10 +258,11 @@ impl AuditJob {
             let error = Error::usage("an output in the checkpoint's folder: that is gone when the run is done");
             return Err(error.input(output.to_string_lossy()).help("write it to another folder"));
         }
-        let outputs = Open::of(&self.outputs, self.lines.is_some(), &self.cancel)?;
+        let outputs = Open::of(&self.outputs, &spec, self.lines.is_some(), &self.cancel)?;
 
         let lens = self.outputs.partial.as_ref().map(|_| Partials);
-        let builder = Pipeline::builder().spec(spec).lens(lens).cancel(self.cancel.clone()).keep_rejects(self.outputs.rejects.is_some());
+        let builder = Pipeline::builder().spec(spec).rfm_columns(self.outputs.rfm_columns.clone()).lens(lens).cancel(self.cancel.clone());
+        let builder = builder.keep_rejects(self.outputs.rejects.is_some());
         let mut stats: Arc<Stats> = Arc::default();
         let mut watch = |latest: Arc<Stats>, host: &mut dyn Host| {
             stats = latest.clone();
@@ -265,8 +274,10 @@ impl AuditJob {
                 watch(pipeline.stats(), host);
                 states.iter().try_for_each(|state| pipeline.run_state(state))?;
                 generator.map_or(Ok(()), |generator| pipeline.run(generator.source()))?;
-                pipeline.run(periods)?;
-                sales.map_or(Ok(()), |(files, lines)| pipeline.run_transactions(files, lines))?;
+                match sales {
+                    Some((files, lines)) => pipeline.run_transactions(files, lines)?,
+                    None => pipeline.run(periods)?,
+                }
                 (pipeline, None)
             }
             Some((folder, every)) => {
@@ -298,12 +309,12 @@ struct Open {
 }
 
 impl Open {
-    fn of(wanted: &Outputs, of_lines: bool, cancel: &Cancel) -> Result<Open> {
+    fn of(wanted: &Outputs, spec: &Spec, of_lines: bool, cancel: &Cancel) -> Result<Open> {
         let table =
             |path: &Option<PathBuf>, schema| path.as_ref().map(|path| TableWriter::create_with(path, None, &schema, cancel)).transpose();
         let report = |path: &PathBuf| Ok((ReportFormat::of(path)?, Output::create_with(path, cancel)?));
         Ok(Open {
-            rfm: table(&wanted.rfm, rows::rfm_schema())?,
+            rfm: table(&wanted.rfm, wanted.rfm_columns.schema(&spec.windows))?,
             migrations: table(&wanted.migrations, rows::migration_schema())?,
             rejects: table(&wanted.rejects, if of_lines { rows::line_reject_schema() } else { rows::reject_schema() })?,
             reports: wanted.reports.iter().map(report).collect::<Result<_>>()?,

@@ -306,6 +306,14 @@ impl Classifier {
         if end <= region.high { region.place } else { Place::Straddles(region.high) }
     }
 
+    /// The last moment of the window that a time lies in; a time in no window itself.
+    pub(crate) fn last_moment(&mut self, time: i64) -> i64 {
+        match self.region(time) {
+            Region { high, place: Place::Window { .. }, .. } => high - 1,
+            _ => time,
+        }
+    }
+
     #[inline]
     fn region(&mut self, start: i64) -> Region {
         let after = self.regions.partition_point(|r| r.low <= start);

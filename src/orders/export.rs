@@ -84,7 +84,7 @@ impl Orders {
                 |(), partition| {
                     let (mut buffer, mut found) = (sorter.buffer(), periods.clone());
                     self.group(partition, &periods, |order: &Order<'_>| {
-                        let (time, (start, _)) = found.find(order.time);
+                        let (time, (start, _)) = found.find(order.time, order.counts);
                         let (cents, fraction) = whole_cents(order.quantity).ok_or_else(|| Error::internal("an order of too much"))?;
                         if cents % 100 != 0 || fraction != 0 {
                             whole.store(false, Ordering::Relaxed);

@@ -4,7 +4,7 @@ use super::fault::Fault;
 use crate::base::money::{Amount, Total};
 use crate::base::time::{MAX_TIMESTAMP, MIN_TIMESTAMP};
 use crate::model::period_batch::{NO_TIMESTAMP, Origin, PeriodBatch};
-use crate::model::window::{Granularity, Window, Windows};
+use crate::model::window::{Classifier, Granularity, Window, Windows};
 use crate::spec::Spec;
 use arrow::array::StringViewArray;
 use chrono::{DateTime, Offset, TimeZone};
@@ -21,13 +21,16 @@ pub(crate) struct PeriodFinder {
     as_of: i64,
     /// The windows, in time order, that are not observed to their end.
     observed: Arc<[Window]>,
+    /// The windows, where an order's period is its moment, whichever window that lies in: then the first start in a window is that of the
+    /// customer's first order there.
+    moments: Option<Classifier>,
     /// The period of the order before, in local time: orders that follow each other mostly share it.
     last: (i64, i64),
 }
 
 impl PeriodFinder {
     pub(super) fn new(every: Option<Granularity>, timezone: Tz) -> Self {
-        PeriodFinder { every, timezone, as_of: i64::MAX, observed: Arc::default(), last: (i64::MAX, i64::MIN) }
+        PeriodFinder { every, timezone, as_of: i64::MAX, observed: Arc::default(), moments: None, last: (i64::MAX, i64::MIN) }
     }
 
     /// Those of a run's windows, where they are calendar periods.
@@ -41,6 +44,11 @@ impl PeriodFinder {
             }
         };
         PeriodFinder { as_of: spec.as_of.unwrap_or(i64::MAX), ..finder }
+    }
+
+    /// The same, where an order's period is its moment.
+    pub(crate) fn of_moments(self, spec: &Spec) -> Self {
+        PeriodFinder { moments: Some(Classifier::new(&spec.windows, spec.as_of)), ..self }
     }
 
     /// The fault of an order of this moment, if any; refunds without an order are never late.
@@ -66,10 +74,17 @@ impl PeriodFinder {
         every.start(every.index(self.local(time)))
     }
 
-    /// A time in local time, and the start and the end of the period it belongs to, also in local time.
+    /// The time of an order, or where it does not count as one, of money given back: in local time, with the start and the end of the period
+    /// it belongs to, also in local time.
     #[inline]
-    pub(super) fn find(&mut self, time: i64) -> (i64, (i64, i64)) {
+    pub(super) fn find(&mut self, time: i64, counts: bool) -> (i64, (i64, i64)) {
         let time = self.local(time);
+        if let Some(windows) = &mut self.moments {
+            // Money given back is no first order. In the last moment of its window it is in that window, and before no order there.
+            let last = windows.last_moment(time);
+            let at = if counts { time.min(last) } else { last };
+            return (time, (at, at.saturating_add(1)));
+        }
         if !(self.last.0..self.last.1).contains(&time) {
             self.last = match self.every {
                 Some(every) => {
@@ -117,7 +132,7 @@ impl OrderRows {
     /// Adds an order of this moment, or, where it does not count as one, the money given back.
     #[inline]
     pub(super) fn push(&mut self, time: i64, counts: bool, cents: i64) {
-        let (time, (start, end)) = self.periods.find(time);
+        let (time, (start, end)) = self.periods.find(time, counts);
         self.starts.push(start);
         self.ends.push(end);
         self.orders.push(counts.into());

@@ -21,6 +21,7 @@ use crate::pipeline::Running;
 use crate::pipeline::Unfinished;
 use crate::pipeline::sorting_of_rejects;
 use crate::pipeline::start;
+use crate::report::rfm_columns::RfmColumns;
 use crate::route::Ledger;
 use crate::route::Router;
 use crate::route::lane::lanes;
@@ -45,6 +46,7 @@ use std::sync::Arc;
 pub struct Builder<L = ()> {
     spec: Spec,
     lens: L,
+    rfm_columns: RfmColumns,
     forget_rejects: bool,
     saving: bool,
     later_windows: Option<Windows>,
@@ -86,6 +88,13 @@ impl<L: Lens> Builder<L> {
     #[must_use]
     pub fn bins(mut self, bins: u32) -> Self {
         self.spec.bins = bins;
+        self
+    }
+
+    /// The columns of RFM rows.
+    #[must_use]
+    pub fn rfm_columns(mut self, columns: RfmColumns) -> Self {
+        self.rfm_columns = columns;
         self
     }
 
@@ -189,8 +198,8 @@ impl<L: Lens> Builder<L> {
     /// A lens of the caller's own beside Lens 1 and Lens 2; it observes blocks with scores. Again for a second: a pair of lenses is one.
     #[must_use]
     pub fn lens<M: Lens>(self, lens: M) -> Builder<(L, M)> {
-        let Builder { spec, lens: own, forget_rejects, saving, later_windows, cancel, store, state_budget } = self;
-        Builder { spec, lens: (own, lens), forget_rejects, saving, later_windows, cancel, store, state_budget }
+        let Builder { spec, lens: own, rfm_columns, forget_rejects, saving, later_windows, cancel, store, state_budget } = self;
+        Builder { spec, lens: (own, lens), rfm_columns, forget_rejects, saving, later_windows, cancel, store, state_budget }
     }
 
     /// Checks the options and starts the workers.
@@ -251,6 +260,7 @@ impl<L: Lens> Builder<L> {
         Ok(Pipeline {
             spec: self.spec,
             lens: self.lens,
+            rfm_columns: self.rfm_columns,
             state,
             stats,
             ledger,
@@ -262,6 +272,7 @@ impl<L: Lens> Builder<L> {
             lines: None,
             judged: Judged::default(),
             nets_refunds: false,
+            has_orders: false,
             pushed_lines: None,
         })
     }

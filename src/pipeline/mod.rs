@@ -23,7 +23,7 @@ use crate::base::error::{Error, Result, Stage};
 use crate::base::money::Total;
 use crate::base::threads::{Poison, lock, with_pool};
 use crate::base::time::MIN_TIMESTAMP;
-use crate::finalize::arithmetic::Finalizer;
+use crate::finalize::arithmetic::{BlockTimes, Finalizer};
 use crate::finalize::finish::Resources;
 use crate::lens::Lens;
 use crate::model::hash::PARTITIONS;
@@ -33,6 +33,7 @@ use crate::model::reject::OnBadRow;
 use crate::model::window::{Window, Windows};
 use crate::orders::{LineSummary, PushedLines};
 use crate::reduce::reduce;
+use crate::report::rfm_columns::RfmColumns;
 use crate::report::table::TableWriter;
 use crate::report::{InputSummary, Report};
 use crate::route::lane::Lanes;
@@ -96,6 +97,7 @@ fn start(name: String, work: impl FnOnce() + Send + 'static) -> Result<()> {
 pub struct Pipeline<L = ()> {
     pub(crate) spec: Spec,
     lens: L,
+    rfm_columns: RfmColumns,
     state: Running,
     stats: Arc<Stats>,
     ledger: Arc<Ledger>,
@@ -111,6 +113,8 @@ pub struct Pipeline<L = ()> {
     judged: Judged,
     /// Whether refunds are netted, here or in a state that was taken in.
     nets_refunds: bool,
+    /// Whether rows are orders, here or in a state that was taken in.
+    has_orders: bool,
     /// Lines that were pushed and wait to be grouped.
     pushed_lines: Option<PushedLines>,
 }
@@ -168,8 +172,10 @@ impl<L: Lens> Pipeline<L> {
     /// Takes a batch with the columns of [`Column`](crate::model::columns::Column), in any accepted types. Waits while the pipeline is full.
     ///
     /// # Errors
-    /// A missing or unfit column, or the first cause of a failure elsewhere. Bad rows are an error as they are of [`run`](Pipeline::run).
+    /// A missing or unfit column, columns of RFM rows that period aggregations do not tell, or the first cause of a failure elsewhere. Bad rows
+    /// are an error as they are of [`run`](Pipeline::run).
     pub fn push(&mut self, batch: &RecordBatch) -> Result<()> {
+        self.rfm_columns.check(None)?;
         let columns = self.pushed_kind.resolve(&batch.schema(), &self.pushed)?;
         let batch = columns.batch(batch, self.pushed_rows + 1)?;
         self.pushed_rows += batch.starts.len() as u64;
@@ -195,9 +201,15 @@ impl<L: Lens> Pipeline<L> {
     /// Reads a source to its end, with as many decoding threads as there are workers.
     ///
     /// # Errors
-    /// The first fault of the source or of another thread. Bad rows are an error of [`finish`](Pipeline::finish), all of them together, or, with
-    /// [`fail_fast`](Spec::fail_fast), one of this function.
+    /// Columns of RFM rows that period aggregations do not tell; the first fault of the source or of another thread. Bad rows are an error of
+    /// [`finish`](Pipeline::finish), all of them together, or, with [`fail_fast`](Spec::fail_fast), one of this function.
     pub fn run(&mut self, source: impl Source + 'static) -> Result<()> {
+        self.rfm_columns.check(None)?;
+        self.read(source)
+    }
+
+    /// Reads a source of rows of any kind.
+    fn read(&mut self, source: impl Source + 'static) -> Result<()> {
         let workers = self.spec.worker_count();
         self.inputs.extend(source.inputs());
         let notes = source.notes();
@@ -300,16 +312,20 @@ impl<L: Lens> Pipeline<L> {
             return Err(self.poison.take());
         }
         self.judge()?;
-        let Pipeline { spec, lens, state, stats, ledger, poison, mut inputs, lines, nets_refunds, .. } = self;
+        let Pipeline { spec, lens, rfm_columns, state, stats, ledger, poison, mut inputs, lines, nets_refunds, has_orders, .. } = self;
         let (partitions, resources, mut unfinished) = state.close(&poison)?;
         let (keys, span) = (*lock(&ledger.keys), *lock(&ledger.span));
         note_ends(&ledger, &stats);
         let (windows, first_key) = windows.resolve(keys, span, spec.as_of)?;
-        let finalizer = Finalizer { windows, first_key };
+        let (last_order, first_order) = (rfm_columns.needs_last(), rfm_columns.needs_first());
+        let times = BlockTimes { of_orders: has_orders, last_order, first_order };
+        let finalizer = Finalizer { windows, first_key, times };
+        let columns = rfm_columns.of(&spec.windows);
         // Each row has at most one customer of its own.
         let threads = if spec.finishes_in_parallel(stats.snapshot().rows_accepted) { spec.worker_count() } else { 1 };
         let answer = || {
-            let reduced = reduce((&spec, nets_refunds), partitions, &resources, finalizer, &lens, &stats, rfm)?;
+            let reduced =
+                reduce((&spec, nets_refunds), partitions, &resources, finalizer, &lens, &stats, rfm.map(|table| (table, &columns[..])))?;
             let rejects = resources.rejects.as_ref().map(|rejects| rejects.finish().map_err(|e| e.stage(Stage::Reduce)));
             Ok((reduced, rejects.transpose()?))
         };
@@ -337,7 +353,7 @@ impl<L: Lens> Pipeline<L> {
         report.set_span(span, spec.as_of);
         stats.enter(Stage::Report);
         unfinished.0 = None;
-        Ok(Audit::new(report, reduced.blocks, rejects, reduced.custom, resources, threads, stats))
+        Ok(Audit::new(report, (reduced.blocks, columns), rejects, reduced.custom, resources, threads, stats))
     }
 }
 

@@ -25,8 +25,9 @@ impl<L: Lens> Pipeline<L> {
     /// # Errors
     /// What [`run`](Pipeline::run) fails with; as there, bad lines are an error of [`finish`](Pipeline::finish).
     pub fn run_transactions(&mut self, source: impl Source<TransactionBatch> + 'static, lines: &Lines) -> Result<()> {
-        let periods = PeriodFinder::of_windows(&self.spec, lines.orders.timezone);
+        let periods = self.periods(lines)?;
         let setting = self.setting(self.spec.worker_count());
+        self.has_orders = true;
         self.nets_refunds |= lines.orders.refunds == Refunds::Net;
         let notes = source.notes();
         self.stats.share_notes(notes.clone());
@@ -85,7 +86,7 @@ impl<L: Lens> Pipeline<L> {
         let mut pushed = match self.pushed_lines.take() {
             Some(pushed) => pushed,
             None => {
-                let periods = PeriodFinder::of_windows(&self.spec, lines.orders.timezone);
+                let periods = self.periods(lines)?;
                 PushedLines::new(lines, periods, self.setting(1))?
             }
         };
@@ -95,6 +96,7 @@ impl<L: Lens> Pipeline<L> {
             Err(Error::usage("all pushed orders must be read with the same options"))
         };
         self.nets_refunds |= lines.orders.refunds == Refunds::Net;
+        self.has_orders = true;
         let Running { router, lanes, .. } = &mut self.state;
         let before = self.stats.rows_read();
         let taken = taken.map(|batch| pushed.take(batch, &mut |rows| router.route(&rows, lanes)));
@@ -109,7 +111,7 @@ impl<L: Lens> Pipeline<L> {
         if self.poison.is_set() {
             return Err(self.poison.take());
         }
-        let periods = PeriodFinder::of_windows(&self.spec, pushed.lines().orders.timezone);
+        let periods = self.periods(pushed.lines())?;
         let inputs = vec![PushedLines::NAME.to_owned()];
         match pushed.finish()? {
             FinishedLines::Whole(summary) => {
@@ -119,6 +121,13 @@ impl<L: Lens> Pipeline<L> {
             }
             FinishedLines::Grouped(orders) => self.run_orders(orders, periods, inputs),
         }
+    }
+
+    /// The periods of orders that are read so.
+    fn periods(&self, lines: &Lines) -> Result<PeriodFinder> {
+        self.rfm_columns.check(Some(lines))?;
+        let periods = PeriodFinder::of_windows(&self.spec, lines.orders.timezone);
+        Ok(if self.rfm_columns.needs_first() { periods.of_moments(&self.spec) } else { periods })
     }
 
     /// Groups orders, and takes them in.
@@ -132,7 +141,7 @@ impl<L: Lens> Pipeline<L> {
     /// Runs a source whose rows are the orders of lines: bad rows are judged by the lines.
     fn run_of_orders(&mut self, orders: impl Source + 'static) -> Result<()> {
         let before = self.stats.rows_read();
-        let done = self.run(orders);
+        let done = self.read(orders);
         self.judged.orders += self.stats.rows_read() - before;
         done
     }

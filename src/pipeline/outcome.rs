@@ -7,12 +7,15 @@ use crate::finalize::finish::Resources;
 use crate::model::reject::Reject;
 use crate::model::window::Window;
 use crate::report::Report;
-use crate::report::rows::{Migrations, Rfm, Rows, line_reject_schema, reject_rows, reject_schema};
+use crate::report::rfm_columns::{RfmColumn, schema_of};
+use crate::report::rfm_rows::Rfm;
+use crate::report::rows::{Migrations, Rows, line_reject_schema, reject_rows, reject_schema};
 use crate::report::stream::{Batches, Ordered, Sorted, Stream};
 use crate::report::table::TableWriter;
 use crate::spill::{Records, Sorting};
 use crate::stats::Stats;
 use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
 use serde::{Deserialize, Serialize};
 use std::ops::Deref;
 use std::sync::Arc;
@@ -46,9 +49,10 @@ pub struct Audit<A = ()> {
 const ROWS_AT_ONCE: usize = 1 << 16;
 
 impl<A> Audit<A> {
+    /// The audit of blocks, whose RFM rows have these columns.
     pub(crate) fn new(
         report: Report,
-        blocks: Blocks,
+        (blocks, rfm): (Blocks, Vec<RfmColumn>),
         rejects: Option<Arc<Records>>,
         custom: A,
         memory: Resources,
@@ -58,7 +62,7 @@ impl<A> Audit<A> {
         let Resources { plan, store, cancel, .. } = memory;
         let sorting = Sorting { store, heap: plan.merge_memory, merge: plan.merge_memory * threads as u64, cancel };
         let (groups, sorted_groups) = (plan.groups.min(threads), plan.sorted_groups.min(threads));
-        let making = Making { blocks, sorting, threads, groups, sorted_groups, stats };
+        let making = Making { blocks, sorting, threads, groups, sorted_groups, stats, rfm };
         Audit { report, custom, making, rejects }
     }
 
@@ -77,12 +81,18 @@ impl<A> Audit<A> {
         })
     }
 
-    /// A row per customer and window, with [`rfm_schema`](crate::report::rows::rfm_schema).
+    /// The columns of [`rfm`](Audit::rfm): [`rfm_schema`](crate::report::rows::rfm_schema), or those that
+    /// [`Builder::rfm_columns`](super::Builder::rfm_columns) asked for.
+    pub fn rfm_schema(&self) -> SchemaRef {
+        schema_of(&self.making.rfm)
+    }
+
+    /// A row per customer and window, with [`rfm_schema`](Audit::rfm_schema).
     ///
     /// # Errors
     /// When the rows cannot be read or sorted.
     pub fn rfm(&self, order: Order) -> Result<impl Iterator<Item = Result<RecordBatch>>> {
-        self.making.read(Rfm::new(self.windows()), order)
+        self.making.read(self.making.rfm(), order)
     }
 
     /// A row per pair of adjacent windows and customer active in either, with
@@ -99,7 +109,7 @@ impl<A> Audit<A> {
     /// # Errors
     /// When the rows cannot be read or sorted.
     pub fn into_rfm(self, order: Order) -> Result<impl Iterator<Item = Result<RecordBatch>> + use<A>> {
-        let rows = Rfm::new(self.windows());
+        let rows = self.making.rfm();
         let Making { blocks, sorting, threads, .. } = self.making;
         read(Box::new(blocks), sorting, threads, rows, order)
     }
@@ -109,7 +119,7 @@ impl<A> Audit<A> {
     /// # Errors
     /// When the rows cannot be written.
     pub fn write_rfm(&self, table: &mut TableWriter, order: Order) -> Result<()> {
-        self.making.write(Rfm::new(self.windows()), table, order)
+        self.making.write(self.making.rfm(), table, order)
     }
 
     /// Writes [`migrations`](Audit::migrations) to a table, likewise.
@@ -141,14 +151,21 @@ struct Making {
     groups: usize,
     sorted_groups: usize,
     stats: Arc<Stats>,
+    /// The columns of RFM rows.
+    rfm: Vec<RfmColumn>,
 }
 
 impl Making {
+    fn rfm(&self) -> Rfm {
+        Rfm::new(&self.blocks.finalizer().windows, &self.rfm)
+    }
+
     fn read<R: Rows + Send>(&self, rows: R, order: Order) -> Result<impl Iterator<Item = Result<RecordBatch>>> {
         read(&self.blocks, self.sorting.clone(), self.threads, rows, order)
     }
 
     fn write<R: Rows + Send>(&self, rows: R, table: &mut TableWriter, order: Order) -> Result<()> {
+        table.takes(&rows.schema())?;
         let ids = self.blocks.ids();
         table.fit_groups(if order == Order::Sorted { ids.together() } else { ids.mean() });
         let written = with_pool(self.threads, || {

@@ -24,6 +24,7 @@ impl<L: Lens> Pipeline<L> {
     /// that is bad for this run's windows, under [`OnBadRow::Fail`](crate::model::reject::OnBadRow::Fail).
     pub fn run_state(&mut self, state: &State) -> Result<()> {
         state.fits(&self.spec)?;
+        self.rfm_columns.check(None)?;
         let manifest = state.manifest();
         let rollup = state.rollup(&self.spec.windows, self.spec.as_of)?;
         self.inputs.extend(manifest.inputs.iter().map(|input| input.name.clone()));
@@ -34,6 +35,7 @@ impl<L: Lens> Pipeline<L> {
         self.take_in(state.runs(), rows, rollup)?;
         if let Some((orders, lines)) = &manifest.transactions {
             self.nets_refunds |= orders.refunds == Refunds::Net;
+            self.has_orders = true;
             self.add_lines(lines.clone());
         }
         let cancel = &self.poison.cancel;

@@ -233,8 +233,8 @@ fn civil(days: i64) -> (i64, u64, u64) {
 mod tests {
     use super::*;
     use arrow::array::{
-        ArrayRef, BooleanArray, Decimal128Array, DictionaryArray, Float64Array, Int32Array, Int64Array, StringArray, StringViewArray,
-        TimestampMicrosecondArray, TimestampSecondArray, UInt8Array, UInt16Array, UInt64Array,
+        ArrayRef, BooleanArray, Date32Array, Decimal128Array, DictionaryArray, Float64Array, Int32Array, Int64Array, StringArray,
+        StringViewArray, TimestampMicrosecondArray, TimestampSecondArray, UInt8Array, UInt16Array, UInt64Array,
     };
     use std::sync::Arc;
 
@@ -275,6 +275,7 @@ mod tests {
             ("view", Arc::new(StringViewArray::from_iter(text_values()))),
             ("dictionary", Arc::new(dictionary)),
             ("days", Arc::new(DictionaryArray::try_new(keys, Arc::new(days) as ArrayRef).unwrap())),
+            ("date", Arc::new(Date32Array::from_iter((0..rows).map(|at| (at % 4 > 0).then_some(at as i32 * 37 - 90_000))))),
             ("int32", Arc::new(Int32Array::from_iter_values((0..rows).map(|at| [i32::MIN, i32::MAX, 0, -1, 10][at % 5])))),
             ("int64", Arc::new(Int64Array::from_iter_values((0..rows).map(|at| [i64::MIN, i64::MAX, 0, -1, 10][at % 5])))),
             ("uint8", Arc::new(UInt8Array::from_iter_values((0..rows).map(|at| at as u8)))),

@@ -5,7 +5,9 @@
 //! |---|---|
 //! | here | [`Report`]: the answers as data |
 //! | `coverage` | how much of each window the data cover |
-//! | `rows` | RFM rows, migration rows, rejects: their schemas, and how blocks become batches of them |
+//! | `rows` | all rows: their schemas, and how blocks become batches of migration rows and of rejects |
+//! | `rfm_columns` | the columns of RFM rows that can be asked for, presets, and which of them a run can give |
+//! | `rfm_rows` | how blocks become batches of RFM rows |
 //! | `stream` | which rows of which blocks go into which batch, in the engine's order or sorted |
 //! | `table` | tables of batches in any of the four formats |
 //! | `csv_rows` | the lines of CSV files |
@@ -22,6 +24,8 @@ pub mod json_text;
 pub mod output;
 #[cfg(feature = "parquet")]
 mod parquet;
+pub mod rfm_columns;
+pub(crate) mod rfm_rows;
 pub mod rows;
 pub(crate) mod stream;
 pub mod table;

@@ -1,12 +1,14 @@
-//! The rows behind the answers: RFM rows, migration rows, rejects. Their schemas, and how the rows of blocks become Arrow batches.
+//! The rows behind the answers: migration rows and rejects, what all rows have in common, and their schemas. How the rows of blocks become
+//! Arrow batches; that of RFM rows is in [`rfm_rows`](super::rfm_rows).
 //!
 //! Columns that repeat few values (a window's name and end, a score) are built as dictionaries, which Parquet takes as they are; [`plain`]
 //! turns such a batch into one of the declared schema. Which rows go into which batch is decided in [`stream`](super::stream).
 //!
 //! Rows that are to be sorted become records, and these become batches.
 
+use super::rfm_columns::RfmColumns;
 use super::stream::BATCH;
-use crate::base::bytes::sort_key::{put_number, put_signed, put_text, take_bytes, take_number, take_signed, take_text};
+use crate::base::bytes::sort_key::{put_text, take_bytes, take_text};
 use crate::base::error::{Error, Result};
 use crate::finalize::Block;
 use crate::finalize::blocks::Blocks;
@@ -14,13 +16,10 @@ use crate::lens::lens2::{Status, migrations};
 use crate::model::columns::Column;
 use crate::model::ids::{INLINE, long_view, parts};
 use crate::model::reject::{LINE_FIELDS, Reject};
-use crate::model::window::Window;
+use crate::model::window::{Window, Windows};
 use crate::spill::SortBuffer;
 use arrow::array::builder::{StringBuilder, UInt64Builder, make_view};
-use arrow::array::{
-    Array, ArrayRef, Decimal128Array, DictionaryArray, Int32Array, Int64Array, RecordBatch, StringViewArray, TimestampMicrosecondArray,
-    UInt8Array, UInt16Array,
-};
+use arrow::array::{Array, ArrayRef, Decimal128Array, DictionaryArray, RecordBatch, StringViewArray, UInt16Array};
 use arrow::buffer::Buffer;
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
@@ -29,8 +28,8 @@ use std::ops::Range;
 use std::sync::Arc;
 
 /// Amounts fit 18 digits, which Parquet keeps in 64 bits.
-const MONEY: DataType = DataType::Decimal128(18, 2);
-const TIME: DataType = DataType::Timestamp(TimeUnit::Microsecond, None);
+pub(super) const MONEY: DataType = DataType::Decimal128(18, 2);
+pub(super) const TIME: DataType = DataType::Timestamp(TimeUnit::Microsecond, None);
 
 fn schema(fields: &[(&str, DataType, bool)]) -> SchemaRef {
     Arc::new(Schema::new(
@@ -38,22 +37,9 @@ fn schema(fields: &[(&str, DataType, bool)]) -> SchemaRef {
     ))
 }
 
-/// The columns of RFM rows.
+/// The columns of RFM rows where none are [asked for](super::rfm_columns::RfmColumns).
 pub fn rfm_schema() -> SchemaRef {
-    schema(&[
-        ("window", DataType::Utf8View, false),
-        ("customer_id", DataType::Utf8View, false),
-        ("recency_days", DataType::Int32, false),
-        ("frequency", DataType::Int64, false),
-        ("monetary", MONEY, false),
-        ("total_spend", MONEY, false),
-        ("observation_start", TIME, false),
-        ("observation_end", TIME, false),
-        ("r_score", DataType::UInt8, false),
-        ("f_score", DataType::UInt8, false),
-        ("m_score", DataType::UInt8, false),
-        ("rfm_score", DataType::Utf8View, false),
-    ])
+    RfmColumns::default().schema(&Windows::List(Vec::new()))
 }
 
 /// The columns of migration rows. A reactivated customer is new, too; the row says `reactivated`.
@@ -95,37 +81,37 @@ pub(super) fn plain(batch: &RecordBatch, declared: &SchemaRef) -> Result<RecordB
 }
 
 /// Columns whose types may be dictionaries of the declared ones.
-fn packed(declared: &SchemaRef, columns: Vec<ArrayRef>) -> Result<RecordBatch> {
+pub(super) fn packed(declared: &SchemaRef, columns: Vec<ArrayRef>) -> Result<RecordBatch> {
     let field = |(field, array): (&Arc<Field>, &ArrayRef)| field.as_ref().clone().with_data_type(array.data_type().clone());
     let fields: Vec<Field> = declared.fields().iter().zip(&columns).map(field).collect();
     as_batch(Arc::new(Schema::new(fields)), columns)
 }
 
 /// Texts by number.
-fn texts(texts: impl Iterator<Item = String>) -> ArrayRef {
+pub(super) fn texts(texts: impl Iterator<Item = String>) -> ArrayRef {
     Arc::new(StringViewArray::from_iter_values(texts))
 }
 
-fn dictionary(keys: &mut Vec<u16>, values: &ArrayRef) -> Result<ArrayRef> {
-    let array = DictionaryArray::try_new(UInt16Array::from(std::mem::take(keys)), values.clone());
+pub(super) fn dictionary(keys: Vec<u16>, values: &ArrayRef) -> Result<ArrayRef> {
+    let array = DictionaryArray::try_new(UInt16Array::from(keys), values.clone());
     Ok(Arc::new(array.map_err(|e| Error::internal("a column cannot be built").cause(e))?))
 }
 
-fn money(values: &mut Vec<i64>) -> Result<ArrayRef> {
-    let array = Decimal128Array::from_iter_values(values.drain(..).map(i128::from)).with_precision_and_scale(18, 2);
+pub(super) fn money(values: &[i64]) -> Result<ArrayRef> {
+    let array = Decimal128Array::from_iter_values(values.iter().copied().map(i128::from)).with_precision_and_scale(18, 2);
     Ok(Arc::new(array.map_err(|e| Error::internal("an amount does not fit").cause(e))?))
 }
 
 /// Ids of rows, long ones copied together: what a batch holds must not depend on where they lay.
 #[derive(Default)]
-struct Ids {
+pub(super) struct Ids {
     views: Vec<u128>,
     long: Vec<u8>,
 }
 
 impl Ids {
     #[inline]
-    fn push(&mut self, block: &Block, customer: u32) {
+    pub(super) fn push(&mut self, block: &Block, customer: u32) {
         let view = block.ids().views[customer as usize];
         let (length, _, offset) = parts(view);
         self.views.push(if length > INLINE { long_view(view, 0, self.long.len() as u32) } else { view });
@@ -134,17 +120,22 @@ impl Ids {
         }
     }
 
-    fn push_bytes(&mut self, id: &[u8]) {
+    pub(super) fn push_bytes(&mut self, id: &[u8]) {
         self.views.push(make_view(id, 0, self.long.len() as u32));
         if id.len() > INLINE {
             self.long.extend_from_slice(id);
         }
     }
 
-    fn take(&mut self) -> Result<ArrayRef> {
-        let blocks = if self.long.is_empty() { Vec::new() } else { vec![Buffer::from_vec(std::mem::take(&mut self.long))] };
-        let array = StringViewArray::try_new(std::mem::take(&mut self.views).into(), blocks, None);
+    pub(super) fn array(&self) -> Result<ArrayRef> {
+        let blocks = if self.long.is_empty() { Vec::new() } else { vec![Buffer::from_vec(self.long.clone())] };
+        let array = StringViewArray::try_new(self.views.clone().into(), blocks, None);
         Ok(Arc::new(array.map_err(|e| Error::internal("an id is not text").cause(e))?))
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.views.clear();
+        self.long.clear();
     }
 }
 
@@ -175,133 +166,10 @@ pub(crate) trait Rows: Sync {
     fn take(&self, columns: &mut Self::Columns) -> Result<RecordBatch>;
 }
 
-/// RFM rows: one per customer and window.
-#[derive(Debug)]
-pub(crate) struct Rfm {
-    names: ArrayRef,
-    ends: ArrayRef,
-    scores: ArrayRef,
-}
-
-/// A score has one digit, not 0.
-const DIGITS: u16 = 9;
-
-/// Three scores as one number, by which they are in the dictionary.
-fn joined(&[r, f, m]: &[u8; 3]) -> u16 {
-    (u16::from(r - 1) * DIGITS + u16::from(f - 1)) * DIGITS + u16::from(m - 1)
-}
-
-/// One of them: recency is at power 2, frequency at 1.
-fn digit(score: u16, power: u32) -> u16 {
-    score / DIGITS.pow(power) % DIGITS + 1
-}
-
 /// Appends the sort key of a customer's row, with which its record begins.
-fn put_key(window: u16, block: &Block, customer: u32, out: &mut Vec<u8>) {
+pub(super) fn put_key(window: u16, block: &Block, customer: u32, out: &mut Vec<u8>) {
     out.extend_from_slice(&window.to_be_bytes());
     put_text(block.ids().id(customer as usize, &mut [0; 16]), out);
-}
-
-impl Rfm {
-    pub(crate) fn new(windows: &[Window]) -> Self {
-        let score = |score| format!("{}{}{}", digit(score, 2), digit(score, 1), digit(score, 0));
-        Rfm {
-            names: texts(windows.iter().map(|w| w.name.clone())),
-            ends: Arc::new(TimestampMicrosecondArray::from_iter_values(windows.iter().map(|w| w.observation_end))),
-            scores: texts((0..DIGITS.pow(3)).map(score)),
-        }
-    }
-}
-
-#[derive(Default)]
-pub(crate) struct RfmColumns {
-    windows: Vec<u16>,
-    ids: Ids,
-    recency: Vec<i32>,
-    frequency: Vec<i64>,
-    monetary: Vec<i64>,
-    spend: Vec<i64>,
-    starts: Vec<i64>,
-    scores: [Vec<u8>; 3],
-    score: Vec<u16>,
-}
-
-impl Rows for Rfm {
-    type Columns = RfmColumns;
-    const COUNTS_ARE_KNOWN: bool = true;
-
-    fn schema(&self) -> SchemaRef {
-        rfm_schema()
-    }
-
-    fn counts(&self, blocks: &Blocks) -> Result<Vec<usize>> {
-        Ok(blocks.rows())
-    }
-
-    fn append(&self, block: &Block, rows: Range<usize>, columns: &mut RfmColumns) {
-        columns.windows.extend(block.window[rows.clone()].iter().map(|&w| w as u16));
-        block.customer[rows.clone()].iter().for_each(|&customer| columns.ids.push(block, customer));
-        columns.recency.extend_from_slice(&block.recency_days[rows.clone()]);
-        columns.frequency.extend_from_slice(&block.frequency[rows.clone()]);
-        columns.monetary.extend_from_slice(&block.monetary[rows.clone()]);
-        columns.spend.extend_from_slice(&block.total_spend[rows.clone()]);
-        columns.starts.extend_from_slice(&block.observation_start[rows.clone()]);
-        let scores = &block.scores[rows];
-        for (at, column) in columns.scores.iter_mut().enumerate() {
-            column.extend(scores.iter().map(|score| score[at]));
-        }
-        columns.score.extend(scores.iter().map(joined));
-    }
-
-    fn sort(&self, block: &Block, buffer: &mut SortBuffer<'_>) -> Result<()> {
-        (0..block.len()).try_for_each(|row| {
-            buffer.push(|out| {
-                put_key(block.window[row] as u16, block, block.customer[row], out);
-                put_signed(block.recency_days[row].into(), out);
-                put_signed(block.frequency[row], out);
-                put_signed(block.monetary[row], out);
-                put_signed(block.total_spend[row], out);
-                put_signed(block.observation_start[row], out);
-                put_number(joined(&block.scores[row]).into(), out);
-            })
-        })
-    }
-
-    fn read(&self, mut record: &[u8], columns: &mut RfmColumns) -> Option<()> {
-        let bytes = &mut record;
-        columns.windows.push(u16::from_be_bytes(take_bytes(bytes)?));
-        columns.ids.push_bytes(&take_text(bytes)?);
-        columns.recency.push(take_signed(bytes)?.try_into().ok()?);
-        columns.frequency.push(take_signed(bytes)?);
-        columns.monetary.push(take_signed(bytes)?);
-        columns.spend.push(take_signed(bytes)?);
-        columns.starts.push(take_signed(bytes)?);
-        let score = take_number(bytes)? as u16;
-        columns.score.push(score);
-        columns.scores.iter_mut().zip([2, 1, 0]).for_each(|(column, power)| column.push(digit(score, power) as u8));
-        Some(())
-    }
-
-    fn take(&self, columns: &mut RfmColumns) -> Result<RecordBatch> {
-        let RfmColumns { windows, ids, recency, frequency, monetary, spend, starts, scores: [r, f, m], score } = columns;
-        let ends = dictionary(&mut windows.clone(), &self.ends)?;
-        let digits = |column: &mut Vec<u8>| Arc::new(UInt8Array::from(std::mem::take(column))) as ArrayRef;
-        let arrays: Vec<ArrayRef> = vec![
-            dictionary(windows, &self.names)?,
-            ids.take()?,
-            Arc::new(Int32Array::from(std::mem::take(recency))),
-            Arc::new(Int64Array::from(std::mem::take(frequency))),
-            money(monetary)?,
-            money(spend)?,
-            Arc::new(TimestampMicrosecondArray::from(std::mem::take(starts))),
-            ends,
-            digits(r),
-            digits(f),
-            digits(m),
-            dictionary(score, &self.scores)?,
-        ];
-        packed(&rfm_schema(), arrays)
-    }
 }
 
 /// Migration rows: one per customer and pair of adjacent windows in either of which they are active.
@@ -382,13 +250,14 @@ impl Rows for Migrations {
     }
 
     fn take(&self, columns: &mut MigrationColumns) -> Result<RecordBatch> {
-        let mut to: Vec<u16> = columns.from.iter().map(|from| from + 1).collect();
+        let to = columns.from.iter().map(|from| from + 1).collect();
         let arrays = vec![
-            dictionary(&mut columns.from, &self.names)?,
-            dictionary(&mut to, &self.names)?,
-            columns.ids.take()?,
-            dictionary(&mut columns.statuses, &self.statuses)?,
+            dictionary(std::mem::take(&mut columns.from), &self.names)?,
+            dictionary(to, &self.names)?,
+            columns.ids.array()?,
+            dictionary(std::mem::take(&mut columns.statuses), &self.statuses)?,
         ];
+        columns.ids.clear();
         packed(&migration_schema(), arrays)
     }
 }

@@ -31,6 +31,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub(crate) const GROUP: usize = 1 << 18;
 /// The bytes that a row of a group takes up on its way, about, without a long id.
 const BYTES_PER_ROW: u64 = 64;
+/// The columns that such a row has at most.
+#[cfg(feature = "parquet")]
+const USUAL_COLUMNS: usize = 12;
 
 /// How times are written as text.
 #[cfg(any(feature = "csv", feature = "json"))]
@@ -132,7 +135,7 @@ impl TableWriter {
     ///
     /// # Errors
     /// When neither says a format, the folder cannot be written to, or the format has no place for a column's type: Parquet files are of
-    /// texts, times in microseconds, integers of 32 or 64 bits, bytes, and decimals of 10 to 18, 37 or 38 digits.
+    /// texts, dates, times in microseconds, integers of 32 or 64 bits, bytes, and decimals of 10 to 18, 37 or 38 digits.
     pub fn create(path: &Path, format: Option<Format>, schema: &SchemaRef) -> Result<Self> {
         Self::create_with(path, format, schema, &Cancel::default())
     }
@@ -183,6 +186,19 @@ impl TableWriter {
     /// The path it goes to, as it was named.
     pub(crate) fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Checks that rows have its columns.
+    ///
+    /// # Errors
+    /// When it was made for other rows.
+    pub(crate) fn takes(&self, rows: &SchemaRef) -> Result<()> {
+        let names = |schema: &SchemaRef| schema.fields().iter().map(|field| field.name().clone()).collect::<Vec<_>>().join(",");
+        if self.schema.fields() == rows.fields() {
+            return Ok(());
+        }
+        let what = format!("the table has the columns {}, and its rows have {}", names(&self.schema), names(rows));
+        Err(Error::usage(what).help("make the table with the schema of the rows").input(&self.name).stage(Stage::Report))
     }
 
     /// The rows that it has so far.
@@ -257,14 +273,15 @@ impl TableWriter {
         written.map_err(|e| failed(&self.name, &self.faults, e))
     }
 
-    /// Cuts the row groups to come so that they take no more memory than with short ids, given the length of long ones: by rows and
-    /// not by bytes, so that any part of the table knows where its groups end.
+    /// Cuts the row groups to come so that they take no more memory than with short ids and the usual columns, given the length of long
+    /// ids: by rows and not by bytes, so that any part of the table knows where its groups end.
     #[cfg_attr(not(feature = "parquet"), allow(unused_variables))]
     pub(crate) fn fit_groups(&mut self, id_bytes: u64) {
         #[cfg(feature = "parquet")]
         if let Encoder::Parquet(table) = &mut self.encoder {
-            // A long id is there twice: as it came, and encoded.
-            let rows = GROUP as u64 * BYTES_PER_ROW / BYTES_PER_ROW.saturating_add(id_bytes.saturating_mul(2));
+            // A column more is a number; a long id is there twice: as it came, and encoded.
+            let more = self.schema.fields().len().saturating_sub(USUAL_COLUMNS) as u64 * 8;
+            let rows = GROUP as u64 * BYTES_PER_ROW / (BYTES_PER_ROW + more).saturating_add(id_bytes.saturating_mul(2));
             table.group_rows = (rows as usize / BATCH * BATCH).max(BATCH);
         }
     }

@@ -3,7 +3,7 @@
 use crate::accumulate::{Drained, Partition, SortScratch, SortedTable};
 use crate::base::error::{Error, Result};
 use crate::finalize::Block;
-use crate::finalize::arithmetic::Finalizer;
+use crate::finalize::arithmetic::{BlockTimes, Finalizer};
 use crate::lens::Lens;
 use crate::lens::lens1::Lens1;
 use crate::lens::lens2::Lens2;
@@ -128,7 +128,7 @@ pub fn finalize_all(spec: &Spec, Accumulated(partitions): &Accumulated) -> Resul
         Windows::List(list) => list.clone(),
         Windows::Every(_) => return Err(Error::usage("give a list of windows")),
     };
-    let finalizer = Finalizer { windows, first_key: 0 };
+    let finalizer = Finalizer { windows, first_key: 0, times: BlockTimes::default() };
     let mut states = StateBatch::default();
     let mut blocks = Vec::new();
     for table in partitions {

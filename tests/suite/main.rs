@@ -5,6 +5,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod chosen_columns;
 mod cli;
 mod engine;
 mod field;

@@ -9,6 +9,7 @@ use lensflow::model::{AmountFrom, AmountUnit, Encoding, IdFormat, NaiveTimes, Nu
 use lensflow::model::{Granularity, OnBadRow, PARTITIONS, Window, Windows};
 use lensflow::orders::{Anonymous, Duplicates, Lines, OrderOptions, Refunds};
 use lensflow::pipeline::Order;
+use lensflow::report::rfm_columns::RfmColumns;
 use lensflow::source::files::Format;
 use lensflow::spec::Spec;
 use lensflow::state::{State, is_state};
@@ -94,6 +95,9 @@ impl Page {
         let rows = [("RFM rows", &out.rfm), ("migrations", &out.migrations)];
         for (topic, path) in rows.into_iter().filter_map(|(topic, path)| Some((topic, path.as_ref()?))) {
             self.say("report", topic, format!("{}, {order}", named(path)));
+        }
+        if out.rfm.is_some() && out.rfm_columns != RfmColumns::default() {
+            self.say("report", "columns", out.rfm_columns.to_string());
         }
         out.rejects.iter().for_each(|path| self.say("report", "rejects", named(path)));
         out.partial.iter().for_each(|path| self.say("report", "partial", named(path)));

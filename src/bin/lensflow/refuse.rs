@@ -4,6 +4,7 @@
 //! what is done about bad rows. What files hold is for the jobs.
 
 use crate::layers::{Entry, Said};
+use crate::options::row_options::lines;
 use crate::options::value_types::Action;
 use crate::options::{Kind, Options, Then};
 use lensflow::Result;
@@ -385,6 +386,7 @@ impl Rules<'_> {
             let help = "add `rfm.out=rfm.parquet`, or leave `rfm.sorted` out";
             self.idle(&["rfm.sorted"], "there are no rows to sort", help)?;
         }
+        self.columns()?;
         let there = options.state.path.as_deref().is_some_and(is_state);
         let states = self.kind == Kind::Merge || there || self.names_states();
         if options.source.on_bad_row == Some(OnBadRow::Fail) || options.source.on_bad_row.is_none() && !states {
@@ -397,6 +399,23 @@ impl Rules<'_> {
             self.idle(&["source.fail_fast"], "with `source.on_bad_row=reject` no bad row ends the run", OUT)?;
         }
         Ok(())
+    }
+
+    /// Columns need rows, and rows that tell what the columns hold. A state is of period aggregations, whatever it took in.
+    fn columns(&self) -> Verdict {
+        let (options, Some(entry)) = (self.options, self.said.get("rfm.columns")) else { return Ok(()) };
+        if options.rfm.out.is_none() {
+            let help = "add `rfm.out=rfm.parquet`, or leave `rfm.columns` out";
+            return self.idle(&["rfm.columns"], "there are no rows to have columns", help);
+        }
+        let of_state = matches!(self.kind, Kind::Update | Kind::Merge | Kind::Follow) || self.names_states();
+        let rows = rows_are(self.kind, options);
+        if rows == RowsAre::Auto && !of_state {
+            return Ok(());
+        }
+        let lines = (rows == RowsAre::Transactions && !of_state).then(|| lines(options, None));
+        let told = options.rfm.columns.iter().try_for_each(|columns| columns.check(lines.as_ref()));
+        Ok(told.map_err(|error| entry.refused(error))?)
     }
 
     /// Options at which the job does not look.

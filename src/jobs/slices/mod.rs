@@ -12,7 +12,7 @@ use crate::base::money::Amount;
 use crate::base::threads::with_threads;
 use crate::base::time;
 use crate::finalize::Block;
-use crate::finalize::arithmetic::Finalizer;
+use crate::finalize::arithmetic::{BlockTimes, Finalizer};
 use crate::jobs::slices::values::{PeriodAggregation, RfmMetrics, RfmScore, in_range};
 use crate::model::amounts::Amounts;
 use crate::model::entry::{Addend, reference};
@@ -57,7 +57,7 @@ pub fn calculate_rfm(periods: &[PeriodAggregation], observation_end: NaiveDateTi
     }
     let customers = partitions.iter().map(|table| table.len() as u64).sum();
     let window = Window { name: "the observation period".to_owned(), start: i64::MIN, end: i64::MAX, observation_end: end };
-    let finalizer = Finalizer { windows: vec![window], first_key: 0 };
+    let finalizer = Finalizer { windows: vec![window], first_key: 0, times: BlockTimes::default() };
     let finish = |table: CustomerTable| {
         let (mut block, mut metrics, mut least) = (Block::default(), Vec::new(), None::<Reject>);
         let (table, mut states) = (SortedTable::new(table, &mut SortScratch::default()), StateBatch::default());

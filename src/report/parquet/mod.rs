@@ -35,7 +35,7 @@ pub(super) use groups::{Group, Groups, ParquetTable};
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::compute::cast;
 use arrow::datatypes::{
-    DataType, Decimal128Type, Int32Type, Int64Type, TimeUnit, TimestampMicrosecondType, UInt8Type, UInt16Type, UInt64Type,
+    DataType, Date32Type, Decimal128Type, Int32Type, Int64Type, TimeUnit, TimestampMicrosecondType, UInt8Type, UInt16Type, UInt64Type,
 };
 use chunk::Chunk;
 use integers::Integers;
@@ -52,6 +52,10 @@ macro_rules! with_integers {
         match $data_type {
             DataType::Int32 => {
                 let ($values, $wide) = (&**$array.as_primitive::<Int32Type>().values(), |value: i32| i64::from(value));
+                $run
+            }
+            DataType::Date32 => {
+                let ($values, $wide) = (&**$array.as_primitive::<Date32Type>().values(), |value: i32| i64::from(value));
                 $run
             }
             DataType::Int64 => {
@@ -104,11 +108,13 @@ enum Values {
 impl ColumnEncoder {
     /// An empty column, unless it is of a type that no table of this program has.
     pub(super) fn new(column: &ColumnDescPtr, data_type: &DataType) -> Option<Self> {
-        use DataType::{Decimal128, Int32, Int64, LargeUtf8, Timestamp, UInt8, UInt64, Utf8, Utf8View};
+        use DataType::{Date32, Decimal128, Int32, Int64, LargeUtf8, Timestamp, UInt8, UInt64, Utf8, Utf8View};
         let data_type = match data_type {
             Utf8 | LargeUtf8 | Utf8View => Utf8View,
             // Decimals of fewer digits are 32 bits wide, and of those between as many bytes as it takes.
-            Int32 | Int64 | UInt8 | UInt64 | Timestamp(TimeUnit::Microsecond, _) | Decimal128(10..=18 | 37..=38, _) => data_type.clone(),
+            Date32 | Int32 | Int64 | UInt8 | UInt64 | Timestamp(TimeUnit::Microsecond, _) | Decimal128(10..=18 | 37..=38, _) => {
+                data_type.clone()
+            }
             _ => return None,
         };
         let values = match column.physical_type() {

@@ -80,7 +80,7 @@ fn all(folder: &Path, found: &mut BTreeMap<String, Vec<u8>>) {
 const LINES: &[&str] = &[
     "audit a.csv b.parquet --every quarter",
     "audit a.csv --window h1=2023-01-01..2023-07-01 --window 2023-Q3 --report r.json --report r.md --report -",
-    "audit a.csv --every half --rfm-out rfm.csv --migration-out m.jsonl --sorted --bins 3 --percentiles 1,50 --percentiles 90 --partial-out p.partial --json-numbers number",
+    "audit a.csv --every half --rfm-out rfm.csv --columns +last_order_ts --migration-out m.jsonl --sorted --bins 3 --percentiles 1,50 --percentiles 90 --partial-out p.partial --json-numbers number",
     "audit a.csv --every month --period-ends exclusive --on-bad-row reject --max-rejects 2.5% --rejects bad.csv --workers 2 --memory-limit 100MiB --spill-dir . -q",
     "audit renamed.txt --fail-fast --format csv --column customer_id=cust --every year --year-starts 04-01 --as-of 2023-12-31 --report 2023.json",
     "audit shop.csv --from transactions --column order_id=Invoice --column event_ts=Date --date-format %m/%d/%Y|%H:%M --every month \
@@ -92,7 +92,7 @@ const LINES: &[&str] = &[
         --refunds net --anonymous report --duplicates drop --timezone Europe/Berlin --id-format integer --encoding latin1 --null NULL,NA \
         --number-format 1,234.56 --amount-unit units --naive-times local --anonymous-id 0,Guest \
         --quote double --escape ~ --header-line 1 --only Invoice=1,2,3,4,5 --except Invoice=77 --amount total --report r.json",
-    "audit lines.csv --from transactions --column order_id=order_id --every month --on-bad-row reject",
+    "audit lines.csv --from transactions --column order_id=order_id --every month --on-bad-row reject --rfm-out - --columns +first_order_ts",
     "audit lines.csv --from transactions --layout none --one-row-per-order --every month --on-bad-row reject",
     "periods lines.csv --every month -o p.csv --workers 1 --memory-limit 1GiB --spill-dir . --on-bad-row reject --max-rejects 50 --format csv",
     "periods shop.csv --every quarter --year-starts 04-01 --fail-fast --policy strict --output p.csv --column order_id=Invoice --column event_ts=Date --date-format %m/%d/%Y|%H:%M \
@@ -197,6 +197,28 @@ const WRONG: &[(&str, &str, &str, &str, &str)] = &[
     ),
     ("--checkpoint-every soon", "[state]\ncheckpoint_every = 'soon'", "--checkpoint-every", "state.checkpoint_every", "is not a duration"),
     ("--sorted", "[rfm]\nsorted = true", "--sorted", "rfm.sorted", "there are no rows to sort"),
+    ("--columns r", "[rfm]\ncolumns = 'r'", "--columns", "rfm.columns", "no rows to have columns"),
+    (
+        "--rfm-out r.csv --columns +rcency",
+        "[rfm]\nout = 'r.csv'\ncolumns = '+rcency'",
+        "--columns",
+        "rfm.columns",
+        "\"rcency\" is no column of RFM rows",
+    ),
+    (
+        "--rfm-out r.csv --columns +rfm_score",
+        "[rfm]\nout = 'r.csv'\ncolumns = '+rfm_score'",
+        "--columns",
+        "rfm.columns",
+        "rfm_score is there without being added",
+    ),
+    (
+        "--rfm-out r.csv --columns +first_order_ts",
+        "[rfm]\nout = 'r.csv'\ncolumns = '+first_order_ts'",
+        "--columns",
+        "rfm.columns",
+        "neither period aggregations nor saved states hold",
+    ),
     ("--max-rejects 5", "[source]\nmax_rejects = '5'", "--max-rejects", "source.max_rejects", "no row may be left out"),
     ("--max-rejects few", "[source]\nmax_rejects = 'few'", "--max-rejects", "source.max_rejects", "neither a number of rows nor a share"),
     ("--rejects r.csv", "[report]\nrejects = 'r.csv'", "--rejects", "report.rejects", "there is nothing to write"),
@@ -219,6 +241,13 @@ const WRONG_LINES: &[(&str, &str, &str, &str, &str)] = &[
         "transactions.duplicates",
         "each row is an order",
     ),
+    (
+        "--rfm-out r.csv --columns lifetimes",
+        "[rfm]\nout = 'r.csv'\ncolumns = 'lifetimes'",
+        "--columns",
+        "rfm.columns",
+        "an order has an id of its own",
+    ),
     ("--checkpoint kept", "[state]\ncheckpoint = 'kept'", "--checkpoint", "state.checkpoint", "is not kept yet"),
     ("--timezone Mars", "[transactions]\ntimezone = 'Mars'", "--timezone", "transactions.timezone", "is not a time zone"),
     ("--date-format %H", "date_format = '%H'", "--date-format", "source.date_format", "%H"),
@@ -229,6 +258,7 @@ const IDLE: &[&str] = &[
     "it is for orders",
     "it does nothing",
     "no rows to sort",
+    "no rows to have columns",
     "nothing to write",
     "no row may be left out",
     "no such column",

@@ -53,6 +53,7 @@ const JOBS: [&str; 12] = [
     partial_out = "part"
     [rfm]
     out = "rfm.csv"
+    columns = "+last_order_ts"
     bins = 3
     sorted = true
     "#,

@@ -15,7 +15,8 @@ use crate::commands::periods_command::Periods;
 use crate::commands::sketch_command::Sketch;
 use crate::commands::update_command::{Again, Update};
 use crate::layers::{Entry, Said};
-use crate::options::{self, Kind, Options, Policy, Then};
+use crate::options::row_options::{lines, reading};
+use crate::options::{self, Kind, Options, Then};
 use crate::refuse::{STDIN, of_lines, refuse};
 use lensflow::Result;
 use lensflow::error::Error;
@@ -23,10 +24,9 @@ use lensflow::jobs::follow::{Feed, Finished};
 use lensflow::jobs::peek::PeekJob;
 use lensflow::jobs::{AuditJob, Outputs};
 use lensflow::lens::sketch::DEFAULT_LG_K;
-use lensflow::model::{Column, ColumnMap, Granularity, ReadOptions, TransactionColumn, TransactionColumns, Windows};
-use lensflow::orders::{Lines, OrderOptions};
+use lensflow::model::{Column, ColumnMap, Granularity, Windows};
+use lensflow::orders::Lines;
 use lensflow::pipeline::Order;
-use lensflow::source::transactions::TransactionOptions;
 use lensflow::spec::Spec;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -130,52 +130,6 @@ fn of_year(windows: &options::Windows, every: Granularity) -> Granularity {
     windows.year_starts.and_then(|start| every.of_year_from(start).ok()).unwrap_or(every)
 }
 
-/// How values are read.
-fn reading(options: &Options) -> ReadOptions {
-    let said = &options.source;
-    ReadOptions::default()
-        .with_id_format(said.id_format)
-        .with_date_formats(&said.date_format)
-        .with_encoding(said.encoding)
-        .with_period_ends(said.period_ends)
-        .with_number_format(said.number_format)
-        .with_amount_unit(said.amount_unit)
-        .with_naive_times(said.naive_times)
-        .with_nulls(&said.null)
-        .with_quote(said.quote)
-        .with_escape(said.escape)
-        .with_header_line(said.header_line)
-        .with_sheet(said.sheet.clone())
-        .with_only(said.only.iter().flatten().cloned())
-        .with_except(said.except.iter().flatten().cloned())
-}
-
-/// How orders and line items are read and grouped.
-fn lines(options: &Options, told: Option<String>) -> Lines {
-    let said = options.transactions.clone();
-    let policy = match said.policy {
-        Policy::Strict => OrderOptions::default(),
-        Policy::Shop => OrderOptions::shop(),
-    };
-    let name = |column: TransactionColumn| Some((column, options.columns.get(column.name())?.clone()));
-    Lines::default()
-        .with_columns(TransactionColumns(TransactionColumn::ALL.into_iter().filter_map(name).collect()))
-        .with_options(
-            TransactionOptions::default()
-                .with_one_row_per_order(said.one_row_per_order)
-                .with_anonymous_ids(said.anonymous_id)
-                .with_amount(said.amount)
-                .with_reading(reading(options).with_told(told)),
-        )
-        .with_orders(
-            OrderOptions::default()
-                .with_refunds(said.refunds.unwrap_or(policy.refunds))
-                .with_anonymous(said.anonymous.unwrap_or(policy.anonymous))
-                .with_duplicates(said.duplicates.unwrap_or(policy.duplicates))
-                .with_timezone(said.timezone.0),
-        )
-}
-
 /// The input's names of columns, where they are said.
 fn column_names(options: &Options) -> BTreeMap<String, String> {
     options.columns.clone()
@@ -219,6 +173,7 @@ impl Make<'_> {
         let mut outputs = Outputs::default();
         outputs.reports = report.out.unwrap_or_default();
         outputs.rfm = rfm.out;
+        outputs.rfm_columns = rfm.columns.unwrap_or_default();
         outputs.migrations = report.migration_out;
         outputs.rejects = report.rejects;
         outputs.partial = report.partial_out;

@@ -1,7 +1,8 @@
 //! The layer below all that is said: what the columns of inputs tell of their rows.
 
-use super::{column_names, reading};
+use super::column_names;
 use crate::layers::{Said, shell};
+use crate::options::row_options::reading;
 use crate::options::{Kind, Options};
 use crate::refuse::{STDIN, rows_are};
 use lensflow::Result;

@@ -7,6 +7,7 @@
 //! | [`option_table`] | the row of each option: key, form, jobs, flags, help |
 //! | here | the types that serde reads; they know nothing of where a value comes from |
 //! | [`value_types`] | the types and checks of single values |
+//! | [`row_options`] | options of rows, as the library has them |
 //! | [`speech`] | how an option is called where it is advised: as a flag, or as a key |
 //!
 //! A new option is a row in the table, a field here, a line in `pipelines/README.md`, and its use in a job. Flags, variables and spec have
@@ -14,6 +15,7 @@
 //! option that was not said is `None`, so that a job can tell and the default stands where the job is made.
 
 pub(crate) mod option_table;
+pub(crate) mod row_options;
 pub(crate) mod speech;
 pub(crate) mod value_types;
 
@@ -24,6 +26,7 @@ use lensflow::model::{
 };
 use lensflow::orders::{Anonymous, Duplicates, Refunds};
 use lensflow::report::json_text::JsonNumbers;
+use lensflow::report::rfm_columns::RfmColumns;
 use lensflow::source::files::Format;
 use lensflow::source::layouts::LayoutChoice;
 use lensflow::synthetic::{IdStyle, Scenario, Skew, Synthetic};
@@ -282,6 +285,8 @@ pub(crate) struct Report {
 pub(crate) struct Rfm {
     #[serde(deserialize_with = "path")]
     pub(crate) out: Option<PathBuf>,
+    #[serde(deserialize_with = "text")]
+    pub(crate) columns: Option<RfmColumns>,
     #[serde(deserialize_with = "bins")]
     pub(crate) bins: Option<u32>,
     pub(crate) sorted: bool,

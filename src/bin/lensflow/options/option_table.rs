@@ -318,6 +318,9 @@ pub(crate) const OPTIONS: &[Opt] = &[
     row("rfm.out", Form::Text, AUDITED, &[
         flag(&[Audit], "rfm-out", "PATH", "Write a row per customer and window with RFM metrics and scores, .parquet, .csv, .jsonl or .arrow"),
     ]),
+    row("rfm.columns", Form::Text, AUDITED, &[
+        flag(&[Audit], "columns", "COLUMNS", "The columns of --rfm-out: +last_order_ts,first_order_ts adds to the usual ones; customer_id,rfm_score has these alone; or those of another package, autoclv, r or lifetimes"),
+    ]),
     row("rfm.bins", Form::Number, &[Audit, Update, Merge, Follow, Compare], &[
         flag(&[Audit], "bins", "N", "Score bins per dimension, 1 to 9 [default: 5]"),
         flag(&[Compare], "bins", "N", "Score bins per dimension, 1 to 9; not of sketches [default: 5]"),

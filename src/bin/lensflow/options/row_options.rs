@@ -1,0 +1,52 @@
+//! The library's options of reading and grouping rows, as they are said. Which rows they are for is said elsewhere.
+
+use super::{Options, Policy};
+use lensflow::model::{ReadOptions, TransactionColumn, TransactionColumns};
+use lensflow::orders::{Lines, OrderOptions};
+use lensflow::source::transactions::TransactionOptions;
+
+/// How values are read.
+pub(crate) fn reading(options: &Options) -> ReadOptions {
+    let said = &options.source;
+    ReadOptions::default()
+        .with_id_format(said.id_format)
+        .with_date_formats(&said.date_format)
+        .with_encoding(said.encoding)
+        .with_period_ends(said.period_ends)
+        .with_number_format(said.number_format)
+        .with_amount_unit(said.amount_unit)
+        .with_naive_times(said.naive_times)
+        .with_nulls(&said.null)
+        .with_quote(said.quote)
+        .with_escape(said.escape)
+        .with_header_line(said.header_line)
+        .with_sheet(said.sheet.clone())
+        .with_only(said.only.iter().flatten().cloned())
+        .with_except(said.except.iter().flatten().cloned())
+}
+
+/// How orders and line items are read and grouped.
+pub(crate) fn lines(options: &Options, told: Option<String>) -> Lines {
+    let said = options.transactions.clone();
+    let policy = match said.policy {
+        Policy::Strict => OrderOptions::default(),
+        Policy::Shop => OrderOptions::shop(),
+    };
+    let name = |column: TransactionColumn| Some((column, options.columns.get(column.name())?.clone()));
+    Lines::default()
+        .with_columns(TransactionColumns(TransactionColumn::ALL.into_iter().filter_map(name).collect()))
+        .with_options(
+            TransactionOptions::default()
+                .with_one_row_per_order(said.one_row_per_order)
+                .with_anonymous_ids(said.anonymous_id)
+                .with_amount(said.amount)
+                .with_reading(reading(options).with_told(told)),
+        )
+        .with_orders(
+            OrderOptions::default()
+                .with_refunds(said.refunds.unwrap_or(policy.refunds))
+                .with_anonymous(said.anonymous.unwrap_or(policy.anonymous))
+                .with_duplicates(said.duplicates.unwrap_or(policy.duplicates))
+                .with_timezone(said.timezone.0),
+        )
+}
