@@ -52,7 +52,8 @@ impl Found {
                 found.known.push(Known { name: path, before });
                 continue;
             }
-            if !update.endless {
+            let has_it = || manifest.inputs.iter().any(|other| other.content() == input.content());
+            if !update.endless && !(update.allow_duplicate && has_it()) {
                 found.with_name(update, manifest, &path, folder)?;
             }
             found.taken.push(input);

@@ -206,9 +206,10 @@ mod tests {
         let mut manifest = Manifest::new(Granularity::Month, OnBadRow::Reject);
         manifest.generation = 3;
         manifest.inputs.push(Input::new("a\"b.csv".to_owned(), 5, "00ff".to_owned(), 3));
-        (manifest.rows_read, manifest.rows_accepted) = (10, 7);
-        manifest.rows_rejected.insert(Reason::BadNumber, 2);
-        manifest.windows = Some((24_276, 24_280));
+        (manifest.together.rows_read, manifest.together.rows_accepted) = (10, 7);
+        manifest.together.rows_rejected.insert(Reason::BadNumber, 2);
+        manifest.together.windows = Some((24_276, 24_280));
+        manifest.add_up();
         manifest
     }
 

@@ -126,7 +126,7 @@ fn unfit_column_types_are_refused() {
             Arc::new(Float64Array::from(vec![1.0])),
             "column \"customer_id\" is Float64, which cannot be customer_id: it takes text or an integer",
         ),
-        (0, Arc::new(BinaryArray::from(vec![&b"ana"[..]])), "column \"customer_id\" is Binary"),
+        (0, Arc::new(BinaryArray::from(vec![&b"an\xff"[..]])), "non-UTF-8 data"),
         (1, Arc::new(Int64Array::from(vec![1])), "column \"period_start\" is Int64, which cannot be period_start: it takes a timestamp"),
         (3, Arc::new(BooleanArray::from(vec![true])), "column \"total_orders\" is Boolean"),
         (4, Arc::new(BooleanArray::from(vec![true])), "column \"total_spend\" is Boolean, which cannot be total_spend: it takes a decimal"),

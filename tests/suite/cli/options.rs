@@ -19,6 +19,8 @@ impl Desk {
         let shop = "Invoice,customer_id,Date,line_total\n1,7.0,12/31/2022 8:26,5\n1,7.0,12/31/2022 8:26,5\n2,,1/5/2023 9:00,4\n5,8.0,1/4/2023 9:00,3\n\
             3,8.0,1/6/2023 9:00,-1\n4,9.0,1/13/2023 9:00,6\n";
         fs::write(at.join("shop.csv"), shop).unwrap();
+        let book = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/field/15_workbook/Online Retail.xlsx");
+        fs::copy(book, at.join("book.xlsx")).unwrap();
         run("update state a.csv -q");
         run("update other b.parquet -q");
         run("sketch a.csv --window 2023-Q1 -o a.theta");
@@ -126,8 +128,19 @@ const LINES: &[&str] = &[
     "generate --customers 1K --scenario seasonal --seed 7 --from 2023-02 --to 2023-05 --skew zipf --ids uuid --null-timestamps 0.25 \
         -o x --format jsonl --workers 2",
     "generate --customers 50 --as transactions --output x.csv",
+    "audit book.xlsx --sheet Orders --every year --policy shop",
+    "periods book.xlsx --sheet Orders --every year --policy shop -o p.csv",
+    "update new book.xlsx --sheet Orders --policy shop",
+    "sketch book.xlsx --sheet Orders --policy shop --window 2011 -o x.theta",
     "inspect a.partial",
     "inspect a.theta",
+    "inspect state --json",
+    "update state renamed.txt --column customer_id=cust --replace --undo 7d",
+    "update state b.parquet --allow-changed",
+    "state history state --json",
+    "state remove state a.csv",
+    "state forget state C-000000001 x",
+    "state export state -o exported.csv",
 ];
 
 #[test]
@@ -163,7 +176,7 @@ fn a_saved_spec_is_its_command_line() {
 #[test]
 fn every_flag_of_every_job_is_tried() {
     let folder = tempfile::tempdir().unwrap();
-    for job in ["audit", "periods", "update", "merge", "sketch", "compare", "generate", "inspect"] {
+    for job in ["audit", "periods", "update", "merge", "sketch", "compare", "generate", "inspect", "state"] {
         let lines: Vec<_> = LINES.iter().filter(|line| line.split(' ').next() == Some(job)).collect();
         let help = lensflow(folder.path(), &[job, "--help"]).expect(0);
         // A flag begins a line, behind its short name, and its value or its help follows; others are spoken of.

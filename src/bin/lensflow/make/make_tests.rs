@@ -18,7 +18,7 @@ fn said(text: &str) -> Said {
 }
 
 /// Each of these is a job, and all of them together say every key.
-const JOBS: [&str; 12] = [
+const JOBS: &[&str] = &[
     r#"
     [source]
     inputs = ["a.csv"]
@@ -75,6 +75,7 @@ const JOBS: [&str; 12] = [
     path = "state"
     every = "quarter"
     allow_duplicate = true
+    replace = true
     "#,
     r#"
     [state]
@@ -98,6 +99,8 @@ const JOBS: [&str; 12] = [
     path = "state"
     commit = "1m"
     commit_rows = 5
+    allow_changed = true
+    undo = "7d"
     [report]
     refresh = 0
     [serve]
@@ -109,6 +112,7 @@ const JOBS: [&str; 12] = [
     from = "transactions"
     layout = "none"
     id_format = "integer"
+    sheet = "Sheet1"
     date_format = ["%d.%m.%Y"]
     encoding = "latin1"
     null = ["NULL", "\\N"]
@@ -182,6 +186,25 @@ const JOBS: [&str; 12] = [
     r#"
     [inspect]
     path = "state"
+    json = true
+    "#,
+    r#"
+    [manage]
+    action = "history"
+    state = "state"
+    json = true
+    "#,
+    r#"
+    [manage]
+    action = "export"
+    state = "state"
+    out = "a.csv"
+    "#,
+    r#"
+    [manage]
+    action = "remove"
+    state = "state"
+    names = ["a.csv"]
     "#,
 ];
 
@@ -242,6 +265,7 @@ fn lines_are_what_was_said() {
         .with_quote(Quote::None)
         .with_escape('~')
         .with_header_line(3)
+        .with_sheet(Some("Sheet1".to_owned()))
         .with_only(["status=paid".parse().unwrap()])
         .with_except(["kind=test".parse().unwrap()]);
     let options = TransactionOptions::default()

@@ -397,8 +397,8 @@ fn what_is_wrong_is_named_with_its_place() {
         (lines, "date_format = '%H'", ":4: source.date_format: "),
         (
             lines,
-            "[transactions]\none_row_per_order = true\n[columns]\norder_id = 'x'",
-            ":7: columns.order_id: with one_row_per_order, each row is an order",
+            "[transactions]\none_row_per_order = true\nduplicates = 'drop'",
+            ":6: transactions.duplicates: with one_row_per_order, each row is an order",
         ),
         (lines, "[state]\ncheckpoint = 'c'", ":5: state.checkpoint: a checkpoint of orders and line items is not kept yet"),
         (lines, "[state]\npath = 'x'\nmerge = ['state']", "source.inputs: a merge takes in states alone"),
