@@ -6,6 +6,8 @@ use crate::base::error::{Error, Result, Stage};
 use crate::base::merge::Merge;
 use crate::base::threads::with_pool;
 use crate::lens::Lens;
+use crate::model::line_columns::TransactionColumn;
+use crate::model::note::Topic;
 use crate::model::reject::{OnBadRow, Reason};
 use crate::model::window::{Granularity, Windows};
 use crate::orders::{LineSummary, Lines};
@@ -13,7 +15,7 @@ use crate::pipeline::Pipeline;
 use crate::source::files::{Files, Format, Streamed};
 use crate::spec::Spec;
 use crate::state::compact::{Compacted, compact_due};
-use crate::state::manifest::{Input, Manifest, RunEntry, part_name};
+use crate::state::manifest::{Input, Manifest, Remembered, RunEntry, part_name};
 use crate::state::part::{MOST_APART, PartCounts, UNDO};
 use crate::state::sealed::{FORMAT, Record};
 use crate::state::state_folder::{Folder, is_state, vacant};
@@ -66,6 +68,8 @@ pub struct Update {
     pub replace: bool,
     /// Adds inputs that have the names of earlier ones, and other contents.
     pub allow_changed: bool,
+    /// How the inputs are read, by the keys of specs, for the state to remember.
+    pub settings: Remembered,
     /// How long inputs can be taken out again; none is what the state has, at first 30 days. Zero keeps nothing apart.
     pub undo: Option<Duration>,
     /// The time, where it is not now.
@@ -142,6 +146,7 @@ impl Update {
         let mut next = Manifest { together: manifest.counts_together(), ..manifest.clone() };
         (next.format, next.lensflow, next.generation) = (FORMAT, env!("CARGO_PKG_VERSION").to_owned(), manifest.generation + 1);
         next.undo = Some(self.undo.map_or(manifest.undo.unwrap_or(UNDO.as_secs()), |undo| undo.as_secs()));
+        next.settings.extend(self.settings.clone());
         let replaced = next.take_out(&found.replaced, folder.path())?;
         // One thread is enough for that, and stops when there is no more use for it.
         let compacting = self.cancel.child();
@@ -167,6 +172,7 @@ impl Update {
             updated.compacted = runs;
         }
         for part in parts {
+            lacks_nothing(&next, &part)?;
             updated.count(&part);
             self.take_in(&mut next, part, now);
         }
@@ -336,6 +342,27 @@ impl Updated {
         self.lines.merge(saved.lines.clone());
         self.customers += customers;
     }
+}
+
+/// Refuses inputs that lack a column which earlier ones had, and without which their rows would count for something else: it has another name
+/// now, more likely than not.
+fn lacks_nothing(state: &Manifest, part: &Part) -> Result<()> {
+    let before = state.counts_all().notes.notes().counts(Topic::ColumnRead);
+    let now = part.saved.notes.notes().counts(Topic::ColumnRead);
+    let most = now.iter().map(|(_, inputs)| *inputs).max().unwrap_or_default();
+    let is_worth = |column: &str| TransactionColumn::WORTH.iter().any(|worth| worth.name() == column);
+    let known = before.iter().chain(&now).map(|(column, _)| column);
+    let lacking = known.filter(|column| is_worth(column)).find(|column| {
+        let had = now.iter().find(|(name, _)| name == *column).map_or(0, |(_, inputs)| *inputs);
+        most > 0 && had < most
+    });
+    let (Some(column), Some(input)) = (lacking, part.inputs.first()) else { return Ok(()) };
+    let what = match part.inputs.len() {
+        1 => format!("there is no column {column}, which earlier inputs of the state had"),
+        _ => format!("one of the inputs has no column {column}, which others have"),
+    };
+    let help = format!("is it called otherwise now? Then name it with `columns.{column}=NAME`; else make another state of such inputs");
+    Err(Error::data(what).input(&input.name).help(help))
 }
 
 /// Ends the input of a pipeline and writes what it has read to a run file. There is no file where there are no rows.

@@ -51,6 +51,10 @@ impl TransactionColumn {
         TransactionColumn::ProductId,
     ];
 
+    /// Those that say what a line is worth.
+    pub(crate) const WORTH: [TransactionColumn; 3] =
+        [TransactionColumn::Quantity, TransactionColumn::UnitPrice, TransactionColumn::LineTotal];
+
     /// Those that are numbers, in the order of `Said` in the reader.
     pub(crate) const NUMBERS: [TransactionColumn; 6] = [
         TransactionColumn::Quantity,

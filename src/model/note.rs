@@ -93,6 +93,8 @@ pub enum Topic {
     SilentRows,
     /// Rows with a value of a filter, so many; the subject is the filter and, after a unit separator, the value. Said where there are none.
     ValueOfFilter,
+    /// Inputs that have a column, so many; the subject is the column. Never said: what an input of a state lacks is an error.
+    ColumnRead,
     /// Rows in a currency, so many; the subject is the column and, after a unit separator, the currency. Never said: several are an error.
     Currency,
 }
@@ -121,6 +123,7 @@ impl Topic {
             Topic::ExclusiveEnds
             | Topic::NoQuantity
             | Topic::Currency
+            | Topic::ColumnRead
             | Topic::NoCustomerKey
             | Topic::NameAlike
             | Topic::AlikeIds
@@ -228,7 +231,7 @@ impl Topic {
     fn is_shown(self, all: &BTreeMap<(Topic, String), Noted>) -> bool {
         let subjects = |topic: Topic| all.keys().filter(|(other, _)| *other == topic).count();
         match self {
-            Topic::OtherDecimals | Topic::Currency | Topic::ExclusiveEnds => false,
+            Topic::OtherDecimals | Topic::Currency | Topic::ColumnRead | Topic::ExclusiveEnds => false,
             Topic::InclusiveEnds => {
                 let rows: u64 = all.iter().filter(|((other, _), _)| *other == self).map(|(_, noted)| noted.count).sum();
                 rows > ENDS_BY_CHANCE && subjects(Topic::ExclusiveEnds) == 0

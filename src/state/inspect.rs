@@ -160,6 +160,10 @@ impl Display for Manifest {
         }
         writeln!(f, ", made with `on_bad_row={}`", self.on_bad_row.name())?;
         writeln!(f, "written by lensflow {lensflow}, format {format}")?;
+        if !self.settings.is_empty() {
+            let settings = self.settings.iter().map(|(key, values)| format!("{key}={}", values.join(",")));
+            writeln!(f, "inputs are read with {}", settings.collect::<Vec<_>>().join(" "))?;
+        }
         let rejected: u64 = self.rows_rejected.values().sum();
         let (read, accepted) = (grouped(self.rows_read), grouped(self.rows_accepted));
         write!(f, "{read} rows read, {accepted} accepted, {} rejected", grouped(rejected))?;

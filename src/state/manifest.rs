@@ -13,6 +13,9 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::Path;
 
+/// Values by key.
+pub type Remembered = BTreeMap<String, Vec<String>>;
+
 /// The contents of a state.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -51,6 +54,9 @@ pub struct Manifest {
     /// How lines were grouped, and what was counted of them, where orders and line items were taken in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub transactions: Option<(OrderOptions, LineSummary)>,
+    /// How inputs were read, by the keys of specs: what later updates inherit. Programs decide what is in it.
+    #[serde(default, skip_serializing_if = "Remembered::is_empty")]
+    pub settings: Remembered,
     /// For how many seconds after they came inputs lie apart, so that they can be taken out again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) undo: Option<u64>,
@@ -141,6 +147,7 @@ impl Manifest {
             span: None,
             notes: KeptNotes::default(),
             transactions: None,
+            settings: Remembered::new(),
             undo: None,
             together: PartCounts::default(),
             runs: Vec::new(),

@@ -51,7 +51,7 @@ pub(crate) mod state_folder;
 pub use self::change::{Changed, forget, remove};
 pub use self::compact::{MergedState, check_merge, merge};
 pub use self::inspect::{RunSummary, is_run_file};
-pub use self::manifest::{Input, Manifest, RunEntry};
+pub use self::manifest::{Input, Manifest, Remembered, RunEntry};
 pub(crate) use self::open_rows::OpenRows;
 pub use self::part::{MOST_APART, PartCounts};
 pub(crate) use self::rollup::Rollup;

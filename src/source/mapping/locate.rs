@@ -51,6 +51,9 @@ impl<const N: usize> Request<'_, N> {
         for (parts, wanted) in found.iter_mut().zip(&self.wanted) {
             *parts = parts.take().filter(|_| wanted.read);
         }
+        for (_, wanted) in found.iter().zip(&self.wanted).filter(|(parts, _)| parts.is_some()) {
+            self.notes.add(Topic::ColumnRead, wanted.column, 1);
+        }
         let is_used = |at: usize| {
             let mut parts = found.iter().flatten().flatten().chain(filters.iter().map(|filter| &filter.part));
             parts.any(|part| *part == Part::Field(at))

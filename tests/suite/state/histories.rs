@@ -281,3 +281,38 @@ fn a_way_back_on_the_command_line() {
     let names: BTreeSet<String> = listing(&at.join("day"));
     assert!(names.contains("run-00000001.lfst"), "{names:?}");
 }
+
+/// A state remembers how its inputs were read; an input that lacks a column which earlier ones had is refused.
+#[test]
+fn a_state_remembers_how_inputs_are_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let run = |line: &str| Lensflow::new(at, &line.split(' ').collect::<Vec<_>>()).run();
+    let write = |name: &str, text: &str| fs::write(at.join(name), text).unwrap();
+    write("1.csv", "Beleg;Kunde;Datum;quantity;unit_price\n1;a;05.01.2024;2;10,00\n2;NULL;06.01.2024;1;3,00\n3;b;06.01.2024;-1;3,00\n");
+    write("2.csv", "Beleg;Kunde;Datum;quantity;unit_price\n4;a;05.02.2024;3;1.000,50\n5;NULL;06.02.2024;1;3,00\n");
+    write("3.csv", "Beleg;Kunde;Datum;qty;unit_price\n6;a;05.03.2024;3;10,00\n");
+    let reading = "--from transactions --column order_id=Beleg --column customer_id=Kunde --column event_ts=Datum --date-format %d.%m.%Y \
+                   --number-format 1.234,56 --null NULL --policy shop";
+    run(&format!("update st 1.csv {reading}")).expect(0);
+    run("update st 2.csv").expect(0);
+    run(&format!("audit 1.csv 2.csv {reading} --every month --report files.json -q")).expect(0);
+    run("audit st --every month --report state.json -q").expect(0);
+    let read = |name: &str| fs::read_to_string(at.join(name)).unwrap();
+    assert_eq!(read("state.json"), read("files.json"));
+    let inspected = run("inspect st").expect(0);
+    assert!(inspected.out().contains("columns.order_id=Beleg"), "{}", inspected.out());
+    // Renamed: every line would count 1.
+    let refused = run("update st 3.csv").expect(1).stderr;
+    assert!(refused.contains("no column quantity, which earlier inputs") && refused.contains("--column quantity="), "{refused}");
+    run("update st 3.csv --column quantity=qty").expect(0);
+    // In a folder that is followed, such a file is put aside.
+    fs::create_dir(at.join("inbox")).unwrap();
+    write("inbox/4.csv", "Beleg;Kunde;Datum;menge;unit_price\n7;a;05.04.2024;3;10,00\n");
+    write("spec.toml", "[source]\nfollow = 'inbox'\npoll = '20ms'\nfrom = 'transactions'\n[state]\npath = 'st'\ncommit = '20ms'\n");
+    let mut following = crate::support::Running::begin(at, &["run", "spec.toml", "-q"], std::process::Stdio::null());
+    crate::support::until("the file is put aside", || at.join("inbox/_quarantine/4.csv.reason.txt").exists());
+    following.signal("TERM");
+    following.end(Duration::from_secs(20));
+    assert!(read("inbox/_quarantine/4.csv.reason.txt").contains("no column \"qty\""));
+}

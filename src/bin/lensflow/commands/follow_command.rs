@@ -18,7 +18,7 @@ use lensflow::model::{Granularity, OnBadRow};
 use lensflow::orders::Lines;
 use lensflow::source::files::Format;
 use lensflow::spec::Spec;
-use lensflow::state::{State, is_state, windows_fit};
+use lensflow::state::{Remembered, State, is_state, windows_fit};
 use lensflow::text::grouped;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -40,6 +40,7 @@ pub(crate) struct Follow {
     /// The policy for bad rows; none is that of the state.
     pub(crate) on_bad_row: Option<OnBadRow>,
     pub(crate) again: Again,
+    pub(crate) settings: Remembered,
     pub(crate) spec: Spec,
     /// Where what comes is orders and line items, how they are read and grouped.
     pub(crate) lines: Option<Lines>,
@@ -57,7 +58,7 @@ impl Follow {
         let audited = self.outputs.paths().next().map(|_| self.spec.windows.clone());
         let (every, format, lines) = (self.every, self.format, self.lines.clone());
         let spec = self.spec.clone().with_on_bad_row(on_bad_row);
-        Ok(self.again.of(Update { every, audited, spec, format, lines, ..Update::default() }))
+        Ok(self.again.of(Update { every, audited, spec, format, lines, settings: self.settings.clone(), ..Update::default() }))
     }
 
     /// Where rows come from.

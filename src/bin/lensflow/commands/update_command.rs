@@ -12,7 +12,7 @@ use lensflow::model::{Granularity, OnBadRow};
 use lensflow::orders::{Lines, special_lines};
 use lensflow::source::files::Format;
 use lensflow::spec::Spec;
-use lensflow::state::{State, is_state, windows_fit};
+use lensflow::state::{Remembered, State, is_state, windows_fit};
 use lensflow::text::counted;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -54,6 +54,8 @@ pub(crate) struct Update {
     pub(crate) lines: Option<Lines>,
     pub(crate) allow_duplicate: bool,
     pub(crate) again: Again,
+    /// How the inputs are read, for the state to remember.
+    pub(crate) settings: Remembered,
     /// An audit that comes after it.
     pub(crate) audit: Option<Box<AuditJob>>,
 }
@@ -69,6 +71,7 @@ impl Update {
             allow_duplicate: self.allow_duplicate,
             audited: self.audit.as_ref().map(|audit| audit.spec.windows.clone()),
             lines: self.lines.clone(),
+            settings: self.settings.clone(),
             ..jobs::Update::default()
         })
     }

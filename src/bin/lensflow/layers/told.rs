@@ -6,6 +6,24 @@ use crate::options::Kind;
 use crate::options::option_table::{Form, OPTIONS};
 use lensflow::Result;
 use lensflow::error::Error;
+use lensflow::state::Remembered;
+
+/// Options of inputs that a state remembers, beside columns and orders. Not what belongs to one file.
+const REMEMBERED: &[&str] = &[
+    "source.from",
+    "source.id_format",
+    "source.null",
+    "source.number_format",
+    "source.amount_unit",
+    "source.date_format",
+    "source.naive_times",
+    "source.encoding",
+    "source.period_ends",
+    "source.quote",
+    "source.escape",
+    "source.only",
+    "source.except",
+];
 
 impl Said {
     /// What was said, with what an input's columns tell below it. Options that this job has not are passed over.
@@ -23,12 +41,22 @@ impl Said {
                 continue;
             }
             let value = match row.form {
+                Form::Switch => Value::Bool(values.iter().any(|value| value == "true")),
                 Form::Texts => Value::List(values.iter().map(|value| (Value::Text(value.clone()), 1)).collect()),
                 _ => Value::Text(values.join(",")),
             };
             said.entries.insert(place, Entry { row, value, origin: Origin::Told(by.to_owned()) });
         }
         Ok(said)
+    }
+
+    /// How inputs are read, for a state to remember: what of it can be said again.
+    pub(crate) fn settings(&self) -> Remembered {
+        let kept = self
+            .entries
+            .values()
+            .filter(|entry| matches!(entry.row.section(), "columns" | "transactions") || REMEMBERED.contains(&entry.row.key));
+        kept.map(|entry| (entry.row.key.to_owned(), entry.value.texts())).collect()
     }
 
     /// What was said as another kind of job, without what only this one takes.

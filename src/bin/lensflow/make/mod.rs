@@ -28,6 +28,7 @@ use lensflow::model::{Column, ColumnMap, Granularity, Windows};
 use lensflow::orders::Lines;
 use lensflow::pipeline::Order;
 use lensflow::spec::Spec;
+use lensflow::state::{State, is_state};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -79,8 +80,11 @@ impl Made {
 /// Values that are none, and what does not go together.
 pub(crate) fn job(said: &mut Said) -> Result<Made> {
     let mut options = refuse(said)?;
-    let told = recognized::told(said, &options)?;
-    let mut by_columns = said.clone();
+    let mut by_columns = by_state(said, &options)?;
+    if by_columns.entries().count() > said.entries().count() {
+        options = refuse(&mut by_columns)?;
+    }
+    let told = recognized::told(&by_columns, &options)?;
     let (mut sentence, mut look) = (None, PeekJob::default());
     if let Some(told) = told {
         by_columns = told.said;
@@ -112,6 +116,18 @@ pub(crate) fn job(said: &mut Said) -> Result<Made> {
             let (action, state, names) = (there(said.action)?, there(said.state)?, said.names.unwrap_or_default());
             Ok(Made::Manage(Manage { action, state, names, out: said.out, json: said.json }))
         }
+    }
+}
+
+/// What was said, with what the state that takes inputs in remembers of earlier ones below it.
+fn by_state(said: &Said, options: &Options) -> Result<Said> {
+    match &options.state.path {
+        Some(path) if matches!(said.kind, Kind::Update | Kind::Follow) && is_state(path) => {
+            let state = State::open(path)?;
+            let settings: Vec<_> = state.manifest().settings.iter().map(|(key, values)| (key.clone(), values.clone())).collect();
+            said.told(&settings, &format!("the state {}", path.display()))
+        }
+        _ => Ok(said.clone()),
     }
 }
 
@@ -231,6 +247,7 @@ impl Make<'_> {
             lines: self.lines,
             allow_duplicate: state.allow_duplicate,
             again: again(&state),
+            settings: self.said.settings(),
             audit,
         }))
     }
@@ -273,6 +290,7 @@ impl Make<'_> {
             format: source.format,
             on_bad_row: source.on_bad_row,
             again,
+            settings: self.said.settings(),
             spec,
             lines: self.lines,
             outputs,
