@@ -258,7 +258,8 @@ impl AuditJob {
             let error = Error::usage("an output in the checkpoint's folder: that is gone when the run is done");
             return Err(error.input(output.to_string_lossy()).help("write it to another folder"));
         }
-        let outputs = Open::of(&self.outputs, &spec, self.lines.is_some(), &self.cancel)?;
+        let of_lines = self.lines.is_some() || states.iter().any(|state| state.manifest().transactions.is_some());
+        let outputs = Open::of(&self.outputs, &spec, of_lines, &self.cancel)?;
 
         let lens = self.outputs.partial.as_ref().map(|_| Partials);
         let builder = Pipeline::builder().spec(spec).rfm_columns(self.outputs.rfm_columns.clone()).lens(lens).cancel(self.cancel.clone());

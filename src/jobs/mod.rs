@@ -10,6 +10,7 @@
 //! | `recognize` | the columns of inputs → what their rows are |
 //! | `period_table` | orders → a table of period aggregations |
 //! | `new_inputs` | which inputs of an update its state has not |
+//! | `part_rejects` | what an update left out, as a table |
 //! | `update` | inputs that a state has not taken in yet → its next generation |
 //! | `export_state` | a state → a table of period aggregations |
 //! | `checkpoint` | a long run that goes on where it was killed |
@@ -24,6 +25,7 @@ pub(crate) mod compare;
 pub(crate) mod export_state;
 pub mod follow;
 pub(crate) mod new_inputs;
+mod part_rejects;
 #[cfg(feature = "text")]
 pub mod peek;
 pub(crate) mod period_table;

@@ -1,6 +1,7 @@
 //! An update: inputs that a state has not taken in yet → its next generation.
 
 use super::new_inputs::{Found, Known, remember_segments};
+use super::part_rejects::PartRejects;
 use crate::base::cancel::Cancel;
 use crate::base::error::{Error, Result, Stage};
 use crate::base::merge::Merge;
@@ -12,17 +13,18 @@ use crate::model::reject::{OnBadRow, Reason};
 use crate::model::window::{Granularity, Windows};
 use crate::orders::{LineSummary, Lines};
 use crate::pipeline::Pipeline;
+use crate::report::output::Output;
 use crate::source::files::{Files, Format, Streamed};
 use crate::spec::Spec;
 use crate::state::compact::{Compacted, compact_due};
-use crate::state::manifest::{Input, Manifest, Remembered, RunEntry, part_name};
+use crate::state::manifest::{Input, Manifest, Remembered, RunEntry, part_name, run_name};
 use crate::state::part::{MOST_APART, PartCounts, UNDO};
 use crate::state::sealed::{FORMAT, Record};
 use crate::state::state_folder::{Folder, is_state, vacant};
 use crate::state::{Io, Saved, State, Writer};
 use crate::stats::Stats;
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -70,6 +72,8 @@ pub struct Update {
     pub allow_changed: bool,
     /// How the inputs are read, by the keys of specs, for the state to remember.
     pub settings: Remembered,
+    /// A table of what is left out of the inputs under [`OnBadRow::Reject`], `.parquet`, `.csv`, `.jsonl` or `.arrow`.
+    pub rejects: Option<PathBuf>,
     /// How long inputs can be taken out again; none is what the state has, at first 30 days. Zero keeps nothing apart.
     pub undo: Option<Duration>,
     /// The time, where it is not now.
@@ -103,6 +107,8 @@ pub struct Updated {
     pub rows: u64,
     /// Rows of them that were left out, by reason.
     pub rows_rejected: BTreeMap<Reason, u64>,
+    /// Rows of the table of rejects, if one was asked for and anything was taken in.
+    pub rejects: Option<u64>,
     /// The counts of lines, where the inputs are orders and line items: their orders are the rows.
     pub lines: Option<LineSummary>,
     /// Customers in them; one who is in several parts counts in each.
@@ -140,6 +146,8 @@ impl Update {
             None => Manifest::new(self.every.unwrap_or(Granularity::Month), self.spec.on_bad_row),
             Some(manifest) => self.same_policies(manifest, folder.path())?,
         };
+        let of_lines = self.lines.is_some();
+        let rejects = self.rejects.as_ref().map(|path| PartRejects::create(path, of_lines, &self.cancel)).transpose()?;
         let mut found = Found::look(self, &manifest, self.find(inputs)?.paths(), folder.path())?;
         // What is changed already when rows are read.
         let now = self.now.unwrap_or_else(SystemTime::now).duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
@@ -177,10 +185,25 @@ impl Update {
             self.take_in(&mut next, part, now);
         }
         next.add_up();
+        let rejects = rejects.map(|table| self.write_rejects(table, &folder, &next)).transpose()?;
         self.cancel.check()?;
         folder.commit(&next)?;
+        if let Some((output, rows)) = rejects {
+            updated.rejects = Some(rows);
+            output.commit()?;
+        }
         updated.manifest = next;
         Ok(updated)
+    }
+
+    /// Writes what the generation to come has left out of its inputs.
+    fn write_rejects(&self, mut table: PartRejects, folder: &Folder<Manifest>, next: &Manifest) -> Result<(Output, u64)> {
+        let own = run_name(next.generation);
+        let own = own.trim_end_matches(".lfst");
+        for run in next.runs.iter().filter(|run| run.file.starts_with(own)) {
+            table.add(&folder.path().join(&run.file), folder.io())?;
+        }
+        table.finish()
     }
 
     /// Adds a part to a state.
@@ -330,8 +353,8 @@ struct Part {
 impl Updated {
     /// The result of an update that takes nothing in.
     fn of(manifest: Manifest, known: Vec<Known>) -> Self {
-        let (taken, replaced, rows_rejected, lines) = Default::default();
-        Updated { manifest, taken, parts: 0, replaced, known, rows: 0, rows_rejected, lines, customers: 0, compacted: 0 }
+        let (taken, replaced, rows_rejected, rejects, lines) = Default::default();
+        Updated { manifest, taken, parts: 0, replaced, known, rows: 0, rows_rejected, rejects, lines, customers: 0, compacted: 0 }
     }
 
     fn count(&mut self, Part { saved, inputs, customers, .. }: &Part) {

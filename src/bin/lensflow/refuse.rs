@@ -391,7 +391,7 @@ impl Rules<'_> {
         let states = self.kind == Kind::Merge || there || self.names_states();
         if options.source.on_bad_row == Some(OnBadRow::Fail) || options.source.on_bad_row.is_none() && !states {
             let why = "there is nothing to write while bad rows end the run";
-            self.idle(&["report.rejects"], why, "add `source.on_bad_row=reject`")?;
+            self.idle(&["report.rejects", "state.rejects"], why, "add `source.on_bad_row=reject`")?;
             let why = "no row may be left out while bad rows end the run";
             self.idle(&["source.max_rejects"], why, "add `source.on_bad_row=reject`, or leave it out")?;
         }

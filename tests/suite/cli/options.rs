@@ -137,6 +137,7 @@ const LINES: &[&str] = &[
     "inspect state --json",
     "update state renamed.txt --column customer_id=cust --replace --undo 7d",
     "update state b.parquet --allow-changed",
+    "update new a.csv --on-bad-row reject --rejects bad.csv",
     "state history state --json",
     "state remove state a.csv",
     "state forget state C-000000001 x",

@@ -316,3 +316,42 @@ fn a_state_remembers_how_inputs_are_read() {
     following.end(Duration::from_secs(20));
     assert!(read("inbox/_quarantine/4.csv.reason.txt").contains("no column \"qty\""));
 }
+
+/// What an update leaves out is written, with the fields of lines where it read lines, and so is what a state has left out.
+#[test]
+fn rejects_do_not_vanish() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let rows = "order_id,customer_id,event_ts,line_total\n1,a,2024-01-05,5\n2,b,never,6\n3,c,2024-01-07,7\n";
+    fs::write(at.join("l.csv"), rows).unwrap();
+    let update = ["update", "st", "l.csv", "--from", "transactions", "--on-bad-row", "reject", "--rejects", "bad.csv"];
+    let said = lensflow(at, &update).expect(0).stderr;
+    assert!(said.contains("bad.csv: 1 row"), "{said}");
+    lensflow(at, &["audit", "st", "--every", "month", "--rejects", "of-state.csv", "--report", "r.json"]).expect(0);
+    lensflow(
+        at,
+        &[
+            "audit",
+            "l.csv",
+            "--from",
+            "transactions",
+            "--every",
+            "month",
+            "--on-bad-row",
+            "reject",
+            "--rejects",
+            "of-file.csv",
+            "--report",
+            "f.json",
+        ],
+    )
+    .expect(0);
+    let read = |name: &str| fs::read_to_string(at.join(name)).unwrap();
+    assert_eq!(read("bad.csv"), read("of-file.csv"));
+    assert_eq!(read("of-state.csv"), read("of-file.csv"));
+    assert!(read("bad.csv").ends_with("l.csv,2,3,,bad_timestamp,event_ts,never,2,b,,6.00\n"), "{}", read("bad.csv"));
+    // Nothing is written of what was known.
+    fs::remove_file(at.join("bad.csv")).unwrap();
+    lensflow(at, &update).expect(0);
+    assert!(!at.join("bad.csv").exists());
+}

@@ -56,6 +56,8 @@ pub(crate) struct Update {
     pub(crate) again: Again,
     /// How the inputs are read, for the state to remember.
     pub(crate) settings: Remembered,
+    /// The table of what is left out of the inputs.
+    pub(crate) rejects: Option<PathBuf>,
     /// An audit that comes after it.
     pub(crate) audit: Option<Box<AuditJob>>,
 }
@@ -72,6 +74,7 @@ impl Update {
             audited: self.audit.as_ref().map(|audit| audit.spec.windows.clone()),
             lines: self.lines.clone(),
             settings: self.settings.clone(),
+            rejects: self.rejects.clone(),
             ..jobs::Update::default()
         })
     }
@@ -92,6 +95,7 @@ impl Update {
             return Err(error.help("`state.merge` makes one state of several"));
         }
         let files = files(&self.inputs, self.format, self.lines.as_ref(), &self.spec, look)?;
+        no_input_is_written(self.rejects.iter(), &files)?;
         if let Some(audit) = &self.audit {
             audit_fits(audit, every, update.spec.on_bad_row, &self.state)?;
             no_input_is_written(audit.outputs.paths(), &files)?;
@@ -128,6 +132,9 @@ impl Job for Update {
             }
         };
         host.tell(&format!("{}: generation {}, {what}", self.state.display(), updated.manifest.generation));
+        if let (Some(rows), Some(path)) = (updated.rejects, &self.rejects) {
+            host.tell(&format!("{}: {}", path.display(), counted(rows, "row", "rows")));
+        }
         updated.lines.iter().flat_map(special_lines).for_each(|said| host.tell(&format!("  {said}")));
         if !updated.taken.is_empty() && updated.manifest.rows_open() > 0 {
             let (open, every) = (counted(updated.manifest.rows_open(), "row", "rows"), updated.manifest.every);
@@ -144,6 +151,13 @@ impl Job for Update {
         page.say("source", "inputs twice", if self.allow_duplicate { "count twice" } else { "change nothing" });
         self.again.tell(page);
         Inputs { files, states: 0 }
+    }
+
+    fn tell_outputs(&self, page: &mut Page) {
+        if let Some(path) = &self.rejects {
+            page.say("report", "rejects of the inputs", path.display());
+        }
+        self.audit().into_iter().for_each(|audit| page.audit_outputs(audit));
     }
 
     fn summary(&self, Inputs { files, .. }: Inputs) -> String {

@@ -71,11 +71,13 @@ const JOBS: &[&str] = &[
     r#"
     [source]
     inputs = ["a.csv"]
+    on_bad_row = "reject"
     [state]
     path = "state"
     every = "quarter"
     allow_duplicate = true
     replace = true
+    rejects = "bad.csv"
     "#,
     r#"
     [state]
@@ -240,7 +242,7 @@ fn jobs_have_what_was_said() {
     assert_eq!((audit.outputs.partial.as_deref(), audit.outputs.order), (Some(Path::new("part")), Order::Sorted));
     assert_eq!((audit.spec.percentiles.as_slice(), audit.spec.columns.0.len()), (&[10][..], 6));
     let Made::Update(update) = job(2) else { panic!("an update alone") };
-    assert!(update.allow_duplicate && update.on_bad_row.is_none() && update.audit.is_none());
+    assert!(update.allow_duplicate && update.on_bad_row.is_some() && update.audit.is_none());
     let Made::Merge(merge) = job(3) else { panic!("a merge and an audit") };
     assert!(merge.inputs.len() == 2 && merge.audit.is_some());
     let Made::Follow(follow) = job(4) else { panic!("following") };

@@ -248,6 +248,7 @@ impl Make<'_> {
             allow_duplicate: state.allow_duplicate,
             again: again(&state),
             settings: self.said.settings(),
+            rejects: state.rejects,
             audit,
         }))
     }

@@ -227,6 +227,8 @@ pub(crate) struct State {
     pub(crate) replace: bool,
     pub(crate) allow_changed: bool,
     pub(crate) undo: Option<Time>,
+    #[serde(deserialize_with = "path")]
+    pub(crate) rejects: Option<PathBuf>,
     #[serde(deserialize_with = "paths")]
     pub(crate) merge: Option<Vec<PathBuf>>,
     pub(crate) disjoint: bool,

@@ -258,6 +258,9 @@ pub(crate) const OPTIONS: &[Opt] = &[
     row("state.undo", Form::Text, &[Update, Follow], &[
         flag(&[Update], "undo", "TIME", "How long inputs can be taken out again, such as 30d; 0s keeps nothing apart [default: that of the state, at first 30d]"),
     ]),
+    row("state.rejects", Form::Text, &[Update], &[
+        flag(&[Update], "rejects", "PATH", "Write what is left out of the inputs, with reasons; needs --on-bad-row reject"),
+    ]),
     row("state.merge", Form::Texts, &[Merge], &[
         flag(&[Merge], "INPUT", "", "The states or the partials to merge; they stay as they are"),
     ]),
