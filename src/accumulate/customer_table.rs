@@ -9,11 +9,12 @@ use super::chunks::Chunks;
 use super::long_ids::LongIds;
 use crate::model::amounts::{Amounts, Packed};
 use crate::model::entry::{Addend, EntrySum, HISTORY};
-use crate::model::hash::slot_hash;
+use crate::model::hash::{random_state, slot_hash, table_secret};
 use crate::model::ids::View;
 use crate::route::row_buffer::{Row, Rows};
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry as Slot;
+use std::hash::BuildHasher;
 
 /// Bytes that come into the cache together.
 const CACHE_LINE: usize = 64;
@@ -40,10 +41,29 @@ pub(crate) struct Entry {
     pub(crate) next: u32,
 }
 
+/// How customers are found in the slots.
+#[derive(Debug, Clone, Copy)]
+struct Key {
+    /// The secret that their hashes are mixed with.
+    secret: u64,
+    /// By a random hash of their ids instead: their hashes are equal too often to be so by chance.
+    by_id: bool,
+}
+
+impl Default for Key {
+    fn default() -> Self {
+        Key { secret: table_secret(), by_id: false }
+    }
+}
+
+/// Customers with a hash who are not the one that is looked for: more are no chance.
+const MOST_STRANGERS: u32 = 16;
+
 /// The states of a partition's customers.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct CustomerTable {
     pub(crate) slots: HashTable<u32>,
+    key: Key,
     pub(super) customers: Chunks<Customer>,
     pub(crate) long: LongIds,
     pub(super) entries: Chunks<Entry>,
@@ -76,20 +96,59 @@ impl CustomerTable {
     /// The index of a customer, who is added at need. `hash` is the part of the id's hash below the section's bits.
     #[inline]
     pub(crate) fn customer(&mut self, hash: u32, view: View, long: &[u8]) -> u32 {
-        let CustomerTable { slots, customers, long: ids, .. } = self;
+        if self.key.by_id {
+            return self.customer_by_id(hash, view, long);
+        }
+        let CustomerTable { slots, key: Key { secret, .. }, customers, long: ids, .. } = self;
+        let (secret, mut strangers) = (*secret, 0);
         let same = |&i: &u32| {
             let customer = customers.get(i);
-            customer.hash == hash && ids.is(customer.view, view, long)
+            if customer.hash != hash {
+                return false;
+            }
+            let is_same = ids.is(customer.view, view, long);
+            strangers += u32::from(!is_same);
+            is_same
         };
-        match slots.entry(slot_hash(hash), same, |&i| slot_hash(customers.get(i).hash)) {
+        match slots.entry(slot_hash(hash, secret), same, |&i| slot_hash(customers.get(i).hash, secret)) {
             Slot::Occupied(slot) => *slot.get(),
             Slot::Vacant(slot) => {
                 let view = if long.is_empty() { view } else { ids.push(view, long) };
                 let index = customers.push(Customer { view, hash, head: NONE });
                 slot.insert(index);
+                if strangers > MOST_STRANGERS {
+                    self.turn_to_ids();
+                }
                 index
             }
         }
+    }
+
+    /// As [`customer`](CustomerTable::customer), where customers are found by their ids.
+    #[cold]
+    fn customer_by_id(&mut self, hash: u32, view: View, long: &[u8]) -> u32 {
+        let CustomerTable { slots, customers, long: ids, .. } = self;
+        let of = |i: u32| random_hash(customers.get(i).view, ids.get(customers.get(i).view));
+        let same = |&i: &u32| ids.is(customers.get(i).view, view, long);
+        if let Some(&found) = slots.find(random_hash(view, long), same) {
+            return found;
+        }
+        let index = customers.len() as u32;
+        slots.insert_unique(random_hash(view, long), index, |&i| of(i));
+        let view = if long.is_empty() { view } else { ids.push(view, long) };
+        let pushed = customers.push(Customer { view, hash, head: NONE });
+        debug_assert_eq!(pushed, index);
+        pushed
+    }
+
+    /// Finds customers by their ids from now on.
+    #[cold]
+    fn turn_to_ids(&mut self) {
+        let CustomerTable { slots, key, customers, long: ids, .. } = self;
+        let of = |i: u32| random_hash(customers.get(i).view, ids.get(customers.get(i).view));
+        let mut by_id = HashTable::with_capacity(slots.len());
+        slots.iter().for_each(|&i| drop(by_id.insert_unique(of(i), i, |&i| of(i))));
+        (*slots, key.by_id) = (by_id, true);
     }
 
     /// Folds a row of the customer.
@@ -124,6 +183,7 @@ impl CustomerTable {
     /// Forgets the customers and keeps some of the memory.
     pub(crate) fn clear(&mut self) {
         self.slots.clear();
+        self.key = Key::default();
         self.customers.clear();
         self.long = LongIds::default();
         self.entries.clear();
@@ -162,8 +222,38 @@ impl Entry {
     }
 }
 
+/// A random hash of an id. The first word of a view is its length and first bytes, the second the rest of a short one.
+fn random_hash(view: View, long: &[u8]) -> u64 {
+    if long.is_empty() { random_state().hash_one(view) } else { random_state().hash_one(long) }
+}
+
 #[cold]
 fn push_overflow(overflow: &mut Vec<EntrySum>, sum: &EntrySum) -> Packed {
     overflow.push(*sum);
     Packed::overflow(overflow.len() - 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::ids::split_view;
+    use arrow::array::builder::make_view;
+
+    /// However many customers have one hash, each is found, and by ids alone after the first few.
+    #[test]
+    fn equal_hashes_are_told_apart() {
+        let mut table = CustomerTable::default();
+        let id = |i: u32| if i % 3 == 0 { format!("a customer with a long id {i}") } else { format!("c{i}") };
+        for round in 0..2 {
+            for i in 0..20_000u32 {
+                let id = id(i);
+                let view = split_view(make_view(id.as_bytes(), 0, 0));
+                let long = if id.len() > 12 { id.as_bytes() } else { &[] };
+                assert_eq!(table.customer(i % 2, view, long), i, "round {round}");
+            }
+            assert!(table.key.by_id && table.len() == 20_000);
+        }
+        let states = table.into_states(1_000);
+        assert_eq!(states.iter().map(crate::model::state_batch::StateBatch::len).sum::<usize>(), 20_000);
+    }
 }

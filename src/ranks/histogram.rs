@@ -9,6 +9,7 @@
 //! them unites those. Counts and sums saturate.
 
 use crate::base::merge::Merge;
+use crate::model::hash::table_secret;
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 use serde::{Deserialize, Serialize};
@@ -273,10 +274,11 @@ impl Histogram {
     }
 }
 
-/// One multiplication; both the low bits, which choose the slot, and the high ones, its tag, depend on the whole value.
+/// One multiplication by a secret of the process; both the low bits, which choose the slot, and the high ones, its tag, depend on the whole
+/// value, and no input can be made to collide.
 #[inline]
 pub(crate) fn hash(value: i64) -> u64 {
-    let product = u128::from(value as u64) * 0x9E37_79B9_7F4A_7C15;
+    let product = u128::from(value as u64) * u128::from(table_secret());
     product as u64 ^ (product >> 64) as u64
 }
 
