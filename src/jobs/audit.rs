@@ -51,6 +51,8 @@ pub struct Outputs {
     pub order: Order,
     /// The columns of the rows per customer and window.
     pub rfm_columns: RfmColumns,
+    /// Whether texts in CSV tables get an apostrophe where a spreadsheet would take them for formulas.
+    pub csv_safe: bool,
 }
 
 impl Outputs {
@@ -311,8 +313,10 @@ struct Open {
 
 impl Open {
     fn of(wanted: &Outputs, spec: &Spec, of_lines: bool, cancel: &Cancel) -> Result<Open> {
-        let table =
-            |path: &Option<PathBuf>, schema| path.as_ref().map(|path| TableWriter::create_with(path, None, &schema, cancel)).transpose();
+        let table = |path: &Option<PathBuf>, schema| {
+            let make = |path: &PathBuf| Ok(TableWriter::create_with(path, None, &schema, cancel)?.csv_safe(wanted.csv_safe));
+            path.as_ref().map(make).transpose()
+        };
         let report = |path: &PathBuf| Ok((ReportFormat::of(path)?, Output::create_with(path, cancel)?));
         Ok(Open {
             rfm: table(&wanted.rfm, wanted.rfm_columns.schema(&spec.windows))?,

@@ -26,14 +26,14 @@ const MOST_CENTS: i128 = 10_i128.pow(18);
 ///
 /// # Errors
 /// When the state is damaged, an amount has more than 20 digits before the point, or the table cannot be written.
-pub fn export_state(state: &State, path: &Path, format: Option<Format>, cancel: &Cancel) -> Result<u64> {
+pub fn export_state(state: &State, path: &Path, format: Option<Format>, csv_safe: bool, cancel: &Cancel) -> Result<u64> {
     let mut are_cents = true;
     each(state, cancel, |rows| {
         are_cents &= rows.spend.iter().all(|total| total.is_cents() && total.rounded().hundredths().abs() < MOST_CENTS);
         Ok(())
     })?;
     let schema = schema(if are_cents { DataType::Decimal128(18, 2) } else { DataType::Decimal128(38, 18) });
-    let mut table = TableWriter::create_with(path, format, &schema, cancel)?;
+    let mut table = TableWriter::create_with(path, format, &schema, cancel)?.csv_safe(csv_safe);
     each(state, cancel, |rows| table.write(&rows.take(&schema, are_cents)?))?;
     let rows = table.rows();
     let mut output = table.finish()?;

@@ -74,6 +74,8 @@ pub struct Update {
     pub settings: Remembered,
     /// A table of what is left out of the inputs under [`OnBadRow::Reject`], `.parquet`, `.csv`, `.jsonl` or `.arrow`.
     pub rejects: Option<PathBuf>,
+    /// Whether texts in that table get an apostrophe where a spreadsheet would take them for formulas.
+    pub csv_safe: bool,
     /// How long inputs can be taken out again; none is what the state has, at first 30 days. Zero keeps nothing apart.
     pub undo: Option<Duration>,
     /// The time, where it is not now.
@@ -147,7 +149,7 @@ impl Update {
             Some(manifest) => self.same_policies(manifest, folder.path())?,
         };
         let of_lines = self.lines.is_some();
-        let rejects = self.rejects.as_ref().map(|path| PartRejects::create(path, of_lines, &self.cancel)).transpose()?;
+        let rejects = self.rejects.as_ref().map(|path| PartRejects::create(path, of_lines, self.csv_safe, &self.cancel)).transpose()?;
         let mut found = Found::look(self, &manifest, self.find(inputs)?.paths(), folder.path())?;
         // What is changed already when rows are read.
         let now = self.now.unwrap_or_else(SystemTime::now).duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());

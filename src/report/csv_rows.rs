@@ -17,6 +17,18 @@ const DAY: i64 = 86_400_000_000;
 /// Writes a column's field of a row.
 type Cell<'a> = Box<dyn Fn(usize, &mut Vec<u8>) -> Result<()> + 'a>;
 
+/// How texts are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Texts {
+    #[default]
+    AsTheyAre,
+    /// So that no spreadsheet takes them for formulas.
+    Safe,
+}
+
+/// Writes a text.
+type Put = fn(&[u8], &mut Vec<u8>);
+
 /// The header line.
 pub(super) fn header(schema: &SchemaRef) -> Vec<u8> {
     let mut out = Vec::new();
@@ -34,8 +46,12 @@ pub(super) fn header(schema: &SchemaRef) -> Vec<u8> {
 ///
 /// # Errors
 /// A column of a nested type, or a value that has no text.
-pub(super) fn put_rows(batch: &RecordBatch, out: &mut Vec<u8>) -> Result<()> {
-    let cells = batch.columns().iter().map(|column| nullable(column.as_ref())).collect::<Result<Vec<_>>>()?;
+pub(super) fn put_rows(batch: &RecordBatch, texts: Texts, out: &mut Vec<u8>) -> Result<()> {
+    let put: Put = match texts {
+        Texts::AsTheyAre => put_text,
+        Texts::Safe => put_safe,
+    };
+    let cells = batch.columns().iter().map(|column| nullable(column.as_ref(), put)).collect::<Result<Vec<_>>>()?;
     for row in 0..batch.num_rows() {
         let begun = out.len();
         for (at, cell) in cells.iter().enumerate() {
@@ -57,8 +73,8 @@ fn end_line(begun: usize, out: &mut Vec<u8>) {
     out.push(b'\n');
 }
 
-fn nullable(array: &dyn Array) -> Result<Cell<'_>> {
-    let cell = cell(array)?;
+fn nullable(array: &dyn Array, put: Put) -> Result<Cell<'_>> {
+    let cell = cell(array, put)?;
     let Some(nulls) = array.nulls().filter(|nulls| nulls.null_count() > 0) else { return Ok(cell) };
     Ok(Box::new(move |row, out| if nulls.is_null(row) { Ok(()) } else { cell(row, out) }))
 }
@@ -72,7 +88,7 @@ fn always<'a>(put: impl Fn(usize, &mut Vec<u8>) + 'a) -> Cell<'a> {
 }
 
 /// The cells of a column in which nothing is missing.
-fn cell(array: &dyn Array) -> Result<Cell<'_>> {
+fn cell(array: &dyn Array, put: Put) -> Result<Cell<'_>> {
     macro_rules! whole {
         ($type:ty, $put:ident) => {{
             let values = array.as_primitive::<$type>().values();
@@ -96,15 +112,15 @@ fn cell(array: &dyn Array) -> Result<Cell<'_>> {
         }
         DataType::Utf8 => {
             let values = array.as_string::<i32>();
-            always(move |row, out| put_text(values.value(row).as_bytes(), out))
+            always(move |row, out| put(values.value(row).as_bytes(), out))
         }
         DataType::Utf8View => {
             let values = array.as_string_view();
-            always(move |row, out| put_text(values.value(row).as_bytes(), out))
+            always(move |row, out| put(values.value(row).as_bytes(), out))
         }
         DataType::Dictionary(key, _) if **key == DataType::UInt16 => {
             let dictionary = array.as_dictionary::<UInt16Type>();
-            let (keys, values) = (dictionary.keys().values(), nullable(dictionary.values().as_ref())?);
+            let (keys, values) = (dictionary.keys().values(), nullable(dictionary.values().as_ref(), put)?);
             let (mut bytes, mut ends) = (Vec::new(), vec![0]);
             for value in 0..dictionary.values().len() {
                 values(value, &mut bytes)?;
@@ -122,7 +138,7 @@ fn cell(array: &dyn Array) -> Result<Cell<'_>> {
             let formatter = ArrayFormatter::try_new(array, &OPTIONS).map_err(no_text)?;
             Box::new(move |row, out| {
                 let text = formatter.value(row).try_to_string().map_err(no_text)?;
-                put_text(text.as_bytes(), out);
+                put(text.as_bytes(), out);
                 Ok(())
             })
         }
@@ -131,6 +147,14 @@ fn cell(array: &dyn Array) -> Result<Cell<'_>> {
 
 fn no_text(cause: impl Display) -> Error {
     Error::internal("rows cannot be written").cause(cause.to_string())
+}
+
+/// A text that a spreadsheet would take for a formula gets an apostrophe before it, which spreadsheets take for the sign of a text.
+fn put_safe(text: &[u8], out: &mut Vec<u8>) {
+    match text {
+        [b'=' | b'+' | b'-' | b'@' | b'\t' | b'\r', ..] => put_text(&[b"'", text].concat(), out),
+        _ => put_text(text, out),
+    }
 }
 
 fn put_text(text: &[u8], out: &mut Vec<u8>) {
@@ -247,7 +271,7 @@ mod tests {
 
     fn ours(batch: &RecordBatch) -> String {
         let mut out = header(&batch.schema());
-        put_rows(batch, &mut out).unwrap();
+        put_rows(batch, Texts::default(), &mut out).unwrap();
         String::from_utf8(out).unwrap()
     }
 

@@ -6,7 +6,7 @@
 //! on the number of threads.
 
 #[cfg(feature = "csv")]
-use super::csv_rows::{header, put_rows};
+use super::csv_rows::{Texts, header, put_rows};
 use super::output::{Faults, Output};
 #[cfg(feature = "parquet")]
 use super::parquet::{Group, Groups, ParquetTable};
@@ -103,6 +103,7 @@ enum Encoder {
 struct CsvTable {
     output: Output,
     has_header: bool,
+    texts: Texts,
 }
 
 impl TableWriter {
@@ -153,7 +154,7 @@ impl TableWriter {
             #[cfg(feature = "parquet")]
             Format::Parquet => Encoder::Parquet(Box::new(ParquetTable::new(&name, output, schema)?)),
             #[cfg(feature = "csv")]
-            Format::Csv => Encoder::Csv(Box::new(CsvTable { output, has_header: false })),
+            Format::Csv => Encoder::Csv(Box::new(CsvTable { output, has_header: false, texts: Texts::default() })),
             #[cfg(feature = "json")]
             Format::Jsonl => {
                 let builder = arrow::json::WriterBuilder::new().with_explicit_nulls(true).with_timestamp_format(TIME.to_owned());
@@ -181,6 +182,18 @@ impl TableWriter {
             rows: 0,
             stats: None,
         })
+    }
+
+    /// In a CSV file, writes an apostrophe before texts that a spreadsheet would take for formulas: those that begin with `=`, `+`, `-`, `@`, a
+    /// tab or a carriage return. Other formats need none.
+    #[must_use]
+    #[cfg_attr(not(feature = "csv"), allow(unused_mut, unused_variables))]
+    pub fn csv_safe(mut self, safe: bool) -> Self {
+        #[cfg(feature = "csv")]
+        if let Encoder::Csv(csv) = &mut self.encoder {
+            csv.texts = if safe { Texts::Safe } else { Texts::AsTheyAre };
+        }
+        self
     }
 
     /// The path it goes to, as it was named.
@@ -225,9 +238,9 @@ impl TableWriter {
             return table.write(batch);
         }
         #[cfg(feature = "csv")]
-        if let Encoder::Csv(_) = &self.encoder {
+        if let Encoder::Csv(csv) = &self.encoder {
             let mut lines = Vec::new();
-            put_rows(batch, &mut lines).map_err(|e| e.input(&self.name).stage(Stage::Report))?;
+            put_rows(batch, csv.texts, &mut lines).map_err(|e| e.input(&self.name).stage(Stage::Report))?;
             return self.append_lines(&lines);
         }
         let batch = &plain(batch, &self.schema).map_err(|e| failed(&self.name, &self.faults, e))?;
@@ -343,12 +356,13 @@ impl TableWriter {
             return written;
         }
         #[cfg(feature = "csv")]
-        if let Encoder::Csv(_) = &self.encoder {
+        if let Encoder::Csv(csv) = &self.encoder {
+            let texts = csv.texts;
             let encode = |parts: Vec<S::Part>| {
                 let mut lines = Vec::new();
                 let mut put = |batch: RecordBatch| {
                     count(&batch);
-                    put_rows(&batch, &mut lines)
+                    put_rows(&batch, texts, &mut lines)
                 };
                 parts.iter().try_for_each(|part| stream.build(part, &mut put))?;
                 Ok(lines)

@@ -8,6 +8,7 @@
 mod chosen_columns;
 mod cli;
 mod engine;
+mod fault_matrix;
 mod field;
 mod follow;
 mod functions;

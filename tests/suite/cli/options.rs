@@ -82,7 +82,7 @@ fn all(folder: &Path, found: &mut BTreeMap<String, Vec<u8>>) {
 const LINES: &[&str] = &[
     "audit a.csv b.parquet --every quarter",
     "audit a.csv --window h1=2023-01-01..2023-07-01 --window 2023-Q3 --report r.json --report r.md --report -",
-    "audit a.csv --every half --rfm-out rfm.csv --columns +last_order_ts --migration-out m.jsonl --sorted --bins 3 --percentiles 1,50 --percentiles 90 --partial-out p.partial --json-numbers number",
+    "audit a.csv --every half --rfm-out rfm.csv --columns +last_order_ts --migration-out m.jsonl --sorted --bins 3 --percentiles 1,50 --percentiles 90 --partial-out p.partial --json-numbers number --csv-safe",
     "audit a.csv --every month --period-ends exclusive --on-bad-row reject --max-rejects 2.5% --rejects bad.csv --workers 2 --memory-limit 100MiB --spill-dir . -q",
     "audit renamed.txt --fail-fast --format csv --column customer_id=cust --every year --year-starts 04-01 --as-of 2023-12-31 --report 2023.json",
     "audit shop.csv --from transactions --column order_id=Invoice --column event_ts=Date --date-format %m/%d/%Y|%H:%M --every month \
@@ -101,7 +101,7 @@ const LINES: &[&str] = &[
         --refunds drop --anonymous drop --duplicates keep --timezone Asia/Tokyo --id-format integer --encoding latin1 --null NULL,NA \
         --number-format 1,234.56 --amount-unit units --naive-times local --anonymous-id 0,Guest \
         --quote double --escape ~ --header-line 1 --only Invoice=1,2,3,4,5 --except Invoice=77 --amount total",
-    "periods lines.csv --every year -o - --layout none --one-row-per-order --on-bad-row reject",
+    "periods lines.csv --every year -o - --csv-safe --layout none --one-row-per-order --on-bad-row reject",
     "update new a.csv b.parquet --every quarter --on-bad-row reject --max-rejects 7 --workers 2 --memory-limit 1GiB --spill-dir .",
     "update state a.csv --allow-duplicate",
     "update new renamed.txt --format csv --column customer_id=cust --every quarter --year-starts 04-01 --period-ends exclusive",
@@ -137,11 +137,11 @@ const LINES: &[&str] = &[
     "inspect state --json",
     "update state renamed.txt --column customer_id=cust --replace --undo 7d",
     "update state b.parquet --allow-changed",
-    "update new a.csv --on-bad-row reject --rejects bad.csv",
+    "update new a.csv --on-bad-row reject --rejects bad.csv --csv-safe",
     "state history state --json",
     "state remove state a.csv",
     "state forget state C-000000001 x",
-    "state export state -o exported.csv",
+    "state export state -o exported.csv --csv-safe",
 ];
 
 #[test]

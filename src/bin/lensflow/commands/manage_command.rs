@@ -20,6 +20,7 @@ pub(crate) struct Manage {
     pub(crate) names: Vec<String>,
     /// The table of an export.
     pub(crate) out: Option<PathBuf>,
+    pub(crate) csv_safe: bool,
     pub(crate) json: bool,
 }
 
@@ -62,7 +63,7 @@ impl Job for Manage {
                 print(&if self.json { opened.manifest().history_json()? } else { history(&state, opened.manifest()) })
             }
             Action::Export => {
-                let rows = export_state(&State::open(&self.state)?, self.out()?, None, &host.signals.cancel)?;
+                let rows = export_state(&State::open(&self.state)?, self.out()?, None, self.csv_safe, &host.signals.cancel)?;
                 host.tell(&format!("{}: {}", self.out()?.display(), counted(rows, "row", "rows")));
                 Ok(())
             }

@@ -26,6 +26,7 @@ pub(crate) struct Periods {
     pub(crate) lines: Lines,
     pub(crate) spec: Spec,
     pub(crate) out: PathBuf,
+    pub(crate) csv_safe: bool,
 }
 
 impl Job for Periods {
@@ -38,7 +39,7 @@ impl Job for Periods {
     }
 
     fn run(&self, host: &mut Host<'_>) -> Result<()> {
-        let Periods { inputs, format, every, lines, spec, out } = self;
+        let Periods { inputs, format, every, lines, spec, out, csv_safe } = self;
         keep_to_limit(spec);
         let files = lines.find(inputs, *format, spec.batch_rows)?.spool_in(spec.spill_dir.clone());
         no_input_is_written([out].into_iter(), &files.inputs())?;
@@ -48,7 +49,7 @@ impl Job for Periods {
         let stats: Arc<Stats> = Arc::default();
         host.watch(stats.clone());
         let orders = Orders::read_alone(files, lines, spec, &host.signals.cancel, &stats)?;
-        let make = |schema| TableWriter::create_with(out, None, &schema, &host.signals.cancel);
+        let make = |schema| Ok(TableWriter::create_with(out, None, &schema, &host.signals.cancel)?.csv_safe(*csv_safe));
         let (table, rows, summary) = write_periods(orders, *every, make)?;
         host.shown();
         let mut output = table.finish()?;

@@ -58,6 +58,7 @@ pub(crate) struct Update {
     pub(crate) settings: Remembered,
     /// The table of what is left out of the inputs.
     pub(crate) rejects: Option<PathBuf>,
+    pub(crate) csv_safe: bool,
     /// An audit that comes after it.
     pub(crate) audit: Option<Box<AuditJob>>,
 }
@@ -75,6 +76,7 @@ impl Update {
             lines: self.lines.clone(),
             settings: self.settings.clone(),
             rejects: self.rejects.clone(),
+            csv_safe: self.csv_safe,
             ..jobs::Update::default()
         })
     }

@@ -48,6 +48,7 @@ const JOBS: &[&str] = &[
     out = "r.json"
     percentiles = 10
     json_numbers = "text"
+    csv_safe = true
     migration_out = "m.csv"
     rejects = "bad.csv"
     partial_out = "part"

@@ -114,7 +114,8 @@ pub(crate) fn job(said: &mut Said) -> Result<Made> {
         Kind::Manage => {
             let said = make.options.manage;
             let (action, state, names) = (there(said.action)?, there(said.state)?, said.names.unwrap_or_default());
-            Ok(Made::Manage(Manage { action, state, names, out: said.out, json: said.json }))
+            let csv_safe = make.options.report.csv_safe;
+            Ok(Made::Manage(Manage { action, state, names, out: said.out, csv_safe, json: said.json }))
         }
     }
 }
@@ -194,6 +195,7 @@ impl Make<'_> {
         outputs.rejects = report.rejects;
         outputs.partial = report.partial_out;
         outputs.json_numbers = report.json_numbers;
+        outputs.csv_safe = report.csv_safe;
         outputs.order = if rfm.sorted { Order::Sorted } else { Order::Engine };
         outputs
     }
@@ -212,7 +214,10 @@ impl Make<'_> {
 
     /// The audit of a state that was just changed, if anything is said of one. What the state took in came with columns of its own.
     fn audit_after(&self, state: &Path) -> Option<Box<AuditJob>> {
-        let asks = |entry: &&Entry| ["windows", "report", "rfm"].contains(&entry.row.section()) && entry.row.key != "windows.year_starts";
+        let asks = |entry: &&Entry| {
+            ["windows", "report", "rfm"].contains(&entry.row.section())
+                && !["windows.year_starts", "report.csv_safe"].contains(&entry.row.key)
+        };
         self.said.entries().find(asks)?;
         let spec = self.spec().with_columns(ColumnMap::default());
         let mut audit = AuditJob::new([state.to_string_lossy()]).spec(spec).outputs(self.outputs());
@@ -227,10 +232,10 @@ impl Make<'_> {
 
     fn periods(self) -> Result<Made> {
         let spec = self.spec().with_on_bad_row(self.options.source.on_bad_row.unwrap_or_default());
-        let Options { source, periods, windows, .. } = self.options;
+        let Options { source, periods, windows, report, .. } = self.options;
         let (every, out) = (of_year(&windows, there(periods.every)?), there(periods.out)?);
         let (inputs, format, lines) = (there(source.inputs)?, source.format, self.lines.unwrap_or_default());
-        Ok(Made::Periods(Periods { inputs, format, every, lines, spec, out }))
+        Ok(Made::Periods(Periods { inputs, format, every, lines, spec, out, csv_safe: report.csv_safe }))
     }
 
     fn update(self) -> Result<Made> {
@@ -249,6 +254,7 @@ impl Make<'_> {
             again: again(&state),
             settings: self.said.settings(),
             rejects: state.rejects,
+            csv_safe: self.options.report.csv_safe,
             audit,
         }))
     }

@@ -279,6 +279,7 @@ pub(crate) struct Report {
     #[serde(deserialize_with = "path")]
     pub(crate) partial_out: Option<PathBuf>,
     pub(crate) json_numbers: JsonNumbers,
+    pub(crate) csv_safe: bool,
     pub(crate) refresh: Option<Time>,
 }
 

@@ -317,6 +317,9 @@ pub(crate) const OPTIONS: &[Opt] = &[
     row("report.json_numbers", Form::Text, &[Audit, Update, Merge, Follow, Compare], &[
         flag(&[Audit, Compare], "json-numbers", "number|text", "How JSON has amounts and percentages: as numbers, 12.50, or as texts, \"12.50\" [default: number]"),
     ]),
+    row("report.csv_safe", Form::Switch, &[Audit, Periods, Update, Merge, Follow, Manage], &[
+        flag(&[Audit, Periods, Update, Manage], "csv-safe", "", "In CSV tables, put an apostrophe before texts that a spreadsheet would take for formulas"),
+    ]),
     row("report.refresh", Form::Text, &[Follow], &[]),
     row("rfm.out", Form::Text, AUDITED, &[
         flag(&[Audit], "rfm-out", "PATH", "Write a row per customer and window with RFM metrics and scores, .parquet, .csv, .jsonl or .arrow"),
