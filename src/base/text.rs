@@ -24,6 +24,16 @@ pub fn grouped(number: impl Display) -> String {
     out
 }
 
+/// So many bytes: `1 byte`, `12 KiB`, `1,500 MiB`; rounded up.
+pub(crate) fn size(bytes: u64) -> String {
+    match bytes {
+        0..4096 => counted(bytes, "byte", "bytes"),
+        4096..0x40_0000 => format!("{} KiB", grouped(bytes.div_ceil(1 << 10))),
+        0x40_0000..0x1_0000_0000 => format!("{} MiB", grouped(bytes.div_ceil(1 << 20))),
+        _ => format!("{} GiB", grouped(bytes.div_ceil(1 << 30))),
+    }
+}
+
 /// An amount with its thousands grouped: `1,234.50`.
 pub(crate) fn money(amount: Fixed2) -> String {
     let text = amount.to_string();

@@ -13,6 +13,8 @@
 //! | `format` | formats and compressions, and how they are told |
 //! | `archive`, `workbook` | the file in a ZIP; a sheet of a workbook → text |
 //! | `csv`, `jsonl`, `parquet`, `ipc` | the reader of a format each |
+//! | `limits` | how much an input may become: unpacked bytes, the length of an id |
+//! | `parquet_limits`, `thrift`, `ipc_limits` | what Parquet and Arrow files claim, held against their size before memory is taken |
 //! | `text_input`, `latin1` | text in any encoding → UTF-8 with lines |
 //! | `csv_head`, `json_records` | the header and the delimiter of a CSV; JSON in any layout → an object a line |
 //! | `records`, `marks` | text cut into chunks between two records; single bytes found 64 at a time |
@@ -46,6 +48,7 @@ pub mod files;
 mod format;
 pub(crate) mod globs;
 mod ipc;
+mod ipc_limits;
 #[cfg(feature = "json")]
 mod json_records;
 #[cfg(feature = "json")]
@@ -53,12 +56,15 @@ mod jsonl;
 #[cfg(any(feature = "csv", feature = "json"))]
 mod latin1;
 pub mod layouts;
+mod limits;
 pub(crate) mod mapping;
 mod marks;
 mod open;
 pub(crate) mod paced;
 #[cfg(feature = "parquet")]
 pub(crate) mod parquet;
+#[cfg(feature = "parquet")]
+mod parquet_limits;
 pub(crate) mod period_rows;
 mod records;
 pub(crate) mod row_kind;
@@ -67,6 +73,8 @@ pub mod sniff;
 mod streamed;
 #[cfg(any(feature = "csv", feature = "json"))]
 mod text_input;
+#[cfg(feature = "parquet")]
+mod thrift;
 pub mod transactions;
 pub(crate) mod values;
 mod workbook;
