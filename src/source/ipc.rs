@@ -294,7 +294,10 @@ impl Blocks {
 
 /// Counts the batches in a file whose messages end there: between the two magic numbers lies a stream.
 fn count_batches(file: &mut BufReader<File>, end: u64) -> Result<usize, ArrowError> {
-    let (mut at, mut count) = (8, 0);
+    // Between the magic number and the first message there may be zeros.
+    file.seek(SeekFrom::Start(8))?;
+    let zeros = read_up_to(file, 128.min(end - 8))?.iter().take_while(|byte| **byte == 0).count();
+    let (mut at, mut count) = (8 + zeros as u64 / 8 * 8, 0);
     while at < end {
         file.seek(SeekFrom::Start(at))?;
         let Some((prefix, length)) = header_length(file, false)? else { break };

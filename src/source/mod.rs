@@ -180,9 +180,20 @@ fn guarded<T, E: Into<Box<dyn std::error::Error + Send + Sync>>>(
 ) -> Result<T> {
     let fault = || Error::data(what).input(&origin.name).stage(Stage::Source);
     match std::panic::catch_unwind(std::panic::AssertUnwindSafe(read)) {
-        Ok(read) => read.map_err(|e| fault().cause(e)),
+        Ok(read) => read.map_err(|e| fault().cause(told(e.into()))),
         Err(_) => Err(fault()),
     }
+}
+
+/// What a reader says of a fault, without the names of its layers.
+fn told(cause: Box<dyn std::error::Error + Send + Sync>) -> Box<dyn std::error::Error + Send + Sync> {
+    const LAYERS: [&str; 6] = ["External: ", "External error: ", "Parquet argument error: ", "Parquet error: ", "Parser error: ", "Ipc error: "];
+    let whole = cause.to_string();
+    let mut text = &whole[..];
+    while let Some(inner) = LAYERS.iter().find_map(|layer| text.strip_prefix(layer)) {
+        text = inner;
+    }
+    if text.len() < whole.len() { text.into() } else { cause }
 }
 
 /// Arrow batches from a caller's iterator of batches or of results (any Arrow reader is one), with the columns of
