@@ -96,7 +96,9 @@ pub(super) fn begin<S: TextRowKind<N>, const N: usize>(lines: &mut RecordSplitte
     }
     let names = names(&record);
     if names.len() > MAX_COLUMNS {
-        return Err(fail(&format!("the header has more than {} columns", grouped(MAX_COLUMNS))).help("check the delimiter and the line ends"));
+        return Err(
+            fail(&format!("the header has more than {} columns", grouped(MAX_COLUMNS))).help("check the delimiter and the line ends")
+        );
     }
     if names.is_empty() {
         return Err(fail("the file is empty: a CSV begins with a header"));

@@ -2,8 +2,8 @@
 //! then decoded ([`ipc_limits`](super::ipc_limits)); columns that are not read are not unpacked.
 
 use super::arrow_columns::ArrowChunk;
+use super::input_limits::Unpacked;
 use super::ipc_limits::{Claims, damaged, footer, message};
-use super::limits::Unpacked;
 use super::row_kind::{ArrowColumns, RowKind};
 use super::{Chunk, Source, guarded};
 use crate::base::error::Result;

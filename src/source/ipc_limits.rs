@@ -4,7 +4,7 @@
 //! fill its header, compressed buffers claim no more than their input could hold, and rows are not more than bytes could tell. A message
 //! of another type than a stream has at its place is an error: one that is passed over may have been rows.
 
-use super::limits::Unpacked;
+use super::input_limits::Unpacked;
 use arrow::datatypes::{DataType, Field, Schema, UnionMode};
 use arrow::error::ArrowError;
 use arrow::ipc::{Footer, Message, MetadataVersion, RecordBatch, root_as_footer_with_opts, root_as_message_with_opts};

@@ -13,7 +13,7 @@
 //! | `format` | formats and compressions, and how they are told |
 //! | `archive`, `workbook` | the file in a ZIP; a sheet of a workbook → text |
 //! | `csv`, `jsonl`, `parquet`, `ipc` | the reader of a format each |
-//! | `limits` | how much an input may become: unpacked bytes, the length of an id |
+//! | `input_limits` | how much an input may become: unpacked bytes, the length of an id |
 //! | `parquet_limits`, `thrift`, `ipc_limits` | what Parquet and Arrow files claim, held against their size before memory is taken |
 //! | `text_input`, `latin1` | text in any encoding → UTF-8 with lines |
 //! | `csv_head`, `json_records` | the header and the delimiter of a CSV; JSON in any layout → an object a line |
@@ -47,6 +47,7 @@ pub(crate) mod endless;
 pub mod files;
 mod format;
 pub(crate) mod globs;
+mod input_limits;
 mod ipc;
 mod ipc_limits;
 #[cfg(feature = "json")]
@@ -56,7 +57,6 @@ mod jsonl;
 #[cfg(any(feature = "csv", feature = "json"))]
 mod latin1;
 pub mod layouts;
-mod limits;
 pub(crate) mod mapping;
 mod marks;
 mod open;
@@ -187,7 +187,8 @@ fn guarded<T, E: Into<Box<dyn std::error::Error + Send + Sync>>>(
 
 /// What a reader says of a fault, without the names of its layers.
 fn told(cause: Box<dyn std::error::Error + Send + Sync>) -> Box<dyn std::error::Error + Send + Sync> {
-    const LAYERS: [&str; 6] = ["External: ", "External error: ", "Parquet argument error: ", "Parquet error: ", "Parser error: ", "Ipc error: "];
+    const LAYERS: [&str; 6] =
+        ["External: ", "External error: ", "Parquet argument error: ", "Parquet error: ", "Parser error: ", "Ipc error: "];
     let whole = cause.to_string();
     let mut text = &whole[..];
     while let Some(inner) = LAYERS.iter().find_map(|layer| text.strip_prefix(layer)) {

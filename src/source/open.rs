@@ -4,8 +4,8 @@
 use super::arrow_columns::ArrowChunk;
 #[cfg(feature = "csv")]
 use super::csv::CsvSource;
+use super::input_limits::Capped;
 use super::ipc::IpcSource;
-use super::limits::Capped;
 #[cfg(feature = "json")]
 use super::jsonl::JsonlSource;
 #[cfg(feature = "parquet")]

@@ -1,7 +1,7 @@
 //! Parquet: a row group is a chunk; only the needed columns are decoded, texts as views into the pages.
 
-use super::limits::Unpacked;
-use super::parquet_limits::{Headers, check_footer, check_groups, damage};
+use super::input_limits::Unpacked;
+use super::parquet_limits::{Headers, check_footer, check_groups, check_types, damage};
 use super::row_kind::{ArrowColumns, RowKind};
 use super::{Chunk, Sink, Source, guarded};
 use crate::base::error::{Error, Result, Stage};
@@ -14,7 +14,7 @@ use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
 use parquet::basic::{ConvertedType, Type};
 use parquet::errors::ParquetError;
-use parquet::file::metadata::RowGroupMetaData;
+use parquet::file::metadata::{ParquetMetaDataReader, RowGroupMetaData};
 use parquet::file::reader::{ChunkReader, Length};
 use parquet::schema::types::SchemaDescriptor;
 use std::fs::File;
@@ -47,9 +47,9 @@ impl<S: RowKind> Opened<S> {
         const NO_PARQUET: &str = "it is not a Parquet file, or it is damaged";
         let plain = guarded(&origin, NO_PARQUET, || {
             check_footer(&file.footer()?).map_err(damage)?;
-            let plain = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new())?;
-            check_groups(plain.metadata(), file.len()).map_err(damage)?;
-            Ok::<_, ParquetError>(plain)
+            let metadata = ParquetMetaDataReader::new().parse_and_finish(&file)?;
+            check_groups(&metadata, file.len()).and_then(|()| check_types(&metadata)).map_err(damage)?;
+            ArrowReaderMetadata::try_new(Arc::new(metadata), ArrowReaderOptions::new())
         })?;
         // Views share the decoded pages; the file's own types would copy every text.
         let viewed = ArrowReaderOptions::new().with_schema(Arc::new(with_views(plain.schema(), plain.parquet_schema())));

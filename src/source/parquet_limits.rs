@@ -5,7 +5,8 @@
 //! reads nothing twice. Known limit: the encodings of texts as differences (`DELTA_LENGTH_BYTE_ARRAY`, `DELTA_BYTE_ARRAY`) say within a
 //! compressed page how many texts they have, which is seen by the reader alone.
 
-use super::limits::Unpacked;
+use super::input_limits::Unpacked;
+use super::ipc_limits;
 use super::thrift::{Fault, Look, Record, Seen, Shape, walk};
 use crate::base::text::size;
 use parquet::errors::ParquetError;
@@ -15,6 +16,10 @@ use std::sync::Arc;
 
 /// Columns in columns: writers of nested data stay far below.
 const MAX_DEPTH: usize = 64;
+/// All names that lead to columns, in bytes: the reader keeps the names above a column for each.
+const MAX_PATHS: usize = 32 << 20;
+/// The key under which writers keep the Arrow types of columns.
+const ARROW_SCHEMA: &str = "ARROW:schema";
 /// A header of a page longer than this is none; with statistics of long values, it may be long.
 const MAX_HEADER: usize = 16 << 20;
 /// Bytes of a header that are read at a time.
@@ -103,17 +108,10 @@ static COLUMN: Record = Record(&[
     (16, Shape::Struct(&SIZES)),
     (17, Shape::Struct(&PLACES)),
 ]);
-static CHUNK: Record =
-    Record(&[(1, Shape::Bytes), (2, INT), (3, Shape::Struct(&COLUMN)), (4, INT), (5, INT), (6, INT), (7, INT)]);
+static CHUNK: Record = Record(&[(1, Shape::Bytes), (2, INT), (3, Shape::Struct(&COLUMN)), (4, INT), (5, INT), (6, INT), (7, INT)]);
 static SORTING: Record = Record(&[(1, INT), (2, Shape::Bool), (3, Shape::Bool)]);
-static GROUP: Record = Record(&[
-    (1, Shape::List(&Shape::Struct(&CHUNK))),
-    (2, INT),
-    (3, INT),
-    (4, Shape::List(&Shape::Struct(&SORTING))),
-    (5, INT),
-    (7, INT),
-]);
+static GROUP: Record =
+    Record(&[(1, Shape::List(&Shape::Struct(&CHUNK))), (2, INT), (3, INT), (4, Shape::List(&Shape::Struct(&SORTING))), (5, INT), (7, INT)]);
 static ORDER: Record = Record(&[(1, Shape::Struct(&EMPTY)), (2, Shape::Struct(&EMPTY))]);
 static FOOTER: Record = Record(&[
     (1, INT),
@@ -148,17 +146,21 @@ fn is(one: &'static Record, other: &'static Record) -> bool {
 /// # Errors
 /// When it is damaged, or claims more than it can hold.
 pub(super) fn check_footer(footer: &[u8]) -> Result<(), String> {
-    // Columns of each open group that are still to come.
-    let (mut open, mut left, mut columns) = (Vec::new(), 0usize, 0i64);
+    // Of each open group, the columns that are still to come and the length of its name; the lengths of all names that lead to columns.
+    let (mut open, mut left, mut paths): (Vec<(usize, usize)>, usize, usize) = (Vec::new(), 0, 0);
+    let (mut columns, mut name) = (0i64, 0);
     let mut look = |record: &'static Record, id: i16, seen: Seen| {
         match (id, seen) {
             (2, Seen::List(count)) if is(record, &FOOTER) => (left, open) = (count, Vec::new()),
+            (4, Seen::Bytes(length)) if is(record, &ELEMENT) => name = length,
             (5, Seen::Int(count)) if is(record, &ELEMENT) => columns = count,
             (0, _) if is(record, &ELEMENT) => {
                 left = left.saturating_sub(1);
-                match usize::try_from(std::mem::take(&mut columns)) {
+                let (count, length) = (std::mem::take(&mut columns), std::mem::take(&mut name));
+                match usize::try_from(count) {
                     Ok(0) => {
-                        while let Some(last) = open.last_mut() {
+                        paths = open.iter().fold(paths.saturating_add(length), |sum, (_, name)| sum.saturating_add(*name));
+                        while let Some((last, _)) = open.last_mut() {
                             *last -= 1;
                             if *last > 0 {
                                 break;
@@ -166,11 +168,14 @@ pub(super) fn check_footer(footer: &[u8]) -> Result<(), String> {
                             open.pop();
                         }
                     }
-                    Ok(count) if count <= left => open.push(count),
+                    Ok(count) if count <= left => open.push((count, length)),
                     _ => return Err(Fault::Wrong("a group claims more columns than there are".to_owned())),
                 }
                 if open.len() > MAX_DEPTH {
                     return Err(Fault::Wrong(format!("its columns are nested deeper than {MAX_DEPTH} levels")));
+                }
+                if paths > MAX_PATHS {
+                    return Err(Fault::Wrong(format!("the names of its columns take more than {}", size(MAX_PATHS as u64))));
                 }
             }
             _ => {}
@@ -199,6 +204,41 @@ pub(super) fn check_groups(metadata: &ParquetMetaData, size: u64) -> Result<(), 
         Some(rows) if rows == claimed => Ok(()),
         _ => Err(format!("it claims {claimed} rows, and its row groups have {}", rows.unwrap_or(-1))),
     }
+}
+
+/// Looks at the Arrow types that a file says its columns have, before they are made: they may refer to the same ones again and again.
+///
+/// # Errors
+/// When they are damaged.
+pub(super) fn check_types(metadata: &ParquetMetaData) -> Result<(), String> {
+    let pairs = metadata.file_metadata().key_value_metadata().into_iter().flatten();
+    for text in pairs.filter(|pair| pair.key == ARROW_SCHEMA).filter_map(|pair| pair.value.as_ref()) {
+        let bytes = from_base64(text).ok_or("the Arrow types of its columns are damaged")?;
+        let message = bytes.strip_prefix(&[0xff; 4]).and_then(|rest| rest.get(4..)).unwrap_or(&bytes);
+        ipc_limits::message(message).map_err(|e| e.to_string())?;
+    }
+    Ok(())
+}
+
+fn from_base64(text: &str) -> Option<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(text.len() / 4 * 3 + 3);
+    let (mut bits, mut held) = (0u32, 0);
+    for sign in text.trim_end_matches('=').bytes() {
+        let six = match sign {
+            b'A'..=b'Z' => sign - b'A',
+            b'a'..=b'z' => sign - b'a' + 26,
+            b'0'..=b'9' => sign - b'0' + 52,
+            b'+' => 62,
+            b'/' => 63,
+            _ => return None,
+        };
+        (bits, held) = (bits << 6 | u32::from(six), held + 6);
+        if held >= 8 {
+            held -= 8;
+            bytes.push((bits >> held) as u8);
+        }
+    }
+    Some(bytes)
 }
 
 fn check_columns(group: &RowGroupMetaData, file: u64) -> Result<(), String> {
@@ -321,14 +361,14 @@ mod tests {
 
     #[test]
     fn pages_are_refused_by_what_they_claim() {
-        let page = |plain: &[u8], entries: u8| {
-            [&[0x15, 4, 0x15][..], plain, &[0x15, 20, 0x4c, 0x15, entries, 0x15, 0, 0, 0]].concat()
-        };
+        let page = |plain: &[u8], entries: u8| [&[0x15, 4, 0x15][..], plain, &[0x15, 20, 0x4c, 0x15, entries, 0x15, 0, 0, 0]].concat();
         let check = |bytes: &[u8]| check_page(bytes, &Unpacked::new(&ReadOptions::default()), 1_000);
         assert_eq!(check(&page(&[100], 20)), Ok(()));
         // 63 MiB of a small file are granted, 256 MiB are not.
         assert_eq!(check(&page(&[0x80, 0x80, 0x80, 0x3f], 20)), Ok(()));
-        for (plain, entries, wanted) in [(&[0x80, 0x80, 0x80, 0x80, 2][..], 20, "unpack"), (&[100], 120, "claims 60 values"), (&[3], 0, "less")] {
+        for (plain, entries, wanted) in
+            [(&[0x80, 0x80, 0x80, 0x80, 2][..], 20, "unpack"), (&[100], 120, "claims 60 values"), (&[3], 0, "less")]
+        {
             let found = check(&page(plain, entries));
             assert!(matches!(&found, Err(Fault::Wrong(what)) if what.contains(wanted)), "{found:?}");
         }

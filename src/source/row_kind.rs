@@ -7,7 +7,7 @@
 
 use super::arrow_columns::{Columns, accepts, wanted};
 use super::arrow_rows::ArrowRows;
-use super::limits::Ids;
+use super::input_limits::Ids;
 use super::mapping::{Join, Located, Request, Wanted, is_among};
 use super::period_rows::TextRows;
 use crate::base::error::Result;

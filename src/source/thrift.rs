@@ -27,6 +27,8 @@ pub(super) enum Seen {
     Int(i64),
     /// A list begins, with so many elements.
     List(usize),
+    /// So many bytes.
+    Bytes(usize),
 }
 
 /// Why the way ends.
@@ -156,6 +158,11 @@ impl Walker<'_> {
                 let int = self.int()?;
                 look(of, id, Seen::Int(int))
             }
+            Shape::Bytes => {
+                let count = self.number()?;
+                self.pass(count)?;
+                look(of, id, Seen::Bytes(count as usize))
+            }
             Shape::Struct(record) => self.record(record, look),
             Shape::List(element) => {
                 let (kind, count) = self.list()?;
@@ -207,7 +214,8 @@ impl Walker<'_> {
                     return Ok(());
                 }
                 let kinds = self.byte()?;
-                if count > (self.bytes.len() - self.at) as u64 || [kinds >> 4, kinds & 15].iter().any(|kind| matches!(*kind, TRUE | FALSE)) {
+                if count > (self.bytes.len() - self.at) as u64 || [kinds >> 4, kinds & 15].iter().any(|kind| matches!(*kind, TRUE | FALSE))
+                {
                     return wrong("a map is not expected");
                 }
                 (0..count).try_for_each(|_| self.skip(kinds >> 4, depth).and_then(|()| self.skip(kinds & 15, depth)))
@@ -252,7 +260,8 @@ mod tests {
         for cut in 0..length {
             assert_eq!(seen(&whole[..cut]), Err(Fault::Short));
         }
-        for other in [&[0x18, 1, 9, 0][..], &[0x29, 0x28, 1, 1, 0], &[0x45, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1]] {
+        for other in [&[0x18, 1, 9, 0][..], &[0x29, 0x28, 1, 1, 0], &[0x45, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1]]
+        {
             assert!(matches!(seen(other), Err(Fault::Wrong(_))), "{other:?}");
         }
         // Lists in lists, deeper than anything is.

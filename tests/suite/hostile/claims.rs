@@ -72,7 +72,10 @@ fn long_ids_are_refused_where_nothing_allows_them() {
     fs::write(folder.path().join("long.csv"), text).unwrap();
     let arguments = ["audit", "long.csv", "--every", "month", "--rfm-out", "rfm.csv"];
     let refused = lensflow(folder.path(), &arguments).expect(1).stderr;
-    assert!(refused.contains("long.csv: row 2 (line 3): customer_id has 1,025 KiB, and the longest id that is read has 1,024 KiB"), "{refused}");
+    assert!(
+        refused.contains("long.csv: row 2 (line 3): customer_id has 1,025 KiB, and the longest id that is read has 1,024 KiB"),
+        "{refused}"
+    );
     assert!(refused.contains("--max-field 16MiB") && refused.len() < 1_000, "{refused}");
     lensflow(folder.path(), &[&arguments[..], &["--max-field", "2MiB"]].concat()).expect(0);
     assert!(fs::metadata(folder.path().join("rfm.csv")).unwrap().len() > 1 << 20);

@@ -58,7 +58,9 @@ fn checksums_see_a_bit() {
 
 #[test]
 fn no_row_is_lost_where_there_are_no_checksums() {
-    for (encoding, name) in [(Encoding::ArrowStream, "rows.arrows"), (Encoding::ArrowFile, "rows.arrow"), (Encoding::Parquet, "rows.parquet")] {
+    for (encoding, name) in
+        [(Encoding::ArrowStream, "rows.arrows"), (Encoding::ArrowFile, "rows.arrow"), (Encoding::Parquet, "rows.parquet")]
+    {
         let bytes = encoding.encode(&table());
         flipped(name, &bytes, bits(5, 500, 0..bytes.len()), true);
     }

@@ -1,9 +1,9 @@
 //! Inputs that are made to hurt, or are damaged: an error that says so, in little memory, and never another answer without a word.
 
+mod claimed_texts;
 mod claims;
 mod cut;
 mod flips;
-mod texts;
 
 use crate::support::*;
 use lensflow::Error;

@@ -43,7 +43,11 @@ impl Unpacked {
         if wanted <= most {
             return Ok(());
         }
-        Err(format!("{} of it claim to unpack to {}, which no honest file does; `max_field` is how to allow more", size(there), size(wanted)))
+        Err(format!(
+            "{} of it claim to unpack to {}, which no honest file does; `max_field` is how to allow more",
+            size(there),
+            size(wanted)
+        ))
     }
 }
 
