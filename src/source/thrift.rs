@@ -256,7 +256,7 @@ mod tests {
         let whole = [0x16, 4, 0x19, 0x2c, 0x15, 3, 0, 0x15, 1, 0, 0x18, 2, b'a', b'b', 0, 99];
         let (length, steps) = seen(&whole).unwrap_or_default();
         assert_eq!(length, whole.len() - 1);
-        assert_eq!(steps, ["1 Int(2)", "2 List(2)", "1 Int(-2)", "0 Int(0)", "1 Int(-1)", "0 Int(0)", "0 Int(0)"]);
+        assert_eq!(steps, ["1 Int(2)", "2 List(2)", "1 Int(-2)", "0 Int(0)", "1 Int(-1)", "0 Int(0)", "3 Bytes(2)", "0 Int(0)"]);
         for cut in 0..length {
             assert_eq!(seen(&whole[..cut]), Err(Fault::Short));
         }

@@ -4,6 +4,7 @@ mod claimed_texts;
 mod claims;
 mod cut;
 mod flips;
+mod signs;
 
 use crate::support::*;
 use lensflow::Error;
