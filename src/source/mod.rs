@@ -14,7 +14,7 @@
 //! | `archive`, `workbook` | the file in a ZIP; a sheet of a workbook → text |
 //! | `csv`, `jsonl`, `parquet`, `ipc` | the reader of a format each |
 //! | `input_limits` | how much an input may become: unpacked bytes, the length of an id |
-//! | `parquet_limits`, `thrift`, `ipc_limits` | what Parquet and Arrow files claim, held against their size before memory is taken |
+//! | `parquet_limits`, `parquet_pages`, `thrift`, `ipc_limits` | what Parquet and Arrow files claim, held against their size before memory is taken |
 //! | `text_input`, `latin1` | text in any encoding → UTF-8 with lines |
 //! | `csv_head`, `json_records` | the header and the delimiter of a CSV; JSON in any layout → an object a line |
 //! | `records`, `marks` | text cut into chunks between two records; single bytes found 64 at a time |
@@ -65,6 +65,8 @@ pub(crate) mod paced;
 pub(crate) mod parquet;
 #[cfg(feature = "parquet")]
 mod parquet_limits;
+#[cfg(feature = "parquet")]
+mod parquet_pages;
 pub(crate) mod period_rows;
 mod records;
 pub(crate) mod row_kind;

@@ -2,6 +2,7 @@
 
 use super::input_limits::Unpacked;
 use super::parquet_limits::{Headers, check_footer, check_groups, check_types, damage};
+use super::parquet_pages::Group;
 use super::row_kind::{ArrowColumns, RowKind};
 use super::{Chunk, Sink, Source, guarded};
 use crate::base::error::{Error, Result, Stage};
@@ -10,8 +11,8 @@ use arrow::array::{Array, RecordBatch};
 use arrow::datatypes::{DataType, Field, Schema, TimeUnit};
 use arrow::error::ArrowError;
 use bytes::Bytes;
-use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, RowGroups};
+use parquet::arrow::{FieldLevels, ProjectionMask, parquet_to_arrow_field_levels};
 use parquet::basic::{ConvertedType, Type};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{ParquetMetaDataReader, RowGroupMetaData};
@@ -32,7 +33,8 @@ pub(crate) struct Opened<S: RowKind> {
     origin: Arc<Origin>,
     file: SharedFile,
     metadata: ArrowReaderMetadata,
-    mask: ProjectionMask,
+    /// The columns that are read, and their types.
+    levels: FieldLevels,
     /// The columns within the projection.
     columns: S::Columns,
     batch_rows: usize,
@@ -65,7 +67,9 @@ impl<S: RowKind> Opened<S> {
         let unpacked = Arc::new(Unpacked::new(kind.reading()));
         let types = metadata.parquet_schema();
         let has_unchecked = (0..types.num_columns()).any(|column| mask.leaf_included(column) && is_unchecked(types, column));
-        Ok(Opened { origin, file, metadata, mask, columns, batch_rows, unpacked, has_unchecked })
+        let fields = metadata.schema().fields();
+        let levels = guarded(&origin, NO_PARQUET, || parquet_to_arrow_field_levels(types, mask, Some(fields)))?;
+        Ok(Opened { origin, file, metadata, levels, columns, batch_rows, unpacked, has_unchecked })
     }
 
     pub(crate) fn groups(&self) -> &[RowGroupMetaData] {
@@ -76,11 +80,11 @@ impl<S: RowKind> Opened<S> {
     pub(crate) fn decode(&self, group: usize, take: &mut dyn FnMut(RecordBatch) -> Result<()>) -> Result<()> {
         let what = format!("row group {group} is damaged");
         let pages = Pages { file: self.file.clone(), size: self.file.len(), unpacked: self.unpacked.clone() };
-        let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(pages, self.metadata.clone())
-            .with_row_groups(vec![group])
-            .with_projection(self.mask.clone())
-            .with_batch_size(self.batch_rows);
-        let mut reader = guarded(&self.origin, &what, || builder.build())?;
+        let group_of = Group { reader: Arc::new(pages), metadata: self.metadata.metadata().clone(), group };
+        let rows_at_once = self.batch_rows.min(group_of.num_rows()).max(1);
+        let mut reader = guarded(&self.origin, &what, || {
+            ParquetRecordBatchReader::try_new_with_row_groups(&self.levels, &group_of, rows_at_once, None)
+        })?;
         let mut next = || match reader.next().transpose()? {
             Some(batch) if self.has_unchecked => check_texts(&batch).map(|()| Some(batch)),
             other => Ok(other),

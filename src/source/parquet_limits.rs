@@ -2,8 +2,7 @@
 //! much memory as the footer and the headers of pages ask for.
 //!
 //! The footer is walked once, when a file is opened. The headers of pages are looked at as the reader asks for them ([`Pages`]), which
-//! reads nothing twice. Known limit: the encodings of texts as differences (`DELTA_LENGTH_BYTE_ARRAY`, `DELTA_BYTE_ARRAY`) say within a
-//! compressed page how many texts they have, which is seen by the reader alone.
+//! reads nothing twice; what they hold is for [`parquet_pages`](super::parquet_pages).
 
 use super::input_limits::Unpacked;
 use super::ipc_limits;

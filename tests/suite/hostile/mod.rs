@@ -3,6 +3,7 @@
 mod claimed_texts;
 mod claims;
 mod cut;
+mod differences;
 mod flips;
 mod signs;
 
