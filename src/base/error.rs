@@ -3,6 +3,7 @@
 //! Every stage builds an [`Error`] with a [`Kind`] (which decides the exit code of the command line) and as much context as it has:
 //! the input, the row in it, the stage. `Display` is the message for people; [`std::error::Error::source`] is the cause underneath.
 
+use super::text::visible_name;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -245,7 +246,7 @@ impl fmt::Display for Error {
             return e.details.iter().try_for_each(|line| write!(f, "\n  {line}"));
         }
         if let Some(input) = &e.input {
-            write!(f, "{input}: ")?;
+            write!(f, "{}: ", visible_name(input))?;
         }
         match (e.row, e.line) {
             (Some(row), Some(line)) => write!(f, "row {row} (line {line}): ")?,

@@ -153,6 +153,9 @@ pub struct ReadOptions {
     pub header_line: Option<u64>,
     /// The sheet to read of workbooks; the first one where nothing is said.
     pub sheet: Option<String>,
+    /// The longest id that is read, in bytes; 1 MiB where nothing is said. What an input may unpack to grows with it: 64 times as much, and
+    /// 1,024 times the input's size.
+    pub max_field: Option<u64>,
     /// Only rows with these values are read; of several filters of a column, with a value of one of them.
     pub only: Vec<RowFilter>,
     /// Rows with these values are not read.
@@ -258,6 +261,13 @@ impl ReadOptions {
     #[must_use]
     pub fn with_sheet(mut self, sheet: impl Into<Option<String>>) -> Self {
         self.sheet = sheet.into();
+        self
+    }
+
+    /// Sets [`max_field`](ReadOptions::max_field).
+    #[must_use]
+    pub fn with_max_field(mut self, max_field: impl Into<Option<u64>>) -> Self {
+        self.max_field = max_field.into();
         self
     }
 

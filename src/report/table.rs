@@ -32,8 +32,14 @@ pub(crate) const GROUP: usize = 1 << 18;
 /// The bytes that a row of a group takes up on its way, about, without a long id.
 const BYTES_PER_ROW: u64 = 64;
 /// The columns that such a row has at most.
-#[cfg(feature = "parquet")]
 const USUAL_COLUMNS: usize = 12;
+/// Rows in a part of a stream with short ids.
+const PART: usize = 8 * BATCH;
+/// Ids of more bytes than this fill the memory for several batches with one.
+const LONG: u64 = 4 << 10;
+/// Lines of CSV that are written at a time where ids are long.
+#[cfg(feature = "csv")]
+const SOME: usize = 64;
 
 /// How times are written as text.
 #[cfg(any(feature = "csv", feature = "json"))]
@@ -85,6 +91,10 @@ pub struct TableWriter {
     empty: Option<SchemaRef>,
     schema: SchemaRef,
     rows: u64,
+    /// The rows of a part of a stream, where there are no row groups.
+    part_rows: usize,
+    /// Even a batch of rows takes much memory.
+    has_long_ids: bool,
     /// Where rows are counted while they are written.
     stats: Option<Arc<Stats>>,
 }
@@ -180,6 +190,8 @@ impl TableWriter {
             empty: Some(schema.clone()),
             schema: schema.clone(),
             rows: 0,
+            part_rows: PART,
+            has_long_ids: false,
             stats: None,
         })
     }
@@ -239,9 +251,18 @@ impl TableWriter {
         }
         #[cfg(feature = "csv")]
         if let Encoder::Csv(csv) = &self.encoder {
-            let mut lines = Vec::new();
-            put_rows(batch, csv.texts, &mut lines).map_err(|e| e.input(&self.name).stage(Stage::Report))?;
-            return self.append_lines(&lines);
+            let texts = csv.texts;
+            // Where ids are long, some lines at a time.
+            let step = if self.has_long_ids { SOME } else { batch.num_rows().max(1) };
+            let (mut lines, mut from) = (Vec::new(), 0);
+            while from < batch.num_rows() || from == 0 {
+                let part = batch.slice(from, step.min(batch.num_rows() - from));
+                put_rows(&part, texts, &mut lines).map_err(|e| e.input(&self.name).stage(Stage::Report))?;
+                self.append_lines(&lines)?;
+                lines.clear();
+                from += step;
+            }
+            return Ok(());
         }
         let batch = &plain(batch, &self.schema).map_err(|e| failed(&self.name, &self.faults, e))?;
         let written = match &mut self.encoder {
@@ -286,16 +307,20 @@ impl TableWriter {
         written.map_err(|e| failed(&self.name, &self.faults, e))
     }
 
-    /// Cuts the row groups to come so that they take no more memory than with short ids and the usual columns, given the length of long
-    /// ids: by rows and not by bytes, so that any part of the table knows where its groups end.
-    #[cfg_attr(not(feature = "parquet"), allow(unused_variables))]
+    /// Cuts the row groups and parts to come so that they take no more memory than with short ids and the usual columns, given the length of
+    /// long ids: by rows and not by bytes, so that any part of the table knows where its groups end.
     pub(crate) fn fit_groups(&mut self, id_bytes: u64) {
+        // A column more is a number; a long id is there twice: as it came, and encoded.
+        let more = self.schema.fields().len().saturating_sub(USUAL_COLUMNS) as u64 * 8;
+        let fit = |rows: usize| {
+            let rows = rows as u64 * BYTES_PER_ROW / (BYTES_PER_ROW + more).saturating_add(id_bytes.saturating_mul(2));
+            (rows as usize / BATCH * BATCH).max(BATCH)
+        };
+        self.part_rows = fit(PART);
+        self.has_long_ids = id_bytes > LONG;
         #[cfg(feature = "parquet")]
         if let Encoder::Parquet(table) = &mut self.encoder {
-            // A column more is a number; a long id is there twice: as it came, and encoded.
-            let more = self.schema.fields().len().saturating_sub(USUAL_COLUMNS) as u64 * 8;
-            let rows = GROUP as u64 * BYTES_PER_ROW / (BYTES_PER_ROW + more).saturating_add(id_bytes.saturating_mul(2));
-            table.group_rows = (rows as usize / BATCH * BATCH).max(BATCH);
+            table.group_rows = fit(GROUP);
         }
     }
 
@@ -304,7 +329,7 @@ impl TableWriter {
         match &self.encoder {
             #[cfg(feature = "parquet")]
             Encoder::Parquet(table) => table.group_rows,
-            _ => 8 * BATCH,
+            _ => self.part_rows,
         }
     }
 
@@ -319,7 +344,7 @@ impl TableWriter {
     /// As [`write_stream`](TableWriter::write_stream), on so many threads at most: each has a row group in memory, or the batches or lines
     /// of a part.
     pub(crate) fn write_stream_with<S: RowStream>(&mut self, stream: &S, threads: usize) -> Result<()> {
-        if threads == 1 {
+        if threads == 1 || self.has_long_ids {
             // A batch at a time: there may be no memory for more.
             while let Some(part) = stream.next_part()? {
                 self.cancel.check()?;

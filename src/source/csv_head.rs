@@ -10,7 +10,7 @@
 use super::records::{Dialect, RecordSplitter};
 use super::row_kind::TextRowKind;
 use crate::base::error::{Error, Result, Stage};
-use crate::base::text::counted;
+use crate::base::text::{counted, grouped};
 use crate::model::period_batch::Origin;
 use crate::model::read_options::{Quote, ReadOptions};
 use std::io::Read;
@@ -30,6 +30,9 @@ pub(super) struct Header {
     /// What was left out before it, to be noted if it has the columns.
     pub(super) left_out: Option<String>,
 }
+
+/// A header with more columns is none.
+const MAX_COLUMNS: usize = 1 << 16;
 
 /// A record among the first ones.
 struct Record {
@@ -92,6 +95,11 @@ pub(super) fn begin<S: TextRowKind<N>, const N: usize>(lines: &mut RecordSplitte
         }
     }
     let names = names(&record);
+    if names.len() > MAX_COLUMNS {
+        return Err(
+            fail(&format!("the header has more than {} columns", grouped(MAX_COLUMNS))).help("check the delimiter and the line ends")
+        );
+    }
     if names.is_empty() {
         return Err(fail("the file is empty: a CSV begins with a header"));
     }
@@ -182,7 +190,7 @@ fn records(text: &[u8], dialect: Dialect) -> Vec<Record> {
 
 fn names(record: &csv::ByteRecord) -> Vec<String> {
     let name = |field: &[u8]| String::from_utf8_lossy(field).trim().to_owned();
-    (0..record.len()).filter_map(|at| trimmed(record, at)).map(name).collect()
+    (0..record.len().min(MAX_COLUMNS + 1)).filter_map(|at| trimmed(record, at)).map(name).collect()
 }
 
 /// Records end at `\n` and nowhere else, as for [`RecordSplitter`]; the `\r` before it is left to [`trimmed`].

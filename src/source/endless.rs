@@ -119,7 +119,7 @@ impl Endless {
             #[cfg(not(feature = "json"))]
             Some(Format::Jsonl) => Err(Error::left_out("JSONL", "json").input(name)),
             Some(Format::Arrow) => {
-                let (schema, batches) = ipc::stream(reader, &origin)?;
+                let (schema, batches) = ipc::stream(reader, &origin, kind.reading())?;
                 kind.resolve(&schema, &origin)?;
                 Ok(Endless { head: Head::Arrow(schema), extension: "arrows", pieces: Pieces::Arrow(Box::new(batches)) })
             }

@@ -9,7 +9,7 @@ use super::format::{compression, is_arrow_file, is_arrow_stream, read_head, refu
 use super::globs::{is_glob, matching};
 use super::open::{As, Open};
 use super::row_kind::{Aggregations, TextRowKind};
-use super::streamed::Counted;
+use super::streamed::{Counted, Whole};
 use super::workbook::{is_compound, write_text};
 use super::{Chunk, Sink, Source};
 use crate::base::error::{Error, Result, Stage};
@@ -206,6 +206,11 @@ impl<B: 'static> Files<B> {
         let mut file = File::open(name).map_err(fail)?;
         let head = read_head(&mut file).map_err(fail)?;
         file.rewind().map_err(fail)?;
+        let size = file.metadata().map_err(fail)?.len();
+        if head.is_empty() && is_never_empty(Path::new(name), self.format.or(named)) {
+            let error = Error::data("the file is empty, and no file of its kind is: it was not written to its end");
+            return Err(error.input(&origin.name).stage(Stage::Source).help("write it again, or take it away"));
+        }
         if let Some(empty) = self.empty(&origin, &head) {
             return Ok(empty);
         }
@@ -213,12 +218,12 @@ impl<B: 'static> Files<B> {
             return self.open_package(file, origin, named);
         }
         if compression(&head).is_some() {
-            return self.open_stream(origin, self.counted(file), &head, named);
+            return self.open_stream(origin, self.counted(Whole::new(file, size)), &head, named);
         }
         match self.format.or(named).or_else(|| Format::of_first_bytes(&head)) {
             format @ (Some(Format::Csv | Format::Jsonl) | None) => {
                 refuse_foreign(&head, &origin)?;
-                self.open_text(origin, self.counted(file), format)
+                self.open_text(origin, self.counted(Whole::new(file, size)), format)
             }
             Some(Format::Parquet) => self.kind.parquet(file, origin, self.batch_rows),
             Some(Format::Arrow) if !is_arrow_stream(&head) => self.kind.arrow_file(file, origin),
@@ -227,7 +232,7 @@ impl<B: 'static> Files<B> {
                 let error = Error::data("this is not a workbook").input(&origin.name).stage(Stage::Source);
                 Err(error.help("if it is text, say its `format`, such as `format=csv`"))
             }
-            format => self.open_text(origin, self.counted(file), format),
+            format => self.open_text(origin, self.counted(Whole::new(file, size)), format),
         }
     }
 
@@ -357,6 +362,12 @@ impl<B: 'static> Files<B> {
             }
         }
     }
+}
+
+/// Whether a file of that name has some bytes even if it holds no rows.
+fn is_never_empty(path: &Path, format: Option<Format>) -> bool {
+    let is_packed = path.extension().is_some_and(|extension| matches!(extension.to_str(), Some("gz" | "zst" | "bz2" | "zip")));
+    is_packed || matches!(format, Some(Format::Parquet | Format::Arrow | Format::Workbook))
 }
 
 fn unkept(origin: &Origin, e: std::io::Error) -> Error {

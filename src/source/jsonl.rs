@@ -82,6 +82,13 @@ fn within_array(error: Error, first: Option<&TextChunk>, origin: &Origin) -> Err
     }
 }
 
+/// Keys in keys deeper than this name no column.
+const MAX_DEPTH: usize = 64;
+/// Nor do paths longer than this, in bytes.
+const MAX_PATH: usize = 1 << 10;
+/// The most columns among which ours are looked for.
+const MAX_COLUMNS: usize = 1 << 16;
+
 /// The paths to the values among which columns are looked for: a key, or keys of objects in objects.
 fn first_keys(first: &TextChunk) -> Vec<Vec<String>> {
     let mut next = 0;
@@ -104,10 +111,14 @@ fn first_keys(first: &TextChunk) -> Vec<Vec<String>> {
 /// Adds the paths to the values of an object.
 fn add_keys(above: &[String], object: &str, paths: &mut BTreeSet<Vec<String>>) {
     let Ok(values) = serde_json::from_str::<BTreeMap<String, &RawValue>>(object) else { return };
+    let length: usize = above.iter().map(String::len).sum();
     for (key, value) in values {
+        if length + key.len() > MAX_PATH || paths.len() >= MAX_COLUMNS {
+            continue;
+        }
         let path = [above, &[key]].concat();
         match value.get() {
-            inner if inner.starts_with('{') => add_keys(&path, inner, paths),
+            inner if inner.starts_with('{') && path.len() < MAX_DEPTH => add_keys(&path, inner, paths),
             _ => {
                 paths.insert(path);
             }

@@ -13,6 +13,8 @@
 //! | `format` | formats and compressions, and how they are told |
 //! | `archive`, `workbook` | the file in a ZIP; a sheet of a workbook → text |
 //! | `csv`, `jsonl`, `parquet`, `ipc` | the reader of a format each |
+//! | `input_limits` | how much an input may become: unpacked bytes, the length of an id |
+//! | `parquet_limits`, `parquet_pages`, `thrift`, `ipc_limits` | what Parquet and Arrow files claim, held against their size before memory is taken |
 //! | `text_input`, `latin1` | text in any encoding → UTF-8 with lines |
 //! | `csv_head`, `json_records` | the header and the delimiter of a CSV; JSON in any layout → an object a line |
 //! | `records`, `marks` | text cut into chunks between two records; single bytes found 64 at a time |
@@ -45,7 +47,9 @@ pub(crate) mod endless;
 pub mod files;
 mod format;
 pub(crate) mod globs;
+mod input_limits;
 mod ipc;
+mod ipc_limits;
 #[cfg(feature = "json")]
 mod json_records;
 #[cfg(feature = "json")]
@@ -59,6 +63,10 @@ mod open;
 pub(crate) mod paced;
 #[cfg(feature = "parquet")]
 pub(crate) mod parquet;
+#[cfg(feature = "parquet")]
+mod parquet_limits;
+#[cfg(feature = "parquet")]
+mod parquet_pages;
 pub(crate) mod period_rows;
 mod records;
 pub(crate) mod row_kind;
@@ -67,6 +75,8 @@ pub mod sniff;
 mod streamed;
 #[cfg(any(feature = "csv", feature = "json"))]
 mod text_input;
+#[cfg(feature = "parquet")]
+mod thrift;
 pub mod transactions;
 pub(crate) mod values;
 mod workbook;
@@ -172,9 +182,21 @@ fn guarded<T, E: Into<Box<dyn std::error::Error + Send + Sync>>>(
 ) -> Result<T> {
     let fault = || Error::data(what).input(&origin.name).stage(Stage::Source);
     match std::panic::catch_unwind(std::panic::AssertUnwindSafe(read)) {
-        Ok(read) => read.map_err(|e| fault().cause(e)),
+        Ok(read) => read.map_err(|e| fault().cause(told(e.into()))),
         Err(_) => Err(fault()),
     }
+}
+
+/// What a reader says of a fault, without the names of its layers.
+fn told(cause: Box<dyn std::error::Error + Send + Sync>) -> Box<dyn std::error::Error + Send + Sync> {
+    const LAYERS: [&str; 6] =
+        ["External: ", "External error: ", "Parquet argument error: ", "Parquet error: ", "Parser error: ", "Ipc error: "];
+    let whole = cause.to_string();
+    let mut text = &whole[..];
+    while let Some(inner) = LAYERS.iter().find_map(|layer| text.strip_prefix(layer)) {
+        text = inner;
+    }
+    if text.len() < whole.len() { text.into() } else { cause }
 }
 
 /// Arrow batches from a caller's iterator of batches or of results (any Arrow reader is one), with the columns of

@@ -4,6 +4,7 @@
 use super::arrow_columns::ArrowChunk;
 #[cfg(feature = "csv")]
 use super::csv::CsvSource;
+use super::input_limits::Capped;
 use super::ipc::IpcSource;
 #[cfg(feature = "json")]
 use super::jsonl::JsonlSource;
@@ -44,6 +45,12 @@ pub(super) trait Open<B>: Send + Sync {
 /// Opens inputs whose rows have a kind.
 pub(super) struct As<S, const N: usize>(pub(super) S);
 
+impl<S: TextRowKind<N>, const N: usize> As<S, N> {
+    fn capped(&self, source: impl Source<S::Batch> + 'static, origin: &Arc<Origin>) -> Box<dyn Source<S::Batch>> {
+        Box::new(Capped::new(source, self.0.reading(), origin))
+    }
+}
+
 impl<S: TextRowKind<N>, const N: usize> Open<S::Batch> for As<S, N> {
     fn notes(&self) -> Notes {
         self.0.notes()
@@ -55,7 +62,7 @@ impl<S: TextRowKind<N>, const N: usize> Open<S::Batch> for As<S, N> {
 
     #[cfg(feature = "parquet")]
     fn parquet(&self, file: File, origin: Arc<Origin>, batch_rows: usize) -> Result<Box<dyn Source<S::Batch>>> {
-        Ok(Box::new(ParquetSource::open(file, origin, &self.0, batch_rows)?))
+        Ok(self.capped(ParquetSource::open(file, origin.clone(), &self.0, batch_rows)?, &origin))
     }
 
     #[cfg(not(feature = "parquet"))]
@@ -64,22 +71,23 @@ impl<S: TextRowKind<N>, const N: usize> Open<S::Batch> for As<S, N> {
     }
 
     fn arrow_file(&self, file: File, origin: Arc<Origin>) -> Result<Box<dyn Source<S::Batch>>> {
-        Ok(Box::new(IpcSource::<S>::open_file(file, origin, &self.0)?))
+        Ok(self.capped(IpcSource::<S>::open_file(file, origin.clone(), &self.0)?, &origin))
     }
 
     fn arrow_stream(&self, reader: Bytes, origin: Arc<Origin>) -> Result<Box<dyn Source<S::Batch>>> {
-        Ok(Box::new(IpcSource::<S>::open_stream(reader, origin, &self.0)?))
+        Ok(self.capped(IpcSource::<S>::open_stream(reader, origin.clone(), &self.0)?, &origin))
     }
 
     fn arrow_batch(&self, batch: RecordBatch, origin: &Arc<Origin>, first_row: u64) -> Result<Box<dyn Chunk<S::Batch>>> {
         let columns = self.0.resolve(&batch.schema(), origin)?;
-        Ok(Box::new(ArrowChunk { batch, columns, first_row, bytes: 0 }))
+        let chunk: Box<dyn Chunk<S::Batch>> = Box::new(ArrowChunk { batch, columns, first_row, bytes: 0 });
+        Ok(Box::new(Capped::new(chunk, self.0.reading(), origin)))
     }
 
     #[cfg(feature = "csv")]
     fn csv(&self, reader: Bytes, origin: Arc<Origin>, batch_rows: usize) -> Result<Box<dyn Source<S::Batch>>> {
         let text = decoded(reader, self.0.reading().encoding, &origin, &self.0.notes())?;
-        Ok(Box::new(CsvSource::<S, N>::open(text, origin, &self.0, batch_rows)?))
+        Ok(self.capped(CsvSource::<S, N>::open(text, origin.clone(), &self.0, batch_rows)?, &origin))
     }
 
     #[cfg(not(feature = "csv"))]
@@ -90,7 +98,7 @@ impl<S: TextRowKind<N>, const N: usize> Open<S::Batch> for As<S, N> {
     #[cfg(feature = "json")]
     fn jsonl(&self, reader: Bytes, origin: Arc<Origin>, batch_rows: usize) -> Result<Box<dyn Source<S::Batch>>> {
         let text = decoded(reader, self.0.reading().encoding, &origin, &self.0.notes())?;
-        Ok(Box::new(JsonlSource::<S, N>::open(text, origin, &self.0, batch_rows)?))
+        Ok(self.capped(JsonlSource::<S, N>::open(text, origin.clone(), &self.0, batch_rows)?, &origin))
     }
 
     #[cfg(not(feature = "json"))]

@@ -1,21 +1,25 @@
 //! Parquet: a row group is a chunk; only the needed columns are decoded, texts as views into the pages.
 
+use super::input_limits::Unpacked;
+use super::parquet_limits::{Headers, check_footer, check_groups, check_types, damage};
+use super::parquet_pages::Group;
 use super::row_kind::{ArrowColumns, RowKind};
 use super::{Chunk, Sink, Source, guarded};
 use crate::base::error::{Error, Result, Stage};
 use crate::model::period_batch::Origin;
-use arrow::array::RecordBatch;
+use arrow::array::{Array, RecordBatch};
 use arrow::datatypes::{DataType, Field, Schema, TimeUnit};
+use arrow::error::ArrowError;
 use bytes::Bytes;
-use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
-use parquet::basic::Type;
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, RowGroups};
+use parquet::arrow::{FieldLevels, ProjectionMask, parquet_to_arrow_field_levels};
+use parquet::basic::{ConvertedType, Type};
 use parquet::errors::ParquetError;
-use parquet::file::metadata::RowGroupMetaData;
+use parquet::file::metadata::{ParquetMetaDataReader, RowGroupMetaData};
 use parquet::file::reader::{ChunkReader, Length};
 use parquet::schema::types::SchemaDescriptor;
 use std::fs::File;
-use std::io::{self, BufReader, Read};
+use std::io::{self, Read};
 use std::sync::Arc;
 
 pub(super) struct ParquetSource<S: RowKind> {
@@ -29,27 +33,43 @@ pub(crate) struct Opened<S: RowKind> {
     origin: Arc<Origin>,
     file: SharedFile,
     metadata: ArrowReaderMetadata,
-    mask: ProjectionMask,
+    /// The columns that are read, and their types.
+    levels: FieldLevels,
     /// The columns within the projection.
     columns: S::Columns,
     batch_rows: usize,
+    unpacked: Arc<Unpacked>,
+    /// Some texts are not checked by the reader.
+    has_unchecked: bool,
 }
 
 impl<S: RowKind> Opened<S> {
     pub(crate) fn new(file: File, origin: Arc<Origin>, kind: &S, batch_rows: usize) -> Result<Self> {
         let file = SharedFile(Arc::new(file));
-        let load = |options| guarded(&origin, "it is not a Parquet file, or it is damaged", || ArrowReaderMetadata::load(&file, options));
-        let plain = load(ArrowReaderOptions::new())?;
+        const NO_PARQUET: &str = "it is not a Parquet file, or it is damaged";
+        let plain = guarded(&origin, NO_PARQUET, || {
+            check_footer(&file.footer()?).map_err(damage)?;
+            let metadata = ParquetMetaDataReader::new().parse_and_finish(&file)?;
+            check_groups(&metadata, file.len()).and_then(|()| check_types(&metadata)).map_err(damage)?;
+            ArrowReaderMetadata::try_new(Arc::new(metadata), ArrowReaderOptions::new())
+        })?;
         // Views share the decoded pages; the file's own types would copy every text.
         let viewed = ArrowReaderOptions::new().with_schema(Arc::new(with_views(plain.schema(), plain.parquet_schema())));
-        let metadata = ArrowReaderMetadata::try_new(plain.metadata().clone(), viewed).unwrap_or(plain);
+        let metadata = guarded(&origin, NO_PARQUET, || {
+            Ok::<_, ParquetError>(ArrowReaderMetadata::try_new(plain.metadata().clone(), viewed).unwrap_or(plain))
+        })?;
         let whole = kind.resolve(metadata.schema(), &origin)?;
         let mask = match whole.paths() {
             None => ProjectionMask::roots(metadata.parquet_schema(), whole.projection()),
             Some(paths) => within_structs(metadata.parquet_schema(), &paths),
         };
         let columns = whole.projected();
-        Ok(Opened { origin, file, metadata, mask, columns, batch_rows })
+        let unpacked = Arc::new(Unpacked::new(kind.reading()));
+        let types = metadata.parquet_schema();
+        let has_unchecked = (0..types.num_columns()).any(|column| mask.leaf_included(column) && is_unchecked(types, column));
+        let fields = metadata.schema().fields();
+        let levels = guarded(&origin, NO_PARQUET, || parquet_to_arrow_field_levels(types, mask, Some(fields)))?;
+        Ok(Opened { origin, file, metadata, levels, columns, batch_rows, unpacked, has_unchecked })
     }
 
     pub(crate) fn groups(&self) -> &[RowGroupMetaData] {
@@ -59,15 +79,44 @@ impl<S: RowKind> Opened<S> {
     /// Decodes the needed columns of a row group, and gives `take` the reader's batches as they are.
     pub(crate) fn decode(&self, group: usize, take: &mut dyn FnMut(RecordBatch) -> Result<()>) -> Result<()> {
         let what = format!("row group {group} is damaged");
-        let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(self.file.clone(), self.metadata.clone())
-            .with_row_groups(vec![group])
-            .with_projection(self.mask.clone())
-            .with_batch_size(self.batch_rows);
-        let mut reader = guarded(&self.origin, &what, || builder.build())?;
-        while let Some(batch) = guarded(&self.origin, &what, || reader.next().transpose().map_err(ParquetError::from))? {
+        let pages = Pages { file: self.file.clone(), size: self.file.len(), unpacked: self.unpacked.clone() };
+        let group_of = Group { reader: Arc::new(pages), metadata: self.metadata.metadata().clone(), group };
+        let rows_at_once = self.batch_rows.min(group_of.num_rows()).max(1);
+        let mut reader = guarded(&self.origin, &what, || {
+            ParquetRecordBatchReader::try_new_with_row_groups(&self.levels, &group_of, rows_at_once, None)
+        })?;
+        let mut next = || match reader.next().transpose()? {
+            Some(batch) if self.has_unchecked => check_texts(&batch).map(|()| Some(batch)),
+            other => Ok(other),
+        };
+        let mut rows = 0;
+        while let Some(batch) = guarded(&self.origin, &what, || next().map_err(ParquetError::from))? {
+            rows += batch.num_rows() as i64;
             take(batch)?;
         }
-        Ok(())
+        match self.groups()[group].num_rows() {
+            claimed if claimed == rows => Ok(()),
+            claimed => Err(damaged(&self.origin, format!("row group {group} has {rows} rows, and claims {claimed}"))),
+        }
+    }
+}
+
+/// Whether the reader takes a column's bytes for text as they are, where the file's Arrow schema, or JSON, says that they are text.
+fn is_unchecked(types: &SchemaDescriptor, column: usize) -> bool {
+    let column = types.column(column);
+    column.physical_type() == Type::BYTE_ARRAY && column.converted_type() != ConvertedType::UTF8
+}
+
+/// Refuses text that is not UTF-8.
+fn check_texts(batch: &RecordBatch) -> Result<(), ArrowError> {
+    batch.columns().iter().filter(|column| holds_text(column.data_type())).try_for_each(|column| column.to_data().validate_full())
+}
+
+fn holds_text(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => true,
+        DataType::Dictionary(_, value) => holds_text(value),
+        nested => nested.is_nested(),
     }
 }
 
@@ -114,6 +163,48 @@ impl SharedFile {
         #[cfg(windows)]
         return std::os::windows::fs::FileExt::seek_read(&*self.0, buffer, at);
     }
+
+    /// The bytes of the footer.
+    fn footer(&self) -> parquet::errors::Result<Bytes> {
+        let size = self.len();
+        let tail = self.get_bytes(size.saturating_sub(8), 8.min(size as usize))?;
+        match tail[..] {
+            [a, b, c, d, b'P', b'A', b'R', b'1' | b'E'] => {
+                let length = u32::from_le_bytes([a, b, c, d]);
+                let begin = size.checked_sub(8 + u64::from(length));
+                let begin = begin.ok_or_else(|| damage(format!("its footer claims {length} bytes, and the file has {size}")))?;
+                // Of an encrypted one nothing can be told.
+                if tail[7] == b'E' { Err(damage("it is encrypted".to_owned())) } else { self.get_bytes(begin, length as usize) }
+            }
+            _ => Err(damage("it does not end as a Parquet file does".to_owned())),
+        }
+    }
+}
+
+/// The pages of a file, for its reader.
+#[derive(Clone)]
+struct Pages {
+    file: SharedFile,
+    size: u64,
+    unpacked: Arc<Unpacked>,
+}
+
+impl Length for Pages {
+    fn len(&self) -> u64 {
+        self.size
+    }
+}
+
+impl ChunkReader for Pages {
+    type T = Headers<ReadFrom>;
+
+    fn get_read(&self, start: u64) -> parquet::errors::Result<Self::T> {
+        Ok(Headers::new(ReadFrom { file: self.file.clone(), at: start }, self.unpacked.clone(), self.size))
+    }
+
+    fn get_bytes(&self, start: u64, length: usize) -> parquet::errors::Result<Bytes> {
+        self.file.get_bytes(start, length)
+    }
 }
 
 impl Length for SharedFile {
@@ -123,10 +214,10 @@ impl Length for SharedFile {
 }
 
 impl ChunkReader for SharedFile {
-    type T = BufReader<ReadFrom>;
+    type T = io::BufReader<ReadFrom>;
 
     fn get_read(&self, start: u64) -> parquet::errors::Result<Self::T> {
-        Ok(BufReader::new(ReadFrom { file: self.clone(), at: start }))
+        Ok(io::BufReader::new(ReadFrom { file: self.clone(), at: start }))
     }
 
     fn get_bytes(&self, start: u64, length: usize) -> parquet::errors::Result<Bytes> {

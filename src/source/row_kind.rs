@@ -7,6 +7,7 @@
 
 use super::arrow_columns::{Columns, accepts, wanted};
 use super::arrow_rows::ArrowRows;
+use super::input_limits::Ids;
 use super::mapping::{Join, Located, Request, Wanted, is_among};
 use super::period_rows::TextRows;
 use crate::base::error::Result;
@@ -24,12 +25,15 @@ use std::sync::Arc;
 
 /// A kind of rows, in Arrow columns.
 pub(crate) trait RowKind: Clone + Send + Sync + 'static {
-    type Batch: 'static;
+    type Batch: Ids + 'static;
     /// The positions of the columns in a schema.
     type Columns: ArrowColumns<Batch = Self::Batch>;
 
     /// What is noticed about the inputs.
     fn notes(&self) -> Notes;
+
+    /// How rows are read.
+    fn reading(&self) -> &ReadOptions;
 
     /// Finds every column in a schema.
     ///
@@ -128,9 +132,6 @@ pub(crate) trait TextRowKind<const N: usize>: RowKind {
         false
     }
 
-    /// How rows are read.
-    fn reading(&self) -> &ReadOptions;
-
     /// How many of the columns that are needed are among these names, and how many are needed.
     fn known(&self, names: &[&str]) -> (usize, usize) {
         let wanted = self.wanted();
@@ -198,6 +199,10 @@ impl RowKind for Aggregations {
         self.notes.clone()
     }
 
+    fn reading(&self) -> &ReadOptions {
+        self.values.options()
+    }
+
     fn resolve(&self, schema: &Schema, origin: &Arc<Origin>) -> Result<ArrowRows<Self, 6>> {
         ArrowRows::resolve(self, schema, origin)
     }
@@ -216,10 +221,6 @@ impl TextRowKind<6> for Aggregations {
     type Typed = Columns;
     const NOT_UTF8: &'static str =
         "if a spreadsheet wrote it, run with `encoding=latin1`; or convert the file to UTF-8 first, with iconv for example";
-
-    fn reading(&self) -> &ReadOptions {
-        self.values.options()
-    }
 
     fn wanted(&self) -> [Wanted<'_>; 6] {
         Column::ALL.map(|column| {

@@ -23,6 +23,32 @@ impl<R: Read> Read for Counted<R> {
     }
 }
 
+/// A reader of a file from its beginning that fails where the file has become shorter since it was opened: what is gone may have been rows.
+pub(super) struct Whole {
+    file: File,
+    size: u64,
+    read: u64,
+}
+
+impl Whole {
+    /// Of a file that had so many bytes when it was opened.
+    pub(super) fn new(file: File, size: u64) -> Self {
+        Whole { file, size, read: 0 }
+    }
+}
+
+impl Read for Whole {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let n = self.file.read(buffer)?;
+        self.read += n as u64;
+        if n == 0 && !buffer.is_empty() && self.read < self.size {
+            let what = format!("it became shorter while it was read: it had {} bytes, and ends after {}", self.size, self.read);
+            return Err(std::io::Error::new(std::io::ErrorKind::UnexpectedEof, what));
+        }
+        Ok(n)
+    }
+}
+
 /// The names, lengths and fingerprints of the inputs that can be read only once, as far as they were read.
 #[derive(Clone, Default)]
 pub(crate) struct Streamed(Arc<Mutex<Vec<(String, u64, Hashes)>>>);

@@ -1,5 +1,5 @@
 //! The integration tests, one binary: golden answers, the command line, the engine against a plain model, laws that hold for any input,
-//! little memory, saved states, partials, orders as input, exports of real shops, and the functions on slices.
+//! little memory, hostile inputs, saved states, partials, orders as input, exports of real shops, and the functions on slices.
 //!
 //! `make` makes all input, `model` is the plain model of all answers, `support` runs the binary and compares; `house` holds the layout.
 
@@ -13,6 +13,7 @@ mod field;
 mod follow;
 mod functions;
 mod golden;
+mod hostile;
 mod house;
 mod jobs;
 mod laws;

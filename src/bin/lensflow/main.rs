@@ -38,6 +38,7 @@ use layers::Said;
 use layers::command_line::{self, Page};
 use lensflow::Result;
 use lensflow::error::{Error, Kind as Fault};
+use lensflow::text::visible;
 use options::Kind;
 use options::speech::Speech;
 use signals::Signals;
@@ -182,11 +183,11 @@ fn command(page: &Page, matches: &ArgMatches, talk: Talk, speech: Speech) -> Res
     let wants = |mode: &str| page.name == mode || page.kind != Kind::Spec && matches.get_flag(mode);
     if wants("explain") {
         let made = make::job(&mut said)?;
-        return print(speech.say(&commands::explain(made.job(), &said)));
+        return print(visible(&speech.say(&commands::explain(made.job(), &said))).as_bytes());
     }
     if wants("check") {
         let made = make::job(&mut said)?;
-        return print(commands::check(made.job(), &said)?);
+        return print(visible(&commands::check(made.job(), &said)?).as_bytes());
     }
     let spec_file = if page.kind == Kind::Spec { None } else { matches.get_one::<PathBuf>("save-spec").cloned() };
     if let Some(file) = &spec_file

@@ -204,6 +204,7 @@ impl Page {
         }
         options.reading.escape.iter().for_each(|escape| self.say("source", "escape", format!("{escape} before a quote in a field")));
         options.reading.sheet.iter().for_each(|sheet| self.say("source", "sheet", format!("{sheet:?}")));
+        options.reading.max_field.iter().for_each(|bytes| self.say("source", "ids", format!("of {bytes} bytes at most")));
         options.reading.header_line.iter().for_each(|line| self.say("source", "header", format!("on line {line}")));
     }
 

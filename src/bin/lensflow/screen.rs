@@ -1,6 +1,7 @@
 //! Stdout and stderr as screens: how wide text is, and whether it has colours.
 
 use clap::ArgMatches;
+use lensflow::text::visible;
 use std::io::IsTerminal;
 use terminal_size::{Width, terminal_size_of};
 
@@ -34,8 +35,9 @@ impl Screen {
         Screen { width, color: has_color(matches, &std::io::stdout()) }
     }
 
-    /// Tables with headings in bold and warnings in yellow, where there are colours.
+    /// Tables with headings in bold and warnings in yellow, where there are colours. Signs from outside do nothing.
     pub(crate) fn painted(self, text: String) -> String {
+        let text = visible(&text).into_owned();
         if !self.color {
             return text;
         }

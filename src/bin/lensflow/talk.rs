@@ -9,6 +9,7 @@ use clap::ArgMatches;
 use lensflow::error::{Error, Result};
 use lensflow::jobs;
 use lensflow::stats::Stats;
+use lensflow::text::{shortened, visible};
 use std::collections::BTreeSet;
 use std::io::{IsTerminal, Write};
 use std::sync::Arc;
@@ -57,7 +58,7 @@ impl Talk {
 
     /// Says what went wrong, and what can be done about it.
     pub(crate) fn complain(self, error: &Error, speech: Speech) {
-        let (what, help) = (speech.say(&error.to_string()), error.advice().map(|advice| speech.say(advice)));
+        let (what, help) = (harmless(&speech.say(&error.to_string())), error.advice().map(|advice| harmless(&speech.say(advice))));
         if self.json {
             tracing::error!(help, "{what}");
             return;
@@ -81,9 +82,17 @@ impl Write for Spoken {
     }
 }
 
+/// The most characters of a line of a message.
+const LONGEST: usize = 4_000;
+
+/// A message with names and values from outside, as a terminal may have it.
+fn harmless(message: &str) -> String {
+    visible(&shortened(message, LONGEST)).into_owned()
+}
+
 /// Says something on stderr, if it is open.
 pub(crate) fn say(line: &str) {
-    let _ = writeln!(std::io::stderr(), "{line}");
+    let _ = writeln!(std::io::stderr(), "{}", harmless(line));
 }
 
 /// Writes to stdout.
@@ -119,7 +128,7 @@ impl<'a> Host<'a> {
         self.shown();
         for note in self.stats.take().iter().flat_map(|stats| stats.notes().texts()) {
             if self.noted.insert(note.clone()) {
-                tracing::warn!("{note}");
+                tracing::warn!("{}", harmless(&note));
             }
         }
     }

@@ -73,6 +73,10 @@ impl RowKind for AnyColumns {
         self.0.notes.clone()
     }
 
+    fn reading(&self) -> &ReadOptions {
+        &self.0.options
+    }
+
     fn resolve(&self, schema: &Schema, origin: &Arc<Origin>) -> Result<ArrowRows<Self, COLUMNS>> {
         let mut leaves = Vec::new();
         schema.fields().iter().for_each(|field| flat_names(field, "", &mut leaves));
@@ -152,10 +156,6 @@ impl TextRowKind<COLUMNS> for AnyColumns {
 
     fn has_decimal_comma(&self, _column: usize) -> bool {
         false
-    }
-
-    fn reading(&self) -> &ReadOptions {
-        &self.0.options
     }
 
     fn rows(&self, _capacity: usize) -> AnyRows {

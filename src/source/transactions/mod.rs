@@ -211,6 +211,10 @@ impl RowKind for Transactions {
         self.0.notes.clone()
     }
 
+    fn reading(&self) -> &ReadOptions {
+        &self.0.options.reading
+    }
+
     fn resolve(&self, schema: &Schema, origin: &Arc<Origin>) -> Result<ArrowRows<Self, 10>> {
         ArrowRows::resolve(self, schema, origin)
     }
@@ -299,10 +303,6 @@ impl TextRowKind<10> for Transactions {
 
     fn takes_decimal_ids(&self) -> bool {
         self.are_ids_integers()
-    }
-
-    fn reading(&self) -> &ReadOptions {
-        &self.0.options.reading
     }
 
     fn rows(&self, capacity: usize) -> TransactionRows {

@@ -13,7 +13,7 @@ mod spill;
 
 use crate::make::*;
 use crate::support::*;
-use arrow::array::{ArrayRef, BinaryArray, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
+use arrow::array::{ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
 use lensflow::error::Kind;
 use lensflow::pipeline::Order;
 use lensflow::spec::Spec;

@@ -93,14 +93,14 @@ const LINES: &[&str] = &[
     "audit shop.csv --from transactions --column order_id=Invoice --column event_ts=Date --date-format %m/%d/%Y|%H:%M --every month \
         --refunds net --anonymous report --duplicates drop --timezone Europe/Berlin --id-format integer --encoding latin1 --null NULL,NA \
         --number-format 1,234.56 --amount-unit units --naive-times local --anonymous-id 0,Guest \
-        --quote double --escape ~ --header-line 1 --only Invoice=1,2,3,4,5 --except Invoice=77 --amount total --report r.json",
+        --quote double --escape ~ --header-line 1 --max-field 2MiB --only Invoice=1,2,3,4,5 --except Invoice=77 --amount total --report r.json",
     "audit lines.csv --from transactions --column order_id=order_id --every month --on-bad-row reject --rfm-out - --columns +first_order_ts",
     "audit lines.csv --from transactions --layout none --one-row-per-order --every month --on-bad-row reject",
     "periods lines.csv --every month -o p.csv --workers 1 --memory-limit 1GiB --spill-dir . --on-bad-row reject --max-rejects 50 --format csv",
     "periods shop.csv --every quarter --year-starts 04-01 --fail-fast --policy strict --output p.csv --column order_id=Invoice --column event_ts=Date --date-format %m/%d/%Y|%H:%M \
         --refunds drop --anonymous drop --duplicates keep --timezone Asia/Tokyo --id-format integer --encoding latin1 --null NULL,NA \
         --number-format 1,234.56 --amount-unit units --naive-times local --anonymous-id 0,Guest \
-        --quote double --escape ~ --header-line 1 --only Invoice=1,2,3,4,5 --except Invoice=77 --amount total",
+        --quote double --escape ~ --header-line 1 --max-field 2MiB --only Invoice=1,2,3,4,5 --except Invoice=77 --amount total",
     "periods lines.csv --every year -o - --csv-safe --layout none --one-row-per-order --on-bad-row reject",
     "update new a.csv b.parquet --every quarter --on-bad-row reject --max-rejects 7 --workers 2 --memory-limit 1GiB --spill-dir .",
     "update state a.csv --allow-duplicate",
@@ -109,7 +109,7 @@ const LINES: &[&str] = &[
     "update new shop.csv --from transactions --column order_id=Invoice --column event_ts=Date --date-format %m/%d/%Y|%H:%M --refunds net \
         --anonymous drop --duplicates drop --timezone Europe/Berlin --id-format integer --encoding latin1 --null NULL,NA \
         --number-format 1,234.56 --amount-unit units --naive-times local --anonymous-id 0,Guest \
-        --quote double --escape ~ --header-line 1 --only Invoice=1,2,3,4,5 --except Invoice=77 --amount total",
+        --quote double --escape ~ --header-line 1 --max-field 2MiB --only Invoice=1,2,3,4,5 --except Invoice=77 --amount total",
     "update new lines.csv --from transactions --layout none --one-row-per-order --on-bad-row reject",
     "merge both state other",
     "merge both state state/../state --allow-duplicate",
@@ -120,7 +120,7 @@ const LINES: &[&str] = &[
     "sketch shop.csv --from transactions --window 2023-01 -o x.theta --column order_id=Invoice --column event_ts=Date \
         --date-format %m/%d/%Y|%H:%M --refunds net --anonymous drop --duplicates drop --timezone UTC --id-format integer --encoding latin1 --null NULL,NA \
         --number-format 1,234.56 --amount-unit units --naive-times local --anonymous-id 0,Guest \
-        --quote double --escape ~ --header-line 1 --only Invoice=1,2,3,4,5 --except Invoice=77 --amount total",
+        --quote double --escape ~ --header-line 1 --max-field 2MiB --only Invoice=1,2,3,4,5 --except Invoice=77 --amount total",
     "sketch lines.csv --from transactions --layout none --one-row-per-order --on-bad-row reject --window 2023-01 -o x.theta",
     "compare state@2023-Q1 state@2023-Q2 --json --json-numbers text --percentiles 5 --bins 4 --workers 2 --memory-limit 1GiB --spill-dir .",
     "compare a.theta state@2023-Q2",

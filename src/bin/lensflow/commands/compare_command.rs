@@ -67,7 +67,11 @@ impl Job for Compare {
             }
             (a, b) => {
                 let overlap = a.sketch(&self.spec, host.signals)?.overlap(&b.sketch(&self.spec, host.signals)?)?;
-                if self.json { to_json(&overlap, self.json_numbers)? } else { table(&self.a, &self.b, &overlap) + BOUNDS }
+                if self.json {
+                    to_json(&overlap, self.json_numbers)?
+                } else {
+                    host.screen.painted(table(&self.a, &self.b, &overlap) + BOUNDS)
+                }
             }
         };
         print(text)

@@ -10,6 +10,7 @@ use lensflow::lens::sketch::CustomerSketch;
 use lensflow::partials::{Lens1Partial, is_partial};
 use lensflow::state::{RunSummary, State, is_run_file};
 use lensflow::text::grouped;
+use lensflow::text::visible;
 use std::path::PathBuf;
 
 /// A look at a file or folder.
@@ -92,6 +93,6 @@ impl Job for Inspect {
             }
             Found::State(state) => state.manifest().to_string(),
         };
-        print(host.speech.say(&format!("{}: {text}", self.path.display())))
+        print(visible(&host.speech.say(&format!("{}: {text}", self.path.display()))).as_bytes())
     }
 }

@@ -12,6 +12,7 @@ use lensflow::jobs::files;
 use lensflow::jobs::peek::{PeekJob, Peeked, render};
 use lensflow::orders::Lines;
 use lensflow::spec::Spec;
+use lensflow::text::visible;
 use std::path::PathBuf;
 
 /// A look at files.
@@ -69,7 +70,7 @@ impl Job for Peek {
             save_spec(&audit.toml()?, file)?;
         }
         if !self.json {
-            return print(host.speech.say(&render(&peeked, &shell("audit", &arguments))));
+            return print(visible(&host.speech.say(&render(&peeked, &shell("audit", &arguments)))).as_bytes());
         }
         let failed = |e: serde_json::Error| Error::internal("what was seen has no JSON form").cause(e);
         let mut json = serde_json::to_value(&peeked).map_err(failed)?;

@@ -124,6 +124,7 @@ pub(crate) struct Source {
     #[serde(deserialize_with = "texts")]
     pub(crate) except: Option<Vec<RowFilter>>,
     pub(crate) sheet: Option<String>,
+    pub(crate) max_field: Option<Size>,
     pub(crate) on_bad_row: Option<OnBadRow>,
     pub(crate) fail_fast: bool,
     #[serde(deserialize_with = "text")]

@@ -159,6 +159,9 @@ pub(crate) const OPTIONS: &[Opt] = &[
     row("source.sheet", Form::Text, ROWS, &[
         flag(INPUTS, "sheet", "NAME", "The sheet to read of workbooks [default: the first]"),
     ]),
+    row("source.max_field", Form::Text, ROWS, &[
+        flag(INPUTS, "max-field", "SIZE", "The longest id that is read; inputs may also unpack to 64 times as much, beside 1,024 times their size [default: 1MiB]"),
+    ]),
     row("source.on_bad_row", Form::Text, &[Audit, Periods, Update, Merge, Follow, Sketch], &[
         flag(INPUTS, "on-bad-row", "fail|reject", "What to do about a bad row: end the run, or leave it out and count it [default: fail, or what a state was made with]"),
     ]),

@@ -21,6 +21,7 @@ pub(crate) fn reading(options: &Options) -> ReadOptions {
         .with_escape(said.escape)
         .with_header_line(said.header_line)
         .with_sheet(said.sheet.clone())
+        .with_max_field(said.max_field.map(|size| size.0))
         .with_only(said.only.iter().flatten().cloned())
         .with_except(said.except.iter().flatten().cloned())
 }
