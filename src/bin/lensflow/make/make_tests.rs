@@ -116,6 +116,7 @@ const JOBS: &[&str] = &[
     layout = "none"
     id_format = "integer"
     sheet = "Sheet1"
+    max_field = "2MiB"
     date_format = ["%d.%m.%Y"]
     encoding = "latin1"
     null = ["NULL", "\\N"]
@@ -269,6 +270,7 @@ fn lines_are_what_was_said() {
         .with_escape('~')
         .with_header_line(3)
         .with_sheet(Some("Sheet1".to_owned()))
+        .with_max_field(Some(2 << 20))
         .with_only(["status=paid".parse().unwrap()])
         .with_except(["kind=test".parse().unwrap()]);
     let options = TransactionOptions::default()
