@@ -142,7 +142,7 @@ const COMMANDS: &[Page] = &[
 ];
 
 fn main() -> ExitCode {
-    let matches = command_line::command(COMMANDS).try_get_matches().unwrap_or_else(|error| command_line::untipped(error).exit());
+    let matches = command_line::command(COMMANDS).try_get_matches().unwrap_or_else(|error| refused(command_line::untipped(error)));
     let Some((name, matches)) = matches.subcommand() else { return ExitCode::from(2) };
     let page = COMMANDS.iter().find(|page| page.name == name);
     let speech = match page.map(|page| page.kind) {
@@ -171,6 +171,23 @@ fn main() -> ExitCode {
             })
         }
     }
+}
+
+/// Ends the process with what clap says: help, or what is wrong with the command line, which is JSON where messages are.
+fn refused(error: clap::Error) -> ! {
+    let mut arguments = std::env::args_os().skip_while(|argument| argument != "--log-format" && argument != "--log-format=json");
+    let is_json = arguments.next().is_some_and(|flag| flag == "--log-format=json" || arguments.next().is_some_and(|value| value == "json"));
+    if error.use_stderr() && is_json {
+        let text = error.to_string();
+        let (what, usage) = text.split_once('\n').unwrap_or((&text, ""));
+        let talk = Talk::in_json();
+        if talk.begin(Speech::Keys).is_ok() {
+            let usage = usage.split_whitespace().collect::<Vec<_>>().join(" ");
+            talk.complain(&Error::usage(what.trim_start_matches("error: ")).help(usage), Speech::Keys);
+            std::process::exit(error.exit_code());
+        }
+    }
+    error.exit()
 }
 
 /// A job that was asked for, and what is wanted of it.

@@ -18,6 +18,12 @@ pub(crate) struct Screen {
     color: bool,
 }
 
+impl Default for Screen {
+    fn default() -> Self {
+        Screen { width: NARROWEST, color: false }
+    }
+}
+
 /// Whether a stream has colours, by `--color`, `NO_COLOR` and what it is.
 pub(crate) fn has_color(matches: &ArgMatches, stream: &impl IsTerminal) -> bool {
     match matches.get_one::<String>("color").map(String::as_str) {

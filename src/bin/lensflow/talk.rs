@@ -32,6 +32,11 @@ impl Talk {
         Talk { quiet, verbose, json, color, screen: Screen::of(matches) }
     }
 
+    /// In JSON, where the command line is not understood.
+    pub(crate) fn in_json() -> Self {
+        Talk { quiet: false, verbose: 0, json: true, color: false, screen: Screen::default() }
+    }
+
     /// Nothing but warnings and errors.
     pub(crate) fn silent(self) -> Self {
         Talk { quiet: true, ..self }
@@ -143,7 +148,11 @@ impl<'a> Host<'a> {
         let line = self.speech.say(line);
         match self.talk {
             Talk { quiet: true, .. } => {}
-            Talk { json: true, .. } => say(&serde_json::json!({ "level": "INFO", "fields": { "message": line } }).to_string()),
+            Talk { json: true, .. } => {
+                let now = humantime::format_rfc3339_micros(std::time::SystemTime::now()).to_string();
+                let fields = serde_json::json!({ "message": harmless(&line) });
+                say(&serde_json::json!({ "timestamp": now, "level": "INFO", "fields": fields }).to_string());
+            }
             _ => say(&line),
         }
     }

@@ -123,6 +123,9 @@ fn messages_can_be_json_and_never_have_colours_in_a_file() {
     let [line] = lines(&usage).try_into().unwrap();
     assert_eq!(line["fields"]["message"], "no window is given");
     assert!(line["fields"]["help"].as_str().unwrap().contains("--every day|week|month"));
+    let unknown = lensflow(folder.path(), &["audit", "--log-format", "json", "--evry", "month"]).expect(2);
+    let [line] = lines(&unknown).try_into().unwrap();
+    assert!(line["level"] == "ERROR" && line["fields"]["message"].as_str().unwrap().contains("'--evry'"), "{line}");
 
     // A change by 9,900 % is worth a warning, beside the report and in it.
     let warned = ["audit", "jump.csv", "--every", "month", "--report", "-", "-vv", "--log-format", "json"];

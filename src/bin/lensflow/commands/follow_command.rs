@@ -19,7 +19,7 @@ use lensflow::orders::Lines;
 use lensflow::source::files::Format;
 use lensflow::spec::Spec;
 use lensflow::state::{Remembered, State, is_state, windows_fit};
-use lensflow::text::grouped;
+use lensflow::text::{counted, grouped};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -121,7 +121,8 @@ impl Job for Follow {
             quarantine: self.quarantine.clone(),
             stop: host.signals.stop.clone(),
         };
-        let mut follower = Command { audit: self.answers(), metrics, host: Host::new(host.signals, host.talk.silent(), host.speech) };
+        let own = |talk| Host::new(host.signals, talk, host.speech);
+        let mut follower = Command { audit: self.answers(), metrics, host: own(host.talk.silent()), said: own(host.talk) };
         host.heeds_stop(true);
         follow.run(&mut follower)?;
         host.heeds_stop(false);
@@ -178,7 +179,10 @@ impl Job for Follow {
 struct Command<'a> {
     audit: Option<AuditJob>,
     metrics: Arc<Metrics>,
+    /// For audits, which say nothing of their outputs.
     host: Host<'a>,
+    /// For what is said: a line a commit.
+    said: Host<'a>,
 }
 
 impl Follower for Command<'_> {
@@ -196,8 +200,9 @@ impl Follower for Command<'_> {
                 for known in &updated.known {
                     tracing::info!("{}: taken in before, as {}; it changes nothing", known.name, known.before);
                 }
-                let (inputs, rows, seconds) = (updated.taken.len(), grouped(updated.rows), time.as_secs_f64());
-                tracing::info!("generation {}: {inputs} inputs, {rows} rows in {seconds:.2} s", updated.manifest.generation);
+                let (inputs, rows) = (counted(updated.taken.len(), "input", "inputs"), counted(updated.rows, "row", "rows"));
+                let (generation, seconds) = (updated.manifest.generation, time.as_secs_f64());
+                self.said.tell(&format!("generation {generation}: {inputs}, {rows} in {seconds:.2} s"));
             }
             FollowEvent::Quarantined { file, reason } => {
                 tracing::warn!("put aside as {}: {}", file.display(), self.host.speech.say(&reason.to_string()))
