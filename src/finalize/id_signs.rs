@@ -48,6 +48,8 @@ pub(super) struct IdSigns {
     scientific: u64,
     /// Customers by the hash of their folded id; the least hashes.
     folded: BTreeMap<u64, u64>,
+    /// The greatest of these, once there are as many as are kept.
+    greatest: Option<u64>,
 }
 
 impl IdSigns {
@@ -101,17 +103,29 @@ impl IdSigns {
 
     /// Whether a hash is too great for the sample.
     fn is_past(&self, hash: u64) -> bool {
-        self.folded.len() >= SAMPLE && self.folded.last_key_value().is_some_and(|(greatest, _)| hash > *greatest)
+        self.greatest.is_some_and(|greatest| hash > greatest)
     }
 
+    #[inline]
     fn fold(&mut self, hash: u64) {
-        if self.is_past(hash) {
-            return;
+        if !self.is_past(hash) {
+            self.keep(hash);
         }
+    }
+
+    #[cold]
+    fn keep(&mut self, hash: u64) {
         *self.folded.entry(hash).or_default() += 1;
-        if self.folded.len() > SAMPLE {
+        self.cut();
+    }
+
+    /// Leaves as many as are kept.
+    fn cut(&mut self) {
+        while self.folded.len() > SAMPLE {
             self.folded.pop_last();
         }
+        let is_full = self.folded.len() == SAMPLE;
+        self.greatest = self.folded.last_key_value().filter(|_| is_full).map(|(greatest, _)| *greatest);
     }
 
     /// What was noticed, as notes.
@@ -147,9 +161,7 @@ impl Merge for IdSigns {
         self.invisible += other.invisible;
         self.scientific += other.scientific;
         other.folded.into_iter().for_each(|(hash, count)| *self.folded.entry(hash).or_default() += count);
-        while self.folded.len() > SAMPLE {
-            self.folded.pop_last();
-        }
+        self.cut();
     }
 }
 
