@@ -36,6 +36,8 @@ pub enum Topic {
     PassedOver,
     /// An input of lines has no quantity, and a column that looks like one; the subject is both.
     NoQuantity,
+    /// An input has a column of discounts that nothing reads; the subject is a sentence.
+    UnreadDiscount,
     /// No key of the first lines is the customer's; the subject is the input and its keys.
     NoCustomerKey,
     /// Lines that have the customer of their order's other lines.
@@ -93,6 +95,9 @@ pub enum Topic {
     SilentRows,
     /// Rows with a value of a filter, so many; the subject is the filter and, after a unit separator, the value. Said where there are none.
     ValueOfFilter,
+    /// Rows whose status, in a column that nothing reads, mostly means that they do not count, so many; the subject is the column and, after a
+    /// unit separator, the status.
+    UnreadStatus,
     /// Inputs that have a column, so many; the subject is the column. Never said: what an input of a state lacks is an error.
     ColumnRead,
     /// Rows in a currency, so many; the subject is the column and, after a unit separator, the currency. Never said: several are an error.
@@ -120,8 +125,14 @@ impl Topic {
                 let (filter, value) = subject.split_once('\u{1f}').unwrap_or((subject, ""));
                 format!("{filter}: no row has the value {value:?}")
             }
+            Topic::UnreadStatus => {
+                let (column, status) = subject.split_once('\u{1f}').unwrap_or((subject, ""));
+                let (rows, are) = (counted(count, "row has", "rows have"), verb("it is", "they are"));
+                format!("{rows} {status:?} in {column:?}, and {are} counted: `except={column}={status}` leaves {} out", verb("it", "them"))
+            }
             Topic::ExclusiveEnds
             | Topic::NoQuantity
+            | Topic::UnreadDiscount
             | Topic::Currency
             | Topic::ColumnRead
             | Topic::NoCustomerKey
@@ -250,11 +261,14 @@ impl Topic {
             Topic::EmptyInput => format!("{} are empty", counted(number, "more file", "more files")),
             Topic::PassedOver => format!("the same in {}", counted(number, "more folder", "more folders")),
             Topic::InclusiveEnds => String::new(),
-            Topic::NoQuantity | Topic::Currency => format!("the same in {}", counted(number, "more input", "more inputs")),
+            Topic::NoQuantity | Topic::UnreadDiscount | Topic::Currency => {
+                format!("the same in {}", counted(number, "more input", "more inputs"))
+            }
             Topic::NoCustomerKey => format!("the same in {}", counted(number, "more input", "more inputs")),
             Topic::FilteredRows | Topic::SilentRows | Topic::ValueOfFilter => {
                 format!("the same of {}", counted(number, "more filter", "more filters"))
             }
+            Topic::UnreadStatus => format!("and {}", counted(number, "more status", "more statuses")),
             Topic::NameAlike => format!("and {}", counted(number, "more column", "more columns")),
             Topic::NullIds => format!("and {} that mean no value", counted(number, "more word", "more words")),
             Topic::CurrencySign => format!("and {}", counted(number, "more currency", "more currencies")),

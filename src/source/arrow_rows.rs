@@ -6,7 +6,7 @@
 use super::arrow_columns::unfit;
 use super::arrow_texts::Texts;
 use super::arrow_types::unpacked;
-use super::mapping::{Currencies, Derive, Located, Plain, Scratch};
+use super::mapping::{Derive, Located, NOTHING, Plain, Scratch, Watch, Watched};
 use super::row_kind::{ArrowColumns, FieldRows, TextRowKind, TypedColumns};
 use crate::base::error::{Error, Result};
 use crate::model::note::Notes;
@@ -40,11 +40,11 @@ pub(crate) struct ArrowRows<S: TextRowKind<N>, const N: usize> {
 /// How the needed columns are read.
 #[derive(Clone)]
 enum Read<S: TextRowKind<N>, const N: usize> {
-    /// And a column of currencies: its place and its name.
+    /// And columns that are counted.
     Typed {
         columns: S::Typed,
         kind: S,
-        currency: Option<(usize, Arc<str>)>,
+        watched: Watched,
     },
     Texts {
         kind: S,
@@ -81,10 +81,10 @@ impl<S: TextRowKind<N>, const N: usize> ArrowRows<S, N> {
         };
         let place = |at: usize| needed.partition_point(|known| *known < at);
         let read = match located {
-            Located::Plain(Plain { at, currency }) => {
+            Located::Plain(Plain { at, watched }) => {
                 at.iter().enumerate().try_for_each(|(column, at)| at.map_or(Ok(()), |at| check(column, at, false)))?;
                 let columns = kind.typed(at.map(|at| at.map(place)), origin);
-                Read::Typed { columns, kind: kind.clone(), currency: currency.map(|(at, name)| (place(at), name)) }
+                Read::Typed { columns, kind: kind.clone(), watched: watched.map(|watched| watched.map(|(at, name)| (place(at), name))) }
             }
             Located::Derived(derive) => {
                 for column in 0..N {
@@ -137,14 +137,20 @@ fn taken_out(column: &ArrayRef, path: &[String]) -> Result<ArrayRef, ArrowError>
     taken_out(&child, rest)
 }
 
-/// Counts the currencies of a column's rows.
-fn see_currencies(column: &ArrayRef, name: &str, notes: &Notes) -> Result<(), ArrowError> {
-    let (mut texts, mut currencies) = (Texts::new(column, false, false)?, Currencies::default());
-    for row in 0..column.len() {
-        texts.read(row)?;
-        currencies.see(texts.text().unwrap_or_default());
+/// Counts the values of columns that are watched.
+fn watch(batch: &RecordBatch, watched: &Watched, notes: &Notes) -> Result<(), ArrowError> {
+    let mut counts = Watch::default();
+    for which in 0..watched.len() {
+        let Some((at, name)) = &watched[which] else { continue };
+        let mut one = NOTHING;
+        one[which] = Some((0, name.clone()));
+        let mut texts = Texts::new(batch.column(*at), false, false)?;
+        for row in 0..batch.num_rows() {
+            texts.read(row)?;
+            counts.see(&one, |_| texts.text());
+        }
+        counts.tell(&one, notes);
     }
-    currencies.tell(name, notes);
     Ok(())
 }
 
@@ -170,12 +176,10 @@ impl<S: TextRowKind<N>, const N: usize> ArrowColumns for ArrowRows<S, N> {
 
     fn batch(&self, batch: &RecordBatch, first_row: u64) -> Result<S::Batch> {
         let (kind, derive, origin) = match &self.read {
-            Read::Typed { columns, kind, currency } => {
+            Read::Typed { columns, kind, watched } => {
                 let fail = |e: ArrowError| Error::data("a column cannot be taken out of the batch").cause(e);
                 let needed = self.needed(batch).map_err(fail)?;
-                if let Some((at, name)) = currency {
-                    see_currencies(needed.column(*at), name, &kind.notes()).map_err(fail)?;
-                }
+                watch(&needed, watched, &kind.notes()).map_err(fail)?;
                 return columns.batch(&needed, first_row);
             }
             Read::Texts { kind, derive, origin } => (kind, derive, origin),

@@ -6,7 +6,7 @@
 //! read plain records alike, and only the `csv` crate's side knows errors.
 
 use super::csv_head::{Header, begin, is_blank, parser, trimmed};
-use super::mapping::{Currencies, Located, Plain, Scratch};
+use super::mapping::{Located, NOTHING, Plain, Scratch, Watch};
 use super::marks::{Marks, closed};
 use super::records::{Dialect, RecordSplitter, TextChunk};
 use super::row_kind::{FieldRows, TextRowKind};
@@ -97,7 +97,7 @@ impl<S: TextRowKind<N>, const N: usize> CsvChunk<S, N> {
             line,
             bytes,
             scratch,
-            currencies: Currencies::default(),
+            watch: Watch::default(),
             sink,
         };
         decoder.make_room();
@@ -117,7 +117,7 @@ struct Decoder<'c, 's, S: TextRowKind<N>, const N: usize> {
     line: Option<u64>,
     bytes: &'c [u8],
     scratch: Scratch<N>,
-    currencies: Currencies,
+    watch: Watch,
     sink: &'c mut Sink<'s, S::Batch>,
 }
 
@@ -136,9 +136,9 @@ impl<S: TextRowKind<N>, const N: usize> Decoder<'_, '_, S, N> {
         }
         let bytes = text.as_bytes();
         // What is absent lies behind the last field, and is empty.
-        let (plain, currency) = match at {
-            Located::Plain(plain) => (Some(plain.at.map(|at| at.unwrap_or(fields))), plain.currency.as_ref().map(|(at, _)| *at)),
-            Located::Derived(_) => (None, None),
+        let (plain, watched) = match at {
+            Located::Plain(plain) => (Some(plain.at.map(|at| at.unwrap_or(fields))), &plain.watched),
+            Located::Derived(_) => (None, &NOTHING),
         };
         let mut bounds = vec![(0, 0); fields + 1];
         let mut first = 0;
@@ -164,9 +164,7 @@ impl<S: TextRowKind<N>, const N: usize> Decoder<'_, '_, S, N> {
             match plain {
                 Some(at) => {
                     self.rows.push_plain(text, at.map(|at| bounds[at]));
-                    if let Some(at) = currency {
-                        self.currencies.see(&text[bounds[at].0..bounds[at].1]);
-                    }
+                    self.watch.see(watched, |at| Some(&text[bounds[at].0..bounds[at].1]));
                 }
                 None => self.push_derived(|field| &text[bounds[field].0..bounds[field].1]),
             }
@@ -213,7 +211,7 @@ impl<S: TextRowKind<N>, const N: usize> Decoder<'_, '_, S, N> {
                 continue;
             }
             match at {
-                Located::Plain(Plain { at, currency }) => {
+                Located::Plain(Plain { at, watched }) => {
                     let mut texts = [None; N];
                     for (column, at) in at.iter().enumerate() {
                         let text = at
@@ -223,9 +221,7 @@ impl<S: TextRowKind<N>, const N: usize> Decoder<'_, '_, S, N> {
                         texts[column] = text.map_err(|e| e.line(self.line_of(&record, &parser, bytes)))?;
                     }
                     self.rows.push(texts);
-                    if let Some(text) = currency.as_ref().and_then(|(at, _)| std::str::from_utf8(trimmed(&record, *at)?).ok()) {
-                        self.currencies.see(text);
-                    }
+                    self.watch.see(watched, |at| std::str::from_utf8(trimmed(&record, at)?).ok());
                 }
                 Located::Derived(derive) => {
                     let mut texts = vec![""; fields];
@@ -278,8 +274,7 @@ impl<S: TextRowKind<N>, const N: usize> Decoder<'_, '_, S, N> {
         let Layout { kind, at, .. } = self.layout;
         match at {
             Located::Derived(derive) => derive.tell(&mut self.scratch, &kind.notes()),
-            Located::Plain(Plain { currency: Some((_, name)), .. }) => self.currencies.tell(name, &kind.notes()),
-            Located::Plain(_) => {}
+            Located::Plain(plain) => self.watch.tell(&plain.watched, &kind.notes()),
         }
         (self.sink)(self.rows.take(&self.layout.origin, self.first_row, self.first_line))?;
         self.left = self.left.saturating_sub(n);

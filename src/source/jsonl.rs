@@ -2,7 +2,7 @@
 //! absent key is a null.
 
 use super::json_records::{array_key, key_advice, object_a_line};
-use super::mapping::{Currencies, Located, Scratch};
+use super::mapping::{Located, Scratch, Watch};
 use super::records::{CHUNK, RecordSplitter, TextChunk};
 use super::row_kind::{FieldRows, TextRowKind};
 use super::{Chunk, Sink, Source};
@@ -148,7 +148,7 @@ struct JsonlChunk<S, const N: usize> {
 impl<S: TextRowKind<N>, const N: usize> Chunk<S::Batch> for JsonlChunk<S, N> {
     fn decode(self: Box<Self>, sink: &mut Sink<'_, S::Batch>) -> Result<()> {
         let Layout { kind, origin, keys, at, ids, commas, batch_rows } = &*self.layout;
-        let (mut scratch, mut currencies) = (Scratch::default(), Currencies::default());
+        let (mut scratch, mut watch) = (Scratch::default(), Watch::default());
         let mut rows = kind.rows(0);
         let (mut first_row, mut first_line) = (self.text.first_record, self.text.first_line);
         for line in self.text.bytes.split(|&b| b == b'\n').filter(|l| !l.trim_ascii().is_empty()) {
@@ -189,7 +189,7 @@ impl<S: TextRowKind<N>, const N: usize> Chunk<S::Batch> for JsonlChunk<S, N> {
             match at {
                 Located::Plain(plain) => {
                     rows.push(plain.at.map(|at| at.and_then(text)));
-                    plain.currency.iter().filter_map(|(at, _)| text(*at)).for_each(|text| currencies.see(text));
+                    watch.see(&plain.watched, text);
                 }
                 Located::Derived(derive) => {
                     let fields: Vec<_> = (0..texts.len()).map(text).collect();
@@ -208,7 +208,7 @@ impl<S: TextRowKind<N>, const N: usize> Chunk<S::Batch> for JsonlChunk<S, N> {
         }
         match at {
             Located::Derived(derive) => derive.tell(&mut scratch, &kind.notes()),
-            Located::Plain(plain) => plain.currency.iter().for_each(|(_, name)| currencies.tell(name, &kind.notes())),
+            Located::Plain(plain) => watch.tell(&plain.watched, &kind.notes()),
         }
         if rows.len() > 0 { sink(rows.take(origin, first_row, first_line)) } else { Ok(()) }
     }

@@ -283,7 +283,8 @@ impl RoleGuess {
     fn amounts(&mut self, said: &BTreeMap<TransactionColumn, String>) {
         let both = self.columns.contains_key(&UnitPrice) && self.columns.contains_key(&Quantity);
         let Some(total) = self.columns.get(&LineTotal).filter(|_| !said.contains_key(&LineTotal)).cloned() else { return };
-        if !OF_ORDERS.contains(&plain(&total).as_str()) {
+        let name = plain(&total);
+        if !(OF_ORDERS.contains(&name.as_str()) || name.contains("order") && name.contains("total")) {
             return;
         }
         if both {

@@ -165,6 +165,17 @@ pub(crate) fn is_like_quantity(name: &str) -> bool {
     words(name).iter().any(|word| WORDS_OF_QUANTITIES.contains(&word.as_str()))
 }
 
+/// Words of columns of discounts and of what was given back.
+const WORDS_OF_DISCOUNTS: [&str; 9] =
+    ["discount", "discounts", "rabatt", "remise", "descuento", "desconto", "sconto", "refunded", "korting"];
+
+/// Whether the words of a name say that it takes something off an amount.
+pub(crate) fn is_like_discount(name: &str) -> bool {
+    let words = words(name);
+    let is_about = words.iter().any(|word| ["code", "name", "type", "reason", "id", "title"].contains(&word.as_str()));
+    !is_about && words.iter().any(|word| WORDS_OF_DISCOUNTS.contains(&word.as_str()))
+}
+
 /// The words of a name, in lower case.
 fn words(name: &str) -> Vec<String> {
     let mut words = vec![String::new()];

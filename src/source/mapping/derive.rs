@@ -3,8 +3,8 @@
 //! Joined ids are the parts with `+` between them; a `+` or a backslash in a part has a backslash before it, so that ("1", "23") and
 //! ("12", "3") differ and what is printed can be read. A part that is empty stays one; where all are, there is no id.
 
-use super::currency::Currencies;
 use super::filter::{Filter, FilterCounts};
+use super::watched::{Watch, Watched};
 use super::{Join, positions};
 use crate::model::note::Notes;
 
@@ -32,8 +32,8 @@ pub(crate) struct Derive<const N: usize> {
     time: Option<usize>,
     nulls: Vec<String>,
     filters: Vec<Filter>,
-    /// The place of a column of currencies.
-    pub(super) currency: Option<usize>,
+    /// Columns that are counted.
+    pub(super) watched: Watched,
     /// The names of the fields, for messages.
     names: Vec<String>,
 }
@@ -43,12 +43,12 @@ pub(crate) struct Derive<const N: usize> {
 pub(crate) struct Scratch<const N: usize> {
     texts: [String; N],
     counts: Vec<FilterCounts>,
-    currencies: Currencies,
+    watch: Watch,
 }
 
 impl<const N: usize> Default for Scratch<N> {
     fn default() -> Self {
-        Scratch { texts: [const { String::new() }; N], counts: Vec::new(), currencies: Currencies::default() }
+        Scratch { texts: [const { String::new() }; N], counts: Vec::new(), watch: Watch::default() }
     }
 }
 
@@ -58,13 +58,15 @@ impl<const N: usize> Derive<N> {
         joins: [Join; N],
         nulls: &[String],
         mut filters: Vec<Filter>,
-        currency: Option<usize>,
+        watched: Watched,
         names: &[&str],
     ) -> Self {
         let field = |part: &Part| if let Part::Field(at) = part { Some(*at) } else { None };
         let parts = columns.iter().flatten().chain(filters.iter().map(|filter| &filter.part));
-        let fields = positions(&parts.map(field).chain([currency]).collect::<Vec<_>>());
-        let currency = currency.map(|at| fields.partition_point(|known| *known < at));
+        let fields =
+            positions(&parts.map(field).chain(watched.each_ref().map(|watched| watched.as_ref().map(|(at, _)| *at))).collect::<Vec<_>>());
+        let place = |at: usize| fields.partition_point(|known| *known < at);
+        let watched = watched.map(|watched| watched.map(|(at, name)| (place(at), name)));
         for part in columns.iter_mut().flatten().chain(filters.iter_mut().map(|filter| &mut filter.part)) {
             if let Part::Field(at) = part {
                 *at = fields.partition_point(|known| known < at);
@@ -74,7 +76,7 @@ impl<const N: usize> Derive<N> {
         let mut made: Vec<usize> = (0..N).filter(|&column| columns[column].len() > 1).collect();
         made.sort_by_key(|column| Some(*column) != time);
         let names = fields.iter().map(|&at| names[at].to_owned()).collect();
-        Derive { fields, columns, joins, made, time, nulls: nulls.to_vec(), filters, currency, names }
+        Derive { fields, columns, joins, made, time, nulls: nulls.to_vec(), filters, watched, names }
     }
 
     /// Says that a column is the field at a position behind all others.
@@ -104,12 +106,10 @@ impl<const N: usize> Derive<N> {
         &self.names[field]
     }
 
-    /// Adds what filters have counted, and the currencies, to the notes.
+    /// Adds what filters have counted, and watched columns, to the notes.
     pub(crate) fn tell(&self, scratch: &mut Scratch<N>, notes: &Notes) {
         self.filters.iter().zip(&mut scratch.counts).for_each(|(filter, counts)| counts.tell(filter, notes));
-        if let Some(at) = self.currency {
-            scratch.currencies.tell(&self.names[at], notes);
-        }
+        scratch.watch.tell(&self.watched, notes);
     }
 
     /// Whether all filters let a row through.
@@ -140,9 +140,7 @@ impl<const N: usize> Derive<N> {
         if !self.filters.is_empty() && !self.keeps(fields, scratch) {
             return None;
         }
-        if let Some(text) = self.currency.and_then(|at| fields[at]) {
-            scratch.currencies.see(text);
-        }
+        scratch.watch.see(&self.watched, |at| fields[at]);
         for &column in &self.made {
             let mut text = std::mem::take(&mut scratch.texts[column]);
             text.clear();

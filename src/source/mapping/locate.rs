@@ -4,7 +4,7 @@ use super::derive::{Derive, Part};
 use super::filter::Filter;
 use super::grammar::{self, Alternative};
 use super::header::Header;
-use super::{Join, Located, Plain, Wanted, advice, currency};
+use super::{Join, Located, NOTHING, Plain, Wanted, advice, watched};
 use crate::base::error::Result;
 use crate::model::note::{Notes, Topic};
 use crate::model::period_batch::Origin;
@@ -58,17 +58,17 @@ impl<const N: usize> Request<'_, N> {
             let mut parts = found.iter().flatten().flatten().chain(filters.iter().map(|filter| &filter.part));
             parts.any(|part| *part == Part::Field(at))
         };
-        let currency = currency::column(&header).filter(|&at| !self.worth.is_empty() && !is_used(at));
+        let watched = if self.worth.is_empty() { NOTHING } else { watched::columns(&header, is_used) };
         let plain = |parts: &Option<Vec<Part>>| matches!(parts.as_deref(), None | Some([Part::Field(_)]));
         if self.nulls.is_empty() && filters.is_empty() && found.iter().all(plain) {
             let at = found.map(|parts| match parts.as_deref() {
                 Some([Part::Field(at)]) => Some(*at),
                 _ => None,
             });
-            return Ok(Located::Plain(Plain { at, currency: currency.map(|at| (at, names[at].into())) }));
+            return Ok(Located::Plain(Plain { at, watched }));
         }
         let joins = self.wanted.each_ref().map(|wanted| wanted.join);
-        Ok(Located::Derived(Derive::new(found.map(Option::unwrap_or_default), joins, self.nulls, filters, currency, names)))
+        Ok(Located::Derived(Derive::new(found.map(Option::unwrap_or_default), joins, self.nulls, filters, watched, names)))
     }
 
     /// The filters, with the places of their columns.

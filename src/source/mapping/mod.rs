@@ -10,27 +10,26 @@
 //! | `header` | an input's names: exact ones, names that are alike, values in the names of folders |
 //! | `grammar` | what a mapping's value says: `A\|B`, `a+b`, `customer_id+day` |
 //! | `derive`, `filter` | a record's fields → the texts of our columns, or nothing where a filter leaves it out |
-//! | `currency` | amounts in several currencies are refused |
+//! | `watched` | columns that nothing reads: several currencies are refused, a status is noted |
 //! | `advice` | messages about columns that are missing, or that have two roles |
 //!
 //! A name counts as it is written before it counts as grammar, and an exact name before one that is alike. What is alike is said in a note.
 
 mod advice;
-mod currency;
 mod derive;
 mod filter;
 mod grammar;
 mod header;
 mod locate;
+mod watched;
 
-pub(super) use self::advice::is_like_quantity;
-pub(crate) use self::currency::{Currencies, judge};
+pub(super) use self::advice::{is_like_discount, is_like_quantity};
 pub(super) use self::derive::{Derive, Scratch};
 pub(super) use self::header::{is_among, nearest};
 pub(super) use self::locate::Request;
+pub(crate) use self::watched::{NOTHING, Watch, Watched, judge};
 
 use std::borrow::Cow;
-use std::sync::Arc;
 
 /// How several columns make one of ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,13 +76,13 @@ pub(crate) enum Located<const N: usize> {
 #[derive(Debug, Clone)]
 pub(crate) struct Plain<const N: usize> {
     pub(crate) at: [Option<usize>; N],
-    /// A column of currencies, of which nothing is read but how many there are.
-    pub(crate) currency: Option<(usize, Arc<str>)>,
+    /// Columns that nothing reads, but whose values are counted.
+    pub(crate) watched: Watched,
 }
 
 impl<const N: usize> Located<N> {
     /// No column.
-    pub(crate) const NONE: Self = Located::Plain(Plain { at: [None; N], currency: None });
+    pub(crate) const NONE: Self = Located::Plain(Plain { at: [None; N], watched: NOTHING });
 
     /// Whether a column was found.
     pub(crate) fn has(&self, column: usize) -> bool {
@@ -105,9 +104,12 @@ impl<const N: usize> Located<N> {
     pub(crate) fn compact(self) -> Self {
         let fields = self.fields();
         match self {
-            Located::Plain(Plain { at, currency }) => {
+            Located::Plain(Plain { at, watched }) => {
                 let place = |at: usize| fields.partition_point(|known| *known < at);
-                Located::Plain(Plain { at: at.map(|at| at.map(place)), currency: currency.map(|(at, name)| (place(at), name)) })
+                Located::Plain(Plain {
+                    at: at.map(|at| at.map(place)),
+                    watched: watched.map(|watched| watched.map(|(at, name)| (place(at), name))),
+                })
             }
             derived => derived,
         }
@@ -124,7 +126,9 @@ impl<const N: usize> Located<N> {
     /// The positions that are read, ascending.
     pub(crate) fn fields(&self) -> Vec<usize> {
         match self {
-            Located::Plain(plain) => positions(&[&plain.at[..], &[plain.currency.as_ref().map(|(at, _)| *at)]].concat()),
+            Located::Plain(plain) => {
+                positions(&[&plain.at[..], &plain.watched.each_ref().map(|watched| watched.as_ref().map(|(at, _)| *at))].concat())
+            }
             Located::Derived(derive) => derive.fields.clone(),
         }
     }

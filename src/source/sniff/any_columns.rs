@@ -9,7 +9,7 @@ use crate::model::period_batch::Origin;
 use crate::model::read_options::{Encoding, ReadOptions};
 use crate::source::arrow_rows::ArrowRows;
 use crate::source::arrow_texts::Texts;
-use crate::source::mapping::{Join, Located, Plain, Wanted};
+use crate::source::mapping::{Join, Located, NOTHING, Plain, Wanted};
 use crate::source::row_kind::{FieldRows, RowKind, TextRowKind, TypedColumns, Unfit};
 use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, StringArray, StringBuilder};
 use arrow::datatypes::{DataType, Field, Schema};
@@ -139,7 +139,7 @@ impl TextRowKind<COLUMNS> for AnyColumns {
     }
 
     fn find(&self, names: &[&str], origin: &Origin) -> Result<Located<COLUMNS>> {
-        Ok(Located::Plain(Plain { at: self.positions(names, origin), currency: None }))
+        Ok(Located::Plain(Plain { at: self.positions(names, origin), watched: NOTHING }))
     }
 
     fn accepts(&self, _column: usize, _data_type: &DataType) -> std::result::Result<(), Unfit> {

@@ -172,8 +172,15 @@ impl Transactions {
             AmountFrom::Auto => &[LineTotal as usize, UnitPrice as usize],
         };
         let located = Request { wanted, nulls: self.0.values.nulls(), options: &options.reading, worth, notes }.locate(names, origin)?;
+        let read = located.fields();
+        if options.reading.told.is_none()
+            && let Some(name) =
+                (0..names.len()).filter(|at| !read.contains(at)).map(|at| names[at]).find(|name| mapping::is_like_discount(name))
+        {
+            let help = "if amounts are before it, make a column of what was paid, and name that";
+            notes.say(Topic::UnreadDiscount, format!("{}: {name:?} is not read, and amounts count as they are: {help}", origin.name));
+        }
         if !located.has(Quantity as usize) {
-            let read = located.fields();
             let mut unread = (0..names.len()).filter(|at| !read.contains(at)).map(|at| names[at]);
             if let Some(name) = unread.find(|name| mapping::is_like_quantity(name)) {
                 let what = format!("no quantity column: every line counts 1, and {name:?} is not read");

@@ -2,6 +2,9 @@
 
 use super::{Case, warnings};
 use crate::support::Lensflow;
+use arrow::array::{ArrayRef, RecordBatch, StringArray};
+use parquet::arrow::ArrowWriter;
+use std::sync::Arc;
 
 const SHOP: [&str; 8] =
     ["--column", "order_id=Name", "--column", "customer_id=Email", "--column", "event_ts=Created at", "--column", "line_total=Total"];
@@ -29,7 +32,8 @@ fn lines_that_mix_totals_and_prices_are_an_error() {
         assert!(said.contains(part), "{part}: {said}");
     }
     let (report, _) = case.is_right(LINE, &[&columns[..], &["--amount", "total"]].concat());
-    assert_eq!(warnings(&report), "");
+    // Nothing but what the export's other columns say.
+    assert!(warnings(&report).lines().all(|line| line.contains("is not read") || line.contains("has \"refunded\"")), "{report}");
     let (report, _) = case.report(LINE, &[&columns[..], &["--amount", "price"]].concat());
     assert_eq!(super::shown(&report["windows"][0]["lens1"]["total_revenue"]), "70.00");
 }
@@ -111,4 +115,35 @@ fn notes_are_said_by_every_command_that_reads_orders() {
     assert!(periods("p.csv").contains("a,2023-01-01T00:00:00,2023-02-01T00:00:00,1,5.00"), "{}", periods("p.csv"));
     assert!(periods("p.csv").contains("b,2023-01-01T00:00:00,2023-02-01T00:00:00,1,6.00"), "{}", periods("p.csv"));
     assert!(periods("q.csv").contains("b,2023-01-01T00:00:00,2023-02-01T00:00:00,1,3.00"), "{}", periods("q.csv"));
+}
+
+/// What a column that nothing reads says of orders that mostly do not count, and of discounts, is noted, in every format; the advice is right.
+#[test]
+fn a_status_and_a_discount_that_nothing_reads_are_noted() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let header = "order_id,customer_id,event_ts,quantity,unit_price,Order Status,Currency,discount";
+    let rows = ["1,a,2024-01-05,1,5,Paid,EUR,0", "2,b,2024-01-06,1,6,Cancelled,EUR,1", "3,b,2024-01-06,1,6,cancelled,EUR,0"];
+    std::fs::write(at.join("a.csv"), format!("{header}\n{}\n", rows.join("\n"))).unwrap();
+    let names: Vec<&str> = header.split(',').collect();
+    let object = |row: &&str| {
+        let fields = names.iter().zip(row.split(',')).map(|(name, value)| format!("{name:?}:{value:?}"));
+        format!("{{{}}}\n", fields.collect::<Vec<_>>().join(","))
+    };
+    std::fs::write(at.join("a.jsonl"), rows.iter().map(object).collect::<String>()).unwrap();
+    let column = |at: usize| Arc::new(StringArray::from_iter_values(rows.iter().map(|row| row.split(',').nth(at).unwrap()))) as ArrayRef;
+    let batch = RecordBatch::try_from_iter(names.iter().enumerate().map(|(at, name)| (*name, column(at)))).unwrap();
+    let mut writer = ArrowWriter::try_new(std::fs::File::create(at.join("a.parquet")).unwrap(), batch.schema(), None).unwrap();
+    writer.write(&batch).unwrap();
+    writer.close().unwrap();
+    for file in ["a.csv", "a.jsonl", "a.parquet"] {
+        let line = ["audit", file, "--from", "transactions", "--layout", "none", "--every", "month", "--report", "r.json"];
+        let said = Lensflow::new(at, &line).run().expect(0).stderr;
+        assert!(said.contains("2 rows have \"cancelled\" in \"Order Status\", and they are counted"), "{file}: {said}");
+        assert!(said.contains("\"discount\" is not read"), "{file}: {said}");
+        let said = Lensflow::new(at, &[&line[..], &["--except", "Order Status=cancelled"]].concat()).run().expect(0).stderr;
+        assert!(!said.contains("are counted") && said.contains("2 rows are left out"), "{file}: {said}");
+        let report: serde_json::Value = serde_json::from_slice(&std::fs::read(at.join("r.json")).unwrap()).unwrap();
+        assert_eq!(super::shown(&report["windows"][0]["lens1"]["total_revenue"]), "5.00", "{file}");
+    }
 }
