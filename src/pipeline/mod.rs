@@ -348,7 +348,8 @@ impl<L: Lens> Pipeline<L> {
             transactions: lines.map(LineSummary::rounded),
         };
         let windows = &reduced.blocks.finalizer().windows;
-        let warnings = [stats.notes().texts(), reduced.warnings].concat();
+        let empty = windows.is_empty().then(|| "no row counts for a customer: there is no window, and nothing to answer".to_owned());
+        let warnings = [stats.notes().texts(), reduced.warnings, empty.into_iter().collect()].concat();
         let mut report = Report::new(input, windows, reduced.lens1, reduced.lens2, warnings, reduced.left_out);
         report.set_span(span, spec.as_of);
         stats.enter(Stage::Report);

@@ -243,7 +243,9 @@ impl Router {
         match last {
             _ if !batch.of_orders => {
                 self.ends.look(end);
-                self.span.cover(start, if last == NO_TIMESTAMP { end - 1 } else { last });
+                // A last transaction may be said to lie before its period.
+                let (first, last) = if last == NO_TIMESTAMP { (start, end - 1) } else { (start.min(last), start.max(last)) };
+                self.span.cover(first, last);
             }
             NO_TIMESTAMP => {}
             last => self.span.cover(last, last),

@@ -65,7 +65,8 @@ impl Answers {
             match read(row).and_then(|good| Ok((judge(&good, &case.windows)?, good))) {
                 Ok((window, good)) => {
                     let last = good.last.unwrap_or(good.end - 1);
-                    span = Some(span.map_or((good.start, last), |(a, b): (i64, i64)| (a.min(good.start), b.max(last))));
+                    let (first, last) = (good.start.min(last), good.start.max(last));
+                    span = Some(span.map_or((first, last), |(a, b): (i64, i64)| (a.min(first), b.max(last))));
                     let seen = first_seen.entry(good.id.clone()).or_insert(good.start);
                     *seen = good.start.min(*seen);
                     if let Some(window) = window {

@@ -6,7 +6,7 @@ use crate::page::{self, Inputs, Page};
 use crate::talk::{Host, print};
 use lensflow::Result;
 use lensflow::jobs::{AuditJob, Outputs, WrittenFile};
-use lensflow::orders::Lines;
+use lensflow::orders::{Lines, special_lines};
 use lensflow::report::text_tables::{Style, render_within};
 use lensflow::stats::Snapshot;
 use lensflow::text::{counted, grouped};
@@ -25,6 +25,8 @@ pub(crate) fn run(audit: &AuditJob, host: &mut Host<'_>) -> Result<Snapshot> {
         print(host.screen.painted(render_within(&audited.report, Style::Text, host.screen.width)))?;
     } else {
         audited.report.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+        // The answers on the terminal begin with it.
+        audited.report.input.transactions.iter().flat_map(special_lines).for_each(|said| host.tell(&said));
     }
     host.noted();
     let left_out: u64 = audited.report.windows.iter().flat_map(|window| window.customers_rejected.values()).sum();
