@@ -117,6 +117,8 @@ const JOBS: [&str; 12] = [
     quote = "none"
     escape = "~"
     header_line = 3
+    sheet = "May"
+    max_field = "2MiB"
     only = ["status=paid"]
     except = ["kind=test"]
     [transactions]
@@ -241,6 +243,8 @@ fn lines_are_what_was_said() {
         .with_quote(Quote::None)
         .with_escape('~')
         .with_header_line(3)
+        .with_sheet("May".to_owned())
+        .with_max_field(2 << 20)
         .with_only(["status=paid".parse().unwrap()])
         .with_except(["kind=test".parse().unwrap()]);
     let options = TransactionOptions::default()
