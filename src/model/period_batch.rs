@@ -99,6 +99,18 @@ pub struct Bad<C = Column> {
     pub column: C,
     /// Why.
     pub reason: Reason,
-    /// As it was read.
+    /// As it was read; of a value longer than 1 KiB, the beginning.
     pub value: String,
+}
+
+/// The most bytes of a value that could not be read: many rows may have one and the same long text.
+const KEPT: usize = 1 << 10;
+
+/// What is kept of a value that could not be read.
+pub(crate) fn kept_value(value: &str) -> String {
+    if value.len() <= KEPT {
+        return value.to_owned();
+    }
+    let end = (0..=KEPT).rev().find(|&at| value.is_char_boundary(at)).unwrap_or(0);
+    format!("{}…", &value[..end])
 }

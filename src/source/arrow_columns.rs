@@ -14,7 +14,7 @@ use crate::base::money::{Amount, AmountError};
 use crate::base::time::{Clock, DAY, MAX_TIMESTAMP, MIN_TIMESTAMP};
 use crate::model::columns::Column;
 use crate::model::note::Notes;
-use crate::model::period_batch::{Bad, NO_TIMESTAMP, Origin, PeriodBatch};
+use crate::model::period_batch::{Bad, NO_TIMESTAMP, Origin, PeriodBatch, kept_value};
 use crate::model::reject::Reason;
 use arrow::array::{Array, ArrayRef, AsArray, PrimitiveArray, RecordBatch, StringViewArray, StringViewBuilder};
 use arrow::buffer::ScalarBuffer;
@@ -180,7 +180,7 @@ pub(super) fn customer_ids<C: Copy>(ids: &StringViewArray, values: &Values, colu
         match values.customer_id(id) {
             Some(id) => read.append_option(Some(id).filter(|id| !id.is_empty())),
             None => {
-                bad.push(Bad { row: row as u32, column, reason: Reason::BadNumber, value: id.to_owned() });
+                bad.push(Bad { row: row as u32, column, reason: Reason::BadNumber, value: kept_value(id) });
                 // Not a missing value, too.
                 read.append_value(id);
             }
@@ -190,7 +190,7 @@ pub(super) fn customer_ids<C: Copy>(ids: &StringViewArray, values: &Values, colu
 }
 
 pub(super) fn push_bad<C>(array: &dyn Array, row: usize, column: C, reason: Reason, bad: &mut Vec<Bad<C>>) {
-    let value = array_value_to_string(array, row).unwrap_or_default();
+    let value = kept_value(&array_value_to_string(array, row).unwrap_or_default());
     bad.push(Bad { row: row as u32, column, reason, value });
 }
 

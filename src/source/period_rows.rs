@@ -3,7 +3,7 @@
 use crate::base::money::{Amount, AmountError};
 use crate::model::columns::Column;
 use crate::model::note::Notes;
-use crate::model::period_batch::{Bad, NO_TIMESTAMP, Origin, PeriodBatch};
+use crate::model::period_batch::{Bad, NO_TIMESTAMP, Origin, PeriodBatch, kept_value};
 use crate::model::reject::Reason;
 use crate::source::values::Values;
 use crate::source::values::dates::Dates;
@@ -150,7 +150,7 @@ impl TextRows {
     #[cold]
     fn fault(&mut self, column: Column, reason: Reason, value: &[u8]) {
         let row = self.len() as u32;
-        self.bad.push(Bad { row, column, reason, value: String::from_utf8_lossy(value).into_owned() });
+        self.bad.push(Bad { row, column, reason, value: kept_value(&String::from_utf8_lossy(value)) });
     }
 
     #[cold]

@@ -39,9 +39,10 @@ mod with {
     use crate::model::note::Topic;
     use crate::model::read_options::Quote;
     use crate::source::guarded;
+    use crate::source::input_limits::Unpacked;
     use calamine::{Data, DataRef, Ods, Reader, SheetVisible, Sheets, Xls, Xlsb, Xlsx};
     use std::borrow::Cow;
-    use std::io::BufReader;
+    use std::io::{BufReader, ErrorKind};
 
     type Bytes = BufReader<File>;
 
@@ -54,6 +55,7 @@ mod with {
     ) -> Result<Vec<String>> {
         let fault = |what: &str| Error::data(what).input(&origin.name).stage(Stage::Source);
         let damaged = |e: calamine::Error| fault("the workbook is damaged, or protected by a password").cause(e);
+        let size = file.metadata().map_or(0, |about| about.len());
         let mut book = guarded(origin, "the workbook is damaged", || open(file))?;
         let all = book.sheets_metadata().to_vec();
         let mut names: Vec<String> = all.iter().filter(|s| s.visible == SheetVisible::Visible).map(|s| s.name.clone()).collect();
@@ -71,8 +73,11 @@ mod with {
             let others = names[1..].iter().map(|name| format!("{name:?}")).collect::<Vec<_>>().join(", ");
             notes.say(Topic::ReadAs, format!("{}: the sheet {name:?} is read; not read: {others}; choose with `sheet=NAME`", origin.name));
         }
-        let mut text = Text { out, options, row: 0, column: 0, width: 0 };
-        let wrote = |e| Error::io("cannot be kept in a temporary file", e).input(&origin.name).stage(Stage::Source);
+        let mut text = Text { out, options, row: 0, column: 0, width: 0, unpacked: Unpacked::new(options), size };
+        let wrote = |e: std::io::Error| match e.kind() {
+            ErrorKind::InvalidData => fault("the sheet is damaged").cause(e),
+            _ => Error::io("cannot be kept in a temporary file", e).input(&origin.name).stage(Stage::Source),
+        };
         // A mark says that this is UTF-8, whatever the encoding of other inputs.
         text.out.write_all(b"\xef\xbb\xbf").map_err(wrote)?;
         match &mut book {
@@ -155,6 +160,17 @@ mod with {
         column: u32,
         /// Fields of each row.
         width: u32,
+        unpacked: Unpacked,
+        /// The size of the workbook.
+        size: u64,
+    }
+
+    /// The sheets of all formats end here.
+    const MAX_ROWS: u32 = 1 << 20;
+    const MAX_COLUMNS: u32 = 1 << 14;
+
+    fn too_much(what: String) -> std::io::Error {
+        std::io::Error::new(ErrorKind::InvalidData, what)
     }
 
     impl<W: Write> Text<'_, W> {
@@ -162,6 +178,10 @@ mod with {
             if text.is_empty() {
                 return Ok(());
             }
+            if row >= MAX_ROWS || column >= MAX_COLUMNS {
+                return Err(too_much(format!("a cell claims to be in row {}, column {}", u64::from(row) + 1, u64::from(column) + 1)));
+            }
+            self.unpacked.grant(text.len() as u64, self.size).map_err(too_much)?;
             while self.row < row {
                 self.end()?;
             }
@@ -184,6 +204,7 @@ mod with {
         /// Ends the row; one without a value is a blank line.
         fn end(&mut self) -> std::io::Result<()> {
             if self.column > 0 {
+                self.unpacked.grant(u64::from(self.width), self.size).map_err(too_much)?;
                 (self.column..self.width).try_for_each(|_| self.out.write_all(b"\t"))?;
             }
             (self.row, self.column) = (self.row + 1, 0);

@@ -4,7 +4,7 @@ use super::Transactions;
 use crate::base::money::{Amount, AmountError};
 use crate::model::line_batch::{BadLine, TransactionBatch};
 use crate::model::line_columns::TransactionColumn;
-use crate::model::period_batch::{NO_TIMESTAMP, Origin};
+use crate::model::period_batch::{NO_TIMESTAMP, Origin, kept_value};
 use crate::model::reject::Reason;
 use crate::model::worth::{AmountFrom, WorthColumn, WorthColumns};
 use crate::source::row_kind::FieldRows;
@@ -244,7 +244,7 @@ impl TransactionRows {
 
     #[cold]
     fn fault(&mut self, column: TransactionColumn, reason: Reason, value: &str) {
-        self.bad.push(BadLine { row: self.times.len() as u32, column, reason, value: value.to_owned() });
+        self.bad.push(BadLine { row: self.times.len() as u32, column, reason, value: kept_value(value) });
     }
 
     #[cold]

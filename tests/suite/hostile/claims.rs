@@ -81,6 +81,42 @@ fn long_ids_are_refused_where_nothing_allows_them() {
     assert!(fs::metadata(folder.path().join("rfm.csv")).unwrap().len() > 1 << 20);
 }
 
+/// Of one long id that many rows have, a dictionary holds one.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_long_id_of_many_rows_takes_little_memory() {
+    use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
+    use parquet::basic::{Compression, ZstdLevel};
+    use std::sync::Arc;
+    const ROWS: usize = 30_000;
+    let folder = tempfile::tempdir().unwrap();
+    let id = "z".repeat(1_000_000);
+    let text = |value: &str| Arc::new(StringArray::from(vec![value; 100])) as ArrayRef;
+    let batch = RecordBatch::try_from_iter([
+        ("customer_id", text(&id)),
+        ("period_start", text("2023-01-01")),
+        ("period_end", text("2023-02-01")),
+        ("total_orders", Arc::new(Int64Array::from(vec![1; 100])) as ArrayRef),
+        ("total_spend", text("5")),
+    ])
+    .unwrap();
+    let properties = parquet::file::properties::WriterProperties::builder()
+        .set_compression(Compression::ZSTD(ZstdLevel::default()))
+        .set_dictionary_page_size_limit(4 << 20)
+        .set_statistics_enabled(parquet::file::properties::EnabledStatistics::None)
+        .build();
+    let file = fs::File::create(folder.path().join("rows.parquet")).unwrap();
+    let mut writer = parquet::arrow::ArrowWriter::try_new(file, batch.schema(), Some(properties)).unwrap();
+    (0..ROWS / 100).for_each(|_| writer.write(&batch).unwrap());
+    writer.close().unwrap();
+    assert!(fs::metadata(folder.path().join("rows.parquet")).unwrap().len() < 50_000);
+    let arguments = ["audit", "rows.parquet", "--every", "month", "--memory-limit", "64MiB", "--workers", "2", "-v"];
+    let said = within(4 << 20, folder.path(), &arguments).expect(0).stderr;
+    let (_, peak) = said.split_once("peak_rss=").unwrap();
+    let bytes: u64 = peak.split(|c: char| !c.is_ascii_digit()).next().unwrap().parse().unwrap();
+    assert!(bytes < 256 << 20, "{bytes}");
+}
+
 #[test]
 fn long_ids_are_written_as_short_ones_are() {
     let folder = tempfile::tempdir().unwrap();
