@@ -163,7 +163,10 @@ impl<S: TextRowKind<N>, const N: usize> Decoder<'_, '_, S, N> {
             *end -= usize::from(bytes[*end - 1] == b'\r');
             match plain {
                 Some(at) => {
-                    self.rows.push_plain(text, at.map(|at| bounds[at]));
+                    // `map` of an array is a call here.
+                    let mut own = [(0, 0); N];
+                    own.iter_mut().zip(at).for_each(|(own, at)| *own = bounds[at]);
+                    self.rows.push_plain(text, own);
                     self.watch.see(watched, |at| Some(&text[bounds[at].0..bounds[at].1]));
                 }
                 None => self.push_derived(|field| &text[bounds[field].0..bounds[field].1]),

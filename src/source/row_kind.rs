@@ -279,8 +279,9 @@ impl FieldRows<6> for TextRows {
 
     #[inline]
     fn push_plain(&mut self, text: &str, bounds: [(usize, usize); 6]) {
-        let [id, others @ ..] = bounds;
-        self.push_texts(&text[id.0..id.1], others.map(|(begin, end)| &text.as_bytes()[begin..end]));
+        let [id, start, end, orders, spend, last] = bounds;
+        let part = |(begin, end): (usize, usize)| &text.as_bytes()[begin..end];
+        self.push_texts(&text[id.0..id.1], [part(start), part(end), part(orders), part(spend), part(last)]);
     }
 
     fn push_ragged(&mut self, fields: String) {
