@@ -10,6 +10,7 @@ mod cli;
 mod engine;
 mod field;
 mod follow;
+mod follow_faults;
 mod functions;
 mod golden;
 mod house;
