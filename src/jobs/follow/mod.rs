@@ -11,6 +11,7 @@
 //! | file | owns |
 //! |---|---|
 //! | here | [`Follow`], the loop: when to commit, when to refresh, what to do about a file that is bad |
+//! | `events` | what is told of it |
 //! | `inbox` | which files of a folder are complete, and where they go |
 //! | `spool`, `segment` | an endless stream → segments, which are files like any other |
 //! | `quarantine` | files that are put aside, with their reasons |
@@ -27,25 +28,25 @@
 //! that a killed process had committed are known by fingerprint, or by their number in the stream. Memory does not grow with the number of
 //! commits, but for the state's manifest, which names every input.
 
+pub(crate) mod events;
 pub(crate) mod inbox;
 pub(crate) mod pauses;
 pub(crate) mod quarantine;
 pub(crate) mod segment;
 pub(crate) mod spool;
 
+pub use self::events::{Doing, FollowEvent, Follower};
 pub use self::inbox::Finished;
 
 use self::inbox::Inbox;
 use self::pauses::Pauses;
 use self::spool::Spool;
-use super::update::{Update, Updated};
+use super::update::Update;
 use crate::base::cancel::Stop;
 use crate::base::error::{Error, Kind, Result};
 use crate::source::files::Format;
-use crate::stats::Stats;
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// How often the loop looks around. Nothing is done more often than that.
@@ -140,67 +141,6 @@ pub struct Follow {
     pub quarantine: PathBuf,
     /// Ends following in order: rows that were read of a stream are committed, the answers are refreshed.
     pub stop: Stop,
-}
-
-/// An event that a [`Follower`] is told of.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum FollowEvent<'a> {
-    /// An update begins, with these counters.
-    Began(Arc<Stats>),
-    /// Files were taken in, or were known already.
-    Committed {
-        /// The result of the update.
-        updated: &'a Updated,
-        /// How long it took.
-        time: Duration,
-    },
-    /// A file was put aside.
-    Quarantined {
-        /// Its place in the quarantine.
-        file: &'a Path,
-        /// Why it cannot be taken in.
-        reason: &'a Error,
-    },
-    /// The answers are those of the state as it is.
-    Refreshed {
-        /// How long it took.
-        time: Duration,
-    },
-    /// Something failed that will be tried again.
-    Failed {
-        /// The step that failed.
-        doing: Doing,
-        /// Why it failed.
-        error: &'a Error,
-    },
-    /// A step that had failed works again, and nothing is left that it failed with.
-    Mended(Doing),
-    /// So many files are complete and wait. Said at every look.
-    Waiting(usize),
-}
-
-/// The steps of following.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Doing {
-    /// Looking for what has come.
-    Looking,
-    /// Taking it in.
-    Committing,
-    /// Making the answers.
-    Refreshing,
-}
-
-/// The program that follows: makes the answers, and is told of events.
-pub trait Follower {
-    /// Makes the answers of the state anew.
-    ///
-    /// # Errors
-    /// When they cannot be made or written; it is then asked again later.
-    fn refresh(&mut self) -> Result<()>;
-
-    /// Takes note of an event.
-    fn notice(&mut self, event: FollowEvent<'_>);
 }
 
 /// A source of files: an inbox or a spool.
