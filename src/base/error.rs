@@ -109,9 +109,12 @@ impl Error {
         Self::new(Kind::Data, message)
     }
 
-    /// A [`Kind::Io`] error: what was being done, and the operating system's answer.
+    /// A [`Kind::Io`] error: what was being done, and the operating system's answer. An answer that is not the system's, but of a reader that
+    /// found bytes which it does not understand, makes it one of [`Kind::Data`].
     pub fn io(doing: impl Into<String>, cause: std::io::Error) -> Self {
-        Self::new(Kind::Io, doing).cause(cause)
+        use std::io::ErrorKind::{InvalidData, InvalidInput, UnexpectedEof};
+        let of_content = cause.raw_os_error().is_none() && matches!(cause.kind(), InvalidData | InvalidInput | UnexpectedEof);
+        Self::new(if of_content { Kind::Data } else { Kind::Io }, doing).cause(cause)
     }
 
     /// A [`Kind::Internal`] error.
@@ -191,11 +194,19 @@ impl Error {
         self
     }
 
-    /// Adds the cause underneath.
+    /// Adds the cause underneath. Where that is an answer of the operating system, what looks like a fault of the data is one of [`Kind::Io`].
     #[must_use]
     pub fn cause(mut self, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         self.0.cause.get_or_insert_with(|| cause.into());
+        if self.0.kind == Kind::Data && self.io_causes().any(|io| io.raw_os_error().is_some()) {
+            self.0.kind = Kind::Io;
+        }
         self
+    }
+
+    /// The I/O errors underneath.
+    fn io_causes(&self) -> impl Iterator<Item = &std::io::Error> {
+        std::iter::successors(std::error::Error::source(self), |cause| cause.source()).filter_map(|cause| cause.downcast_ref())
     }
 
     /// The sort of fault.
@@ -226,15 +237,7 @@ impl Error {
 
     /// True when the reader of our output went away: not a fault.
     pub fn is_broken_pipe(&self) -> bool {
-        let mut cause = std::error::Error::source(self);
-        while let Some(e) = cause {
-            let io = e.downcast_ref::<std::io::Error>();
-            if io.is_some_and(|io| io.kind() == std::io::ErrorKind::BrokenPipe) {
-                return true;
-            }
-            cause = e.source();
-        }
-        false
+        self.io_causes().any(|io| io.kind() == std::io::ErrorKind::BrokenPipe)
     }
 }
 

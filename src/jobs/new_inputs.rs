@@ -2,7 +2,7 @@
 //! another content is refused, unless it is said what is meant by that.
 
 use super::Update;
-use crate::base::error::{Error, Result};
+use crate::base::error::{Error, Result, Stage};
 use crate::source::files::{Fingerprint, STDIN, fingerprint};
 use crate::state::manifest::{Input, Manifest};
 use std::collections::BTreeSet;
@@ -40,12 +40,19 @@ impl Found {
     /// When one cannot be read, or has the name of one that the state has with other contents.
     pub(super) fn look(update: &Update, manifest: &Manifest, paths: Vec<String>, folder: &Path) -> Result<Self> {
         let mut found = Found::default();
+        let last = last_segment(manifest).filter(|_| update.endless);
         for path in paths {
+            // It may have been committed although that was said to have failed.
+            if last.as_deref().is_some_and(|last| *segment_name(&path) <= *last) {
+                found.known.push(Known { name: path, before: STREAM.to_owned() });
+                continue;
+            }
             if path == STDIN || !Path::new(&path).is_file() {
                 found.paths.push(path);
                 continue;
             }
             update.cancel.check()?;
+            update.io.step().map_err(|e| Error::io("cannot read", e).input(&path).stage(Stage::Source))?;
             found.changed.push((path.clone(), changed(&path)));
             let input = found.input(path.clone(), fingerprint(&path)?, manifest);
             if let Some(before) = update.find_known(manifest, &found.taken, &input) {
@@ -92,7 +99,7 @@ impl Found {
     pub(super) fn check_unchanged(&self) -> Result<()> {
         match self.changed.iter().find(|(name, before)| changed(name) != *before) {
             Some((name, _)) => {
-                let error = Error::data("the file changed while it was read").input(name).stage(crate::base::error::Stage::Source);
+                let error = Error::data("the file changed while it was read").input(name).stage(Stage::Source);
                 Err(error.help("take it in when it is written completely"))
             }
             None => Ok(()),
@@ -127,10 +134,13 @@ pub(crate) fn last_segment(manifest: &Manifest) -> Option<String> {
     manifest.inputs.iter().filter_map(|input| input.fingerprint.strip_prefix(SEGMENT)).max().map(str::to_owned)
 }
 
+fn segment_name(path: &str) -> String {
+    Path::new(path).file_stem().unwrap_or_default().to_string_lossy().into_owned()
+}
+
 /// Adds segments to the input that stands for their stream.
 pub(super) fn remember_segments(inputs: &mut Vec<Input>, taken: &[Input]) {
-    let stem = |name: &str| Path::new(name).file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    let Some(last) = taken.iter().map(|input| stem(&input.name)).max() else { return };
+    let Some(last) = taken.iter().map(|input| segment_name(&input.name)).max() else { return };
     let (bytes, generation) = (taken.iter().map(|input| input.bytes).sum::<u64>(), taken[0].generation);
     let streams = inputs.iter_mut().filter(|input| input.fingerprint.starts_with(SEGMENT));
     let fingerprint = format!("{SEGMENT}{last}");

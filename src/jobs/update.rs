@@ -81,8 +81,7 @@ pub struct Update {
     /// The time, where it is not now.
     #[doc(hidden)]
     pub now: Option<SystemTime>,
-    /// The inputs are segments of one endless stream, whose names rise: the state remembers only the last. The caller
-    /// must give none twice.
+    /// The inputs are segments of one endless stream, whose names rise: the state remembers only the last, and has taken in those before.
     pub endless: bool,
     /// Ends the update from outside.
     pub cancel: Cancel,
@@ -174,6 +173,8 @@ impl Update {
         });
         let parts = read?;
         if parts.is_empty() {
+            // Known inputs may be removed now: the state has to have them after a crash, too.
+            folder.settle()?;
             return Ok(Updated::of(manifest, found.known));
         }
         let mut updated = Updated { replaced, ..Updated::of(manifest, found.known) };

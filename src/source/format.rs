@@ -171,7 +171,23 @@ impl Compression {
         match self {
             Compression::Gzip => Ok(Box::new(flate2::read::MultiGzDecoder::new(std::io::BufReader::with_capacity(1 << 18, reader)))),
             Compression::Bzip2 => Ok(Box::new(bzip2::read::MultiBzDecoder::new(reader))),
-            Compression::Zstd => Ok(Box::new(zstd::stream::read::Decoder::new(reader)?)),
+            Compression::Zstd => Ok(Box::new(ToldApart(zstd::stream::read::Decoder::new(reader)?))),
         }
+    }
+}
+
+/// Tells errors of the content from those of the system, as other readers do.
+#[cfg(feature = "compression")]
+struct ToldApart<R>(R);
+
+#[cfg(feature = "compression")]
+impl<R: Read> Read for ToldApart<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        use std::io::{Error, ErrorKind};
+        let apart = |e: Error| match e.kind() {
+            ErrorKind::Other if e.raw_os_error().is_none() => Error::new(ErrorKind::InvalidData, e),
+            _ => e,
+        };
+        self.0.read(buffer).map_err(apart)
     }
 }

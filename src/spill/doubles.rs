@@ -30,17 +30,22 @@ impl RunStore for Memory {
     }
 }
 
-/// Counts operations on a disk, and lets one of them fail.
+/// Counts operations on a disk, and lets one of them fail, or all from one on.
 #[derive(Debug)]
 pub struct Faults {
-    fails: u64,
+    fails: std::ops::Range<u64>,
     operations: AtomicU64,
 }
 
 impl Faults {
     /// Lets the operation number `fails` fail, counted from 0.
     pub fn new(fails: u64) -> Self {
-        Faults { fails, operations: AtomicU64::new(0) }
+        Faults { fails: fails..fails.saturating_add(1), operations: AtomicU64::new(0) }
+    }
+
+    /// Lets all operations fail from the number `fails` on.
+    pub fn lasting(fails: u64) -> Self {
+        Faults { fails: fails..u64::MAX, operations: AtomicU64::new(0) }
     }
 
     /// The number of operations so far.
@@ -53,7 +58,7 @@ impl Faults {
     /// # Errors
     /// When it is the one that fails.
     pub fn operate(&self) -> std::io::Result<()> {
-        let fails = self.operations.fetch_add(1, Relaxed) == self.fails;
+        let fails = self.fails.contains(&self.operations.fetch_add(1, Relaxed));
         if fails { Err(std::io::Error::other("a fault was wanted here")) } else { Ok(()) }
     }
 }

@@ -15,7 +15,7 @@
 //!
 //! Limits: machines that share a network disk must not be granted one lock at the same time.
 
-use super::io::Io;
+use super::io::{Io, is_no_file};
 use std::fs::{File, Metadata, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -85,6 +85,9 @@ impl LockedFolder {
     /// Locks a folder that is there. It is kept on drop.
     pub(crate) fn lock(path: &Path, io: &Io) -> Result<Self, NotLocked> {
         let marker = path.join(LOCK);
+        if is_no_file(&marker) {
+            return Err(NotLocked::Failed(io::Error::other("its lock file is a link or a pipe, and must be a file")));
+        }
         let opened = io.step().and_then(|()| File::options().create(true).read(true).append(true).open(&marker));
         let mut lock = opened.map_err(NotLocked::Failed)?;
         match lock_at(&lock, &marker) {
@@ -135,22 +138,12 @@ impl LockedFolder {
     /// When that fails; the file that was there is then still there, unless only the last step failed, after which either may be.
     pub(crate) fn replace(&self, name: &str, bytes: &[u8], io: &Io) -> io::Result<()> {
         let part = self.path.join(part_name(name));
-        io.step()?;
-        let mut file = File::create(&part)?;
-        io.step()?;
-        file.write_all(bytes)?;
-        io.step()?;
-        file.sync_all()?;
-        self.sync(io)?;
-        io.step()?;
-        std::fs::rename(&part, self.path.join(name))?;
-        self.sync(io)
-    }
-
-    /// Waits until the names in the folder are on the disk, where a system can say so.
-    fn sync(&self, io: &Io) -> io::Result<()> {
-        io.step()?;
-        if cfg!(unix) { File::open(&self.path)?.sync_all() } else { Ok(()) }
+        let mut file = io.create(&part)?;
+        io.write(&mut file, bytes)?;
+        io.sync(&file)?;
+        io.sync_folder(&self.path)?;
+        io.rename(&part, &self.path.join(name))?;
+        io.sync_folder(&self.path)
     }
 }
 
@@ -170,12 +163,6 @@ pub(crate) const PART: &str = ".part";
 /// The name that a file has until it is complete.
 pub(crate) fn part_name(name: &str) -> String {
     format!("{name}{PART}")
-}
-
-/// Gives a complete file its name, once its bytes are on the disk.
-pub(crate) fn publish(file: &File, part: &Path, whole: &Path) -> io::Result<()> {
-    file.sync_all()?;
-    std::fs::rename(part, whole)
 }
 
 /// A file without a name tells whether files can be made in a folder, and to which user they belong.
@@ -219,7 +206,9 @@ pub(crate) fn sweep_parts(folder: &Path, prefix: &str) {
         if !entry.file_name().to_str().is_some_and(|name| name.starts_with(prefix) && name.ends_with(PART)) {
             continue;
         }
-        let age = entry.metadata().and_then(|about| about.modified()).ok().and_then(|time| time.elapsed().ok());
+        // Opening a named pipe would wait, and a link may lead anywhere.
+        let Some(about) = entry.metadata().ok().filter(Metadata::is_file) else { continue };
+        let age = about.modified().ok().and_then(|time| time.elapsed().ok());
         let is_dead = || File::options().write(true).open(entry.path()).is_ok_and(|file| lock_at(&file, &entry.path()).is_ok());
         if age.is_some_and(|age| age > NEW) && is_dead() {
             let _ = std::fs::remove_file(entry.path());

@@ -113,6 +113,15 @@ impl<R: Record> Folder<R> {
         Ok(())
     }
 
+    /// Waits until the record that is in place is on the disk: an earlier commit may have failed in its last step.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub(crate) fn settle(&self) -> Result<()> {
+        let settled = self.io.sync_folder(self.path());
+        settled.map_err(|e| Error::io(format!("cannot write the {}'s record", R::WHAT), e).input(self.path().to_string_lossy()))
+    }
+
     /// Removes run files that a record does not name. One that cannot be removed does no harm.
     fn sweep(&self, record: Option<&R>) {
         let is_named = |name: &str| record.is_some_and(|record| record.runs().1.iter().any(|run| run.file == name));

@@ -19,7 +19,7 @@ use std::thread;
 use std::time::Duration;
 
 /// What a state has: rows and revenue in cents.
-fn total(state: &Path) -> (u64, i128) {
+pub(crate) fn total(state: &Path) -> (u64, i128) {
     let mut pipeline = Pipeline::builder().windows(Windows::Every(Granularity::Year)).workers(1).build().unwrap();
     pipeline.run_state(&State::open(state).unwrap()).unwrap();
     let report = pipeline.finish().unwrap().report;
@@ -27,7 +27,7 @@ fn total(state: &Path) -> (u64, i128) {
 }
 
 /// What rows come to, likewise.
-fn sum(rows: impl Iterator<Item = usize>) -> (u64, i128) {
+pub(crate) fn sum(rows: impl Iterator<Item = usize>) -> (u64, i128) {
     rows.fold((0, 0), |(rows, cents), i| (rows + 1, cents + short_row_cents(i)))
 }
 

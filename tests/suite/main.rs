@@ -11,6 +11,7 @@ mod engine;
 mod fault_matrix;
 mod field;
 mod follow;
+mod follow_faults;
 mod functions;
 mod golden;
 mod hostile;

@@ -133,7 +133,6 @@ impl Metrics {
                     self.spilled.inc_by(stats.snapshot().bytes_spilled);
                 }
                 let seconds = time.as_secs_f64();
-                now.ills.remove(&Doing::Committing);
                 let lines = updated.lines.iter().flat_map(|lines| &lines.lines_rejected);
                 for (reason, count) in updated.rows_rejected.iter().chain(lines) {
                     self.rejected.get_or_create(&Why { reason: reason.to_string() }).inc_by(*count);
@@ -151,21 +150,13 @@ impl Metrics {
             FollowEvent::Quarantined { .. } => drop(self.quarantined.inc()),
             FollowEvent::Refreshed { time } => {
                 self.refresh_seconds.observe(time.as_secs_f64());
-                self.now().ills.remove(&Doing::Refreshing);
             }
             FollowEvent::Failed { doing, error } => {
                 self.failures.inc();
                 self.now().ills.insert(*doing, error.to_string());
             }
-            FollowEvent::Waiting(files) => {
-                self.waiting.set(*files as i64);
-                let mut now = self.now();
-                now.ills.remove(&Doing::Looking);
-                // What could not be taken in is not there any more.
-                if *files == 0 {
-                    now.ills.remove(&Doing::Committing);
-                }
-            }
+            FollowEvent::Mended(doing) => drop(self.now().ills.remove(doing)),
+            FollowEvent::Waiting(files) => drop(self.waiting.set(*files as i64)),
             _ => {}
         }
     }

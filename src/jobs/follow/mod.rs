@@ -11,9 +11,11 @@
 //! | file | owns |
 //! |---|---|
 //! | here | [`Follow`], the loop: when to commit, when to refresh, what to do about a file that is bad |
+//! | `events` | what is told of it |
 //! | `inbox` | which files of a folder are complete, and where they go |
-//! | `spool` | an endless stream → segments, which are files like any other |
+//! | `spool`, `segment` | an endless stream → segments, which are files like any other |
 //! | `quarantine` | files that are put aside, with their reasons |
+//! | `pauses` | when what failed is tried again |
 //!
 //! A stream is cut into segments on the disk first, which are files like those of an inbox: they can be quarantined, tried again, and gone
 //! on with after a crash. One commit is one [`Update`] of all files that wait. If one is bad, it is put aside and the others are
@@ -26,25 +28,35 @@
 //! that a killed process had committed are known by fingerprint, or by their number in the stream. Memory does not grow with the number of
 //! commits, but for the state's manifest, which names every input.
 
+pub(crate) mod events;
 pub(crate) mod inbox;
+pub(crate) mod pauses;
 pub(crate) mod quarantine;
+pub(crate) mod segment;
 pub(crate) mod spool;
 
+pub use self::events::{Doing, FollowEvent, Follower};
 pub use self::inbox::Finished;
 
 use self::inbox::Inbox;
+use self::pauses::Pauses;
 use self::spool::Spool;
-use super::update::{Update, Updated};
+use super::update::Update;
 use crate::base::cancel::Stop;
 use crate::base::error::{Error, Kind, Result};
 use crate::source::files::Format;
-use crate::stats::Stats;
+use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// How often the loop looks around. Nothing is done more often than that.
 const TICK: Duration = Duration::from_millis(50);
+
+/// At the end of a stream, what fails is tried again so often.
+const LAST_TRIES: u32 = 3;
+
+/// After such a time, and then after twice as long, and so on.
+const LAST_PAUSE: Duration = Duration::from_millis(200);
 
 /// The least time before answers that could not be made are tried again: a state may be large, and wrong until it is mended by hand.
 const RETRY: Duration = Duration::from_secs(10);
@@ -131,65 +143,6 @@ pub struct Follow {
     pub stop: Stop,
 }
 
-/// An event that a [`Follower`] is told of.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum FollowEvent<'a> {
-    /// An update begins, with these counters.
-    Began(Arc<Stats>),
-    /// Files were taken in, or were known already.
-    Committed {
-        /// The result of the update.
-        updated: &'a Updated,
-        /// How long it took.
-        time: Duration,
-    },
-    /// A file was put aside.
-    Quarantined {
-        /// Its place in the quarantine.
-        file: &'a Path,
-        /// Why it cannot be taken in.
-        reason: &'a Error,
-    },
-    /// The answers are those of the state as it is.
-    Refreshed {
-        /// How long it took.
-        time: Duration,
-    },
-    /// Something failed that will be tried again.
-    Failed {
-        /// The step that failed.
-        doing: Doing,
-        /// Why it failed.
-        error: &'a Error,
-    },
-    /// So many files are complete and wait. Said at every look.
-    Waiting(usize),
-}
-
-/// The steps of following.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Doing {
-    /// Looking for what has come.
-    Looking,
-    /// Taking it in.
-    Committing,
-    /// Making the answers.
-    Refreshing,
-}
-
-/// The program that follows: makes the answers, and is told of events.
-pub trait Follower {
-    /// Makes the answers of the state anew.
-    ///
-    /// # Errors
-    /// When they cannot be made or written; it is then asked again later.
-    fn refresh(&mut self) -> Result<()>;
-
-    /// Takes note of an event.
-    fn notice(&mut self, event: FollowEvent<'_>);
-}
-
 /// A source of files: an inbox or a spool.
 trait Waiting {
     /// Files that are complete and were not yet told to be done or bad. `last` asks for all that there will be.
@@ -212,6 +165,16 @@ trait Waiting {
         None
     }
 
+    /// What has failed while files were waited for, and is tried again; each failure once.
+    fn trouble(&mut self) -> Option<Error> {
+        None
+    }
+
+    /// Whether something fails now.
+    fn is_troubled(&self) -> bool {
+        false
+    }
+
     /// Why no more will come, if that should not be so.
     fn fault(&mut self) -> Option<Error> {
         None
@@ -225,69 +188,107 @@ impl Follow {
     /// Failures that cannot become right by themselves: options that contradict the state, a stream of orders' lines, a stream that cannot be read on,
     /// being cancelled.
     pub fn run(&self, follower: &mut dyn Follower) -> Result<()> {
-        let endless = matches!(self.feed, Feed::Stdin { .. });
-        if endless && self.update.lines.as_ref().is_some_and(|lines| !lines.options.one_row_per_order) {
-            let what = "a stream is cut between any two rows, and the lines of an order have to come together";
-            return Err(Error::usage(what).help("send whole orders, one a row, or follow a folder"));
-        }
-        // Which files come with one commit is a matter of time, and no answer depends on that.
-        let follow = Follow { update: Update { endless, apart: true, ..self.update.clone() }, ..self.clone() };
         match &self.feed {
             Feed::Inbox { folder, glob, poll, finished } => {
-                let format = self.update.format;
-                let inbox = Inbox::new(folder, glob.as_deref(), *poll, finished.clone(), format, &self.state, &self.update.io)?;
-                follow.follow(inbox, follower)
+                let (format, io) = (self.update.format, &self.update.io);
+                let inbox = Inbox::new(folder, glob.as_deref(), *poll, finished.clone(), format, &self.state, io)?;
+                self.with_updates(false).follow(inbox, follower)
             }
-            Feed::Stdin { spool } => {
-                let limits = spool::Limits { time: self.commit, rows: self.commit_rows };
-                follow.follow(Spool::open(spool, limits, &follow, Box::new(std::io::stdin()))?, follower)
-            }
+            Feed::Stdin { .. } => self.run_stream(Box::new(std::io::stdin()), follower),
         }
     }
 
+    /// Follows a stream that is not standard input.
+    #[doc(hidden)]
+    pub fn run_stream(&self, stream: Box<dyn Read + Send>, follower: &mut dyn Follower) -> Result<()> {
+        let Feed::Stdin { spool } = &self.feed else { return Err(Error::usage("a folder is followed, and no stream")) };
+        if self.update.lines.as_ref().is_some_and(|lines| !lines.options.one_row_per_order) {
+            let what = "a stream is cut between any two rows, and the lines of an order have to come together";
+            return Err(Error::usage(what).help("send whole orders, one a row, or follow a folder"));
+        }
+        let (limits, follow) = (spool::Limits { time: self.commit, rows: self.commit_rows }, self.with_updates(true));
+        follow.follow(Spool::open(spool, limits, &follow, stream)?, follower)
+    }
+
+    /// With updates as they are needed: which files come with one commit is a matter of time, and no answer depends on that.
+    fn with_updates(&self, endless: bool) -> Follow {
+        Follow { update: Update { endless, apart: true, ..self.update.clone() }, ..self.clone() }
+    }
+
+    fn is_stream(&self) -> bool {
+        matches!(self.feed, Feed::Stdin { .. })
+    }
+
     fn follow(&self, mut feed: impl Waiting, follower: &mut dyn Follower) -> Result<()> {
-        let is_stream = matches!(self.feed, Feed::Stdin { .. });
         // The answers may be those of a generation before the one that a killed process has committed.
         let mut stale = crate::state::is_state(&self.state);
         let (mut committed, mut refreshed): (Option<Instant>, Option<Instant>) = (None, None);
-        let mut pause = self.refresh;
+        let (mut pause, mut pauses, mut last_tries) = (self.refresh, Pauses::default(), 0);
         loop {
             let stopped = self.stop.is_stopped();
             // A file that is complete is as good tomorrow; what was read of a stream is nowhere else.
             let over = feed.has_ended() || stopped;
+            let mut failed = None;
             let files = match feed.look(over) {
                 Ok(files) => {
                     follower.notice(FollowEvent::Waiting(files.len()));
+                    match feed.trouble() {
+                        Some(error) => pauses.tell(Doing::Looking, &error, follower),
+                        None if !feed.is_troubled() => pauses.mended(Doing::Looking, follower),
+                        None => {}
+                    }
                     files
                 }
-                Err(error) => self.later(Doing::Looking, error, follower)?,
-            };
-            let is_due = committed.is_none_or(|last| last.elapsed() >= self.commit) || rows_of(&files) >= self.commit_rows;
-            let commits = !files.is_empty() && (is_stream || is_due && !stopped);
-            if commits {
-                match self.commit(&mut feed, files, &mut stale, follower) {
-                    Ok(()) => {}
-                    Err(error) => self.later(Doing::Committing, error, follower)?,
+                Err(error) => {
+                    failed = Some(self.later(Doing::Looking, error, &mut pauses, over, follower)?);
+                    Vec::new()
                 }
+            };
+            pauses.keep_only(&files);
+            let none_waits = files.is_empty();
+            let files: Vec<PathBuf> = files.into_iter().filter(|file| pauses.is_over(file)).collect();
+            let is_due = committed.is_none_or(|last| last.elapsed() >= self.commit) || rows_of(&files) >= self.commit_rows;
+            let commits = !files.is_empty() && (self.is_stream() || is_due && !stopped);
+            let mut done = Ok(());
+            if commits {
+                done = self.commit(&mut feed, files, &mut stale, &mut pauses, follower);
                 committed = Some(Instant::now());
+            }
+            match done {
+                Ok(()) if (commits || none_waits) && failed.is_none() && pauses.has_no_file() => pauses.mended(Doing::Committing, follower),
+                Ok(()) => {}
+                Err(error) => failed = Some(self.later(Doing::Committing, error, &mut pauses, over, follower)?),
+            }
+            if over && self.is_stream() && failed.is_some() && last_tries < LAST_TRIES {
+                std::thread::sleep(LAST_PAUSE * (1 << last_tries));
+                last_tries += 1;
+                continue;
             }
             if stale && (over || refreshed.is_none_or(|last| last.elapsed() >= pause)) {
                 let began = Instant::now();
                 match follower.refresh() {
                     Ok(()) => {
                         (stale, pause) = (false, self.refresh);
+                        pauses.mended(Doing::Refreshing, follower);
                         follower.notice(FollowEvent::Refreshed { time: began.elapsed() });
                     }
-                    Err(error) if over => return Err(error),
+                    Err(error) if over => return Err(failed.unwrap_or(error)),
                     Err(error) => {
                         pause = self.refresh.max(RETRY);
-                        self.later(Doing::Refreshing, error, follower)?
+                        self.later(Doing::Refreshing, error, &mut pauses, over, follower)?;
                     }
                 }
                 refreshed = Some(Instant::now());
             }
             if over {
-                return feed.fault().map_or(Ok(()), Err);
+                // Files of a folder are where they were.
+                let failed = failed.filter(|_| self.is_stream()).map(|error| match error.advice() {
+                    None => {
+                        error.help("what was read of the stream and is not in the state is in the spool; begin again, and it is taken in")
+                    }
+                    Some(_) => error,
+                });
+                return failed.or_else(|| feed.fault()).map_or(Ok(()), Err);
             }
             // A commit has taken long enough.
             if !commits {
@@ -296,25 +297,41 @@ impl Follow {
         }
     }
 
-    /// Puts off a step that failed, unless it cannot become right by itself.
-    fn later<T: Default>(&self, doing: Doing, error: Error, follower: &mut dyn Follower) -> Result<T> {
+    /// Puts off a step that failed, unless it cannot become right by itself; gives the error back.
+    fn later(&self, doing: Doing, error: Error, pauses: &mut Pauses, over: bool, follower: &mut dyn Follower) -> Result<Error> {
         if self.update.cancel.is_cancelled() || matches!(error.kind(), Kind::Usage | Kind::Internal) {
             return Err(error);
         }
-        follower.notice(FollowEvent::Failed { doing, error: &error });
-        // Not as fast as it can fail.
-        self.stop.wait(Duration::from_secs(1));
-        Ok(T::default())
+        pauses.tell(doing, &error, follower);
+        if !over {
+            // Not as fast as it can fail.
+            self.stop.wait(pauses.of(doing));
+        }
+        Ok(error)
     }
 
-    /// Takes in files, but for those that are bad; says whether answers are out of date by now. One that can neither be taken in nor put
-    /// aside, or not be finished, stops no other.
-    fn commit(&self, feed: &mut impl Waiting, mut files: Vec<PathBuf>, stale: &mut bool, follower: &mut dyn Follower) -> Result<()> {
-        let mut failed = Ok(());
+    /// Takes in files, but for those that are bad; says whether answers are out of date by now. In an inbox, one that can neither be taken
+    /// in nor put aside, or not be finished, is put off and stops no other. A segment of a stream stops those after it.
+    fn commit(
+        &self,
+        feed: &mut impl Waiting,
+        mut files: Vec<PathBuf>,
+        stale: &mut bool,
+        pauses: &mut Pauses,
+        follower: &mut dyn Follower,
+    ) -> Result<()> {
+        let mut put_off = |file: &Path, error: Error, follower: &mut dyn Follower| {
+            if self.is_stream() {
+                return Err(error);
+            }
+            pauses.put_off(file);
+            pauses.tell(Doing::Committing, &error, follower);
+            Ok(())
+        };
         for file in files.clone() {
             if let Some(reason) = feed.objection(&file) {
                 files.retain(|other| *other != file);
-                failed = failed.and(self.put_aside(feed, &file, &reason, follower));
+                self.put_aside(feed, &file, &reason, follower).or_else(|error| put_off(&file, error, follower))?;
             }
         }
         let mut groups = self.groups(files);
@@ -327,7 +344,9 @@ impl Follow {
                     *stale |= !updated.taken.is_empty();
                     follower.notice(FollowEvent::Committed { updated: &updated, time: began.elapsed() });
                     for file in &files {
-                        failed = failed.and(feed.done(file));
+                        if let Err(error) = feed.done(file) {
+                            put_off(file, error, follower)?;
+                        }
                     }
                     continue;
                 }
@@ -335,13 +354,14 @@ impl Follow {
             };
             let at = error.at_input().and_then(|input| names.iter().position(|name| name == input));
             match at.map(|at| files.remove(at)) {
-                Some(file) if !file.exists() || !feed.is_complete(&file) => feed.gone(&file),
-                Some(file) if matches!(error.kind(), Kind::Data | Kind::Io) => {
-                    failed = failed.and(self.put_aside(feed, &file, &error, follower));
+                Some(file) if !self.is_stream() && (!file.exists() || !feed.is_complete(&file)) => feed.gone(&file),
+                Some(file) if error.kind() == Kind::Data => {
+                    self.put_aside(feed, &file, &error, follower).or_else(|error| put_off(&file, error, follower))?;
                 }
-                // One of the files is bad, and the error does not name it: each is tried alone.
+                Some(file) if error.kind() == Kind::Io => put_off(&file, error, follower)?,
+                // One of the files is bad, and the error does not name it: each is tried alone, in their order.
                 None if error.kind() == Kind::Data && files.len() > 1 => {
-                    groups.extend(files.into_iter().map(|file| vec![file]));
+                    groups.extend(files.into_iter().rev().map(|file| vec![file]));
                     continue;
                 }
                 _ => return Err(error),
@@ -350,7 +370,7 @@ impl Follow {
                 groups.push(files);
             }
         }
-        failed
+        Ok(())
     }
 
     fn put_aside(&self, feed: &mut impl Waiting, file: &Path, reason: &Error, follower: &mut dyn Follower) -> Result<()> {

@@ -1,7 +1,8 @@
 //! Quarantine: a folder for files that cannot be taken in, each with a text that says why.
 
 use crate::base::error::{Error, Result};
-use crate::spill::folder::{part_name, publish};
+use crate::spill::Io;
+use crate::spill::folder::part_name;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
@@ -16,7 +17,9 @@ pub(super) fn put(file: &Path, folder: &Path, reason: &Error) -> Result<PathBuf>
     }
     text += &format!("It was {}, and nothing of it was taken in.\n", file.display());
     let beside = place.with_file_name(format!("{}.reason.txt", name(&place)));
-    fs::write(&beside, text).map_err(|e| fail("write a reason into", e))?;
+    let io = Io::default();
+    let written = io.create(&beside).and_then(|mut file| io.write(&mut file, text.as_bytes()));
+    written.map_err(|e| fail("write a reason into", e))?;
     rename(file, &place).map_err(|e| fail("move a file into", e))?;
     Ok(place)
 }
@@ -33,8 +36,10 @@ fn rename(from: &Path, to: &Path) -> io::Result<()> {
         Err(e) if e.kind() == io::ErrorKind::CrossesDevices => {
             // Complete before it has its name.
             let part = to.with_file_name(part_name(&format!(".{}", name(to))));
-            fs::copy(from, &part)?;
-            publish(&fs::File::open(&part)?, &part, to)?;
+            let io = Io::default();
+            let mut copy = io.create(&part)?;
+            io::copy(&mut io.open(from)?, &mut copy)?;
+            io.publish(&copy, &part, to)?;
             fs::remove_file(from)
         }
         renamed => renamed,

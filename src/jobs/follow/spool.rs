@@ -1,117 +1,52 @@
 //! The spool of an endless stream: a thread reads it as fast as segments are committed, and cuts it into segments of whole rows, a file each.
 //!
 //! A segment is complete when its first row has waited long enough, or its rows are many enough. It then gets its name, whose numbers rise.
-//! The state knows the last one it has taken in, so that a segment which a killed process has committed, and not removed, is not taken in
-//! again. A segment that it had not completed is cut after its last whole row and completed.
+//! The state knows the last one it has taken in, so that a segment which was committed, and not removed, is not taken in again. Segments
+//! are taken in in the order of their numbers: one that cannot be completed holds up those after it. A segment that a killed process had
+//! not completed is cut after its last whole row and completed.
 //!
-//! Known limits: rows that a killed process had read and not yet written are lost: those of one read of the pipe, at most.
+//! Rows that cannot be written are tried again in a segment of their own, for some seconds. If that does not help, reading ends with the
+//! fault, once everything before it is taken in.
+//!
+//! Known limits: rows that a process had read and not yet written when it ended are lost: those of one read of the pipe, at most.
 
+use super::segment::{MENDED, PART, Segment, failed, mend};
 use super::{Follow, Waiting};
-use crate::base::error::{Error, Result, Stage};
+use crate::base::error::{Error, Kind, Result, Stage};
 use crate::base::threads::lock;
 use crate::jobs::new_inputs::last_segment;
 use crate::jobs::update::Update;
-use crate::source::endless::{Endless, Head, Piece};
+use crate::source::endless::{Endless, Piece};
 use crate::source::files::Format;
 use crate::source::row_kind::Aggregations;
-use crate::spill::folder::{LockedFolder, NotLocked, part_name, publish};
+use crate::spill::Io;
+use crate::spill::folder::{LockedFolder, NotLocked};
 use crate::state::{State, is_state};
-use arrow::ipc::writer::StreamWriter;
-use std::fs::{self, File};
-use std::io::{Read, Write};
+use std::collections::VecDeque;
+use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// The name of the stream in messages, and in the state.
 const STREAM: &str = "stdin";
-const PART: &str = "part";
-const MENDED: &str = "mended";
 /// At the end, a stream that was silent for so long is taken to have no more rows now.
 const SILENCE: Duration = Duration::from_millis(200);
 /// A stream that never is silent is read for so long; then its reader stops between two pieces, which loses none.
 const LAST_WORDS: Duration = Duration::from_millis(700);
 /// A reader that has not stopped after so long is waiting for its stream, and is left behind.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// Rows that cannot be written are tried again after so long, then after twice as long, and so on.
+const PAUSE: Duration = Duration::from_millis(100);
+/// How often they are tried.
+const TRIES: u32 = 6;
 
 /// When a segment is complete.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Limits {
     pub(super) time: Duration,
     pub(super) rows: u64,
-}
-
-/// A segment that is being written.
-struct Segment {
-    path: PathBuf,
-    writer: Writer,
-    rows: u64,
-    begun: Instant,
-}
-
-enum Writer {
-    Text(File),
-    Arrow(Box<StreamWriter<File>>),
-}
-
-impl Segment {
-    fn create(path: PathBuf, head: &Head) -> Result<Self> {
-        let part = part(&path);
-        let make = || -> std::io::Result<Writer> {
-            let mut file = File::create(&part)?;
-            Ok(match head {
-                Head::Text(header) => {
-                    file.write_all(header)?;
-                    Writer::Text(file)
-                }
-                Head::Arrow(schema) => {
-                    let writer = StreamWriter::try_new(file, schema).map_err(std::io::Error::other)?;
-                    Writer::Arrow(Box::new(writer))
-                }
-            })
-        };
-        let writer = make().map_err(|e| failed(&part, e))?;
-        Ok(Segment { path, writer, rows: 0, begun: Instant::now() })
-    }
-
-    fn append(&mut self, piece: &Piece) -> Result<()> {
-        let written = match (&mut self.writer, piece) {
-            (Writer::Text(file), Piece::Text { bytes, .. }) => {
-                // The last record of a stream may lack its newline.
-                let end = if bytes.ends_with(b"\n") { &b""[..] } else { b"\n" };
-                file.write_all(bytes).and_then(|()| file.write_all(end))
-            }
-            (Writer::Arrow(writer), Piece::Batch(batch)) => writer.write(batch).map_err(std::io::Error::other),
-            _ => Err(std::io::Error::other("a piece of another format")),
-        };
-        self.rows += piece.rows();
-        written.map_err(|e| failed(&self.path, e))
-    }
-
-    /// Completes it: from now on it is a file like any other.
-    fn complete(self) -> Result<PathBuf> {
-        let Segment { path, writer, .. } = self;
-        let put = || {
-            let file = match writer {
-                Writer::Text(file) => file,
-                Writer::Arrow(mut writer) => {
-                    writer.finish().map_err(std::io::Error::other)?;
-                    writer.into_inner().map_err(std::io::Error::other)?
-                }
-            };
-            publish(&file, &part(&path), &path)
-        };
-        put().map_err(|e| failed(&path, e))?;
-        Ok(path)
-    }
-}
-
-fn part(path: &Path) -> PathBuf {
-    path.with_file_name(part_name(&path.file_name().unwrap_or_default().to_string_lossy()))
-}
-
-fn failed(path: &Path, cause: std::io::Error) -> Error {
-    Error::io("cannot write to the spool", cause).input(path.to_string_lossy())
 }
 
 /// State that the reading thread shares with the committing one.
@@ -125,17 +60,43 @@ struct Shared {
 #[derive(Default)]
 struct Reading {
     segment: Option<Segment>,
+    /// Segments that take no more, before that one.
+    closed: VecDeque<Segment>,
     heard: Option<Instant>,
     /// No more comes.
     ended: bool,
     /// No more is wanted.
     over: bool,
     fault: Option<Error>,
+    /// Rows cannot be written, and are tried again; the last reason, until it is told.
+    trouble: Option<Error>,
+    is_troubled: bool,
+}
+
+impl Reading {
+    /// Writes rows to the segment, or to a new one.
+    fn write(&mut self, piece: &Piece, create: impl FnOnce() -> Result<Segment>) -> Result<()> {
+        let segment = match &mut self.segment {
+            Some(segment) => segment,
+            none => none.insert(create()?),
+        };
+        let written = segment.append(piece);
+        if let Some(closed) = self.segment.take_if(|segment| segment.is_closed) {
+            match closed.rows {
+                0 if !closed.is_torn => closed.discard(),
+                _ => self.closed.push_back(closed),
+            }
+        }
+        written
+    }
 }
 
 pub(super) struct Spool {
     shared: Arc<Shared>,
     limits: Limits,
+    /// Segments that take no more and have no names yet, the oldest first.
+    closing: VecDeque<Segment>,
+    io: Io,
     /// Complete segments, the oldest first.
     complete: Vec<PathBuf>,
     /// There is one reader.
@@ -160,8 +121,9 @@ impl Spool {
         let last = |name: &str| name.split('-').next().and_then(|number| number.parse::<u128>().ok()).unwrap_or(0);
         let names = complete.iter().filter_map(|path| path.file_stem()?.to_str().map(last));
         let begun = names.chain(committed(follow)?.as_deref().map(last)).fold(now, |begun, last| begun.max(last + 1));
-        let spool = Spool { shared: Arc::default(), limits, complete, _locked: locked };
-        let (shared, folder) = (spool.shared.clone(), folder.to_owned());
+        let spool =
+            Spool { shared: Arc::default(), limits, closing: VecDeque::new(), io: own.update.io.clone(), complete, _locked: locked };
+        let (shared, folder, io) = (spool.shared.clone(), folder.to_owned(), own.update.io.clone());
         let read = move || -> Result<()> {
             let mut stream = begin(reader, STREAM, format, &own)?;
             let mut number = 0u64;
@@ -169,12 +131,23 @@ impl Spool {
             while let Some(piece) = stream.next_piece()? {
                 let mut reading = lock(&shared.open);
                 reading.heard = Some(Instant::now());
-                if reading.segment.is_none() {
-                    number += 1;
-                    let name = format!("{begun:020}-{number:06}.{}", stream.extension);
-                    reading.segment = Some(Segment::create(folder.join(name), &stream.head)?);
+                let mut tries = 0;
+                loop {
+                    let create = || {
+                        number += 1;
+                        Segment::create(folder.join(format!("{begun:020}-{number:06}.{}", stream.extension)), &stream.head, &io)
+                    };
+                    let Err(error) = reading.write(&piece, create) else { break };
+                    tries += 1;
+                    if reading.over || tries == TRIES || reading.closed.iter().any(|segment| segment.is_torn) {
+                        let help = "make room on its disk, and send the stream again from the row after the last that is in the state or the spool";
+                        return Err(error.help(help));
+                    }
+                    (reading.trouble, reading.is_troubled) = (Some(error), true);
+                    let pause = PAUSE * (1 << (tries - 1));
+                    reading = shared.has_room.wait_timeout(reading, pause).unwrap_or_else(PoisonError::into_inner).0;
                 }
-                reading.segment.as_mut().map_or(Ok(()), |segment| segment.append(&piece))?;
+                (reading.trouble, reading.is_troubled) = (None, false);
                 while !reading.over && reading.segment.as_ref().is_some_and(|segment| segment.rows >= limits.rows) {
                     reading = shared.has_room.wait(reading).unwrap_or_else(PoisonError::into_inner);
                 }
@@ -223,17 +196,17 @@ fn recover(folder: &Path, follow: &Follow) -> Result<Vec<PathBuf>> {
         };
         Ok::<_, Error>(paths.filter(is_wanted).collect::<Vec<_>>())
     };
-    let remove = |path: &Path| fs::remove_file(path).map_err(|e| failed(path, e));
+    let io = &follow.update.io;
+    let remove = |path: &Path| io.remove(path).map_err(|e| failed(path, e));
     for path in entries(Some(MENDED))? {
         remove(&path)?;
     }
     for path in entries(Some(PART))? {
         let whole = path.with_extension("");
-        let mended = if whole.exists() { Ok(()) } else { mend(&path, &whole, follow) };
-        mended.map_err(|e| failed(&path, e))?;
-        if path.exists() {
-            remove(&path)?;
+        if !whole.exists() {
+            mend(&path, &whole, io, |reader, name, format| begin(reader, name, format, follow))?;
         }
+        remove(&path)?;
     }
     let (done, mut complete): (Vec<_>, Vec<_>) = entries(None)?.into_iter().partition(|path| {
         let stem = path.file_stem().unwrap_or_default();
@@ -242,29 +215,6 @@ fn recover(folder: &Path, follow: &Follow) -> Result<Vec<PathBuf>> {
     done.iter().try_for_each(|path| remove(path))?;
     complete.sort_unstable();
     Ok(complete)
-}
-
-/// Gives a segment that was not completed its name, cut after its last whole row. One without rows stays.
-fn mend(part: &Path, whole: &Path, follow: &Follow) -> std::io::Result<()> {
-    if Format::of_path(whole) != Some(Format::Arrow) {
-        let mut file = File::options().read(true).write(true).open(part)?;
-        let mut text = Vec::new();
-        file.read_to_end(&mut text)?;
-        let end = memchr::memrchr(b'\n', &text).map_or(0, |at| at + 1);
-        file.set_len(end as u64)?;
-        return if end > 0 { publish(&file, part, whole) } else { Ok(()) };
-    }
-    // It ends where it was cut off.
-    let opened = begin(Box::new(File::open(part)?), &part.to_string_lossy(), Some(Format::Arrow), follow);
-    let Ok(mut stream) = opened else { return Ok(()) };
-    let Head::Arrow(schema) = &stream.head else { return Ok(()) };
-    let mended = part.with_extension(MENDED);
-    let mut writer = StreamWriter::try_new(File::create(&mended)?, schema).map_err(std::io::Error::other)?;
-    while let Ok(Some(Piece::Batch(batch))) = stream.next_piece() {
-        writer.write(&batch).map_err(std::io::Error::other)?;
-    }
-    writer.finish().map_err(std::io::Error::other)?;
-    publish(writer.get_ref(), &mended, whole)
 }
 
 impl Drop for Spool {
@@ -280,24 +230,27 @@ impl Waiting for Spool {
         let asked = Instant::now();
         loop {
             let mut reading = lock(&self.shared.open);
-            let silent = reading.heard.is_none_or(|heard| heard.elapsed() >= SILENCE) && asked.elapsed() >= SILENCE;
+            let silent = !reading.is_troubled && reading.heard.is_none_or(|heard| heard.elapsed() >= SILENCE) && asked.elapsed() >= SILENCE;
             reading.over |= last && asked.elapsed() >= LAST_WORDS;
             if reading.over {
                 self.shared.has_room.notify_all();
             }
             let is_last = reading.ended || last && (silent || asked.elapsed() >= PATIENCE);
             let Limits { time, rows } = self.limits;
-            let due = |segment: &Segment| is_last || segment.rows >= rows || segment.begun.elapsed() >= time;
-            if reading.segment.as_ref().is_some_and(due)
-                && let Some(segment) = reading.segment.take()
-            {
-                self.complete.push(segment.complete()?);
+            let due = |segment: &mut Segment| is_last || segment.rows >= rows || segment.begun.elapsed() >= time;
+            self.closing.extend(reading.closed.drain(..));
+            if let Some(segment) = reading.segment.take_if(due) {
+                self.closing.push_back(segment);
                 self.shared.has_room.notify_all();
+            }
+            drop(reading);
+            while let Some(segment) = self.closing.front_mut() {
+                self.complete.push(segment.complete()?);
+                self.closing.pop_front();
             }
             if is_last || !last {
                 return Ok(self.complete.clone());
             }
-            drop(reading);
             std::thread::sleep(Duration::from_millis(10));
         }
     }
@@ -307,14 +260,26 @@ impl Waiting for Spool {
     }
 
     fn fault(&mut self) -> Option<Error> {
-        lock(&self.shared.open).fault.take()
+        let mut reading = lock(&self.shared.open);
+        let unwritten = || Error::new(Kind::Io, "rows of the stream could not be written to the spool");
+        reading.fault.take().or_else(|| reading.is_troubled.then(|| reading.trouble.take().unwrap_or_else(unwritten)))
+    }
+
+    fn trouble(&mut self) -> Option<Error> {
+        lock(&self.shared.open).trouble.take()
+    }
+
+    fn is_troubled(&self) -> bool {
+        lock(&self.shared.open).is_troubled
     }
 
     fn done(&mut self, file: &Path) -> Result<()> {
+        self.io.remove(file).map_err(|e| failed(file, e))?;
         self.gone(file);
-        fs::remove_file(file).map_err(|e| failed(file, e))
+        Ok(())
     }
 
+    /// Nothing but this process changes a segment.
     fn is_complete(&mut self, _: &Path) -> bool {
         true
     }

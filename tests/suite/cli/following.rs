@@ -358,6 +358,22 @@ fn commits_leave_nothing_behind() {
     assert_eq!(following.end(), Some(0));
 }
 
+/// Connections that say nothing keep nobody from being answered.
+#[test]
+fn f16_health_is_told_beside_idle_connections() {
+    let desk = desk(SPEC);
+    let following = Following::begin(desk.path(), &[]);
+    let idle: Vec<TcpStream> = (0..500).map(|_| TcpStream::connect(&following.address).unwrap()).collect();
+    for _ in 0..3 {
+        let begun = Instant::now();
+        assert!(following.get("/healthz").ends_with("ok\n"));
+        assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
+    }
+    drop(idle);
+    following.signal("INT");
+    assert_eq!(following.end(), Some(130));
+}
+
 /// What cannot be followed is said at once.
 #[test]
 fn what_cannot_be_followed_is_said() {

@@ -110,6 +110,7 @@ impl Job for Follow {
         let metrics = Arc::new(Metrics::new(update.spec.memory_limit.or_else(default_limit)));
         let served = self.metrics.map(|address| serve(address, metrics.clone())).transpose()?;
         let at = served.map_or(String::new(), |address| format!(", metrics at http://{address}/metrics"));
+        host.heeds_stop(true);
         host.tell(&format!("following {} into {}{at}", self.from(), self.state.display()));
         let follow = follow::Follow {
             feed: self.feed.clone(),
@@ -123,7 +124,6 @@ impl Job for Follow {
         };
         let own = |talk| Host::new(host.signals, talk, host.speech);
         let mut follower = Command { audit: self.answers(), metrics, host: own(host.talk.silent()), said: own(host.talk) };
-        host.heeds_stop(true);
         follow.run(&mut follower)?;
         host.heeds_stop(false);
         Ok(())
