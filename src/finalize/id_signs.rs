@@ -1,12 +1,13 @@
 //! Signs that ids are not what they should be, among all customers: noticed once per customer, when partitions are finished.
 //!
 //! Ids that differ by case or blanks only are looked for among the customers whose folded ids have the 4,096 least hashes: all of them, where
-//! there are no more, else a sample that is the same for any order and number of threads. Ids in lower case come in the order of their
-//! hashes, so beyond the sample only their bytes are looked at.
+//! there are no more, else a sample that is the same for any order and number of threads. The bytes of short ids are looked at all at once;
+//! long ids in lower case come in the order of their hashes, so beyond the sample only their bytes are looked at.
 
 use crate::base::merge::Merge;
 use crate::base::text::grouped;
 use crate::model::hash::hash_id;
+use crate::model::ids::INLINE;
 use crate::model::note::{Notes, Topic};
 use crate::model::read_options::IdFormat;
 use crate::model::state_batch::StateBatch;
@@ -37,6 +38,61 @@ const SIGNS: [u8; 256] = {
     signs
 };
 
+/// One in each byte of a word, and its highest bit.
+const ONES: u64 = 0x0101_0101_0101_0101;
+const HIGH: u64 = 0x8080_8080_8080_8080;
+
+/// What a short id shows: all bytes of its view at once.
+struct Short {
+    signs: u8,
+    /// Its bytes in lower case, where none is odd; the rest is 0.
+    lower: [u64; 2],
+}
+
+impl Short {
+    #[inline]
+    fn of(view: u128) -> Self {
+        let length = view as u32;
+        let words = [(view >> 32) as u64, (view >> 96) as u64];
+        let (mut signs, mut lower) = (0, words);
+        for (word, used) in lower.iter_mut().zip([length.min(8), length.saturating_sub(8)]) {
+            // What lies behind the id is as a letter.
+            let rest = if used == 8 { 0 } else { (ONES * 0x61) << (8 * used) };
+            let bytes = *word | rest;
+            let low = bytes & !HIGH;
+            // The highest bit of a byte tells whether it is at least so great.
+            let at_least = |least: u64| low + ONES * (0x80 - least);
+            let upper = at_least(b'A'.into()) & !at_least(u64::from(b'Z') + 1) & !bytes & HIGH;
+            let odd = (bytes | !at_least(u64::from(b' ') + 1) | at_least(0x7f)) & HIGH;
+            let is_e = (bytes | ONES * 0x20) ^ (ONES * u64::from(b'e'));
+            let exponent = is_e.wrapping_sub(ONES) & !is_e & HIGH;
+            signs |= u8::from(upper != 0) * UPPER | u8::from(odd != 0) * ODD | u8::from(exponent != 0) * EXPONENT;
+            *word |= upper >> 2;
+        }
+        Short { signs, lower }
+    }
+}
+
+/// The hash by which a folded id is in the sample or not.
+fn sample_hash(folded: &[u8]) -> u64 {
+    if folded.len() > INLINE {
+        return hash_id(folded);
+    }
+    let mut bytes = [0; 16];
+    bytes[..folded.len()].copy_from_slice(folded);
+    let view = u128::from_le_bytes(bytes);
+    mixed([view as u64, (view >> 64) as u64], folded.len())
+}
+
+/// That of a short id.
+#[inline]
+fn mixed([first, second]: [u64; 2], length: usize) -> u64 {
+    let product = u128::from(first ^ 0x9e37_79b9_7f4a_7c15) * u128::from(second ^ (length as u64) << 32 ^ 0xd6e8_feb8_6659_fd93);
+    let once = product as u64 ^ (product >> 64) as u64;
+    let again = u128::from(once ^ first) * 0xa076_1d64_78bd_642f;
+    again as u64 ^ (again >> 64) as u64
+}
+
 /// What was noticed.
 #[derive(Debug, Default)]
 pub(super) struct IdSigns {
@@ -57,12 +113,20 @@ impl IdSigns {
     pub(super) fn add(&mut self, states: &StateBatch) {
         self.customers += states.len() as u64;
         let mut is_past = false;
-        for customer in 0..states.len() {
+        for (customer, &view) in states.views.iter().enumerate() {
             let mut room = [0; 16];
             let id = states.id(customer, &mut room);
             let orders = || states.orders.get(states.begin(customer)..states.ends[customer] as usize).unwrap_or_default();
+            let orders = || orders().iter().fold(0, |sum: u64, orders| sum.saturating_add(orders.unsigned_abs()));
+            if id.len() <= INLINE {
+                let Short { signs, lower } = Short::of(view);
+                self.look(id, signs, orders);
+                let hash = if signs & ODD == 0 { mixed(lower, id.len()) } else { sample_hash(folded(id).as_bytes()) };
+                self.fold(hash);
+                continue;
+            }
             let signs = id.iter().fold(0, |signs, &byte| signs | SIGNS[usize::from(byte)]);
-            self.look(id, signs, || orders().iter().fold(0, |sum, orders| sum.saturating_add(orders.unsigned_abs())));
+            self.look(id, signs, orders);
             if signs & (UPPER | ODD) == 0 {
                 if !is_past {
                     let hash = hash_id(id);
@@ -78,7 +142,7 @@ impl IdSigns {
                     lower.make_ascii_lowercase();
                     self.fold(hash_id(lower));
                 }
-                _ => self.fold(hash_id(folded(id).as_bytes())),
+                _ => self.fold(sample_hash(folded(id).as_bytes())),
             }
         }
     }
@@ -221,6 +285,32 @@ mod tests {
             assert!(said.contains(part), "{part}: {said}");
         }
         assert_eq!(notes(&[["anna", "bob", "C-1", "c-2", "007", "x-0", "4e7b", "Zoë"].map(str::to_owned).to_vec()]), [""; 0]);
+    }
+
+    /// What all bytes at once tell is what each of them tells.
+    #[test]
+    fn short_ids_are_looked_at_all_at_once() {
+        let mut dice = 7u64;
+        for length in 0..=INLINE {
+            for _ in 0..2_000 {
+                let mut id = vec![0u8; length];
+                for byte in &mut id {
+                    dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                    let any = (dice >> 33) as u8;
+                    *byte = if dice >> 60 < 14 { b"AZaze019-_@[`{~ E.".get(usize::from(any % 18)).copied().unwrap_or(b'x') } else { any };
+                }
+                let mut bytes = [0; 16];
+                bytes[..4].copy_from_slice(&(length as u32).to_le_bytes());
+                bytes[4..4 + length].copy_from_slice(&id);
+                let Short { signs, lower } = Short::of(u128::from_le_bytes(bytes));
+                let each = id.iter().fold(0, |signs, &byte| signs | SIGNS[usize::from(byte)]);
+                // An odd byte may seem to be an exponent, which is looked at again.
+                assert!(signs == each || each & ODD != 0 && signs & ODD != 0, "{id:?}: {signs} {each}");
+                if each & ODD == 0 {
+                    assert_eq!(mixed(lower, length), sample_hash(&id.to_ascii_lowercase()), "{id:?}");
+                }
+            }
+        }
     }
 
     /// A sample of many customers is the same however they are divided.

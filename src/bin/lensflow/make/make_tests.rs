@@ -126,8 +126,6 @@ const JOBS: &[&str] = &[
     quote = "none"
     escape = "~"
     header_line = 3
-    sheet = "May"
-    max_field = "2MiB"
     only = ["status=paid"]
     except = ["kind=test"]
     [transactions]
