@@ -9,6 +9,7 @@ use super::{Host, STDOUT, files, in_a_folder, inside, lines_fit, may_be_folder, 
 use crate::base::cancel::{Cancel, Stop};
 use crate::base::error::{Error, Result};
 use crate::jobs::checkpoint::{Checkpointed, Checkpoints};
+use crate::jobs::new_inputs::are_new;
 use crate::model::reject::OnBadRow;
 use crate::orders::Lines;
 use crate::partials::{Lens1Partial, Partials};
@@ -254,6 +255,7 @@ impl AuditJob {
         let periods = Files::find(periods, self.format, &spec)?.spool_in(spool);
         let found = [periods.inputs(), sales.iter().flat_map(|(files, _)| files.inputs()).collect()].concat();
         no_input_is_written(self.outputs.paths(), &found)?;
+        are_new(&states, &found)?;
         if let Some((folder, _)) = &self.checkpoint
             && let Some(output) = inside(self.outputs.paths(), folder)
         {

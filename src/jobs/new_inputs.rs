@@ -4,6 +4,7 @@
 use super::Update;
 use crate::base::error::{Error, Result, Stage};
 use crate::source::files::{Fingerprint, STDIN, fingerprint};
+use crate::state::State;
 use crate::state::manifest::{Input, Manifest};
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -116,6 +117,23 @@ impl Update {
         let found = manifest.inputs.iter().chain(taken).find(|other| other.content() == input.content());
         found.map(|before| before.name.clone())
     }
+}
+
+/// Refuses files beside states that have taken them in: their rows would count twice. Only files of a length that the state knows are read.
+pub(super) fn are_new(states: &[State], files: &[String]) -> Result<()> {
+    for (file, state) in files.iter().flat_map(|file| states.iter().map(move |state| (file, state))) {
+        let length = std::fs::metadata(file).map_or(0, |about| about.len());
+        let inputs = &state.manifest().inputs;
+        if file == STDIN || !inputs.iter().any(|input| input.bytes == length) {
+            continue;
+        }
+        let hash = fingerprint(file)?.hash;
+        if let Some(known) = inputs.iter().find(|input| input.fingerprint == hash) {
+            let what = format!("the state {} has taken it in, as {}: its rows would count twice", state.path().display(), known.name);
+            return Err(Error::usage(what).input(file).help("leave it out"));
+        }
+    }
+    Ok(())
 }
 
 /// A file's length, and when it was last changed.

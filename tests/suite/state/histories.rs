@@ -250,6 +250,7 @@ fn a_way_back_on_the_command_line() {
     assert!(said.contains("the rows of generation 1 are taken out"), "{said}");
     let files = |names: &[&str]| report(names);
     assert_eq!(report(&["st"]), files(&["monday.csv", "tuesday.csv"]));
+    assert!(refused(&["audit", "st", "tuesday.csv", "--every", "month"], 2).contains("its rows would count twice"));
     // Out and in again.
     let history = String::from_utf8(lensflow(at, &["state", "history", "st"]).expect(0).stdout).unwrap();
     assert!(history.contains("tuesday.csv") && history.contains("yes"), "{history}");
