@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use tempfile::Builder;
 
 /// How long an output that is a named pipe waits for somebody who reads from it.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// How standard output is called on the command line.
 const STDOUT: &str = "-";

@@ -46,9 +46,9 @@ mod tests {
     use super::*;
     use crate::base::error::{Kind, Result};
     use crate::model::entry::{EntrySum, reference};
-    use crate::model::ids::short_view;
     use crate::spill::{Io, RunWriter, Sorted};
     use crate::state::{Rollup, RunFile, Writer};
+    use arrow::array::builder::make_view;
 
     const SUM: EntrySum = EntrySum { start: 0, reference: 0, orders: 1, cents: 500, carry: 0, fraction: 0 };
     const WINDOWS: (u32, u32) = (24_000, 24_002);
@@ -64,11 +64,11 @@ mod tests {
         (partition, both.map(id))
     }
 
-    fn batch(customers: &[(&[u8], &[(u32, EntrySum)], i64)]) -> StateBatch {
+    fn batch(customers: &[(&Vec<u8>, &[(u32, EntrySum)], i64)]) -> StateBatch {
         let mut states = StateBatch::default();
         for (id, entries, first_seen) in customers {
             entries.iter().for_each(|(window, sum)| states.push_sum(*window, sum));
-            states.push(short_view(id), id, *first_seen);
+            states.push(make_view(id, 0, 0), id, *first_seen);
         }
         states
     }
