@@ -60,7 +60,7 @@ impl Found {
                 continue;
             }
             let has_it = || manifest.inputs.iter().any(|other| other.content() == input.content());
-            if !update.endless && !(update.allow_duplicate && has_it()) {
+            if !(update.endless || update.allow_duplicate && has_it()) {
                 found.with_name(update, manifest, &path, folder)?;
             }
             found.taken.push(input);

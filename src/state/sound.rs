@@ -53,6 +53,9 @@ mod tests {
     const SUM: EntrySum = EntrySum { start: 0, reference: 0, orders: 1, cents: 500, carry: 0, fraction: 0 };
     const WINDOWS: (u32, u32) = (24_000, 24_002);
 
+    /// An id, sums in windows, and when it was first seen.
+    type Customer<'a> = (&'a Vec<u8>, &'a [(u32, EntrySum)], i64);
+
     /// Customers of one partition, in their order: two of them.
     fn ids() -> (usize, [Vec<u8>; 2]) {
         let id = |i: u32| format!("c{i}").into_bytes();
@@ -64,7 +67,7 @@ mod tests {
         (partition, both.map(id))
     }
 
-    fn batch(customers: &[(&Vec<u8>, &[(u32, EntrySum)], i64)]) -> StateBatch {
+    fn batch(customers: &[Customer<'_>]) -> StateBatch {
         let mut states = StateBatch::default();
         for (id, entries, first_seen) in customers {
             entries.iter().for_each(|(window, sum)| states.push_sum(*window, sum));
