@@ -168,7 +168,7 @@ impl Blocks {
             StatesAt::Resident { partition, customers } => partition.table.fill(customers.clone(), states),
             StatesAt::Frame(place) => decode(self.store.get(place, frame)?, states)?,
             StatesAt::Saved { run, frame: at } => {
-                run.file.read(*number, *at, frame, states)?;
+                run.file.read_again(*number, *at, frame, states)?;
                 run.rollup.apply(states);
             }
         }

@@ -168,7 +168,8 @@ impl Checkpoints {
                 return Err(error.input(self.folder.to_string_lossy()).help("the same command goes on from there"));
             }
             if ended {
-                let open = |run: &RunEntry| RunFile::open(&folder.path().join(&run.file), &self.io).map(Arc::new);
+                let keys = reached.keys();
+                let open = |run: &RunEntry| RunFile::open(&folder.path().join(&run.file), &self.io).map(|run| Arc::new(run.within(keys)));
                 let runs = reached.runs.iter().map(open).collect::<Result<Vec<_>>>()?;
                 let mut pipeline = builder.clone().build()?;
                 watch(pipeline.stats());

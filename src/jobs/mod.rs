@@ -49,6 +49,7 @@ use crate::report::output::folder_is_there;
 use crate::source::Source;
 use crate::source::files::{Files, Format};
 use crate::spec::Spec;
+use crate::state::refuse_own_file;
 use crate::state::{State, is_state};
 use crate::stats::Stats;
 use std::path::{Path, PathBuf};
@@ -148,12 +149,13 @@ pub fn real(path: &Path) -> PathBuf {
 /// Checks that a file can be made at a path.
 ///
 /// # Errors
-/// A path that is a folder, or whose folder is not there or may not be written to.
+/// A path that is a folder or a state's own file, or whose folder is not there or may not be written to.
 pub fn in_a_folder(path: &Path) -> Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let no = |what: &str| Err(Error::new(Kind::Io, format!("cannot write: {what}")).input(path.to_string_lossy()));
     if path != Path::new(STDOUT) {
         folder_is_there(path)?;
+        refuse_own_file(path)?;
     }
     match std::fs::metadata(folder) {
         _ if path == Path::new(STDOUT) => Ok(()),

@@ -1,13 +1,21 @@
-//! Output files that appear whole or not at all: written beside their place under a temporary name, then renamed.
+//! Output files that appear whole or not at all: written beside their place under a temporary name, waited for until they are on the disk,
+//! then renamed. None takes the place of a state's own files. A named pipe is written to as it is, once somebody reads from it.
 
 use crate::base::cancel::{Cancel, Temporary};
 use crate::base::error::{Error, Kind, Result, Stage};
 use crate::spill::folder::{PART, sweep_parts};
+use crate::spill::{Io, folder_of};
+use crate::state::refuse_own_file;
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 use tempfile::Builder;
+
+/// How long an output that is a named pipe waits for somebody who reads from it.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// How standard output is called on the command line.
 const STDOUT: &str = "-";
@@ -17,6 +25,8 @@ pub struct Output {
     path: PathBuf,
     sink: Encoder,
     faults: Faults,
+    io: Io,
+    is_complete: bool,
 }
 
 /// The first write that the system refused: encoders on top of an output turn such errors into text and lose what they were.
@@ -98,14 +108,23 @@ impl Output {
     /// # Errors
     /// When the folder cannot be written to, or it was cancelled already.
     pub fn create_with(path: &Path, cancel: &Cancel) -> Result<Self> {
+        Self::create_on(path, cancel, &Io::default())
+    }
+
+    /// An output on a disk that may have faults.
+    #[doc(hidden)]
+    pub fn create_on(path: &Path, cancel: &Cancel, io: &Io) -> Result<Self> {
         let fail = |e| Error::io("cannot write", e).input(path.to_string_lossy()).stage(Stage::Report);
         // A link stays a link: its target is replaced.
         let target = if path == Path::new(STDOUT) { None } else { std::fs::canonicalize(path).ok() };
         let target = target.unwrap_or_else(|| path.to_owned());
+        if path != Path::new(STDOUT) {
+            refuse_own_file(&target)?;
+        }
         let destination = if path == Path::new(STDOUT) {
             Destination::Stdout(io::stdout())
         } else if path.exists() && !path.is_file() {
-            Destination::Device(OpenOptions::new().write(true).open(path).map_err(fail)?)
+            Destination::Device(open_device(path, cancel)?)
         } else {
             folder_is_there(&target)?;
             let folder = folder_of(&target);
@@ -121,6 +140,7 @@ impl Output {
                 builder.permissions(std::fs::Permissions::from_mode(0o666));
             }
             // The error's own text would name the temporary file.
+            io.step().map_err(fail)?;
             let temporary = cancel.add_file(|| builder.tempfile_in(folder).map_err(|e| fail(e.kind().into())))?;
             // Says that it is in use, where files can be locked.
             let _ = temporary.file.try_lock();
@@ -139,19 +159,22 @@ impl Output {
             }
             _ => Encoder::Plain(writer),
         };
-        Ok(Output { path: target, sink, faults: Faults::default() })
+        Ok(Output { path: target, sink, faults: Faults::default(), io: io.clone(), is_complete: false })
     }
 
     pub(super) fn faults(&self) -> Faults {
         self.faults.clone()
     }
 
-    /// Writes the last bytes, so that nothing but a new name is left for [`commit`](Output::commit). Of several outputs, none should be
+    /// Writes the last bytes, and waits until all are on the disk, so that nothing but a new name is left for [`commit`](Output::commit). Of several outputs, none should be
     /// put in its place before all are so far.
     ///
     /// # Errors
     /// When they cannot be written.
     pub fn complete(&mut self) -> Result<()> {
+        if self.is_complete {
+            return Ok(());
+        }
         let ended = match &mut self.sink {
             Encoder::Plain(_) => Ok(()),
             #[cfg(feature = "compression")]
@@ -159,7 +182,14 @@ impl Output {
             #[cfg(feature = "compression")]
             Encoder::Zstd(encoder) => encoder.do_finish(),
         };
-        ended.and_then(|()| self.sink.writer().flush()).map_err(|e| self.at_fault(Error::io("cannot write", e)))
+        let flushed = ended.and_then(|()| self.io.step()).and_then(|()| self.sink.writer().flush());
+        let synced = flushed.and_then(|()| match self.sink.writer().get_ref() {
+            Destination::Temporary(temporary) => self.io.clone().sync(&temporary.file),
+            Destination::Stdout(_) | Destination::Device(_) => Ok(()),
+        });
+        synced.map_err(|e| self.at_fault(Error::io("cannot write", e)))?;
+        self.is_complete = true;
+        Ok(())
     }
 
     /// Puts it in its place.
@@ -169,7 +199,11 @@ impl Output {
     pub fn commit(mut self) -> Result<()> {
         self.complete()?;
         let placed = match self.sink.writer().get_ref() {
-            Destination::Temporary(temporary) => temporary.persist(&self.path),
+            Destination::Temporary(temporary) => {
+                let fail = |e| Error::io("cannot write", e);
+                let renamed = self.io.step().map_err(fail).and_then(|()| temporary.persist(&self.path));
+                renamed.and_then(|()| self.io.sync_folder(folder_of(&self.path)).map_err(fail))
+            }
             Destination::Stdout(_) | Destination::Device(_) => Ok(()),
         };
         placed.map_err(|e| self.at_fault(e))
@@ -180,8 +214,26 @@ impl Output {
     }
 }
 
-fn folder_of(path: &Path) -> &Path {
-    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+/// Opens a device, or a named pipe: that waits until somebody reads from it, but not for ever.
+fn open_device(path: &Path, cancel: &Cancel) -> Result<File> {
+    let at_fault = |error: Error| error.input(path.to_string_lossy()).stage(Stage::Report);
+    let (send, opened) = channel();
+    let device = path.to_owned();
+    let open = move || drop(send.send(OpenOptions::new().write(true).open(device)));
+    let thread = std::thread::Builder::new().name("output".to_owned()).spawn(open);
+    thread.map_err(|e| Error::internal("cannot start a thread").cause(e))?;
+    let begun = Instant::now();
+    loop {
+        match opened.recv_timeout(Duration::from_millis(50)) {
+            Ok(opened) => return opened.map_err(|e| at_fault(Error::io("cannot write", e))),
+            Err(RecvTimeoutError::Disconnected) => return Err(Error::internal("a thread is gone")),
+            Err(RecvTimeoutError::Timeout) if begun.elapsed() < PATIENCE => cancel.check()?,
+            Err(RecvTimeoutError::Timeout) => {
+                let what = format!("cannot write: for {} seconds, nobody has read from this pipe", PATIENCE.as_secs());
+                return Err(at_fault(Error::new(Kind::Io, what).help("start what reads from it first, or name a file")));
+            }
+        }
+    }
 }
 
 /// Checks that a file's folder is there.

@@ -393,6 +393,9 @@ fn collect(folder: &Path, any: bool, inputs: &mut Vec<String>, others: &mut Vec<
             collect(&path, any, inputs, others)?;
         } else if path.is_dir() {
             tracing::warn!(path = %path.display(), "a link to a folder is not followed");
+        } else if std::fs::metadata(&path).is_ok_and(|about| !about.is_file()) {
+            // It has no end, or waits for somebody who writes to it.
+            tracing::warn!(path = %path.display(), "a pipe or a device in a folder is not read; name it, and it is");
         } else if any || Format::is_input(&path) {
             inputs.push(path.to_string_lossy().into_owned());
         } else if !is_by_the_way(&path) {

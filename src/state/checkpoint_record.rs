@@ -79,6 +79,7 @@ impl Record for Checkpoint {
     const FILE: &'static str = "CHECKPOINT";
     const WHAT: &'static str = "checkpoint";
     const DAMAGED_HELP: &'static str = "remove its folder, and the run begins again";
+    const IS_ALL_THERE_IS: bool = false;
 
     record_fields!();
 
@@ -108,6 +109,14 @@ impl Checkpoint {
             span: None,
             notes: KeptNotes::default(),
             runs: Vec::new(),
+        }
+    }
+
+    /// The windows that customers may have bought in.
+    pub(crate) fn keys(&self) -> Option<(u32, u32)> {
+        match &self.job.windows {
+            Windows::Every(_) => self.windows,
+            Windows::List(list) => list.len().checked_sub(1).map(|last| (0, last as u32)),
         }
     }
 

@@ -174,6 +174,7 @@ impl Record for Manifest {
     const FILE: &'static str = "MANIFEST";
     const WHAT: &'static str = "state";
     const DAMAGED_HELP: &'static str = super::DAMAGED_HELP;
+    const IS_ALL_THERE_IS: bool = true;
 
     record_fields!();
 

@@ -17,6 +17,7 @@
 //! | `sealed` | records as files with a checksum |
 //! | `state_folder` | the folder of a record: lock, commit, sweep |
 //! | `run_file` | frames and their index; `FORMAT.md` draws them |
+//! | `sound` | whether what a frame holds may be in a state |
 //! | `save` | partitions → a run file |
 //! | `part` | what one input brought, as long as it can be taken out again |
 //! | `change` | what is taken out: inputs, customers |
@@ -46,6 +47,7 @@ pub(crate) mod rollup;
 pub(crate) mod run_file;
 pub(crate) mod save;
 pub(crate) mod sealed;
+mod sound;
 pub(crate) mod state_folder;
 
 pub use self::change::{Changed, forget, remove};
@@ -58,6 +60,7 @@ pub(crate) use self::rollup::Rollup;
 pub(crate) use self::run_file::{RunFile, Section, Writer};
 pub(crate) use self::save::Saved;
 pub use self::state_folder::is_state;
+pub(crate) use self::state_folder::refuse_own_file;
 pub use crate::spill::Io;
 
 use crate::base::error::{Error, Kind, Result};
@@ -146,7 +149,7 @@ impl State {
                 let what = "the run file is damaged: it is not the one that the manifest names";
                 return Err(Error::data(what).input(file.to_string_lossy()).help(DAMAGED_HELP));
             }
-            Ok(Arc::new(run))
+            Ok(Arc::new(run.within(manifest.windows)))
         };
         let runs = manifest.runs.iter().map(open).collect::<Result<_>>().map_err(|error| (manifest.generation, error))?;
         Ok(State { path: path.to_owned(), manifest, runs })

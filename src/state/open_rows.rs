@@ -64,7 +64,9 @@ struct OpenChunk(Vec<Reject>);
 impl Chunk for OpenChunk {
     fn decode(self: Box<Self>, sink: &mut Sink<'_>) -> Result<()> {
         // Rows that followed each other in their file are a batch.
-        let follows = |a: &Reject, b: &Reject| a.source == b.source && b.row == a.row + 1 && b.line == a.line.map(|line| line + 1);
+        let follows = |a: &Reject, b: &Reject| {
+            a.source == b.source && b.row == a.row.wrapping_add(1) && b.line == a.line.map(|line| line.wrapping_add(1))
+        };
         for same in self.0.chunk_by(follows) {
             let mut rows = TextRows::with_capacity(same.len());
             for row in same {

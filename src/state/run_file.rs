@@ -3,25 +3,36 @@
 //!
 //! A [`Writer`] is a store for frames that any number of threads append to; the index at the end says which belong together. A
 //! [`RunFile`] is opened by its index, which is held in memory; frames are read one at a time. Files never change once they are written.
+//!
+//! The index has the checksum of each frame, and the manifest that of the index: a file that a manifest names is that file to the last byte.
+//! What a right checksum covers may still be nonsense, if somebody wanted it to be: [`RunFile::read`] checks all that finalizing relies on.
 
 use super::rollup::Rollup;
+use super::sound;
+use crate::base::bytes::checksum::unsealed;
 use crate::base::bytes::pack::{pack, take, unpack};
 use crate::base::bytes::positional::{read_at, write_at};
 use crate::base::cancel::{Cancel, Discard};
 use crate::base::error::{Error, Result};
 use crate::base::threads::lock;
+use crate::model::entry::HISTORY;
 use crate::model::hash::PARTITIONS;
 use crate::model::state_batch::StateBatch;
 use crate::spill::{Counters, FrameRef, Io, Records, Run, RunStore, Sorted, decode};
 use rapidhash::v3::{RapidSecrets, rapidhash_v3_seeded};
+use std::collections::HashMap;
 use std::fs::File;
+use std::ops::RangeInclusive;
 use std::path::Path;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex};
 
 pub(crate) const MAGIC: [u8; 4] = *b"LFST";
-const VERSION: u16 = 1;
+/// The version that is written.
+const VERSION: u16 = 2;
+/// The versions that are read: the index of the first does not know the frames' checksums.
+const READ: std::ops::RangeInclusive<u64> = 1..=VERSION as u64;
 /// Magic, version, two zeros.
 const HEADER: u64 = 8;
 /// Magic, version, two zeros, the number of frames, the length of the index, where it begins, the checksum.
@@ -51,9 +62,24 @@ pub(crate) struct Frames {
     end: AtomicU64,
     io: Io,
     counters: Counters,
+    /// The checksums of frames that were written, by their places.
+    written: Mutex<HashMap<u64, u64>>,
+    /// Those that frames must have, where the index knows them.
+    checks: HashMap<u64, u64>,
 }
 
 impl Frames {
+    fn new(file: File, name: String, end: u64, io: &Io, checks: HashMap<u64, u64>) -> Self {
+        let (counters, written) = (Counters::default(), Mutex::default());
+        Frames { file, name, end: AtomicU64::new(end), io: io.clone(), counters, written, checks }
+    }
+
+    /// The error for a frame that is not what was written.
+    fn damaged(&self, at: u64) -> Error {
+        let what = format!("the run file is damaged: what lies at byte {at} is not what was written");
+        Error::data(what).input(&self.name).help(super::DAMAGED_HELP)
+    }
+
     fn failed(&self, doing: &str, cause: std::io::Error) -> Error {
         Error::io(doing, cause).input(&self.name)
     }
@@ -66,6 +92,7 @@ impl RunStore for Frames {
         let at = self.end.fetch_add(frame.len() as u64, Relaxed);
         self.io.step().and_then(|()| write_at(&self.file, frame, at)).map_err(|e| self.failed("cannot write", e))?;
         self.counters.written.fetch_add(frame.len() as u64, Relaxed);
+        lock(&self.written).insert(at, checksum_of(frame));
         Ok(FrameRef::Disk { file: 0, at, length: frame.len() })
     }
 
@@ -75,12 +102,20 @@ impl RunStore for Frames {
         };
         scratch.resize(length, 0);
         self.io.step().and_then(|()| read_at(&self.file, scratch, at)).map_err(|e| self.failed("cannot read", e))?;
-        Ok(scratch)
+        match self.checks.get(&at) {
+            Some(check) if *check != checksum_of(scratch) => Err(self.damaged(at)),
+            _ => Ok(scratch),
+        }
     }
 
     fn counters(&self) -> &Counters {
         &self.counters
     }
+}
+
+/// The checksum at the end of a frame.
+fn checksum_of(frame: &[u8]) -> u64 {
+    frame.last_chunk().map_or(0, |checksum| u64::from_le_bytes(*checksum))
 }
 
 /// The index of a run file: the positions of all frames.
@@ -103,18 +138,19 @@ impl Index {
         self.sections.iter().map(Vec::len).sum()
     }
 
-    fn encode(&self) -> Vec<u8> {
+    fn encode(&self, checks: &HashMap<u64, u64>) -> Vec<u8> {
         let mut out = Vec::new();
         pack(&self.sections.iter().map(|frames| frames.len() as u32).collect::<Vec<_>>(), &mut out);
         pack(&self.sections.iter().flatten().map(|&(at, _)| at).collect::<Vec<_>>(), &mut out);
         pack(&self.sections.iter().flatten().map(|&(_, length)| length).collect::<Vec<_>>(), &mut out);
         pack(&self.customers, &mut out);
         pack(&self.entries, &mut out);
+        pack(&self.sections.iter().flatten().map(|(at, _)| checks.get(at).copied().unwrap_or(0)).collect::<Vec<_>>(), &mut out);
         out
     }
 
-    /// The index of a file whose frames lie before `end`.
-    fn decode(mut bytes: &[u8], frames: usize, end: u64) -> Option<Self> {
+    /// The index of a file whose frames lie before `end`, and their checksums, which the first version lacks.
+    fn decode(mut bytes: &[u8], frames: usize, end: u64, version: u64) -> Option<(Self, HashMap<u64, u64>)> {
         let bytes = &mut bytes;
         let (mut counts, mut ats, mut lengths) = (Vec::<u32>::new(), Vec::<u64>::new(), Vec::<u32>::new());
         unpack(bytes, SECTIONS, &mut counts)?;
@@ -126,12 +162,19 @@ impl Index {
         let mut index = Index::default();
         unpack(bytes, PARTITIONS, &mut index.customers)?;
         unpack(bytes, PARTITIONS, &mut index.entries)?;
+        let mut checks = Vec::<u64>::new();
+        if version > 1 {
+            unpack(bytes, frames, &mut checks)?;
+        }
+        let checks = ats.iter().copied().zip(checks).collect();
+        let sum = |counts: &[u64]| counts.iter().try_fold(0u64, |sum, &count| sum.checked_add(count));
+        sum(&index.customers).and(sum(&index.entries))?;
         let inside = |&(at, length): &(u64, u32)| at >= HEADER && at.checked_add(length.into()).is_some_and(|to| to <= end);
         let mut all = ats.into_iter().zip(lengths);
         for (section, count) in index.sections.iter_mut().zip(counts) {
             section.extend(all.by_ref().take(count as usize));
         }
-        (bytes.is_empty() && index.sections.iter().flatten().all(inside)).then_some(index)
+        (bytes.is_empty() && index.sections.iter().flatten().all(inside)).then_some((index, checks))
     }
 }
 
@@ -157,11 +200,9 @@ impl Writer {
         let name = path.to_string_lossy().into_owned();
         let failed = |e| Error::io("cannot create", e).input(&name);
         let file = io.step().and_then(|()| File::options().read(true).write(true).create_new(true).open(path)).map_err(failed)?;
-        let mut head = MAGIC.to_vec();
-        head.extend_from_slice(&VERSION.to_le_bytes());
-        head.extend_from_slice(&[0; 2]);
+        let head = head_of(VERSION);
         io.step().and_then(|()| write_at(&file, &head, 0)).map_err(failed)?;
-        let frames = Frames { file, name, end: AtomicU64::new(HEADER), io: io.clone(), counters: Counters::default() };
+        let frames = Frames::new(file, name, HEADER, io, HashMap::new());
         Ok(Writer { frames, index: Mutex::default() })
     }
 
@@ -189,11 +230,9 @@ impl Writer {
         let Writer { frames, index } = self;
         let index = index.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
         let at = frames.end.into_inner();
-        let mut bytes = index.encode();
+        let mut bytes = index.encode(&lock(&frames.written));
         let length = bytes.len() as u32;
-        bytes.extend_from_slice(&MAGIC);
-        bytes.extend_from_slice(&VERSION.to_le_bytes());
-        bytes.extend_from_slice(&[0; 2]);
+        bytes.extend_from_slice(&head_of(VERSION));
         bytes.extend_from_slice(&(index.frames() as u32).to_le_bytes());
         bytes.extend_from_slice(&length.to_le_bytes());
         bytes.extend_from_slice(&at.to_le_bytes());
@@ -205,6 +244,12 @@ impl Writer {
         let (customers, entries) = (index.customers.iter().sum(), index.entries.iter().sum());
         Ok(Written { bytes: at + bytes.len() as u64, checksum, customers, entries })
     }
+}
+
+/// Magic, version, two zeros: what a file begins with, and its footer.
+fn head_of(version: u16) -> [u8; HEADER as usize] {
+    let ([a, b, c, d], [low, high]) = (MAGIC, version.to_le_bytes());
+    [a, b, c, d, low, high, 0, 0]
 }
 
 fn position(block: &FrameRef) -> Option<(u64, u32)> {
@@ -221,6 +266,8 @@ pub(crate) struct RunFile {
     index: Index,
     checksum: u64,
     bytes: u64,
+    /// The windows that entries may have.
+    keys: RangeInclusive<u32>,
 }
 
 impl RunFile {
@@ -232,22 +279,26 @@ impl RunFile {
         let name = path.to_string_lossy().into_owned();
         let failed = |e| Error::io("cannot read", e).input(&name);
         let damaged = |what: &str| Error::data(format!("the run file is damaged: {what}")).input(&name).help(super::DAMAGED_HELP);
-        let file = io.step().and_then(|()| File::open(path)).map_err(failed)?;
+        let file = io.open(path).map_err(failed)?;
         let bytes = file.metadata().map_err(failed)?.len();
         let Some(footer_at) = bytes.checked_sub(FOOTER as u64).filter(|&at| at >= HEADER) else {
             return Err(damaged("it is too short"));
         };
-        let mut footer = [0; FOOTER];
+        let (mut header, mut footer) = ([0; HEADER as usize], [0; FOOTER]);
+        io.step().and_then(|()| read_at(&file, &mut header, 0)).map_err(failed)?;
         io.step().and_then(|()| read_at(&file, &mut footer, footer_at)).map_err(failed)?;
         let mut rest = &footer[..];
         let mut number = |size| take(&mut rest, size).map(|bytes| bytes.iter().rev().fold(0u64, |n, &byte| n << 8 | u64::from(byte)));
-        let (magic, version, _) = (number(4), number(2), number(2));
+        let (magic, version, _) = (number(4), number(2).unwrap_or(0), number(2));
         if magic != Some(u32::from_le_bytes(MAGIC).into()) {
             return Err(damaged("it does not end as one"));
         }
-        if version != Some(VERSION.into()) {
-            let what = format!("a run file of version {}, and this lensflow reads version {VERSION}", version.unwrap_or(0));
+        if !READ.contains(&version) {
+            let what = format!("a run file of version {version}, and this lensflow reads versions 1 and {VERSION}");
             return Err(Error::data(what).input(&name).help("use the lensflow that wrote it, or a newer one"));
+        }
+        if [&header[..], &footer[..HEADER as usize]] != [head_of(version as u16); 2] {
+            return Err(damaged("it does not begin as it ends"));
         }
         let (frames, length, at) = (number(4).unwrap_or(0), number(4).unwrap_or(0), number(8).unwrap_or(0));
         if at < HEADER || at.checked_add(length) != Some(footer_at) {
@@ -261,9 +312,17 @@ impl RunFile {
         if sum.to_le_bytes() != checksum {
             return Err(damaged("its checksum is not that of its index"));
         }
-        let index = Index::decode(&index[..length as usize], frames as usize, at).ok_or_else(|| damaged("its index makes no sense"))?;
-        let frames = Frames { file, name, end: AtomicU64::new(at), io: io.clone(), counters: Counters::default() };
-        Ok(RunFile { frames: Arc::new(frames), index, checksum: sum, bytes })
+        let decoded = Index::decode(&index[..length as usize], frames as usize, at, version);
+        let (index, checks) = decoded.ok_or_else(|| damaged("its index makes no sense"))?;
+        let frames = Frames::new(file, name, at, io, checks);
+        Ok(RunFile { frames: Arc::new(frames), index, checksum: sum, bytes, keys: 0..=HISTORY - 1 })
+    }
+
+    /// Has only entries of these windows; with none, it has no entry.
+    pub(crate) fn within(self, windows: Option<(u32, u32)>) -> Self {
+        #[allow(clippy::reversed_empty_ranges)]
+        let keys = windows.map_or(1..=0, |(first, last)| first..=last);
+        RunFile { keys, ..self }
     }
 
     pub(crate) fn written(&self) -> Written {
@@ -281,19 +340,32 @@ impl RunFile {
     }
 
     /// Reads a frame of a partition, by its number.
+    ///
+    /// # Errors
+    /// When it cannot be read, is not what was written, or has what no state has.
     pub(crate) fn read(&self, partition: usize, frame: usize, scratch: &mut Vec<u8>, states: &mut StateBatch) -> Result<()> {
+        let at = self.read_again(partition, frame, scratch, states)?;
+        if sound::is_sound(states, partition) { Ok(()) } else { Err(self.nonsense(at)) }
+    }
+
+    /// Reads a frame that was read before and was sound then. Gives its place.
+    pub(crate) fn read_again(&self, partition: usize, frame: usize, scratch: &mut Vec<u8>, states: &mut StateBatch) -> Result<u64> {
         let (at, length) = self.index.sections[partition][frame];
         let block = FrameRef::Disk { file: 0, at, length: length as usize };
         let bytes = self.frames.get(&block, scratch)?;
-        decode(bytes, states).map_err(|_| {
-            let what = format!("the run file is damaged: what lies at byte {at} is not what was written");
-            Error::data(what).input(self.name()).help(super::DAMAGED_HELP)
-        })
+        decode(bytes, states).map_err(|_| self.frames.damaged(at))?;
+        if states.windows.iter().all(|key| self.keys.contains(key)) { Ok(at) } else { Err(self.nonsense(at)) }
+    }
+
+    /// The error for a frame with what no state has.
+    fn nonsense(&self, at: u64) -> Error {
+        let what = format!("the run file is damaged: what lies at byte {at} cannot be in this state");
+        Error::data(what).input(self.name()).help(super::DAMAGED_HELP)
     }
 
     /// A partition's customers, with the windows of an audit.
     pub(crate) fn stream<'a>(&'a self, partition: usize, rollup: &'a Rollup) -> impl Sorted + 'a {
-        Stream { file: self, rollup, partition, next: 0, scratch: Vec::new() }
+        Stream { file: self, rollup, partition, next: 0, scratch: Vec::new(), last: None }
     }
 
     /// All records of a kind, as they were written.
@@ -303,14 +375,21 @@ impl RunFile {
         Arc::new(Records::of_frames(self.frames.clone(), frames, cancel))
     }
 
+    /// Appends the frames of a section to another file, as they are, but none that is damaged.
+    fn copy_frames(&self, section: usize, to: &Writer) -> Result<Vec<FrameRef>> {
+        let mut scratch = Vec::new();
+        let frames = self.index.sections[section].iter().map(|&(at, length)| {
+            let block = FrameRef::Disk { file: 0, at, length: length as usize };
+            let frame = self.frames.get(&block, &mut scratch)?;
+            unsealed(frame).ok_or_else(|| self.frames.damaged(at))?;
+            to.frames.put(frame)
+        });
+        frames.collect()
+    }
+
     /// Appends a partition's customers to another file, as they are.
     pub(crate) fn copy_partition(&self, partition: usize, to: &Writer) -> Result<()> {
-        let mut scratch = Vec::new();
-        let mut copied = Vec::new();
-        for &(at, length) in &self.index.sections[partition] {
-            let block = FrameRef::Disk { file: 0, at, length: length as usize };
-            copied.push(to.frames.put(self.frames.get(&block, &mut scratch)?)?);
-        }
+        let copied = self.copy_frames(partition, to)?;
         let mut index = lock(&to.index);
         index.sections[partition].extend(copied.iter().filter_map(position));
         index.customers[partition] += self.index.customers[partition];
@@ -320,12 +399,7 @@ impl RunFile {
 
     /// Appends its records of a kind to another file.
     pub(crate) fn copy_records(&self, section: Section, to: &Writer) -> Result<()> {
-        let mut scratch = Vec::new();
-        let mut copied = Vec::new();
-        for &(at, length) in &self.index.sections[PARTITIONS + section as usize] {
-            let block = FrameRef::Disk { file: 0, at, length: length as usize };
-            copied.push(to.frames.put(self.frames.get(&block, &mut scratch)?)?);
-        }
+        let copied = self.copy_frames(PARTITIONS + section as usize, to)?;
         to.add_records(section, &copied);
         Ok(())
     }
@@ -337,6 +411,8 @@ struct Stream<'a> {
     partition: usize,
     next: usize,
     scratch: Vec<u8>,
+    /// The last customer of the frame before.
+    last: Option<(u64, Vec<u8>)>,
 }
 
 impl Sorted for Stream<'_> {
@@ -345,6 +421,9 @@ impl Sorted for Stream<'_> {
             return Ok(false);
         }
         self.file.read(self.partition, self.next, &mut self.scratch, states)?;
+        if !sound::follows(states, &mut self.last) {
+            return Err(self.file.nonsense(self.file.index.sections[self.partition][self.next].0));
+        }
         self.rollup.apply(states);
         self.next += 1;
         Ok(true)

@@ -34,6 +34,8 @@ pub(crate) trait Record: Clone + Serialize + DeserializeOwned {
     const WHAT: &'static str;
     /// The advice where it cannot be read.
     const DAMAGED_HELP: &'static str;
+    /// Whether nothing else has what its run files hold.
+    const IS_ALL_THERE_IS: bool;
 
     /// How often it was changed, and the run files that count.
     fn runs(&self) -> (u64, &[RunEntry]);

@@ -17,6 +17,8 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+type Look = Box<dyn FnMut(&mut Said)>;
+
 /// What it says of what fails.
 #[derive(Default)]
 struct Said {
@@ -25,7 +27,7 @@ struct Said {
     quarantined: usize,
     committed: usize,
     /// Does something at a look.
-    look: Option<Box<dyn FnMut(&mut Said)>>,
+    look: Option<Look>,
 }
 
 impl Follower for Said {

@@ -288,7 +288,8 @@ impl Follow {
                     }
                     Some(_) => error,
                 });
-                return failed.or_else(|| feed.fault()).map_or(Ok(()), Err);
+                // A fault of the stream says more: not all that was read is in the spool.
+                return feed.fault().or(failed).map_or(Ok(()), Err);
             }
             // A commit has taken long enough.
             if !commits {

@@ -77,4 +77,17 @@ mod tests {
             assert!(reason.starts_with("it is bad\nhelp: mend it\n"), "{reason}");
         }
     }
+    #[test]
+    #[cfg(unix)]
+    fn nothing_is_written_through_a_link() {
+        let folder = tempfile::tempdir().unwrap();
+        let (aside, precious) = (folder.path().join("aside"), folder.path().join("precious"));
+        fs::create_dir(&aside).unwrap();
+        fs::write(&precious, "precious").unwrap();
+        std::os::unix::fs::symlink(&precious, aside.join("x.csv.reason.txt")).unwrap();
+        fs::write(folder.path().join("x.csv"), "a").unwrap();
+        put(&folder.path().join("x.csv"), &aside, &Error::data("it is bad")).unwrap();
+        assert_eq!(fs::read_to_string(&precious).unwrap(), "precious");
+        assert!(fs::read_to_string(aside.join("x.csv.reason.txt")).unwrap().starts_with("it is bad"));
+    }
 }

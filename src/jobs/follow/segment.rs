@@ -18,13 +18,16 @@ use std::time::Instant;
 pub(super) const PART: &str = "part";
 pub(super) const MENDED: &str = "mended";
 
+/// Makes the bytes of an Arrow stream.
+type Encoder = Box<StreamWriter<Vec<u8>>>;
+
 /// A segment that is being written.
 pub(super) struct Segment {
     path: PathBuf,
     /// The name that it has until it is complete.
     at: PathBuf,
     file: File,
-    encoder: Option<Box<StreamWriter<Vec<u8>>>>,
+    encoder: Option<Encoder>,
     /// The bytes that are whole rows, with what comes before them.
     length: u64,
     pub(super) rows: u64,
@@ -47,7 +50,7 @@ impl Segment {
     }
 
     fn create_at(path: PathBuf, at: PathBuf, head: &Head, io: &Io) -> Result<Self> {
-        let make = || -> io::Result<(File, Option<Box<StreamWriter<Vec<u8>>>>, u64)> {
+        let make = || -> io::Result<(File, Option<Encoder>, u64)> {
             let (begin, encoder) = match head {
                 Head::Text(header) => (header.clone(), None),
                 Head::Arrow(schema) => {

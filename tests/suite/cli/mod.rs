@@ -5,6 +5,8 @@ mod bad_rows;
 mod damage;
 #[cfg(unix)]
 mod following;
+#[cfg(unix)]
+mod odd_files;
 mod options;
 #[cfg(unix)]
 mod signals;

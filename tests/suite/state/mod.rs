@@ -4,6 +4,8 @@
 mod checkpoint;
 mod crashes;
 mod histories;
+mod lost;
+mod old_versions;
 
 use crate::make::{Layout, Row, monthly_rows};
 use crate::support::{Lensflow, config};

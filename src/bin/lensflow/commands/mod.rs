@@ -123,7 +123,7 @@ pub(crate) fn save_spec(toml: &str, path: &Path) -> Result<()> {
     }
     let file = path.to_string_lossy();
     // Anything but an earlier spec is more likely an input, or an output of the job, than a place for a spec.
-    if std::fs::read(path).is_ok_and(|found| !is_spec(&found)) {
+    if path.is_file() && std::fs::read(path).is_ok_and(|found| !is_spec(&found)) {
         return Err(Error::usage("there is a file that is not a spec, which would be overwritten").input(file).help("name another file"));
     }
     let mut output = Output::create(path)?;
