@@ -108,9 +108,16 @@ const KEPT: usize = 1 << 10;
 
 /// What is kept of a value that could not be read.
 pub(crate) fn kept_value(value: &str) -> String {
-    if value.len() <= KEPT {
-        return value.to_owned();
+    let begin = beginning(value);
+    if begin.len() < value.len() { format!("{begin}…") } else { value.to_owned() }
+}
+
+/// The beginning of a text, as far as it is kept where it is only looked at.
+#[inline]
+pub(crate) fn beginning(text: &str) -> &str {
+    if text.len() <= KEPT {
+        return text;
     }
-    let end = (0..=KEPT).rev().find(|&at| value.is_char_boundary(at)).unwrap_or(0);
-    format!("{}…", &value[..end])
+    let end = (0..=KEPT).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0);
+    &text[..end]
 }

@@ -5,7 +5,7 @@
 use crate::base::error::{Error, Result, Stage};
 use crate::base::threads::lock;
 use crate::model::note::Notes;
-use crate::model::period_batch::Origin;
+use crate::model::period_batch::{Origin, beginning};
 use crate::model::read_options::{Encoding, ReadOptions};
 use crate::source::arrow_rows::ArrowRows;
 use crate::source::arrow_texts::Texts;
@@ -113,7 +113,7 @@ impl TypedColumns for AnyArrow {
             let mut column = Texts::new(batch.column(at), false, false).map_err(unfit)?;
             for row in 0..batch.num_rows() {
                 column.read(row).map_err(unfit)?;
-                builder.append_option(column.text());
+                builder.append_option(column.text().map(beginning));
             }
             columns.push((batch.schema().field(at).name().clone(), builder.finish()));
         }
@@ -187,7 +187,7 @@ impl FieldRows<COLUMNS> for AnyRows {
 
     fn push(&mut self, fields: [Option<&str>; COLUMNS]) {
         for (column, field) in self.columns.iter_mut().zip(fields) {
-            column.append_option(field.filter(|text| !text.is_empty()));
+            column.append_option(field.filter(|text| !text.is_empty()).map(beginning));
         }
         self.rows += 1;
     }
@@ -202,7 +202,7 @@ impl FieldRows<COLUMNS> for AnyRows {
 
     fn push_plain(&mut self, text: &str, bounds: [(usize, usize); COLUMNS]) {
         for (column, (begin, end)) in self.columns.iter_mut().zip(bounds) {
-            column.append_option(Some(&text[begin..end]).filter(|text| !text.is_empty()));
+            column.append_option(Some(&text[begin..end]).filter(|text| !text.is_empty()).map(beginning));
         }
         self.rows += 1;
     }

@@ -88,7 +88,7 @@ fn a_long_id_of_many_rows_takes_little_memory() {
     use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
     use parquet::basic::{Compression, ZstdLevel};
     use std::sync::Arc;
-    const ROWS: usize = 30_000;
+    const ROWS: usize = 2_000;
     let folder = tempfile::tempdir().unwrap();
     let id = "z".repeat(1_000_000);
     let text = |value: &str| Arc::new(StringArray::from(vec![value; 100])) as ArrayRef;
