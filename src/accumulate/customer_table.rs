@@ -147,7 +147,9 @@ impl CustomerTable {
         let CustomerTable { slots, key, customers, long: ids, .. } = self;
         let of = |i: u32| random_hash(customers.get(i).view, ids.get(customers.get(i).view));
         let mut by_id = HashTable::with_capacity(slots.len());
-        slots.iter().for_each(|&i| drop(by_id.insert_unique(of(i), i, |&i| of(i))));
+        for &i in slots.iter() {
+            by_id.insert_unique(of(i), i, |&i| of(i));
+        }
         (*slots, key.by_id) = (by_id, true);
     }
 
@@ -243,7 +245,7 @@ mod tests {
     #[test]
     fn equal_hashes_are_told_apart() {
         let mut table = CustomerTable::default();
-        let id = |i: u32| if i % 3 == 0 { format!("a customer with a long id {i}") } else { format!("c{i}") };
+        let id = |i: u32| if i.is_multiple_of(3) { format!("a customer with a long id {i}") } else { format!("c{i}") };
         for round in 0..2 {
             for i in 0..20_000u32 {
                 let id = id(i);

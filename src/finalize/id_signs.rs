@@ -64,9 +64,11 @@ impl Short {
             let at_least = |least: u64| low + ONES * (0x80 - least);
             let upper = at_least(b'A'.into()) & !at_least(u64::from(b'Z') + 1) & !bytes & HIGH;
             let odd = (bytes | !at_least(u64::from(b' ') + 1) | at_least(0x7f)) & HIGH;
-            let is_e = (bytes | ONES * 0x20) ^ (ONES * u64::from(b'e'));
+            let is_e = (bytes | (ONES * 0x20)) ^ (ONES * u64::from(b'e'));
             let exponent = is_e.wrapping_sub(ONES) & !is_e & HIGH;
-            signs |= u8::from(upper != 0) * UPPER | u8::from(odd != 0) * ODD | u8::from(exponent != 0) * EXPONENT;
+            for (found, sign) in [(upper, UPPER), (odd, ODD), (exponent, EXPONENT)] {
+                signs |= if found != 0 { sign } else { 0 };
+            }
             *word |= upper >> 2;
         }
         Short { signs, lower }
