@@ -14,7 +14,7 @@
 //! | `budget` | the bytes that the parts of a run share |
 //! | `store`, `disk` | where frames lie: in memory, then in files |
 //! | `folder` | a locked folder: of a run's data files, of a state, of a spool |
-//! | `io`, `doubles` | the disk under a state, and test doubles, which fail when told to |
+//! | `io`, `doubles` | the disk under all that is kept, and test doubles, which fail when told to |
 //! | `frame`, `id_column` | customers as bytes; `FORMAT.md` draws them |
 //! | `run` | a partition's frames in order, written once and read once |
 //! | `runs` | all runs of a partition, and how many there may be |

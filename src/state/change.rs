@@ -3,7 +3,7 @@
 
 use super::manifest::{Input, Manifest, RunEntry, part_name};
 use super::sealed::FORMAT;
-use super::state_folder::Folder;
+use super::state_folder::{Folder, refuse_lost};
 use super::{Io, RunFile, Section, State, Writer};
 use crate::base::cancel::Cancel;
 use crate::base::error::{Error, Kind, Result};
@@ -32,6 +32,7 @@ pub struct Changed {
 
 fn lock(path: &Path, io: &Io) -> Result<(Folder<Manifest>, Manifest)> {
     if !super::is_state(path) {
+        refuse_lost::<Manifest>(path)?;
         return Err(Error::new(Kind::Io, "there is no state").input(path.to_string_lossy()).help("an update of that name makes one"));
     }
     match Folder::<Manifest>::lock(path, io)? {

@@ -124,6 +124,7 @@ impl State {
     pub fn open_with(path: &Path, io: &Io) -> Result<Self> {
         loop {
             let Some(manifest) = state_folder::read_record::<Manifest>(path, io)? else {
+                state_folder::refuse_lost::<Manifest>(path)?;
                 let error = Error::new(Kind::Io, "there is no state").input(path.to_string_lossy());
                 return Err(error.help("an update of that name makes one"));
             };

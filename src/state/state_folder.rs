@@ -73,17 +73,27 @@ pub(crate) fn vacant<R: Record>(path: &Path) -> Result<()> {
         let what = format!("the folder holds other files and no {what}");
         return Err(Error::usage(what).input(&*name).help("name a folder that is empty or not there yet"));
     }
+    refuse_lost::<R>(path)
+}
+
+/// Refuses a folder with run files whose record is lost.
+///
+/// # Errors
+/// [`Kind::Data`].
+pub(crate) fn refuse_lost<R: Record>(path: &Path) -> Result<()> {
+    let what = R::WHAT;
+    let there = std::fs::read_dir(path).into_iter().flatten().flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
+    let there: Vec<String> = there.filter(|other| R::IS_ALL_THERE_IS && (other.ends_with(RUNS) || other == NEW)).collect();
     let is_new = there.iter().any(|other| other == NEW);
-    let lost = there.iter().filter(|other| R::IS_ALL_THERE_IS && other.ends_with(RUNS) && !(is_new && is_first(other))).count();
+    let lost = there.iter().filter(|other| *other != NEW && !(is_new && is_first(other))).count();
     // Another process may just have committed its first.
-    if lost > 0 && !path.join(R::FILE).is_file() {
-        let files = counted(lost, "run file", "run files");
-        let what = format!("the {what}'s folder holds {files} and no {}: that was lost, or the folder was not copied whole", R::FILE);
-        let help =
-            format!("copy it again, or restore {} from a copy; if nothing in the folder is wanted any more, remove the folder", R::FILE);
-        return Err(Error::data(what).input(&*name).help(help));
+    if lost == 0 || path.join(R::FILE).is_file() {
+        return Ok(());
     }
-    Ok(())
+    let files = counted(lost, "run file", "run files");
+    let what = format!("the {what}'s folder holds {files} and no {}: that was lost, or the folder was not copied whole", R::FILE);
+    let help = format!("copy it again, or restore {} from a copy; if nothing in the folder is wanted any more, remove the folder", R::FILE);
+    Err(Error::data(what).input(path.to_string_lossy()).help(help))
 }
 
 /// Reads the record of a folder, if it has one.

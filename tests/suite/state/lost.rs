@@ -34,6 +34,8 @@ fn f5_a_state_without_its_manifest_is_not_wiped() {
         };
         lost(take_in(&update, &path, &[one_row(folder.path(), "more.csv")]).unwrap_err());
         lost(update.check(&path).unwrap_err());
+        lost(State::open(&path).unwrap_err());
+        lost(lensflow::state::forget(&path, &["0.csv"], &Cancel::default(), &Io::default()).unwrap_err());
         let other = folder.path().join("other");
         take_in(&update, &other, &[one_row(folder.path(), "more.csv")]).unwrap();
         let other = [State::open(&other).unwrap()];

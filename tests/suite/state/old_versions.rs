@@ -1,7 +1,7 @@
 //! States of earlier versions are read, audited, and taken on.
 //!
-//! `tests/data/states` has a state for each version of the format, made of `a.csv` and `b.csv` by the lensflow of that time, and never made anew:
-//! when the format changes, a folder of the version before is added.
+//! `tests/data/states` has a state for each version of the format, made of `a.csv` and `b.csv` by the lensflow of that time, and never
+//! made anew: when the format changes, a folder of the new one is added.
 
 use super::crashes::{copy, restore};
 use super::*;
@@ -9,7 +9,7 @@ use crate::support::lensflow;
 use std::fs;
 
 /// The folder, the format of its manifest, and the version of its run files.
-const STATES: [(&str, u32, u8); 2] = [("v1", 1, 1), ("v2_runs_v1", 2, 1)];
+const STATES: [(&str, u32, u8); 3] = [("v1", 1, 1), ("v2_runs_v1", 2, 1), ("v2", 2, 2)];
 
 fn data() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/states")
