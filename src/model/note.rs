@@ -102,6 +102,9 @@ pub enum Topic {
     ColumnRead,
     /// Rows in a currency, so many; the subject is the column and, after a unit separator, the currency. Never said: several are an error.
     Currency,
+    /// One that only a later version knows, which wrote it into a state. Never said.
+    #[serde(other)]
+    Unknown,
 }
 
 impl Topic {
@@ -134,6 +137,7 @@ impl Topic {
             | Topic::NoQuantity
             | Topic::UnreadDiscount
             | Topic::Currency
+            | Topic::Unknown
             | Topic::ColumnRead
             | Topic::NoCustomerKey
             | Topic::NameAlike
@@ -242,7 +246,7 @@ impl Topic {
     fn is_shown(self, all: &BTreeMap<(Topic, String), Noted>) -> bool {
         let subjects = |topic: Topic| all.keys().filter(|(other, _)| *other == topic).count();
         match self {
-            Topic::OtherDecimals | Topic::Currency | Topic::ColumnRead | Topic::ExclusiveEnds => false,
+            Topic::OtherDecimals | Topic::Currency | Topic::ColumnRead | Topic::Unknown | Topic::ExclusiveEnds => false,
             Topic::InclusiveEnds => {
                 let rows: u64 = all.iter().filter(|((other, _), _)| *other == self).map(|(_, noted)| noted.count).sum();
                 rows > ENDS_BY_CHANCE && subjects(Topic::ExclusiveEnds) == 0

@@ -241,6 +241,13 @@ mod tests {
     }
 
     #[test]
+    fn notes_of_later_versions_are_passed_over() {
+        let kept: KeptNotes =
+            serde_json::from_str(r#"[["a_topic_to_come", "x", {"count":1,"amount":"0.00","first":null,"most":0}]]"#).unwrap();
+        assert!(kept.notes().texts().is_empty());
+    }
+
+    #[test]
     fn a_later_format_is_named() {
         let mut manifest = sample();
         manifest.format = 7;
