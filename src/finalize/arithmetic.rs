@@ -55,13 +55,10 @@ impl Finalizer {
                         block.frequency.push(orders);
                         block.monetary.push(rfm.monetary);
                         block.total_spend.push(rfm.total_spend);
-                        block.observation_start.push(if self.times.of_orders { window.start } else { states.starts[entry] });
+                        block.observation_start.push(states.starts[entry]);
                         if self.times.last_order {
                             let (time, is_transaction) = reference_time(reference);
                             block.last_order.push(is_transaction.then_some(time));
-                        }
-                        if self.times.first_order {
-                            block.first_order.push(states.starts[entry]);
                         }
                     }
                     Err(reason) => {
@@ -80,6 +77,14 @@ impl Finalizer {
                 }
             }
             from = end as usize;
+        }
+        if self.times.first_order {
+            block.first_order.clone_from(&block.observation_start);
+        }
+        if self.times.of_orders {
+            let starts = block.window.iter().map(|&at| self.windows[at as usize].start);
+            block.observation_start.clear();
+            block.observation_start.extend(starts);
         }
     }
 }
