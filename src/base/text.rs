@@ -86,6 +86,50 @@ pub(crate) fn money(amount: Fixed2) -> String {
     format!("{}.{cents}", grouped(whole))
 }
 
+/// A text in lines of so many characters, broken at blanks; further lines begin with an indent. A word that is longer has a line of its own.
+///
+/// ```
+/// assert_eq!(lensflow::text::wrapped("one two three", 8, "  "), "one two\n  three\n");
+/// ```
+pub fn wrapped(text: &str, width: usize, indent: &str) -> String {
+    let begin = text.len() - text.trim_start().len();
+    let (mut lines, mut line) = (String::new(), text[..begin].to_owned());
+    for word in text.split_whitespace() {
+        let is_begun = !line.trim().is_empty();
+        if is_begun && line.chars().count() + 1 + word.chars().count() > width {
+            lines += &line;
+            lines.push('\n');
+            line = indent.to_owned();
+        } else if is_begun {
+            line.push(' ');
+        }
+        line += word;
+    }
+    lines + &line + "\n"
+}
+
+/// The words of a name, in lower case: `Order Date`, `order_date` and `orderDate` have two.
+pub(crate) fn words(name: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    let mut was_small = false;
+    for c in name.chars() {
+        let is_new = !c.is_alphanumeric() || was_small && c.is_uppercase();
+        if is_new {
+            words.push(String::new());
+        }
+        if let Some(word) = words.last_mut().filter(|_| c.is_alphanumeric()) {
+            word.extend(c.to_lowercase());
+        }
+        was_small = c.is_lowercase();
+    }
+    words
+}
+
+/// A name without what tells no names apart: case, blanks, underscores and hyphens. `Customer ID` and `customer_id` are one.
+pub(crate) fn folded(name: &str) -> String {
+    name.chars().filter(|c| !c.is_whitespace() && !"_-".contains(*c)).flat_map(char::to_lowercase).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -42,6 +42,27 @@ const SIGNS: [u8; 256] = {
 const ONES: u64 = 0x0101_0101_0101_0101;
 const HIGH: u64 = 0x8080_8080_8080_8080;
 
+/// The highest bits of so many bytes of a word.
+const USED: [u64; 9] = {
+    let (mut used, mut bytes) = ([0; 9], 0);
+    while bytes < 8 {
+        used[bytes + 1] = used[bytes] | 0x80 << (8 * bytes);
+        bytes += 1;
+    }
+    used
+};
+/// What words for no value begin with.
+const NULL_BEGINS: &[u8] = b"Nn\\(<u-#";
+/// Whether a byte is one of these.
+const BEGINS_NULL: [bool; 256] = {
+    let (mut begins, mut at) = ([false; 256], 0);
+    while at < NULL_BEGINS.len() {
+        begins[NULL_BEGINS[at] as usize] = true;
+        at += 1;
+    }
+    begins
+};
+
 /// What a short id shows: all bytes of its view at once.
 struct Short {
     signs: u8,
@@ -52,18 +73,16 @@ struct Short {
 impl Short {
     #[inline]
     fn of(view: u128) -> Self {
-        let length = view as u32;
+        let length = view as u32 as usize;
         let words = [(view >> 32) as u64, (view >> 96) as u64];
         let (mut signs, mut lower) = (0, words);
-        for (word, used) in lower.iter_mut().zip([length.min(8), length.saturating_sub(8)]) {
-            // What lies behind the id is as a letter.
-            let rest = if used == 8 { 0 } else { (ONES * 0x61) << (8 * used) };
-            let bytes = *word | rest;
+        for (word, used) in lower.iter_mut().zip([USED[length.min(8)], USED[length.saturating_sub(8)]]) {
+            let bytes = *word;
             let low = bytes & !HIGH;
             // The highest bit of a byte tells whether it is at least so great.
             let at_least = |least: u64| low + ONES * (0x80 - least);
             let upper = at_least(b'A'.into()) & !at_least(u64::from(b'Z') + 1) & !bytes & HIGH;
-            let odd = (bytes | !at_least(u64::from(b' ') + 1) | at_least(0x7f)) & HIGH;
+            let odd = (bytes | !at_least(u64::from(b' ') + 1) | at_least(0x7f)) & used;
             let is_e = (bytes | (ONES * 0x20)) ^ (ONES * u64::from(b'e'));
             let exponent = is_e.wrapping_sub(ONES) & !is_e & HIGH;
             for (found, sign) in [(upper, UPPER), (odd, ODD), (exponent, EXPONENT)] {
@@ -116,17 +135,24 @@ impl IdSigns {
         self.customers += states.len() as u64;
         let mut is_past = false;
         for (customer, &view) in states.views.iter().enumerate() {
-            let mut room = [0; 16];
-            let id = states.id(customer, &mut room);
             let orders = || states.orders.get(states.begin(customer)..states.ends[customer] as usize).unwrap_or_default();
             let orders = || orders().iter().fold(0, |sum: u64, orders| sum.saturating_add(orders.unsigned_abs()));
-            if id.len() <= INLINE {
+            let mut room = [0; 16];
+            let length = view as u32 as usize;
+            if length <= INLINE {
                 let Short { signs, lower } = Short::of(view);
-                self.look(id, signs, orders);
-                let hash = if signs & ODD == 0 { mixed(lower, id.len()) } else { sample_hash(folded(id).as_bytes()) };
+                let last = view >> (24 + 8 * length);
+                if signs & (ODD | EXPONENT) != 0 || last as u8 == b'0' || BEGINS_NULL[usize::from((view >> 32) as u8)] {
+                    self.look(states.id(customer, &mut room), signs, orders);
+                }
+                let hash = match signs & ODD {
+                    0 => mixed(lower, length),
+                    _ => sample_hash(folded(states.id(customer, &mut room)).as_bytes()),
+                };
                 self.fold(hash);
                 continue;
             }
+            let id = states.id(customer, &mut room);
             let signs = id.iter().fold(0, |signs, &byte| signs | SIGNS[usize::from(byte)]);
             self.look(id, signs, orders);
             if signs & (UPPER | ODD) == 0 {
@@ -152,7 +178,7 @@ impl IdSigns {
     #[inline]
     fn look(&mut self, id: &[u8], signs: u8, orders: impl FnOnce() -> u64) {
         let last = id.last().copied().unwrap_or_default();
-        let is_short = id.len() <= 9 && matches!(id.first(), Some(b'N' | b'n' | b'\\' | b'(' | b'<' | b'u' | b'-' | b'#'));
+        let is_short = id.len() <= 9 && id.first().is_some_and(|&first| BEGINS_NULL[usize::from(first)]);
         if is_short && let Some(word) = NULL_WORDS.into_iter().find(|word| word.as_bytes() == id) {
             *self.nulls.entry(word).or_default() += orders();
         }

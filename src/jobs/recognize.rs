@@ -4,16 +4,21 @@
 //! what was seen, with a guess. Standard input and named pipes can be read from their beginning afterwards.
 
 use crate::base::error::{Error, Result};
+use crate::base::text::folded;
 use crate::model::columns::Column;
 use crate::model::line_columns::{ORDER_TS, TransactionColumn};
-use crate::model::read_options::ReadOptions;
+use crate::model::read_options::{ReadOptions, Told};
+use crate::model::row_filter::RowFilter;
 use crate::source::files::{Files, Format};
 use crate::source::layouts::roles::{RoleGuess, guess};
-use crate::source::layouts::{Fitted, Layout, LayoutChoice, Settings, alike};
+use crate::source::layouts::{Fitted, Layout, LayoutChoice, Settings};
 use crate::source::sniff::{Sample, SampleSize};
 use crate::spec::Spec;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+
+/// The options that filter rows.
+const FILTERS: [&str; 2] = ["source.only", "source.except"];
 
 /// The meaning of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash, Serialize, Deserialize)]
@@ -57,8 +62,8 @@ pub struct Recognized {
     pub layout: Option<&'static str>,
     /// Options that follow, by their keys, `columns.order_id`; what is said counts more.
     pub settings: Settings,
-    /// A sentence about it; none where the columns are ours.
-    pub told: Option<String>,
+    /// What is to be said of it; none where the columns are ours.
+    pub told: Option<Told>,
     /// What was seen, where nothing tells.
     pub seen: Option<String>,
     /// What is not certain.
@@ -150,6 +155,17 @@ impl Recognition {
         all.push(("source.from".to_owned(), vec!["transactions".to_owned()]));
         for (key, values) in settings {
             let mut values = values.clone();
+            if FILTERS.contains(&key.as_str()) {
+                let is_replaced = |text: &String| text.parse().is_ok_and(|filter: RowFilter| filter.is_replaced_by(&self.reading.only));
+                values.retain(|text| !is_replaced(text));
+                if values.is_empty() {
+                    continue;
+                }
+            }
+            // Fields of text between tabs are written as they are; what is saved again by another program is quoted.
+            if key == "source.quote" && !(sample.header.is_some_and(|(delimiter, _)| delimiter == '\t') && !sample.quoted) {
+                continue;
+            }
             if key == "source.date_format"
                 && let Some(formats) = self.dates_of(sample, columns)
             {
@@ -158,11 +174,21 @@ impl Recognition {
             shown.push(format!("{}={}", key.rsplit('.').next().unwrap_or(key), values.join(" or ")));
             all.push((key.clone(), values));
         }
+        let mut filters: Vec<RowFilter> = Vec::new();
+        for (_, values) in all.iter().filter(|(key, _)| FILTERS.contains(&key.as_str())) {
+            filters.extend(values.iter().filter_map(|text| text.parse().ok()));
+        }
         let mut told = format!("read as {}: {}", layout.name, shown.join(", "));
         if !layout.remark.is_empty() {
             told = format!("{told}; {}", layout.remark);
         }
-        Recognized { rows: RowsAre::Transactions, layout: Some(layout.name), settings: all, told: Some(told), ..Recognized::default() }
+        Recognized {
+            rows: RowsAre::Transactions,
+            layout: Some(layout.name),
+            settings: all,
+            told: Some(Told::new(told, filters)),
+            ..Recognized::default()
+        }
     }
 
     /// How the dates of a layout's time are written, if only one way reads them, and it is not ISO 8601.
@@ -189,7 +215,7 @@ impl Recognition {
 
     /// Whether a column is there, or is said to have another name.
     fn has(&self, names: &[String], column: &str) -> bool {
-        self.columns.contains_key(column) || names.iter().any(|name| alike(name) == alike(column))
+        self.columns.contains_key(column) || names.iter().any(|name| folded(name) == folded(column))
     }
 
     fn has_periods(&self, names: &[String]) -> bool {
@@ -207,12 +233,12 @@ impl Recognition {
     }
 
     /// What is said of lines that were told by columns of which some have other names. Period aggregations have ours, or those that are said.
-    fn told(&self, rows: RowsAre) -> Option<String> {
+    fn told(&self, rows: RowsAre) -> Option<Told> {
         let of_lines = |column: &&String| TransactionColumn::from_name(column).is_some();
         let named = self.columns.keys().filter(of_lines).map(|column| format!("{column}={}", self.columns[column]));
         let named: Vec<String> = named.collect();
         let is_told = self.rows == RowsAre::Auto && rows == RowsAre::Transactions && !named.is_empty();
-        is_told.then(|| format!("read as orders and line items: {}", named.join(", ")))
+        is_told.then(|| Told::new(format!("read as orders and line items: {}", named.join(", ")), Vec::new()))
     }
 }
 

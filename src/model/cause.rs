@@ -28,20 +28,17 @@ const SHARE: u64 = 100;
 const READING: [&str; 6] = ["date_format=", "number_format=", "null=", "naive_times=", "period_ends=", "amount_unit="];
 
 /// How many rows may be left out as bad before a run fails.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 #[non_exhaustive]
 pub enum MaxRejects {
+    /// What is taken for slips: 1 % of the rows that were read, or up to 10 of them where these are not more than half.
+    #[default]
+    Slips,
     /// So many rows.
     Rows(u64),
-    /// A share of the rows that were read, 0 to 100 %, to two decimals. Up to 10 rows may be left out whatever their share is.
+    /// A share of the rows that were read, 0 to 100 %, to two decimals.
     Percent(Fixed2),
-}
-
-impl Default for MaxRejects {
-    fn default() -> Self {
-        MaxRejects::Percent(Fixed2::from_hundredths(100))
-    }
 }
 
 impl MaxRejects {
@@ -53,10 +50,11 @@ impl MaxRejects {
     /// The most of so many rows.
     pub fn of(self, rows: u64) -> u64 {
         match self {
+            MaxRejects::Slips => (rows / SHARE).max(HANDFUL.min(rows / 2)),
             MaxRejects::Rows(most) => most,
             MaxRejects::Percent(share) => {
                 let most = i128::from(rows) * share.hundredths() / 10_000;
-                u64::try_from(most).unwrap_or(u64::MAX).max(HANDFUL)
+                u64::try_from(most).unwrap_or(u64::MAX)
             }
         }
     }
@@ -65,6 +63,7 @@ impl MaxRejects {
 impl fmt::Display for MaxRejects {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            MaxRejects::Slips => f.write_str("1%"),
             MaxRejects::Rows(most) => write!(f, "{most}"),
             MaxRejects::Percent(share) => write!(f, "{}%", share.to_string().trim_end_matches('0').trim_end_matches('.')),
         }
@@ -77,6 +76,7 @@ impl FromStr for MaxRejects {
     /// A number of rows, `100`, or a share, `2.5%`.
     fn from_str(text: &str) -> Result<Self> {
         let read = match text.trim().strip_suffix('%') {
+            Some("1") => Some(Self::Slips),
             Some(share) => {
                 share.trim_end().parse().ok().filter(|share| (0..=10_000).contains(&Fixed2::hundredths(*share))).map(Self::Percent)
             }
@@ -270,7 +270,7 @@ impl Causes {
         let others = || self.0.iter().filter(|(key, cause)| cause.way(key.0, key.1).is_none());
         // Customers are never too many: a period without an order is left out by rule.
         let of_rows: u64 = others().filter(|(_, cause)| cause.first.window.is_none()).map(|(_, cause)| cause.count).sum();
-        if others().next().is_some() && of_rows <= HANDFUL.max(rows / SHARE) {
+        if others().next().is_some() && of_rows <= MaxRejects::Slips.of(rows) {
             ways.push("`on_bad_row=reject`".to_owned());
         } else if let Some((key, cause)) = others().max_by_key(|(_, cause)| cause.count) {
             let what = format!("correct the {} first, or read them otherwise: so many are no slips", cause.called(key.0, key.1));

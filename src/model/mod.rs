@@ -6,7 +6,7 @@
 //! | `reject` | why rows and customers are left out |
 //! | `cause` | the causes of a run's failure, told together |
 //! | `read_options`, `row_filter` | the options of reading rows; which of them are read |
-//! | `note` | what was noticed about an input and is no error |
+//! | `note`, `note_topic` | what was noticed about an input and is no error; the sentence of each |
 //! | `columns`, `period_batch` | period aggregations: their columns, decoded rows |
 //! | `line_columns`, `line_batch` | orders and line items: their columns, decoded rows |
 //! | `worth` | the columns that say what a line is worth |
@@ -24,6 +24,7 @@ pub(crate) mod ids;
 pub(crate) mod line_batch;
 pub(crate) mod line_columns;
 pub(crate) mod note;
+mod note_topic;
 pub(crate) mod period_batch;
 pub(crate) mod read_options;
 pub(crate) mod reject;
@@ -42,7 +43,7 @@ pub use self::line_batch::{BadLine, TransactionBatch};
 pub use self::line_columns::{TransactionColumn, TransactionColumns};
 pub use self::note::{Notes, Topic};
 pub use self::period_batch::{Bad, NO_TIMESTAMP, Origin, PeriodBatch, Whence};
-pub use self::read_options::{AmountUnit, Encoding, IdFormat, NaiveTimes, NumberFormat, PeriodEnds, Quote, ReadOptions};
+pub use self::read_options::{AmountUnit, Encoding, IdFormat, NaiveTimes, NumberFormat, PeriodEnds, Quote, ReadOptions, Told};
 pub use self::reject::{LINE_FIELDS, OnBadRow, Reason, Reject};
 pub use self::row_filter::RowFilter;
 pub use self::window::{Granularity, Window, Windows, YearStart, as_of};

@@ -160,9 +160,26 @@ pub struct ReadOptions {
     pub only: Vec<RowFilter>,
     /// Rows with these values are not read.
     pub except: Vec<RowFilter>,
-    /// A sentence about how the meaning of columns was told, for the notes; none where it was said.
+    /// How the meaning of columns was told; none where it was said.
     #[serde(skip)]
-    pub told: Option<String>,
+    pub told: Option<Told>,
+}
+
+/// What the columns of an input told about its rows.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Told {
+    /// A sentence about it, for the notes.
+    pub sentence: String,
+    /// The filters that follow from it. That no row has one of their values is no slip.
+    pub filters: Vec<RowFilter>,
+}
+
+impl Told {
+    /// What was told.
+    pub fn new(sentence: impl Into<String>, filters: Vec<RowFilter>) -> Self {
+        Told { sentence: sentence.into(), filters }
+    }
 }
 
 impl ReadOptions {
@@ -273,7 +290,7 @@ impl ReadOptions {
 
     /// Sets [`told`](ReadOptions::told).
     #[must_use]
-    pub fn with_told(mut self, told: impl Into<Option<String>>) -> Self {
+    pub fn with_told(mut self, told: impl Into<Option<Told>>) -> Self {
         self.told = told.into();
         self
     }

@@ -111,7 +111,7 @@ impl Reason {
             Reason::DuplicateLine => "another line of the order is the same".to_owned(),
             Reason::OrderCustomerConflict => "other lines of its order name another customer".to_owned(),
             Reason::RaggedRow => "the row has not as many fields as the header".to_owned(),
-            Reason::OrderWorthConflict => format!("here is only a unit_price, and {at} has a line_total: which of the two counts?"),
+            Reason::OrderWorthConflict => format!("which of the two counts? {at}"),
         }
     }
 }

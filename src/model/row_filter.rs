@@ -1,6 +1,7 @@
 //! Filters: which rows of an input are read, by the text of any of its columns.
 
 use crate::base::error::{Error, Result};
+use crate::base::text::folded;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -22,6 +23,14 @@ pub struct RowFilter {
     pub column: String,
     /// The values.
     pub values: Vec<String>,
+}
+
+impl RowFilter {
+    /// Whether a filter that a layout brings, or a state remembers, is replaced by one of those that are said: one that names the values to
+    /// read in the same column. Others are asked beside it.
+    pub fn is_replaced_by(&self, only: &[RowFilter]) -> bool {
+        only.iter().any(|said| folded(&said.column) == folded(&self.column))
+    }
 }
 
 impl FromStr for RowFilter {

@@ -13,6 +13,9 @@ pub enum AmountFrom {
     Auto,
     /// `line_total` only: a line without is worth 0.00.
     Total,
+    /// `line_total`, which is that of the whole order and stands on each of its lines, or on some: it counts once. Lines that say another
+    /// are bad, and lines are not looked through for copies.
+    Order,
     /// `quantity` × `unit_price` only.
     Price,
     /// None: lines are worth 0.00, and are counted only.
@@ -24,7 +27,7 @@ impl AmountFrom {
     pub const fn needs(self, column: TransactionColumn) -> bool {
         match self {
             AmountFrom::Auto | AmountFrom::None => false,
-            AmountFrom::Total => matches!(column, TransactionColumn::LineTotal),
+            AmountFrom::Total | AmountFrom::Order => matches!(column, TransactionColumn::LineTotal),
             AmountFrom::Price => matches!(column, TransactionColumn::UnitPrice),
         }
     }

@@ -28,6 +28,8 @@ pub(super) enum Fault {
     Refund,
     /// The line has a `unit_price` only, and the one at this position a `line_total`.
     Worth { total: u64 },
+    /// The line says another total of the order than the one at this position.
+    Total { first: u64 },
     /// It is worth too much.
     Spend(Total),
     /// Its margin is too large.
@@ -48,12 +50,20 @@ impl Fault {
             Fault::Anonymous | Fault::Timeless => (Reason::MissingValue, String::new()),
             Fault::Refund => (Reason::Refund, line.spend.to_string()),
             Fault::Worth { .. } => (Reason::OrderWorthConflict, String::new()),
+            Fault::Total { .. } => (Reason::OrderWorthConflict, line.spend.to_string()),
             Fault::Spend(sum) | Fault::Margin(sum) | Fault::Quantity(sum) => (Reason::AmountOutOfRange, sum.rounded().to_string()),
             Fault::Late { time, .. } => (Reason::AfterObservationEnd, shown_timestamp(time)),
         };
         let at = match self {
             Fault::Late { observation_end, .. } => Some(shown_timestamp(observation_end)),
-            Fault::Worth { total } => Some(format!("{} of order {:?}", validation.provenance.place(total), text(line.order))),
+            Fault::Worth { total } => Some(format!(
+                "here is only a unit_price, and {} of order {:?} has a line_total",
+                validation.provenance.place(total),
+                text(line.order)
+            )),
+            Fault::Total { first } => {
+                Some(format!("{} of order {:?} says another total of it", validation.provenance.place(first), text(line.order)))
+            }
             _ => None,
         };
         Reject { at, ..rejected(line, validation, reason, self.column(), value) }
@@ -64,7 +74,7 @@ impl Fault {
         match self {
             Fault::Duplicate => Column::OrderId,
             Fault::Conflict | Fault::Anonymous => Column::CustomerId,
-            Fault::Refund | Fault::Worth { .. } | Fault::Spend(_) => Column::LineTotal,
+            Fault::Refund | Fault::Worth { .. } | Fault::Total { .. } | Fault::Spend(_) => Column::LineTotal,
             Fault::Margin(_) => Column::LineMargin,
             Fault::Quantity(_) => Column::Quantity,
             Fault::Timeless | Fault::Late { .. } => Column::EventTs,
@@ -85,6 +95,7 @@ impl Fault {
             Fault::Worth { .. } => {
                 "count `line_total` alone with `amount=total`: lines without are worth nothing; or quantity × unit_price alone with `amount=price`"
             }
+            Fault::Total { .. } => "if each line says its own worth, run with `amount=total`",
             Fault::Timeless | Fault::Late { .. } => REJECT_HELP,
         }
     }

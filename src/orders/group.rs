@@ -9,8 +9,8 @@
 //! Faults of orders show only here, and not in the order of the input. So where a fault ends the run, all partitions are grouped first.
 
 use super::fault::Fault;
-use super::line_record::Record;
-use super::nameless::{Admission, admission, damaged, nameless_orders};
+use super::group_records::group_records;
+use super::nameless::{Admission, admission};
 use super::open_order::OpenOrder;
 use super::order_hashes::OrderHashes;
 use super::order_notes::{MOST_DAYS, OrderNotes};
@@ -26,9 +26,7 @@ use crate::model::hash::hash_id;
 use crate::model::period_batch::NO_TIMESTAMP;
 use crate::model::reject::OnBadRow;
 use crate::model::worth::WorthColumn;
-use crate::spill::{Records, Sorter, Sorting};
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use crate::spill::{Sorter, Sorting};
 use std::sync::atomic::Ordering;
 
 /// Partial orders of an order that are looked at together.
@@ -90,7 +88,11 @@ impl Orders {
         for ((partials, _), buffer) in buffers.iter().zip(0..) {
             for (at, &hash) in (0..partials.len()).zip(&mut hash) {
                 match hashes.is_alone(hash) {
-                    true => grouper.take_alone(&partials.get(at))?,
+                    true => {
+                        let partial = partials.get(at);
+                        grouper.notes.ids.look(partial.order);
+                        grouper.take_alone(&partial)?;
+                    }
                     false => index.push((hash, buffer, at as u32)),
                 }
             }
@@ -111,7 +113,10 @@ impl Orders {
             several.clear();
             several.extend(same.iter().map(partial));
             several.sort_unstable_by_key(|partial| (partial.order, partial.position));
-            several.chunk_by(|a, b| a.order == b.order).try_for_each(|order| grouper.take_all(order))?;
+            several.chunk_by(|a, b| a.order == b.order).try_for_each(|order| {
+                grouper.notes.ids.look(order[0].order);
+                grouper.take_all(order)
+            })?;
         }
         self.validation.cancel.check()?;
         match heap.take() {
@@ -144,90 +149,21 @@ impl Orders {
     }
 }
 
-/// Groups lines that come in the order of their orders, and in each of their digests. `some_nameless` says whether some name no customer.
-fn group_records(records: &Arc<Records>, grouper: &mut Grouper<'_, impl Take>, some_nameless: bool) -> Result<()> {
-    let nameless = if some_nameless { nameless_orders(records)? } else { BTreeSet::new() };
-    let mut refused: BTreeMap<Vec<u8>, Fault> = BTreeMap::new();
-    let (mut before, mut sorted) = (Before::default(), records.read());
-    while let Some(found) = sorted.next()? {
-        let record = line_record::read(found).ok_or_else(damaged)?;
-        if record.key != before.key
-            && let Outcome::Refused(fault) = grouper.end()?
-        {
-            refused.insert(before.key.clone(), fault);
-        }
-        let partial = record.partial();
-        if !grouper.admit(&partial, !nameless.contains(record.key))? {
-            continue;
-        }
-        let is_copy = before.is_same_as(&record) && grouper.finds_duplicates() && grouper.is_copy(record.digest, 1);
-        if is_copy {
-            grouper.leave_out_duplicate(&partial)?;
-        }
-        if !is_copy || grouper.keeps_duplicates() {
-            grouper.add(&partial);
-        }
-        before.set(&record);
-    }
-    if let Outcome::Refused(fault) = grouper.end()? {
-        refused.insert(before.key, fault);
-    }
-    // Only now it is known which orders are left out. Each of their lines is, with its reason.
-    if refused.is_empty() {
-        return Ok(());
-    }
-    let (mut before, mut sorted) = (Before::default(), records.read());
-    while let Some(found) = sorted.next()? {
-        let record = line_record::read(found).ok_or_else(damaged)?;
-        let Some(&fault) = refused.get(record.key) else { continue };
-        let admitted = admission(&record.partial(), !nameless.contains(record.key), &grouper.validation.options) == Admission::Counts;
-        if !admitted {
-            continue;
-        }
-        if !(before.is_same_as(&record) && grouper.finds_duplicates() && grouper.leaves_out(record.digest)) {
-            grouper.refuse(&record.partial(), fault)?;
-        }
-        before.set(&record);
-    }
-    Ok(())
-}
-
-/// The line before: its order, and its digest. No order's key is empty.
-#[derive(Default)]
-struct Before {
-    key: Vec<u8>,
-    digest: u64,
-}
-
-impl Before {
-    fn is_same_as(&self, record: &Record<'_>) -> bool {
-        self.digest == record.digest && self.key == record.key
-    }
-
-    fn set(&mut self, record: &Record<'_>) {
-        self.digest = record.digest;
-        if self.key != record.key {
-            self.key.clear();
-            self.key.extend_from_slice(record.key);
-        }
-    }
-}
-
 /// Adds partial orders up to orders.
-struct Grouper<'a, T> {
-    validation: &'a Validation,
+pub(super) struct Grouper<'a, T> {
+    pub(super) validation: &'a Validation,
     periods: &'a PeriodFinder,
     tally: LineSummary,
     take: T,
     open: OpenOrder,
-    notes: OrderNotes,
+    pub(super) notes: OrderNotes,
     /// Digests of lines, their positions, and the indices of their partial orders.
     digests: Vec<(u64, u64, u32)>,
 }
 
 /// The outcome of grouping an order.
 #[derive(Debug, PartialEq, Eq)]
-enum Outcome {
+pub(super) enum Outcome {
     /// It counts, or it names no customer.
     Taken,
     /// All of its lines are to be left out, for this.
@@ -247,24 +183,24 @@ impl<'a, T: Take> Grouper<'a, T> {
         }
     }
 
-    fn finds_duplicates(&self) -> bool {
-        self.validation.options.duplicates != Duplicates::Keep
+    pub(super) fn finds_duplicates(&self) -> bool {
+        self.validation.duplicates != Duplicates::Keep
     }
 
     /// Whether duplicates are added up in spite of being found: they end the run anyway, and then some cannot be told from the partial order
     /// that they are a part of.
-    fn keeps_duplicates(&self) -> bool {
-        self.validation.options.duplicates == Duplicates::Fail && self.validation.on_bad_row == OnBadRow::Fail
+    pub(super) fn keeps_duplicates(&self) -> bool {
+        self.validation.duplicates == Duplicates::Fail && self.validation.on_bad_row == OnBadRow::Fail
     }
 
     /// Whether lines that are equal to one before them do not count. Where no product tells them apart, they may be two of one kind, so that
     /// they are left out only if that was asked for.
-    fn leaves_out(&self, digest: u64) -> bool {
-        has_product(digest) || self.validation.options.duplicates == Duplicates::Drop
+    pub(super) fn leaves_out(&self, digest: u64) -> bool {
+        has_product(digest) || self.validation.duplicates == Duplicates::Drop
     }
 
     /// Whether so many lines that are equal to one before them do not count; they are noted where no product tells them apart.
-    fn is_copy(&mut self, digest: u64, lines: u64) -> bool {
+    pub(super) fn is_copy(&mut self, digest: u64, lines: u64) -> bool {
         let leaves_out = self.leaves_out(digest);
         if !has_product(digest) {
             *(if leaves_out { &mut self.notes.equal_lines_dropped } else { &mut self.notes.equal_lines }) += lines;
@@ -273,7 +209,7 @@ impl<'a, T: Take> Grouper<'a, T> {
     }
 
     /// Whether lines count. Those without a customer are counted here, and refused if they are bad.
-    fn admit(&mut self, partial: &PartialOrder<'_>, named: bool) -> Result<bool> {
+    pub(super) fn admit(&mut self, partial: &PartialOrder<'_>, named: bool) -> Result<bool> {
         if partial.customer.is_some() {
             return Ok(true);
         }
@@ -302,13 +238,17 @@ impl<'a, T: Take> Grouper<'a, T> {
         let duplicates = digests.len() > 8 || (1..digests.len()).any(|at| digests[..at].contains(&digests[at]));
         let PartialOrder { customer, time, counts, spend, detail, position, .. } = *partial;
         let is_special = time == NO_TIMESTAMP || partial.worth == WorthColumn::Nothing || partial.reach > MOST_DAYS;
-        if duplicates || is_special {
+        let once = partial.lines > 1 && self.validation.is_once();
+        if duplicates || is_special || once {
             return self.take_all(std::slice::from_ref(partial));
         }
         let sums = Sums { time, counts, spend, margin: detail.margin, quantity: detail.quantity };
         let Some(customer) = customer else { return self.take_all(std::slice::from_ref(partial)) };
         match self.periods.settle(true, &sums, &mut self.tally) {
             Ok(Some(Settled { spend, margin })) => {
+                if partial.lines > 1 && counts && partial.worth == WorthColumn::LineTotal {
+                    self.notes.add_totals(partial.spend.into(), partial.each());
+                }
                 (self.take)(&Order { customer, time, counts, spend, margin, quantity: detail.quantity.into(), position })
             }
             Ok(None) => Ok(()),
@@ -342,8 +282,9 @@ impl<'a, T: Take> Grouper<'a, T> {
     }
 
     /// Adds what belongs to the open order.
-    fn add(&mut self, partial: &PartialOrder<'_>) {
-        self.open.add(partial, self.periods);
+    pub(super) fn add(&mut self, partial: &PartialOrder<'_>) {
+        let input = self.validation.input_of(partial.position);
+        self.open.add(partial, self.periods, input, self.validation.is_once());
     }
 
     /// Finds lines that are duplicates of lines before them. They end the run, or are left out: then their positions are given.
@@ -372,8 +313,8 @@ impl<'a, T: Take> Grouper<'a, T> {
 
     /// Leaves out a line that is a duplicate of one before it.
     #[cold]
-    fn leave_out_duplicate(&mut self, line: &PartialOrder<'_>) -> Result<()> {
-        if self.validation.options.duplicates == Duplicates::Drop {
+    pub(super) fn leave_out_duplicate(&mut self, line: &PartialOrder<'_>) -> Result<()> {
+        if self.validation.duplicates == Duplicates::Drop {
             self.tally.duplicate_lines += 1;
             self.tally.duplicates.add(line.spend);
             return Ok(());
@@ -383,7 +324,7 @@ impl<'a, T: Take> Grouper<'a, T> {
     }
 
     /// Ends the order that was added up, if any.
-    fn end(&mut self) -> Result<Outcome> {
+    pub(super) fn end(&mut self) -> Result<Outcome> {
         if self.open.lines == 0 {
             return Ok(Outcome::Taken);
         }
@@ -397,13 +338,18 @@ impl<'a, T: Take> Grouper<'a, T> {
     fn end_open(&mut self, open: &OpenOrder) -> Result<Outcome> {
         let (sums, customer) = (open.sums(), open.is_named().then_some(&open.customer[..]));
         let line = PartialOrder { customer, time: sums.time, position: open.position, ..PartialOrder::default() };
-        if let Some((fault, position)) = open.fault() {
+        let once = self.validation.is_once();
+        if let Some((fault, position)) = open.fault(once) {
             let other = open.other.as_ref().map(|(_, other)| &other[..]);
-            return self.end_bad(&PartialOrder { position, order: &open.order, customer: other.or(customer), ..line }, fault, open.spend);
+            return self.end_bad(
+                &PartialOrder { position, order: &open.order, customer: other.or(customer), spend: open.said(position), ..line },
+                fault,
+                open.spend,
+            );
         }
         match self.periods.settle(customer.is_some(), &sums, &mut self.tally) {
             Ok(settled) => {
-                open.note(&mut self.notes, self.validation.asks_for_worth(), self.periods);
+                open.note(&mut self.notes, (self.validation.asks_for_worth(), once), self.periods);
                 if let Some((Settled { spend, margin }, customer)) = settled.zip(customer) {
                     let Sums { time, counts, quantity, .. } = sums;
                     (self.take)(&Order { customer, time, counts, spend, margin, quantity, position: open.position })?;
@@ -424,7 +370,7 @@ impl<'a, T: Take> Grouper<'a, T> {
 
     /// Leaves out the lines of an order with a fault.
     #[cold]
-    fn refuse(&self, partial: &PartialOrder<'_>, fault: Fault) -> Result<()> {
+    pub(super) fn refuse(&self, partial: &PartialOrder<'_>, fault: Fault) -> Result<()> {
         // What lines are worth that were added up is told once.
         let amount = |position| if position == partial.position { partial.spend.into() } else { Total::default() };
         (partial.position..)

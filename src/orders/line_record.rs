@@ -28,25 +28,26 @@ impl Record<'_> {
 }
 
 /// Writes a partial order: all of it as one record, or, where its lines have digests, one for each line, of which the first has what all are
-/// worth.
+/// worth, if they are not worth the same.
 pub(super) fn write(partial: &PartialOrder<'_>, mut push: impl FnMut(&dyn Fn(&mut Vec<u8>)) -> Result<()>) -> Result<()> {
     if partial.digests.is_empty() {
         return push(&|out| write_one(partial, 0, out));
     }
     (partial.position..).zip(partial.digests).try_for_each(|(position, &digest)| {
         let first = position == partial.position;
-        let (spend, detail) = if first { (partial.spend, partial.detail) } else { Default::default() };
+        let detail = if first { partial.detail } else { Default::default() };
+        let spend = partial.each().unwrap_or(if first { partial.spend } else { Amount::default() });
         push(&|out| write_one(&PartialOrder { position, lines: 1, spend, detail, ..*partial }, digest, out))
     })
 }
 
 fn write_one(partial: &PartialOrder<'_>, digest: u64, out: &mut Vec<u8>) {
-    let PartialOrder { order, customer, time, counts, position, lines, spend, worth, reach, detail, .. } = *partial;
+    let PartialOrder { order, customer, time, counts, position, lines, spend, worth, equal, reach, detail, .. } = *partial;
     out.extend_from_slice(&hash_id(order).to_be_bytes());
     put_text(order, out);
     out.extend_from_slice(&digest.to_be_bytes());
     out.extend_from_slice(&position.to_be_bytes());
-    out.extend_from_slice(&[customer.is_some().into(), counts.into(), lines, worth as u8]);
+    out.extend_from_slice(&[customer.is_some().into(), counts.into(), lines, worth as u8, equal.into()]);
     out.extend_from_slice(&reach.to_be_bytes());
     put_text(customer.unwrap_or_default(), out);
     put_signed(time, out);
@@ -65,14 +66,14 @@ pub(super) fn read(record: &[u8]) -> Option<Record<'_>> {
     let key = &record[..record.len() - bytes.len()];
     let digest = u64::from_be_bytes(take_bytes(bytes)?);
     let position = u64::from_be_bytes(take_bytes(bytes)?);
-    let [named, counts, lines, worth] = take_bytes(bytes)?;
+    let [named, counts, lines, worth, equal] = take_bytes(bytes)?;
     let reach = u16::from_be_bytes(take_bytes(bytes)?);
     let worth = [WorthColumn::Nothing, WorthColumn::UnitPrice, WorthColumn::LineTotal].into_iter().find(|column| *column as u8 == worth)?;
     let customer = take_text(bytes)?;
     let time = take_signed(bytes)?;
     let mut amount = || Some(Amount { cents: take_signed(bytes)?, fraction: take_number(bytes)? });
     let (spend, margin, quantity) = (amount()?, amount()?, amount()?);
-    let (counts, detail) = (counts != 0, Detail { margin, quantity });
-    let line = PartialOrder { time, counts, position, lines, spend, worth, reach, detail, ..PartialOrder::default() };
+    let (counts, equal, detail) = (counts != 0, equal != 0, Detail { margin, quantity });
+    let line = PartialOrder { time, counts, position, lines, spend, worth, equal, reach, detail, ..PartialOrder::default() };
     Some(Record { key, order, digest, customer: (named != 0).then_some(customer), line })
 }

@@ -19,7 +19,8 @@
 //! | `pushed_lines` | batches that a caller pushes |
 //! | `partitions` | the partitions in which partial orders wait, in memory or spilled |
 //! | `fault` | the faults of orders |
-//! | `group`, `line_record` | the partial orders of a partition → orders; duplicate lines |
+//! | `group` | the partial orders of a partition → orders; duplicate lines |
+//! | `group_records`, `line_record` | the same of lines that are sorted, where memory or an order is too large |
 //! | `nameless` | lines without a customer |
 //! | `open_order`, `order_hashes` | an order whose lines are being added up; the orders that need no adding up |
 //! | `order_notes` | what is noticed about lines and orders and is no error |
@@ -45,6 +46,7 @@
 mod export;
 mod fault;
 mod group;
+mod group_records;
 mod line_record;
 mod nameless;
 mod open_order;
@@ -80,6 +82,7 @@ use crate::base::text::{counted, grouped, money};
 use crate::model::line_batch::TransactionBatch;
 use crate::model::line_columns::TransactionColumns;
 use crate::model::reject::Reason;
+use crate::model::worth::AmountFrom;
 use crate::source::files::{Files, Format};
 use crate::source::transactions::{TransactionOptions, Transactions};
 use crate::spill::{Budget, RunStore};
@@ -322,6 +325,11 @@ impl Lines {
         Files::find_as(named, format, self.sales()?, batch_rows)
     }
 
+    /// The policy for copies. Where the total of an order counts once, copies of lines change nothing.
+    pub(crate) fn duplicates(&self) -> Duplicates {
+        if self.options.amount == AmountFrom::Order { Duplicates::Keep } else { self.orders.duplicates }
+    }
+
     /// The rows to read, with every column.
     pub(crate) fn kind(&self) -> Result<Transactions> {
         Transactions::new(self.columns.clone(), &self.options, self.orders.timezone)
@@ -329,7 +337,7 @@ impl Lines {
 
     /// The rows to read where margins are not needed.
     fn sales(&self) -> Result<Transactions> {
-        if self.orders.duplicates != Duplicates::Keep && !self.options.one_row_per_order {
+        if self.duplicates() != Duplicates::Keep && !self.options.one_row_per_order {
             return self.kind();
         }
         Transactions::without_margins(self.columns.clone(), &self.options, self.orders.timezone)

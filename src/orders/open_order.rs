@@ -8,7 +8,7 @@ use super::order_notes::{MOST_DAYS, OrderNotes};
 use super::partial_order::PartialOrder;
 use super::settle::Sums;
 use super::to_periods::PeriodFinder;
-use crate::base::money::Total;
+use crate::base::money::{Amount, Total};
 use crate::model::period_batch::NO_TIMESTAMP;
 use crate::model::worth::WorthColumn;
 use std::collections::BTreeMap;
@@ -39,7 +39,12 @@ pub(super) struct OpenOrder {
     /// The first lines whose worth is a `line_total`, or a `unit_price`.
     total_at: u64,
     price_at: u64,
-    /// Its id, once lines of both kinds have been added.
+    /// The input of its first line, and whether others are of another.
+    input: Option<u32>,
+    is_scattered: bool,
+    /// What lines say as `line_total`: refunds, and others.
+    totals: [SaidTotals; 2],
+    /// Its id, once lines that do not go together have been added.
     pub(super) order: Vec<u8>,
     /// Lines without a customer, and without a time.
     nameless: u64,
@@ -65,6 +70,9 @@ impl Default for OpenOrder {
             days: None,
             total_at: NOWHERE,
             price_at: NOWHERE,
+            input: None,
+            is_scattered: false,
+            totals: Default::default(),
             order: Vec::new(),
             nameless: 0,
             timeless: 0,
@@ -81,8 +89,10 @@ impl OpenOrder {
         *self = OpenOrder { customer, ..OpenOrder::default() };
     }
 
-    /// Adds lines that belong to it.
-    pub(super) fn add(&mut self, partial: &PartialOrder<'_>, periods: &PeriodFinder) {
+    /// Adds lines that belong to it, of an input. `once` says whether a `line_total` is that of the whole order.
+    pub(super) fn add(&mut self, partial: &PartialOrder<'_>, periods: &PeriodFinder, input: u32, once: bool) {
+        self.is_scattered |= self.input.is_some_and(|first| first != input);
+        self.input.get_or_insert(input);
         let PartialOrder { customer, time, counts, position, lines, reach, .. } = *partial;
         self.lines += u64::from(lines);
         self.position = self.position.min(position);
@@ -104,16 +114,24 @@ impl OpenOrder {
                 amount.add(partial.spend);
             }
         }
+        self.counts |= counts;
+        let mut spend = partial.spend;
         match partial.worth {
             WorthColumn::Nothing => {}
-            WorthColumn::LineTotal => self.total_at = self.total_at.min(position),
+            WorthColumn::LineTotal => {
+                self.total_at = self.total_at.min(position);
+                let said = &mut self.totals[usize::from(counts)];
+                if once {
+                    spend = if said.lines == 0 { partial.each().unwrap_or_default() } else { Amount::default() };
+                }
+                said.add(partial);
+            }
             WorthColumn::UnitPrice => self.price_at = self.price_at.min(position),
         }
-        if self.mixes() && self.order.is_empty() {
+        if (self.mixes() || once && self.differs().is_some()) && self.order.is_empty() {
             self.order.extend_from_slice(partial.order);
         }
-        self.counts |= counts;
-        self.spend.add(partial.spend);
+        self.spend.add(spend);
         self.margin.add(partial.detail.margin);
         self.quantity.add(partial.detail.quantity);
     }
@@ -139,6 +157,17 @@ impl OpenOrder {
         self.total_at != NOWHERE && self.price_at != NOWHERE
     }
 
+    /// The positions of two lines that say another total of the order: of the first, and of the other.
+    fn differs(&self) -> Option<(u64, u64)> {
+        self.totals.iter().find_map(|said| Some((said.first?.0, said.other?.0)))
+    }
+
+    /// What a line says that differs from others.
+    pub(super) fn said(&self, position: u64) -> Amount {
+        let mut said = self.totals.iter().filter_map(|said| said.other);
+        said.find(|other| other.0 == position).map_or(Amount::default(), |other| other.1)
+    }
+
     pub(super) fn is_named(&self) -> bool {
         self.customer_at != NOWHERE
     }
@@ -150,18 +179,21 @@ impl OpenOrder {
     }
 
     /// The fault of lines that do not go together, and the position of one of them.
-    pub(super) fn fault(&self) -> Option<(Fault, u64)> {
+    pub(super) fn fault(&self, once: bool) -> Option<(Fault, u64)> {
         if let Some((position, _)) = self.other {
             return Some((Fault::Conflict, position));
         }
         if self.mixes() {
             return Some((Fault::Worth { total: self.total_at }, self.price_at));
         }
+        if once && let Some((first, other)) = self.differs() {
+            return Some((Fault::Total { first }, other));
+        }
         self.time.is_none().then_some((Fault::Timeless, self.position))
     }
 
     /// Notes what is noticed about an order that is taken.
-    pub(super) fn note(&self, notes: &mut OrderNotes, asks_for_worth: bool, periods: &PeriodFinder) {
+    pub(super) fn note(&self, notes: &mut OrderNotes, (asks_for_worth, once): (bool, bool), periods: &PeriodFinder) {
         if self.is_named() {
             notes.filled_customers += self.nameless;
         }
@@ -169,6 +201,11 @@ impl OpenOrder {
         if asks_for_worth && self.total_at == NOWHERE && self.price_at == NOWHERE {
             notes.worthless_orders += 1;
         }
+        let totals = &self.totals[1];
+        if totals.lines > 1 && !once {
+            notes.add_totals(totals.sum, totals.first.filter(|_| !totals.differ).map(|(_, each)| each));
+        }
+        notes.scattered_orders += u64::from(self.is_scattered);
         let days = self.days.map_or(0, |(from, to)| to - from);
         if days > i64::from(MOST_DAYS) {
             // As far as partial orders tell them apart.
@@ -180,6 +217,41 @@ impl OpenOrder {
             let period = periods.calendar(time);
             let moved = self.refunds.iter().filter(|&(&at, _)| at != period);
             moved.for_each(|(_, &(lines, amount))| notes.add_moved(lines, amount));
+        }
+    }
+}
+
+/// What lines of an order say as `line_total`.
+#[derive(Debug, Clone, Copy, Default)]
+struct SaidTotals {
+    lines: u64,
+    sum: Total,
+    /// What the first line says, and the first of those that say something else; each with its position.
+    first: Option<(u64, Amount)>,
+    other: Option<(u64, Amount)>,
+    /// Whether they say different things.
+    differ: bool,
+}
+
+impl SaidTotals {
+    fn add(&mut self, partial: &PartialOrder<'_>) {
+        self.lines += u64::from(partial.lines);
+        self.sum.add(partial.spend);
+        let Some(each) = partial.each() else {
+            self.differ = true;
+            return;
+        };
+        let said = (partial.position, each);
+        match self.first {
+            None => self.first = Some(said),
+            Some((position, known)) if known == each => self.first = Some((position.min(said.0), known)),
+            Some(first) => {
+                self.differ = true;
+                // The first of all positions comes before those of others.
+                let (first, other) = if said.0 < first.0 { (said, first) } else { (first, said) };
+                self.first = Some(first);
+                self.other = Some(self.other.filter(|known| known.0 < other.0).unwrap_or(other));
+            }
         }
     }
 }

@@ -157,6 +157,7 @@ mod tests {
         position: u64,
         spend: Amount,
         worth: WorthColumn,
+        equal: bool,
         reach: u16,
         detail: Detail,
         digests: Vec<u64>,
@@ -164,10 +165,10 @@ mod tests {
 
     impl Owned {
         fn partial(&self) -> PartialOrder<'_> {
-            let Owned { time, counts, position, spend, worth, reach, detail, .. } = *self;
+            let Owned { time, counts, position, spend, worth, equal, reach, detail, .. } = *self;
             let (order, customer) = (self.order.as_bytes(), self.customer.as_deref().map(str::as_bytes));
             let (lines, digests) = (self.digests.len() as u8, &self.digests);
-            PartialOrder { order, customer, time, counts, position, lines, spend, worth, reach, detail, digests }
+            PartialOrder { order, customer, time, counts, position, lines, spend, worth, equal, reach, detail, digests }
         }
     }
 
@@ -181,16 +182,18 @@ mod tests {
             prop_oneof![2 => Just(Detail::default()), 1 => (amount(), amount()).prop_map(|(margin, quantity)| Detail { margin, quantity })];
         let digests = prop::collection::vec(any::<u64>(), 1..MOST_LINES);
         let worth = prop::sample::select(vec![WorthColumn::Nothing, WorthColumn::UnitPrice, WorthColumn::LineTotal]);
-        let worth = (amount(), worth, prop_oneof![Just(0), any::<u16>()], detail);
+        let worth = (amount(), worth, any::<bool>(), prop_oneof![Just(0), any::<u16>()], detail);
         let parts = (id(), prop::option::of(id()), any::<i64>(), any::<bool>(), 0..u64::MAX / 2, worth, digests);
-        parts.prop_map(|(order, customer, time, counts, position, (spend, worth, reach, detail), digests)| Owned {
+        parts.prop_map(|(order, customer, time, counts, position, (spend, worth, equal, reach, detail), digests)| Owned {
+            // Equal lines are worth a part of the sum each.
+            spend: if equal { Amount { cents: spend.cents / 64 * digests.len() as i64, fraction: 0 } } else { spend },
             order,
             customer,
             time,
             counts,
             position,
-            spend,
             worth,
+            equal,
             reach,
             detail,
             digests,
@@ -259,7 +262,12 @@ mod tests {
                 let record = read(found).unwrap();
                 let whole = a.partial();
                 let (position, lines) = (whole.position.wrapping_add(at as u64), if keeps { whole.lines } else { 1 });
-                let (spend, detail) = if at == 0 { (whole.spend, whole.detail) } else { Default::default() };
+                let detail = if at == 0 { whole.detail } else { Detail::default() };
+                let spend = match whole.each() {
+                    Some(each) if !keeps => each,
+                    _ if at == 0 => whole.spend,
+                    _ => Amount::default(),
+                };
                 prop_assert_eq!(record.partial(), PartialOrder { position, lines, spend, detail, digests: &[], ..whole });
                 prop_assert_eq!(record.digest, if keeps { 0 } else { a.digests[at] });
                 let (other, next) = (&other[0], read(&other[0]).unwrap());
@@ -300,6 +308,7 @@ mod tests {
             lines: 2,
             spend: Amount { cents: 1_250, fraction: 0 },
             worth: WorthColumn::UnitPrice,
+            equal: false,
             reach: 1,
             detail: Detail::default(),
             digests: &[5, 7],

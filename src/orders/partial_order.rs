@@ -32,6 +32,8 @@ pub(super) struct PartialOrder<'a> {
     pub(super) spend: Amount,
     /// The column that the worth of all of them was read from.
     pub(super) worth: WorthColumn,
+    /// Whether they are all worth the same.
+    pub(super) equal: bool,
     /// Days from the earliest to the latest of them, UTC; zero for refunds.
     pub(super) reach: u16,
     /// Zero where it was not asked for.
@@ -45,6 +47,18 @@ pub(super) struct PartialOrder<'a> {
 pub(super) struct Detail {
     pub(super) margin: Amount,
     pub(super) quantity: Amount,
+}
+
+impl PartialOrder<'_> {
+    /// What each of its lines is worth, where all are worth the same.
+    pub(super) fn each(&self) -> Option<Amount> {
+        if self.lines <= 1 || !self.equal {
+            return self.equal.then_some(self.spend);
+        }
+        let units = i128::from(self.spend.cents) * i128::from(UNITS_PER_CENT) + i128::from(self.spend.fraction);
+        let (each, per_cent) = (units / i128::from(self.lines), i128::from(UNITS_PER_CENT));
+        Some(Amount { cents: each.div_euclid(per_cent) as i64, fraction: each.rem_euclid(per_cent) as u64 })
+    }
 }
 
 /// A partial order in a buffer.
@@ -68,6 +82,7 @@ const NAMED: u8 = 1;
 const COUNTS: u8 = 2;
 const PRICE: u8 = 4;
 const TOTAL: u8 = 8;
+const EQUAL: u8 = 16;
 
 /// A buffer of partial orders.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -141,7 +156,7 @@ impl PartialOrders {
     /// Appends a partial order, with its ids as Arrow has them.
     #[inline]
     pub(super) fn push(&mut self, partial: &PartialOrder<'_>, order: u128, customer: u128) {
-        let PartialOrder { time, counts, position, lines, spend, worth, reach, .. } = *partial;
+        let PartialOrder { time, counts, position, lines, spend, worth, equal, reach, .. } = *partial;
         let order = self.id(partial.order, order);
         let customer = partial.customer.map_or([0; 16], |id| self.id(id, customer));
         let worth = match worth {
@@ -149,7 +164,8 @@ impl PartialOrders {
             WorthColumn::UnitPrice => PRICE,
             WorthColumn::LineTotal => TOTAL,
         };
-        let kind = if partial.customer.is_some() { NAMED } else { 0 } | if counts { COUNTS } else { 0 } | worth;
+        let kind =
+            if partial.customer.is_some() { NAMED } else { 0 } | if counts { COUNTS } else { 0 } | if equal { EQUAL } else { 0 } | worth;
         let digests = self.digests.len() as u32;
         self.digests.extend_from_slice(partial.digests);
         let slot = Slot { order, customer, time, cents: spend.cents, position, digests, reach, lines, kind };
@@ -196,6 +212,7 @@ impl PartialOrders {
                 PRICE => WorthColumn::UnitPrice,
                 _ => WorthColumn::LineTotal,
             },
+            equal: kind & EQUAL != 0,
             reach,
             detail: self.details.get(at).copied().unwrap_or_default(),
             digests,

@@ -106,7 +106,7 @@ impl PreAggregation {
         let partitions = Arc::new(Partitions::new(budget.clone(), store, threads, bytes, merge));
         // A single line is asked for again only where some lines of an order are left out, or rejects are written.
         let together = bad.rejects.is_none()
-            && match lines.orders.duplicates {
+            && match lines.duplicates() {
                 Duplicates::Keep => true,
                 Duplicates::Fail => bad.on_bad_row == OnBadRow::Fail,
                 Duplicates::Drop => false,
@@ -122,7 +122,8 @@ impl PreAggregation {
         let PreAggregation { partitions, validation, together, detail, .. } = self;
         let validator = Validator::new(validation.clone());
         let collector = Collector {
-            duplicates: validation.options.duplicates,
+            duplicates: validation.duplicates,
+            once: validation.is_once(),
             together: *together,
             detail: *detail,
             digests: [0; MOST_LINES],
@@ -166,7 +167,9 @@ impl BatchTaker<TransactionBatch> for PreAggregator {
             let mut first = rows.start;
             while first < rows.end {
                 let most = if collector.together { rows.end.min(first + MOST_LINES) } else { first + 1 };
-                let next = (first + 1..most).find(|&row| !is_same(&batch, first, row)).unwrap_or(most);
+                let next = (first + 1..most)
+                    .find(|&row| !is_same(&batch, first, row) || collector.once && batch.spend[row] != batch.spend[first])
+                    .unwrap_or(most);
                 collector.put(&batch, first..next, position, batch.orders.value(first).as_bytes(), orders[first])?;
                 first = next;
             }
@@ -183,6 +186,8 @@ impl BatchTaker<TransactionBatch> for PreAggregator {
 /// Makes partial orders of lines, and puts them into their partitions.
 struct Collector {
     duplicates: Duplicates,
+    /// Whether a total is that of the whole order: only lines that say the same are put together.
+    once: bool,
     together: bool,
     detail: bool,
     /// Space for the digests of one partial order. Not a vector: its length, written and read back at once, would wait for all that is on its
@@ -206,17 +211,18 @@ impl Collector {
                 &*digests
             }
         };
-        let (mut time, mut latest, mut spend) = (batch.times[first], batch.times[first], batch.spend[first]);
+        let (mut time, mut latest, mut spend, mut equal) = (batch.times[first], batch.times[first], batch.spend[first], true);
         for row in first + 1..rows.end {
             time = time.min(batch.times[row]);
             latest = latest.max(batch.times[row]);
             spend = sum(spend, batch.spend[row]);
+            equal &= batch.spend[row] == batch.spend[first];
         }
         let (counts, worth) = (!is_refund(batch, first), batch.worth.get(first));
         let reach = if latest == time { 0 } else { reach(time, latest) };
         let detail = if self.detail { detail(batch, rows.clone()) } else { Detail::default() };
         let (position, lines) = (position + first as u64, rows.len() as u8);
-        let partial = PartialOrder { order, customer, time, counts, position, lines, spend, worth, reach, detail, digests };
+        let partial = PartialOrder { order, customer, time, counts, position, lines, spend, worth, equal, reach, detail, digests };
         self.scatter.push(&partial, view, batch.customers.views()[first])
     }
 }

@@ -29,7 +29,40 @@ pub(super) fn of_chunk(number: u64) -> u64 {
     number << ROW
 }
 
+/// Which input each position is of, when all have been read; nothing where there is but one.
+#[derive(Debug, Default)]
+pub(super) struct InputsOf(Vec<(u64, u32)>);
+
+impl InputsOf {
+    /// The number of the input that a line came from.
+    #[inline]
+    pub(super) fn of(&self, position: u64) -> u32 {
+        if self.0.is_empty() {
+            return 0;
+        }
+        let after = self.0.partition_point(|(first, _)| *first <= position);
+        after.checked_sub(1).map_or(0, |at| self.0[at].1)
+    }
+}
+
 impl Provenance {
+    /// The inputs of all positions so far.
+    pub(super) fn inputs(&self) -> InputsOf {
+        let stretches = lock(&self.0);
+        let (mut numbers, mut starts) = (BTreeMap::new(), Vec::new());
+        for (&first, stretch) in &*stretches {
+            let next = numbers.len() as u32;
+            let number = *numbers.entry(stretch.origin.name.as_str()).or_insert(next);
+            if starts.last().is_none_or(|(_, last)| *last != number) {
+                starts.push((first, number));
+            }
+        }
+        if numbers.len() < 2 {
+            starts.clear();
+        }
+        InputsOf(starts)
+    }
+
     /// Records the batch that begins at a position.
     pub(super) fn begin(&self, position: u64, batch: &TransactionBatch) {
         let stretch = Stretch { origin: batch.origin.clone(), row: batch.first_row, line: batch.first_line };

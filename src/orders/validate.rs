@@ -7,9 +7,9 @@
 use super::fault::{ANONYMOUS_HELP, Fault, REFUND_HELP};
 use super::order_notes::OrderNotes;
 use super::partial_order::{Detail, PartialOrder};
-use super::provenance::Provenance;
+use super::provenance::{InputsOf, Provenance};
 use super::repeated_ids::RepeatedIds;
-use super::{Anonymous, LineSummary, Lines, OrderOptions, Refunds, provenance};
+use super::{Anonymous, Duplicates, LineSummary, Lines, OrderOptions, Refunds, provenance};
 use crate::base::cancel::Cancel;
 use crate::base::error::Result;
 use crate::base::merge::Merge;
@@ -26,11 +26,15 @@ use crate::source::transactions::TransactionOptions;
 use crate::spill::Sorter;
 use arrow::array::Array;
 use std::ops::Range;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 /// The options of validation, and its results so far; shared by threads.
 pub(crate) struct Validation {
     pub(super) options: OrderOptions,
+    /// The inputs of lines, once all are read.
+    pub(super) inputs: OnceLock<InputsOf>,
+    /// The policy for copies that follows from them and from what lines are worth.
+    pub(super) duplicates: Duplicates,
     pub(super) reading: TransactionOptions,
     pub(super) on_bad_row: OnBadRow,
     fail_fast: bool,
@@ -65,13 +69,15 @@ pub(crate) struct BadLines {
 
 impl Validation {
     pub(super) fn new(lines: &Lines, bad: BadLines, cancel: Cancel) -> Self {
-        let (options, reading) = (lines.orders.clone(), lines.options.clone());
+        let (options, reading, duplicates) = (lines.orders.clone(), lines.options.clone(), lines.duplicates());
         let BadLines { on_bad_row, fail_fast, max_rejects, rejects, causes } = bad;
         let judges = causes.is_none();
         let (provenance, summary, causes, notes) = (Provenance::default(), Mutex::default(), causes.unwrap_or_default(), Notes::default());
         let order_ids = RepeatedIds::default();
         Validation {
             options,
+            inputs: OnceLock::new(),
+            duplicates,
             reading,
             on_bad_row,
             fail_fast,
@@ -114,6 +120,16 @@ impl Validation {
             }
             _ => Ok(()),
         }
+    }
+
+    /// The input of a line, by its number; to be asked for when all lines have been read.
+    pub(super) fn input_of(&self, position: u64) -> u32 {
+        self.inputs.get_or_init(|| self.provenance.inputs()).of(position)
+    }
+
+    /// Whether a `line_total` is that of its whole order.
+    pub(super) fn is_once(&self) -> bool {
+        self.reading.amount == AmountFrom::Order
     }
 
     /// Whether lines that say nothing of their worth are noted: not where they count for themselves, or further lines of an order have none.
@@ -326,6 +342,9 @@ impl Bad<'_> {
             }
             tally.refund_lines += 1;
             tally.refunds.add(batch.spend[i]);
+            if batch.spend[i].cents > 0 && validation.options.refunds == Refunds::Net {
+                validation.notes.add_amount(Topic::RefundsThatAdd, "", 1, batch.spend[i].into());
+            }
             return Ok(validation.options.refunds == Refunds::Net);
         }
         Ok(true)
@@ -389,6 +408,7 @@ pub(super) fn line(batch: &TransactionBatch, i: usize, position: u64) -> Partial
         lines: 1,
         spend: batch.spend[i],
         worth: batch.worth.get(i),
+        equal: true,
         reach: 0,
         detail: Detail::default(),
         digests: &[],

@@ -6,7 +6,7 @@
 use super::arrow_columns::unfit;
 use super::arrow_texts::Texts;
 use super::arrow_types::unpacked;
-use super::mapping::{Derive, Located, NOTHING, Plain, Scratch, Watch, Watched};
+use super::mapping::{Derive, Located, Plain, Scratch, Watch, Watched, placed};
 use super::row_kind::{ArrowColumns, FieldRows, TextRowKind, TypedColumns};
 use crate::base::error::{Error, Result};
 use crate::model::note::Notes;
@@ -84,7 +84,7 @@ impl<S: TextRowKind<N>, const N: usize> ArrowRows<S, N> {
             Located::Plain(Plain { at, watched }) => {
                 at.iter().enumerate().try_for_each(|(column, at)| at.map_or(Ok(()), |at| check(column, at, false)))?;
                 let columns = kind.typed(at.map(|at| at.map(place)), origin);
-                Read::Typed { columns, kind: kind.clone(), watched: watched.map(|watched| watched.map(|(at, name)| (place(at), name))) }
+                Read::Typed { columns, kind: kind.clone(), watched: placed(watched, place) }
             }
             Located::Derived(derive) => {
                 for column in 0..N {
@@ -139,12 +139,9 @@ fn taken_out(column: &ArrayRef, path: &[String]) -> Result<ArrayRef, ArrowError>
 
 /// Counts the values of columns that are watched.
 fn watch(batch: &RecordBatch, watched: &Watched, notes: &Notes) -> Result<(), ArrowError> {
-    let mut counts = Watch::default();
-    for which in 0..watched.len() {
-        let Some((at, name)) = &watched[which] else { continue };
-        let mut one = NOTHING;
-        one[which] = Some((0, name.clone()));
-        let mut texts = Texts::new(batch.column(*at), false, false)?;
+    for column in watched {
+        let (one, mut counts) = (vec![column.clone()], Watch::default());
+        let mut texts = Texts::new(batch.column(column.at), false, false)?;
         for row in 0..batch.num_rows() {
             texts.read(row)?;
             counts.see(&one, |_| texts.text());

@@ -55,6 +55,11 @@ impl<S: TextRowKind<N>, const N: usize> JsonlSource<S, N> {
             at = kind.find_keys(&names, &origin).map_err(|error| within_array(error, first.as_ref(), &origin))?;
         }
         // Later lines may have what the first ones leave out.
+        if S::WATCHES {
+            let is_there = |name: &str| paths.iter().any(|path| matches!(&path[..], [key] if key == name));
+            let later = at.watch_later(paths.len(), is_there);
+            paths.extend(later.into_iter().map(|name| vec![name.to_owned()]));
+        }
         for (column, wanted) in kind.wanted().iter().enumerate() {
             if wanted.read && !at.has(column) {
                 at.add(column, paths.len());

@@ -89,6 +89,8 @@ pub(crate) trait TextRowKind<const N: usize>: RowKind {
     const NOT_UTF8: &'static str;
     /// Advice about ids that are numbers and not integers.
     const DECIMAL_IDS: Option<&'static str> = None;
+    /// Whether columns that nothing reads are looked at, for currencies and the like.
+    const WATCHES: bool = false;
 
     /// The columns, for messages and to look for.
     fn wanted(&self) -> [Wanted<'_>; N];

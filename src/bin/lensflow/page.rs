@@ -189,6 +189,7 @@ impl Page {
         self.say("source", "rows", if options.one_row_per_order { "orders, each of them whole" } else { "lines of orders" });
         let amount = match options.amount {
             AmountFrom::Total => Some("as line_total says, and nothing where it is empty"),
+            AmountFrom::Order => Some("the order's, as line_total says on each of them, once"),
             AmountFrom::Price => Some("quantity x unit_price"),
             AmountFrom::None => Some("nothing"),
             _ => None,

@@ -1,7 +1,7 @@
 //! What was seen of inputs, for people, in 80 columns.
 
 use super::Peeked;
-use crate::base::text::{counted, grouped};
+use crate::base::text::{counted, grouped, wrapped};
 use crate::jobs::recognize::RowsAre;
 use crate::source::sniff::{ColumnProfile, ValueKind};
 use std::fmt::Write;
@@ -14,7 +14,7 @@ pub fn render(peeked: &Peeked, command: &str) -> String {
     let mut text = String::new();
     let more =
         if peeked.more_inputs > 0 { format!(" and {}", counted(peeked.more_inputs, "more input", "more inputs")) } else { String::new() };
-    wrapped(&mut text, &format!("{}{more}: {}", peeked.input, about(peeked)), "");
+    text += &wrapped(&format!("{}{more}: {}", peeked.input, about(peeked)), WIDTH, "");
     let rows = match (peeked.rows, peeked.layout) {
         (RowsAre::Auto, _) => "rows of no known meaning".to_owned(),
         (_, Some(layout)) => format!("the layout {layout}: orders and line items"),
@@ -22,15 +22,15 @@ pub fn render(peeked: &Peeked, command: &str) -> String {
         (RowsAre::Transactions, None) => "orders and line items".to_owned(),
     };
     let whole = if peeked.all { "all" } else { "a sample of" };
-    wrapped(&mut text, &format!("{rows}; {whole} {}", counted(peeked.rows_read, "row", "rows")), "");
+    text += &wrapped(&format!("{rows}; {whole} {}", counted(peeked.rows_read, "row", "rows")), WIDTH, "");
     text.push('\n');
     columns(&mut text, peeked);
     text.push('\n');
     for line in facts(peeked) {
-        wrapped(&mut text, &line, "");
+        text += &wrapped(&line, WIDTH, "");
     }
     for note in &peeked.notes {
-        wrapped(&mut text, &format!("- {note}"), "  ");
+        text += &wrapped(&format!("- {note}"), WIDTH, "  ");
     }
     let _ = writeln!(text, "\nTo go on:\n  {command}");
     text
@@ -109,19 +109,4 @@ fn reads(profile: &ColumnProfile) -> String {
 fn cut(text: &str, most: usize) -> String {
     let text = text.replace(char::is_control, " ");
     if text.chars().count() <= most { text } else { text.chars().take(most.saturating_sub(1)).chain(['…']).collect() }
-}
-
-/// Adds a text in lines of the terminal's width.
-fn wrapped(text: &mut String, what: &str, indent: &str) {
-    let mut line = String::new();
-    for word in what.split_whitespace() {
-        if !line.trim().is_empty() && line.chars().count() + 1 + word.chars().count() > WIDTH {
-            let _ = writeln!(text, "{line}");
-            line = indent.to_owned();
-        } else if !line.is_empty() && line != indent {
-            line.push(' ');
-        }
-        line.push_str(word);
-    }
-    let _ = writeln!(text, "{line}");
 }

@@ -53,7 +53,7 @@ pub const LAYOUTS: &[Layout] = &[
         options: &[("source.date_format", &["%Y-%m-%d %H:%M:%S %z"]), ("transactions.amount", &["total"])],
         // The further rows of an order have no Total, and no status either.
         filters: &[("Total", "source.except", &[""]), ("Financial Status", "source.except", &["voided", "refunded", "expired"])],
-        remark: "each order counts with its Total; orders that were voided or refunded, or expired, do not; what was refunded of others is not taken off",
+        remark: "each order counts with its Total; what was refunded of an order that counts is not taken off",
     },
     // WooCommerce Analytics, the download of its orders report (woocommerce.com/document/woocommerce-analytics): a row for each order.
     Layout {
@@ -62,7 +62,7 @@ pub const LAYOUTS: &[Layout] = &[
         columns: &[(OrderId, "Order #"), (CustomerId, "Customer"), (EventTs, "Date"), (LineTotal, "N. Revenue|Net Sales|Net Revenue")],
         options: &[],
         filters: &[("Status", "source.except", WOOCOMMERCE_NO_SALES)],
-        remark: "customers are told by their names, which this report has instead of ids; orders that are not paid do not count",
+        remark: "customers are told by their names, which this report has instead of ids",
     },
     // Customer/Order/Coupon Export of WooCommerce (woocommerce.com/document/ordercustomer-csv-export), a row for each order.
     Layout {
@@ -80,9 +80,9 @@ pub const LAYOUTS: &[Layout] = &[
             (EventTs, "date|order_date|date_created"),
             (LineTotal, "order_total|total"),
         ],
-        options: &[],
+        options: &[("transactions.amount", &["order"])],
         filters: &[("status|order_status", "source.except", WOOCOMMERCE_NO_SALES)],
-        remark: "each row is an order with its total; orders that are not paid do not count",
+        remark: "each order counts with its total, once if it stands on several rows",
     },
     // The same, a row for each item.
     Layout {
@@ -106,7 +106,7 @@ pub const LAYOUTS: &[Layout] = &[
         ],
         options: &[],
         filters: &[("status|order_status", "source.except", WOOCOMMERCE_NO_SALES)],
-        remark: "orders are worth their items, without shipping and taxes; orders that are not paid do not count",
+        remark: "orders are worth their items, without shipping and taxes",
     },
     // Advanced Order Export For WooCommerce (wordpress.org/plugins/woo-order-export-lite): a row for each item, order fields on every row.
     Layout {
@@ -129,7 +129,7 @@ pub const LAYOUTS: &[Layout] = &[
         ],
         options: &[],
         filters: &[("Order Status", "source.except", WOOCOMMERCE_NO_SALES)],
-        remark: "orders are worth their items, without shipping and discounts; orders that are not paid do not count",
+        remark: "orders are worth their items, without shipping and discounts",
     },
     // The same, a row for each order.
     Layout {
@@ -147,9 +147,9 @@ pub const LAYOUTS: &[Layout] = &[
             (EventTs, "Order Date"),
             (LineTotal, "Order Total Amount|Order Total"),
         ],
-        options: &[],
+        options: &[("transactions.amount", &["order"])],
         filters: &[("Order Status", "source.except", WOOCOMMERCE_NO_SALES)],
-        remark: "each row is an order with its total; orders that are not paid do not count",
+        remark: "each order counts with its total, once if it stands on several rows",
     },
     // Amazon Selling Partner API, "Order reports": GET_FLAT_FILE_ALL_ORDERS_DATA_BY_ORDER_DATE_GENERAL and its kin. `item-price` is that of
     // the whole line.
@@ -166,7 +166,7 @@ pub const LAYOUTS: &[Layout] = &[
         ],
         options: &[("source.quote", &["none"])],
         filters: &[("order-status", "source.except", &["Cancelled", "Canceled", "Pending"])],
-        remark: "orders are worth their items, without shipping and taxes; cancelled and pending orders do not count",
+        remark: "orders are worth their items, without shipping and taxes",
     },
     // Square Dashboard, "Item sales" export, a row for each item.
     Layout {
@@ -212,7 +212,7 @@ pub const LAYOUTS: &[Layout] = &[
         ],
         options: &[],
         filters: &[("order_status", "source.except", &["canceled", "unavailable"])],
-        remark: "orders are worth their items, without freight; cancelled and unavailable orders do not count; where customers were not joined, \
+        remark: "orders are worth their items, without freight; where customers were not joined, \
                  customer_id is another one for each order",
     },
     // H&M Personalized Fashion Recommendations (Kaggle), transactions_train.csv: a row for each item, and equal rows are several of it.
@@ -247,8 +247,11 @@ pub const LAYOUTS: &[Layout] = &[
             (LineTotal, "ecommerce.purchase_revenue|purchase_revenue"),
         ],
         options: &[("source.date_format", &["epoch-us"])],
-        filters: &[("event_name", "source.only", &["purchase"])],
-        remark: "purchases alone are read",
+        filters: &[
+            ("event_name", "source.only", &["purchase"]),
+            ("ecommerce.transaction_id|transaction_id", "source.except", &["(not set)"]),
+        ],
+        remark: "",
     },
     // Google Merchandise Store, BigQuery export of Universal Analytics (support.google.com/analytics/answer/3437719), made flat: revenue is
     // in millionths.
@@ -268,6 +271,6 @@ pub const LAYOUTS: &[Layout] = &[
         ],
         options: &[("source.date_format", &["%Y%m%d"]), ("source.amount_unit", &["millionths"])],
         filters: &[("transactionId|hits.transaction.transactionId|hits_transaction_transactionId", "source.except", &[""])],
-        remark: "rows with a transaction alone are read",
+        remark: "",
     },
 ];

@@ -5,17 +5,19 @@
 //! |---|---|
 //! | here | [`Layout`], and how one is told and applied |
 //! | `layout_table` | a row for each kind of export, with its source |
-//! | `roles` | guesses at the columns of other inputs, by their names and their content |
+//! | `roles`, `role_names` | guesses at the columns of other inputs, by their names and their content |
 //!
 //! A layout says options, by their keys, as a spec would: what is said elsewhere counts more, role by role. Case, blanks,
 //! underscores and hyphens tell no names apart, so that `customer_id` and `Customer ID` are one.
 
 mod layout_table;
+mod role_names;
 pub mod roles;
 
 pub use self::layout_table::LAYOUTS;
 
 use crate::base::error::{Error, Result};
+use crate::base::text::folded;
 use crate::model::line_columns::TransactionColumn;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -152,11 +154,6 @@ impl Layout {
     }
 }
 
-/// A name without what tells no names apart: case, blanks, underscores and hyphens.
-pub(crate) fn alike(name: &str) -> String {
-    name.chars().filter(|c| !c.is_whitespace() && !"_-".contains(*c)).flat_map(char::to_lowercase).collect()
-}
-
 /// The letters and digits of a name, in lower case.
 pub(crate) fn plain(name: &str) -> String {
     name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
@@ -165,7 +162,7 @@ pub(crate) fn plain(name: &str) -> String {
 /// The input's name of a column: the first alternative of which it has all parts.
 fn resolve(column: &str, names: &[String]) -> Option<String> {
     let named = |wanted: &str| {
-        let near = || names.iter().find(|name| alike(name) == alike(wanted));
+        let near = || names.iter().find(|name| folded(name) == folded(wanted));
         names.iter().find(|name| *name == wanted).or_else(near)
     };
     column.split('|').find_map(|alternative| {

@@ -3,236 +3,25 @@
 //! A column has one role. One that is called as a role is calls for no other, however alike the names are: `CustomerID` is no order. What
 //! is not certain is said as a doubt.
 
+use super::role_names::{NAMES, NOT_AMOUNTS, NOT_CUSTOMERS, NOT_QUANTITIES, OF_ORDERS};
 use super::{DAY, Settings, plain};
+use crate::base::text::words;
 use crate::base::time::format_timestamp;
-use crate::model::line_columns::TransactionColumn::{self, CustomerId, EventTs, LineTotal, OrderId, ProductId, Quantity, UnitPrice};
+use crate::model::line_columns::TransactionColumn::{self, CustomerId, EventTs, LineTotal, OrderId, Quantity, UnitPrice};
+use crate::source::mapping::is_in_cents;
 use crate::source::sniff::{ColumnProfile, ValueKind};
 use std::collections::BTreeMap;
 
-/// The names of roles, in letters and digits alone, those first that say most.
-const NAMES: &[(TransactionColumn, &[&str])] = &[
-    (
-        OrderId,
-        &[
-            "orderid",
-            "ordernumber",
-            "orderno",
-            "ordernr",
-            "order",
-            "invoiceid",
-            "invoiceno",
-            "invoicenumber",
-            "invoice",
-            "receiptid",
-            "receiptno",
-            "receiptnumber",
-            "receipt",
-            "transactionid",
-            "transactionno",
-            "transaction",
-            "basketid",
-            "basket",
-            "ticketno",
-            "saleid",
-            "salesrecord",
-            "documentno",
-            "orderref",
-            "bestellnummer",
-            "bestellnr",
-            "bestellung",
-            "auftragsnummer",
-            "auftragsnr",
-            "auftrag",
-            "rechnungsnummer",
-            "rechnungsnr",
-            "rechnung",
-            "belegnummer",
-            "belegnr",
-            "beleg",
-            "bonnummer",
-            "bonnr",
-            "bon",
-        ],
-    ),
-    (
-        CustomerId,
-        &[
-            "customerid",
-            "customernumber",
-            "customerno",
-            "customernr",
-            "customer",
-            "custid",
-            "custno",
-            "custnr",
-            "cust",
-            "clientid",
-            "client",
-            "userid",
-            "user",
-            "memberid",
-            "memberno",
-            "member",
-            "buyerid",
-            "buyer",
-            "householdid",
-            "shopperid",
-            "visitorid",
-            "accountid",
-            "account",
-            "email",
-            "emailaddress",
-            "customeremail",
-            "buyeremail",
-            "billingemail",
-            "kundennummer",
-            "kundennr",
-            "kundenid",
-            "kundeid",
-            "kunde",
-            "kdnr",
-            "mitgliedsnummer",
-            "mitglied",
-            "debitornr",
-            "debitor",
-        ],
-    ),
-    (
-        EventTs,
-        &[
-            "eventts",
-            "orderts",
-            "orderdate",
-            "ordertime",
-            "orderedat",
-            "orderdatetime",
-            "purchasedate",
-            "invoicedate",
-            "saledate",
-            "salesdate",
-            "transactiondate",
-            "receiptdate",
-            "createdat",
-            "datecreated",
-            "datetime",
-            "timestamp",
-            "date",
-            "ts",
-            "day",
-            "bestelldatum",
-            "rechnungsdatum",
-            "auftragsdatum",
-            "kaufdatum",
-            "belegdatum",
-            "verkaufsdatum",
-            "datum",
-            "zeitpunkt",
-        ],
-    ),
-    (
-        LineTotal,
-        &[
-            "linetotal",
-            "lineamount",
-            "itemtotal",
-            "lineprice",
-            "netsales",
-            "netamount",
-            "amount",
-            "revenue",
-            "sales",
-            "totalprice",
-            "totalamount",
-            "grossamount",
-            "grosssales",
-            "spend",
-            "value",
-            "total",
-            "ordertotal",
-            "ordervalue",
-            "grandtotal",
-            "subtotal",
-            "positionsbetrag",
-            "positionssumme",
-            "nettobetrag",
-            "bruttobetrag",
-            "betrag",
-            "umsatz",
-            "erlös",
-            "erloes",
-            "gesamtpreis",
-            "gesamtbetrag",
-            "summe",
-            "gesamt",
-        ],
-    ),
-    (
-        UnitPrice,
-        &[
-            "unitprice",
-            "priceperunit",
-            "priceeach",
-            "itemprice",
-            "price",
-            "soldfor",
-            "einzelpreis",
-            "stückpreis",
-            "stueckpreis",
-            "vkpreis",
-            "preis",
-        ],
-    ),
-    (
-        Quantity,
-        &[
-            "quantity",
-            "qty",
-            "quantityordered",
-            "units",
-            "unitssold",
-            "pieces",
-            "count",
-            "menge",
-            "items",
-            "anzahl",
-            "stückzahl",
-            "stück",
-            "stueck",
-            "stk",
-        ],
-    ),
-    (
-        ProductId,
-        &[
-            "productid",
-            "sku",
-            "stockcode",
-            "articleid",
-            "articleno",
-            "itemid",
-            "itemno",
-            "asin",
-            "ean",
-            "product",
-            "article",
-            "item",
-            "productname",
-            "itemname",
-            "artikelnummer",
-            "artikelnr",
-            "artikel",
-            "produktnr",
-            "produktid",
-            "produkt",
-        ],
-    ),
-];
-
-/// Amounts that are rather those of whole orders.
-const OF_ORDERS: &[&str] = &["total", "ordertotal", "ordervalue", "grandtotal", "subtotal", "gesamt", "gesamtbetrag", "summe"];
-
-/// The names of columns that hold currencies.
-pub(crate) const CURRENCIES: &[&str] = &["currency", "currencycode", "currencyiso", "ordercurrency", "währung", "waehrung", "devise"];
+/// Whether the words of a name say that a column is of another kind than a role, whatever else they say.
+fn is_of_something_else(role: TransactionColumn, name: &str) -> bool {
+    let not = match role {
+        LineTotal | UnitPrice => NOT_AMOUNTS,
+        Quantity => NOT_QUANTITIES,
+        CustomerId => NOT_CUSTOMERS,
+        _ => &[],
+    };
+    words(name).iter().any(|word| not.contains(&word.as_str()))
+}
 
 /// A guess at the columns of an input.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -256,7 +45,7 @@ pub fn guess(profiles: &[ColumnProfile], said: &BTreeMap<TransactionColumn, Stri
         let free = |profile: &&ColumnProfile| fits(*role, profile) && !guess.columns.values().any(|name| name == &profile.name);
         let rank = |profile: &ColumnProfile| names.iter().position(|name| *name == plain(&profile.name));
         let exact = profiles.iter().filter(free).filter(|profile| rank(profile).is_some()).min_by_key(|profile| rank(profile));
-        let part = || profiles.iter().filter(free).find(|profile| !has_role(profile) && is_part(names, &profile.name));
+        let part = || profiles.iter().filter(free).find(|profile| !has_role(profile) && is_part(*role, names, &profile.name));
         let found = exact.cloned().or_else(|| {
             let found = part()?.clone();
             guess.doubts.push(format!("{} is perhaps {}: a part of its name says so", found.name, role.name()));
@@ -291,7 +80,11 @@ impl RoleGuess {
             self.columns.remove(&LineTotal);
             self.doubts.push(format!("{total} is rather that of a whole order: lines are worth their quantity and price"));
         } else {
-            self.doubts.push(format!("{total} counts on each row: is it that of a whole order, it must stand on one of its rows alone"));
+            self.doubts.push(format!(
+                "{total} is read as that of the whole order, which counts once however many rows have it; if each row says its own worth, run \
+                 with `amount=total`"
+            ));
+            self.settings.push(("transactions.amount".to_owned(), vec!["order".to_owned()]));
         }
     }
 
@@ -333,6 +126,14 @@ impl RoleGuess {
         if let Some(format) = format {
             self.settings.push(("source.number_format".to_owned(), vec![format.to_owned()]));
         }
+        let in_cents = |role| self.columns.get(&role).map(|name| is_in_cents(name));
+        let in_cents: Vec<bool> = [LineTotal, UnitPrice].into_iter().filter_map(in_cents).collect();
+        if in_cents.contains(&true) {
+            match in_cents.contains(&false) {
+                false => self.settings.push(("source.amount_unit".to_owned(), vec!["cents".to_owned()])),
+                true => self.doubts.push("one column of amounts says that it counts cents, and another does not".to_owned()),
+            }
+        }
         if pointed {
             self.settings.push(("source.id_format".to_owned(), vec!["integer".to_owned()]));
         }
@@ -343,7 +144,7 @@ impl RoleGuess {
 fn fits(role: TransactionColumn, profile: &ColumnProfile) -> bool {
     let number = matches!(profile.kind, ValueKind::WholeNumber | ValueKind::Amount);
     match role {
-        EventTs => profile.kind == ValueKind::Date || plain(&profile.name).ends_with("ts") && number,
+        EventTs => profile.kind == ValueKind::Date || words(&profile.name).iter().any(|word| word == "ts" || word == "timestamp") && number,
         LineTotal | UnitPrice | Quantity => number,
         OrderId | CustomerId => !matches!(profile.kind, ValueKind::Empty | ValueKind::Date | ValueKind::Amount | ValueKind::Currency),
         _ => !matches!(profile.kind, ValueKind::Empty | ValueKind::Currency),
@@ -356,10 +157,11 @@ fn has_role(profile: &ColumnProfile) -> bool {
     NAMES.iter().any(|(_, names)| names.contains(&name.as_str()))
 }
 
-/// Whether one of some names, of five letters or more, is a part of another.
-fn is_part(names: &[&str], name: &str) -> bool {
-    let name = plain(name);
-    names.iter().any(|part| part.chars().count() >= 5 && (name.starts_with(part) || name.ends_with(part)))
+/// Whether one of a role's names, of five letters or more, is a part of another name, which does not speak of something else.
+fn is_part(role: TransactionColumn, names: &[&str], name: &str) -> bool {
+    let whole = plain(name);
+    let is_part = |part: &str| part.chars().count() >= 5 && (whole.starts_with(part) || whole.ends_with(part));
+    names.iter().any(|part| is_part(part)) && !is_of_something_else(role, name)
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use super::Wanted;
 use super::derive::Part;
 use super::header::{Header, likeness, nearest};
 use crate::base::error::{Error, Result, Stage};
+use crate::base::text::words;
 use crate::model::period_batch::Origin;
 
 /// How alike a proposal is at least, of 1.
@@ -165,6 +166,11 @@ pub(crate) fn is_like_quantity(name: &str) -> bool {
     words(name).iter().any(|word| WORDS_OF_QUANTITIES.contains(&word.as_str()))
 }
 
+/// Whether the words of a name say that a column counts cents.
+pub(crate) fn is_in_cents(name: &str) -> bool {
+    words(name).iter().any(|word| ["cents", "cent", "minor", "centimes", "pence"].contains(&word.as_str()))
+}
+
 /// Words of columns of discounts and of what was given back.
 const WORDS_OF_DISCOUNTS: [&str; 9] =
     ["discount", "discounts", "rabatt", "remise", "descuento", "desconto", "sconto", "refunded", "korting"];
@@ -174,23 +180,6 @@ pub(crate) fn is_like_discount(name: &str) -> bool {
     let words = words(name);
     let is_about = words.iter().any(|word| ["code", "name", "type", "reason", "id", "title"].contains(&word.as_str()));
     !is_about && words.iter().any(|word| WORDS_OF_DISCOUNTS.contains(&word.as_str()))
-}
-
-/// The words of a name, in lower case.
-fn words(name: &str) -> Vec<String> {
-    let mut words = vec![String::new()];
-    let mut was_small = false;
-    for c in name.chars() {
-        let is_new = !c.is_alphanumeric() || was_small && c.is_uppercase();
-        if is_new {
-            words.push(String::new());
-        }
-        if let Some(word) = words.last_mut().filter(|_| c.is_alphanumeric()) {
-            word.extend(c.to_lowercase());
-        }
-        was_small = c.is_lowercase();
-    }
-    words
 }
 
 /// Two columns that could both be one of ours.

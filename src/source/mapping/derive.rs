@@ -4,7 +4,7 @@
 //! ("12", "3") differ and what is printed can be read. A part that is empty stays one; where all are, there is no id.
 
 use super::filter::{Filter, FilterCounts};
-use super::watched::{Watch, Watched};
+use super::watched::{NOTHING, Watch, Watched, later, placed};
 use super::{Join, positions};
 use crate::model::note::Notes;
 
@@ -63,10 +63,9 @@ impl<const N: usize> Derive<N> {
     ) -> Self {
         let field = |part: &Part| if let Part::Field(at) = part { Some(*at) } else { None };
         let parts = columns.iter().flatten().chain(filters.iter().map(|filter| &filter.part));
-        let fields =
-            positions(&parts.map(field).chain(watched.each_ref().map(|watched| watched.as_ref().map(|(at, _)| *at))).collect::<Vec<_>>());
+        let fields = positions(&parts.map(field).chain(watched.iter().map(|column| Some(column.at))).collect::<Vec<_>>());
         let place = |at: usize| fields.partition_point(|known| *known < at);
-        let watched = watched.map(|watched| watched.map(|(at, name)| (place(at), name)));
+        let watched = placed(watched, place);
         for part in columns.iter_mut().flatten().chain(filters.iter_mut().map(|filter| &mut filter.part)) {
             if let Part::Field(at) = part {
                 *at = fields.partition_point(|known| known < at);
@@ -84,6 +83,13 @@ impl<const N: usize> Derive<N> {
         self.columns[column] = vec![Part::Field(self.fields.len())];
         self.fields.push(position);
         self.names.push(String::new());
+    }
+
+    /// Watches a column at a position behind all others.
+    pub(super) fn watch(&mut self, name: &str, position: usize) {
+        self.watched.extend(later(name, self.fields.len(), &NOTHING));
+        self.fields.push(position);
+        self.names.push(name.to_owned());
     }
 
     /// Whether a column is there.

@@ -3,7 +3,10 @@
 use super::derive::Part;
 use crate::model::note::{Notes, Topic};
 use crate::model::read_options::ReadOptions;
+use crate::model::row_filter::RowFilter;
 
+/// So many values of a filter are shown.
+const SHOWN: usize = 4;
 /// Between a filter and a value of it, in the subject of a note.
 const OF: char = '\u{1f}';
 
@@ -13,7 +16,8 @@ pub(super) struct Filter {
     /// As it was said, for notes.
     name: String,
     pub(super) column: String,
-    values: Vec<String>,
+    /// Each with whether it was asked for, and not told by the input's columns.
+    values: Vec<(String, bool)>,
     /// Whether rows with one of the values are read, or all others.
     only: bool,
     /// Where the column lies.
@@ -36,17 +40,17 @@ impl Filter {
         let mut filters: Vec<Filter> = Vec::new();
         let said = options.only.iter().map(|filter| (filter, true)).chain(options.except.iter().map(|filter| (filter, false)));
         for (said, only) in said {
-            let known = filters.iter_mut().find(|filter| filter.only == only && filter.column == said.column);
-            let kind = if only { "only" } else { "except" };
-            match known {
+            let asked = options.told.as_ref().is_none_or(|told| !told.filters.contains(said));
+            let values = said.values.iter().map(|value| (value.clone(), asked));
+            match filters.iter_mut().find(|filter| filter.only == only && filter.column == said.column) {
                 Some(filter) => {
-                    filter.values.extend(said.values.iter().cloned());
-                    filter.name += &format!(" and {said}");
+                    filter.values.extend(values);
+                    filter.name += &format!(" and {}", shown(said));
                 }
                 None => filters.push(Filter {
-                    name: format!("{kind} {said}"),
+                    name: format!("{} {}", if only { "only" } else { "except" }, shown(said)),
                     column: said.column.clone(),
-                    values: said.values.clone(),
+                    values: values.collect(),
                     only,
                     part: Part::Text(String::new()),
                 }),
@@ -55,18 +59,31 @@ impl Filter {
         filters
     }
 
+    /// Whether its values are those that are read, and not those that are left out.
+    pub(super) fn names_what_is_read(&self) -> bool {
+        self.only
+    }
+
     /// Whether a row with this text is read.
     pub(super) fn keeps(&self, text: Option<&str>, counts: &mut FilterCounts) -> bool {
         counts.with.resize(self.values.len(), 0);
         let text = text.unwrap_or_default().trim();
         let mut has = false;
-        for (value, with) in self.values.iter().zip(&mut counts.with) {
+        for ((value, _), with) in self.values.iter().zip(&mut counts.with) {
             let is_it = value.eq_ignore_ascii_case(text);
             *with += u64::from(is_it);
             has |= is_it;
         }
         counts.silent += u64::from(text.is_empty() && !has);
         has == self.only
+    }
+}
+
+/// A filter as it was said, but for values after the first few.
+fn shown(filter: &RowFilter) -> String {
+    match filter.values.len().checked_sub(SHOWN) {
+        Some(more @ 2..) => format!("{},… ({more} more)", RowFilter { values: filter.values[..SHOWN].to_vec(), ..filter.clone() }),
+        _ => filter.to_string(),
     }
 }
 
@@ -84,7 +101,7 @@ impl FilterCounts {
         if silent > 0 {
             notes.tally(Topic::SilentRows, &filter.name, silent);
         }
-        for (value, with) in filter.values.iter().zip(with) {
+        for ((value, _), with) in filter.values.iter().zip(with).filter(|((_, asked), _)| *asked) {
             notes.tally(Topic::ValueOfFilter, &format!("{}{OF}{value}", filter.name), with);
         }
     }

@@ -2,6 +2,7 @@
 
 use super::derive::Part;
 use crate::base::error::{Error, Result, Stage};
+use crate::base::text::folded;
 
 /// What Hive calls a folder whose value is null.
 const HIVE_NULL: &str = "__HIVE_DEFAULT_PARTITION__";
@@ -34,8 +35,8 @@ impl<'a> Header<'a> {
 
     /// The columns whose names differ from this one by case, blanks, underscores and hyphens alone.
     pub(super) fn alike(&self, name: &str) -> impl Iterator<Item = (usize, &'a str)> {
-        let plain = plain(name);
-        self.names.iter().copied().enumerate().filter(move |(_, there)| !plain.is_empty() && self::plain(there) == plain)
+        let wanted = folded(name);
+        self.names.iter().copied().enumerate().filter(move |(_, there)| !wanted.is_empty() && folded(there) == wanted)
     }
 
     /// All names, as messages list them.
@@ -45,15 +46,10 @@ impl<'a> Header<'a> {
     }
 }
 
-/// A name without what writers differ in.
-pub(super) fn plain(name: &str) -> String {
-    name.chars().filter(|c| !(c.is_whitespace() || matches!(c, '_' | '-'))).flat_map(char::to_lowercase).collect()
-}
-
 /// Whether one of the columns that a mapping names is among these, if only in another case.
 pub(crate) fn is_among(mapping: &str, names: &[&str]) -> bool {
-    let plain_names: Vec<String> = names.iter().map(|name| plain(name)).collect();
-    names.contains(&mapping) || mapping.split(['|', '+']).map(plain).any(|name| !name.is_empty() && plain_names.contains(&name))
+    let folded_names: Vec<String> = names.iter().map(|name| folded(name)).collect();
+    names.contains(&mapping) || mapping.split(['|', '+']).map(folded).any(|name| !name.is_empty() && folded_names.contains(&name))
 }
 
 /// The keys and values of the folders that a path leads through.

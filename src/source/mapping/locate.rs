@@ -54,11 +54,9 @@ impl<const N: usize> Request<'_, N> {
         for (_, wanted) in found.iter().zip(&self.wanted).filter(|(parts, _)| parts.is_some()) {
             self.notes.add(Topic::ColumnRead, wanted.column, 1);
         }
-        let is_used = |at: usize| {
-            let mut parts = found.iter().flatten().flatten().chain(filters.iter().map(|filter| &filter.part));
-            parts.any(|part| *part == Part::Field(at))
-        };
-        let watched = if self.worth.is_empty() { NOTHING } else { watched::columns(&header, is_used) };
+        let has_role = |at: usize| found.iter().flatten().flatten().any(|part| *part == Part::Field(at));
+        let is_chosen = |at: usize| filters.iter().any(|filter| filter.names_what_is_read() && filter.part == Part::Field(at));
+        let watched = if self.worth.is_empty() { NOTHING } else { watched::columns(&header, has_role, is_chosen) };
         let plain = |parts: &Option<Vec<Part>>| matches!(parts.as_deref(), None | Some([Part::Field(_)]));
         if self.nulls.is_empty() && filters.is_empty() && found.iter().all(plain) {
             let at = found.map(|parts| match parts.as_deref() {

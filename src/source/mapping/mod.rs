@@ -10,7 +10,8 @@
 //! | `header` | an input's names: exact ones, names that are alike, values in the names of folders |
 //! | `grammar` | what a mapping's value says: `A\|B`, `a+b`, `customer_id+day` |
 //! | `derive`, `filter` | a record's fields → the texts of our columns, or nothing where a filter leaves it out |
-//! | `watched` | columns that nothing reads: several currencies are refused, a status is noted |
+//! | `watched` | columns that nothing reads: currencies are counted, a status is noted |
+//! | `judge` | what must not end in an answer, when all is read: several currencies, a second header |
 //! | `advice` | messages about columns that are missing, or that have two roles |
 //!
 //! A name counts as it is written before it counts as grammar, and an exact name before one that is alike. What is alike is said in a note.
@@ -20,14 +21,16 @@ mod derive;
 mod filter;
 mod grammar;
 mod header;
+mod judge;
 mod locate;
 mod watched;
 
-pub(super) use self::advice::{is_like_discount, is_like_quantity};
+pub(super) use self::advice::{is_in_cents, is_like_discount, is_like_quantity};
 pub(super) use self::derive::{Derive, Scratch};
 pub(super) use self::header::{is_among, nearest};
+pub(crate) use self::judge::judge;
 pub(super) use self::locate::Request;
-pub(crate) use self::watched::{NOTHING, Watch, Watched, judge};
+pub(crate) use self::watched::{LATER, NOTHING, Watch, Watched, is_like_currency, later, placed};
 
 use std::borrow::Cow;
 
@@ -92,6 +95,17 @@ impl<const N: usize> Located<N> {
         }
     }
 
+    /// The position of a column that is one of the input's, if it was found and is no join.
+    pub(crate) fn place(&self, column: usize) -> Option<usize> {
+        match self {
+            Located::Plain(plain) => plain.at[column],
+            Located::Derived(derive) => match &derive.fields_of(column).collect::<Vec<_>>()[..] {
+                [only] => Some(derive.fields[*only]),
+                _ => None,
+            },
+        }
+    }
+
     /// Says where a column lies that was not found, behind all that were.
     pub(crate) fn add(&mut self, column: usize, position: usize) {
         match self {
@@ -100,16 +114,30 @@ impl<const N: usize> Located<N> {
         }
     }
 
+    /// Watches for columns that no row had so far, behind all that were found, the first at this position; gives their names. Those that `is_there` are not
+    /// among them.
+    pub(crate) fn watch_later(&mut self, position: usize, is_there: impl Fn(&str) -> bool) -> Vec<&'static str> {
+        let watched = match self {
+            Located::Plain(plain) => &plain.watched,
+            Located::Derived(derive) => &derive.watched,
+        };
+        let new: Vec<&str> = LATER.into_iter().filter(|name| !is_there(name) && later(name, 0, watched).is_some()).collect();
+        for (&name, position) in new.iter().zip(position..) {
+            match self {
+                Located::Plain(plain) => plain.watched.extend(later(name, position, &NOTHING)),
+                Located::Derived(derive) => derive.watch(name, position),
+            }
+        }
+        new
+    }
+
     /// As the columns lie among the fields that are read alone.
     pub(crate) fn compact(self) -> Self {
         let fields = self.fields();
         match self {
             Located::Plain(Plain { at, watched }) => {
                 let place = |at: usize| fields.partition_point(|known| *known < at);
-                Located::Plain(Plain {
-                    at: at.map(|at| at.map(place)),
-                    watched: watched.map(|watched| watched.map(|(at, name)| (place(at), name))),
-                })
+                Located::Plain(Plain { at: at.map(|at| at.map(place)), watched: placed(watched, place) })
             }
             derived => derived,
         }
@@ -127,7 +155,7 @@ impl<const N: usize> Located<N> {
     pub(crate) fn fields(&self) -> Vec<usize> {
         match self {
             Located::Plain(plain) => {
-                positions(&[&plain.at[..], &plain.watched.each_ref().map(|watched| watched.as_ref().map(|(at, _)| *at))].concat())
+                positions(&plain.at.iter().copied().chain(plain.watched.iter().map(|column| Some(column.at))).collect::<Vec<_>>())
             }
             Located::Derived(derive) => derive.fields.clone(),
         }

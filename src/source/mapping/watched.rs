@@ -1,117 +1,232 @@
-//! Columns that nothing reads, and that are looked at as rows go by. Of currencies: amounts in several cannot be added, which is judged at the
-//! end. Of a status: that cancelled orders count is noted.
+//! Columns that nothing reads, and that are looked at as rows go by. Of currencies: amounts in several cannot be added, which is [judged](super::judge)
+//! at the end. Of what became of an order or a payment: that cancelled ones count is noted. They are told by their names and their words, in the
+//! languages that shops write exports in.
 
-use super::header::{Header, plain};
-use crate::base::error::{Error, Kind, Result, Stage};
-use crate::base::text::counted;
+use super::header::Header;
+use crate::base::text::{folded, words};
 use crate::model::note::{Notes, Topic};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Names of such columns, without case, blanks, underscores and hyphens.
-const NAMES: [&str; 9] = ["currency", "currencycode", "currencyiso", "ccy", "waehrung", "währung", "devise", "moneda", "valuta"];
+/// Names of columns of currencies, those first that say most, without case, blanks, underscores and hyphens.
+const CURRENCIES: [&str; 19] = [
+    "currency",
+    "currencycode",
+    "currencyiso",
+    "isocurrency",
+    "ordercurrency",
+    "ordercurrencycode",
+    "transactioncurrency",
+    "shopcurrency",
+    "ccy",
+    "cur",
+    "curr",
+    "waehrung",
+    "währung",
+    "devise",
+    "moneda",
+    "moeda",
+    "valuta",
+    "waers",
+    "waerk",
+];
+/// Words of such names, and words of names that are of something else.
+const WORDS_OF_CURRENCIES: [&str; 9] = ["currency", "currencycode", "waehrung", "währung", "devise", "moneda", "moeda", "valuta", "divisa"];
+const NOT_CURRENCIES: [&str; 9] = ["rate", "exchange", "symbol", "name", "factor", "kurs", "conversion", "format", "precision"];
 /// The most currencies that are told apart; there are fewer.
 const MOST: usize = 200;
 /// Between the column and a currency, in the subject of a note.
-const OF: char = '\u{1f}';
+pub(super) const OF: char = '\u{1f}';
 
-/// Names of columns that say what became of an order or a payment.
-const STATUS: [&str; 13] = [
-    "status",
-    "orderstatus",
-    "paymentstatus",
-    "financialstatus",
-    "transactionstatus",
-    "invoicestatus",
-    "salestatus",
+/// Words of columns that say what became of an order or a payment, and names of columns that may.
+const STATUS: [&str; 6] = ["status", "statut", "estado", "stato", "zustand", "situacao"];
+const PERHAPS_STATUS: [&str; 14] = [
     "state",
     "orderstate",
-    "bestellstatus",
-    "auftragsstatus",
-    "statut",
-    "estado",
+    "paymentstate",
+    "type",
+    "transactiontype",
+    "ordertype",
+    "recordtype",
+    "paymenttype",
+    "documenttype",
+    "kind",
+    "event",
+    "eventname",
+    "action",
+    "vorgang",
 ];
-/// What such a column says of orders that mostly do not count.
-const DOUBTFUL: [&str; 34] = [
-    "cancelled",
-    "canceled",
+/// The beginnings of words that say that an order or a payment mostly does not count, and the words that turn them around.
+const DOUBTFUL: [&str; 28] = [
     "cancel",
-    "wc-cancelled",
-    "refunded",
     "refund",
-    "wc-refunded",
-    "partially_refunded",
-    "failed",
-    "failure",
-    "wc-failed",
+    "fail",
     "void",
-    "voided",
-    "declined",
+    "declin",
     "denied",
-    "rejected",
+    "reject",
     "pending",
-    "wc-pending",
-    "expired",
-    "returned",
+    "expir",
+    "return",
     "chargeback",
     "unpaid",
     "unavailable",
     "draft",
-    "test",
-    "abandoned",
-    "storniert",
-    "storno",
-    "annulé",
-    "annulée",
-    "annulee",
-    "cancelado",
-    "cancelada",
-    "reversed",
+    "abandon",
+    "disput",
+    "fraud",
+    "revers",
+    "trash",
+    "storn",
+    "annul",
+    "erstatt",
+    "reembol",
+    "rembours",
+    "devol",
+    "abgebrochen",
+    "rückgabe",
+    "retoure",
 ];
+const TEST: [&str; 2] = ["test", "delete"];
+const NOT: [&str; 7] = ["not", "no", "non", "never", "nicht", "keine", "without"];
+/// What a column says that is true or false.
+const TRUE: [&str; 9] = ["true", "t", "yes", "y", "1", "ja", "j", "wahr", "x"];
+/// The most such columns that are looked at.
+const MOST_COLUMNS: usize = 8;
 
-/// Columns that nothing reads, but whose values are counted: of currencies, and of a status; each with its place and its name.
-pub(crate) type Watched = [Option<(usize, Arc<str>)>; 2];
+/// What is looked for in a column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Look {
+    Currency,
+    /// Words of doubt.
+    Status,
+    /// Whether it is true: `is_cancelled`.
+    Flag,
+    /// Whether it is filled: `cancelled_at`.
+    Filled,
+}
+
+/// A column that nothing reads, but whose values are counted.
+#[derive(Debug, Clone)]
+pub(crate) struct WatchedColumn {
+    /// Where it lies.
+    pub(crate) at: usize,
+    name: Arc<str>,
+    look: Look,
+}
+
+/// Such columns.
+pub(crate) type Watched = Vec<WatchedColumn>;
 
 /// No such column.
-pub(crate) const NOTHING: Watched = [const { None }; 2];
+pub(crate) const NOTHING: Watched = Vec::new();
 
-/// The columns to watch, but for those that are used.
-pub(super) fn columns(header: &Header<'_>, is_used: impl Fn(usize) -> bool) -> Watched {
-    let named = |names: &[&str]| (0..header.names.len()).find(|&at| names.contains(&plain(header.names[at]).as_str()) && !is_used(at));
-    [named(&NAMES), named(&STATUS)].map(|at| at.map(|at| (at, header.names[at].into())))
+/// Such columns where they lie otherwise.
+pub(crate) fn placed(watched: Watched, place: impl Fn(usize) -> usize) -> Watched {
+    watched.into_iter().map(|column| WatchedColumn { at: place(column.at), ..column }).collect()
+}
+
+/// How much a name says that a column is one of currencies: less is more.
+fn rank_of_currency(name: &str) -> Option<usize> {
+    let exact = CURRENCIES.iter().position(|known| *known == folded(name));
+    let words = words(name);
+    let has = |known: &[&str]| words.iter().any(|word| known.contains(&word.as_str()));
+    exact.or_else(|| (has(&WORDS_OF_CURRENCIES) && !has(&NOT_CURRENCIES)).then_some(CURRENCIES.len()))
+}
+
+/// Whether a name says that a column is one of currencies.
+pub(crate) fn is_like_currency(name: &str) -> bool {
+    rank_of_currency(name).is_some()
+}
+
+/// What a name says that is to be looked for, beside currencies.
+fn look(name: &str) -> Option<Look> {
+    let words: Vec<String> = words(name).into_iter().filter(|word| !word.is_empty()).collect();
+    if words.iter().any(|word| STATUS.iter().any(|known| word.ends_with(known))) || PERHAPS_STATUS.contains(&folded(name).as_str()) {
+        return Some(Look::Status);
+    }
+    let doubtful = words.iter().position(|word| is_doubtful_word(word))?;
+    let (before, after) = (&words[..doubtful], &words[doubtful + 1..]);
+    if words[doubtful].ends_with("datum") || words[doubtful].ends_with("date") {
+        return Some(Look::Filled);
+    }
+    let are = |words: &[String], known: &[&str]| words.iter().all(|word| known.contains(&word.as_str()));
+    if after.is_empty() && are(before, &["is", "was", "has", "been", "order", "ist", "flag"]) || are(after, &["flag"]) && !after.is_empty()
+    {
+        return Some(Look::Flag);
+    }
+    let says_when = after.first().is_some_and(|word| ["at", "on", "date", "time", "reason", "am", "datum", "ts"].contains(&word.as_str()));
+    (before.is_empty() && says_when).then_some(Look::Filled)
+}
+
+fn is_doubtful_word(word: &str) -> bool {
+    DOUBTFUL.iter().any(|known| word.starts_with(known)) || TEST.iter().any(|known| word.trim_end_matches('d') == *known)
+}
+
+/// Whether a status says that an order mostly does not count.
+fn is_doubtful(status: &str) -> bool {
+    let words = words(status);
+    let negated = || words.iter().any(|word| NOT.contains(&word.as_str()));
+    words.iter().any(|word| is_doubtful_word(word)) && !negated()
+}
+
+/// The columns to watch: those that no role has, and of which no filter names the values to read, which is told by `is_chosen`.
+pub(super) fn columns(header: &Header<'_>, has_role: impl Fn(usize) -> bool, is_chosen: impl Fn(usize) -> bool) -> Watched {
+    let free = || (0..header.names.len()).filter(|&at| !has_role(at) && !is_chosen(at));
+    let column = |at: usize, look: Look| WatchedColumn { at, name: header.names[at].into(), look };
+    let currency = free().filter_map(|at| Some((rank_of_currency(header.names[at])?, at))).min();
+    let others = free().filter_map(|at| Some(column(at, look(header.names[at])?)));
+    currency.map(|(_, at)| column(at, Look::Currency)).into_iter().chain(others).take(MOST_COLUMNS).collect()
+}
+
+/// Names under which a later row may have what the first ones leave out.
+pub(crate) const LATER: [&str; 7] =
+    ["currency", "currency_code", "status", "order_status", "financial_status", "cancelled_at", "is_cancelled"];
+
+/// A column that a later row may have, where nothing of its kind is watched.
+pub(crate) fn later(name: &str, at: usize, watched: &Watched) -> Option<WatchedColumn> {
+    let look = if is_like_currency(name) { Look::Currency } else { look(name)? };
+    let is_there = |known: &WatchedColumn| *known.name == *name || known.look == look && look == Look::Currency;
+    (!watched.iter().any(is_there)).then(|| WatchedColumn { at, name: name.into(), look })
 }
 
 /// The values of watched columns in some rows.
 #[derive(Debug, Default)]
-pub(crate) struct Watch([Counts; 2]);
+pub(crate) struct Watch(Vec<Counts>);
 
 impl Watch {
     /// Takes those of a row; an empty one says nothing.
     #[inline]
     pub(crate) fn see<'a>(&mut self, watched: &Watched, text: impl Fn(usize) -> Option<&'a str>) {
-        for (counts, watched) in self.0.iter_mut().zip(watched) {
-            if let Some((at, _)) = watched {
-                counts.see(text(*at).unwrap_or_default());
-            }
+        if watched.is_empty() {
+            return;
+        }
+        self.0.resize_with(watched.len(), Counts::default);
+        for (counts, column) in self.0.iter_mut().zip(watched) {
+            counts.see(text(column.at).unwrap_or_default(), column.look == Look::Filled);
         }
     }
 
     /// Adds the counts to the notes.
     pub(crate) fn tell(&mut self, watched: &Watched, notes: &Notes) {
-        let [currencies, statuses] = &mut self.0;
-        if let Some((_, column)) = &watched[0] {
-            currencies.tell(|name, count| notes.tally(Topic::Currency, &format!("{column}{OF}{name}"), count));
-        }
-        if let Some((_, column)) = &watched[1] {
-            statuses.tell(|name, count| {
-                let name = name.to_lowercase();
-                if DOUBTFUL.contains(&name.as_str()) {
-                    notes.add(Topic::UnreadStatus, &format!("{column}{OF}{name}"), count);
+        for (counts, WatchedColumn { name: column, look, .. }) in self.0.iter_mut().zip(watched) {
+            counts.tell(|value, count| {
+                let value = if *look == Look::Currency { value.to_uppercase() } else { value.to_lowercase() };
+                let subject = format!("{column}{OF}{value}");
+                match look {
+                    Look::Currency => notes.tally(Topic::Currency, &subject, count),
+                    Look::Status if is_doubtful(&value) => notes.add(Topic::UnreadStatus, &subject, count),
+                    Look::Flag if TRUE.contains(&value.as_str()) => notes.add(Topic::UnreadStatus, &subject, count),
+                    Look::Filled => notes.add(Topic::UnreadFilled, column, count),
+                    Look::Status | Look::Flag => {}
                 }
             });
         }
     }
 }
+
+/// What stands for any value of a column of which only that is of interest.
+const FILLED: &str = "filled";
 
 /// The values of a column in some rows, in capitals.
 #[derive(Debug, Default)]
@@ -122,9 +237,10 @@ struct Counts {
 }
 
 impl Counts {
-    /// Takes that of a row; an empty one says nothing.
+    /// Takes that of a row; an empty one says nothing. `filled` says whether it only counts that there is one.
     #[inline]
-    fn see(&mut self, text: &str) {
+    fn see(&mut self, text: &str, filled: bool) {
+        let text = if filled && !text.is_empty() { FILLED } else { text };
         if self.last.0 != text {
             self.change(text);
         }
@@ -150,29 +266,4 @@ impl Counts {
         self.change("");
         std::mem::take(&mut self.counts).into_iter().for_each(|(name, count)| tell(&name, count));
     }
-}
-
-/// Refuses rows in several currencies, when all have been read.
-///
-/// # Errors
-/// When there are several, with their counts.
-pub(crate) fn judge(notes: &Notes) -> Result<()> {
-    let counts = notes.counts(Topic::Currency);
-    let mut sums: BTreeMap<&str, (&str, u64)> = BTreeMap::new();
-    for (subject, count) in &counts {
-        let (column, name) = subject.split_once(OF).unwrap_or(("currency", subject));
-        sums.entry(name).or_insert((column, 0)).1 += count;
-    }
-    let mut most: Vec<_> = sums.iter().map(|(name, (column, count))| (*count, *name, *column)).collect();
-    most.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(b.1)));
-    let [(_, first, column), _, ..] = most[..] else { return Ok(()) };
-    let shown: Vec<_> = most.iter().take(8).map(|(count, name, _)| format!("{name} in {}", counted(*count, "row", "rows"))).collect();
-    let others = most.len().saturating_sub(8);
-    let others = if others > 0 { format!(" and {others} others") } else { String::new() };
-    let what = format!("amounts are in several currencies, which cannot be added up: {}{others}", shown.join(", "));
-    let all = most.iter().map(|(_, name, _)| *name).collect::<Vec<_>>().join(",");
-    Err(Error::new(Kind::Data, what).stage(Stage::Source).help(format!(
-        "read one of them with `only={column}={first}`, or convert the amounts first; if all amounts are in one currency, whatever that \
-         column says, name all its values: `only={column}={all}`"
-    )))
 }

@@ -65,6 +65,8 @@ pub struct Sample {
     pub types: Vec<Option<String>>,
     /// The delimiter and the line of the header, of a CSV that is no pipe.
     pub header: Option<(char, u64)>,
+    /// Whether that line has quotes.
+    pub quoted: bool,
     /// Its first rows; each column is of texts, an empty text is a null.
     pub rows: Vec<RecordBatch>,
     /// Whether the rows are all there are.
@@ -146,6 +148,7 @@ impl Sample {
             names: header.names,
             types: header.types,
             header: None,
+            quoted: false,
             rows: batches,
             whole,
             fault,
@@ -167,25 +170,27 @@ impl Sample {
         let of_bytes = || Format::of_first_bytes(&head).filter(|_| is_plain);
         self.format = self.format.or_else(|| Format::of_path(Path::new(name))).or_else(of_bytes);
         if self.format == Some(Format::Csv) && self.compression.is_none() {
-            self.header = self.header_in(name);
+            self.find_header(name);
         }
     }
 
-    /// The delimiter and the line of the header of a CSV.
-    fn header_in(&self, name: &str) -> Option<(char, u64)> {
-        let (first, second) = (self.names.first()?, self.names.get(1)?);
-        let mut file = BufReader::new(File::open(name).ok()?);
+    /// Finds the delimiter and the line of the header of a CSV, and whether it has quotes.
+    fn find_header(&mut self, name: &str) {
+        let (Some(first), Some(second), Ok(file)) = (self.names.first(), self.names.get(1), File::open(name)) else { return };
+        let mut file = BufReader::new(file);
         for at in 1..=100 {
             let mut line = Vec::new();
-            (&mut file).take(1 << 20).read_until(b'\n', &mut line).ok().filter(|read| *read > 0)?;
+            if !(&mut file).take(1 << 20).read_until(b'\n', &mut line).is_ok_and(|read| read > 0) {
+                return;
+            }
             let line = String::from_utf8_lossy(&line).into_owned();
             let after = line.split_once(first.as_str()).map(|(_, after)| after.trim_start_matches('"'));
             let delimiter = after.and_then(|after| after.chars().next());
             if let Some(delimiter) = delimiter.filter(|_| line.contains(second.as_str())) {
-                return Some((delimiter, at));
+                (self.header, self.quoted) = (Some((delimiter, at)), line.contains('"'));
+                return;
             }
         }
-        None
     }
 
     /// What each column holds.

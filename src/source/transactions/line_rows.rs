@@ -1,9 +1,10 @@
 //! Rows of text fields → [`TransactionBatch`], and what a line is worth, for Arrow columns too.
 
-use super::Transactions;
+use super::{Transactions, second_header};
 use crate::base::money::{Amount, AmountError};
 use crate::model::line_batch::{BadLine, TransactionBatch};
 use crate::model::line_columns::TransactionColumn;
+use crate::model::note::Topic;
 use crate::model::period_batch::{NO_TIMESTAMP, Origin, kept_value};
 use crate::model::reject::Reason;
 use crate::model::worth::{AmountFrom, WorthColumn, WorthColumns};
@@ -122,7 +123,7 @@ impl Worth {
 /// The column that a line's worth is read from, where it has those.
 const fn column(from: AmountFrom, has_total: bool, has_price: bool) -> WorthColumn {
     match from {
-        AmountFrom::Auto | AmountFrom::Total if has_total => WorthColumn::LineTotal,
+        AmountFrom::Auto | AmountFrom::Total | AmountFrom::Order if has_total => WorthColumn::LineTotal,
         AmountFrom::Auto | AmountFrom::Price if has_price => WorthColumn::UnitPrice,
         _ => WorthColumn::Nothing,
     }
@@ -173,8 +174,13 @@ impl TransactionRows {
         }
     }
 
+    /// The bad values so far.
+    pub(super) fn bad(&self) -> &[BadLine] {
+        &self.bad
+    }
+
     /// Takes a row. A field that is not there is an empty text.
-    #[inline]
+    #[inline(always)]
     fn push_texts(&mut self, fields: [&str; 10]) {
         if self.keep_texts { self.push_values(fields, true) } else { self.push_read(fields) }
     }
@@ -185,7 +191,7 @@ impl TransactionRows {
         self.push_values(fields.map(|text| values.or_empty(text)), false);
     }
 
-    #[inline]
+    #[inline(always)]
     fn push_values(&mut self, [order, customer, time, numbers @ .., product]: [&str; 10], kept: bool) {
         let order = if kept { order } else { self.kind.0.values.any_id(order) };
         if order.is_empty() && !self.kind.0.options.one_row_per_order {
@@ -300,12 +306,18 @@ impl FieldRows<10> for TransactionRows {
         let empty = TransactionRows::new(self.kind.clone(), 0);
         let mut rows = std::mem::replace(self, empty);
         rows.bad.sort_unstable();
+        let (orders, customers) = (rows.orders.finish(), rows.customers.finish());
+        if !rows.bad.is_empty() {
+            for row in second_header::rows(&rows, &self.kind.0.columns, &orders, &customers) {
+                self.kind.0.notes.count(Topic::OtherHeader, "", (&origin.name, first_row + u64::from(row)));
+            }
+        }
         TransactionBatch {
             origin: origin.clone(),
             first_row,
             first_line,
-            orders: rows.orders.finish(),
-            customers: rows.customers.finish(),
+            orders,
+            customers,
             times: rows.times.into(),
             spend: rows.worth.spend,
             worth: rows.worth.columns,

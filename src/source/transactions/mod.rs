@@ -10,6 +10,7 @@
 
 mod arrow_lines;
 mod line_rows;
+mod second_header;
 
 use super::arrow_rows::ArrowRows;
 use super::files::{Files, Format};
@@ -23,7 +24,7 @@ use crate::model::line_batch::{BadLine, TransactionBatch};
 use crate::model::line_columns::{EVENT_OR_ORDER_TS, TransactionColumn, TransactionColumns};
 use crate::model::note::{Notes, Topic};
 use crate::model::period_batch::Origin;
-use crate::model::read_options::{IdFormat, ReadOptions};
+use crate::model::read_options::{AmountUnit, IdFormat, ReadOptions};
 use crate::model::worth::AmountFrom;
 use arrow::datatypes::{DataType, Schema};
 use chrono_tz::Tz;
@@ -168,7 +169,7 @@ impl Transactions {
         let worth: &[usize] = match options.amount {
             AmountFrom::None => &[],
             AmountFrom::Price => &[UnitPrice as usize],
-            AmountFrom::Total => &[LineTotal as usize],
+            AmountFrom::Total | AmountFrom::Order => &[LineTotal as usize],
             AmountFrom::Auto => &[LineTotal as usize, UnitPrice as usize],
         };
         let located = Request { wanted, nulls: self.0.values.nulls(), options: &options.reading, worth, notes }.locate(names, origin)?;
@@ -179,6 +180,13 @@ impl Transactions {
         {
             let help = "if amounts are before it, make a column of what was paid, and name that";
             notes.say(Topic::UnreadDiscount, format!("{}: {name:?} is not read, and amounts count as they are: {help}", origin.name));
+        }
+        let cents = |name: &str| mapping::is_in_cents(name);
+        if options.reading.amount_unit == AmountUnit::Units
+            && let Some(name) = worth.iter().filter_map(|&column| located.place(column)).map(|at| names[at]).find(|name| cents(name))
+        {
+            let what = format!("{name:?} is read as whole amounts; if it counts cents, as its name says, run with `amount_unit=cents`");
+            notes.say(Topic::NamedCents, format!("{}: {what}", origin.name));
         }
         if !located.has(Quantity as usize) {
             let mut unread = (0..names.len()).filter(|at| !read.contains(at)).map(|at| names[at]);
@@ -234,6 +242,7 @@ impl TextRowKind<10> for Transactions {
         "if a spreadsheet wrote it, run with `encoding=latin1`; or convert the file to UTF-8 first, with iconv for example";
 
     const DECIMAL_IDS: Option<&'static str> = Some(INTEGER_IDS);
+    const WATCHES: bool = true;
 
     fn wanted(&self) -> [Wanted<'_>; 10] {
         use TransactionColumn::{CustomerId, EventTs, OrderId, ProductId};

@@ -142,8 +142,12 @@ fn more_bad_rows_than_may_be_end_the_run() {
         assert!(message.starts_with(&wanted) && message.contains("the first of 21: bad.csv: row 1 (line 2): "), "{message}");
     }
     assert_eq!(listing(folder.path()), ["bad.csv", "less.csv", "ten.csv"].map(str::to_owned).into());
-    for (file, most) in [("less.csv", "1%"), ("bad.csv", "21"), ("bad.csv", "1.05%"), ("bad.csv", "100%"), ("ten.csv", "0%")] {
+    for (file, most) in [("less.csv", "1%"), ("bad.csv", "21"), ("bad.csv", "1.05%"), ("bad.csv", "100%"), ("ten.csv", "10")] {
         audit(file, &["--max-rejects", most]).expect(0);
+    }
+    // A handful is no slip where it is more than half of the rows.
+    for most in [&[][..], &["--max-rejects", "0%"]] {
+        assert!(error(audit("ten.csv", most), 1).contains("10 of 10 rows are bad"));
     }
     // A state takes in nothing then, and audits of it do not judge again what it took in.
     let update = |file: &str, more: &[&str]| lensflow(folder.path(), &[&["update", "state", file, "-q"][..], &reject, more].concat());
@@ -311,7 +315,7 @@ fn texts_are_read_alike_in_every_format() {
             _ => Encoding::Parquet.encode_batch(&table.text_batch(name == "empty.parquet")),
         };
         fs::write(folder.path().join(name), bytes).unwrap();
-        let reject = ["audit", name, "--every", "month", "--on-bad-row", "reject", "--rejects", "-"];
+        let reject = ["audit", name, "--every", "month", "--on-bad-row", "reject", "--max-rejects", "100%", "--rejects", "-"];
         let rejects = Table::parse(lensflow(folder.path(), &reject).expect(0).out());
         rejects.select(&["customer_id", "reason", "column", "value"].map(str::to_owned)).rows
     });

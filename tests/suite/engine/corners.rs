@@ -302,6 +302,7 @@ fn blank_texts_are_missing_values() {
         };
         let batch = RecordBatch::try_from_iter(names.into_iter().enumerate().map(column)).expect("a batch");
         let builder = lensflow::Pipeline::builder().windows(windows(&["2023-Q1"])).on_bad_row(OnBadRow::Reject).workers(1);
+        let builder = builder.max_rejects("100%".parse().expect("a share"));
         let mut pipeline = builder.build().expect("valid options");
         pipeline.push(&batch).expect("rejects");
         let report = pipeline.finish().expect("an audit").report;

@@ -171,12 +171,26 @@ fn columns_that_tell_nothing_are_named_with_the_two_ways_on() {
     let csv = "Bestellnr;Kunde;Datum;Summe\n1;a;31.12.2023;5\n2;b;2.1.2024;6\n";
     fs::write(folder.path().join("a b.csv"), csv).unwrap();
     let ran = Lensflow::new(folder.path(), &["audit", "a b.csv", "--every", "month"]).run().expect(1);
-    let command = "lensflow audit 'a b.csv' --from transactions --date-format %d.%m.%Y --column customer_id=Kunde --column order_id=Bestellnr \
+    let command = "lensflow audit 'a b.csv' --from transactions --date-format %d.%m.%Y --amount order --column customer_id=Kunde --column order_id=Bestellnr \
                    --column event_ts=Datum --column line_total=Summe --every month";
     assert!(ran.stderr.contains(command) && ran.stderr.contains("--from periods"), "{}", ran.stderr);
     assert!(ran.stderr.contains("\"Bestellnr\", \"Kunde\", \"Datum\", \"Summe\""), "{}", ran.stderr);
     // The command that is shown is one that works, and peek shows it too.
-    let words = ["audit", "a b.csv", "--from", "transactions", "--date-format", "%d.%m.%Y", "--every", "month", "--report", "-", "-q"];
+    let words = [
+        "audit",
+        "a b.csv",
+        "--from",
+        "transactions",
+        "--date-format",
+        "%d.%m.%Y",
+        "--amount",
+        "order",
+        "--every",
+        "month",
+        "--report",
+        "-",
+        "-q",
+    ];
     let columns = ["customer_id=Kunde", "order_id=Bestellnr", "event_ts=Datum", "line_total=Summe"].map(|column| ["--column", column]);
     let report: Value =
         serde_json::from_str(Lensflow::new(folder.path(), &[&words, &columns.concat()[..]].concat()).run().expect(0).out()).unwrap();

@@ -67,7 +67,7 @@ fn amounts_are_there_and_of_one_currency() {
     let said = audit("n.csv", &[]).expect(1).stderr;
     assert!(said.contains("n.csv: there is no column \"line_total\"") && said.contains("--column line_total=betrag"), "{said}");
     let ran = audit("n.csv", &["--amount", "none"]).expect(0);
-    assert!(ran.out().contains("0.00") && ran.out().contains("columns.quantity=qty"), "{}", ran.out());
+    assert!(ran.out().contains("0.00") && ran.out().contains("--column quantity=qty"), "{}", ran.out());
     let header = "order_id,customer_id,event_ts,line_total,Currency\n";
     let rows = ["1,a,2023-01-05,5,EUR\n", "2,\"b\",2023-01-06,6,usd\n", "3,c,2023-01-07,7,eur\n", "4,d,2023-01-07,8,\n"];
     fs::write(at.join("c.csv"), header.to_owned() + &rows.concat()).unwrap();

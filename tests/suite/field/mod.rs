@@ -9,6 +9,7 @@ mod mapped_columns;
 mod order_parts;
 mod parquet_types;
 mod shop_damage;
+mod traps;
 mod written_values;
 
 use crate::support::{Lensflow, Ran};

@@ -73,8 +73,7 @@ fn points_that_may_be_thousands() {
     let (report, _) = case.report(&format!("t.csv {TRANSACTIONS}"), &[]);
     assert!(!warnings(&report).contains("three decimals"), "{report}");
     let case = lines("11_decimal_comma", header, &["1,a,2023-01-01,$5", "2,b,2023-01-02,€7", "3,b,2023-01-02,7"]);
-    let (report, _) = case.report(&format!("t.csv {TRANSACTIONS}"), &[]);
-    assert!(warnings(&report).contains("1 amount names the currency EUR"), "{report}");
+    assert!(case.fails(&format!("t.csv {TRANSACTIONS}"), &[]).contains("several currencies"));
 }
 
 #[test]

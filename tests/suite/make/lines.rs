@@ -87,7 +87,7 @@ pub(crate) fn order_options() -> impl Strategy<Value = OrderOptions> {
 
 /// What may say the worth of lines.
 pub(crate) fn amounts() -> impl Strategy<Value = AmountFrom> {
-    prop_oneof![4 => Just(AmountFrom::Auto), 1 => Just(AmountFrom::Total), 1 => Just(AmountFrom::Price)]
+    prop_oneof![4 => Just(AmountFrom::Auto), 1 => Just(AmountFrom::Total), 2 => Just(AmountFrom::Order), 1 => Just(AmountFrom::Price)]
 }
 
 /// A column's texts.

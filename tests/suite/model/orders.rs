@@ -73,7 +73,9 @@ struct Period {
 fn worth(item: &Item, amount: AmountFrom) -> (WorthColumn, i64) {
     match (item.total, item.price) {
         (Some(total), _) if amount != AmountFrom::Price => (WorthColumn::LineTotal, i64::from(total) * 10),
-        (_, Some(price)) if amount != AmountFrom::Total => (WorthColumn::UnitPrice, i64::from(item.quantity) * i64::from(price)),
+        (_, Some(price)) if !matches!(amount, AmountFrom::Total | AmountFrom::Order) => {
+            (WorthColumn::UnitPrice, i64::from(item.quantity) * i64::from(price))
+        }
         _ => (WorthColumn::Nothing, 0),
     }
 }
@@ -150,6 +152,8 @@ pub(crate) fn orders_of(items: &[Item], options: &OrderOptions, amount: AmountFr
         for item in counting {
             let is_copy = !seen.insert(key(item));
             match options.duplicates {
+                // Copies change nothing where a total counts once.
+                _ if amount == AmountFrom::Order => lines.push(item),
                 Duplicates::Drop if is_copy => {}
                 Duplicates::Fail if is_copy && item.product.is_some() => fault(Reason::DuplicateLine, &[item], item),
                 _ => lines.push(item),
@@ -166,6 +170,16 @@ pub(crate) fn orders_of(items: &[Item], options: &OrderOptions, amount: AmountFr
             fault(Reason::OrderWorthConflict, &lines, price);
             continue;
         }
+        // The totals of an order: of refunds, and of other lines. All but the first count nothing.
+        let totals = [true, false].map(|refunds| {
+            let of_kind = lines.iter().copied().filter(|item| is_refund(item) == refunds);
+            of_kind.filter(|item| worth(item, amount).0 == WorthColumn::LineTotal).collect::<Vec<&Item>>()
+        });
+        let differs = |at: usize| totals[at].iter().copied().find(|item| worth(item, amount) != worth(totals[at][0], amount));
+        if let (AmountFrom::Order, Some(other)) = (amount, differs(0).or_else(|| differs(1))) {
+            fault(Reason::OrderWorthConflict, &lines, other);
+            continue;
+        }
         let counts = lines.iter().any(|item| !is_refund(item));
         let purchases = lines.iter().filter(|item| !is_refund(item)).filter_map(|item| item.hour).min();
         let Some(hour) = purchases.or(lines.iter().filter_map(|item| item.hour).min()) else {
@@ -174,7 +188,10 @@ pub(crate) fn orders_of(items: &[Item], options: &OrderOptions, amount: AmountFr
         };
         filled.0 += lines.iter().filter(|item| customer.is_some() && item.customer.is_none()).count();
         filled.1 += lines.iter().filter(|item| item.hour.is_none()).count();
-        let mills: i64 = lines.iter().map(|item| worth(item, amount).1).sum();
+        let mills: i64 = match amount {
+            AmountFrom::Order => totals.iter().filter_map(|said| said.first()).map(|item| worth(item, amount).1).sum(),
+            _ => lines.iter().map(|item| worth(item, amount).1).sum(),
+        };
         let cents = if mills >= 0 { (mills + 5) / 10 } else { (mills - 5) / 10 };
         match customer {
             None => anonymous_orders += u64::from(counts),

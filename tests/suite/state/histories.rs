@@ -277,6 +277,8 @@ fn a_way_back_on_the_command_line() {
     // A forgotten date format rejects every row: nothing is remembered.
     write("german.csv", "a,01.02.2024,02.02.2024,1,5\n");
     let said = refused(&["update", "day", "german.csv", "--on-bad-row", "reject"], 1);
+    assert!(said.contains("1 of 1 rows are bad"), "{said}");
+    let said = refused(&["update", "day", "german.csv", "--on-bad-row", "reject", "--max-rejects", "1"], 1);
     assert!(said.contains("its only row is bad"), "{said}");
     lensflow(at, &["update", "day", "german.csv", "--on-bad-row", "reject", "--date-format", "%d.%m.%Y"]).expect(0);
     let names: BTreeSet<String> = listing(&at.join("day"));

@@ -22,7 +22,7 @@ pub(crate) fn run(audit: &AuditJob, host: &mut Host<'_>) -> Result<Snapshot> {
     host.shown();
     let Outputs { reports, .. } = &audit.outputs;
     if reports.is_empty() && !audit.outputs.takes_stdout() {
-        print(host.screen.painted(render_within(&audited.report, Style::Text, host.screen.width)))?;
+        print(host.screen.told(render_within(&audited.report, Style::Text, host.screen.width), host.speech))?;
     } else {
         audited.report.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
         // The answers on the terminal begin with it.

@@ -62,7 +62,7 @@ impl Job for Compare {
                 if self.json {
                     to_json(&report, self.json_numbers)?
                 } else {
-                    host.screen.painted(render_within(&report, Style::Text, host.screen.width))
+                    host.screen.told(render_within(&report, Style::Text, host.screen.width), host.speech)
                 }
             }
             (a, b) => {

@@ -6,6 +6,7 @@ use crate::options::Kind;
 use crate::options::option_table::{Form, OPTIONS};
 use lensflow::Result;
 use lensflow::error::Error;
+use lensflow::model::RowFilter;
 use lensflow::state::Remembered;
 
 /// Options of inputs that a state remembers, beside columns and orders. Not what belongs to one file.
@@ -25,11 +26,15 @@ const REMEMBERED: &[&str] = &[
     "source.except",
 ];
 
+/// Options that say which rows are read.
+const FILTERS: [&str; 2] = ["source.only", "source.except"];
+
 impl Said {
-    /// What was said, with what an input's columns tell below it. Options that this job has not are passed over.
+    /// What was said, with what an input's columns tell below it. Options that this job has not are passed over. What is said of a key
+    /// counts alone, but for filters: those that are told add to those that are said.
     ///
     /// # Errors
-    /// An option that no job has.
+    /// An option that no job has, and a filter that is none.
     pub(crate) fn told(&self, settings: &[(String, Vec<String>)], by: &str) -> Result<Said> {
         let mut said = self.clone();
         for (key, values) in settings {
@@ -37,7 +42,17 @@ impl Said {
                 return Err(Error::internal(format!("{by} asks for the option {key}, which this version has not")));
             };
             let row = &OPTIONS[place];
-            if !row.acts_in(self.kind) || said.entries.contains_key(&place) {
+            if !row.acts_in(self.kind) {
+                continue;
+            }
+            let values = if FILTERS.contains(&row.key) { self.filters_beside(values)? } else { values.clone() };
+            if values.is_empty() {
+                continue;
+            }
+            if let Some(entry) = said.entries.get_mut(&place) {
+                if FILTERS.contains(&row.key) {
+                    entry.value = entry.value.with(&values);
+                }
                 continue;
             }
             let value = match row.form {
@@ -48,6 +63,24 @@ impl Said {
             said.entries.insert(place, Entry { row, value, origin: Origin::Told(by.to_owned()) });
         }
         Ok(said)
+    }
+
+    /// Those of some filters that are told which are not replaced by one that is said.
+    fn filters_beside(&self, told: &[String]) -> Result<Vec<String>> {
+        let only: Vec<RowFilter> = self
+            .get("source.only")
+            .map_or_else(Vec::new, |entry| entry.value.texts())
+            .iter()
+            .map(|text| text.parse())
+            .collect::<Result<_>>()?;
+        let mut beside = Vec::new();
+        for text in told {
+            let filter: RowFilter = text.parse()?;
+            if !filter.is_replaced_by(&only) {
+                beside.push(text.clone());
+            }
+        }
+        Ok(beside)
     }
 
     /// How inputs are read, for a state to remember: what of it can be said again.

@@ -47,6 +47,17 @@ impl Value {
         }
     }
 
+    /// A list of it, or of its parts, and of those texts that it has not.
+    pub(super) fn with(&self, texts: &[String]) -> Value {
+        let mut list = match self {
+            Value::List(list) => list.clone(),
+            one => vec![(one.clone(), 1)],
+        };
+        let known = self.texts();
+        list.extend(texts.iter().filter(|text| !known.contains(text)).map(|text| (Value::Text(text.clone()), 1)));
+        Value::List(list)
+    }
+
     /// Whether a spec can say it, which is UTF-8.
     pub(super) fn is_utf8(&self) -> bool {
         !self.any(&|value| matches!(value, Value::Os(_)))

@@ -24,7 +24,7 @@ use lensflow::jobs::follow::{Feed, Finished};
 use lensflow::jobs::peek::PeekJob;
 use lensflow::jobs::{AuditJob, Outputs};
 use lensflow::lens::sketch::DEFAULT_LG_K;
-use lensflow::model::{Column, ColumnMap, Granularity, Windows};
+use lensflow::model::{Column, ColumnMap, Granularity, Told, Windows};
 use lensflow::orders::Lines;
 use lensflow::pipeline::Order;
 use lensflow::spec::Spec;
@@ -85,18 +85,17 @@ pub(crate) fn job(said: &mut Said) -> Result<Made> {
         options = refuse(&mut by_columns)?;
     }
     let told = recognized::told(&by_columns, &options)?;
-    let (mut sentence, mut look) = (None, PeekJob::default());
+    let (mut by, mut look) = (None, PeekJob::default());
     if let Some(told) = told {
         by_columns = told.said;
         options = refuse(&mut by_columns)?;
         said.keep_those_of(&by_columns);
-        sentence = told.recognized.told.clone();
+        by = told.recognized.told.clone();
         (look.recognition, look.recognized) = (told.recognition, told.recognized);
     }
     let said = &by_columns;
     let is_guessed = said.kind == Kind::Peek && look.recognized.seen.is_some();
-    let make =
-        Make { lines: (is_guessed || of_lines(said.kind, &options)).then(|| lines(&options, sentence.clone())), said, options, sentence };
+    let make = Make { lines: (is_guessed || of_lines(said.kind, &options)).then(|| lines(&options, by.clone())), said, options, told: by };
     match said.kind {
         Kind::Peek => Ok(Made::Peek(make.peek(look))),
         Kind::Audit | Kind::Spec => Ok(Made::Audit(make.audit())),
@@ -132,12 +131,12 @@ fn by_state(said: &Said, options: &Options) -> Result<Said> {
     }
 }
 
-/// An option that was found to be said.
 /// What becomes of inputs that the state knows by name.
 fn again(state: &crate::options::State) -> Again {
     Again { replace: state.replace, allow_changed: state.allow_changed, undo: state.undo.map(|time| time.0) }
 }
 
+/// An option that was found to be said.
 fn there<T>(option: Option<T>) -> Result<T> {
     option.ok_or_else(|| Error::internal("an option that is needed was not said"))
 }
@@ -157,7 +156,7 @@ struct Make<'a> {
     options: Options,
     lines: Option<Lines>,
     /// What the columns told, for the notes.
-    sentence: Option<String>,
+    told: Option<Told>,
 }
 
 impl Make<'_> {
@@ -174,7 +173,7 @@ impl Make<'_> {
             })
             .with_as_of(windows.as_of)
             .with_columns(ColumnMap(columns))
-            .with_reading(reading(&self.options).with_told(self.sentence.clone()))
+            .with_reading(reading(&self.options).with_told(self.told.clone()))
             .with_percentiles(report.percentiles.clone().unwrap_or(default.percentiles))
             .with_bins(rfm.bins.unwrap_or(default.bins))
             .with_fail_fast(source.fail_fast)

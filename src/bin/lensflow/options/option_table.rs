@@ -169,7 +169,7 @@ pub(crate) const OPTIONS: &[Opt] = &[
         flag(&[Audit, Periods, Sketch], "fail-fast", "", "End the run at the first bad row, instead of reading on and telling all of them together"),
     ]),
     row("source.max_rejects", Form::Text, ROWS, &[
-        flag(INPUTS, "max-rejects", "N|P%", "With --on-bad-row reject: how many rows may be bad; a share lets up to 10 rows be, whatever it is [default: 1%]"),
+        flag(INPUTS, "max-rejects", "N|P%", "With --on-bad-row reject: how many rows may be bad [default: 1%, or up to 10 rows if those are not more than half]"),
     ]),
     row("source.synthetic", Form::Table, &[Audit, Generate], &[]),
     row("source.follow", Form::Text, &[Follow], &[]),
@@ -209,7 +209,7 @@ pub(crate) const OPTIONS: &[Opt] = &[
         flag(INPUTS, "policy", "strict|shop", "shop: --refunds net --anonymous report --duplicates drop, where these are not given; strict: all three fail [default: strict]"),
     ]),
     row("transactions.amount", Form::Text, ROWS, &[
-        flag(INPUTS, "amount", "auto|total|price|none", "What says the worth of a line: line_total or else quantity x unit_price, line_total only, quantity x unit_price only, or nothing [default: auto]"),
+        flag(INPUTS, "amount", "auto|total|order|price|none", "What says the worth of a line: line_total or else quantity x unit_price, line_total only, line_total once for each order, quantity x unit_price only, or nothing [default: auto]"),
     ]),
     row("transactions.refunds", Form::Text, ROWS, &[
         flag(INPUTS, "refunds", "fail|net|drop", "Lines with a negative quantity or worth: end the run, take them off what the customer spent, or leave them out [default: fail]"),

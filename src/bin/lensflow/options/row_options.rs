@@ -1,7 +1,7 @@
 //! The library's options of reading and grouping rows, as they are said. Which rows they are for is said elsewhere.
 
 use super::{Options, Policy};
-use lensflow::model::{ReadOptions, TransactionColumn, TransactionColumns};
+use lensflow::model::{ReadOptions, Told, TransactionColumn, TransactionColumns};
 use lensflow::orders::{Lines, OrderOptions};
 use lensflow::source::transactions::TransactionOptions;
 
@@ -27,7 +27,7 @@ pub(crate) fn reading(options: &Options) -> ReadOptions {
 }
 
 /// How orders and line items are read and grouped.
-pub(crate) fn lines(options: &Options, told: Option<String>) -> Lines {
+pub(crate) fn lines(options: &Options, told: Option<Told>) -> Lines {
     let said = options.transactions.clone();
     let policy = match said.policy {
         Policy::Strict => OrderOptions::default(),
