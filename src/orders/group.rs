@@ -246,7 +246,7 @@ impl<'a, T: Take> Grouper<'a, T> {
         let Some(customer) = customer else { return self.take_all(std::slice::from_ref(partial)) };
         match self.periods.settle(true, &sums, &mut self.tally) {
             Ok(Some(Settled { spend, margin })) => {
-                if partial.lines > 1 && counts && partial.worth == WorthColumn::LineTotal {
+                if partial.lines > 1 && counts && partial.worth == WorthColumn::LineTotal && self.validation.has_order_ids() {
                     self.notes.add_totals(partial.spend.into(), partial.each());
                 }
                 (self.take)(&Order { customer, time, counts, spend, margin, quantity: detail.quantity.into(), position })
@@ -349,7 +349,8 @@ impl<'a, T: Take> Grouper<'a, T> {
         }
         match self.periods.settle(customer.is_some(), &sums, &mut self.tally) {
             Ok(settled) => {
-                open.note(&mut self.notes, (self.validation.asks_for_worth(), once), self.periods);
+                let asks_for_totals = !once && self.validation.has_order_ids();
+                open.note(&mut self.notes, (self.validation.asks_for_worth(), asks_for_totals), self.periods);
                 if let Some((Settled { spend, margin }, customer)) = settled.zip(customer) {
                     let Sums { time, counts, quantity, .. } = sums;
                     (self.take)(&Order { customer, time, counts, spend, margin, quantity, position: open.position })?;

@@ -193,7 +193,7 @@ impl OpenOrder {
     }
 
     /// Notes what is noticed about an order that is taken.
-    pub(super) fn note(&self, notes: &mut OrderNotes, (asks_for_worth, once): (bool, bool), periods: &PeriodFinder) {
+    pub(super) fn note(&self, notes: &mut OrderNotes, (asks_for_worth, asks_for_totals): (bool, bool), periods: &PeriodFinder) {
         if self.is_named() {
             notes.filled_customers += self.nameless;
         }
@@ -202,7 +202,7 @@ impl OpenOrder {
             notes.worthless_orders += 1;
         }
         let totals = &self.totals[1];
-        if totals.lines > 1 && !once {
+        if totals.lines > 1 && asks_for_totals {
             notes.add_totals(totals.sum, totals.first.filter(|_| !totals.differ).map(|(_, each)| each));
         }
         notes.scattered_orders += u64::from(self.is_scattered);

@@ -31,6 +31,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 /// The options of validation, and its results so far; shared by threads.
 pub(crate) struct Validation {
     pub(super) options: OrderOptions,
+    has_order_ids: bool,
     /// The inputs of lines, once all are read.
     pub(super) inputs: OnceLock<InputsOf>,
     /// The policy for copies that follows from them and from what lines are worth.
@@ -76,6 +77,7 @@ impl Validation {
         let order_ids = RepeatedIds::default();
         Validation {
             options,
+            has_order_ids: !lines.columns.name(Column::OrderId).split(['+', '|']).any(|part| part.trim() == "day"),
             inputs: OnceLock::new(),
             duplicates,
             reading,
@@ -120,6 +122,11 @@ impl Validation {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Whether orders have ids of their own, and are not made of what a customer buys on a day.
+    pub(super) fn has_order_ids(&self) -> bool {
+        self.has_order_ids
     }
 
     /// The input of a line, by its number; to be asked for when all lines have been read.

@@ -3,25 +3,14 @@
 //! A column has one role. One that is called as a role is calls for no other, however alike the names are: `CustomerID` is no order. What
 //! is not certain is said as a doubt.
 
-use super::role_names::{NAMES, NOT_AMOUNTS, NOT_CUSTOMERS, NOT_QUANTITIES, OF_ORDERS};
+use super::role_names::{NAMES, OF_ORDERS};
 use super::{DAY, Settings, plain};
 use crate::base::text::words;
 use crate::base::time::format_timestamp;
 use crate::model::line_columns::TransactionColumn::{self, CustomerId, EventTs, LineTotal, OrderId, Quantity, UnitPrice};
-use crate::source::mapping::is_in_cents;
+use crate::source::column_words::{is_in_cents, is_of_something_else};
 use crate::source::sniff::{ColumnProfile, ValueKind};
 use std::collections::BTreeMap;
-
-/// Whether the words of a name say that a column is of another kind than a role, whatever else they say.
-fn is_of_something_else(role: TransactionColumn, name: &str) -> bool {
-    let not = match role {
-        LineTotal | UnitPrice => NOT_AMOUNTS,
-        Quantity => NOT_QUANTITIES,
-        CustomerId => NOT_CUSTOMERS,
-        _ => &[],
-    };
-    words(name).iter().any(|word| not.contains(&word.as_str()))
-}
 
 /// A guess at the columns of an input.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -45,7 +34,8 @@ pub fn guess(profiles: &[ColumnProfile], said: &BTreeMap<TransactionColumn, Stri
         let free = |profile: &&ColumnProfile| fits(*role, profile) && !guess.columns.values().any(|name| name == &profile.name);
         let rank = |profile: &ColumnProfile| names.iter().position(|name| *name == plain(&profile.name));
         let exact = profiles.iter().filter(free).filter(|profile| rank(profile).is_some()).min_by_key(|profile| rank(profile));
-        let part = || profiles.iter().filter(free).find(|profile| !has_role(profile) && is_part(*role, names, &profile.name));
+        let part_rank = |profile: &ColumnProfile| part_rank(*role, names, &profile.name).filter(|_| !has_role(profile));
+        let part = || profiles.iter().filter(free).filter(|profile| part_rank(profile).is_some()).min_by_key(|profile| part_rank(profile));
         let found = exact.cloned().or_else(|| {
             let found = part()?.clone();
             guess.doubts.push(format!("{} is perhaps {}: a part of its name says so", found.name, role.name()));
@@ -91,7 +81,9 @@ impl RoleGuess {
     /// How dates are written; and where no name says which column is the time, the only one that holds dates.
     fn times(&mut self, profiles: &[ColumnProfile]) {
         if !self.columns.contains_key(&EventTs) {
-            let mut dates = profiles.iter().filter(|profile| profile.kind == ValueKind::Date);
+            let is_time =
+                |profile: &&ColumnProfile| profile.kind == ValueKind::Date && !is_of_something_else(EventTs.name(), &profile.name);
+            let mut dates = profiles.iter().filter(is_time);
             if let (Some(only), None) = (dates.next(), dates.next()) {
                 self.doubts.push(format!("{} is perhaps event_ts: it is the only column of dates", only.name));
                 self.columns.insert(EventTs, only.name.clone());
@@ -157,11 +149,11 @@ fn has_role(profile: &ColumnProfile) -> bool {
     NAMES.iter().any(|(_, names)| names.contains(&name.as_str()))
 }
 
-/// Whether one of a role's names, of five letters or more, is a part of another name, which does not speak of something else.
-fn is_part(role: TransactionColumn, names: &[&str], name: &str) -> bool {
+/// The first of a role's names, of five letters or more, that is a part of another name, which does not speak of something else.
+fn part_rank(role: TransactionColumn, names: &[&str], name: &str) -> Option<usize> {
     let whole = plain(name);
     let is_part = |part: &str| part.chars().count() >= 5 && (whole.starts_with(part) || whole.ends_with(part));
-    names.iter().any(|part| is_part(part)) && !is_of_something_else(role, name)
+    names.iter().position(|part| is_part(part)).filter(|_| !is_of_something_else(role.name(), name))
 }
 
 #[cfg(test)]

@@ -25,7 +25,6 @@ mod judge;
 mod locate;
 mod watched;
 
-pub(super) use self::advice::{is_in_cents, is_like_discount, is_like_quantity};
 pub(super) use self::derive::{Derive, Scratch};
 pub(super) use self::header::{is_among, nearest};
 pub(crate) use self::judge::judge;

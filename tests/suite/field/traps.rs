@@ -227,10 +227,14 @@ fn a_second_header_is_a_bad_row_or_an_error() {
     let rows: String = (0..200).map(|order| format!("{order},c{},2024-01-05,1\n", order % 7)).collect();
     let same = ours(&format!("{rows}{OURS}\n900,a,2024-01-05,5\n"));
     Trap::new(&[("t.csv", &same)]).comes_to(&["t.csv", "--on-bad-row", "reject"], "205.00");
-    let other = ours(&format!("{rows}customer_id,order_id,event_ts,line_total\na,900,2024-01-05,5\n"));
-    let trap = Trap::new(&[("t.csv", &other)]);
-    for policy in ["fail", "reject"] {
-        trap.is_refused(&["t.csv", "--on-bad-row", policy], &["row 201", "columns in another order", "cut them apart"]);
+    for header in
+        ["customer_id,order_id,event_ts,line_total", "order_id,customer_id,event_ts,tax", "event_ts,order_id,customer_id,line_total"]
+    {
+        let other = ours(&format!("{rows}{header}\na,900,2024-01-05,5\n"));
+        let trap = Trap::new(&[("t.csv", &other)]);
+        for policy in ["fail", "reject"] {
+            trap.is_refused(&["t.csv", "--on-bad-row", policy], &["row 201", "columns in another order", "cut them apart"]);
+        }
     }
 }
 
@@ -259,14 +263,50 @@ fn rows_that_are_all_bad_are_no_slips() {
 /// Amounts and customers are not guessed from columns of something else.
 #[test]
 fn guesses_know_what_is_none() {
-    let text = "Ref,When,STORE_ID,Account Manager,Sales Tax,Shipping Amount,Total Discount,amount_cents\n\
-                1,2024-01-05,9,m1,1.50,2.50,3.50,1050\n2,2024-01-06,9,m2,1.50,2.50,3.50,2050\n";
+    let text = "Orders,Order Status,Ref,When,STORE_ID,Account Manager,Sales Tax,Shipping Amount,Total Discount,amount_cents\n\
+                3,sent,1,2024-01-05,9,m1,1.50,2.50,3.50,1050\n4,sent,2,2024-01-06,9,m2,1.50,2.50,3.50,2050\n";
     let ran = Trap::new(&[("t.csv", text)]).audit(&["t.csv"]);
     assert_eq!(ran.code, Some(1));
-    for wrong in ["=STORE_ID", "=Account", "=Sales", "=Shipping", "=Total"] {
+    for wrong in ["=STORE_ID", "=Account", "=Orders", "=Order Status", "=Sales", "=Shipping", "=Total"] {
         assert!(!ran.stderr.contains(wrong), "{wrong}: {}", ran.stderr);
     }
     assert!(ran.stderr.contains("line_total=amount_cents") && ran.stderr.contains("--amount-unit cents"), "{}", ran.stderr);
+}
+
+/// What is proposed for a column that is missing, or guessed, is one that can be meant.
+#[test]
+fn proposals_can_be_meant() {
+    let cases: [(&str, &str, &[&str]); 9] = [
+        (
+            "household_key,BASKET_ID,DATE,SALES_VALUE,STORE_ID",
+            "1,2,2024-01-05,3.10,4",
+            &["customer_id=household_key", "line_total=SALES_VALUE"],
+        ),
+        ("Order ID,Customer ID,Date,Tax Amount,Net", "1,a,2024-01-05,1.5,9.5", &["line_total=Net"]),
+        ("Order ID,Customer ID,Date,Total Items,Paid Amount", "1,a,2024-01-05,2,9.5", &["'line_total=Paid Amount'"]),
+        (
+            "Order ID,Customer ID,Date,Total Quantity,Subtotal (inc tax),Order Total (inc tax)",
+            "1,a,2024-01-05,2,9,9.5",
+            &["'line_total=Order Total (inc tax)'"],
+        ),
+        ("Order ID,Customer ID,Date,Unit Cost,Qty,Ext Price", "1,a,2024-01-05,2,2,9.5", &["'line_total=Ext Price'"]),
+        (
+            "Date,Time,Transaction ID,From Email Address,Gross,Fee",
+            "2024-01-05,10:00:00,1,a@x,9.5,-1",
+            &["'customer_id=From Email Address'", "line_total=Gross"],
+        ),
+        ("order_id,customer_id,ship_date,delivery_date,order_day,amount", "1,a,2024-01-07,2024-01-09,2024-01-05,5", &["line_total=amount"]),
+        ("Invoice,Account Manager,Client Name,Date,Value", "1,Bob,Ann,2024-01-05,5", &["order_id=Invoice"]),
+        ("Order,Customer Since,Customer ID,Price", "1,2020-01-01,a,5", &["unit_price=Price"]),
+    ];
+    for (header, row, right) in cases {
+        let trap = Trap::new(&[("t.csv", &format!("{header}\n{row}\n{row}\n"))]);
+        let said = trap.audit(&["t.csv"]).stderr + &trap.audit(&["t.csv", "--from", "transactions"]).stderr;
+        right.iter().for_each(|right| assert!(said.contains(right), "{right}: {said}"));
+        for wrong in ["=STORE_ID", "=Tax", "line_total=Total", "=ship", "=delivery", "=Account", "=Customer Since", "=Fee", "=Unit Cost"] {
+            assert!(!said.contains(wrong), "{wrong}: {said}");
+        }
+    }
 }
 
 /// Exports that are saved again with quotes are read as such.
