@@ -163,7 +163,8 @@ impl Recognition {
                 }
             }
             // Fields of text between tabs are written as they are; what is saved again by another program is quoted.
-            if key == "source.quote" && !(sample.header.is_some_and(|(delimiter, _)| delimiter == '\t') && !sample.quoted) {
+            let has_quotes = sample.quoted || sample.header.is_none_or(|(delimiter, _)| delimiter != '\t');
+            if key == "source.quote" && has_quotes {
                 continue;
             }
             if key == "source.date_format"
