@@ -28,6 +28,7 @@ impl<L: Lens> Pipeline<L> {
         let periods = self.periods(lines)?;
         let setting = self.setting(self.spec.worker_count());
         self.has_orders = true;
+        self.lines_read = Some(lines.options.reading.clone());
         self.nets_refunds |= lines.orders.refunds == Refunds::Net;
         let notes = source.notes();
         self.stats.share_notes(notes.clone());
@@ -166,6 +167,7 @@ impl<L: Lens> Pipeline<L> {
                 max_rejects: self.spec.max_rejects,
                 rejects: rejects.clone(),
                 causes: Some(self.ledger.causes.clone()),
+                stats: self.stats.clone(),
             },
             cancel: cancel.clone(),
             stats: self.stats.clone(),
