@@ -84,6 +84,8 @@ pub enum Topic {
     /// Amounts that are text with a mark and three decimals, where no amount has other decimals; the subject is the format of numbers, if it is
     /// not the plain one.
     ThreeDecimals,
+    /// Quantities with a mark of thousands and three zeros; the subject is the format of numbers.
+    RoundThousands,
     /// A kind of numbers and, after a unit separator, a format that does not read all of them. Never said: for advice.
     UnreadNumbers,
     /// Amounts with decimals that can be nothing else; only told where others are not.

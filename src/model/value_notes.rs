@@ -54,6 +54,15 @@ pub(super) fn sentence(topic: Topic, subject: &str, count: u64) -> String {
             let ids = ids("is a number such as 1.23E+11", "are numbers such as 1.23E+11");
             format!("{ids}: a spreadsheet has lost digits, and customers may be mixed up; export the column as text")
         }
+        Topic::RoundThousands => {
+            let mark = if subject.ends_with(",56") { '.' } else { ',' };
+            format!(
+                "{} as in 1{mark}000, and {} read as thousands: where these are decimals, write quantities and amounts \
+                 alike",
+                counted(count, "quantity is written", "quantities are written"),
+                verb("it is", "they are")
+            )
+        }
         Topic::Offsets => format!(
             "{} an offset from UTC, and periods are cut at UTC midnight: a time zone, such as `timezone=America/New_York`, cuts them at \
              midnight there",

@@ -9,8 +9,8 @@ use std::fmt::Write;
 /// Columns of a terminal.
 const WIDTH: usize = 80;
 
-/// What was seen, with the command that goes on from there.
-pub fn render(peeked: &Peeked, command: &str) -> String {
+/// What was seen, with the command that goes on from there; one for each of the ways to read the input.
+pub fn render(peeked: &Peeked, commands: &[String]) -> String {
     let mut text = String::new();
     let more =
         if peeked.more_inputs > 0 { format!(" and {}", counted(peeked.more_inputs, "more input", "more inputs")) } else { String::new() };
@@ -32,7 +32,22 @@ pub fn render(peeked: &Peeked, command: &str) -> String {
     for note in &peeked.notes {
         wrapped(&mut text, &format!("- {note}"), "  ");
     }
-    let _ = writeln!(text, "\nTo go on:\n  {command}");
+    match commands {
+        [only] => {
+            let _ = writeln!(text, "\nTo go on:\n  {only}");
+        }
+        several => {
+            text.push_str("\nTo go on, the one that is right:\n");
+            for (command, reading) in several.iter().zip(&peeked.readings) {
+                wrapped(&mut text, &format!("- if {}:", reading.says), "  ");
+                let _ = writeln!(text, "  {command}");
+            }
+        }
+    }
+    let lacking = peeked.readings.first().map(|reading| reading.lacking.join(", ")).filter(|lacking| !lacking.is_empty());
+    if let Some(lacking) = lacking {
+        wrapped(&mut text, &format!("In place of NAME, the name of your column; not found is: {lacking}"), "");
+    }
     text
 }
 

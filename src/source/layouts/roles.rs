@@ -329,10 +329,12 @@ impl RoleGuess {
     fn values(&mut self, profiles: &[ColumnProfile]) {
         let of = |role: TransactionColumn| self.columns.get(&role).and_then(|name| profiles.iter().find(|profile| &profile.name == name));
         let format = [LineTotal, UnitPrice, Quantity].into_iter().filter_map(of).find_map(|profile| profile.number_format);
+        let doubt = [LineTotal, UnitPrice].into_iter().filter_map(of).find_map(ColumnProfile::doubt_of_numbers);
         let pointed = of(CustomerId).is_some_and(|profile| profile.pointed);
         if let Some(format) = format {
             self.settings.push(("source.number_format".to_owned(), vec![format.to_owned()]));
         }
+        self.doubts.extend(doubt);
         if pointed {
             self.settings.push(("source.id_format".to_owned(), vec!["integer".to_owned()]));
         }

@@ -3,6 +3,7 @@
 
 use crate::base::merge::Merge;
 use crate::base::money::{Fixed2, Total};
+use crate::base::text::money;
 use crate::base::time::parse_timestamp;
 use crate::model::read_options::NumberFormat;
 use crate::source::values::number_forms::written;
@@ -94,6 +95,22 @@ pub struct ColumnProfile {
     pub pointed: bool,
     /// The values with their counts, where there are few.
     pub counts: BTreeMap<String, u64>,
+}
+
+impl ColumnProfile {
+    /// What is said of numbers whose mark may be one of thousands or of decimals.
+    pub(crate) fn doubt_of_numbers(&self) -> Option<String> {
+        let first = self.numbers.first()?;
+        let other = self.numbers.iter().find(|way| way.sum != first.sum)?;
+        Some(format!(
+            "{}: it is not certain which mark is of thousands: read as {} it adds up to {}, as {} to {}",
+            self.name,
+            first.format.name(),
+            money(first.sum),
+            other.format.name(),
+            money(other.sum)
+        ))
+    }
 }
 
 /// The content of the column at a place.

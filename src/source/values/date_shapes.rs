@@ -93,6 +93,8 @@ fn days<'p, 't>(parts: &'p [Part<'t>]) -> Vec<(String, &'p [Part<'t>])> {
         {
             let (s, t) = (blanks(s), blanks(t));
             let orders: &[[&str; 3]] = match (a.len(), c.len()) {
+                // With hyphens, ISO dates would be read so, too.
+                (4, 1..=2) if s == "-" => &[["%Y", "%m", "%d"]],
                 (4, 1..=2) => &[["%Y", "%m", "%d"], ["%Y", "%d", "%m"]],
                 (1..=2, 4) => &[["%m", "%d", "%Y"], ["%d", "%m", "%Y"]],
                 (2, 2) if s == "-" => &[["%m", "%d", "%y"], ["%d", "%m", "%y"], ["%y", "%m", "%d"]],

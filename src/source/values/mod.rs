@@ -38,6 +38,11 @@ use chrono_tz::Tz;
 use std::borrow::Cow;
 use std::sync::Arc;
 
+/// Whether a text begins with three numbers that can be a day.
+pub(crate) fn looks_like_day(text: &str) -> bool {
+    date_order::Proof::of(text) != date_order::Proof::default()
+}
+
 /// Words that databases, data frames and spreadsheets write for no value.
 pub(crate) const NULL_WORDS: [&str; 16] =
     ["NULL", "null", "Null", "\\N", "(null)", "(NULL)", "None", "nan", "NaN", "NAN", "<NA>", "N/A", "NA", "undefined", "-", "#N/A"];
@@ -189,6 +194,9 @@ fn of_value(sort: Sort, reason: Reason, value: &str, options: &ReadOptions, note
     if sort != Sort::Needed && NULL_WORDS.contains(&value.trim()) {
         return Some(format!("if {:?} means no value, run with `null={}`", value.trim(), value.trim()));
     }
+    if value.starts_with('=') {
+        return Some("this is a formula: save the sheet with its results".to_owned());
+    }
     match (sort, reason) {
         (Sort::Time, Reason::BadTimestamp) => date_advice::help(value, &options.date_formats, date_order::excluded(notes)),
         (Sort::Amount | Sort::Number | Sort::Needed, Reason::BadNumber) => number_advice(sort, value, options, notes),
@@ -226,16 +234,16 @@ fn number_advice(sort: Sort, value: &str, options: &ReadOptions, notes: &Notes) 
         }
         readings
     };
-    let shown = |of: Vec<(NumberFormat, String)>, tick: &str| {
-        let shown: Vec<_> =
-            of.iter().map(|(format, number)| format!("{tick}number_format={}{tick} reads it as {number}", format.name())).collect();
-        shown.join(", or ")
+    let shown = |of: Vec<(NumberFormat, String)>, is_advised: bool| {
+        let option =
+            |format: NumberFormat| if is_advised { format!("`number_format={}`", format.name()) } else { format.name().to_owned() };
+        of.iter().map(|(format, number)| format!("{} reads it as {number}", option(*format))).collect::<Vec<_>>().join(", or ")
     };
     let fits = readings(kinds[0] | kinds[1]);
     if !fits.is_empty() {
-        return Some(shown(fits, "`"));
+        return Some(shown(fits, true));
     }
-    let any = shown(readings(0), "");
+    let any = shown(readings(0), false);
     // Of one kind of numbers, all may still be written alike.
     let is_of_a_kind = |unread: u8| FORMATS.iter().any(|format| unread & only(*format) == 0);
     match kinds.into_iter().all(is_of_a_kind) {

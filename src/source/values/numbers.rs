@@ -21,6 +21,8 @@ pub(crate) struct Numbers {
     three_decimals: u64,
     /// Whether there was one whose decimals can be nothing else.
     cents: bool,
+    /// Quantities with a mark of thousands and three zeros, as decimals are written elsewhere.
+    round_thousands: u64,
     /// The formats that do not read all amounts, and not all quantities and counts.
     unread: [u8; 2],
     /// Amounts by the currency that they name.
@@ -65,8 +67,13 @@ impl Numbers {
                 Ok(quantity)
             }
             _ => {
-                self.weigh(COUNTS, text);
-                written(text, self.format).map(|(quantity, _)| quantity)
+                let read = written(text, self.format);
+                self.weigh(COUNTS, text, read.is_ok());
+                let (quantity, _) = read?;
+                // Blanks and apostrophes can be nothing else than marks of thousands.
+                let mark = if self.comma { b'.' } else { b',' };
+                self.round_thousands += u64::from(text.trim_ascii().ends_with(&[mark, b'0', b'0', b'0']));
+                Ok(quantity)
             }
         }
     }
@@ -82,8 +89,9 @@ impl Numbers {
 
     #[cold]
     fn written_count(&mut self, text: &[u8]) -> Option<i64> {
-        self.weigh(COUNTS, text);
-        let number = written(text, self.format).ok().filter(|_| self.format != NumberFormat::Plain);
+        let read = written(text, self.format);
+        self.weigh(COUNTS, text, read.is_ok());
+        let number = read.ok().filter(|_| self.format != NumberFormat::Plain);
         number.and_then(|(number, _)| count_of(number))
     }
 
@@ -113,8 +121,9 @@ impl Numbers {
 
     #[cold]
     fn any_amount(&mut self, text: &[u8]) -> Result<Amount, AmountError> {
-        self.weigh(AMOUNTS, text);
-        let (amount, currency) = written(text, self.format)?;
+        let read = written(text, self.format);
+        self.weigh(AMOUNTS, text, read.is_ok());
+        let (amount, currency) = read?;
         match decimals(text, if self.comma { b',' } else { b'.' }) {
             Decimals::Three => self.three_decimals += 1,
             Decimals::Others => self.cents = true,
@@ -130,13 +139,11 @@ impl Numbers {
     }
 
     /// Notes which formats do not read a text that is a number in some.
-    fn weigh(&mut self, kind: usize, text: &[u8]) {
-        let rest = ALL & !self.unread[kind];
-        // Digits alone are read by all, and what only the given format reads says no more.
-        let own = only(self.format);
-        let says_more = rest & !own != 0 || rest != 0 && written(text, self.format).is_err();
-        if says_more && !text.iter().all(u8::is_ascii_digit) {
-            let read = readers(text);
+    fn weigh(&mut self, kind: usize, text: &[u8], is_read: bool) {
+        // What the given format reads says no more where no other is left.
+        let rest = ALL & !self.unread[kind] & if is_read { !only(self.format) } else { ALL };
+        if rest != 0 {
+            let read = if is_read { readers_by_mark(text) } else { None }.unwrap_or_else(|| readers(text));
             self.unread[kind] |= if read == 0 { 0 } else { ALL & !read };
         }
     }
@@ -147,6 +154,7 @@ impl Numbers {
         let subject = if self.format == NumberFormat::Plain { "" } else { self.format.name() };
         notes.add(Topic::ThreeDecimals, subject, three);
         notes.add(Topic::OtherDecimals, "", cents.into());
+        notes.add(Topic::RoundThousands, self.format.name(), std::mem::take(&mut self.round_thousands));
         for (unread, kind) in std::mem::take(&mut self.unread).into_iter().zip(KINDS) {
             for format in FORMATS.into_iter().filter(|format| unread & only(*format) != 0) {
                 notes.say(Topic::UnreadNumbers, format!("{kind}\u{1f}{}", format.name()));
@@ -182,6 +190,26 @@ enum Decimals {
     /// Three after a mark that could be one of thousands.
     Three,
     Others,
+}
+
+/// The formats that read a number which one reads, if it has but one mark, a point or a comma, or none.
+fn readers_by_mark(text: &[u8]) -> Option<u8> {
+    let first = text.iter().position(u8::is_ascii_digit)?;
+    let last = text.iter().rposition(u8::is_ascii_digit)?;
+    let mut marks = text[first..=last].iter().filter(|b| !b.is_ascii_digit());
+    let is_bare = |around: &[u8]| !around.iter().any(|b| matches!(b, b'.' | b','));
+    let mark = match (marks.next(), marks.next()) {
+        (None, _) if is_bare(text) => return Some(ALL),
+        (Some(mark @ (b'.' | b',')), None) if is_bare(&text[..first]) && is_bare(&text[last + 1..]) => *mark,
+        _ => return None,
+    };
+    let is_thousands = decimals(text, mark) == Decimals::Three;
+    Some(match (mark, is_thousands) {
+        (b',', true) => COMMAS | only(NumberFormat::CommaPoint),
+        (b',', false) => COMMAS,
+        (_, true) => ALL & !only(NumberFormat::BlankComma),
+        (_, false) => ALL & !COMMAS,
+    })
 }
 
 /// What stands after the mark before decimals.
@@ -323,6 +351,17 @@ mod tests {
             (ApostrophePoint, "12,5"),
         ] {
             assert_eq!(read(text, format), None, "{text}");
+        }
+    }
+
+    /// The short way is the long one.
+    #[test]
+    fn one_mark_tells_which_formats_read_a_number() {
+        for text in ["1,234", "$12,000 ", "-1.234", "0.500", "1234.567", "12,5", "12", "€ 7", "0,5", "1.23456789", "(3.00)", "9,03-"] {
+            assert_eq!(readers_by_mark(text.as_bytes()), Some(readers(text.as_bytes())), "{text}");
+        }
+        for text in ["1.234,5", "12,-", "kr. 5", "1 234", "1e3", "1.234.567", ",5"] {
+            assert_eq!(readers_by_mark(text.as_bytes()), None, "{text}");
         }
     }
 
