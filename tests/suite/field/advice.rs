@@ -59,7 +59,7 @@ fn follow(folder: &Path) -> Vec<End> {
                 next.retain(|[flag, _]| way.iter().all(|[other, _]| other != flag));
             }
             next.extend(way);
-            open.push((next, [&known[..], &[asked.clone()]].concat(), chosen || several));
+            open.push((next, [&known[..], std::slice::from_ref(&asked)].concat(), chosen || several));
         }
     }
     ends
@@ -87,7 +87,7 @@ fn ways(help: &str) -> Vec<Vec<[String; 2]>> {
         _ => {
             let choices = |flag: &str| places.iter().filter(|&&at| words[at] == flag).map(|&at| option(at)).collect::<Vec<_>>();
             flags.into_iter().map(choices).fold(vec![Vec::new()], |ways, choices| {
-                ways.iter().flat_map(|way| choices.iter().map(|choice| [&way[..], &[choice.clone()]].concat())).collect()
+                ways.iter().flat_map(|way| choices.iter().map(|choice| [&way[..], std::slice::from_ref(choice)].concat())).collect()
             })
         }
     }

@@ -4,6 +4,7 @@
 mod advice;
 mod calendar_windows;
 mod causes;
+mod doubts;
 mod files;
 mod layouts;
 mod mapped_columns;
