@@ -3,7 +3,7 @@
 //! Noticed are offsets where no time zone is said, days that could be months, and what dates prove of that. ISO 8601, which nearly every file
 //! has, is read without a look at the options.
 
-use super::date_order::{self, Proof, order_of};
+use super::date_order::{self, Proof};
 use super::dates::{DateFormats, Moment, PLAUSIBLE, says_offset};
 use super::zone::Zone;
 use crate::base::time::{Clock, MAX_TIMESTAMP, MIN_TIMESTAMP, parse_plain, parse_timestamp};
@@ -74,9 +74,7 @@ impl Dates {
 
     /// The format that read a date of which two numbers could be the day.
     fn either(&mut self, text: &str, at: usize) -> Option<usize> {
-        let name = self.formats.names().get(at)?;
-        order_of(name)?;
-        let Proof { not, either } = Proof::of(text);
+        let Proof { not, either } = if self.formats.is_ordered(at) { Proof::of(text) } else { return None };
         self.seen.not |= not;
         let by = Some(at).filter(|_| either)?;
         self.seen.either += 1;

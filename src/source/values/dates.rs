@@ -5,6 +5,7 @@
 //! differently is no time, nor is a number that one format of numbers reads as a year of no shop and another as one of now. What a time says
 //! of its place ([`Clock`]) goes with it to [`zone`](super::zone), where times have one. Values are read one by one by `date_reader`.
 
+use super::date_order::order_of;
 use crate::base::error::{Error, Result};
 use crate::base::time::{Clock, DAY, MAX_TIMESTAMP, MIN_TIMESTAMP, clock_of, from_datetime, parse_timestamp, to_datetime};
 use chrono::format::{Fixed, Item, Parsed, StrftimeItems, parse};
@@ -184,6 +185,8 @@ pub(crate) struct DateFormats {
     formats: Arc<[DateFormat]>,
     /// As they were given.
     names: Arc<[String]>,
+    /// Whether day and month are numbers in an order of theirs.
+    ordered: Arc<[bool]>,
     /// Whether what no format fits may be ISO 8601.
     iso_too: bool,
     /// Whether there are values that two of them read differently.
@@ -194,7 +197,7 @@ pub(crate) struct DateFormats {
 
 impl Default for DateFormats {
     fn default() -> Self {
-        DateFormats { formats: Arc::default(), names: Arc::default(), iso_too: true, at_odds: false, told: false }
+        DateFormats { formats: Arc::default(), names: Arc::default(), ordered: Arc::default(), iso_too: true, at_odds: false, told: false }
     }
 }
 
@@ -206,7 +209,8 @@ impl DateFormats {
     pub(super) fn new(names: &[String], told: bool) -> Result<Self> {
         let formats: Arc<[DateFormat]> = names.iter().map(|format| DateFormat::new(format)).collect::<Result<_>>()?;
         let iso_too = !formats.iter().any(|format| matches!(format, DateFormat::Items { looks_iso: true, .. }));
-        Ok(DateFormats { at_odds: are_at_odds(names, &formats), formats, names: names.into(), iso_too, told })
+        let ordered = names.iter().map(|name| order_of(name).is_some()).collect();
+        Ok(DateFormats { ordered, at_odds: are_at_odds(names, &formats), formats, names: names.into(), iso_too, told })
     }
 
     /// Whether there are none.
@@ -218,6 +222,11 @@ impl DateFormats {
     /// The formats as they were given.
     pub(super) fn names(&self) -> &[String] {
         &self.names
+    }
+
+    /// Whether day and month are numbers in an order of its own in the format at a place.
+    pub(super) fn is_ordered(&self, at: usize) -> bool {
+        self.ordered.get(at).is_some_and(|ordered| *ordered)
     }
 
     /// Whether they were told by an input's columns, and not said.

@@ -39,6 +39,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 /// Whether a text begins with three numbers that can be a day.
+#[cfg(feature = "workbook")]
 pub(crate) fn looks_like_day(text: &str) -> bool {
     date_order::Proof::of(text) != date_order::Proof::default()
 }
