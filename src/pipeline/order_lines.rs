@@ -98,6 +98,7 @@ impl<L: Lens> Pipeline<L> {
         };
         self.nets_refunds |= lines.orders.refunds == Refunds::Net;
         self.has_orders = true;
+        self.lines_read.get_or_insert_with(|| lines.options.reading.clone());
         let Running { router, lanes, .. } = &mut self.state;
         let before = self.stats.rows_read();
         let taken = taken.map(|batch| pushed.take(batch, &mut |rows| router.route(&rows, lanes)));

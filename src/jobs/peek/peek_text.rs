@@ -101,7 +101,8 @@ fn reads(profile: &ColumnProfile) -> String {
     let kind = match profile.kind {
         ValueKind::Empty => "empty".to_owned(),
         ValueKind::Date => match &profile.dates[..] {
-            [only] => only.format.clone().unwrap_or_else(|| "ISO 8601".to_owned()),
+            [only] if only.format.is_none() => "ISO 8601".to_owned(),
+            [only] => only.formats().join(" and "),
             several => several.iter().filter_map(|date| date.format.as_deref()).take(2).collect::<Vec<_>>().join(" or "),
         },
         ValueKind::WholeNumber => "whole number".to_owned(),

@@ -26,7 +26,7 @@ pub struct PeekedReading {
 }
 
 /// One of several values of an option, and what it makes of the input.
-type Choice = (Option<String>, String);
+type Choice = (Vec<String>, String);
 
 impl PeekJob {
     /// Guesses at required columns that are not there; gives the options that name them.
@@ -72,8 +72,9 @@ impl PeekJob {
         for (format, dates_say) in self.dates(&of) {
             for (number, numbers_say) in &numbers {
                 let mut settings = named.clone();
-                settings.extend(format.iter().map(|format| ("source.date_format".to_owned(), vec![format.clone()])));
-                settings.extend(number.iter().map(|format| ("source.number_format".to_owned(), vec![format.clone()])));
+                for (key, values) in [("source.date_format", &format), ("source.number_format", number)] {
+                    settings.extend(Some(values).filter(|values| !values.is_empty()).map(|values| (key.to_owned(), values.clone())));
+                }
                 let says: Vec<&str> = [dates_say.as_str(), numbers_say].into_iter().filter(|says| !says.is_empty()).collect();
                 readings.push(PeekedReading { settings, says: says.join(", and "), lacking: self.lacking(&roles) });
             }
@@ -83,23 +84,23 @@ impl PeekJob {
 
     /// How the dates are written.
     fn dates<'p>(&self, of: &impl Fn(&str) -> Option<&'p ColumnProfile>) -> Vec<Choice> {
-        let as_told = || vec![(None, String::new())];
+        let as_told = || vec![(Vec::new(), String::new())];
         let time = if self.lines.is_some() { EventTs.name() } else { Column::PeriodStart.name() };
         let Some(profile) = of(time).filter(|_| self.recognition.reading.date_formats.is_empty()) else { return as_told() };
         let day = |at: i64| format_timestamp(at).split('T').next().unwrap_or_default().to_owned();
         match &profile.dates[..] {
             [] => as_told(),
-            [only] => vec![(only.format.clone(), String::new())],
+            [only] => vec![(only.formats(), String::new())],
             several => {
                 let says = |first, last| format!("{} is of {} to {}", profile.name, day(first), day(last));
-                several.iter().map(|date| (date.format.clone(), says(date.first, date.last))).collect()
+                several.iter().map(|date| (date.formats(), says(date.first, date.last))).collect()
             }
         }
     }
 
     /// How the numbers are written: all of them in one way.
     fn numbers<'p>(&self, of: &impl Fn(&str) -> Option<&'p ColumnProfile>) -> (Vec<Choice>, Option<String>) {
-        let as_told = (vec![(None, String::new())], None);
+        let as_told = (vec![(Vec::new(), String::new())], None);
         let told = self.recognized.layout.is_some() && self.recognized.settings.iter().any(|(key, _)| key == "source.number_format");
         if told || self.recognition.reading.number_format != NumberFormat::Plain {
             return as_told;
@@ -120,7 +121,7 @@ impl PeekJob {
                 ways.push((format, sums));
             }
         }
-        let name = |format: NumberFormat| Some(format.name().to_owned()).filter(|_| format != NumberFormat::Plain);
+        let name = |format: NumberFormat| Some(format.name().to_owned()).filter(|_| format != NumberFormat::Plain).into_iter().collect();
         match &ways[..] {
             [] => {
                 let shown: Vec<_> =
@@ -131,7 +132,7 @@ impl PeekJob {
             several => {
                 // Where plain is one of several, it is said too.
                 let says = |sums: &[_]| format!("{} adds up to {}", first.name, money(sums[0]));
-                (several.iter().map(|(format, sums)| (Some(format.name().to_owned()), says(sums))).collect(), None)
+                (several.iter().map(|(format, sums)| (vec![format.name().to_owned()], says(sums))).collect(), None)
             }
         }
     }

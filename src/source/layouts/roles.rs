@@ -6,7 +6,7 @@
 use super::{DAY, Settings, plain};
 use crate::base::time::format_timestamp;
 use crate::model::line_columns::TransactionColumn::{self, CustomerId, EventTs, LineTotal, OrderId, ProductId, Quantity, UnitPrice};
-use crate::source::sniff::{ColumnProfile, ValueKind};
+use crate::source::sniff::{ColumnProfile, DateReading, ValueKind};
 use std::collections::BTreeMap;
 
 /// The names of roles, in letters and digits alone, those first that say most.
@@ -305,10 +305,8 @@ impl RoleGuess {
             }
         }
         let Some(time) = self.columns.get(&EventTs).and_then(|name| profiles.iter().find(|profile| &profile.name == name)) else { return };
-        let formats: Vec<String> = time.dates.iter().filter_map(|date| date.format.clone()).collect();
-        if let Some(first) = formats.first() {
-            self.settings.push(("source.date_format".to_owned(), vec![first.clone()]));
-        }
+        let formats = time.dates.iter().map(DateReading::formats).find(|formats| !formats.is_empty());
+        self.settings.extend(formats.map(|formats| ("source.date_format".to_owned(), formats)));
         if let [one, other, ..] = &time.dates[..] {
             let day = |at: i64| format_timestamp(at).split('T').next().unwrap_or_default().to_owned();
             let text = time.examples.first().map(String::as_str).unwrap_or_default();

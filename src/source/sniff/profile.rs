@@ -7,7 +7,7 @@ use crate::base::text::money;
 use crate::base::time::parse_timestamp;
 use crate::model::read_options::NumberFormat;
 use crate::source::values::number_forms::written;
-use crate::source::values::{date_formats, dates_of};
+use crate::source::values::{date_formats, dates_of, order_of};
 use arrow::array::{AsArray, RecordBatch};
 use serde::Serialize;
 use std::collections::{BTreeMap, HashMap};
@@ -49,6 +49,8 @@ pub enum ValueKind {
 pub struct DateReading {
     /// As for strftime; none is ISO 8601.
     pub format: Option<String>,
+    /// Further formats, where not all dates are written alike: some have a time of day.
+    pub more: Vec<String>,
     /// The first of them, in microseconds since 1970, UTC.
     pub first: i64,
     /// The last.
@@ -95,6 +97,13 @@ pub struct ColumnProfile {
     pub pointed: bool,
     /// The values with their counts, where there are few.
     pub counts: BTreeMap<String, u64>,
+}
+
+impl DateReading {
+    /// All formats; none of ISO 8601 alone.
+    pub(crate) fn formats(&self) -> Vec<String> {
+        self.format.iter().chain(&self.more).cloned().collect()
+    }
 }
 
 impl ColumnProfile {
@@ -253,9 +262,10 @@ fn dates(values: &[&str]) -> Vec<DateReading> {
         return vec![iso];
     }
     // Any value may be the one that shows how its column is written.
-    for format in date_formats(&values.iter().step_by(values.len() / SHAPES + 1).copied().collect::<Vec<_>>()) {
-        let Some(read) = dates_of(&format) else { continue };
-        let Some((times, found)) = reading(values, Some(&format), read) else { continue };
+    let formats = date_formats(&values.iter().step_by(values.len() / SHAPES + 1).copied().collect::<Vec<_>>());
+    for format in &formats {
+        let Some(read) = dates_of(format) else { continue };
+        let Some((times, found)) = reading(values, Some(format), read) else { continue };
         let order = |format: &Option<String>| format.as_ref().map(|format| format.find("%d") < format.find("%m"));
         let same = |(known, other): &(Vec<i64>, DateReading)| *known == times && order(&other.format) == order(&found.format);
         // A value such as 4/4/2010 says the same either way, but others of its column need not.
@@ -263,7 +273,37 @@ fn dates(values: &[&str]) -> Vec<DateReading> {
             readings.push((times, found));
         }
     }
-    readings.into_iter().map(|(_, reading)| reading).collect()
+    if readings.is_empty() { mixed(values, &formats) } else { readings.into_iter().map(|(_, reading)| reading).collect() }
+}
+
+/// The ways to read values by several formats, which have one order of day and month.
+fn mixed(values: &[&str], formats: &[String]) -> Vec<DateReading> {
+    let mut orders: Vec<Option<u8>> = formats.iter().map(|format| order_of(format)).collect();
+    orders.sort_unstable();
+    orders.dedup();
+    if orders.len() > 1 {
+        orders.retain(Option::is_some);
+    }
+    let mut readings = Vec::new();
+    for order in orders {
+        let of_order = formats.iter().filter(|format| order_of(format).is_none_or(|other| Some(other) == order));
+        let readers: Vec<_> = of_order.filter_map(|format| Some((format, dates_of(format)?))).collect();
+        let read = |text: &str| readers.iter().find_map(|(format, read)| Some((*format, read(text)?)));
+        if readers.len() < 2 || !all(values, |text| read(text).is_some()) {
+            continue;
+        }
+        let mut used: Vec<String> = Vec::new();
+        for (format, _) in values.iter().filter_map(|text| read(text)) {
+            if !used.contains(format) {
+                used.push(format.clone());
+            }
+        }
+        let Some((_, mut found)) = reading(values, None, |text| read(text).map(|(_, time)| time)) else { continue };
+        found.more = used.split_off(1);
+        found.format = used.pop();
+        readings.push(found);
+    }
+    readings
 }
 
 fn reading(values: &[&str], format: Option<&str>, read: impl Fn(&str) -> Option<i64>) -> Option<(Vec<i64>, DateReading)> {
@@ -274,7 +314,7 @@ fn reading(values: &[&str], format: Option<&str>, read: impl Fn(&str) -> Option<
         return None;
     }
     let (first, last) = (*times.iter().min()?, *times.iter().max()?);
-    Some((times, DateReading { format: format.map(str::to_owned), first, last }))
+    Some((times, DateReading { format: format.map(str::to_owned), more: Vec::new(), first, last }))
 }
 
 #[cfg(test)]
@@ -314,6 +354,11 @@ mod tests {
         assert_eq!(formats(&["2010-12-01"]), [None]);
         assert_eq!(formats(&["20101201", "20110131"]), [Some("%Y%m%d".to_owned())]);
         assert!(formats(&["1", "536365"]).is_empty());
+        // A spreadsheet leaves out midnight.
+        let all = |values: &[&str]| profile(values).dates.into_iter().map(|date| date.formats().join(" ")).collect::<Vec<_>>();
+        assert_eq!(all(&["13/4/2010", "5/6/2010 10:00"]), ["%d/%m/%Y %d/%m/%Y %H:%M"]);
+        assert_eq!(all(&["3/4/2010", "5/6/2010 10:00"]).len(), 2);
+        assert!(all(&["13/4/2010", "5/16/2010"]).is_empty());
     }
 
     #[test]

@@ -56,7 +56,7 @@ fn numbers(text: &[u8]) -> Option<[(u32, usize); 3]> {
 }
 
 /// The order of a format whose day, month and year are numbers, the year last or short.
-pub(super) fn order_of(format: &str) -> Option<u8> {
+pub(crate) fn order_of(format: &str) -> Option<u8> {
     let (day, month) = (format.find("%d")?, format.find("%m")?);
     let year = format.find("%Y").or_else(|| format.find("%y"))?;
     match () {

@@ -24,6 +24,7 @@ pub(crate) mod numbers;
 mod zone;
 
 pub(crate) use self::date_advice::{date_formats, dates_of};
+pub(crate) use self::date_order::order_of;
 use self::date_reader::Dates;
 use self::dates::DateFormats;
 use self::number_forms::{FORMATS, only, written};

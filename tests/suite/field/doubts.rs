@@ -112,6 +112,7 @@ fn peek_ends_with_a_command_that_works() {
         assert_eq!(sums.sum::<f64>(), revenue, "{words:?}");
     };
     works(&lines(HEADER, &["1,a,13/02/2023,\"1.234,50\"", "2,b,03/04/2023,\"3,00\""]), 1237.5);
+    works(&lines(HEADER, &["1,a,13/02/2023 10:00,5", "2,b,03/04/2023,6"]), 11.0);
     works(&lines("order_id,Customer,event_ts,line_total", &["1,a,2023-01-05,5", "2,b,2023-01-06,6"]), 11.0);
     let header = "order_id,date,status,billing_email,order_total";
     works(&lines(header, &["1,1/25/2023 10:00,completed,a@x,30.00", "2,1/26/2023 10:00,completed,b@x,20.00"]), 50.0);
