@@ -197,7 +197,7 @@ impl Recognition {
         let time = columns.get(&TransactionColumn::EventTs)?;
         let profile = sample.profiles().into_iter().find(|profile| time.split('|').any(|name| profile.name == name))?;
         match &profile.dates[..] {
-            [only] => only.format.clone().map(|format| vec![format]),
+            [only] => Some(only.formats()).filter(|formats| !formats.is_empty()),
             _ => None,
         }
     }

@@ -6,7 +6,7 @@
 //! | `reject` | why rows and customers are left out |
 //! | `cause` | the causes of a run's failure, told together |
 //! | `read_options`, `row_filter` | the options of reading rows; which of them are read |
-//! | `note`, `note_topic` | what was noticed about an input and is no error; the sentence of each |
+//! | `note`, `note_topic`, `value_notes` | what was noticed about an input and is no error; the sentence of each |
 //! | `columns`, `period_batch` | period aggregations: their columns, decoded rows |
 //! | `line_columns`, `line_batch` | orders and line items: their columns, decoded rows |
 //! | `worth` | the columns that say what a line is worth |
@@ -33,6 +33,7 @@ pub(crate) mod row_filter;
 #[allow(clippy::unwrap_used)]
 pub(crate) mod samples;
 pub(crate) mod state_batch;
+pub(crate) mod value_notes;
 pub(crate) mod window;
 pub(crate) mod worth;
 

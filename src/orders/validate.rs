@@ -23,7 +23,9 @@ use crate::model::reject::{OnBadRow, REJECT_HELP, Reason, Reject};
 use crate::model::window::Granularity;
 use crate::model::worth::{AmountFrom, WorthColumn};
 use crate::source::transactions::TransactionOptions;
+use crate::source::values::advice;
 use crate::spill::Sorter;
+use crate::stats::Stats;
 use arrow::array::Array;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, OnceLock};
@@ -48,6 +50,7 @@ pub(crate) struct Validation {
     pub(super) cancel: Cancel,
     /// The bad lines and orders, by reason.
     causes: SharedCauses,
+    stats: Arc<Stats>,
     /// Whether they are judged here, and not by a pipeline together with its rows.
     judges: bool,
     pub(super) notes: Notes,
@@ -66,12 +69,14 @@ pub(crate) struct BadLines {
     pub(crate) rejects: Option<Arc<Sorter>>,
     /// Those of the pipeline that judges them, if any.
     pub(crate) causes: Option<SharedCauses>,
+    /// Where what was noticed of values is, for advice about those that cannot be read.
+    pub(crate) stats: Arc<Stats>,
 }
 
 impl Validation {
     pub(super) fn new(lines: &Lines, bad: BadLines, cancel: Cancel) -> Self {
         let (options, reading, duplicates) = (lines.orders.clone(), lines.options.clone(), lines.duplicates());
-        let BadLines { on_bad_row, fail_fast, max_rejects, rejects, causes } = bad;
+        let BadLines { on_bad_row, fail_fast, max_rejects, rejects, causes, stats } = bad;
         let judges = causes.is_none();
         let (provenance, summary, causes, notes) = (Provenance::default(), Mutex::default(), causes.unwrap_or_default(), Notes::default());
         let order_ids = RepeatedIds::default();
@@ -89,6 +94,7 @@ impl Validation {
             rejects,
             cancel,
             causes,
+            stats,
             judges,
             notes,
             order_ids,
@@ -113,7 +119,8 @@ impl Validation {
         if !self.judges && !is_first_told {
             return Ok(());
         }
-        let (causes, LineSummary { lines, lines_rejected, .. }) = (self.causes.take(), self.summary());
+        let (mut causes, LineSummary { lines, lines_rejected, .. }) = (self.causes.take(), self.summary());
+        causes.advise(|reject| advice(reject, &self.reading.reading, &self.stats.notes()));
         let rejected = lines_rejected.values().sum::<u64>();
         match self.on_bad_row {
             OnBadRow::Fail if !causes.is_empty() => Err(causes.into_error(lines, self.fail_fast)),
@@ -282,7 +289,7 @@ fn validate(
                 let is_read = !std::iter::once(fault).chain(faults.by_ref()).any(|fault| numbers.contains(&fault.column));
                 let line = Bad { batch, i, position, validation };
                 // The advice is shown with an error only, and finding it takes time.
-                let help = || validation.reading.help(fault).unwrap_or_else(|| REJECT_HELP.to_owned());
+                let help = || validation.reading.help_beside(fault, &validation.stats.notes()).unwrap_or_else(|| REJECT_HELP.to_owned());
                 let amount = is_read.then(|| batch.spend[i]);
                 let left_out = line.leave_out((fault.reason, fault.column), fault.value.clone(), amount, help, found);
                 // The advice may be how to read it, and then it counts.

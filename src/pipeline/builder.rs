@@ -273,6 +273,7 @@ impl<L: Lens> Builder<L> {
             judged: Judged::default(),
             nets_refunds: false,
             has_orders: false,
+            lines_read: None,
             pushed_lines: None,
         })
     }

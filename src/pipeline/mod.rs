@@ -42,6 +42,7 @@ use crate::source::Source;
 use crate::source::files::Files;
 use crate::source::mapping::judge;
 use crate::source::row_kind::{Aggregations, ArrowColumns, RowKind};
+use crate::source::values;
 use crate::spec::Spec;
 use crate::spill::{Budget, Plan, RunStore, Sorting, Tiered};
 use crate::stats::Stats;
@@ -115,6 +116,8 @@ pub struct Pipeline<L = ()> {
     nets_refunds: bool,
     /// Whether rows are orders, here or in a state that was taken in.
     has_orders: bool,
+    /// How orders and line items were read, if any were.
+    lines_read: Option<crate::model::read_options::ReadOptions>,
     /// Lines that were pushed and wait to be grouped.
     pushed_lines: Option<PushedLines>,
 }
@@ -290,7 +293,9 @@ impl<L: Lens> Pipeline<L> {
         let rows = snapshot.rows_read.saturating_sub(of_states + orders) + lines;
         let rejected = snapshot.rows_rejected.values().sum::<u64>().saturating_sub(rejected_of_states) + lines_rejected;
         let left_out = self.ledger.causes.wholly_rejected();
-        let causes = self.ledger.causes.take();
+        let mut causes = self.ledger.causes.take();
+        let reading = self.lines_read.as_ref().unwrap_or(&self.spec.reading);
+        causes.advise(|reject| values::advice(reject, reading, &self.stats.notes()));
         let most = self.spec.max_rejects;
         match self.spec.on_bad_row {
             OnBadRow::Fail if !causes.is_empty() => Err(causes.into_error(rows, self.spec.fail_fast)),

@@ -28,6 +28,7 @@ impl<L: Lens> Pipeline<L> {
         let periods = self.periods(lines)?;
         let setting = self.setting(self.spec.worker_count());
         self.has_orders = true;
+        self.lines_read = Some(lines.options.reading.clone());
         self.nets_refunds |= lines.orders.refunds == Refunds::Net;
         let notes = source.notes();
         self.stats.share_notes(notes.clone());
@@ -97,6 +98,7 @@ impl<L: Lens> Pipeline<L> {
         };
         self.nets_refunds |= lines.orders.refunds == Refunds::Net;
         self.has_orders = true;
+        self.lines_read.get_or_insert_with(|| lines.options.reading.clone());
         let Running { router, lanes, .. } = &mut self.state;
         let before = self.stats.rows_read();
         let taken = taken.map(|batch| pushed.take(batch, &mut |rows| router.route(&rows, lanes)));
@@ -166,6 +168,7 @@ impl<L: Lens> Pipeline<L> {
                 max_rejects: self.spec.max_rejects,
                 rejects: rejects.clone(),
                 causes: Some(self.ledger.causes.clone()),
+                stats: self.stats.clone(),
             },
             cancel: cancel.clone(),
             stats: self.stats.clone(),

@@ -32,10 +32,10 @@ use crate::model::columns::Column;
 use crate::model::entry::{Addend, HISTORY, reference};
 use crate::model::hash::{PARTITIONS, PARTITIONS_PER_SECTION, SECTIONS, hash_id, hash_in_section, partition_in_section, section_of};
 use crate::model::period_batch::{Bad, NO_TIMESTAMP, PeriodBatch};
-use crate::model::read_options::{AmountUnit, ReadOptions};
+use crate::model::read_options::ReadOptions;
 use crate::model::reject::{OnBadRow, Reason, Reject, shown_timestamp};
 use crate::model::window::{Classifier, Place, Span, Windows};
-use crate::source::values::{self, Sort};
+use crate::source::values;
 use crate::spec::Spec;
 use crate::spill::Sorter;
 use crate::stats::Stats;
@@ -81,18 +81,6 @@ struct Fault {
     reason: Reason,
     column: Column,
     at: Option<i64>,
-}
-
-/// Advice about a value that cannot be read.
-fn advice(bad: &Bad, reading: &ReadOptions) -> Option<String> {
-    let sort = match bad.column {
-        Column::CustomerId => Sort::CustomerId,
-        Column::TotalOrders | Column::TotalSpend => Sort::Needed,
-        _ => Sort::Time,
-    };
-    // Orders have no unit.
-    let unit = if bad.column == Column::TotalOrders { AmountUnit::Units } else { reading.amount_unit };
-    values::advice(sort, bad.reason, &bad.value, &reading.clone().with_amount_unit(unit))
 }
 
 /// Rows of a section that are staged, at most: with those of all sections a part of the cache that leaves room for what is being decoded.
@@ -292,7 +280,11 @@ impl Router {
             return open.buffer().push(|out| reject.write(out)).map_err(|e| e.stage(Stage::Route));
         }
         let times = Times { start: batch.starts[i], end: batch.ends[i], at };
-        let help = || advice(first, &self.reading).unwrap_or_else(|| period_times::advice(first.reason, times));
+        let help = || {
+            let (column, notes) = (first.column.name(), self.stats.notes());
+            let advice = values::advice_about(column, first.reason, &first.value, &self.reading, &notes);
+            advice.unwrap_or_else(|| period_times::advice(first.reason, times))
+        };
         if self.policy == OnBadRow::Fail && self.fail_fast {
             return Err(reject.into_error().help(help()).stage(Stage::Route));
         }

@@ -2,13 +2,16 @@
 //!
 //! The first input's beginning is read as texts, and what its columns hold is told ([`sniff`](crate::source::sniff)). Then its rows are read
 //! as an audit reads them, under policies that leave nothing out silently, up to [`SAMPLE`] bytes or to the end: the counts are those of
-//! an audit, and there is no second way to count. `peek_text` lays it out for people.
+//! an audit, and there is no second way to count. `readings` tells the options that an audit needs, in more than one way where values could
+//! mean two things, and `peek_text` lays it all out for people.
 //!
 //! Invariant: nothing is written, and memory is bounded as an audit's is.
 
 mod peek_text;
+mod readings;
 
 pub use self::peek_text::render;
+pub use self::readings::PeekedReading;
 
 use super::recognize::{Recognition, Recognized, RowsAre};
 use crate::base::cancel::Cancel;
@@ -104,6 +107,8 @@ pub struct Peeked {
     pub notes: Vec<String>,
     /// Whether lines were seen that a shop's policies are for.
     pub needs_policy: bool,
+    /// The ways to read the input; several where values could mean two things.
+    pub readings: Vec<PeekedReading>,
 }
 
 impl PeekJob {
@@ -113,11 +118,26 @@ impl PeekJob {
     /// When the inputs cannot be opened.
     pub fn run(&self) -> Result<Peeked> {
         let (sample, inputs) = self.recognition.look(SampleSize::default())?;
-        let mut peeked = self.of_sample(&sample, inputs);
+        let mut job = self.clone();
+        job.look_at(&sample, inputs)
+    }
+
+    fn look_at(&mut self, sample: &Sample, inputs: usize) -> Result<Peeked> {
+        let profiles = sample.profiles();
+        let named = self.complete(sample);
+        let (readings, doubt) = self.readings(sample, &profiles, &named);
+        for reading in readings.iter().take(1) {
+            let is_only = readings.len() == 1;
+            reading.apply(&mut self.spec.reading, is_only);
+            self.lines.iter_mut().for_each(|lines| reading.apply(&mut lines.options.reading, is_only));
+        }
+        let mut peeked = self.of_sample(sample, profiles, inputs);
+        peeked.readings = readings;
+        peeked.notes.extend(doubt);
         if self.recognized.rows == RowsAre::Auto && self.lines.is_none() {
             return Ok(peeked);
         }
-        match self.count(&sample) {
+        match self.count(sample) {
             Ok(report) => peeked.add(&report, self.all || sample.whole && inputs == 1),
             Err(error) => {
                 peeked.notes.push(format!("an audit would end: {error}"));
@@ -127,8 +147,7 @@ impl PeekJob {
         Ok(peeked)
     }
 
-    fn of_sample(&self, sample: &Sample, inputs: usize) -> Peeked {
-        let profiles = sample.profiles();
+    fn of_sample(&self, sample: &Sample, profiles: Vec<ColumnProfile>, inputs: usize) -> Peeked {
         let roles = self.roles(&sample.names);
         let time = roles.iter().find(|(_, role)| [TransactionColumn::EventTs.name(), Column::PeriodStart.name()].contains(&role.as_str()));
         let time = time.and_then(|(name, _)| profiles.iter().find(|profile| name.split('+').any(|part| part == profile.name)));

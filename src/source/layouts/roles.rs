@@ -9,7 +9,7 @@ use crate::base::text::words;
 use crate::base::time::format_timestamp;
 use crate::model::line_columns::TransactionColumn::{self, CustomerId, EventTs, LineTotal, OrderId, Quantity, UnitPrice};
 use crate::source::column_words::{is_in_cents, is_of_something_else};
-use crate::source::sniff::{ColumnProfile, ValueKind};
+use crate::source::sniff::{ColumnProfile, DateReading, ValueKind};
 use std::collections::BTreeMap;
 
 /// A guess at the columns of an input.
@@ -90,10 +90,8 @@ impl RoleGuess {
             }
         }
         let Some(time) = self.columns.get(&EventTs).and_then(|name| profiles.iter().find(|profile| &profile.name == name)) else { return };
-        let formats: Vec<String> = time.dates.iter().filter_map(|date| date.format.clone()).collect();
-        if let Some(first) = formats.first() {
-            self.settings.push(("source.date_format".to_owned(), vec![first.clone()]));
-        }
+        let formats = time.dates.iter().map(DateReading::formats).find(|formats| !formats.is_empty());
+        self.settings.extend(formats.map(|formats| ("source.date_format".to_owned(), formats)));
         if let [one, other, ..] = &time.dates[..] {
             let day = |at: i64| format_timestamp(at).split('T').next().unwrap_or_default().to_owned();
             let text = time.examples.first().map(String::as_str).unwrap_or_default();
@@ -114,10 +112,12 @@ impl RoleGuess {
     fn values(&mut self, profiles: &[ColumnProfile]) {
         let of = |role: TransactionColumn| self.columns.get(&role).and_then(|name| profiles.iter().find(|profile| &profile.name == name));
         let format = [LineTotal, UnitPrice, Quantity].into_iter().filter_map(of).find_map(|profile| profile.number_format);
+        let doubt = [LineTotal, UnitPrice].into_iter().filter_map(of).find_map(ColumnProfile::doubt_of_numbers);
         let pointed = of(CustomerId).is_some_and(|profile| profile.pointed);
         if let Some(format) = format {
             self.settings.push(("source.number_format".to_owned(), vec![format.to_owned()]));
         }
+        self.doubts.extend(doubt);
         let in_cents = |role| self.columns.get(&role).map(|name| is_in_cents(name));
         let in_cents: Vec<bool> = [LineTotal, UnitPrice].into_iter().filter_map(in_cents).collect();
         if in_cents.contains(&true) {

@@ -18,7 +18,7 @@ use super::mapping::{Join, Located, Request, Wanted, nearest};
 use super::row_kind::{RowKind, TextRowKind, Unfit};
 use super::transactions::arrow_lines::LineColumns;
 use super::transactions::line_rows::TransactionRows;
-use super::values::{self, Sort, Values};
+use super::values::{self, Values};
 use crate::base::error::Result;
 use crate::model::line_batch::{BadLine, TransactionBatch};
 use crate::model::line_columns::{EVENT_OR_ORDER_TS, TransactionColumn, TransactionColumns};
@@ -96,13 +96,12 @@ impl TransactionOptions {
 
     /// Advice about a bad value, besides correcting it.
     pub fn help(&self, bad: &BadLine) -> Option<String> {
-        let sort = match bad.column {
-            TransactionColumn::EventTs => Sort::Time,
-            TransactionColumn::Quantity => Sort::Number,
-            TransactionColumn::OrderId | TransactionColumn::CustomerId | TransactionColumn::ProductId => Sort::CustomerId,
-            _ => Sort::Amount,
-        };
-        values::advice(sort, bad.reason, &bad.value, &self.reading)
+        self.help_beside(bad, &Notes::default())
+    }
+
+    /// As above; the notes say what was noticed of other values.
+    pub(crate) fn help_beside(&self, bad: &BadLine, notes: &Notes) -> Option<String> {
+        values::advice_about(bad.column.name(), bad.reason, &bad.value, &self.reading, notes)
     }
 }
 
