@@ -55,6 +55,10 @@ pub enum Topic {
     EqualTotals,
     /// Other orders of several lines; only told where there are few.
     OtherTotals,
+    /// Lines that are equal to another of their order that an input before has.
+    CopiesBetween,
+    /// Lines that are equal to another of their order in the same input; only told beside the former.
+    CopiesWithin,
     /// Orders with lines in several inputs.
     ScatteredOrders,
     /// Ids of orders that come more than once though each row is an order, so many; the greatest count is that of the rows too many. The
@@ -218,9 +222,17 @@ impl Topic {
                 verb("has", "have"),
                 money(amount.rounded())
             ),
+            Topic::CopiesBetween => {
+                format!("{} to one of the same order in another input", counted(count, "line is equal", "lines are equal"))
+            }
+            Topic::CopiesWithin => format!(
+                "{} to one of the same order in the same input: these may be several of one article, and `duplicates=between-inputs` leaves \
+                 out the others alone",
+                counted(count, "line is equal", "lines are equal")
+            ),
             Topic::ScatteredOrders => format!(
-                "{orders} {} lines in several inputs, and all of these count: if the inputs overlap, an order that was changed in between \
-                 counts as it was and as it is; leave one of them out",
+                "{orders} {} lines in several inputs: if the inputs overlap, an order that was changed in between counts as it was and as it \
+                 is, unless one of them is left out",
                 verb("has", "have")
             ),
             Topic::RepeatedOrderIds => {
@@ -281,6 +293,7 @@ impl Topic {
                 let count = |topic| all.iter().filter(|((of, _), _)| *of == topic).map(|(_, noted)| noted.count).sum::<u64>();
                 count(Topic::EqualTotals) >= MOSTLY * count(Topic::OtherTotals)
             }
+            Topic::CopiesWithin => subjects(Topic::CopiesBetween) > 0,
             Topic::ThreeDecimals => subjects(Topic::OtherDecimals) == 0,
             Topic::CurrencySign => subjects(Topic::CurrencySign) > 1,
             _ => true,

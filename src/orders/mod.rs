@@ -21,6 +21,7 @@
 //! | `fault` | the faults of orders |
 //! | `group` | the partial orders of a partition → orders; duplicate lines |
 //! | `group_records`, `line_record` | the same of lines that are sorted, where memory or an order is too large |
+//! | `input_counts` | equal lines by the inputs that have them |
 //! | `nameless` | lines without a customer |
 //! | `open_order`, `order_hashes` | an order whose lines are being added up; the orders that need no adding up |
 //! | `order_notes` | what is noticed about lines and orders and is no error |
@@ -47,6 +48,7 @@ mod export;
 mod fault;
 mod group;
 mod group_records;
+mod input_counts;
 mod line_record;
 mod nameless;
 mod open_order;
@@ -185,6 +187,10 @@ pub enum Duplicates {
     Fail,
     /// All but the first are left out, and counted.
     Drop,
+    /// Those that lie in another input are left out, and counted: of each line there are as many as the input has that has most of it. For
+    /// exports that overlap, of shops that write several of one article as several lines.
+    #[serde(rename = "between-inputs")]
+    BetweenInputs,
     /// They are lines like any other.
     Keep,
 }

@@ -89,10 +89,14 @@ impl OpenOrder {
         *self = OpenOrder { customer, ..OpenOrder::default() };
     }
 
-    /// Adds lines that belong to it, of an input. `once` says whether a `line_total` is that of the whole order.
-    pub(super) fn add(&mut self, partial: &PartialOrder<'_>, periods: &PeriodFinder, input: u32, once: bool) {
+    /// Says which input a line of it is of.
+    pub(super) fn see_input(&mut self, input: u32) {
         self.is_scattered |= self.input.is_some_and(|first| first != input);
         self.input.get_or_insert(input);
+    }
+
+    /// Adds lines that belong to it. `once` says whether a `line_total` is that of the whole order.
+    pub(super) fn add(&mut self, partial: &PartialOrder<'_>, periods: &PeriodFinder, once: bool) {
         let PartialOrder { customer, time, counts, position, lines, reach, .. } = *partial;
         self.lines += u64::from(lines);
         self.position = self.position.min(position);

@@ -109,7 +109,7 @@ impl PreAggregation {
             && match lines.duplicates() {
                 Duplicates::Keep => true,
                 Duplicates::Fail => bad.on_bad_row == OnBadRow::Fail,
-                Duplicates::Drop => false,
+                Duplicates::Drop | Duplicates::BetweenInputs => false,
             };
         let validation = Arc::new(Validation::new(lines, bad, cancel));
         stats.share_notes(validation.notes.clone());

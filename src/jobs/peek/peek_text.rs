@@ -16,6 +16,9 @@ pub fn render(peeked: &Peeked, commands: &[String]) -> String {
         if peeked.more_inputs > 0 { format!(" and {}", counted(peeked.more_inputs, "more input", "more inputs")) } else { String::new() };
     text += &wrapped(&format!("{}{more}: {}", peeked.input, about(peeked)), WIDTH, "");
     let rows = match (peeked.rows, peeked.layout) {
+        (RowsAre::Auto, _) if peeked.readings.iter().all(|reading| reading.lacking.is_empty()) && peeked.lines.is_some() => {
+            "orders and line items, if the columns below are right".to_owned()
+        }
         (RowsAre::Auto, _) => "rows of no known meaning".to_owned(),
         (_, Some(layout)) => format!("the layout {layout}: orders and line items"),
         (RowsAre::Periods, None) => "period aggregations".to_owned(),
@@ -24,6 +27,9 @@ pub fn render(peeked: &Peeked, commands: &[String]) -> String {
     let whole = if peeked.all { "all" } else { "a sample of" };
     text += &wrapped(&format!("{rows}; {whole} {}", counted(peeked.rows_read, "row", "rows")), WIDTH, "");
     text.push('\n');
+    if peeked.more_inputs > 0 {
+        text += &wrapped(&format!("The columns, by the beginning of {}:", peeked.input), WIDTH, "");
+    }
     columns(&mut text, peeked);
     text.push('\n');
     for line in facts(peeked) {

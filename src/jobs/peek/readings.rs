@@ -7,7 +7,7 @@ use crate::base::text::money;
 use crate::base::time::format_timestamp;
 use crate::jobs::recognize::RowsAre;
 use crate::model::columns::Column;
-use crate::model::line_columns::TransactionColumn::{self, CustomerId, EventTs, LineTotal, OrderId, Quantity, UnitPrice};
+use crate::model::line_columns::TransactionColumn::{self, CustomerId, EventTs, LineTotal, OrderId, ProductId, Quantity, UnitPrice};
 use crate::model::read_options::{NumberFormat, ReadOptions};
 use crate::source::layouts::Settings;
 use crate::source::sniff::{ColumnProfile, Sample};
@@ -29,7 +29,7 @@ pub struct PeekedReading {
 type Choice = (Vec<String>, String);
 
 impl PeekJob {
-    /// Guesses at required columns that are not there; gives the options that name them.
+    /// Guesses at columns that are not there, and that an audit needs, or that tell lines apart; gives the options that name them.
     pub(super) fn complete(&mut self, sample: &Sample) -> Settings {
         let roles = self.roles(&sample.names);
         let has = |column: TransactionColumn| roles.iter().any(|(_, role)| role == column.name());
@@ -38,10 +38,9 @@ impl PeekJob {
             return Vec::new();
         };
         let needs_order = !lines.options.one_row_per_order && !has(OrderId);
-        if !needs_order && has(CustomerId) && has(EventTs) && has_worth {
-            return Vec::new();
-        }
-        let (guess, _) = self.recognition.guess(sample);
+        let (guess, doubts) = self.recognition.guess(sample);
+        // What is not needed is only taken where nothing else is called so.
+        let is_sure = |name: &str| !doubts.iter().any(|doubt| doubt.starts_with(&format!("{name} is perhaps")));
         let mut settings = Vec::new();
         for (key, names) in guess {
             let column = key.strip_prefix("columns.").and_then(TransactionColumn::from_name);
@@ -50,6 +49,7 @@ impl PeekJob {
                 OrderId => needs_order,
                 LineTotal | UnitPrice => !has_worth,
                 CustomerId | EventTs => !has(column),
+                Quantity | ProductId => !has(column) && is_sure(name),
                 _ => false,
             };
             if is_lacking {
@@ -63,9 +63,10 @@ impl PeekJob {
     /// The ways to read the input, at least one.
     pub(super) fn readings(&self, sample: &Sample, profiles: &[ColumnProfile], named: &Settings) -> (Vec<PeekedReading>, Option<String>) {
         let roles = self.roles(&sample.names);
+        let joined: Vec<ColumnProfile> = roles.iter().filter_map(|(name, _)| sample.joined(name)).collect();
         let of = |role: &str| {
             let name = roles.iter().find(|(_, known)| known == role)?.0.as_str();
-            profiles.iter().find(|profile| name.split('|').any(|name| name == profile.name))
+            profiles.iter().chain(&joined).find(|profile| name.split('|').any(|name| name == profile.name))
         };
         let (numbers, doubt) = self.numbers(&of);
         let mut readings = Vec::new();

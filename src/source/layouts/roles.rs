@@ -24,15 +24,15 @@ pub struct RoleGuess {
     pub doubts: Vec<String>,
 }
 
-/// Guesses at the columns of an input. What is said already, by its names of columns, is left as it is.
-pub fn guess(profiles: &[ColumnProfile], said: &BTreeMap<TransactionColumn, String>) -> RoleGuess {
+/// Guesses at the columns of an input, of which two may make times, `joined`. What is said already, by its names of columns, is left as it is.
+pub fn guess(profiles: &[ColumnProfile], joined: Option<&ColumnProfile>, said: &BTreeMap<TransactionColumn, String>) -> RoleGuess {
     let mut guess = RoleGuess { columns: said.clone(), ..RoleGuess::default() };
     for (role, names) in NAMES {
         if guess.columns.contains_key(role) {
             continue;
         }
         let free = |profile: &&ColumnProfile| fits(*role, profile) && !guess.columns.values().any(|name| name == &profile.name);
-        let rank = |profile: &ColumnProfile| names.iter().position(|name| *name == plain(&profile.name));
+        let rank = |profile: &ColumnProfile| names.iter().position(|name| *name == numbered(&profile.name));
         let exact = profiles.iter().filter(free).filter(|profile| rank(profile).is_some()).min_by_key(|profile| rank(profile));
         let part_rank = |profile: &ColumnProfile| part_rank(*role, names, &profile.name).filter(|_| !has_role(profile));
         let part = || profiles.iter().filter(free).filter(|profile| part_rank(profile).is_some()).min_by_key(|profile| part_rank(profile));
@@ -46,7 +46,7 @@ pub fn guess(profiles: &[ColumnProfile], said: &BTreeMap<TransactionColumn, Stri
         }
     }
     guess.amounts(said);
-    guess.times(profiles);
+    guess.times(profiles, joined, said.contains_key(&EventTs));
     if !guess.columns.contains_key(&OrderId)
         && let (Some(customer), Some(_)) = (guess.columns.get(&CustomerId), guess.columns.get(&EventTs))
     {
@@ -79,7 +79,7 @@ impl RoleGuess {
     }
 
     /// How dates are written; and where no name says which column is the time, the only one that holds dates.
-    fn times(&mut self, profiles: &[ColumnProfile]) {
+    fn times(&mut self, profiles: &[ColumnProfile], joined: Option<&ColumnProfile>, is_said: bool) {
         if !self.columns.contains_key(&EventTs) {
             let is_time =
                 |profile: &&ColumnProfile| profile.kind == ValueKind::Date && !is_of_something_else(EventTs.name(), &profile.name);
@@ -89,7 +89,14 @@ impl RoleGuess {
                 self.columns.insert(EventTs, only.name.clone());
             }
         }
-        let Some(time) = self.columns.get(&EventTs).and_then(|name| profiles.iter().find(|profile| &profile.name == name)) else { return };
+        if let (Some(both), Some(date), false) = (joined, self.columns.get_mut(&EventTs), is_said)
+            && both.name.split('+').any(|part| part == date.as_str())
+        {
+            self.doubts.push(format!("{} are read as one time", both.name.replace('+', " and ")));
+            date.clone_from(&both.name);
+        }
+        let named = |name: &String| profiles.iter().chain(joined).find(|profile| &profile.name == name);
+        let Some(time) = self.columns.get(&EventTs).and_then(named) else { return };
         let formats = time.dates.iter().map(DateReading::formats).find(|formats| !formats.is_empty());
         self.settings.extend(formats.map(|formats| ("source.date_format".to_owned(), formats)));
         if let [one, other, ..] = &time.dates[..] {
@@ -143,6 +150,11 @@ fn fits(role: TransactionColumn, profile: &ColumnProfile) -> bool {
     }
 }
 
+/// A name in letters and digits alone; a `#` says that it is of numbers: `Sale #`.
+fn numbered(name: &str) -> String {
+    plain(name) + if name.contains('#') && !plain(name).ends_with("no") { "no" } else { "" }
+}
+
 /// Whether a column is called as some role is.
 fn has_role(profile: &ColumnProfile) -> bool {
     let name = plain(&profile.name);
@@ -171,7 +183,7 @@ mod tests {
     }
 
     fn roles(columns: &[(&str, [&str; 3])]) -> Vec<(&'static str, String)> {
-        let guess = guess(&profiles(columns), &BTreeMap::new());
+        let guess = guess(&profiles(columns), None, &BTreeMap::new());
         guess.columns.into_iter().map(|(role, name)| (role.name(), name)).collect()
     }
 
@@ -205,7 +217,7 @@ mod tests {
 
     #[test]
     fn what_is_not_certain_is_said() {
-        let guess = guess(&profiles(&[("order", ["1", "2", "3"]), ("when", ["3/4/2024", "5/4/2024", "6/4/2024"])]), &BTreeMap::new());
+        let guess = guess(&profiles(&[("order", ["1", "2", "3"]), ("when", ["3/4/2024", "5/4/2024", "6/4/2024"])]), None, &BTreeMap::new());
         assert_eq!(guess.columns[&EventTs], "when");
         assert!(guess.doubts.iter().any(|doubt| doubt.contains("2024-03-04") && doubt.contains("2024-04-03")), "{:?}", guess.doubts);
     }

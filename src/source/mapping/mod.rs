@@ -29,7 +29,7 @@ pub(super) use self::derive::{Derive, Scratch};
 pub(super) use self::header::{is_among, nearest};
 pub(crate) use self::judge::judge;
 pub(super) use self::locate::Request;
-pub(crate) use self::watched::{LATER, NOTHING, Watch, Watched, is_like_currency, later, placed};
+pub(crate) use self::watched::{LATER, NOTHING, Watch, Watched, is_like_currency, is_void, later, placed};
 
 use std::borrow::Cow;
 

@@ -163,6 +163,12 @@ fn is_doubtful(status: &str) -> bool {
     (words.iter().any(|word| is_doubtful_word(word)) || CREDITS.contains(&folded(status).as_str())) && !negated()
 }
 
+/// Whether a status says that an order never became a sale, whatever a shop calls it.
+pub(crate) fn is_void(status: &str) -> bool {
+    let voids = ["cancel", "void", "fail", "declin", "denied", "expir", "abandon", "storn", "annul", "abgebrochen"];
+    is_doubtful(status) && words(status).iter().any(|word| voids.iter().any(|void| word.starts_with(void)))
+}
+
 /// The columns to watch: those that no role has, and of which no filter names the values to read, which is told by `is_chosen`.
 pub(super) fn columns(header: &Header<'_>, has_role: impl Fn(usize) -> bool, is_chosen: impl Fn(usize) -> bool) -> Watched {
     let free = || (0..header.names.len()).filter(|&at| !has_role(at) && !is_chosen(at));

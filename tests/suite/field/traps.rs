@@ -249,6 +249,53 @@ fn orders_in_several_inputs_are_told() {
     assert!(!said.contains("several inputs"), "{said}");
 }
 
+/// Exports that overlap have copies of each other's lines; what comes twice in one of them may be two of one article.
+#[test]
+fn copies_between_inputs_are_told_from_those_within_one() {
+    let header = "order_id,customer_id,event_ts,line_total,product_id";
+    // An order of so many lines that it is sorted, and a small one.
+    for lines in [2, 3_000] {
+        let twice = "1,a,2024-01-05,1,p\n".repeat(lines);
+        let first = format!("{header}\n{twice}2,b,2024-01-06,5,q\n");
+        let second = format!("{header}\n{twice}1,a,2024-01-05,1,p\n3,b,2024-01-07,7,q\n");
+        let trap = Trap::new(&[("a.csv", &first), ("b.csv", &second)]);
+        let both = ["a.csv", "b.csv", "--duplicates"];
+        let said = trap.comes_to(&[&both[..], &["between-inputs"]].concat(), &format!("{}.00", lines + 1 + 12));
+        assert!(said.contains("1 order has lines in several inputs"), "{said}");
+        let said = trap.comes_to(&[&both[..], &["drop"]].concat(), "13.00");
+        let (between, within) = (lines, lines);
+        let number = |count: usize| if count < 1_000 { count.to_string() } else { format!("{},{:03}", count / 1_000, count % 1_000) };
+        assert!(said.contains(&format!("{} lines are equal to one of the same order in another input", number(between))), "{said}");
+        assert!(said.contains(&format!("{} lines are equal to one of the same order in the same input", number(within))), "{said}");
+        trap.comes_to(&[&both[..], &["keep"]].concat(), &format!("{}.00", 2 * lines + 1 + 12));
+        let said = trap.comes_to(&["b.csv", "--duplicates", "drop"], "8.00");
+        assert!(!said.contains("same order"), "{said}");
+    }
+}
+
+/// A till's export: sales by `#`, dates and times of day in two columns, voided sales by their status. The command of a look is right.
+#[test]
+fn a_till_is_read_by_the_command_of_a_look() {
+    let rows = [
+        "1/5/23,1:07 PM,51,S1,2,$10.00,$20.00,0007,Completed",
+        "1/5/23,1:07 PM,51,S2,1,\"$1,299.00\",\"$1,299.00\",0007,Completed",
+        "1/25/23,9:30 AM,52,S1,1,$10.00,$10.00,0008,Voided",
+        "2/1/23,9:30 AM,53,S1,-1,$10.00,-$10.00,0007,Completed",
+    ];
+    let text = format!("Date,Time,Sale #,SKU,Qty,Unit Price,Line Total,Customer No.,Sale Status\n{}\n", rows.join("\n"));
+    let trap = Trap::new(&[("h1.csv", &text), ("h2.csv", &text.replace("/23,", "/24,").replace("M,5", "M,6"))]);
+    let folder = trap.folder.path();
+    for named in [&["--every", "all"][..], &["--every", "all", "--column", "order_id=Sale #"]] {
+        let seen = Lensflow::new(folder, &[&["peek", "h1.csv", "h2.csv", "--json"], named].concat()).run().expect(0);
+        let seen: Value = serde_json::from_str(seen.out()).unwrap();
+        assert_eq!((&seen["first_day"], &seen["last_day"], &seen["all"]), (&"2023-01-05".into(), &"2024-01-25".into(), &true.into()));
+        let command: Vec<&str> = seen["command"].as_array().unwrap().iter().skip(2).map(|word| word.as_str().unwrap()).collect();
+        let command: Vec<&str> = command.into_iter().filter(|word| !["--every", "all"].contains(word)).collect();
+        let said = trap.comes_to(&command, "2618.00");
+        assert!(said.contains("except Sale Status=voided: 2 rows are left out"), "{said}");
+    }
+}
+
 /// A handful of bad rows is no more than half of all.
 #[test]
 fn rows_that_are_all_bad_are_no_slips() {

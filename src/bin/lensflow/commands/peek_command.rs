@@ -35,7 +35,10 @@ impl Peek {
         if self.said.get("windows.every").is_none() && self.said.get("windows.list").is_none() {
             settings.push(("windows.every".to_owned(), vec!["month".to_owned()]));
         }
-        if peeked.needs_policy {
+        if !peeked.leaves_out.is_empty() {
+            settings.push(("source.except".to_owned(), peeked.leaves_out.iter().map(ToString::to_string).collect()));
+        }
+        if peeked.needs_policy && self.said.get("transactions.policy").is_none() {
             settings.extend(POLICY.iter().map(|(key, value)| ((*key).to_owned(), vec![(*value).to_owned()])));
         }
         let mut said = self.said.as_job(Kind::Audit);

@@ -221,7 +221,7 @@ pub(crate) const OPTIONS: &[Opt] = &[
         flag(INPUTS, "anonymous-id", "ID,ID", "Ids that are no customers', such as 0 or Guest; with commas, or repeat"),
     ]),
     row("transactions.duplicates", Form::Text, ROWS, &[
-        flag(INPUTS, "duplicates", "fail|drop|keep", "Lines of an order that are equal in customer, time, product, quantity, worth and margin: end the run, count one of them, or count them all; lines without a product are left out with drop only [default: fail]"),
+        flag(INPUTS, "duplicates", "fail|drop|between-inputs|keep", "Lines of an order that are equal in customer, time, product, quantity, worth and margin: end the run, count one of them, count those of one input alone, or count them all; lines without a product are left out with drop and between-inputs only [default: fail]"),
     ]),
     row("transactions.timezone", Form::Text, ROWS, &[
         flag(INPUTS, "timezone", "ZONE", "The time zone whose calendar orders belong to, such as Europe/Berlin [default: UTC]"),
