@@ -39,8 +39,10 @@ pub(super) struct OpenOrder {
     /// The first lines whose worth is a `line_total`, or a `unit_price`.
     total_at: u64,
     price_at: u64,
-    /// Its id, once lines of both kinds have been added.
+    /// Its id.
     pub(super) order: Vec<u8>,
+    /// Whether a line gives money back.
+    pub(super) gives_back: bool,
     /// Lines without a customer, and without a time.
     nameless: u64,
     timeless: u64,
@@ -66,6 +68,7 @@ impl Default for OpenOrder {
             total_at: NOWHERE,
             price_at: NOWHERE,
             order: Vec::new(),
+            gives_back: false,
             nameless: 0,
             timeless: 0,
             refunds: BTreeMap::new(),
@@ -74,11 +77,12 @@ impl Default for OpenOrder {
 }
 
 impl OpenOrder {
-    /// Forgets the order, and keeps the memory of its customer.
+    /// Forgets the order, and keeps the memory of its ids.
     pub(super) fn reset(&mut self) {
-        let mut customer = std::mem::take(&mut self.customer);
+        let (mut order, mut customer) = (std::mem::take(&mut self.order), std::mem::take(&mut self.customer));
+        order.clear();
         customer.clear();
-        *self = OpenOrder { customer, ..OpenOrder::default() };
+        *self = OpenOrder { order, customer, ..OpenOrder::default() };
     }
 
     /// Adds lines that belong to it.
@@ -109,10 +113,11 @@ impl OpenOrder {
             WorthColumn::LineTotal => self.total_at = self.total_at.min(position),
             WorthColumn::UnitPrice => self.price_at = self.price_at.min(position),
         }
-        if self.mixes() && self.order.is_empty() {
+        if self.order.is_empty() {
             self.order.extend_from_slice(partial.order);
         }
         self.counts |= counts;
+        self.gives_back |= !counts;
         self.spend.add(partial.spend);
         self.margin.add(partial.detail.margin);
         self.quantity.add(partial.detail.quantity);

@@ -274,6 +274,8 @@ impl<L: Lens> Builder<L> {
             nets_refunds: false,
             has_orders: false,
             pushed_lines: None,
+            has_lines: false,
+            keeping: None,
         })
     }
 }

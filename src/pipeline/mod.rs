@@ -13,9 +13,11 @@
 //! | here | [`Pipeline`]: a run, from its first row to its answers |
 //! | `builder` | the options of a run; threads and lanes are made there |
 //! | `order_lines` | orders and line items: grouped, then rows like any other |
+//! | `keeping` | orders beside states that keep the ids of theirs |
 //! | `saved_states` | states that are taken in, or come out instead of answers |
 //! | `outcome` | [`Audit`]: the outcome |
 
+use self::keeping::Keeping;
 use crate::accumulate::Closed;
 use crate::accumulate::worker::{Decoding, Job};
 use crate::base::cancel::Cancel;
@@ -53,6 +55,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 pub(crate) mod builder;
+mod keeping;
 mod order_lines;
 pub mod outcome;
 mod saved_states;
@@ -117,6 +120,10 @@ pub struct Pipeline<L = ()> {
     has_orders: bool,
     /// Lines that were pushed and wait to be grouped.
     pushed_lines: Option<PushedLines>,
+    /// Whether lines were read.
+    has_lines: bool,
+    /// What tells known orders from new ones, if a state keeps the ids of its orders.
+    keeping: Option<Keeping>,
 }
 
 /// What of the counters of a run is not counted when its bad rows are judged, and what is instead.
@@ -307,7 +314,7 @@ impl<L: Lens> Pipeline<L> {
     where
         L::Answer: Send,
     {
-        self.finish_pushed_orders()?;
+        self.finish_orders()?;
         if self.poison.is_set() {
             return Err(self.poison.take());
         }

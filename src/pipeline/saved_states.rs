@@ -25,6 +25,7 @@ impl<L: Lens> Pipeline<L> {
     pub fn run_state(&mut self, state: &State) -> Result<()> {
         state.fits(&self.spec)?;
         self.rfm_columns.check(None)?;
+        self.keep_orders_of(state)?;
         let manifest = state.manifest();
         let rollup = state.rollup(&self.spec.windows, self.spec.as_of)?;
         self.inputs.extend(manifest.inputs.iter().map(|input| input.name.clone()));
@@ -83,7 +84,7 @@ impl<L: Lens> Pipeline<L> {
 
     /// Ends the input and writes what is known of every customer to a run file.
     pub(crate) fn save(mut self, to: &state::Writer) -> Result<Saved> {
-        self.finish_pushed_orders()?;
+        self.finish_orders()?;
         if self.poison.is_set() {
             return Err(self.poison.take());
         }
@@ -91,6 +92,7 @@ impl<L: Lens> Pipeline<L> {
         if self.ledger.open.is_some() {
             self.judge()?;
         }
+        let (marks, known_in) = self.kept_orders();
         let Pipeline { spec, state, stats, ledger, poison, lines, .. } = self;
         let (partitions, resources, _unfinished) = state.close(&poison)?;
         super::note_ends(&ledger, &stats);
@@ -100,12 +102,13 @@ impl<L: Lens> Pipeline<L> {
         let write = || {
             save(partitions, &**store, plan.merge_memory, cancel, to, &stats)?;
             save_records(Section::Rejects, rejects.as_deref(), to)?;
-            save_records(Section::Open, ledger.open.as_deref(), to)
+            save_records(Section::Open, ledger.open.as_deref(), to)?;
+            save_records(Section::Orders, marks.as_deref(), to)
         };
         let written = catch_unwind(AssertUnwindSafe(|| with_pool(threads, write)));
         let written = written.unwrap_or_else(|panic| Err(Error::panicked(Stage::Finalize, panic)));
         poison.cancel.check()?;
         written?;
-        Ok(Saved { keys: *lock(&ledger.keys), span: *lock(&ledger.span), notes: stats.notes().kept(), rows: snapshot, lines })
+        Ok(Saved { keys: *lock(&ledger.keys), span: *lock(&ledger.span), notes: stats.notes().kept(), rows: snapshot, lines, known_in })
     }
 }

@@ -60,6 +60,9 @@ pub struct Manifest {
     /// For how many seconds after they came inputs lie apart, so that they can be taken out again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) undo: Option<u64>,
+    /// Whether it keeps the ids of its orders, to know those that come again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub order_ids: bool,
     /// The counts of everything that does not lie apart.
     #[serde(default)]
     pub(crate) together: PartCounts,
@@ -149,6 +152,7 @@ impl Manifest {
             transactions: None,
             settings: Remembered::new(),
             undo: None,
+            order_ids: false,
             together: PartCounts::default(),
             runs: Vec::new(),
         }
@@ -252,6 +256,6 @@ mod tests {
         let mut manifest = sample();
         manifest.format = 7;
         let error = decode::<Manifest>(&encode(&manifest).unwrap(), Path::new("m")).unwrap_err();
-        assert_eq!(error.to_string(), "m: a state of format 7, and this lensflow reads formats 1 and 2");
+        assert_eq!(error.to_string(), "m: a state of format 7, and this lensflow reads formats 1 to 3");
     }
 }

@@ -24,6 +24,7 @@
 //! | `compact` | several run files → one, of one state or of several |
 //! | `rollup` | the state's windows → an audit's |
 //! | `inspect` | a manifest for people, and a run file by itself |
+//! | `order_ids` | the ids of orders, where a state keeps them |
 //! | `open_rows` | open rows: those that each audit judges for itself |
 //!
 //! [`Update`](crate::jobs::Update) makes the next generation of inputs, [`compare`](crate::jobs::compare()) sets windows of two states against
@@ -42,6 +43,7 @@ pub(crate) mod compact;
 mod inspect;
 pub(crate) mod manifest;
 pub(crate) mod open_rows;
+pub(crate) mod order_ids;
 pub(crate) mod part;
 pub(crate) mod rollup;
 pub(crate) mod run_file;
@@ -55,6 +57,7 @@ pub use self::compact::{MergedState, check_merge, merge};
 pub use self::inspect::{RunSummary, is_run_file};
 pub use self::manifest::{Input, Manifest, Remembered, RunEntry};
 pub(crate) use self::open_rows::OpenRows;
+pub(crate) use self::order_ids::OrderIds;
 pub use self::part::{MOST_APART, PartCounts};
 pub(crate) use self::rollup::Rollup;
 pub(crate) use self::run_file::{RunFile, Section, Writer};

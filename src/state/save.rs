@@ -12,6 +12,7 @@ use crate::model::window::Span;
 use crate::orders::LineSummary;
 use crate::spill::{FRAME_CUSTOMERS, RunStore, RunWriter, Sorter, copy};
 use crate::stats::{Snapshot, Stats};
+use std::collections::BTreeMap;
 
 /// The outcome of saving.
 #[derive(Debug, Clone)]
@@ -26,6 +27,8 @@ pub(crate) struct Saved {
     pub(crate) rows: Snapshot,
     /// Of lines, where there were any.
     pub(crate) lines: Option<LineSummary>,
+    /// How many orders were left out because the state has them, by the run file that does.
+    pub(crate) known_in: BTreeMap<String, u64>,
 }
 
 /// Writes the customers of all partitions, on the threads of the current pool. What was spilled is in `store`, and read in `merge_memory`.

@@ -237,6 +237,7 @@ impl Rules<'_> {
         }
         if !of_lines(self.kind, options) {
             let is_refused = |entry: &Entry| entry.row.section() == "transactions" || is_column(entry) && !of_periods(entry);
+            self.refuse(&["state.order_ids"], "period aggregations have no order ids", "leave it out, or take in orders")?;
             self.idle(&["source.naive_times"], "the time zone is one of orders and line items; period aggregations are in UTC", OUT)?;
             return self.first_idle(is_refused, "it is for orders and line items", "add `source.from=transactions`, or leave it out");
         }

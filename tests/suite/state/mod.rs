@@ -4,6 +4,7 @@
 mod checkpoint;
 mod crashes;
 mod histories;
+mod known_orders;
 mod lost;
 mod old_versions;
 

@@ -210,6 +210,14 @@ const JOBS: &[&str] = &[
     state = "state"
     names = ["a.csv"]
     "#,
+    r#"
+    [source]
+    inputs = ["a.csv"]
+    from = "transactions"
+    [state]
+    path = "state"
+    order_ids = "keep"
+    "#,
 ];
 
 #[test]

@@ -135,7 +135,8 @@ fn by_state(said: &Said, options: &Options) -> Result<Said> {
 /// An option that was found to be said.
 /// What becomes of inputs that the state knows by name.
 fn again(state: &crate::options::State) -> Again {
-    Again { replace: state.replace, allow_changed: state.allow_changed, undo: state.undo.map(|time| time.0) }
+    let order_ids = state.order_ids.map(|ids| ids == options::Ids::Keep);
+    Again { replace: state.replace, allow_changed: state.allow_changed, undo: state.undo.map(|time| time.0), order_ids }
 }
 
 fn there<T>(option: Option<T>) -> Result<T> {

@@ -217,6 +217,14 @@ pub(crate) enum Policy {
     Shop,
 }
 
+/// Whether a state keeps the ids of its orders.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Ids {
+    Keep,
+    None,
+}
+
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct State {
@@ -228,6 +236,7 @@ pub(crate) struct State {
     pub(crate) replace: bool,
     pub(crate) allow_changed: bool,
     pub(crate) undo: Option<Time>,
+    pub(crate) order_ids: Option<Ids>,
     #[serde(deserialize_with = "path")]
     pub(crate) rejects: Option<PathBuf>,
     #[serde(deserialize_with = "paths")]

@@ -261,6 +261,9 @@ pub(crate) const OPTIONS: &[Opt] = &[
     row("state.undo", Form::Text, &[Update, Follow], &[
         flag(&[Update], "undo", "TIME", "How long inputs can be taken out again, such as 30d; 0s keeps nothing apart [default: that of the state, at first 30d]"),
     ]),
+    row("state.order_ids", Form::Text, &[Update, Follow], &[
+        flag(&[Update], "order-ids", "keep|none", "Whether a new state keeps the ids of its orders, so that orders which come again in a later file are left out; without them they count twice [default: none]"),
+    ]),
     row("state.rejects", Form::Text, &[Update], &[
         flag(&[Update], "rejects", "PATH", "Write what is left out of the inputs, with reasons; needs --on-bad-row reject"),
     ]),
