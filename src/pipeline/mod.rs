@@ -321,7 +321,7 @@ impl<L: Lens> Pipeline<L> {
         self.judge()?;
         let Pipeline { spec, lens, rfm_columns, state, stats, ledger, poison, mut inputs, lines, nets_refunds, has_orders, .. } = self;
         let (partitions, resources, mut unfinished) = state.close(&poison)?;
-        let (keys, span) = (*lock(&ledger.keys), *lock(&ledger.span));
+        let (keys, span) = (ledger.keys_seen(&spec), *lock(&ledger.span));
         note_ends(&ledger, &stats);
         let (windows, first_key) = windows.resolve(keys, span, spec.as_of)?;
         let (last_order, first_order) = (rfm_columns.needs_last(), rfm_columns.needs_first());

@@ -109,6 +109,7 @@ impl<L: Lens> Pipeline<L> {
         let written = written.unwrap_or_else(|panic| Err(Error::panicked(Stage::Finalize, panic)));
         poison.cancel.check()?;
         written?;
-        Ok(Saved { keys: *lock(&ledger.keys), span: *lock(&ledger.span), notes: stats.notes().kept(), rows: snapshot, lines, known_in })
+        let (keys, span, refunds_until) = (*lock(&ledger.keys), *lock(&ledger.span), *lock(&ledger.refunds_until));
+        Ok(Saved { keys, span, refunds_until, notes: stats.notes().kept(), rows: snapshot, lines, known_in })
     }
 }

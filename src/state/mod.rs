@@ -67,6 +67,7 @@ pub(crate) use self::state_folder::refuse_own_file;
 pub use crate::spill::Io;
 
 use crate::base::error::{Error, Kind, Result};
+use crate::base::time::format_timestamp;
 use crate::model::reject::OnBadRow;
 use crate::model::window::{Granularity, Window, Windows};
 use crate::orders::OrderOptions;
@@ -205,7 +206,7 @@ impl State {
             }
             return Ok(Rollup::Listed { first: 0, keys: Vec::new() });
         };
-        windows_fit(windows, every, &self.path)?;
+        fit_until(windows, every, &self.path, self.manifest.span.map(|span| span.last))?;
         if let Some(as_of) = as_of {
             self.can_be_seen(as_of)?;
         }
@@ -220,16 +221,21 @@ impl State {
         }
     }
 
-    /// Checks that the state can tell what had happened by a moment: one between two of its windows, or after all of its data.
+    /// Checks that the state can tell what had happened by a moment: one between two of its windows, or after all that it has.
     fn can_be_seen(&self, as_of: i64) -> Result<()> {
-        let every = self.manifest.every;
+        let (every, last) = (self.manifest.every, self.manifest.last_moment());
         let between = every.start(every.index(as_of)) == as_of;
-        let after = self.manifest.span.is_some_and(|span| span.last < as_of);
-        if between || after || self.manifest.windows.is_none_or(|(_, last)| every.start(last + 1) <= as_of) {
+        if between || last.is_some_and(|last| last < as_of) || self.manifest.windows.is_none_or(|(_, last)| every.start(last + 1) <= as_of)
+        {
             return Ok(());
         }
-        let what = format!("the state is kept by {every}, and cannot tell what had happened within one");
-        let help = format!("choose the last day of a {every} for `windows.as_of`, or keep the state by day");
+        let (moment, period) = (format_timestamp(as_of), every.name(every.index(as_of)));
+        let why = match last {
+            Some(last) => format!("it has rows until {}", format_timestamp(last)),
+            None => "it was made by a version that did not note until when it has rows".to_owned(),
+        };
+        let what = format!("the state is kept by {every}, and cannot tell what had happened within {period} by {moment}: {why}");
+        let help = format!("choose the last day of a {every} for `windows.as_of`, or one after all rows, or keep the state by day");
         Err(Error::usage(what).input(self.path.to_string_lossy()).help(help))
     }
 
@@ -257,6 +263,11 @@ impl RunEntry {
 /// # Errors
 /// [`Kind::Usage`], naming the state's folder and the window that is no union of its windows.
 pub fn windows_fit(windows: &Windows, every: Granularity, path: &Path) -> Result<()> {
+    fit_until(windows, every, path, None)
+}
+
+/// The same, where it is known when something last happened.
+fn fit_until(windows: &Windows, every: Granularity, path: &Path, last: Option<i64>) -> Result<()> {
     let refuse = |what: String| {
         let help = format!("choose windows that begin and end where a {every} does, or make a state by shorter windows");
         Error::usage(what).input(path.to_string_lossy()).help(help)
@@ -266,19 +277,20 @@ pub fn windows_fit(windows: &Windows, every: Granularity, path: &Path) -> Result
             Err(refuse(format!("the state is kept by {every}, of which no {wanted} is made")))
         }
         Windows::Every(_) => Ok(()),
-        Windows::List(list) => list.iter().try_for_each(|window| fits(window, every).map_err(refuse)),
+        Windows::List(list) => list.iter().try_for_each(|window| fits(window, every, last).map_err(refuse)),
     }
 }
 
 /// Whether a state by calendar windows can tell what lies in a window.
-fn fits(window: &Window, every: Granularity) -> Result<(), String> {
+fn fits(window: &Window, every: Granularity, last: Option<i64>) -> Result<(), String> {
     for (boundary, what) in [(window.start, "starts"), (window.end, "ends")] {
         if every.start(every.index(boundary)) != boundary && boundary != crate::base::time::MAX_TIMESTAMP {
             return Err(format!("window {window} {what} inside a {every}, and the state is kept by {every}"));
         }
     }
-    if window.observation_end < window.end {
-        return Err(format!("window {window} is observed from before its end, and the state cannot leave out single rows"));
+    if window.observation_end < window.end && last.is_none_or(|last| window.observation_end <= last) {
+        let until = last.map_or(String::new(), |last| format!(", of which it has some until {}", format_timestamp(last)));
+        return Err(format!("window {window} is observed from before its end, and the state cannot leave out single rows{until}"));
     }
     Ok(())
 }

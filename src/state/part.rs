@@ -6,10 +6,11 @@ use super::save::Saved;
 use crate::base::error::{Error, Result};
 use crate::base::merge::Merge;
 use crate::base::text::counted;
+use crate::base::time::MIN_TIMESTAMP;
 use crate::model::note::KeptNotes;
 use crate::model::reject::Reason;
 use crate::model::window::Span;
-use crate::orders::LineSummary;
+use crate::orders::{LineSummary, Refunds};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -37,6 +38,10 @@ pub struct PartCounts {
     /// From when to when there are data.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) span: Option<Span>,
+    /// The end of the last period with money that was given back without an order, or [`MIN_TIMESTAMP`]; none where it was taken in by a
+    /// version that did not look.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) refunds_until: Option<i64>,
     /// What was noticed.
     #[serde(default, skip_serializing_if = "KeptNotes::is_empty")]
     pub(crate) notes: KeptNotes,
@@ -51,13 +56,14 @@ pub struct PartCounts {
 impl PartCounts {
     /// The counts of what was just saved.
     pub(crate) fn of(saved: &Saved) -> Self {
-        let Saved { keys, span, notes, rows, lines, known_in } = saved;
+        let Saved { keys, span, refunds_until, notes, rows, lines, known_in } = saved;
         PartCounts {
             rows_read: rows.rows_read,
             rows_accepted: rows.rows_accepted,
             rows_rejected: rows.rows_rejected.clone(),
             windows: *keys,
             span: *span,
+            refunds_until: Some(refunds_until.unwrap_or(MIN_TIMESTAMP)),
             notes: notes.clone(),
             lines: lines.clone(),
             known_in: known_in.clone(),
@@ -67,6 +73,11 @@ impl PartCounts {
 
 impl Merge for PartCounts {
     fn merge(&mut self, more: PartCounts) {
+        if *self == PartCounts::default() {
+            *self = more;
+            return;
+        }
+        self.refunds_until = self.refunds_until.zip(more.refunds_until).map(|(a, b)| a.max(b));
         self.rows_read += more.rows_read;
         self.rows_accepted += more.rows_accepted;
         Merge::merge(&mut self.rows_rejected, more.rows_rejected);
@@ -97,6 +108,7 @@ impl Manifest {
             rows_rejected: self.rows_rejected.clone(),
             windows: self.windows,
             span: self.span,
+            refunds_until: None,
             notes: self.notes.clone(),
             lines: self.transactions.as_ref().map(|(_, lines)| lines.clone()),
             known_in: BTreeMap::new(),
@@ -108,6 +120,14 @@ impl Manifest {
         let mut all = self.counts_together();
         self.runs.iter().filter_map(|run| run.counts.as_deref()).for_each(|counts| all.merge(counts.clone()));
         all
+    }
+
+    /// The last moment at which anything happened that it has accepted, as far as it knows; none where a version took rows in that did not look.
+    pub(crate) fn last_moment(&self) -> Option<i64> {
+        let (all, last) = (self.counts_all(), self.span?.last);
+        let nets = self.transactions.as_ref().is_some_and(|(orders, lines)| orders.refunds == Refunds::Net && lines.refund_lines > 0);
+        let refunds = if nets { all.refunds_until? } else { MIN_TIMESTAMP };
+        Some(last.max(refunds.saturating_sub(1)))
     }
 
     /// Adds up the parts.

@@ -21,6 +21,8 @@ pub(crate) struct Saved {
     pub(crate) keys: Option<(u32, u32)>,
     /// From when to when there are data.
     pub(crate) span: Option<Span>,
+    /// The end of the last period with money that was given back without an order.
+    pub(crate) refunds_until: Option<i64>,
     /// What was noticed about the inputs.
     pub(crate) notes: KeptNotes,
     /// The counts of the run.

@@ -21,7 +21,7 @@ fn order(number: u32, whole: bool) -> String {
     (0..if whole { 1 } else { number % 3 + 1 }).map(line).collect()
 }
 
-fn write(path: &Path, orders: impl IntoIterator<Item = u32>, whole: bool) -> String {
+pub(super) fn write(path: &Path, orders: impl IntoIterator<Item = u32>, whole: bool) -> String {
     let rows: String = orders.into_iter().map(|number| order(number, whole)).collect();
     fs::write(path, format!("order_id,customer_id,event_ts,product_id,line_total\n{rows}")).unwrap();
     path.to_string_lossy().into_owned()
@@ -32,30 +32,35 @@ fn lines(whole: bool) -> Lines {
     Lines::default().with_orders(orders).with_options(TransactionOptions::default().with_one_row_per_order(whole))
 }
 
-fn keeping(whole: bool, workers: usize, batch_rows: usize) -> Update {
+pub(super) fn keeping(whole: bool, workers: usize, batch_rows: usize) -> Update {
     let spec = spec(Windows::Every(Granularity::Month), OnBadRow::Reject).with_workers(Some(workers)).with_batch_rows(batch_rows);
     Update { order_ids: Some(true), lines: Some(lines(whole)), spec, ..Update::default() }
 }
 
 /// What an audit says of customers, and of orders without one; not how much was read for it.
 fn answers(states: &[State], files: &[String], whole: bool) -> (Said, String) {
-    let mut pipeline = Pipeline::builder().spec(spec(Windows::Every(Granularity::Quarter), OnBadRow::Reject)).build().unwrap();
-    states.iter().for_each(|state| pipeline.run_state(state).unwrap());
+    answers_as_of(states, files, whole, None).unwrap()
+}
+
+pub(super) fn answers_as_of(states: &[State], files: &[String], whole: bool, as_of: Option<i64>) -> Result<(Said, String)> {
+    let spec = spec(Windows::Every(Granularity::Quarter), OnBadRow::Reject).with_as_of(as_of);
+    let mut pipeline = Pipeline::builder().spec(spec).build()?;
+    states.iter().try_for_each(|state| pipeline.run_state(state))?;
     if !files.is_empty() {
-        let files = lines(whole).find_sales(files, None, 8_192).unwrap();
-        pipeline.run_transactions(files, &lines(whole)).unwrap();
+        let files = lines(whole).find_sales(files, None, 8_192)?;
+        pipeline.run_transactions(files, &lines(whole))?;
     }
-    let audit = pipeline.finish().unwrap();
+    let audit = pipeline.finish()?;
     let input = &audit.report.input;
     let of_lines = input.transactions.clone().unwrap_or_default();
     let orders = format!(
         "{} {} {} {} {:?} {:?}",
         input.rows_accepted, of_lines.orders, of_lines.anonymous_orders, of_lines.anonymous_revenue, input.first_day, input.last_day
     );
-    let mut said = said(&audit).unwrap();
+    let mut said = said(&audit)?;
     let (from, to) = (said.report.find("\"windows\"").unwrap(), said.report.find("\"warnings\"").unwrap());
     said.report = said.report[from..to].to_owned();
-    (said, orders)
+    Ok((said, orders))
 }
 
 proptest! {

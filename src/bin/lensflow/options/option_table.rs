@@ -288,7 +288,7 @@ pub(crate) const OPTIONS: &[Opt] = &[
         flag(&[Audit], "window", "WINDOW", "A window to audit, [NAME=]START..END[@OBSERVATION_END] or a calendar period such as 2023-Q3; repeat in time order"),
     ]),
     row("windows.as_of", Form::Text, AUDITED, &[
-        flag(&[Audit], "as-of", "DATE", "See the windows as of the end of a day: what lies after it is left out of them, and recency counts back from it"),
+        flag(&[Audit], "as-of", "DATE", "See the windows as of the end of a day: what lies after it is left out of them, and recency counts back from it; of a state, the end of one of its periods, or a day after its last row"),
     ]),
     row("windows.year_starts", Form::Text, &[Audit, Periods, Update, Merge, Follow], &[
         flag(&[Audit, Periods, Update], "year-starts", "MM-DD", "The day a fiscal year starts on, for quarters, halves and years [default: 01-01]"),
