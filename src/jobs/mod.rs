@@ -10,7 +10,7 @@
 //! | `recognize` | the columns of inputs → what their rows are |
 //! | `period_table` | orders → a table of period aggregations |
 //! | `new_inputs` | which inputs of an update its state has not |
-//! | `kept_ids` | orders that come again: whether a state knows them |
+//! | `policies` | whether an update goes with its state |
 //! | `part_rejects` | what an update left out, as a table |
 //! | `update` | inputs that a state has not taken in yet → its next generation |
 //! | `export_state` | a state → a table of period aggregations |
@@ -25,12 +25,12 @@ pub(crate) mod checkpoint;
 pub(crate) mod compare;
 pub(crate) mod export_state;
 pub mod follow;
-mod kept_ids;
 pub(crate) mod new_inputs;
 mod part_rejects;
 #[cfg(feature = "text")]
 pub mod peek;
 pub(crate) mod period_table;
+mod policies;
 pub mod recognize;
 pub mod slices;
 pub(crate) mod update;

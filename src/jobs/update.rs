@@ -256,14 +256,6 @@ impl Update {
         }
     }
 
-    fn check_every(&self) -> Result<()> {
-        match self.every {
-            Some(Granularity::All) => Err(Error::usage("a state is kept by calendar windows, and `every=all` is none")
-                .help("keep it by `every=day` or `every=month`; audits may then use `windows.every=all`")),
-            _ => Ok(()),
-        }
-    }
-
     fn find<S: AsRef<str>>(&self, names: &[S]) -> Result<Files> {
         Files::find(names, self.format, &self.spec)
     }
@@ -310,7 +302,8 @@ impl Update {
         watch: &mut impl FnMut(Arc<Stats>),
     ) -> Result<Option<Part>> {
         let spec = Spec { windows: Windows::Every(next.every), ..self.spec.clone() };
-        let later_windows = self.audited.clone().filter(|_| self.spec.on_bad_row == OnBadRow::Fail);
+        let is_asked = |windows: &Windows| self.spec.on_bad_row == OnBadRow::Fail && windows.have_ends();
+        let later_windows = self.audited.clone().filter(is_asked);
         let mut pipeline = Pipeline::builder().spec(spec).cancel(self.cancel.clone()).saving().later_windows(later_windows).build()?;
         if next.order_ids {
             pipeline.keep_orders(known);
@@ -354,24 +347,6 @@ impl Update {
         }
         let (saved, run) = save_run(pipeline, folder, run)?;
         Ok(Some(Part { run, saved, inputs, customers: stats.snapshot().customers }))
-    }
-
-    /// The manifest of a state that was made as this update wants it.
-    fn same_policies(&self, manifest: Manifest, folder: &Path) -> Result<Manifest> {
-        let refuse = |what: String, help: String| Err(Error::usage(what).input(folder.to_string_lossy()).help(help));
-        if let Some(every) = self.every.filter(|&every| every != manifest.every) {
-            let what = format!("the state is kept by {}, not by {every}", manifest.every);
-            return refuse(what, format!("leave `every={every}` out, or make another state"));
-        }
-        self.lines.iter().try_for_each(|lines| manifest.groups_alike(&lines.orders, folder))?;
-        if self.spec.on_bad_row != manifest.on_bad_row {
-            let (was, is) = (manifest.on_bad_row.name(), self.spec.on_bad_row.name());
-            return refuse(
-                format!("the state was made with `on_bad_row={was}`, not {is}"),
-                format!("say `on_bad_row={was}`, or make another state"),
-            );
-        }
-        Ok(manifest)
     }
 }
 

@@ -174,6 +174,11 @@ impl State {
         &self.runs
     }
 
+    /// The end of the last period of its own that has a row.
+    pub fn end(&self) -> Option<i64> {
+        self.manifest.windows.map(|(_, last)| self.manifest.every.start(last + 1))
+    }
+
     /// Checks that an audit with these options can take the state in.
     ///
     /// # Errors

@@ -196,10 +196,11 @@ impl Rules<'_> {
                 self.refuse(&["windows.year_starts"], "it does nothing without calendar windows", help)?;
             }
         }
-        let all = |every: Option<Granularity>| every == Some(Granularity::All);
-        if all(self.options.state.every) || all(self.options.periods.every) {
-            let help = "say day, week, month, quarter, half or year";
-            self.refuse(&["state.every", "periods.every"], "all of time is no calendar period", help)?;
+        for (key, every) in [("state.every", self.options.state.every), ("periods.every", self.options.periods.every)] {
+            let Some(every) = every.filter(|every| !every.is_calendar()) else { continue };
+            let why =
+                if every == Granularity::All { "all of time is no calendar period" } else { "rolling windows are no calendar periods" };
+            self.refuse(&[key], why, "say day, week, month, quarter, half or year")?;
         }
         let Some(list) = &windows.list else { return Ok(()) };
         if windows.every.is_some() {

@@ -282,7 +282,7 @@ pub(crate) const OPTIONS: &[Opt] = &[
         flag(&[Audit], "checkpoint-every", "TIME", "The time between two checkpoints, such as 2m or 90s [default: 2m]"),
     ]),
     row("windows.every", Form::Text, AUDITED, &[
-        flag(&[Audit], "every", "day|week|month|quarter|half|year|all", "Audit the calendar windows that the rows fall in; weeks are ISO weeks, and all is one window"),
+        flag(&[Audit], "every", "day|week|month|quarter|half|year|all|rolling-90d", "Audit the calendar windows that the rows fall in; weeks are ISO weeks, and all is one window; or windows of so many days, the last of which ends with --as-of or the last day of a state by day"),
     ]),
     row("windows.list", Form::Texts, AUDITED, &[
         flag(&[Audit], "window", "WINDOW", "A window to audit, [NAME=]START..END[@OBSERVATION_END] or a calendar period such as 2023-Q3; repeat in time order"),

@@ -1,4 +1,5 @@
-//! Orders that come again in an update: whether the state keeps order ids, by which it knows them; where it does not, whether some may have.
+//! Whether an update goes with its state: the same windows and policies, and whether ids of orders are kept, by which those that come again
+//! are known; where they are not, whether some may have come again.
 
 use super::{Update, Updated};
 use crate::base::error::{Error, Result};
@@ -7,6 +8,34 @@ use crate::state::Manifest;
 use std::path::Path;
 
 impl Update {
+    pub(super) fn check_every(&self) -> Result<()> {
+        match self.every {
+            Some(every) if !every.is_calendar() => {
+                Err(Error::usage(format!("a state is kept by calendar windows, and `every={every}` is none"))
+                    .help("keep it by `every=day` or `every=month`; audits may then use `windows.every=all`"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The manifest of a state that was made as this update wants it.
+    pub(super) fn same_policies(&self, manifest: Manifest, folder: &Path) -> Result<Manifest> {
+        let refuse = |what: String, help: String| Err(Error::usage(what).input(folder.to_string_lossy()).help(help));
+        if let Some(every) = self.every.filter(|&every| every != manifest.every) {
+            let what = format!("the state is kept by {}, not by {every}", manifest.every);
+            return refuse(what, format!("leave `every={every}` out, or make another state"));
+        }
+        self.lines.iter().try_for_each(|lines| manifest.groups_alike(&lines.orders, folder))?;
+        if self.spec.on_bad_row != manifest.on_bad_row {
+            let (was, is) = (manifest.on_bad_row.name(), self.spec.on_bad_row.name());
+            return refuse(
+                format!("the state was made with `on_bad_row={was}`, not {is}"),
+                format!("say `on_bad_row={was}`, or make another state"),
+            );
+        }
+        Ok(manifest)
+    }
+
     /// Whether the state keeps the ids of its orders.
     pub(super) fn keeps_ids(&self, manifest: &Manifest, folder: &Path) -> Result<bool> {
         let refuse = |what: &str, help: &str| Err(Error::usage(what).input(folder.to_string_lossy()).help(help));
