@@ -305,6 +305,7 @@ impl Update {
         let is_asked = |windows: &Windows| self.spec.on_bad_row == OnBadRow::Fail && windows.have_ends();
         let later_windows = self.audited.clone().filter(is_asked);
         let mut pipeline = Pipeline::builder().spec(spec).cancel(self.cancel.clone()).saving().later_windows(later_windows).build()?;
+        pipeline.dropped = next.dropped_before.map(|before| (before, next.every));
         if next.order_ids {
             pipeline.keep_orders(known);
         }

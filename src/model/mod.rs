@@ -46,5 +46,5 @@ pub use self::period_batch::{Bad, NO_TIMESTAMP, Origin, PeriodBatch, Whence};
 pub use self::read_options::{AmountUnit, Encoding, IdFormat, NaiveTimes, NumberFormat, PeriodEnds, Quote, ReadOptions};
 pub use self::reject::{LINE_FIELDS, OnBadRow, Reason, Reject};
 pub use self::row_filter::RowFilter;
-pub use self::window::{Granularity, RollingDays, Window, Windows, YearStart, as_of};
+pub use self::window::{Granularity, RollingDays, Window, Windows, YearStart, as_of, beginning};
 pub use self::worth::{AmountFrom, WorthColumn, WorthColumns};

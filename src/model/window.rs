@@ -114,10 +114,21 @@ impl Merge for Span {
 /// # Errors
 /// A text that is no date.
 pub fn as_of(text: &str) -> Result<i64> {
-    let no_date =
-        || Error::usage(format!("{text:?} is not a date")).help("write it as 2023-06-30, which is the end of that day, or with a time");
-    let at = parse_timestamp(text.as_bytes()).ok_or_else(no_date)?;
+    let at = date(text, "the end")?;
     Ok(if text.trim().len() == 10 { at + DAY } else { at })
+}
+
+/// Reads a moment: the beginning of a day, or a moment of it.
+///
+/// # Errors
+/// A text that is no date.
+pub fn beginning(text: &str) -> Result<i64> {
+    date(text, "the beginning")
+}
+
+fn date(text: &str, which: &str) -> Result<i64> {
+    let help = || format!("write it as 2023-06-30, which is {which} of that day, or with a time");
+    parse_timestamp(text.as_bytes()).ok_or_else(|| Error::usage(format!("{text:?} is not a date")).help(help()))
 }
 
 impl FromStr for Window {

@@ -284,6 +284,7 @@ impl<L: Lens> Builder<L> {
             has_orders: false,
             pushed_lines: None,
             has_lines: false,
+            dropped: None,
             keeping: None,
         })
     }

@@ -32,7 +32,7 @@ use crate::model::hash::PARTITIONS;
 use crate::model::note::{Notes, Topic};
 use crate::model::period_batch::Origin;
 use crate::model::reject::OnBadRow;
-use crate::model::window::{Window, Windows};
+use crate::model::window::{Granularity, Window, Windows};
 use crate::orders::{LineSummary, PushedLines};
 use crate::reduce::reduce;
 use crate::report::rfm_columns::RfmColumns;
@@ -46,6 +46,7 @@ use crate::source::mapping::judge;
 use crate::source::row_kind::{Aggregations, ArrowColumns, RowKind};
 use crate::spec::Spec;
 use crate::spill::{Budget, Plan, RunStore, Sorting, Tiered};
+use crate::state::retention::DroppedBefore;
 use crate::stats::Stats;
 use arrow::array::RecordBatch;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
@@ -122,6 +123,8 @@ pub struct Pipeline<L = ()> {
     pushed_lines: Option<PushedLines>,
     /// Whether lines were read.
     has_lines: bool,
+    /// Before what a state has dropped what lies there, and its periods.
+    pub(crate) dropped: Option<(DroppedBefore, Granularity)>,
     /// What tells known orders from new ones, if a state keeps the ids of its orders.
     keeping: Option<Keeping>,
 }
@@ -319,11 +322,19 @@ impl<L: Lens> Pipeline<L> {
             return Err(self.poison.take());
         }
         self.judge()?;
-        let Pipeline { spec, lens, rfm_columns, state, stats, ledger, poison, mut inputs, lines, nets_refunds, has_orders, .. } = self;
+        let Pipeline {
+            spec, lens, rfm_columns, state, stats, ledger, poison, mut inputs, lines, nets_refunds, has_orders, dropped, ..
+        } = self;
         let (partitions, resources, mut unfinished) = state.close(&poison)?;
         let (keys, span) = (ledger.keys_seen(&spec), *lock(&ledger.span));
         note_ends(&ledger, &stats);
         let (windows, first_key) = windows.resolve(keys, span, spec.as_of)?;
+        if let Some((dropped, _)) = dropped
+            && let Some(window) = windows.first()
+        {
+            // Files beside a state may have rows in periods of which it has none any more.
+            dropped.allows(&Windows::List(vec![window.clone()]), None, spec.as_of, &window.name)?;
+        }
         let (last_order, first_order) = (rfm_columns.needs_last(), rfm_columns.needs_first());
         let times = BlockTimes { of_orders: has_orders, last_order, first_order };
         let finalizer = Finalizer { windows, first_key, times };

@@ -30,7 +30,7 @@ pub struct Changed {
     pub rewritten: usize,
 }
 
-fn lock(path: &Path, io: &Io) -> Result<(Folder<Manifest>, Manifest)> {
+pub(super) fn lock(path: &Path, io: &Io) -> Result<(Folder<Manifest>, Manifest)> {
     if !super::is_state(path) {
         refuse_lost::<Manifest>(path)?;
         return Err(Error::new(Kind::Io, "there is no state").input(path.to_string_lossy()).help("an update of that name makes one"));
@@ -42,7 +42,7 @@ fn lock(path: &Path, io: &Io) -> Result<(Folder<Manifest>, Manifest)> {
 }
 
 /// The manifest of the next generation, in which the parts have their own counts.
-fn next(manifest: &Manifest) -> Manifest {
+pub(super) fn next(manifest: &Manifest) -> Manifest {
     let mut next = Manifest { together: manifest.counts_together(), generation: manifest.generation + 1, ..manifest.clone() };
     (next.format, next.lensflow) = (FORMAT, env!("CARGO_PKG_VERSION").to_owned());
     next

@@ -131,7 +131,7 @@ fn added_up(states: &[State], allow_duplicate: bool) -> Result<MergedState> {
     let [first, others @ ..] = states else {
         return Err(Error::usage("no state is given").help("name the states to merge"));
     };
-    let Manifest { every, on_bad_row, order_ids, .. } = *first.manifest();
+    let Manifest { every, on_bad_row, order_ids, dropped_before, .. } = *first.manifest();
     for state in others {
         let name = state.path().to_string_lossy();
         let own = state.manifest();
@@ -143,12 +143,16 @@ fn added_up(states: &[State], allow_duplicate: bool) -> Result<MergedState> {
             let what = format!("only one of it and {} keeps the ids of orders", first.path().display());
             return Err(Error::usage(what).input(name).help("make one of them anew with the other's `order_ids`"));
         }
+        if own.dropped_before != dropped_before {
+            let what = format!("it has not dropped the same periods as {}", first.path().display());
+            return Err(Error::usage(what).input(name).help("drop them from both"));
+        }
         if own.on_bad_row != on_bad_row {
             let what = format!("the state was made with another `on_bad_row` than {}", first.path().display());
             return Err(Error::usage(what).input(name).help("make one of them anew with the other's"));
         }
     }
-    let mut manifest = Manifest { generation: 1, order_ids, ..Manifest::new(every, on_bad_row) };
+    let mut manifest = Manifest { generation: 1, order_ids, dropped_before, ..Manifest::new(every, on_bad_row) };
     // By fingerprint and length, which of the states has an input.
     let mut taken: BTreeMap<(&str, u64), usize> = BTreeMap::new();
     let mut duplicates = Vec::new();

@@ -193,6 +193,9 @@ impl Display for Manifest {
             )?;
             special_lines(lines).iter().try_for_each(|said| writeln!(f, "  {said}"))?;
         }
+        if let Some(dropped) = self.dropped_before {
+            writeln!(f, "what lies before {dropped} was dropped: of customers who bought then it is known that they existed")?;
+        }
         if self.order_ids {
             writeln!(f, "the ids of orders are kept: orders that come again are left out")?;
         }

@@ -2,6 +2,7 @@
 //! its generation. Files that it does not name mean nothing.
 
 use super::part::PartCounts;
+use super::retention::DroppedBefore;
 use super::sealed::{FORMAT, HASH, Record, record_fields};
 use crate::base::error::{Error, Result};
 use crate::model::hash::PARTITIONS;
@@ -63,6 +64,9 @@ pub struct Manifest {
     /// Whether it keeps the ids of its orders, to know those that come again.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub order_ids: bool,
+    /// Before what nothing is left but that customers existed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) dropped_before: Option<DroppedBefore>,
     /// The counts of everything that does not lie apart.
     #[serde(default)]
     pub(crate) together: PartCounts,
@@ -153,6 +157,7 @@ impl Manifest {
             settings: Remembered::new(),
             undo: None,
             order_ids: false,
+            dropped_before: None,
             together: PartCounts::default(),
             runs: Vec::new(),
         }

@@ -21,6 +21,7 @@
 //! | `save` | partitions → a run file |
 //! | `part` | what one input brought, as long as it can be taken out again |
 //! | `change` | what is taken out: inputs, customers |
+//! | `retention` | periods that were dropped |
 //! | `compact` | several run files → one, of one state or of several |
 //! | `rollup` | the state's windows → an audit's |
 //! | `inspect` | a manifest for people, and a run file by itself |
@@ -45,6 +46,7 @@ pub(crate) mod manifest;
 pub(crate) mod open_rows;
 pub(crate) mod order_ids;
 pub(crate) mod part;
+pub(crate) mod retention;
 pub(crate) mod rollup;
 pub(crate) mod run_file;
 pub(crate) mod save;
@@ -59,6 +61,7 @@ pub use self::manifest::{Input, Manifest, Remembered, RunEntry};
 pub(crate) use self::open_rows::OpenRows;
 pub(crate) use self::order_ids::OrderIds;
 pub use self::part::{MOST_APART, PartCounts};
+pub use self::retention::drop_before;
 pub(crate) use self::rollup::Rollup;
 pub(crate) use self::run_file::{RunFile, Section, Writer};
 pub(crate) use self::save::Saved;
@@ -209,9 +212,15 @@ impl State {
             if let Windows::Every(_) = windows {
                 windows_fit(windows, every, &self.path)?;
             }
+            if let Some(dropped) = self.manifest.dropped_before {
+                dropped.allows(windows, None, as_of, &self.path.to_string_lossy())?;
+            }
             return Ok(Rollup::Listed { first: 0, keys: Vec::new() });
         };
         fit_until(windows, every, &self.path, self.manifest.span.map(|span| span.last))?;
+        if let Some(dropped) = self.manifest.dropped_before {
+            dropped.allows(windows, Some(every.start(first)), as_of, &self.path.to_string_lossy())?;
+        }
         if let Some(as_of) = as_of {
             self.can_be_seen(as_of)?;
         }

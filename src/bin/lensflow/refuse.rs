@@ -135,6 +135,10 @@ impl Rules<'_> {
             self.idle(&["manage.names"], "only `remove` and `forget` take names", OUT)?;
         }
         match action {
+            Some(Action::Drop) => self.needs(&["manage.before"], "it is not said what to drop")?,
+            _ => self.idle(&["manage.before"], "only `drop` drops periods", OUT)?,
+        }
+        match action {
             Some(Action::Export) => self.needs(&["manage.out"], "it is not said where the rows go")?,
             _ => self.idle(&["manage.out"], "only `export` writes a table", OUT)?,
         }

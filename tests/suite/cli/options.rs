@@ -132,7 +132,6 @@ const LINES: &[&str] = &[
     "periods book.xlsx --sheet Orders --every year --policy shop -o p.csv",
     "update new book.xlsx --sheet Orders --policy shop",
     "sketch book.xlsx --sheet Orders --policy shop --window 2011 -o x.theta",
-    "inspect a.partial",
     "inspect a.theta",
     "inspect state --json",
     "update state renamed.txt --column customer_id=cust --replace --undo 7d",
@@ -141,6 +140,7 @@ const LINES: &[&str] = &[
     "state history state --json",
     "state remove state a.csv",
     "state forget state C-000000001 x",
+    "state drop other --before 2023-04-01",
     "state export state -o exported.csv --csv-safe",
 ];
 

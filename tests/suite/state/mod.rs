@@ -7,6 +7,7 @@ mod histories;
 mod known_orders;
 mod lost;
 mod old_versions;
+mod retained;
 mod seen_as_of;
 
 use crate::make::{Layout, Row, monthly_rows};

@@ -211,6 +211,12 @@ const JOBS: &[&str] = &[
     names = ["a.csv"]
     "#,
     r#"
+    [manage]
+    action = "drop"
+    state = "state"
+    before = "2023-01-01"
+    "#,
+    r#"
     [source]
     inputs = ["a.csv"]
     from = "transactions"

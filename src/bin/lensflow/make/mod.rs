@@ -115,7 +115,7 @@ pub(crate) fn job(said: &mut Said) -> Result<Made> {
             let said = make.options.manage;
             let (action, state, names) = (there(said.action)?, there(said.state)?, said.names.unwrap_or_default());
             let csv_safe = make.options.report.csv_safe;
-            Ok(Made::Manage(Manage { action, state, names, out: said.out, csv_safe, json: said.json }))
+            Ok(Made::Manage(Manage { action, state, names, before: said.before, out: said.out, csv_safe, json: said.json }))
         }
     }
 }

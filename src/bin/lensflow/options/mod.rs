@@ -34,7 +34,7 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use value_types::{
-    Action, Address, Customers, Glob, Size, Time, Zone, batch_rows, bins, commit_rows, dates, header_line, lg_k, moment, month,
+    Action, Address, Customers, Glob, Size, Time, Zone, batch_rows, bins, commit_rows, date, dates, header_line, lg_k, moment, month,
     null_timestamps, path, paths, percentiles, poll, text, texts, words, workers,
 };
 
@@ -374,6 +374,8 @@ pub(crate) struct Manage {
     #[serde(deserialize_with = "path")]
     pub(crate) state: Option<PathBuf>,
     pub(crate) names: Option<Vec<String>>,
+    #[serde(deserialize_with = "date")]
+    pub(crate) before: Option<i64>,
     #[serde(deserialize_with = "path")]
     pub(crate) out: Option<PathBuf>,
     pub(crate) json: bool,

@@ -390,13 +390,16 @@ pub(crate) const OPTIONS: &[Opt] = &[
         flag(&[Inspect], "json", "", "Print JSON instead of text; of states and run files"),
     ]),
     row("manage.action", Form::Text, &[Manage], &[
-        flag(&[Manage], "ACTION", "history|remove|forget|export", "history: what came in; remove: take inputs out; forget: take customers out; export: a row for each customer and period"),
+        flag(&[Manage], "ACTION", "history|remove|forget|drop|export", "history: what came in; remove: take inputs out; forget: take customers out; drop: drop old periods; export: a row for each customer and period"),
     ]),
     row("manage.state", Form::Text, &[Manage], &[
         flag(&[Manage], "STATE", "", "The state's folder"),
     ]),
     row("manage.names", Form::Texts, &[Manage], &[
         flag(&[Manage], "NAME", "", "The inputs to remove, as the history names them, day.csv or, of several, day.csv@3; or the customers to forget"),
+    ]),
+    row("manage.before", Form::Text, &[Manage], &[
+        flag(&[Manage], "before", "DATE", "With drop: what customers did before this day goes for good, that they existed stays; a period of the state begins on it"),
     ]),
     row("manage.out", Form::Text, &[Manage], &[
         flag(&[Manage], "output", "PATH", "The table of an export, .parquet, .csv, .jsonl or .arrow; - is CSV on stdout"),
