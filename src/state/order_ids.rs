@@ -84,6 +84,6 @@ pub(crate) fn share_no_order(states: &[State], cancel: &Cancel) -> Result<()> {
         states[a].path().display(),
         both - equal
     );
-    let help = "make a state anew of the inputs of both; or where no order is the same, say `allow_duplicate`";
+    let help = "make a state anew of the inputs of both; or where no order is the same, merge them with `allow_duplicate`";
     Err(Error::data(what).input(states[b].path().to_string_lossy()).help(help))
 }

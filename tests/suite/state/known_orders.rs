@@ -177,6 +177,9 @@ fn overlapping_exports_on_the_command_line() {
     assert!(refused.contains("none counts twice"), "{refused}");
     let refused = run("update st tue.csv --order-ids none", 2).stderr;
     assert!(refused.contains("keeps the ids"), "{refused}");
+    run("update twin mon.csv tue.csv --order-ids keep --on-bad-row reject", 0);
+    let refused = run("audit st twin --every month", 1).stderr;
+    assert!(refused.contains("2 order ids are in the state st, too: 2 of them mean the same order"), "{refused}");
     // Where a bad row ends the run, so does a changed order; where rows are whole orders, each needs an id.
     run("update strict tue.csv --order-ids keep --one-row-per-order", 0);
     let refused = run("update strict wed.csv", 1).stderr;
