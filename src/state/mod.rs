@@ -26,6 +26,7 @@
 //! | `rollup` | the state's windows → an audit's |
 //! | `inspect` | a manifest for people, and a run file by itself |
 //! | `order_ids` | the ids of orders, where a state keeps them |
+//! | `forged` | files made to look right, for fuzzing |
 //! | `open_rows` | open rows: those that each audit judges for itself |
 //!
 //! [`Update`](crate::jobs::Update) makes the next generation of inputs, [`compare`](crate::jobs::compare()) sets windows of two states against
@@ -41,6 +42,8 @@
 mod change;
 pub(crate) mod checkpoint_record;
 pub(crate) mod compact;
+#[cfg(any(test, feature = "testing"))]
+pub(crate) mod forged;
 mod inspect;
 pub(crate) mod manifest;
 pub(crate) mod open_rows;

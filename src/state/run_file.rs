@@ -78,7 +78,7 @@ impl Frames {
     }
 
     /// The error for a frame that is not what was written.
-    fn damaged(&self, at: u64) -> Error {
+    pub(super) fn damaged(&self, at: u64) -> Error {
         let what = format!("the run file is damaged: what lies at byte {at} is not what was written");
         Error::data(what).input(&self.name).help(super::DAMAGED_HELP)
     }
@@ -123,9 +123,9 @@ fn checksum_of(frame: &[u8]) -> u64 {
 
 /// The index of a run file: the positions of all frames.
 #[derive(Debug)]
-struct Index {
+pub(super) struct Index {
     /// The frames of each partition's run, of rows left out, of open rows, of ids of orders.
-    sections: Vec<Vec<(u64, u32)>>,
+    pub(super) sections: Vec<Vec<(u64, u32)>>,
     customers: Vec<u64>,
     entries: Vec<u64>,
 }
@@ -185,7 +185,7 @@ impl Index {
 #[derive(Debug)]
 pub(crate) struct Writer {
     frames: Frames,
-    index: Mutex<Index>,
+    pub(super) index: Mutex<Index>,
 }
 
 /// The size and the checksum of a run file, for a manifest.
@@ -260,7 +260,7 @@ fn head_of(version: u16) -> [u8; HEADER as usize] {
     [a, b, c, d, low, high, 0, 0]
 }
 
-fn position(block: &FrameRef) -> Option<(u64, u32)> {
+pub(super) fn position(block: &FrameRef) -> Option<(u64, u32)> {
     match *block {
         FrameRef::Disk { at, length, .. } => Some((at, length as u32)),
         FrameRef::Memory(..) => None,
@@ -270,8 +270,8 @@ fn position(block: &FrameRef) -> Option<(u64, u32)> {
 /// A run file, open to be read.
 #[derive(Debug)]
 pub(crate) struct RunFile {
-    frames: Arc<Frames>,
-    index: Index,
+    pub(super) frames: Arc<Frames>,
+    pub(super) index: Index,
     checksum: u64,
     bytes: u64,
     /// The windows that entries may have.

@@ -140,9 +140,13 @@ impl RowCountsMut<'_> {
 pub(crate) fn encode<R: Record>(record: &R) -> Result<String> {
     let mut text = serde_json::to_string_pretty(record).map_err(|e| Error::internal("the record has no JSON form").cause(e))?;
     text.push('\n');
+    Ok(sealed(text))
+}
+
+/// A text with its checksum.
+pub(super) fn sealed(text: String) -> String {
     let checksum = rapidhash_v3_seeded(text.as_bytes(), &SECRETS);
-    text += &format!("{SEAL}{checksum:016x}\n");
-    Ok(text)
+    format!("{text}{SEAL}{checksum:016x}\n")
 }
 
 /// Reads a record.
