@@ -28,6 +28,7 @@ mod note_topic;
 pub(crate) mod period_batch;
 pub(crate) mod read_options;
 pub(crate) mod reject;
+mod rolling;
 pub(crate) mod row_filter;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
@@ -47,5 +48,5 @@ pub use self::period_batch::{Bad, NO_TIMESTAMP, Origin, PeriodBatch, Whence};
 pub use self::read_options::{AmountUnit, Encoding, IdFormat, NaiveTimes, NumberFormat, PeriodEnds, Quote, ReadOptions, Told};
 pub use self::reject::{LINE_FIELDS, OnBadRow, Reason, Reject};
 pub use self::row_filter::RowFilter;
-pub use self::window::{Granularity, Window, Windows, YearStart, as_of};
+pub use self::window::{Granularity, RollingDays, Window, Windows, YearStart, as_of, beginning};
 pub use self::worth::{AmountFrom, WorthColumn, WorthColumns};

@@ -64,6 +64,10 @@ pub enum Topic {
     /// Ids of orders that come more than once though each row is an order, so many; the greatest count is that of the rows too many. The
     /// subject is the part of the ids that was looked at, if not all.
     RepeatedOrderIds,
+    /// Orders that a state has already, by their ids, and that were left out; the amount is what they are worth.
+    KnownOrders,
+    /// Orders in periods that a state has dropped, so many, worth so much; the subject is before when.
+    DroppedPeriods,
     /// Orders that reach over many days.
     LongOrders,
     /// Refunds that count in another period than the one they lie in; the subject is the kind of period.
@@ -244,6 +248,13 @@ impl Topic {
                     counted(count, &id("comes", "order id"), &id("come", "order ids")),
                     counted(most, "row counts", "rows count"),
                 )
+            }
+            Topic::KnownOrders => {
+                format!("{orders} came again, with the same customer, moment and worth ({}): left out", money(amount.rounded()))
+            }
+            Topic::DroppedPeriods => {
+                let (lie, worth) = (verb("lies", "lie"), money(amount.rounded()));
+                format!("{orders} ({worth}) {lie} before {subject}, which the state has dropped: in no window; customers stay known")
             }
             Topic::LongOrders if one => format!("1 order reaches over {}: {LONG_HELP}", counted(most, "day", "days")),
             Topic::LongOrders => format!("{orders} reach over several days, one over {}: {LONG_HELP}", counted(most, "day", "days")),

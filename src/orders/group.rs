@@ -238,7 +238,8 @@ impl<'a, T: Take> Grouper<'a, T> {
         let digests = partial.digests;
         let duplicates = digests.len() > 8 || (1..digests.len()).any(|at| digests[..at].contains(&digests[at]));
         let PartialOrder { customer, time, counts, spend, detail, position, .. } = *partial;
-        let is_special = time == NO_TIMESTAMP || partial.worth == WorthColumn::Nothing || partial.reach > MOST_DAYS;
+        let is_special =
+            self.validation.waiting.is_some() || time == NO_TIMESTAMP || partial.worth == WorthColumn::Nothing || partial.reach > MOST_DAYS;
         let once = partial.lines > 1 && self.validation.is_once();
         if duplicates || is_special || once {
             return self.take_all(std::slice::from_ref(partial));
@@ -362,11 +363,16 @@ impl<'a, T: Take> Grouper<'a, T> {
                 open.spend,
             );
         }
-        match self.periods.settle(customer.is_some(), &sums, &mut self.tally) {
+        // An order that waits is counted when it is known to be new.
+        let (waiting, mut later) = (&self.validation.waiting, LineSummary::default());
+        let counted = if waiting.is_some() { &mut later } else { &mut self.tally };
+        match self.periods.settle(customer.is_some(), &sums, counted) {
             Ok(settled) => {
                 let asks_for_totals = !once && self.validation.has_order_ids();
                 open.note(&mut self.notes, (self.validation.asks_for_worth(), asks_for_totals), self.periods);
-                if let Some((Settled { spend, margin }, customer)) = settled.zip(customer) {
+                if let Some(waiting) = waiting {
+                    waiting.push(&PartialOrder { order: &open.order, ..line }, &sums, open.gives_back)?;
+                } else if let Some((Settled { spend, margin }, customer)) = settled.zip(customer) {
                     let Sums { time, counts, quantity, .. } = sums;
                     (self.take)(&Order { customer, time, counts, spend, margin, quantity, position: open.position })?;
                 }

@@ -44,8 +44,10 @@ pub(super) struct OpenOrder {
     is_scattered: bool,
     /// What lines say as `line_total`: refunds, and others.
     totals: [SaidTotals; 2],
-    /// Its id, once lines that do not go together have been added.
+    /// Its id.
     pub(super) order: Vec<u8>,
+    /// Whether a line gives money back.
+    pub(super) gives_back: bool,
     /// Lines without a customer, and without a time.
     nameless: u64,
     timeless: u64,
@@ -74,6 +76,7 @@ impl Default for OpenOrder {
             is_scattered: false,
             totals: Default::default(),
             order: Vec::new(),
+            gives_back: false,
             nameless: 0,
             timeless: 0,
             refunds: BTreeMap::new(),
@@ -82,11 +85,12 @@ impl Default for OpenOrder {
 }
 
 impl OpenOrder {
-    /// Forgets the order, and keeps the memory of its customer.
+    /// Forgets the order, and keeps the memory of its ids.
     pub(super) fn reset(&mut self) {
-        let mut customer = std::mem::take(&mut self.customer);
+        let (mut order, mut customer) = (std::mem::take(&mut self.order), std::mem::take(&mut self.customer));
+        order.clear();
         customer.clear();
-        *self = OpenOrder { customer, ..OpenOrder::default() };
+        *self = OpenOrder { order, customer, ..OpenOrder::default() };
     }
 
     /// Says which input a line of it is of.
@@ -132,9 +136,10 @@ impl OpenOrder {
             }
             WorthColumn::UnitPrice => self.price_at = self.price_at.min(position),
         }
-        if (self.mixes() || once && self.differs().is_some()) && self.order.is_empty() {
+        if self.order.is_empty() {
             self.order.extend_from_slice(partial.order);
         }
+        self.gives_back |= !counts;
         self.spend.add(spend);
         self.margin.add(partial.detail.margin);
         self.quantity.add(partial.detail.quantity);

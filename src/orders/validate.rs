@@ -5,6 +5,7 @@
 //! [`Validation`] has the options and the counts, for all threads; a [`Validator`] works on one.
 
 use super::fault::{ANONYMOUS_HELP, Fault, REFUND_HELP};
+use super::known_orders::Waiting;
 use super::order_notes::OrderNotes;
 use super::partial_order::{Detail, PartialOrder};
 use super::provenance::{InputsOf, Provenance};
@@ -56,6 +57,8 @@ pub(crate) struct Validation {
     pub(super) notes: Notes,
     /// The ids of orders that are rows of their own.
     pub(super) order_ids: RepeatedIds,
+    /// Where orders wait to be looked for in a state, if one keeps order ids.
+    pub(super) waiting: Option<Waiting>,
 }
 
 /// What becomes of bad lines.
@@ -71,12 +74,14 @@ pub(crate) struct BadLines {
     pub(crate) causes: Option<SharedCauses>,
     /// Where what was noticed of values is, for advice about those that cannot be read.
     pub(crate) stats: Arc<Stats>,
+    /// Where orders wait, if a state keeps order ids.
+    pub(crate) waiting: Option<Waiting>,
 }
 
 impl Validation {
     pub(super) fn new(lines: &Lines, bad: BadLines, cancel: Cancel) -> Self {
         let (options, reading, duplicates) = (lines.orders.clone(), lines.options.clone(), lines.duplicates());
-        let BadLines { on_bad_row, fail_fast, max_rejects, rejects, causes, stats } = bad;
+        let BadLines { on_bad_row, fail_fast, max_rejects, rejects, causes, stats, waiting } = bad;
         let judges = causes.is_none();
         let (provenance, summary, causes, notes) = (Provenance::default(), Mutex::default(), causes.unwrap_or_default(), Notes::default());
         let order_ids = RepeatedIds::default();
@@ -98,6 +103,7 @@ impl Validation {
             judges,
             notes,
             order_ids,
+            waiting,
         }
     }
 

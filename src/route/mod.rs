@@ -59,6 +59,8 @@ pub(crate) struct Ledger {
     pub(crate) ends: Mutex<Ends>,
     /// From when to when accepted rows say that something happened.
     pub(crate) span: Mutex<Option<Span>>,
+    /// The end of the last period with money that was given back without an order: when in it is not said.
+    pub(crate) refunds_until: Mutex<Option<i64>>,
 }
 
 impl Ledger {
@@ -68,6 +70,16 @@ impl Ledger {
         let mut all = lock(&self.keys);
         let (a, b) = all.unwrap_or((least, greatest));
         *all = Some((a.min(least), b.max(greatest)));
+    }
+
+    /// The keys of the first and the last window to answer for. Windows end with the last row, also where that lies after the moment that they
+    /// are seen as of: those without a row before it are gaps.
+    pub(crate) fn keys_seen(&self, spec: &Spec) -> Option<(u32, u32)> {
+        let (first, last) = (*lock(&self.keys))?;
+        let (Windows::Every(every), Some(as_of)) = (&spec.windows, spec.as_of) else { return Some((first, last)) };
+        let goes_on =
+            lock(&self.span).is_some_and(|span| span.last >= as_of) || lock(&self.refunds_until).is_some_and(|until| until > as_of);
+        Some((first, if goes_on { last.max(every.index(as_of - 1)) } else { last }))
     }
 
     /// Says that there are data from one moment to another.
@@ -103,6 +115,7 @@ pub(crate) struct Router {
     ledger: Arc<Ledger>,
     keys: Option<(u32, u32)>,
     span: Span,
+    refunds_until: Option<i64>,
     ends: Ends,
 }
 
@@ -125,6 +138,7 @@ impl Router {
             ledger,
             keys: None,
             span: Span::EMPTY,
+            refunds_until: None,
             ends: Ends::None,
         }
     }
@@ -235,7 +249,7 @@ impl Router {
                 let (first, last) = if last == NO_TIMESTAMP { (start, end - 1) } else { (start.min(last), start.max(last)) };
                 self.span.cover(first, last);
             }
-            NO_TIMESTAMP => {}
+            NO_TIMESTAMP => self.refunds_until = self.refunds_until.max(Some(end)),
             last => self.span.cover(last, last),
         }
         Ok((key, reference(last, end)))
@@ -305,6 +319,8 @@ impl Router {
         }
         self.ledger.cover(self.keys);
         self.ledger.extend(self.span.known());
+        let mut refunds_until = lock(&self.ledger.refunds_until);
+        *refunds_until = (*refunds_until).max(self.refunds_until);
         let mut ends = lock(&self.ledger.ends);
         *ends = ends.and(self.ends);
         Ok(())

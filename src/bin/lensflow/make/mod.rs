@@ -119,7 +119,7 @@ pub(crate) fn job(said: &mut Said) -> Result<Made> {
             let said = make.options.manage;
             let (action, state, names) = (there(said.action)?, there(said.state)?, said.names.unwrap_or_default());
             let csv_safe = make.options.report.csv_safe;
-            Ok(Made::Manage(Manage { action, state, names, out: said.out, csv_safe, json: said.json }))
+            Ok(Made::Manage(Manage { action, state, names, before: said.before, out: said.out, csv_safe, json: said.json }))
         }
     }
 }
@@ -144,7 +144,8 @@ fn by_state(said: &Said, options: &Options) -> Result<Said> {
 
 /// What becomes of inputs that the state knows by name.
 fn again(state: &crate::options::State) -> Again {
-    Again { replace: state.replace, allow_changed: state.allow_changed, undo: state.undo.map(|time| time.0) }
+    let order_ids = state.order_ids.map(|ids| ids == options::Ids::Keep);
+    Again { replace: state.replace, allow_changed: state.allow_changed, undo: state.undo.map(|time| time.0), order_ids }
 }
 
 /// An option that was found to be said.
