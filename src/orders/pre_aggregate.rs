@@ -76,7 +76,15 @@ impl Orders {
         stats.share_notes(notes.clone());
         let (cancel, stats, merge) = (cancel.clone(), stats.clone(), plan.merge_memory);
         let (fail_fast, max_rejects) = (spec.fail_fast, spec.max_rejects);
-        let bad = BadLines { on_bad_row: spec.on_bad_row, fail_fast, max_rejects, rejects: None, causes: None, stats: stats.clone(), waiting: None };
+        let bad = BadLines {
+            on_bad_row: spec.on_bad_row,
+            fail_fast,
+            max_rejects,
+            rejects: None,
+            causes: None,
+            stats: stats.clone(),
+            waiting: None,
+        };
         let setting = Setting { budget: plan.budget, store, threads, bad, cancel, stats, merge };
         let orders = Self::read(source, lines, true, setting)?;
         judge(&notes)?;
