@@ -37,6 +37,8 @@ pub enum Topic {
     UnreadDiscount,
     /// A column of amounts is called as if it counted cents, and is read as whole amounts; the subject is a sentence.
     NamedCents,
+    /// Lines have no product, and a column that looks like one, the subject; only told where equal lines are.
+    NoProduct,
     /// No key of the first lines is the customer's; the subject is the input and its keys.
     NoCustomerKey,
     /// Lines that have the customer of their order's other lines.
@@ -234,6 +236,9 @@ impl Topic {
                  out the others alone",
                 counted(count, "line is equal", "lines are equal")
             ),
+            Topic::NoProduct => {
+                format!("{subject:?} is not read; if it is the product, `columns.product_id={subject}` tells equal lines apart")
+            }
             Topic::ScatteredOrders => format!(
                 "{orders} {} lines in several inputs: if the inputs overlap, an order that was changed in between counts as it was and as it \
                  is, unless one of them is left out",
@@ -304,6 +309,7 @@ impl Topic {
                 let count = |topic| all.iter().filter(|((of, _), _)| *of == topic).map(|(_, noted)| noted.count).sum::<u64>();
                 count(Topic::EqualTotals) >= MOSTLY * count(Topic::OtherTotals)
             }
+            Topic::NoProduct => subjects(Topic::EqualLines) + subjects(Topic::EqualLinesDropped) > 0,
             Topic::CopiesWithin => subjects(Topic::CopiesBetween) > 0,
             Topic::ThreeDecimals => subjects(Topic::OtherDecimals) == 0,
             Topic::CurrencySign => subjects(Topic::CurrencySign) > 1,

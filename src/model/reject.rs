@@ -240,11 +240,13 @@ impl Reject {
 
     /// The error that ends a run under [`OnBadRow::Fail`].
     pub(crate) fn into_error(self) -> Error {
-        let Reject { window, source, row, line, customer_id, reason, column, value, at, .. } = self;
+        let Reject { window, source, row, line, customer_id, reason, column, value, fields, at } = self;
         let mut what = String::new();
         if !customer_id.is_empty() {
             what += &format!("customer {}", shortened(&customer_id));
             what += &window.as_ref().map_or(": ".to_owned(), |window| format!(" in window {window}: "));
+        } else if fields.len() == LINE_FIELDS.len() && !fields[0].is_empty() {
+            what += &format!("order {}: ", shortened(&fields[0]));
         }
         let value = if value.is_empty() { "empty".to_owned() } else { shortened(&value) };
         let column = if reason == Reason::StraddlesWindow { "period_start..period_end" } else { &column };

@@ -160,6 +160,30 @@ pub(crate) fn is_of_something_else(column: &str, name: &str) -> bool {
     }
 }
 
+/// Whether a name is one of columns of products.
+pub(crate) fn is_like_product(name: &str) -> bool {
+    const PRODUCTS: [&str; 16] = [
+        "productid",
+        "sku",
+        "stockcode",
+        "articleid",
+        "articleno",
+        "itemid",
+        "itemno",
+        "asin",
+        "ean",
+        "product",
+        "article",
+        "productname",
+        "itemname",
+        "artikelnummer",
+        "artikelnr",
+        "artikel",
+    ];
+    let name: String = name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect();
+    PRODUCTS.contains(&name.as_str())
+}
+
 /// Whether the words of a name say that it is a quantity.
 pub(crate) fn is_like_quantity(name: &str) -> bool {
     words(name).iter().any(|word| WORDS_OF_QUANTITIES.contains(&word.as_str()))

@@ -211,7 +211,11 @@ fn command(page: &Page, matches: &ArgMatches, talk: Talk, speech: Speech) -> Res
         && page.kind != Kind::Peek
     {
         make::job(&mut said)?;
-        return commands::save_spec(&said.toml()?, file);
+        commands::save_spec(&said.toml()?, file)?;
+        if file != std::path::Path::new("-") {
+            talk::say(&format!("{}: the spec; nothing was run: lensflow run {}", file.display(), file.display()));
+        }
+        return Ok(());
     }
     Signals::watched(
         move |error| talk.complain(error, speech),

@@ -9,10 +9,12 @@ use clap::ArgMatches;
 use lensflow::error::{Error, Result};
 use lensflow::jobs;
 use lensflow::stats::Stats;
-use lensflow::text::{shortened, visible};
+use lensflow::text::{shortened, visible, wrapped};
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::io::{IsTerminal, Write};
 use std::sync::Arc;
+use terminal_size::{Width, terminal_size_of};
 
 /// How much is said, and how.
 #[derive(Debug, Clone, Copy)]
@@ -79,7 +81,7 @@ struct Spoken(Speech);
 impl Write for Spoken {
     fn write(&mut self, message: &[u8]) -> std::io::Result<usize> {
         let said = self.0.say(&String::from_utf8_lossy(message));
-        std::io::stderr().write_all(said.as_bytes()).map(|()| message.len())
+        std::io::stderr().write_all(in_lines(&said).as_bytes()).map(|()| message.len())
     }
 
     fn flush(&mut self) -> std::io::Result<()> {
@@ -87,6 +89,8 @@ impl Write for Spoken {
     }
 }
 
+/// Messages are not broken into shorter lines.
+const NARROWEST: u16 = 60;
 /// The most characters of a line of a message.
 const LONGEST: usize = 4_000;
 
@@ -95,9 +99,18 @@ fn harmless(message: &str) -> String {
     visible(&shortened(message, LONGEST)).into_owned()
 }
 
+/// A message in lines of the terminal's width, if stderr is one.
+fn in_lines(message: &str) -> Cow<'_, str> {
+    match terminal_size_of(std::io::stderr()) {
+        Some((Width(columns), _)) => message.lines().map(|line| wrapped(line, columns.max(NARROWEST).into(), "    ")).collect(),
+        None => message.into(),
+    }
+}
+
 /// Says something on stderr, if it is open.
 pub(crate) fn say(line: &str) {
-    let _ = writeln!(std::io::stderr(), "{}", harmless(line));
+    let line = harmless(line);
+    let _ = writeln!(std::io::stderr(), "{}", in_lines(&line).trim_end_matches('\n'));
 }
 
 /// Writes to stdout.

@@ -41,6 +41,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// Bytes of the inputs that are read where not all is.
 pub const SAMPLE: u64 = 8 << 20;
 
+/// What stands before the causes of an error about too many bad rows.
+const TOO_MANY: &str = " lets be left out: ";
+
 /// A look at inputs.
 #[derive(Debug, Clone, Default)]
 pub struct PeekJob {
@@ -153,8 +156,12 @@ impl PeekJob {
         match self.count(sample, is_cut.clone()) {
             Ok((report, notes)) => peeked.add(&report, &notes, !is_cut.load(Ordering::Relaxed)),
             Err(error) => {
-                peeked.notes.push(format!("an audit would end: {error}"));
-                peeked.notes.extend(error.advice().map(|advice| format!("to go on: {advice}")));
+                let what = error.to_string();
+                // Bad rows are left out here, and would end an audit.
+                let what = what.split_once(TOO_MANY).map_or(what.as_str(), |(_, causes)| causes);
+                peeked.notes.push(format!("an audit would end: {what}"));
+                let advice = error.advice().map(|advice| advice.split("; `max_rejects").next().unwrap_or(advice));
+                peeked.notes.extend(advice.map(|advice| format!("to go on: {}", advice.trim_start_matches("go on with "))));
             }
         }
         Ok(peeked)

@@ -87,7 +87,8 @@ impl Sample {
         let kind = AnyColumns::new(reading.clone());
         let read = Self::read(name, format, kind.clone(), size);
         // Bytes that are no UTF-8 are what spreadsheets write: where they are, all can be read as Latin-1.
-        let is_bad = read.as_ref().map_or(true, |sample| sample.fault.is_some());
+        let is_lossy = |sample: &Sample| sample.names.iter().any(|name| name.contains(char::REPLACEMENT_CHARACTER));
+        let is_bad = read.as_ref().map_or(true, |sample| sample.fault.is_some() || is_lossy(sample));
         if !is_bad || reading.encoding != Encoding::Utf8 {
             return read;
         }

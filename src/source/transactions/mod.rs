@@ -26,7 +26,7 @@ use crate::model::note::{Notes, Topic};
 use crate::model::period_batch::Origin;
 use crate::model::read_options::{AmountUnit, IdFormat, ReadOptions};
 use crate::model::worth::AmountFrom;
-use crate::source::column_words::{is_in_cents, is_like_discount, is_like_quantity};
+use crate::source::column_words::{is_in_cents, is_like_discount, is_like_product, is_like_quantity};
 use arrow::datatypes::{DataType, Schema};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
@@ -186,6 +186,13 @@ impl Transactions {
         {
             let what = format!("{name:?} is read as whole amounts; if it counts cents, as its name says, run with `amount_unit=cents`");
             notes.say(Topic::NamedCents, format!("{}: {what}", origin.name));
+        }
+        if self.reads(TransactionColumn::ProductId) && !located.has(TransactionColumn::ProductId as usize) && options.reading.told.is_none()
+        {
+            let mut unread = (0..names.len()).filter(|at| !read.contains(at)).map(|at| names[at]);
+            if let Some(name) = unread.find(|name| is_like_product(name)) {
+                notes.say(Topic::NoProduct, name);
+            }
         }
         if !located.has(Quantity as usize) {
             let mut unread = (0..names.len()).filter(|at| !read.contains(at)).map(|at| names[at]);

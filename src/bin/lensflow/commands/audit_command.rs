@@ -6,10 +6,12 @@ use crate::page::{self, Inputs, Page};
 use crate::talk::{Host, print};
 use lensflow::Result;
 use lensflow::jobs::{AuditJob, Outputs, WrittenFile};
+use lensflow::model::Reason;
 use lensflow::orders::{Lines, special_lines};
 use lensflow::report::text_tables::{Style, render_within};
 use lensflow::stats::Snapshot;
 use lensflow::text::{counted, grouped};
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 /// Does it, and says what was counted.
@@ -29,12 +31,16 @@ pub(crate) fn run(audit: &AuditJob, host: &mut Host<'_>) -> Result<Snapshot> {
         audited.report.input.transactions.iter().flat_map(special_lines).for_each(|said| host.tell(&said));
     }
     host.noted();
-    let left_out: u64 = audited.report.windows.iter().flat_map(|window| window.customers_rejected.values()).sum();
+    let mut left_out: BTreeMap<Reason, u64> = BTreeMap::new();
+    for (reason, count) in audited.report.windows.iter().flat_map(|window| &window.customers_rejected) {
+        *left_out.entry(*reason).or_default() += count;
+    }
     for WrittenFile { path, rows, .. } in &audited.files {
         let rows = rows.map_or(String::new(), |rows| format!(": {}", counted(rows, "row", "rows")));
-        let without = match left_out {
-            1.. if Some(path) == audit.outputs.rfm.as_ref() => format!("; left out: {}", counted(left_out, "customer", "customers")),
-            _ => String::new(),
+        let reasons = || left_out.iter().map(|(reason, count)| format!("{} with {reason}", counted(count, "customer", "customers")));
+        let without = match Some(path) == audit.outputs.rfm.as_ref() && !left_out.is_empty() {
+            true => format!("; left out: {}", reasons().collect::<Vec<_>>().join(", ")),
+            false => String::new(),
         };
         host.tell(&format!("{}{rows}{without}", path.display()));
     }
