@@ -12,6 +12,8 @@ use crate::model::note::{Notes, Topic};
 /// Reads times one after the other; one that equals the last need not be read again.
 pub(crate) struct Dates {
     formats: DateFormats,
+    /// Whether times are ISO 8601, and those without an offset are in UTC.
+    is_iso: bool,
     iso: LastTime,
     last: Last,
     zone: Option<Zone>,
@@ -41,17 +43,25 @@ struct Seen {
 
 impl Dates {
     pub(super) fn new(formats: DateFormats, zone: Option<Zone>) -> Self {
-        Dates { formats, iso: LastTime::default(), last: Last::default(), zone, seen: Seen::default() }
+        let is_iso = zone.is_none() && formats.are_none();
+        Dates { formats, is_iso, iso: LastTime::default(), last: Last::default(), zone, seen: Seen::default() }
     }
 
     /// Reads a text; none when it is no time.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn read(&mut self, text: &[u8]) -> Option<i64> {
-        if self.zone.is_none() && self.formats.are_none() {
-            let read = self.iso.read(text);
-            return if read.is_some() { read } else { self.weigh(text) };
+        match self.iso.again(text) {
+            Some(time) if self.is_iso => Some(time),
+            _ => self.read_new(text),
         }
-        self.read_any(text)
+    }
+
+    fn read_new(&mut self, text: &[u8]) -> Option<i64> {
+        if !self.is_iso {
+            return self.read_any(text);
+        }
+        let read = self.iso.read(text);
+        if read.is_some() { read } else { self.weigh(text) }
     }
 
     fn read_any(&mut self, text: &[u8]) -> Option<i64> {
@@ -119,8 +129,12 @@ impl Dates {
             notes.add(Topic::EitherDay, name, either);
         }
         date_order::note(not, notes);
-        let odd = |&&time: &&i64| !PLAUSIBLE.contains(&time) && (MIN_TIMESTAMP..=MAX_TIMESTAMP).contains(&time);
-        notes.add(Topic::OddYears, "", times.iter().filter(odd).count() as u64);
+        // Mostly none is: that is known by one look at each, without a branch.
+        let (first, length) = (PLAUSIBLE.start, PLAUSIBLE.end.wrapping_sub(PLAUSIBLE.start) as u64);
+        if times.iter().fold(false, |some, time| some | (time.wrapping_sub(first) as u64 >= length)) {
+            let odd = |&&time: &&i64| !PLAUSIBLE.contains(&time) && (MIN_TIMESTAMP..=MAX_TIMESTAMP).contains(&time);
+            notes.add(Topic::OddYears, "", times.iter().filter(odd).count() as u64);
+        }
     }
 }
 
@@ -137,22 +151,30 @@ struct LastTime {
 /// The first and the last sixteen bytes of a text and its length: all of it, up to 32 bytes. A text of another length has the key of none.
 type TimeKey = (u128, u128, usize);
 
+#[inline(always)]
+fn key(text: &[u8]) -> Option<TimeKey> {
+    let (first, last) = (text.first_chunk()?, text.last_chunk()?);
+    (text.len() <= 32).then(|| (u128::from_le_bytes(*first), u128::from_le_bytes(*last), text.len()))
+}
+
 impl LastTime {
-    #[inline]
+    /// The time of a text that is the last one again.
+    #[inline(always)]
+    fn again(&mut self, text: &[u8]) -> Option<i64> {
+        let is_same = key(text)? == self.key;
+        self.away += if is_same { self.is_away } else { 0 };
+        is_same.then_some(self.value)
+    }
+
     fn read(&mut self, text: &[u8]) -> Option<i64> {
-        let key = match (text.first_chunk(), text.last_chunk()) {
-            (Some(first), Some(last)) if text.len() <= 32 => (u128::from_le_bytes(*first), u128::from_le_bytes(*last), text.len()),
-            _ => return self.read_general(text),
+        let Some(key) = key(text) else { return self.read_general(text) };
+        // Nearly all texts say no offset.
+        let (value, is_away) = match parse_plain(text) {
+            Some(value) => (value, 0),
+            None => (parse_timestamp(text)?, says_offset(text).into()),
         };
-        if key != self.key {
-            // Nearly all texts say no offset.
-            *self = match parse_plain(text) {
-                Some(value) => LastTime { key, value, is_away: 0, away: self.away },
-                None => LastTime { key, value: parse_timestamp(text)?, is_away: says_offset(text).into(), away: self.away },
-            };
-        }
-        self.away += self.is_away;
-        Some(self.value)
+        *self = LastTime { key, value, is_away, away: self.away + is_away };
+        Some(value)
     }
 
     fn read_general(&mut self, text: &[u8]) -> Option<i64> {
