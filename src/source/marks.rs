@@ -1,6 +1,8 @@
 //! Finds single bytes in a text, 64 bytes at a time: quotes and newlines for [`records`](super::records), and delimiters for
 //! [`csv`](super::csv).
 
+use wide::u8x16;
+
 /// The positions of a few wanted bytes in a text, ascending.
 pub(super) struct Marks<'a, const N: usize> {
     bytes: &'a [u8],
@@ -44,19 +46,14 @@ impl<const N: usize> Iterator for Marks<'_, N> {
     }
 }
 
-/// A bit for each place that holds a wanted byte. Written so that compilers compare many bytes at once.
+/// A bit for each place that holds a wanted byte.
 #[inline(always)]
 fn marks<const N: usize>(block: &[u8; 64], wanted: &[u8; N]) -> u64 {
-    let mut ones = [0; 64];
-    for (one, &b) in ones.iter_mut().zip(block) {
-        for &byte in wanted {
-            *one |= u8::from(b == byte);
-        }
-    }
     let mut bits = 0;
-    for (i, eight) in ones.as_chunks().0.iter().enumerate() {
-        // The highest byte of the product collects the eight ones; each of its terms falls on a bit of its own.
-        bits |= (u64::from_le_bytes(*eight).wrapping_mul(0x0102_0408_1020_4080) >> 56) << (8 * i);
+    for (i, sixteen) in block.as_chunks().0.iter().enumerate() {
+        let bytes = u8x16::new(*sixteen);
+        let found = wanted.iter().fold(u8x16::ZERO, |found, &byte| found | bytes.simd_eq(u8x16::splat(byte)));
+        bits |= u64::from(found.to_bitmask()) << (16 * i);
     }
     bits
 }
