@@ -141,11 +141,7 @@ impl Aggregations {
     }
 
     #[pyo3(signature = (requested_schema=None))]
-    fn __arrow_c_stream__<'py>(
-        &self,
-        py: Python<'py>,
-        requested_schema: Option<Bound<'py, PyCapsule>>,
-    ) -> PyResult<Bound<'py, PyCapsule>> {
+    fn __arrow_c_stream__<'py>(&self, py: Python<'py>, requested_schema: Option<Bound<'py, PyCapsule>>) -> PyResult<Bound<'py, PyCapsule>> {
         let mut items = Items { iterator: self.items.bind(py).try_iter()?.unbind(), reader: RowReader::default(), raised: None };
         let field = Arc::new(Field::new("", DataType::Struct(fields()), false));
         let arrays = std::iter::from_fn(move || items.next_array().transpose());

@@ -50,7 +50,8 @@ impl Batches {
     pub(crate) fn look(&mut self, file: &Path) -> Result<()> {
         let fail = |e: ArrowError| Error::data("the first rows cannot be read").cause(e);
         if self.ahead.is_none() {
-            self.ahead = self.rest.by_ref().find(|batch| batch.as_ref().map_or(true, |batch| batch.num_rows() > 0)).transpose().map_err(fail)?;
+            self.ahead =
+                self.rest.by_ref().find(|batch| batch.as_ref().map_or(true, |batch| batch.num_rows() > 0)).transpose().map_err(fail)?;
         }
         let out = File::create(file).map_err(|e| Error::io("cannot write", e))?;
         let mut writer = FileWriter::try_new(out, &self.schema).map_err(fail)?;

@@ -35,7 +35,8 @@ pub(crate) fn compat_rfm<'py>(
         let id = row.customer_id.cast::<PyString>()?.to_cow()?.into_owned();
         let missing = || PyTypeError::new_err("a time is missing");
         let (start, until) = (moment(row.period_start.ok_or_else(missing)?)?, moment(row.period_end.ok_or_else(missing)?)?);
-        let spend: Amount = amount(&row.total_spend)?.unwrap_or_default().parse().map_err(fail)?;
+        let spend: Amount =
+            amount(&row.total_spend)?.unwrap_or_default().parse().map_err(|_| PyTypeError::new_err("no amount of money"))?;
         let period = PeriodAggregation::new(id, start, until, row.total_orders.extract()?, spend).map_err(fail)?;
         rows.push(match row.last_transaction_ts {
             Some(last) => period.with_last_transaction(moment(last)?).map_err(fail)?,

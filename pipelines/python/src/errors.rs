@@ -8,6 +8,11 @@ use crate::said::NAMES;
 use lensflow::error::{Error, Kind};
 use pyo3::prelude::*;
 
+/// How the advice about columns that tell nothing begins: it is commands, and what a Python programmer says instead.
+const OF_UNKNOWN: &str = "orders and line items: lensflow";
+const KNOWN: &str = "say source=\"orders\" with columns={\"order_id\": …, \"customer_id\": …, \"event_ts\": …, \"line_total\": …}, or \
+     source=\"periods\" with columns={\"customer_id\": …, \"period_start\": …, …}; lensflow.peek(data) shows what the columns hold";
+
 /// The exception of an error.
 pub(crate) fn raised(py: Python<'_>, error: &Error) -> PyErr {
     exception(py, error).unwrap_or_else(|failed| failed)
@@ -21,7 +26,8 @@ fn exception(py: Python<'_>, error: &Error) -> PyResult<PyErr> {
         Kind::Cancelled => "cancelled",
         _ => "internal",
     };
-    let (message, help) = (say(&error.to_string()), error.advice().map(say));
+    let (message, help) =
+        (say(&error.to_string()), error.advice().map(|advice| if advice.starts_with(OF_UNKNOWN) { KNOWN.to_owned() } else { say(advice) }));
     let make = py.import("lensflow._errors")?.getattr("_error")?;
     let value = make.call1((kind, message, error.at_input(), error.at_row(), error.at_customer(), help))?;
     Ok(PyErr::from_value(value))

@@ -9,11 +9,9 @@ use crate::options::speech::Speech;
 use crate::process::talk::{Host, Talk, printed};
 use crate::running::{Raised, run_raising};
 use crate::said::said;
-use lensflow::error::{Error, Result};
-use lensflow::state::State;
+use lensflow::error::Error;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-use std::path::PathBuf;
 
 /// A job by the name of its command. Gives what it printed, what it told, and warnings. With `data`, Arrow data are its input, called
 /// `name`.
@@ -63,14 +61,4 @@ pub(crate) fn job(
         drop(folder);
         Ok((printed(), told, warnings))
     })
-}
-
-/// The record of a state: what it is, and what came in, as JSON.
-#[pyfunction]
-pub(crate) fn state_record(py: Python<'_>, path: PathBuf) -> PyResult<String> {
-    let read = || -> Result<String> {
-        let state = State::open(&path)?;
-        state.manifest().history_json()
-    };
-    py.detach(read).map_err(|error| raised(py, &error))
 }

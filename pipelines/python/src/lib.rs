@@ -62,6 +62,5 @@ fn _lensflow(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<aggregations::Aggregations>()?;
     module.add_function(wrap_pyfunction!(audit::audit, module)?)?;
     module.add_function(wrap_pyfunction!(compat::compat_rfm, module)?)?;
-    module.add_function(wrap_pyfunction!(jobs::job, module)?)?;
-    module.add_function(wrap_pyfunction!(jobs::state_record, module)?)
+    module.add_function(wrap_pyfunction!(jobs::job, module)?)
 }

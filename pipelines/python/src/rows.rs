@@ -66,11 +66,7 @@ impl RowStream {
 impl RowStream {
     /// A fresh stream of all rows.
     #[pyo3(signature = (requested_schema=None))]
-    fn __arrow_c_stream__<'py>(
-        &self,
-        py: Python<'py>,
-        requested_schema: Option<Bound<'py, PyCapsule>>,
-    ) -> PyResult<Bound<'py, PyCapsule>> {
+    fn __arrow_c_stream__<'py>(&self, py: Python<'py>, requested_schema: Option<Bound<'py, PyCapsule>>) -> PyResult<Bound<'py, PyCapsule>> {
         let made = py.detach(|| self.schema().and_then(|schema| Ok((schema, self.rows()?))));
         let (schema, rows) = made.map_err(|error| raised(py, &error))?;
         let arrays = rows.map(|batch| match batch {

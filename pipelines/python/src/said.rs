@@ -36,7 +36,8 @@ pub(crate) fn said(kind: Kind, keywords: &Bound<'_, PyDict>) -> PyResult<Result<
 fn row(kind: Kind, keyword: &str) -> Result<&'static Opt> {
     let key = NAMES.iter().find(|(name, _)| *name == keyword).map_or(keyword, |(_, key)| key);
     let exact = OPTIONS.iter().find(|row| row.key == key && row.is_taken_by(kind));
-    let taken = || OPTIONS.iter().filter(|row| row.is_taken_by(kind) && row.section() != "columns" && !row.section().contains("synthetic."));
+    let taken =
+        || OPTIONS.iter().filter(|row| row.is_taken_by(kind) && row.section() != "columns" && !row.section().contains("synthetic."));
     let named = || taken().find(|row| row.name() == key && !NAMES.iter().any(|(_, known)| *known == row.key));
     let made_up = || OPTIONS.iter().find(|row| row.name() == key && row.section() == "source.synthetic" && row.is_taken_by(kind));
     exact.or_else(named).or_else(made_up).ok_or_else(|| {

@@ -65,7 +65,7 @@ class State:
         else:
             name = name or f"arrow-{datetime.now(timezone.utc):%Y%m%dT%H%M%S.%f}"
             _, told, warnings = _lensflow.job("update", said, data=stream, name=name, progress=watch)
-        return Update(told, warnings, self.record()["generation"])
+        return Update(told, warnings, self.inspect()["generation"])
 
     def audit(self, *, progress: Watch | bool | None = None, **options: Unpack[AuditOptions]) -> Audit:
         """Audits what is in the state."""
@@ -76,15 +76,16 @@ class State:
         inputs = [state.path if isinstance(state, State) else os.fspath(state) for state in states]
         said = {"path": self.path, "merge": inputs, "allow_duplicate": allow_duplicate}
         _, told, warnings = _lensflow.job("merge", {key: value for key, value in said.items() if value is not False})
-        return Update(told, warnings, self.record()["generation"])
+        return Update(told, warnings, self.inspect()["generation"])
 
-    def record(self) -> dict[str, Any]:
-        """What the state is, and what came in, as a dict."""
-        return json.loads(_lensflow.state_record(self.path))  # type: ignore[no-any-return]
+    def inspect(self) -> dict[str, Any]:
+        """What the state holds: its generation, windows, inputs and customers, as ``lensflow inspect --json`` says it."""
+        return json.loads(_lensflow.job("inspect", {"path": self.path, "json": True})[0])  # type: ignore[no-any-return]
 
     def history(self) -> list[dict[str, Any]]:
         """What came in, the oldest first."""
-        return self.record()["inputs"]  # type: ignore[no-any-return]
+        said = {"action": "history", "state": self.path, "json": True}
+        return json.loads(_lensflow.job("state", said)[0])  # type: ignore[no-any-return]
 
     def remove(self, *names: str) -> list[str]:
         """Takes inputs out, as the history names them."""
