@@ -39,29 +39,32 @@ __all__ = [
 
 
 def install() -> None:
-    """Makes ``customer_base_audit``'s modules of RFM, Lens 1, Lens 2, the data mart and pandas those of this package."""
-    import importlib
+    """Puts these modules in the places of ``customer_base_audit``'s, for code that imports them from there.
+
+    Where that library is installed, the rest of it stays, and works with these. Call it before anything of it is imported.
+    """
+    import importlib.util
     import sys
+    from types import ModuleType
 
     own = __name__
-    places = {
-        "customer_base_audit.foundation": own,
-        "customer_base_audit.foundation.rfm": f"{own}.rfm",
-        "customer_base_audit.foundation.data_mart": f"{own}.data_mart",
-        "customer_base_audit.foundation.customer_contract": f"{own}.customer_contract",
-        "customer_base_audit.analyses.lens1": f"{own}.lens1",
-        "customer_base_audit.analyses.lens2": f"{own}.lens2",
-        "customer_base_audit.pandas": f"{own}.pandas",
+    modules = {
+        "foundation.customer_contract": "customer_contract",
+        "foundation.data_mart": "data_mart",
+        "foundation.rfm": "rfm",
+        "analyses.lens1": "lens1",
+        "analyses.lens2": "lens2",
     }
-    for place, module in places.items():
-        try:
-            sys.modules[place] = importlib.import_module(module)
-        except ImportError:
-            if not module.endswith(".pandas"):
-                raise
-    if "customer_base_audit" not in sys.modules and importlib.util.find_spec("customer_base_audit") is None:
-        # Without that library, packages that hold nothing but these.
-        for package in ("customer_base_audit", "customer_base_audit.analyses"):
-            module_ = type(sys)(package)
-            module_.__path__ = []
-            sys.modules.setdefault(package, module_)
+    if importlib.util.find_spec("pandas") is not None:
+        modules["pandas"] = "pandas"
+    for place, module in modules.items():
+        sys.modules[f"customer_base_audit.{place}"] = importlib.import_module(f"{own}.{module}")
+    if importlib.util.find_spec("customer_base_audit") is not None:
+        return
+    # Without that library, packages that hold nothing but these.
+    for name in ("customer_base_audit", "customer_base_audit.foundation", "customer_base_audit.analyses"):
+        package = ModuleType(name)
+        package.__path__ = []
+        if name != "customer_base_audit":
+            vars(package).update({public: globals()[public] for public in __all__ if public != "install"})
+        sys.modules[name] = package
