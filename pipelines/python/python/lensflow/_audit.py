@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, Literal, Protocol, TypeAlias, TypeVar, Union
+from typing import Any, Literal, Protocol, TypeAlias, TypeVar, Union, Unpack
 
 from . import _lensflow
 from ._aggregations import batches_of, is_aggregation
@@ -16,11 +16,6 @@ from ._errors import UsageError
 from ._html import report_html
 from ._options import AuditOptions, StrPath, plain
 from ._rows import Rows
-
-try:
-    from typing import Unpack
-except ImportError:  # pragma: no cover
-    from typing_extensions import Unpack
 
 
 class ArrowStream(Protocol):

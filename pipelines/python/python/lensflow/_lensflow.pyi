@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterable
 from typing import Any, final
 
+__all__ = ["Aggregations", "Answers", "RowStream", "__version__", "audit", "compat_rfm", "job"]
+
 __version__: str
 
 _Watch = Callable[[dict[str, Any]], object]

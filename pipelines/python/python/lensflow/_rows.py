@@ -44,12 +44,12 @@ class Rows:
 
     def to_arrow(self) -> pyarrow.Table:
         """A pyarrow table; needs pyarrow."""
-        return _imported("pyarrow").table(self)  # type: ignore[no-any-return]
+        return _imported("pyarrow").table(self)
 
     def to_pandas(self, **options: Any) -> pandas.DataFrame:
         """A pandas frame; needs pandas and pyarrow. Options are those of ``pyarrow.Table.to_pandas``."""
         _imported("pandas")
-        return self.to_arrow().to_pandas(**options)  # type: ignore[no-any-return]
+        return self.to_arrow().to_pandas(**options)
 
     def write(self, path: str | os.PathLike[str], *, csv_safe: bool = False) -> int:
         """Writes a file, ``.parquet``, ``.csv``, ``.jsonl`` or ``.arrow``, whole or not at all. Gives the number of rows.

@@ -7,17 +7,12 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import Any
+from typing import Any, Unpack
 
 from . import _lensflow
 from ._audit import Audit, Data, Progress, _watch, audit, inputs_of
 from ._errors import UsageError
 from ._options import AuditOptions, GenerateOptions, ReadOptions, StrPath, UpdateOptions, plain
-
-try:
-    from typing import Unpack
-except ImportError:  # pragma: no cover
-    from typing_extensions import Unpack
 
 Watch = Callable[[Progress], object]
 

@@ -26,11 +26,13 @@ def _checked(df: pd.DataFrame, columns: Iterable[str], what: str) -> list[dict[s
         return []
     if with_nulls := [name for name in wanted if df[name].isnull().any()]:
         raise ValueError(f"Null/NaN values found in columns: {with_nulls}. {what} require complete data.")
-    return df[wanted].to_dict("records")  # type: ignore[return-value]
+    rows: list[dict[str, Any]] = df[wanted].to_dict("records")
+    return rows
 
 
 def _time(value: Any) -> datetime:
-    return pd.to_datetime(value).to_pydatetime()  # type: ignore[no-any-return]
+    moment: datetime = pd.to_datetime(value).to_pydatetime()
+    return moment
 
 
 def _amount(value: Any) -> Decimal:
@@ -150,12 +152,13 @@ def analyze_single_period_df(rfm_df: pd.DataFrame, rfm_scores_df: pd.DataFrame |
     scores = None
     if rfm_scores_df is not None:
         rows = _checked(rfm_scores_df, ("customer_id", "r_score", "f_score", "m_score"), "RFM scores")
-        parts = [[int(row[name]) for name in ("r_score", "f_score", "m_score")] for row in rows]
-        scores = [
-            RFMScore(str(row["customer_id"]), *digits, "".join(map(str, digits)))
-            for row, digits in zip(rows, parts, strict=True)
-        ]
+        scores = [_score(row) for row in rows]
     return lens1_to_dataframe(analyze_single_period(dataframe_to_rfm(rfm_df), scores))
+
+
+def _score(row: dict[str, Any]) -> RFMScore:
+    r, f, m = (int(row[name]) for name in ("r_score", "f_score", "m_score"))
+    return RFMScore(str(row["customer_id"]), r, f, m, f"{r}{f}{m}")
 
 
 def lens2_to_dataframes(lens2: Lens2Metrics) -> dict[str, pd.DataFrame]:

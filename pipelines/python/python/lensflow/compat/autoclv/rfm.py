@@ -83,11 +83,9 @@ def calculate_rfm(
     if not period_aggregations:
         return []
     threads = (n_workers or 0) if parallel else 1
-    check: int | None = None if n_workers is None or n_workers >= 1 else n_workers
-    if check is None:
+    if n_workers is None or n_workers >= 1:
         try:
-            metrics = _lensflow.compat_rfm(period_aggregations, observation_end, RFMMetrics, Decimal, threads, parallel_threshold)
-            return metrics  # type: ignore[no-any-return]
+            return _lensflow.compat_rfm(period_aggregations, observation_end, RFMMetrics, Decimal, threads, parallel_threshold)
         except (Error, TypeError, OverflowError):
             # What the engine refuses is said, or done, in that library's own way.
             pass
