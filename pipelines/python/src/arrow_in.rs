@@ -8,11 +8,13 @@ use arrow::array::{RecordBatch, RecordBatchReader};
 use arrow::datatypes::{Schema, SchemaRef};
 use arrow::error::ArrowError;
 use arrow::ipc::writer::FileWriter;
+use lensflow::Cancel;
 use lensflow::error::{Error, Result};
 use pyo3::prelude::*;
 use pyo3::types::PyIterator;
 use pyo3_arrow::input::AnyRecordBatch;
 use std::fs::File;
+use std::io::BufWriter;
 use std::path::Path;
 use std::sync::{Arc, PoisonError};
 
@@ -61,13 +63,20 @@ impl Batches {
         writer.finish().map_err(fail)
     }
 
-    /// Writes all of it to a file.
-    pub(crate) fn spool(self, file: &Path) -> Result<()> {
+    /// Writes it to a file, up to so many rows.
+    pub(crate) fn spool(self, file: &Path, most: usize, cancel: &Cancel) -> Result<()> {
         let fail = |e: ArrowError| Error::data("no batch can be read").cause(e);
-        let out = File::create(file).map_err(|e| Error::io("cannot write", e))?;
+        let out = BufWriter::new(File::create(file).map_err(|e| Error::io("cannot write", e))?);
         let mut writer = FileWriter::try_new(out, &self.schema.clone()).map_err(fail)?;
+        let mut left = most;
         for batch in self {
-            writer.write(&batch.map_err(fail)?).map_err(fail)?;
+            cancel.check()?;
+            let batch = batch.map_err(fail)?;
+            writer.write(&batch.slice(0, batch.num_rows().min(left))).map_err(fail)?;
+            left -= batch.num_rows().min(left);
+            if left == 0 {
+                break;
+            }
         }
         writer.finish().map_err(fail)
     }

@@ -12,6 +12,38 @@ use crate::said::said;
 use lensflow::error::Error;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
+use std::path::PathBuf;
+
+/// Rows that a look takes of Arrow data, unless it takes all.
+const LOOKED_AT: usize = 1 << 17;
+
+/// Arrow data as a file, for jobs that take files. It goes when it is let go of.
+struct Spool {
+    folder: PathBuf,
+    file: PathBuf,
+}
+
+impl Spool {
+    /// For an update, beside its state, so that data of one name are one input; for others, where temporary files are.
+    fn of(kind: Kind, options: &Bound<'_, PyDict>, name: &str) -> PyResult<Self> {
+        let state = options.get_item("path")?.filter(|_| kind == Kind::Update);
+        let folder = match state {
+            Some(state) => PathBuf::from(format!("{}.arrow", state.extract::<String>()?.trim_end_matches('/'))),
+            None => tempfile::tempdir()?.keep(),
+        };
+        std::fs::create_dir_all(&folder)?;
+        let file = folder.join(format!("{name}.arrow"));
+        Ok(Spool { folder, file })
+    }
+}
+
+impl Drop for Spool {
+    fn drop(&mut self) {
+        // What is not there any more, or holds another's file, stays so.
+        let _ = std::fs::remove_file(&self.file);
+        let _ = std::fs::remove_dir(&self.folder);
+    }
+}
 
 /// A job by the name of its command. Gives what it printed, what it told, and warnings. With `data`, Arrow data are its input, called
 /// `name`.
@@ -39,15 +71,22 @@ pub(crate) fn job(
     };
     let objects = Raised::default();
     let batches = data.map(|data| Batches::of(data, &objects)).transpose()?;
-    let folder = batches.is_some().then(tempfile::tempdir).transpose()?;
-    let spooled = folder.as_ref().map(|folder| folder.path().join(format!("{}.arrow", name.unwrap_or("arrow"))));
-    if let Some(spooled) = &spooled {
-        options.set_item("inputs", [spooled.to_string_lossy()])?;
+    let name = name.unwrap_or("arrow").to_owned();
+    if name.contains(['/', '\\']) {
+        return Err(raised(py, &Error::usage(format!("name: {name:?} is a path")).help("give a name without folders")));
     }
+    let spool = batches.is_some().then(|| Spool::of(kind, options, &name)).transpose()?;
+    if let Some(spool) = &spool {
+        options.set_item("inputs", [spool.file.to_string_lossy()])?;
+    }
+    let most = if kind == Kind::Peek && !options.contains("all")? { LOOKED_AT } else { usize::MAX };
     let mut said = said(kind, options)?.map_err(|error| raised(py, &error))?;
     run_raising(py, progress, &objects, move |signals, watched| {
-        if let (Some(batches), Some(spooled)) = (batches, &spooled) {
-            batches.spool(spooled)?;
+        // To the caller the file is what it was made of.
+        let called = spool.as_ref().map(|spool| (spool.file.to_string_lossy().into_owned(), name));
+        let of_caller = |text: String| called.as_ref().map_or(text.clone(), |(file, name)| text.replace(file, name));
+        if let (Some(batches), Some(spool)) = (batches, &spool) {
+            batches.spool(&spool.file, most, &signals.cancel)?;
         }
         let made = make::job(&mut said)?;
         if let Made::Follow(_) = made {
@@ -58,7 +97,7 @@ pub(crate) fn job(
         printed();
         made.job().run(&mut host)?;
         let (told, warnings) = host.end();
-        drop(folder);
-        Ok((printed(), told, warnings))
+        let all = |lines: Vec<String>| lines.into_iter().map(of_caller).collect();
+        Ok((of_caller(printed()), all(told), all(warnings)))
     })
 }

@@ -14,6 +14,7 @@ pub(crate) const NAMES: &[(&str, &str)] = &[
     ("windows", "windows.list"),
     ("rfm_columns", "rfm.columns"),
     ("rows", "generate.as"),
+    ("except_", "source.except"),
     ("inputs", "source.inputs"),
 ];
 

@@ -94,6 +94,13 @@ def test_no_rows_at_all() -> None:
     assert empty.lens1["2024-01"].total_customers == 0
 
 
+def test_columns_of_nothing_but_nulls() -> None:
+    nulls = frame(last_transaction_ts=[None], other=[None], nested=[{"a": None, "b": [None]}])
+    for data in (nulls, nulls.lazy(), [nulls, nulls], nulls.clear()):
+        audit = lensflow.audit(data, windows="2024-01")
+        assert audit.input.customers == (0 if data is not nulls and isinstance(data, polars.DataFrame) else 1)
+
+
 def test_errors_can_be_pickled() -> None:
     error = lensflow.DataError("text", source="file", row=3, customer="anna", help="do")
     again = pickle.loads(pickle.dumps(error))

@@ -42,7 +42,8 @@ def from_polars(golden: Golden) -> Any:
 
 
 def from_pandas(golden: Golden) -> Any:
-    return pandas.read_csv(io.StringIO(golden.csv), dtype={"customer_id": str, "total_spend": str}, keep_default_na=False, na_values=[""])
+    types = {"customer_id": str, "total_spend": str, "last_transaction_ts": str}
+    return pandas.read_csv(io.StringIO(golden.csv), dtype=types, keep_default_na=False, na_values=[""])
 
 
 def from_pyarrow(golden: Golden) -> Any:

@@ -83,3 +83,4 @@ def test_filters_take_dicts() -> None:
     lines = polars.DataFrame({**SHOP, "Status": ["paid", "paid", "open", "paid"]})
     audit = lensflow.audit(lines, **SHOP_OPTIONS, only={"Status": ["paid", "shipped"]})
     assert audit.input.customers == 1
+    assert lensflow.audit(lines, **SHOP_OPTIONS, except_={"Status": "open"}).windows == audit.windows

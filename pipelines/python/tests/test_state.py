@@ -39,8 +39,18 @@ def test_arrow_data_into_a_state(tmp_path: Path) -> None:
     state.update(frame, name="january")
     assert [Path(entry["name"]).name for entry in state.history()] == ["january.arrow"]
     assert state.audit(every="month").windows == lensflow.audit(file, every="month").windows
-    state.remove(state.history()[0]["name"])
+    assert not (tmp_path / "state.arrow").exists()
+    # One name is one input: the same again changes nothing, other rows are refused until it is said what is meant.
+    assert "taken in before" in state.update(frame, name="january").told[0]
+    with pytest.raises(lensflow.DataError) as raised:
+        state.update(frame.head(10), name="january")
+    assert "replace=True" in str(raised.value.help)
+    state.update(frame.head(10), name="january", replace=True)
+    assert state.audit(every="month").input.rows_read == 10
+    state.remove("january.arrow")
     assert state.history() == []
+    with pytest.raises(lensflow.UsageError, match="path"):
+        state.update(frame, name="a/b")
 
 
 def test_customers_are_forgotten_and_exported(tmp_path: Path) -> None:
@@ -86,6 +96,7 @@ def test_a_look(run: Any) -> None:
     assert seen["rows"] == "transactions"
     frame = lensflow.peek(polars.read_csv(CDNOW_ORDERS, infer_schema=False).head(100))
     assert frame["rows"] == "transactions" and len(frame["columns"]) == len(seen["columns"])
+    assert (frame["input"], frame["rows_read"]) == ("arrow", 100)
 
 
 def test_made_up_customers_are_those_of_the_command(run: Any, tmp_path: Path) -> None:

@@ -4,27 +4,18 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, Literal, Protocol, TypeAlias, TypeVar, Union, Unpack
+from typing import Any, Literal, TypeVar, Unpack
 
 from . import _lensflow
-from ._aggregations import batches_of, is_aggregation
 from ._errors import UsageError
 from ._html import report_html
 from ._options import AuditOptions, StrPath, plain
 from ._rows import Rows
-
-
-class ArrowStream(Protocol):
-    """Arrow data: a frame of polars or pandas, a table of pyarrow, a relation of DuckDB."""
-
-    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
-
-
-Data: TypeAlias = Union[StrPath, Iterable[StrPath], ArrowStream, Iterable[ArrowStream], Iterable[object]]
+from ._sources import Data, inputs_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,38 +270,6 @@ _FILES = {
     "checkpoint": "lensflow audit --checkpoint keeps one",
     "sorted": "audit.rfm(sorted=True) sorts them",
 }
-
-
-def inputs_of(data: Any) -> tuple[list[str], Any]:
-    """The paths that data name, or else the Arrow data that they are."""
-    if isinstance(data, (str, os.PathLike)):
-        return [os.fspath(data)], None
-    if hasattr(data, "__arrow_c_stream__") or hasattr(data, "__arrow_c_array__"):
-        return [], data
-    if type(data).__module__.startswith("polars") and hasattr(data, "collect_batches"):
-        # A lazy frame, as it is read.
-        return [], data.collect_batches()
-    if isinstance(data, Mapping):
-        raise UsageError("a dict is no data", help="give a path, a frame, or a list of rows' batches")
-    try:
-        iterator = iter(data)
-    except TypeError:
-        help = "give paths, or anything with __arrow_c_stream__: a frame of polars or pandas, a table of pyarrow, a relation of DuckDB"
-        raise UsageError(f"{type(data).__name__} is no data that can be read", help=help) from None
-    items = data if isinstance(data, (list, tuple)) else None
-    first = next(iterator, None) if items is None else (items[0] if items else None)
-    if first is None:
-        return [], batches_of([])
-    if isinstance(first, (str, os.PathLike)):
-        rest = iterator if items is None else items[1:]
-        return [os.fspath(path) for path in [first, *rest]], None
-    whole: Iterable[Any] = _before(first, iterator) if items is None else items
-    return [], batches_of(whole) if is_aggregation(first) else whole
-
-
-def _before(first: Any, rest: Iterable[Any]) -> Iterable[Any]:
-    yield first
-    yield from rest
 
 
 def _watch(progress: Callable[[Progress], object] | bool | None) -> Callable[[dict[str, Any]], object] | None:

@@ -40,6 +40,7 @@ class ReadOptions(TypedDict, total=False):
     escape: str
     header_line: int
     only: Filters
+    except_: Filters
     sheet: str
     max_field: int | str
     on_bad_row: Literal["fail", "reject"]
@@ -111,7 +112,7 @@ def plain(options: Mapping[str, Any]) -> dict[str, Plain]:
             said[name] = "transactions" if value == "orders" else value
         elif name == "windows":
             said[name] = [_window(window) for window in _windows(value)]
-        elif name in ("only", "except") and isinstance(value, Mapping):
+        elif name in ("only", "except_") and isinstance(value, Mapping):
             said[name] = [f"{column}={','.join(_texts(values))}" for column, values in value.items()]
         elif name == "rfm_columns" and not isinstance(value, str):
             said[name] = ",".join(value)

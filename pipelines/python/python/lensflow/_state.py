@@ -10,9 +10,10 @@ from datetime import datetime, timezone
 from typing import Any, Unpack
 
 from . import _lensflow
-from ._audit import Audit, Data, Progress, _watch, audit, inputs_of
+from ._audit import Audit, Progress, _watch, audit
 from ._errors import UsageError
 from ._options import AuditOptions, GenerateOptions, ReadOptions, StrPath, UpdateOptions, plain
+from ._sources import Data, inputs_of
 
 Watch = Callable[[Progress], object]
 
@@ -131,18 +132,13 @@ def peek(data: Data, /, *, all: bool = False, **options: Unpack[ReadOptions]) ->
     if all:
         said["all"] = True
     found, stream = inputs_of(data)
-    if stream is not None:
-        # Read twice, once for each of its forms.
-        stream = list(stream) if not hasattr(stream, "__arrow_c_stream__") else stream
-        values, _, _ = _lensflow.job("peek", said | {"json": True}, data=stream)
-        return Peek(json.loads(values), _text(json.loads(values)))
-    said["inputs"] = found
-    values, _, _ = _lensflow.job("peek", said | {"json": True})
-    return Peek(json.loads(values), _lensflow.job("peek", said)[0])
-
-
-def _text(values: dict[str, Any]) -> str:
-    return json.dumps(values, indent=2, ensure_ascii=False)
+    if stream is None:
+        said["inputs"] = found
+        return Peek(json.loads(_lensflow.job("peek", said | {"json": True})[0]), _lensflow.job("peek", said)[0])
+    # Data may be there to be read once alone; the command that would go on has no file to name.
+    values = json.loads(_lensflow.job("peek", said | {"json": True}, data=stream)[0])
+    del values["command"]
+    return Peek(values, json.dumps(values, indent=2, ensure_ascii=False))
 
 
 def generate(
