@@ -43,7 +43,7 @@ pub(crate) fn say(message: &str) -> String {
             None => said += &format!("`{option}"),
         }
     }
-    said
+    said.replace("lensflow state history STATE", "state.history()")
 }
 
 /// An option as a keyword; none if it is none.

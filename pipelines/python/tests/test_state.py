@@ -47,7 +47,10 @@ def test_arrow_data_into_a_state(tmp_path: Path) -> None:
     assert "replace=True" in str(raised.value.help)
     state.update(frame.head(10), name="january", replace=True)
     assert state.audit(every="month").input.rows_read == 10
-    state.remove("january.arrow")
+    with pytest.raises(lensflow.UsageError, match="no input named") as unknown:
+        state.remove("february")
+    assert "state.history()" in str(unknown.value.help)
+    state.remove(state.history()[0]["name"])
     assert state.history() == []
     with pytest.raises(lensflow.UsageError, match="path"):
         state.update(frame, name="a/b")
