@@ -88,9 +88,12 @@ pub mod memory {
 /// Test doubles, and internals that tests of the whole look into. Not part of the API: anything here may change at any time.
 #[cfg(any(test, feature = "testing"))]
 pub mod testing {
+    #[cfg(feature = "sketch")]
+    pub use crate::partials::forged_partial;
     pub use crate::ranks::histogram::Histogram;
     pub use crate::ranks::order_stats::Ranks;
     pub use crate::spill::{Counters, Disk, Faults, Faulty, FrameRef, Memory, RunStore};
+    pub use crate::state::forged::{forged_checkpoint, forged_manifest, forged_run_file, frames_of};
 }
 
 pub use arrow;

@@ -43,7 +43,7 @@ pub fn parse_timestamp(text: &[u8]) -> Option<i64> {
 /// The layouts nearly every file has: `YYYY-MM-DD` and `YYYY-MM-DD[T ]HH:MM:SS[.f…][Z]`, up to six decimals. None for anything else, valid
 /// or not: the general parser decides about it.
 #[inline]
-fn parse_plain(text: &[u8]) -> Option<i64> {
+pub(crate) fn parse_plain(text: &[u8]) -> Option<i64> {
     let Some((whole, fraction)) = text.split_first_chunk::<19>() else {
         let date = text.first_chunk::<10>().filter(|_| text.len() == 10)?;
         return Some(plain_day(date)? * DAY);

@@ -10,6 +10,7 @@ use crate::base::cancel::{Cancel, Stop};
 use crate::base::error::{Error, Result};
 use crate::jobs::checkpoint::{Checkpointed, Checkpoints};
 use crate::model::reject::OnBadRow;
+use crate::model::window::Windows;
 use crate::orders::Lines;
 use crate::partials::{Lens1Partial, Partials};
 use crate::pipeline::Order;
@@ -196,6 +197,13 @@ impl AuditJob {
         self
     }
 
+    /// The windows; rolling ones end as of the moment that is said or, of states alone, with their last day.
+    fn ending(&self, spec: &Spec, states: &[State]) -> Result<Windows> {
+        let are_alone = states.len() == self.inputs.len() && self.synthetic.is_none();
+        let end = spec.as_of.or_else(|| states.iter().filter(|_| are_alone).filter_map(State::end).max());
+        end.map_or_else(|| Ok(spec.windows.clone()), |end| spec.windows.clone().ending(end))
+    }
+
     /// The spec, checked, once it is known what the states did about bad rows; and that the rows tell the columns that are asked for.
     pub(super) fn spec_of(&self, states: &[State]) -> Result<Spec> {
         let spec = Spec { on_bad_row: bad_rows(self.on_bad_row, states.first(), self.spec.on_bad_row), ..self.spec.clone() };
@@ -203,6 +211,7 @@ impl AuditJob {
             return Err(Error::usage("there are no rejects to write while bad rows end the run").help("add `on_bad_row=reject`"));
         }
         spec.validate()?;
+        let spec = Spec { windows: self.ending(&spec, states)?, ..spec };
         let columns = &self.outputs.rfm_columns;
         if !states.is_empty() || self.synthetic.is_some() {
             columns.check(None)?;

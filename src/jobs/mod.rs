@@ -11,6 +11,7 @@
 //! | `recognize` | the columns of inputs → what their rows are |
 //! | `period_table` | orders → a table of period aggregations |
 //! | `new_inputs` | which inputs of an update its state has not |
+//! | `policies` | whether an update goes with its state |
 //! | `part_rejects` | what an update left out, as a table |
 //! | `update` | inputs that a state has not taken in yet → its next generation |
 //! | `export_state` | a state → a table of period aggregations |
@@ -32,6 +33,7 @@ mod part_rejects;
 #[cfg(feature = "text")]
 pub mod peek;
 pub(crate) mod period_table;
+mod policies;
 pub mod recognize;
 pub mod slices;
 pub(crate) mod update;
@@ -46,12 +48,14 @@ pub use period_table::write_periods;
 pub use recognize::{Recognition, Recognized, RowsAre};
 pub use update::{Update, Updated};
 
+use crate::base::cancel::Cancel;
 use crate::base::error::{Error, Kind, Result};
 use crate::orders::Lines;
 use crate::report::output::folder_is_there;
 use crate::source::Source;
 use crate::source::files::{Files, Format};
 use crate::spec::Spec;
+use crate::state::order_ids::share_no_order;
 use crate::state::refuse_own_file;
 use crate::state::{State, is_state};
 use crate::stats::Stats;
@@ -84,10 +88,14 @@ impl Host for () {}
 /// States, opened, apart from the names of other inputs.
 ///
 /// # Errors
-/// A state that cannot be read, or that is named twice.
+/// A state that cannot be read, or that is named twice; several that keep the ids of their orders and have one in common.
 pub fn with_states(inputs: &[String]) -> Result<(Vec<State>, Vec<String>)> {
     let (states, others): (Vec<_>, Vec<_>) = inputs.iter().cloned().partition(|input| is_state(Path::new(input)));
-    Ok((State::open_all(&states)?, others))
+    let states = State::open_all(&states)?;
+    if states.iter().filter(|state| state.manifest().order_ids).count() > 1 {
+        share_no_order(&states, &Cancel::default())?;
+    }
+    Ok((states, others))
 }
 
 /// Checks that what is said of lines is said of some file, and that states have grouped their lines alike.

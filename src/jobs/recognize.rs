@@ -132,8 +132,7 @@ impl Recognition {
             }
             (said, ..) => said,
         };
-        let told = self.told(rows);
-        Ok(Recognized { rows, told, ..Recognized::default() })
+        Ok(Recognized::of(rows))
     }
 
     /// Looks, and tells.
@@ -163,7 +162,8 @@ impl Recognition {
                 }
             }
             // Fields of text between tabs are written as they are; what is saved again by another program is quoted.
-            if key == "source.quote" && !(sample.header.is_some_and(|(delimiter, _)| delimiter == '\t') && !sample.quoted) {
+            let has_quotes = sample.quoted || sample.header.is_none_or(|(delimiter, _)| delimiter != '\t');
+            if key == "source.quote" && has_quotes {
                 continue;
             }
             if key == "source.date_format"
@@ -194,9 +194,10 @@ impl Recognition {
     /// How the dates of a layout's time are written, if only one way reads them, and it is not ISO 8601.
     fn dates_of(&self, sample: &Sample, columns: &BTreeMap<TransactionColumn, String>) -> Option<Vec<String>> {
         let time = columns.get(&TransactionColumn::EventTs)?;
-        let profile = sample.profiles().into_iter().find(|profile| time.split('|').any(|name| profile.name == name))?;
+        let named = || sample.profiles().into_iter().find(|profile| time.split('|').any(|name| profile.name == name));
+        let profile = named().or_else(|| time.split('|').find_map(|name| sample.joined(name)))?;
         match &profile.dates[..] {
-            [only] => only.format.clone().map(|format| vec![format]),
+            [only] => Some(only.formats()).filter(|formats| !formats.is_empty()),
             _ => None,
         }
     }
@@ -205,7 +206,12 @@ impl Recognition {
     pub fn guess(&self, sample: &Sample) -> (Settings, Vec<String>) {
         let said = |column: TransactionColumn| Some((column, self.columns.get(column.name())?.clone()));
         let said: BTreeMap<_, _> = TransactionColumn::ALL.into_iter().filter_map(said).collect();
-        let RoleGuess { columns, settings, doubts } = guess(&sample.profiles(), &said);
+        let profiles = sample.profiles();
+        let joined = match said.get(&TransactionColumn::EventTs) {
+            Some(name) => sample.joined(name),
+            None => sample.date_and_time(&profiles),
+        };
+        let RoleGuess { columns, settings, doubts } = guess(&profiles, joined.as_ref(), &said);
         let own = columns.into_iter().filter(|(column, _)| !said.contains_key(column));
         let mut all: Settings = own.map(|(column, name)| (format!("columns.{}", column.name()), vec![name])).collect();
         all.push(("source.from".to_owned(), vec!["transactions".to_owned()]));
@@ -230,15 +236,6 @@ impl Recognition {
     fn has_lines(&self, names: &[String]) -> bool {
         let any = |columns: &[&str]| columns.iter().any(|column| self.has(names, column));
         any(&["order_id", "event_ts", ORDER_TS]) && any(&["line_total", "unit_price"])
-    }
-
-    /// What is said of lines that were told by columns of which some have other names. Period aggregations have ours, or those that are said.
-    fn told(&self, rows: RowsAre) -> Option<Told> {
-        let of_lines = |column: &&String| TransactionColumn::from_name(column).is_some();
-        let named = self.columns.keys().filter(of_lines).map(|column| format!("{column}={}", self.columns[column]));
-        let named: Vec<String> = named.collect();
-        let is_told = self.rows == RowsAre::Auto && rows == RowsAre::Transactions && !named.is_empty();
-        is_told.then(|| Told::new(format!("read as orders and line items: {}", named.join(", ")), Vec::new()))
     }
 }
 

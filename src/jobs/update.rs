@@ -21,7 +21,7 @@ use crate::state::manifest::{Input, Manifest, Remembered, RunEntry, part_name, r
 use crate::state::part::{MOST_APART, PartCounts, UNDO};
 use crate::state::sealed::{FORMAT, Record};
 use crate::state::state_folder::{Folder, is_state, vacant};
-use crate::state::{Io, Saved, State, Writer};
+use crate::state::{Io, RunFile, Saved, Section, State, Writer};
 use crate::stats::Stats;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -78,6 +78,9 @@ pub struct Update {
     pub csv_safe: bool,
     /// How long inputs can be taken out again; none is what the state has, at first 30 days. Zero keeps nothing apart.
     pub undo: Option<Duration>,
+    /// Whether the state keeps the ids of its orders, to know those that come again; none is what it does, at first not. It cannot be
+    /// changed once the state has inputs.
+    pub order_ids: Option<bool>,
     /// The time, where it is not now.
     #[doc(hidden)]
     pub now: Option<SystemTime>,
@@ -112,6 +115,11 @@ pub struct Updated {
     pub rejects: Option<u64>,
     /// The counts of lines, where the inputs are orders and line items: their orders are the rows.
     pub lines: Option<LineSummary>,
+    /// Orders that were left out, because the state has them; only one that keeps their ids knows.
+    pub known_orders: u64,
+    /// Where the state keeps no ids and had orders on days that the inputs have, too, the last such day and the first day of the inputs, in
+    /// microseconds since 1970: orders that came again count twice.
+    pub overlap: Option<(i64, i64)>,
     /// Customers in them; one who is in several parts counts in each.
     pub customers: u64,
     /// Run files that became fewer.
@@ -126,11 +134,12 @@ impl Update {
     pub fn check(&self, folder: &Path) -> Result<Granularity> {
         self.check_every()?;
         if is_state(folder) {
-            let state = State::open_with(folder, &self.io)?;
-            return Ok(self.same_policies(state.manifest().clone(), folder)?.every);
+            let manifest = self.same_policies(State::open_with(folder, &self.io)?.manifest().clone(), folder)?;
+            return self.keeps_ids(&manifest, folder).map(|_| manifest.every);
         }
         vacant::<Manifest>(folder)?;
-        Ok(self.every.unwrap_or(Granularity::Month))
+        let every = self.every.unwrap_or(Granularity::Month);
+        self.keeps_ids(&Manifest::new(every, self.spec.on_bad_row), folder).map(|_| every)
     }
 
     /// Takes in files, folders, globs or `-`; makes the state at first. Meanwhile, run files that many updates left become one. `watch` gets
@@ -147,12 +156,13 @@ impl Update {
             None => Manifest::new(self.every.unwrap_or(Granularity::Month), self.spec.on_bad_row),
             Some(manifest) => self.same_policies(manifest, folder.path())?,
         };
+        let order_ids = self.keeps_ids(&manifest, folder.path())?;
         let of_lines = self.lines.is_some();
         let rejects = self.rejects.as_ref().map(|path| PartRejects::create(path, of_lines, self.csv_safe, &self.cancel)).transpose()?;
         let mut found = Found::look(self, &manifest, self.find(inputs)?.paths(), folder.path())?;
         // What is changed already when rows are read.
         let now = self.now.unwrap_or_else(SystemTime::now).duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-        let mut next = Manifest { together: manifest.counts_together(), ..manifest.clone() };
+        let mut next = Manifest { together: manifest.counts_together(), order_ids, ..manifest.clone() };
         (next.format, next.lensflow, next.generation) = (FORMAT, env!("CARGO_PKG_VERSION").to_owned(), manifest.generation + 1);
         next.undo = Some(self.undo.map_or(manifest.undo.unwrap_or(UNDO.as_secs()), |undo| undo.as_secs()));
         next.settings.extend(self.settings.clone());
@@ -177,6 +187,7 @@ impl Update {
             folder.settle()?;
             return Ok(Updated::of(manifest, found.known));
         }
+        let before = manifest.span;
         let mut updated = Updated { replaced, ..Updated::of(manifest, found.known) };
         if let Some(Compacted { runs, into }) = compacted? {
             next.join(joined - runs..joined, into);
@@ -185,8 +196,12 @@ impl Update {
         for part in parts {
             lacks_nothing(&next, &part)?;
             updated.count(&part);
+            if self.lines.is_some() && !order_ids && !self.endless {
+                updated.overlaps(before, part.saved.span);
+            }
             self.take_in(&mut next, part, now);
         }
+        next.forget_known();
         next.add_up();
         let rejects = rejects.map(|table| self.write_rejects(table, &folder, &next)).transpose()?;
         self.cancel.check()?;
@@ -241,22 +256,19 @@ impl Update {
         }
     }
 
-    fn check_every(&self) -> Result<()> {
-        match self.every {
-            Some(Granularity::All) => Err(Error::usage("a state is kept by calendar windows, and `every=all` is none")
-                .help("keep it by `every=day` or `every=month`; audits may then use `windows.every=all`")),
-            _ => Ok(()),
-        }
-    }
-
     fn find<S: AsRef<str>>(&self, names: &[S]) -> Result<Files> {
         Files::find(names, self.format, &self.spec)
     }
 
+    /// Whether orders are looked for in each input alone. Where ids are kept, an order that comes in two inputs of one update has come again.
+    fn are_apart(&self, next: &Manifest) -> bool {
+        self.apart || next.order_ids
+    }
+
     /// Inputs that become a part each; those whose orders are grouped together become one.
-    fn apart(&self, paths: &[String], undo: Option<u64>) -> Vec<Vec<String>> {
-        let grouped = self.lines.as_ref().is_some_and(|lines| !lines.options.one_row_per_order) && !self.apart;
-        if self.endless || grouped || undo == Some(0) || paths.len() > MOST_APART {
+    fn apart(&self, paths: &[String], next: &Manifest) -> Vec<Vec<String>> {
+        let grouped = self.lines.as_ref().is_some_and(|lines| !lines.options.one_row_per_order) && !self.are_apart(next);
+        if self.endless || grouped || next.undo == Some(0) || paths.len() > MOST_APART {
             return if paths.is_empty() { Vec::new() } else { vec![paths.to_vec()] };
         }
         paths.iter().map(|path| vec![path.clone()]).collect()
@@ -264,27 +276,39 @@ impl Update {
 
     /// Reads the inputs that the state has not into run files.
     fn read(&self, folder: &Folder<Manifest>, next: &Manifest, found: &mut Found, mut watch: impl FnMut(Arc<Stats>)) -> Result<Vec<Part>> {
-        let mut parts = Vec::new();
-        for paths in self.apart(&found.paths, next.undo) {
+        let open = |file: &str| RunFile::open(&folder.path().join(file), folder.io()).map(Arc::new);
+        let known = next.runs.iter().filter(|_| next.order_ids).map(|run| open(&run.file));
+        let (mut parts, mut known) = (Vec::<Part>::new(), known.collect::<Result<Vec<_>>>()?);
+        for paths in self.apart(&found.paths, next) {
             let name = part_name(next.generation, parts.len());
-            parts.extend(self.read_part(folder, next, found, &paths, &name, &mut watch)?);
+            let part = self.read_part(folder, (next, &known), found, &paths, &name, &mut watch)?;
+            if let Some(run) = part.as_ref().and_then(|part| part.run.as_ref()).filter(|_| next.order_ids) {
+                known.push(open(&run.file)?);
+            }
+            parts.extend(part);
         }
         Ok(parts)
     }
 
-    /// Reads some inputs into one run file; none when the state turns out to have them.
+    /// Reads some inputs into one run file; none when the state turns out to have them. With the manifest come the files that have the ids of
+    /// known orders.
     fn read_part(
         &self,
         folder: &Folder<Manifest>,
-        next: &Manifest,
+        (next, known): (&Manifest, &[Arc<RunFile>]),
         found: &mut Found,
         paths: &[String],
         run: &str,
         watch: &mut impl FnMut(Arc<Stats>),
     ) -> Result<Option<Part>> {
         let spec = Spec { windows: Windows::Every(next.every), ..self.spec.clone() };
-        let later_windows = self.audited.clone().filter(|_| self.spec.on_bad_row == OnBadRow::Fail);
+        let is_asked = |windows: &Windows| self.spec.on_bad_row == OnBadRow::Fail && windows.have_ends();
+        let later_windows = self.audited.clone().filter(is_asked);
         let mut pipeline = Pipeline::builder().spec(spec).cancel(self.cancel.clone()).saving().later_windows(later_windows).build()?;
+        pipeline.dropped = next.dropped_before.map(|before| (before, next.every));
+        if next.order_ids {
+            pipeline.keep_orders(known);
+        }
         let stats = pipeline.stats();
         watch(stats.clone());
         let spool = self.spec.spill_dir.clone();
@@ -296,7 +320,7 @@ impl Update {
                 pipeline.run(files)?;
             }
             Some(lines) => {
-                for paths in paths.chunks(if self.apart { 1 } else { paths.len() }) {
+                for paths in paths.chunks(if self.are_apart(next) { 1 } else { paths.len() }) {
                     let files = lines.find_sales(paths, self.format, self.spec.batch_rows)?.spool_in(spool.clone());
                     streamed.push(files.streamed());
                     pipeline.run_transactions(files, lines)?;
@@ -325,24 +349,6 @@ impl Update {
         let (saved, run) = save_run(pipeline, folder, run)?;
         Ok(Some(Part { run, saved, inputs, customers: stats.snapshot().customers }))
     }
-
-    /// The manifest of a state that was made as this update wants it.
-    fn same_policies(&self, manifest: Manifest, folder: &Path) -> Result<Manifest> {
-        let refuse = |what: String, help: String| Err(Error::usage(what).input(folder.to_string_lossy()).help(help));
-        if let Some(every) = self.every.filter(|&every| every != manifest.every) {
-            let what = format!("the state is kept by {}, not by {every}", manifest.every);
-            return refuse(what, format!("leave `every={every}` out, or make another state"));
-        }
-        self.lines.iter().try_for_each(|lines| manifest.groups_alike(&lines.orders, folder))?;
-        if self.spec.on_bad_row != manifest.on_bad_row {
-            let (was, is) = (manifest.on_bad_row.name(), self.spec.on_bad_row.name());
-            return refuse(
-                format!("the state was made with `on_bad_row={was}`, not {is}"),
-                format!("say `on_bad_row={was}`, or make another state"),
-            );
-        }
-        Ok(manifest)
-    }
 }
 
 /// Inputs that were read, saved.
@@ -357,7 +363,22 @@ impl Updated {
     /// The result of an update that takes nothing in.
     fn of(manifest: Manifest, known: Vec<Known>) -> Self {
         let (taken, replaced, rows_rejected, rejects, lines) = Default::default();
-        Updated { manifest, taken, parts: 0, replaced, known, rows: 0, rows_rejected, rejects, lines, customers: 0, compacted: 0 }
+        let (parts, rows, known_orders, overlap, customers, compacted) = Default::default();
+        Updated {
+            manifest,
+            taken,
+            parts,
+            replaced,
+            known,
+            rows,
+            rows_rejected,
+            rejects,
+            lines,
+            known_orders,
+            overlap,
+            customers,
+            compacted,
+        }
     }
 
     fn count(&mut self, Part { saved, inputs, customers, .. }: &Part) {
@@ -366,6 +387,7 @@ impl Updated {
         self.rows += saved.rows.rows_read;
         Merge::merge(&mut self.rows_rejected, saved.rows.rows_rejected.clone());
         self.lines.merge(saved.lines.clone());
+        self.known_orders += saved.notes.notes().counts(Topic::KnownOrders).iter().map(|(_, orders)| orders).sum::<u64>();
         self.customers += customers;
     }
 }
@@ -395,6 +417,8 @@ fn lacks_nothing(state: &Manifest, part: &Part) -> Result<()> {
 pub(super) fn save_run<L: Lens, R: Record>(pipeline: Pipeline<L>, folder: &Folder<R>, name: &str) -> Result<(Saved, Option<RunEntry>)> {
     let writer = Writer::create(&folder.path().join(name), folder.io())?;
     let saved = pipeline.save(&writer)?;
-    let run = if saved.rows.rows_read > 0 { Some(RunEntry::new(name.to_owned(), writer.finish()?)) } else { None };
+    // A part of known orders alone holds that it left them out.
+    let is_needed = saved.rows.rows_read > 0 || !saved.known_in.is_empty() || writer.has(Section::Orders);
+    let run = if is_needed { Some(RunEntry::new(name.to_owned(), writer.finish()?)) } else { None };
     Ok((saved, run))
 }

@@ -1,10 +1,11 @@
-//! Calendar periods: days, ISO weeks, months, quarters, halves and years, also of fiscal years, and all of time as one period. Their
-//! numbers, bounds and names.
+//! Calendar periods: days, ISO weeks, months, quarters, halves and years, also of fiscal years, rolling windows, and all of time as one
+//! period. Their numbers, bounds and names.
 //!
 //! The number of a period counts from one that no timestamp precedes, so that it is never negative: keys of windows, in states, too.
 
 use crate::base::error::{Error, Result};
 use crate::base::time::{DAY, EPOCH_DAY, MAX_TIMESTAMP, MIN_TIMESTAMP, to_datetime};
+pub use crate::model::rolling::RollingDays;
 use chrono::{Datelike, NaiveDate};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -36,6 +37,8 @@ pub enum Granularity {
     FiscalHalf(YearStart),
     /// A year that starts on another day: `FY2023/24`.
     FiscalYear(YearStart),
+    /// So many days, counted back from a day that [`Granularity::ending`] says: `2023-01-01..2023-04-01`.
+    Rolling(RollingDays),
     /// Everything: one window, from the first to the last day of the data.
     All,
 }
@@ -98,6 +101,27 @@ impl Granularity {
         }
     }
 
+    /// The same, where rolling windows end at a moment, one of them; other periods have their ends.
+    ///
+    /// # Errors
+    /// When that is within a day.
+    pub fn ending(self, moment: i64) -> Result<Self> {
+        match self {
+            Granularity::Rolling(rolling) => rolling.ending(moment).map(Granularity::Rolling),
+            other => Ok(other),
+        }
+    }
+
+    /// Whether it is known where its periods end.
+    pub(crate) fn has_ends(self) -> bool {
+        !matches!(self, Granularity::Rolling(rolling) if !rolling.has_end())
+    }
+
+    /// Whether it is a period of a calendar, by which rows can be kept: neither all of time nor windows that move.
+    pub fn is_calendar(self) -> bool {
+        !matches!(self, Granularity::All | Granularity::Rolling(_))
+    }
+
     /// Months, and where the first of them starts: months after January and days after the first. None where it is not made of months.
     const fn months(self) -> Option<u32> {
         match self {
@@ -105,7 +129,7 @@ impl Granularity {
             Granularity::Quarter | Granularity::FiscalQuarter(_) => Some(3),
             Granularity::Half | Granularity::FiscalHalf(_) => Some(6),
             Granularity::Year | Granularity::FiscalYear(_) => Some(12),
-            Granularity::Day | Granularity::Week | Granularity::All => None,
+            Granularity::Day | Granularity::Week | Granularity::Rolling(_) | Granularity::All => None,
         }
     }
 
@@ -123,6 +147,7 @@ impl Granularity {
             (Granularity::Day, _) => day.max(0) as u32,
             // The first day of the year 1 is a Monday.
             (Granularity::Week, _) => (day - 1).max(0) as u32 / 7,
+            (Granularity::Rolling(rolling), _) => rolling.index(day),
             (_, None) => 0,
             (_, Some(months)) => {
                 let (after_january, after_first) = self.year_offsets();
@@ -140,6 +165,7 @@ impl Granularity {
         match (self, self.months()) {
             (Granularity::Day, _) => of_day(index.into()),
             (Granularity::Week, _) => of_day(i64::from(index) * 7 + 1),
+            (Granularity::Rolling(rolling), _) => of_day(rolling.first_day(index)),
             (_, None) => {
                 if index == 0 {
                     MIN_TIMESTAMP
@@ -178,6 +204,7 @@ impl Granularity {
             Granularity::FiscalQuarter(_) => fiscal(Some('Q')),
             Granularity::FiscalHalf(_) => fiscal(Some('H')),
             Granularity::FiscalYear(_) => fiscal(None),
+            Granularity::Rolling(_) => RollingDays::name(self.start(index), self.start(index + 1)),
             Granularity::All => ALL.to_owned(),
         }
     }
@@ -186,6 +213,11 @@ impl Granularity {
     pub(crate) fn is_made_of(self, parts: Granularity) -> bool {
         if self == parts || self == Granularity::All {
             return true;
+        }
+        if let Granularity::Rolling(rolling) = self
+            && !rolling.has_end()
+        {
+            return parts == Granularity::Day || parts == Granularity::Week && rolling.are_weeks();
         }
         // Boundaries repeat after a year, or after 13 of a kind at the latest; weeks that fit months for that long would fit always.
         let first = self.index(1_672_531_200_000_000);
@@ -231,6 +263,7 @@ impl fmt::Display for Granularity {
             Granularity::FiscalQuarter(start) => write!(f, "quarter from {start}"),
             Granularity::FiscalHalf(start) => write!(f, "half from {start}"),
             Granularity::FiscalYear(start) => write!(f, "year from {start}"),
+            Granularity::Rolling(rolling) => rolling.fmt(f),
             Granularity::All => f.write_str(ALL),
         }
     }
@@ -239,8 +272,11 @@ impl fmt::Display for Granularity {
 impl FromStr for Granularity {
     type Err = Error;
 
-    /// `day`, `week`, `month`, `quarter`, `half`, `year` or `all`; or, for fiscal years, `quarter from 04-01`.
+    /// `day`, `week`, `month`, `quarter`, `half`, `year` or `all`; or, for fiscal years, `quarter from 04-01`; or `rolling-90d`.
     fn from_str(text: &str) -> Result<Self> {
+        if let Some(length) = text.strip_prefix("rolling-").or_else(|| text.strip_prefix("rolling ")) {
+            return RollingDays::parse(length).map(Granularity::Rolling);
+        }
         if let Some((period, start)) = text.split_once(" from ") {
             return period.parse::<Granularity>()?.of_year_from(start.parse()?);
         }
@@ -253,14 +289,17 @@ impl FromStr for Granularity {
             "year" => Ok(Granularity::Year),
             ALL => Ok(Granularity::All),
             _ => Err(Error::usage(format!("{text:?} is not a calendar period"))
-                .help("one of day, week, month, quarter, half, year, all; other lengths are `windows.list`")),
+                .help("one of day, week, month, quarter, half, year, all, or rolling-90d; other lengths are `windows.list`")),
         }
     }
 }
 
 impl From<Granularity> for String {
     fn from(granularity: Granularity) -> String {
-        granularity.to_string()
+        match granularity {
+            Granularity::Rolling(rolling) => rolling.whole_name(),
+            other => other.to_string(),
+        }
     }
 }
 
@@ -312,13 +351,39 @@ mod tests {
 
     #[test]
     fn the_ends_of_time_have_periods() {
-        for period in ["day", "week", "month", "quarter", "half", "year", "all", "year from 12-28", "quarter from 02-15"] {
+        for period in
+            ["day", "week", "month", "quarter", "half", "year", "all", "year from 12-28", "quarter from 02-15", "rolling-90d at 89"]
+        {
             let every = every(period);
             for at in [MIN_TIMESTAMP, MAX_TIMESTAMP] {
                 let index = every.index(at);
                 assert!(every.start(index) <= at.max(every.start(0)) && at <= every.start(index + 1), "{period}");
             }
             assert_eq!(Granularity::try_from(String::from(every)).unwrap(), every);
+        }
+    }
+
+    #[test]
+    fn rolling_windows_end_where_they_are_said_to() {
+        for (text, end) in
+            [("rolling-90d", "2023-07-06"), ("rolling 1d", "2024-02-29"), ("rolling-3660d", "0001-01-02"), ("rolling-7d", "9999-12-31")]
+        {
+            let end = parse_timestamp(end.as_bytes()).unwrap();
+            let rolling = every(text).ending(end).unwrap();
+            assert_eq!((rolling.start(rolling.index(end)), rolling.start(rolling.index(end - 1) + 1)), (end, end), "{text}");
+            assert_eq!(Granularity::try_from(String::from(rolling)).unwrap(), rolling);
+            assert!(rolling.is_made_of(Granularity::Day) && !rolling.is_made_of(Granularity::Month));
+            for at in [MIN_TIMESTAMP, 0, end, MAX_TIMESTAMP] {
+                let index = rolling.index(at);
+                assert!(rolling.start(index) <= at && at <= rolling.start(index + 1), "{text}");
+            }
+        }
+        assert!(every("rolling-90d").ending(1).is_err());
+        let monday = parse_timestamp(b"2023-07-10").unwrap();
+        assert!(every("rolling-28d").ending(monday).unwrap().is_made_of(Granularity::Week));
+        assert!(!every("rolling-28d").ending(monday + DAY).unwrap().is_made_of(Granularity::Week));
+        for text in ["rolling-0d", "rolling-d", "rolling-3661d", "rolling-7d at 7", "rolling-7d at", "rolling-7w", "rolling-"] {
+            assert!(text.parse::<Granularity>().is_err(), "{text}");
         }
     }
 

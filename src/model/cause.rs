@@ -18,6 +18,8 @@ use std::str::FromStr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
+/// The beginning of advice which says that no option reads all values.
+pub(crate) const NO_ONE: &str = "no one ";
 /// Causes that are told one by one; the others are in the first line only.
 const TOLD: usize = 8;
 /// So many bad rows are a handful, whatever their share.
@@ -177,6 +179,14 @@ impl Causes {
         self.merge(one);
     }
 
+    /// Gives advice anew about values that could not be read, now that all of a column are known.
+    pub(crate) fn advise(&mut self, of: impl Fn(&Reject) -> Option<String>) {
+        let unread = |reason: Reason| matches!(reason, Reason::BadNumber | Reason::BadTimestamp);
+        for cause in self.0.values_mut().filter(|cause| unread(cause.first.reason)) {
+            cause.help = of(&cause.first).unwrap_or_else(|| REJECT_HELP.to_owned());
+        }
+    }
+
     /// Leaves out those of a reason.
     pub(crate) fn forget(&mut self, reason: Reason) {
         self.0.retain(|(known, _), _| *known != reason);
@@ -270,10 +280,13 @@ impl Causes {
         let others = || self.0.iter().filter(|(key, cause)| cause.way(key.0, key.1).is_none());
         // Customers are never too many: a period without an order is left out by rule.
         let of_rows: u64 = others().filter(|(_, cause)| cause.first.window.is_none()).map(|(_, cause)| cause.count).sum();
-        if others().next().is_some() && of_rows <= MaxRejects::Slips.of(rows) {
+        // Where values contradict each other, none of them is a slip.
+        let is_handful = of_rows <= MaxRejects::Slips.of(rows) && !others().any(|(_, cause)| cause.help.starts_with(NO_ONE));
+        if others().next().is_some() && is_handful {
             ways.push("`on_bad_row=reject`".to_owned());
-        } else if let Some((key, cause)) = others().max_by_key(|(_, cause)| cause.count) {
-            let what = format!("correct the {} first, or read them otherwise: so many are no slips", cause.called(key.0, key.1));
+        } else if let Some((key, cause)) = others().max_by_key(|(_, cause)| (cause.help.starts_with(NO_ONE), cause.count)) {
+            let why = if cause.help.starts_with(NO_ONE) { "" } else { ", or read them otherwise: so many are no slips" };
+            let what = format!("correct the {} first{why}", cause.called(key.0, key.1));
             return if ways.is_empty() { what } else { format!("{what}. Then go on with {}", ways.join(" ")) };
         }
         format!("go on with {}", ways.join(" "))
@@ -289,8 +302,13 @@ impl Cause {
             Reason::DuplicateLine => "`duplicates=drop`",
             Reason::MissingValue if of_line && column == "customer_id" => "`anonymous=report`",
             _ => {
-                let mut options = self.help.split('`').skip(1).step_by(2);
-                return options.find(|option| READING.iter().any(|name| option.starts_with(name))).map(|option| format!("`{option}`"));
+                let options = self.help.split('`').skip(1).step_by(2);
+                let options = options.filter(|option| READING.iter().any(|name| option.starts_with(name)));
+                let options: Vec<_> = options.map(|option| format!("`{option}`")).collect();
+                // Only the person knows which of several is meant.
+                let with = if self.help.contains("` instead of `") { " instead of " } else { " or " };
+                let too = if self.help.starts_with("add ") { " too" } else { "" };
+                return (!options.is_empty()).then(|| options.join(with) + too);
             }
         };
         Some(policy.to_owned())

@@ -6,7 +6,7 @@
 //! | `reject` | why rows and customers are left out |
 //! | `cause` | the causes of a run's failure, told together |
 //! | `read_options`, `row_filter` | the options of reading rows; which of them are read |
-//! | `note`, `note_topic` | what was noticed about an input and is no error; the sentence of each |
+//! | `note`, `note_topic`, `value_notes` | what was noticed about an input and is no error; the sentence of each |
 //! | `columns`, `period_batch` | period aggregations: their columns, decoded rows |
 //! | `line_columns`, `line_batch` | orders and line items: their columns, decoded rows |
 //! | `worth` | the columns that say what a line is worth |
@@ -28,11 +28,13 @@ mod note_topic;
 pub(crate) mod period_batch;
 pub(crate) mod read_options;
 pub(crate) mod reject;
+mod rolling;
 pub(crate) mod row_filter;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 pub(crate) mod samples;
 pub(crate) mod state_batch;
+pub(crate) mod value_notes;
 pub(crate) mod window;
 pub(crate) mod worth;
 
@@ -46,5 +48,5 @@ pub use self::period_batch::{Bad, NO_TIMESTAMP, Origin, PeriodBatch, Whence};
 pub use self::read_options::{AmountUnit, Encoding, IdFormat, NaiveTimes, NumberFormat, PeriodEnds, Quote, ReadOptions, Told};
 pub use self::reject::{LINE_FIELDS, OnBadRow, Reason, Reject};
 pub use self::row_filter::RowFilter;
-pub use self::window::{Granularity, Window, Windows, YearStart, as_of};
+pub use self::window::{Granularity, RollingDays, Window, Windows, YearStart, as_of, beginning};
 pub use self::worth::{AmountFrom, WorthColumn, WorthColumns};

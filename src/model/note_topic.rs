@@ -1,8 +1,9 @@
 //! What can be noted, and the sentence of each note.
 
 use super::note::Noted;
+use super::value_notes::{self, DAY_ORDERS};
 use crate::base::money::Fixed2;
-use crate::base::text::{counted, grouped, money};
+use crate::base::text::{counted, money};
 use crate::base::time::{MIN_TIMESTAMP, format_timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -54,11 +55,19 @@ pub enum Topic {
     EqualTotals,
     /// Other orders of several lines; only told where there are few.
     OtherTotals,
+    /// Lines that are equal to another of their order that an input before has.
+    CopiesBetween,
+    /// Lines that are equal to another of their order in the same input; only told beside the former.
+    CopiesWithin,
     /// Orders with lines in several inputs.
     ScatteredOrders,
     /// Ids of orders that come more than once though each row is an order, so many; the greatest count is that of the rows too many. The
     /// subject is the part of the ids that was looked at, if not all.
     RepeatedOrderIds,
+    /// Orders that a state has already, by their ids, and that were left out; the amount is what they are worth.
+    KnownOrders,
+    /// Orders in periods that a state has dropped, so many, worth so much; the subject is before when.
+    DroppedPeriods,
     /// Orders that reach over many days.
     LongOrders,
     /// Refunds that count in another period than the one they lie in; the subject is the kind of period.
@@ -75,9 +84,23 @@ pub enum Topic {
     SkippedTimes,
     /// Times of a zone, the subject, in an hour that comes twice.
     TimesTwice,
-    /// Amounts that are text with a point and three decimals, where no amount has one or two decimals.
+    /// Times with an offset from UTC, where no time zone is said.
+    Offsets,
+    /// Times before 1980 or after 2099.
+    OddYears,
+    /// Dates of which either of two numbers can be the day, read by a format that an input's columns told; the subject is that format. Only
+    /// worth a word where no date proves the order.
+    EitherDay,
+    /// An order of day, month and year that some date cannot have, the subject. Never said.
+    DayOrder,
+    /// Amounts that are text with a mark and three decimals, where no amount has other decimals; the subject is the format of numbers, if it is
+    /// not the plain one.
     ThreeDecimals,
-    /// Amounts with one or two decimals; only told where others are not.
+    /// Quantities with a mark of thousands and three zeros; the subject is the format of numbers.
+    RoundThousands,
+    /// A kind of numbers and, after a unit separator, a format that does not read all of them. Never said: for advice.
+    UnreadNumbers,
+    /// Amounts with decimals that can be nothing else; only told where others are not.
     OtherDecimals,
     /// Amounts with the sign or code of a currency, the subject; only worth a word where there are several.
     CurrencySign,
@@ -131,8 +154,6 @@ impl Topic {
         let one = count == 1;
         let (lines, orders) = (counted(count, "line", "lines"), counted(count, "order", "orders"));
         let verb = |single: &'static str, plural: &'static str| if one { single } else { plural };
-        let times = || format!("{} no offset", counted(count, "time has", "times have"));
-        let ids = |is: &str, are: &str| if count == 1 { format!("1 id {is}") } else { format!("{} ids {are}", grouped(count)) };
         match self {
             Topic::EmptyInput => format!("{subject}: the file is empty: it adds no rows"),
             Topic::Recognized | Topic::ReadAs | Topic::PassedOver => subject.to_owned(),
@@ -163,19 +184,6 @@ impl Topic {
                     money(amount.rounded())
                 )
             }
-            Topic::ScientificOrderIds => {
-                let ids = ids("of an order is a number such as 1.23E+11", "of orders are numbers such as 1.23E+11");
-                format!("{ids}: a spreadsheet has lost digits, and orders may be mixed up; export the column as text")
-            }
-            Topic::PointOrderIds => {
-                let ids = ids("of an order is a whole number with .0", "of orders are whole numbers with .0");
-                format!("{ids}: `id_format=integer` reads 1001.0 as 1001")
-            }
-            Topic::InvisibleOrderIds => {
-                let ids = ids("of an order has", "of orders have");
-                format!("{ids} blanks at its ends, or signs that cannot be seen: `id_format=trim` takes them off")
-            }
-            Topic::NullOrderIds => format!("an order is called {subject:?}: if that means no order, run with `null={subject}`"),
             Topic::OtherHeader
             | Topic::ExclusiveEnds
             | Topic::OtherTotals
@@ -187,8 +195,7 @@ impl Topic {
             | Topic::ColumnRead
             | Topic::NoCustomerKey
             | Topic::NameAlike
-            | Topic::AlikeIds
-            | Topic::OtherDecimals => subject.to_owned(),
+            | Topic::AlikeIds => subject.to_owned(),
             Topic::FilledCustomers => {
                 format!("{lines} without a customer: {} that of its order's other lines", verb("it has", "each has"))
             }
@@ -219,9 +226,17 @@ impl Topic {
                 verb("has", "have"),
                 money(amount.rounded())
             ),
+            Topic::CopiesBetween => {
+                format!("{} to one of the same order in another input", counted(count, "line is equal", "lines are equal"))
+            }
+            Topic::CopiesWithin => format!(
+                "{} to one of the same order in the same input: these may be several of one article, and `duplicates=between-inputs` leaves \
+                 out the others alone",
+                counted(count, "line is equal", "lines are equal")
+            ),
             Topic::ScatteredOrders => format!(
-                "{orders} {} lines in several inputs, and all of these count: if the inputs overlap, an order that was changed in between \
-                 counts as it was and as it is; leave one of them out",
+                "{orders} {} lines in several inputs: if the inputs overlap, an order that was changed in between counts as it was and as it \
+                 is, unless one of them is left out",
                 verb("has", "have")
             ),
             Topic::RepeatedOrderIds => {
@@ -233,6 +248,13 @@ impl Topic {
                     counted(count, &id("comes", "order id"), &id("come", "order ids")),
                     counted(most, "row counts", "rows count"),
                 )
+            }
+            Topic::KnownOrders => {
+                format!("{orders} came again, with the same customer, moment and worth ({}): left out", money(amount.rounded()))
+            }
+            Topic::DroppedPeriods => {
+                let (lie, worth) = (verb("lies", "lie"), money(amount.rounded()));
+                format!("{orders} ({worth}) {lie} before {subject}, which the state has dropped: in no window; customers stay known")
             }
             Topic::LongOrders if one => format!("1 order reaches over {}: {LONG_HELP}", counted(most, "day", "days")),
             Topic::LongOrders => format!("{orders} reach over several days, one over {}: {LONG_HELP}", counted(most, "day", "days")),
@@ -252,52 +274,12 @@ impl Topic {
                     "every period ends on a month's last day or in a day's last second, and ends are exclusive: {day} means until {until}; if the last day is meant to be in, say `period_ends=inclusive`"
                 )
             }
-            Topic::NaiveTimes => {
-                format!("{}: read as UTC, then shown in {subject}; `naive_times=local` reads them as local", times())
-            }
-            Topic::SkippedTimes => {
-                let times = counted(count, "time lies", "times lie");
-                format!("{times} in an hour that {subject} leaves out when clocks go forward: read as that much later")
-            }
-            Topic::TimesTwice => {
-                let times = counted(count, "time lies", "times lie");
-                format!("{times} in an hour that {subject} has twice when clocks go back: read as the first of the two")
-            }
-            Topic::ThreeDecimals => {
-                let amounts = counted(count, "amount has", "amounts have");
-                format!(
-                    "{amounts} a point and three decimals, and no amount has one or two: if these are thousands, run with \
-                     `number_format=1.234,56`"
-                )
-            }
-            Topic::CurrencySign => {
-                format!(
-                    "{} the currency {subject}, and others another that may be the same",
-                    counted(count, "amount names", "amounts name")
-                )
-            }
             Topic::CentFractions => {
                 let orders = counted(count, "order has", "orders have");
                 let sign = if amount.rounded() < Fixed2::ZERO { "" } else { "+" };
                 format!("{orders} fractions of a cent: {sign}{amount} by rounding each to cents")
             }
-            Topic::NullIds => {
-                let orders = counted(count, "order", "orders");
-                format!("a customer is called {subject:?}, with {orders}: if that means no customer, run with `null={subject}`")
-            }
-            Topic::PointIds => {
-                let ids = ids("is a whole number with .0", "are whole numbers with .0");
-                format!("{ids}: `id_format=integer` reads 12923.0 as 12923")
-            }
-            Topic::InvisibleIds => {
-                let ids =
-                    ids("has blanks around it, or signs that cannot be seen", "have blanks around them, or signs that cannot be seen");
-                format!("{ids}: `id_format=trim` takes them off the beginning and the end")
-            }
-            Topic::ScientificIds => {
-                let ids = ids("is a number such as 1.23E+11", "are numbers such as 1.23E+11");
-                format!("{ids}: a spreadsheet has lost digits, and customers may be mixed up; export the column as text")
-            }
+            _ => value_notes::sentence(self, subject, count),
         }
     }
 
@@ -316,10 +298,13 @@ impl Topic {
                 let rows: u64 = all.iter().filter(|((other, _), _)| *other == self).map(|(_, noted)| noted.count).sum();
                 rows > ENDS_BY_CHANCE && subjects(Topic::ExclusiveEnds) == 0
             }
+            Topic::UnreadNumbers | Topic::DayOrder => false,
+            Topic::EitherDay => !all.keys().any(|(topic, order)| *topic == Topic::DayOrder && DAY_ORDERS[..2].contains(&order.as_str())),
             Topic::EqualTotals => {
                 let count = |topic| all.iter().filter(|((of, _), _)| *of == topic).map(|(_, noted)| noted.count).sum::<u64>();
                 count(Topic::EqualTotals) >= MOSTLY * count(Topic::OtherTotals)
             }
+            Topic::CopiesWithin => subjects(Topic::CopiesBetween) > 0,
             Topic::ThreeDecimals => subjects(Topic::OtherDecimals) == 0,
             Topic::CurrencySign => subjects(Topic::CurrencySign) > 1,
             _ => true,

@@ -132,6 +132,9 @@ pub struct ReadOptions {
     /// `epoch-ms`, `epoch-us`, `epoch-ns` (seconds and parts of them since 1970) or `excel` (days since 1899-12-30). The first that fits a
     /// value reads it.
     pub date_formats: Vec<String>,
+    /// Whether these formats were told by an input's columns, and not said: then dates that could be read otherwise are noted.
+    #[serde(skip)]
+    pub dates_told: bool,
     /// The encoding of CSV and JSONL. What begins with the byte order mark of UTF-8 or UTF-16 is read as that, whatever is said here.
     pub encoding: Encoding,
     /// What `period_end` means, of period aggregations.
@@ -194,6 +197,13 @@ impl ReadOptions {
     #[must_use]
     pub fn with_date_formats(mut self, date_formats: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.date_formats = date_formats.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Sets [`dates_told`](ReadOptions::dates_told).
+    #[must_use]
+    pub fn with_dates_told(mut self, dates_told: bool) -> Self {
+        self.dates_told = dates_told;
         self
     }
 

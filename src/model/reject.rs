@@ -50,11 +50,13 @@ pub enum Reason {
     RaggedRow,
     /// A line of an order of which some say a `line_total` and others only a `unit_price`.
     OrderWorthConflict,
+    /// An order whose id the state has, with another customer, moment or worth.
+    ChangedOrder,
 }
 
 impl Reason {
     /// All of them, in order.
-    const ALL: [Reason; 15] = [
+    const ALL: [Reason; 16] = [
         Reason::MissingValue,
         Reason::BadNumber,
         Reason::BadTimestamp,
@@ -70,6 +72,7 @@ impl Reason {
         Reason::OrderCustomerConflict,
         Reason::RaggedRow,
         Reason::OrderWorthConflict,
+        Reason::ChangedOrder,
     ];
 
     /// The name in reports and rejects files.
@@ -90,6 +93,7 @@ impl Reason {
             Reason::OrderCustomerConflict => "order_customer_conflict",
             Reason::RaggedRow => "ragged_row",
             Reason::OrderWorthConflict => "order_worth_conflict",
+            Reason::ChangedOrder => "changed_order",
         }
     }
 
@@ -110,6 +114,7 @@ impl Reason {
             Reason::Refund => "the line gives money back".to_owned(),
             Reason::DuplicateLine => "another line of the order is the same".to_owned(),
             Reason::OrderCustomerConflict => "other lines of its order name another customer".to_owned(),
+            Reason::ChangedOrder => "an order with this id came before, with another customer, moment or worth".to_owned(),
             Reason::RaggedRow => "the row has not as many fields as the header".to_owned(),
             Reason::OrderWorthConflict => format!("which of the two counts? {at}"),
         }

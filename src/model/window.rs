@@ -13,14 +13,14 @@ pub(crate) use crate::base::time::{DAY, MAX_TIMESTAMP, format_timestamp, parse_t
 use crate::base::error::{Error, Result};
 use crate::base::merge::Merge;
 use crate::base::time::MIN_TIMESTAMP;
-pub use crate::model::calendar::{Granularity, YearStart};
+pub use crate::model::calendar::{Granularity, RollingDays, YearStart};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 
 /// More windows than this are a mistake in the data, not a wish: a century of months, or eleven years of days.
 const fn most_windows(every: Granularity) -> u32 {
-    if matches!(every, Granularity::Day) { 4_000 } else { 1_200 }
+    if matches!(every, Granularity::Day | Granularity::Rolling(_)) { 4_000 } else { 1_200 }
 }
 
 /// The most windows of a list: rows that are sorted number them in 16 bits.
@@ -114,10 +114,21 @@ impl Merge for Span {
 /// # Errors
 /// A text that is no date.
 pub fn as_of(text: &str) -> Result<i64> {
-    let no_date =
-        || Error::usage(format!("{text:?} is not a date")).help("write it as 2023-06-30, which is the end of that day, or with a time");
-    let at = parse_timestamp(text.as_bytes()).ok_or_else(no_date)?;
+    let at = date(text, "the end")?;
     Ok(if text.trim().len() == 10 { at + DAY } else { at })
+}
+
+/// Reads a moment: the beginning of a day, or a moment of it.
+///
+/// # Errors
+/// A text that is no date.
+pub fn beginning(text: &str) -> Result<i64> {
+    date(text, "the beginning")
+}
+
+fn date(text: &str, which: &str) -> Result<i64> {
+    let help = || format!("write it as 2023-06-30, which is {which} of that day, or with a time");
+    parse_timestamp(text.as_bytes()).ok_or_else(|| Error::usage(format!("{text:?} is not a date")).help(help()))
 }
 
 impl FromStr for Window {
@@ -210,6 +221,22 @@ impl Windows {
             Some(pair) => Err(Error::usage(format!("two windows are named {:?}", pair[0])).help("name them: NAME=START..END")),
             None => Ok(()),
         }
+    }
+
+    /// The same, where rolling windows end at a moment, one of them, if they do not end anywhere yet.
+    ///
+    /// # Errors
+    /// When that is within a day.
+    pub fn ending(self, moment: i64) -> Result<Self> {
+        match self {
+            Windows::Every(every) if !every.has_ends() => every.ending(moment).map(Windows::Every),
+            other => Ok(other),
+        }
+    }
+
+    /// Whether it is known where windows end.
+    pub(crate) fn have_ends(&self) -> bool {
+        !matches!(self, Windows::Every(every) if !every.has_ends())
     }
 
     /// How many windows a list has.

@@ -36,6 +36,8 @@ pub(super) enum Fault {
     Margin(Total),
     /// Its quantity is too large.
     Quantity(Total),
+    /// The state has another order with its id.
+    Changed,
     /// It lies after the observation end of its window. Both in local time.
     Late { time: i64, observation_end: i64 },
 }
@@ -46,6 +48,7 @@ impl Fault {
         let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
         let (reason, value) = match self {
             Fault::Duplicate => (Reason::DuplicateLine, text(line.order)),
+            Fault::Changed => (Reason::ChangedOrder, text(line.order)),
             Fault::Conflict => (Reason::OrderCustomerConflict, line.customer.map_or(String::new(), text)),
             Fault::Anonymous | Fault::Timeless => (Reason::MissingValue, String::new()),
             Fault::Refund => (Reason::Refund, line.spend.to_string()),
@@ -72,7 +75,7 @@ impl Fault {
     /// The column at fault.
     pub(super) const fn column(self) -> Column {
         match self {
-            Fault::Duplicate => Column::OrderId,
+            Fault::Duplicate | Fault::Changed => Column::OrderId,
             Fault::Conflict | Fault::Anonymous => Column::CustomerId,
             Fault::Refund | Fault::Worth { .. } | Fault::Total { .. } | Fault::Spend(_) => Column::LineTotal,
             Fault::Margin(_) => Column::LineMargin,
@@ -85,6 +88,10 @@ impl Fault {
     pub(super) const fn help(self) -> &'static str {
         match self {
             Fault::Duplicate => "leave all but one out with `duplicates=drop`, or let them count with `duplicates=keep`",
+            Fault::Changed => {
+                "if the order was corrected, take in the file that had it anew with `replace=true`; or leave such orders out, with their \
+                 amounts, with `on_bad_row=reject`"
+            }
             Fault::Spend(_) => "what an order comes to must be below 10^15; is the column of order ids the right one?",
             Fault::Margin(_) => "what an order earns must be below 10^15; is the column of order ids the right one?",
             Fault::Conflict | Fault::Quantity(_) => {

@@ -10,6 +10,7 @@
 
 use super::fault::Fault;
 use super::group_records::group_records;
+use super::input_counts::InputCounts;
 use super::nameless::{Admission, admission};
 use super::open_order::OpenOrder;
 use super::order_hashes::OrderHashes;
@@ -196,7 +197,7 @@ impl<'a, T: Take> Grouper<'a, T> {
     /// Whether lines that are equal to one before them do not count. Where no product tells them apart, they may be two of one kind, so that
     /// they are left out only if that was asked for.
     pub(super) fn leaves_out(&self, digest: u64) -> bool {
-        has_product(digest) || self.validation.duplicates == Duplicates::Drop
+        has_product(digest) || matches!(self.validation.duplicates, Duplicates::Drop | Duplicates::BetweenInputs)
     }
 
     /// Whether so many lines that are equal to one before them do not count; they are noted where no product tells them apart.
@@ -237,7 +238,8 @@ impl<'a, T: Take> Grouper<'a, T> {
         let digests = partial.digests;
         let duplicates = digests.len() > 8 || (1..digests.len()).any(|at| digests[..at].contains(&digests[at]));
         let PartialOrder { customer, time, counts, spend, detail, position, .. } = *partial;
-        let is_special = time == NO_TIMESTAMP || partial.worth == WorthColumn::Nothing || partial.reach > MOST_DAYS;
+        let is_special =
+            self.validation.waiting.is_some() || time == NO_TIMESTAMP || partial.worth == WorthColumn::Nothing || partial.reach > MOST_DAYS;
         let once = partial.lines > 1 && self.validation.is_once();
         if duplicates || is_special || once {
             return self.take_all(std::slice::from_ref(partial));
@@ -246,7 +248,7 @@ impl<'a, T: Take> Grouper<'a, T> {
         let Some(customer) = customer else { return self.take_all(std::slice::from_ref(partial)) };
         match self.periods.settle(true, &sums, &mut self.tally) {
             Ok(Some(Settled { spend, margin })) => {
-                if partial.lines > 1 && counts && partial.worth == WorthColumn::LineTotal {
+                if partial.lines > 1 && counts && partial.worth == WorthColumn::LineTotal && self.validation.has_order_ids() {
                     self.notes.add_totals(partial.spend.into(), partial.each());
                 }
                 (self.take)(&Order { customer, time, counts, spend, margin, quantity: detail.quantity.into(), position })
@@ -283,8 +285,8 @@ impl<'a, T: Take> Grouper<'a, T> {
 
     /// Adds what belongs to the open order.
     pub(super) fn add(&mut self, partial: &PartialOrder<'_>) {
-        let input = self.validation.input_of(partial.position);
-        self.open.add(partial, self.periods, input, self.validation.is_once());
+        self.open.see_input(self.validation.input_of(partial.position));
+        self.open.add(partial, self.periods, self.validation.is_once());
     }
 
     /// Finds lines that are duplicates of lines before them. They end the run, or are left out: then their positions are given.
@@ -296,8 +298,11 @@ impl<'a, T: Take> Grouper<'a, T> {
         self.digests.sort_unstable();
         let (mut duplicates, digests) = (Vec::new(), std::mem::take(&mut self.digests));
         for same in digests.chunk_by(|a, b| a.0 == b.0).filter(|same| same.len() > 1) {
-            if self.is_copy(same[0].0, same.len() as u64 - 1) {
-                duplicates.extend(same[1..].iter().map(|&(_, position, at)| (position, at)));
+            let mut counts = InputCounts::default();
+            let copies = same.iter().filter(|&&(_, position, _)| self.is_one_more(&mut counts, position));
+            let copies: Vec<(u64, u32)> = copies.map(|&(_, position, at)| (position, at)).collect();
+            if !copies.is_empty() && self.is_copy(same[0].0, copies.len() as u64) {
+                duplicates.extend(copies);
             }
         }
         self.digests = digests;
@@ -311,10 +316,21 @@ impl<'a, T: Take> Grouper<'a, T> {
         Ok(duplicates.into_iter().map(|(position, _)| position).collect())
     }
 
+    /// Whether a line that is equal to those that were counted is one too many.
+    pub(super) fn is_one_more(&mut self, counts: &mut InputCounts, position: u64) -> bool {
+        let is_first = counts.is_empty();
+        let between = counts.add(self.validation.input_of(position));
+        if !is_first {
+            *(if between { &mut self.notes.copies_between } else { &mut self.notes.copies_within }) += 1;
+        }
+        if self.validation.duplicates == Duplicates::BetweenInputs { between } else { !is_first }
+    }
+
     /// Leaves out a line that is a duplicate of one before it.
     #[cold]
     pub(super) fn leave_out_duplicate(&mut self, line: &PartialOrder<'_>) -> Result<()> {
-        if self.validation.duplicates == Duplicates::Drop {
+        self.open.see_input(self.validation.input_of(line.position));
+        if matches!(self.validation.duplicates, Duplicates::Drop | Duplicates::BetweenInputs) {
             self.tally.duplicate_lines += 1;
             self.tally.duplicates.add(line.spend);
             return Ok(());
@@ -347,10 +363,16 @@ impl<'a, T: Take> Grouper<'a, T> {
                 open.spend,
             );
         }
-        match self.periods.settle(customer.is_some(), &sums, &mut self.tally) {
+        // An order that waits is counted when it is known to be new.
+        let (waiting, mut later) = (&self.validation.waiting, LineSummary::default());
+        let counted = if waiting.is_some() { &mut later } else { &mut self.tally };
+        match self.periods.settle(customer.is_some(), &sums, counted) {
             Ok(settled) => {
-                open.note(&mut self.notes, (self.validation.asks_for_worth(), once), self.periods);
-                if let Some((Settled { spend, margin }, customer)) = settled.zip(customer) {
+                let asks_for_totals = !once && self.validation.has_order_ids();
+                open.note(&mut self.notes, (self.validation.asks_for_worth(), asks_for_totals), self.periods);
+                if let Some(waiting) = waiting {
+                    waiting.push(&PartialOrder { order: &open.order, ..line }, &sums, open.gives_back)?;
+                } else if let Some((Settled { spend, margin }, customer)) = settled.zip(customer) {
                     let Sums { time, counts, quantity, .. } = sums;
                     (self.take)(&Order { customer, time, counts, spend, margin, quantity, position: open.position })?;
                 }

@@ -2,6 +2,7 @@
 
 use super::fault::Fault;
 use super::group::{Grouper, Outcome, Take};
+use super::input_counts::InputCounts;
 use super::line_record::{self, Record};
 use super::nameless::{Admission, admission, damaged, nameless_orders};
 use crate::base::error::Result;
@@ -28,7 +29,7 @@ pub(super) fn group_records(records: &Arc<Records>, grouper: &mut Grouper<'_, im
         if !grouper.admit(&partial, !nameless.contains(record.key))? {
             continue;
         }
-        let is_copy = before.is_same_as(&record) && grouper.finds_duplicates() && grouper.is_copy(record.digest, 1);
+        let is_copy = before.counts_copy(&record, grouper) && grouper.is_copy(record.digest, 1);
         if is_copy {
             grouper.leave_out_duplicate(&partial)?;
         }
@@ -44,6 +45,8 @@ pub(super) fn group_records(records: &Arc<Records>, grouper: &mut Grouper<'_, im
     if refused.is_empty() {
         return Ok(());
     }
+    // What is noted of copies was noted before.
+    let noted = (grouper.notes.copies_between, grouper.notes.copies_within);
     let (mut before, mut sorted) = (Before::default(), records.read());
     while let Some(found) = sorted.next()? {
         let record = line_record::read(found).ok_or_else(damaged)?;
@@ -52,11 +55,12 @@ pub(super) fn group_records(records: &Arc<Records>, grouper: &mut Grouper<'_, im
         if !admitted {
             continue;
         }
-        if !(before.is_same_as(&record) && grouper.finds_duplicates() && grouper.leaves_out(record.digest)) {
+        if !(before.counts_copy(&record, grouper) && grouper.leaves_out(record.digest)) {
             grouper.refuse(&record.partial(), fault)?;
         }
         before.set(&record);
     }
+    (grouper.notes.copies_between, grouper.notes.copies_within) = noted;
     Ok(())
 }
 
@@ -65,9 +69,18 @@ pub(super) fn group_records(records: &Arc<Records>, grouper: &mut Grouper<'_, im
 struct Before {
     key: Vec<u8>,
     digest: u64,
+    equal: InputCounts,
 }
 
 impl Before {
+    /// Whether a line is one of several equal ones that is too many.
+    fn counts_copy(&mut self, record: &Record<'_>, grouper: &mut Grouper<'_, impl Take>) -> bool {
+        if !self.is_same_as(record) {
+            self.equal = InputCounts::default();
+        }
+        grouper.finds_duplicates() && grouper.is_one_more(&mut self.equal, record.partial().position)
+    }
+
     fn is_same_as(&self, record: &Record<'_>) -> bool {
         self.digest == record.digest && self.key == record.key
     }

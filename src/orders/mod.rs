@@ -21,12 +21,14 @@
 //! | `fault` | the faults of orders |
 //! | `group` | the partial orders of a partition → orders; duplicate lines |
 //! | `group_records`, `line_record` | the same of lines that are sorted, where memory or an order is too large |
+//! | `input_counts` | equal lines by the inputs that have them |
 //! | `nameless` | lines without a customer |
 //! | `open_order`, `order_hashes` | an order whose lines are being added up; the orders that need no adding up |
 //! | `order_notes` | what is noticed about lines and orders and is no error |
 //! | `settle` | the count, the rounded sums, and the fault of an order |
 //! | `to_periods` | the period of an order; orders as columns of period aggregations |
 //! | `order_source` | orders as a [`Source`](crate::source::Source) of period aggregations: a chunk is a partition |
+//! | `known_orders` | orders that a state has already |
 //! | `whole_orders` | rows that are whole orders, as such a source: no row waits |
 //! | `export` | orders → a row for each customer and calendar period |
 //!
@@ -47,6 +49,8 @@ mod export;
 mod fault;
 mod group;
 mod group_records;
+mod input_counts;
+mod known_orders;
 mod line_record;
 mod nameless;
 mod open_order;
@@ -66,14 +70,14 @@ mod validate;
 mod whole_orders;
 
 pub use self::export::{PeriodRows, schema};
+pub(crate) use self::known_orders::{KnownMarks, LeftOutOf, NewOrders, OrderMark, PendingOrders, Waiting};
 pub use self::order_source::OrderSource;
 pub(crate) use self::pushed_lines::{FinishedLines, PushedLines};
 pub(crate) use self::to_periods::PeriodFinder;
 pub(crate) use self::whole_orders::WholeOrders;
 
 use self::partitions::Partitions;
-pub(crate) use self::validate::BadLines;
-use self::validate::Validation;
+pub(crate) use self::validate::{BadLines, Validation};
 use crate::base::cancel::Cancel;
 use crate::base::error::Result;
 use crate::base::merge::Merge;
@@ -186,6 +190,10 @@ pub enum Duplicates {
     Fail,
     /// All but the first are left out, and counted.
     Drop,
+    /// Those that lie in another input are left out, and counted: of each line there are as many as the input has that has most of it. For
+    /// exports that overlap, of shops that write several of one article as several lines.
+    #[serde(rename = "between-inputs")]
+    BetweenInputs,
     /// They are lines like any other.
     Keep,
 }
@@ -386,6 +394,11 @@ impl std::fmt::Debug for Orders {
 }
 
 impl Orders {
+    /// The options that lines were validated with, and what was counted.
+    pub(crate) fn validation(&self) -> &Arc<Validation> {
+        &self.validation
+    }
+
     /// The counts so far. Those of lines are complete; those of orders are once all partitions have been grouped.
     pub fn summary(&self) -> LineSummary {
         self.validation.summary()

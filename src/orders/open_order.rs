@@ -44,8 +44,10 @@ pub(super) struct OpenOrder {
     is_scattered: bool,
     /// What lines say as `line_total`: refunds, and others.
     totals: [SaidTotals; 2],
-    /// Its id, once lines that do not go together have been added.
+    /// Its id.
     pub(super) order: Vec<u8>,
+    /// Whether a line gives money back.
+    pub(super) gives_back: bool,
     /// Lines without a customer, and without a time.
     nameless: u64,
     timeless: u64,
@@ -74,6 +76,7 @@ impl Default for OpenOrder {
             is_scattered: false,
             totals: Default::default(),
             order: Vec::new(),
+            gives_back: false,
             nameless: 0,
             timeless: 0,
             refunds: BTreeMap::new(),
@@ -82,17 +85,22 @@ impl Default for OpenOrder {
 }
 
 impl OpenOrder {
-    /// Forgets the order, and keeps the memory of its customer.
+    /// Forgets the order, and keeps the memory of its ids.
     pub(super) fn reset(&mut self) {
-        let mut customer = std::mem::take(&mut self.customer);
+        let (mut order, mut customer) = (std::mem::take(&mut self.order), std::mem::take(&mut self.customer));
+        order.clear();
         customer.clear();
-        *self = OpenOrder { customer, ..OpenOrder::default() };
+        *self = OpenOrder { order, customer, ..OpenOrder::default() };
     }
 
-    /// Adds lines that belong to it, of an input. `once` says whether a `line_total` is that of the whole order.
-    pub(super) fn add(&mut self, partial: &PartialOrder<'_>, periods: &PeriodFinder, input: u32, once: bool) {
+    /// Says which input a line of it is of.
+    pub(super) fn see_input(&mut self, input: u32) {
         self.is_scattered |= self.input.is_some_and(|first| first != input);
         self.input.get_or_insert(input);
+    }
+
+    /// Adds lines that belong to it. `once` says whether a `line_total` is that of the whole order.
+    pub(super) fn add(&mut self, partial: &PartialOrder<'_>, periods: &PeriodFinder, once: bool) {
         let PartialOrder { customer, time, counts, position, lines, reach, .. } = *partial;
         self.lines += u64::from(lines);
         self.position = self.position.min(position);
@@ -128,9 +136,10 @@ impl OpenOrder {
             }
             WorthColumn::UnitPrice => self.price_at = self.price_at.min(position),
         }
-        if (self.mixes() || once && self.differs().is_some()) && self.order.is_empty() {
+        if self.order.is_empty() {
             self.order.extend_from_slice(partial.order);
         }
+        self.gives_back |= !counts;
         self.spend.add(spend);
         self.margin.add(partial.detail.margin);
         self.quantity.add(partial.detail.quantity);
@@ -193,7 +202,7 @@ impl OpenOrder {
     }
 
     /// Notes what is noticed about an order that is taken.
-    pub(super) fn note(&self, notes: &mut OrderNotes, (asks_for_worth, once): (bool, bool), periods: &PeriodFinder) {
+    pub(super) fn note(&self, notes: &mut OrderNotes, (asks_for_worth, asks_for_totals): (bool, bool), periods: &PeriodFinder) {
         if self.is_named() {
             notes.filled_customers += self.nameless;
         }
@@ -202,7 +211,7 @@ impl OpenOrder {
             notes.worthless_orders += 1;
         }
         let totals = &self.totals[1];
-        if totals.lines > 1 && !once {
+        if totals.lines > 1 && asks_for_totals {
             notes.add_totals(totals.sum, totals.first.filter(|_| !totals.differ).map(|(_, each)| each));
         }
         notes.scattered_orders += u64::from(self.is_scattered);

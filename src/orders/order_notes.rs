@@ -82,6 +82,9 @@ pub(super) struct OrderNotes {
     pub(super) other_totals: u64,
     /// Orders with lines in several inputs.
     pub(super) scattered_orders: u64,
+    /// Lines that are equal to another of their order in an input before, and in the same input.
+    pub(super) copies_between: u64,
+    pub(super) copies_within: u64,
     /// Orders whose ids show that they are not what they should be.
     pub(super) ids: OrderIdSigns,
     /// Refunds in another period than that of their order, and their sum.
@@ -106,6 +109,8 @@ impl OrderNotes {
         notes.add_most(Topic::EqualTotals, "", self.equal_totals, self.more_than_once, 0);
         notes.add_most(Topic::OtherTotals, "", self.other_totals, none(), 0);
         self.ids.note(notes);
+        notes.add_most(Topic::CopiesBetween, "", self.copies_between, none(), 0);
+        notes.add_most(Topic::CopiesWithin, "", self.copies_within, none(), 0);
         notes.add_most(Topic::LongOrders, "", self.long_orders, none(), self.most_days);
         notes.add_most(Topic::MovedRefunds, &every.to_string(), self.moved_refunds, self.moved, 0);
     }

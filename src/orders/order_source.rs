@@ -60,53 +60,61 @@ struct OrderChunk {
 
 impl Chunk for OrderChunk {
     fn decode(self: Box<Self>, sink: &mut Sink<'_>) -> Result<()> {
-        let mut batch = OrderBatch::new(&self.orders.validation, self.periods.clone());
+        let mut batch = OrderBatch::new(Arc::new([self.orders.validation.clone()]), self.periods.clone());
         let take = |order: &Order<'_>| {
-            batch.push(order);
-            if batch.rows.len() == ROWS { sink(batch.take()?) } else { Ok(()) }
+            batch.push(order, 0);
+            if batch.len() == ROWS { sink(batch.take()?) } else { Ok(()) }
         };
         self.orders.group(self.partition, &self.periods, take).map_err(|e| e.stage(Stage::Source))?;
-        if batch.rows.len() == 0 { Ok(()) } else { sink(batch.take()?) }
+        if batch.len() == 0 { Ok(()) } else { sink(batch.take()?) }
     }
 }
 
 /// Rows on their way, with their customers and the positions they came from.
-struct OrderBatch {
+pub(super) struct OrderBatch {
     origin: Arc<Origin>,
-    validation: Arc<Validation>,
+    /// Those of the sources that orders are from.
+    validations: Arc<[Arc<Validation>]>,
     first_row: u64,
     /// Ids as Arrow views, and the long ones.
     views: Vec<u128>,
     long: Vec<u8>,
-    /// The positions of the first lines of orders.
-    positions: Vec<u64>,
+    /// The positions of the first lines of orders, in the sources of these numbers.
+    positions: Vec<(u32, u64)>,
     rows: OrderRows,
 }
 
 impl OrderBatch {
-    fn new(validation: &Arc<Validation>, periods: PeriodFinder) -> Self {
+    pub(super) fn new(validations: Arc<[Arc<Validation>]>, periods: PeriodFinder) -> Self {
         let origin = Arc::new(Origin { name: "orders".to_owned() });
         let (views, long, positions) = Default::default();
-        OrderBatch { origin, validation: validation.clone(), first_row: 1, views, long, positions, rows: OrderRows::new(periods) }
+        OrderBatch { origin, validations, first_row: 1, views, long, positions, rows: OrderRows::new(periods) }
     }
 
-    fn push(&mut self, order: &Order<'_>) {
+    pub(super) fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Appends an order from the source of a number.
+    pub(super) fn push(&mut self, order: &Order<'_>, source: u32) {
         self.views.push(make_view(order.customer, 0, self.long.len() as u32));
         if order.customer.len() > INLINE {
             self.long.extend_from_slice(order.customer);
         }
-        self.positions.push(order.position);
+        self.positions.push((source, order.position));
         self.rows.push(order.time, order.counts, order.spend);
     }
 
-    fn take(&mut self) -> Result<PeriodBatch> {
+    /// All orders so far; the next are others.
+    pub(super) fn take(&mut self) -> Result<PeriodBatch> {
         // Ids were texts before they were bytes.
         let ids = StringViewArray::try_new(take(&mut self.views).into(), vec![take(&mut self.long).into()], None);
         let ids = ids.map_err(|e| Error::internal("ids of customers are no texts any more").cause(e))?;
         let first_row = self.first_row;
         self.first_row += self.rows.len() as u64;
-        let (positions, validation) = (take(&mut self.positions), self.validation.clone());
-        let whence = Some(Whence::new(move |row| validation.provenance.find(positions[row])));
+        let (positions, validations) = (take(&mut self.positions), self.validations.clone());
+        let find = move |(source, position): (u32, u64)| validations[source as usize].provenance.find(position);
+        let whence = Some(Whence::new(move |row| find(positions[row])));
         Ok(PeriodBatch { whence, ..self.rows.take(self.origin.clone(), first_row, ids) })
     }
 }

@@ -76,7 +76,15 @@ impl Orders {
         stats.share_notes(notes.clone());
         let (cancel, stats, merge) = (cancel.clone(), stats.clone(), plan.merge_memory);
         let (fail_fast, max_rejects) = (spec.fail_fast, spec.max_rejects);
-        let bad = BadLines { on_bad_row: spec.on_bad_row, fail_fast, max_rejects, rejects: None, causes: None };
+        let bad = BadLines {
+            on_bad_row: spec.on_bad_row,
+            fail_fast,
+            max_rejects,
+            rejects: None,
+            causes: None,
+            stats: stats.clone(),
+            waiting: None,
+        };
         let setting = Setting { budget: plan.budget, store, threads, bad, cancel, stats, merge };
         let orders = Self::read(source, lines, true, setting)?;
         judge(&notes)?;
@@ -109,7 +117,7 @@ impl PreAggregation {
             && match lines.duplicates() {
                 Duplicates::Keep => true,
                 Duplicates::Fail => bad.on_bad_row == OnBadRow::Fail,
-                Duplicates::Drop => false,
+                Duplicates::Drop | Duplicates::BetweenInputs => false,
             };
         let validation = Arc::new(Validation::new(lines, bad, cancel));
         stats.share_notes(validation.notes.clone());

@@ -5,6 +5,7 @@
 //! [`Validation`] has the options and the counts, for all threads; a [`Validator`] works on one.
 
 use super::fault::{ANONYMOUS_HELP, Fault, REFUND_HELP};
+use super::known_orders::Waiting;
 use super::order_notes::OrderNotes;
 use super::partial_order::{Detail, PartialOrder};
 use super::provenance::{InputsOf, Provenance};
@@ -23,7 +24,9 @@ use crate::model::reject::{OnBadRow, REJECT_HELP, Reason, Reject};
 use crate::model::window::Granularity;
 use crate::model::worth::{AmountFrom, WorthColumn};
 use crate::source::transactions::TransactionOptions;
+use crate::source::values::advice;
 use crate::spill::Sorter;
+use crate::stats::Stats;
 use arrow::array::Array;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, OnceLock};
@@ -31,6 +34,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 /// The options of validation, and its results so far; shared by threads.
 pub(crate) struct Validation {
     pub(super) options: OrderOptions,
+    has_order_ids: bool,
     /// The inputs of lines, once all are read.
     pub(super) inputs: OnceLock<InputsOf>,
     /// The policy for copies that follows from them and from what lines are worth.
@@ -47,11 +51,14 @@ pub(crate) struct Validation {
     pub(super) cancel: Cancel,
     /// The bad lines and orders, by reason.
     causes: SharedCauses,
+    stats: Arc<Stats>,
     /// Whether they are judged here, and not by a pipeline together with its rows.
     judges: bool,
     pub(super) notes: Notes,
     /// The ids of orders that are rows of their own.
     pub(super) order_ids: RepeatedIds,
+    /// Where orders wait to be looked for in a state, if one keeps order ids.
+    pub(super) waiting: Option<Waiting>,
 }
 
 /// What becomes of bad lines.
@@ -65,17 +72,22 @@ pub(crate) struct BadLines {
     pub(crate) rejects: Option<Arc<Sorter>>,
     /// Those of the pipeline that judges them, if any.
     pub(crate) causes: Option<SharedCauses>,
+    /// Where what was noticed of values is, for advice about those that cannot be read.
+    pub(crate) stats: Arc<Stats>,
+    /// Where orders wait, if a state keeps order ids.
+    pub(crate) waiting: Option<Waiting>,
 }
 
 impl Validation {
     pub(super) fn new(lines: &Lines, bad: BadLines, cancel: Cancel) -> Self {
         let (options, reading, duplicates) = (lines.orders.clone(), lines.options.clone(), lines.duplicates());
-        let BadLines { on_bad_row, fail_fast, max_rejects, rejects, causes } = bad;
+        let BadLines { on_bad_row, fail_fast, max_rejects, rejects, causes, stats, waiting } = bad;
         let judges = causes.is_none();
         let (provenance, summary, causes, notes) = (Provenance::default(), Mutex::default(), causes.unwrap_or_default(), Notes::default());
         let order_ids = RepeatedIds::default();
         Validation {
             options,
+            has_order_ids: !lines.columns.name(Column::OrderId).split(['+', '|']).any(|part| part.trim() == "day"),
             inputs: OnceLock::new(),
             duplicates,
             reading,
@@ -87,9 +99,11 @@ impl Validation {
             rejects,
             cancel,
             causes,
+            stats,
             judges,
             notes,
             order_ids,
+            waiting,
         }
     }
 
@@ -111,7 +125,8 @@ impl Validation {
         if !self.judges && !is_first_told {
             return Ok(());
         }
-        let (causes, LineSummary { lines, lines_rejected, .. }) = (self.causes.take(), self.summary());
+        let (mut causes, LineSummary { lines, lines_rejected, .. }) = (self.causes.take(), self.summary());
+        causes.advise(|reject| advice(reject, &self.reading.reading, &self.stats.notes()));
         let rejected = lines_rejected.values().sum::<u64>();
         match self.on_bad_row {
             OnBadRow::Fail if !causes.is_empty() => Err(causes.into_error(lines, self.fail_fast)),
@@ -120,6 +135,11 @@ impl Validation {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Whether orders have ids of their own, and are not made of what a customer buys on a day.
+    pub(super) fn has_order_ids(&self) -> bool {
+        self.has_order_ids
     }
 
     /// The input of a line, by its number; to be asked for when all lines have been read.
@@ -275,7 +295,7 @@ fn validate(
                 let is_read = !std::iter::once(fault).chain(faults.by_ref()).any(|fault| numbers.contains(&fault.column));
                 let line = Bad { batch, i, position, validation };
                 // The advice is shown with an error only, and finding it takes time.
-                let help = || validation.reading.help(fault).unwrap_or_else(|| REJECT_HELP.to_owned());
+                let help = || validation.reading.help_beside(fault, &validation.stats.notes()).unwrap_or_else(|| REJECT_HELP.to_owned());
                 let amount = is_read.then(|| batch.spend[i]);
                 let left_out = line.leave_out((fault.reason, fault.column), fault.value.clone(), amount, help, found);
                 // The advice may be how to read it, and then it counts.

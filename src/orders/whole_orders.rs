@@ -131,6 +131,9 @@ struct PendingRows {
 impl PendingRows {
     #[inline]
     fn push(&mut self, batch: &TransactionBatch, i: usize, position: u64) -> Result<()> {
+        if let Some(waiting) = &self.validation.waiting {
+            return waiting.push_whole(&line(batch, i, position), &self.rows.periods, &self.validation);
+        }
         let (time, counts) = (batch.times[i], !is_refund(batch, i));
         let sums = Sums { time, counts, spend: batch.spend[i], margin: Amount::default(), quantity: Amount::default() };
         match self.rows.periods.settle(customer(batch, i).is_some(), &sums, &mut self.counted) {

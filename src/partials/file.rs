@@ -147,6 +147,22 @@ impl Lens1Partial {
     }
 }
 
+/// Reads a partial that was made to look right: with right lengths and checksum. For fuzzing.
+///
+/// # Errors
+/// Whatever is wrong with it.
+#[cfg(any(test, feature = "testing"))]
+pub fn forged_partial(bytes: &[u8]) -> Result<()> {
+    let mut bytes = bytes.to_vec();
+    let length = bytes.len() as u64;
+    if let Some(place) = bytes.get_mut(8..16) {
+        place.copy_from_slice(&length.to_le_bytes());
+    }
+    seal(&mut bytes);
+    let partial = Lens1Partial::from_bytes(&bytes)?;
+    partial.to_bytes().map(drop)
+}
+
 /// Puts the checksum of all that comes before it in its place.
 pub(super) fn seal(bytes: &mut [u8]) {
     if let Some((sealed, checksum)) = bytes.split_last_chunk_mut::<CHECKSUM>() {

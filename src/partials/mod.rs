@@ -58,6 +58,8 @@ pub(crate) mod partials_tests;
 #[cfg(feature = "text")]
 pub use self::answers::render_partials;
 pub use self::answers::{Counted, Lens1Partial, Rows, WindowLens1, WindowPartial};
+#[cfg(any(test, feature = "testing"))]
+pub use self::file::forged_partial;
 pub use self::file::is_partial;
 pub use self::merge_partials::{Compared, MergedPartial, PartialComparison, Together, compare};
 

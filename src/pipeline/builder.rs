@@ -206,8 +206,17 @@ impl<L: Lens> Builder<L> {
     ///
     /// # Errors
     /// Options that contradict each other, no threads to be had, or it was cancelled already.
-    pub fn build(self) -> Result<Pipeline<L>> {
+    pub fn build(mut self) -> Result<Pipeline<L>> {
         self.spec.validate()?;
+        if let Some(as_of) = self.spec.as_of {
+            self.spec.windows = self.spec.windows.ending(as_of)?;
+        }
+        if !self.spec.windows.have_ends() {
+            let what = "it is not said where rolling windows end";
+            return Err(
+                Error::usage(what).help("say the last day with `windows.as_of=2023-06-30`; of states alone it is that of their last row")
+            );
+        }
         let poison = Arc::new(Poison::new(self.cancel.clone()));
         let count = self.spec.worker_count();
         let plan = Plan::new(self.spec.memory_limit, count, self.spec.windows.listed())?;
@@ -273,7 +282,11 @@ impl<L: Lens> Builder<L> {
             judged: Judged::default(),
             nets_refunds: false,
             has_orders: false,
+            lines_read: None,
             pushed_lines: None,
+            has_lines: false,
+            dropped: None,
+            keeping: None,
         })
     }
 }

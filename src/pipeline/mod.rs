@@ -13,9 +13,11 @@
 //! | here | [`Pipeline`]: a run, from its first row to its answers |
 //! | `builder` | the options of a run; threads and lanes are made there |
 //! | `order_lines` | orders and line items: grouped, then rows like any other |
+//! | `keeping` | orders beside states that keep the ids of theirs |
 //! | `saved_states` | states that are taken in, or come out instead of answers |
 //! | `outcome` | [`Audit`]: the outcome |
 
+use self::keeping::Keeping;
 use crate::accumulate::Closed;
 use crate::accumulate::worker::{Decoding, Job};
 use crate::base::cancel::Cancel;
@@ -30,7 +32,7 @@ use crate::model::hash::PARTITIONS;
 use crate::model::note::{Notes, Topic};
 use crate::model::period_batch::Origin;
 use crate::model::reject::OnBadRow;
-use crate::model::window::{Window, Windows};
+use crate::model::window::{Granularity, Window, Windows};
 use crate::orders::{LineSummary, PushedLines};
 use crate::reduce::reduce;
 use crate::report::rfm_columns::RfmColumns;
@@ -42,8 +44,10 @@ use crate::source::Source;
 use crate::source::files::Files;
 use crate::source::mapping::judge;
 use crate::source::row_kind::{Aggregations, ArrowColumns, RowKind};
+use crate::source::values;
 use crate::spec::Spec;
 use crate::spill::{Budget, Plan, RunStore, Sorting, Tiered};
+use crate::state::retention::DroppedBefore;
 use crate::stats::Stats;
 use arrow::array::RecordBatch;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
@@ -53,6 +57,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 pub(crate) mod builder;
+mod keeping;
 mod order_lines;
 pub mod outcome;
 mod saved_states;
@@ -115,8 +120,16 @@ pub struct Pipeline<L = ()> {
     nets_refunds: bool,
     /// Whether rows are orders, here or in a state that was taken in.
     has_orders: bool,
+    /// How orders and line items were read, if any were.
+    lines_read: Option<crate::model::read_options::ReadOptions>,
     /// Lines that were pushed and wait to be grouped.
     pushed_lines: Option<PushedLines>,
+    /// Whether lines were read.
+    has_lines: bool,
+    /// Before what a state has dropped what lies there, and its periods.
+    pub(crate) dropped: Option<(DroppedBefore, Granularity)>,
+    /// What tells known orders from new ones, if a state keeps the ids of its orders.
+    keeping: Option<Keeping>,
 }
 
 /// What of the counters of a run is not counted when its bad rows are judged, and what is instead.
@@ -290,7 +303,9 @@ impl<L: Lens> Pipeline<L> {
         let rows = snapshot.rows_read.saturating_sub(of_states + orders) + lines;
         let rejected = snapshot.rows_rejected.values().sum::<u64>().saturating_sub(rejected_of_states) + lines_rejected;
         let left_out = self.ledger.causes.wholly_rejected();
-        let causes = self.ledger.causes.take();
+        let mut causes = self.ledger.causes.take();
+        let reading = self.lines_read.as_ref().unwrap_or(&self.spec.reading);
+        causes.advise(|reject| values::advice(reject, reading, &self.stats.notes()));
         let most = self.spec.max_rejects;
         match self.spec.on_bad_row {
             OnBadRow::Fail if !causes.is_empty() => Err(causes.into_error(rows, self.spec.fail_fast)),
@@ -307,16 +322,24 @@ impl<L: Lens> Pipeline<L> {
     where
         L::Answer: Send,
     {
-        self.finish_pushed_orders()?;
+        self.finish_orders()?;
         if self.poison.is_set() {
             return Err(self.poison.take());
         }
         self.judge()?;
-        let Pipeline { spec, lens, rfm_columns, state, stats, ledger, poison, mut inputs, lines, nets_refunds, has_orders, .. } = self;
+        let Pipeline {
+            spec, lens, rfm_columns, state, stats, ledger, poison, mut inputs, lines, nets_refunds, has_orders, dropped, ..
+        } = self;
         let (partitions, resources, mut unfinished) = state.close(&poison)?;
-        let (keys, span) = (*lock(&ledger.keys), *lock(&ledger.span));
+        let (keys, span) = (ledger.keys_seen(&spec), *lock(&ledger.span));
         note_ends(&ledger, &stats);
         let (windows, first_key) = windows.resolve(keys, span, spec.as_of)?;
+        if let Some((dropped, _)) = dropped
+            && let Some(window) = windows.first()
+        {
+            // Files beside a state may have rows in periods of which it has none any more.
+            dropped.allows(&Windows::List(vec![window.clone()]), None, spec.as_of, &window.name)?;
+        }
         let (last_order, first_order) = (rfm_columns.needs_last(), rfm_columns.needs_first());
         let times = BlockTimes { of_orders: has_orders, last_order, first_order };
         let finalizer = Finalizer { windows, first_key, times };

@@ -1,5 +1,6 @@
 //! Pipelines of orders and line items: lines are grouped, and their orders are rows like any other.
 
+use super::keeping::Keeping;
 use super::{Pipeline, Resources, Running};
 use crate::base::error::{Error, Result};
 use crate::base::merge::Merge;
@@ -28,14 +29,15 @@ impl<L: Lens> Pipeline<L> {
         let periods = self.periods(lines)?;
         let setting = self.setting(self.spec.worker_count());
         self.has_orders = true;
+        self.lines_read = Some(lines.options.reading.clone());
         self.nets_refunds |= lines.orders.refunds == Refunds::Net;
         let notes = source.notes();
         self.stats.share_notes(notes.clone());
         if lines.options.one_row_per_order {
-            let (orders, validation) = WholeOrders::new(source, lines, periods, setting.bad, setting.cancel);
+            let (orders, validation) = WholeOrders::new(source, lines, periods.clone(), setting.bad, setting.cancel);
             self.stats.share_notes(validation.notes().clone());
             self.run_of_orders(orders)?;
-            self.judge_lines(validation.finish_whole());
+            self.judge_orders(validation, periods);
             return judge(&notes).map_err(|e| self.fail(e));
         }
         let inputs = source.inputs();
@@ -83,6 +85,10 @@ impl<L: Lens> Pipeline<L> {
         if self.poison.is_set() {
             return Err(self.poison.take());
         }
+        if self.keeping.is_some() {
+            let what = "a state keeps the ids of its orders, and pushed orders cannot be looked for in it";
+            return Err(Error::usage(what).help("read them as a source, with `run_transactions`"));
+        }
         let mut pushed = match self.pushed_lines.take() {
             Some(pushed) => pushed,
             None => {
@@ -97,6 +103,7 @@ impl<L: Lens> Pipeline<L> {
         };
         self.nets_refunds |= lines.orders.refunds == Refunds::Net;
         self.has_orders = true;
+        self.lines_read.get_or_insert_with(|| lines.options.reading.clone());
         let Running { router, lanes, .. } = &mut self.state;
         let before = self.stats.rows_read();
         let taken = taken.map(|batch| pushed.take(batch, &mut |rows| router.route(&rows, lanes)));
@@ -105,12 +112,12 @@ impl<L: Lens> Pipeline<L> {
         taken?.map_err(|e| self.fail(e))
     }
 
-    /// Groups the lines that were pushed, if any, and takes their orders in.
-    pub(super) fn finish_pushed_orders(&mut self) -> Result<()> {
-        let Some(pushed) = self.pushed_lines.take() else { return Ok(()) };
+    /// Groups the lines that were pushed, if any, and takes orders in that waited.
+    pub(super) fn finish_orders(&mut self) -> Result<()> {
         if self.poison.is_set() {
             return Err(self.poison.take());
         }
+        let Some(pushed) = self.pushed_lines.take() else { return self.take_new_orders() };
         let periods = self.periods(pushed.lines())?;
         let inputs = vec![PushedLines::NAME.to_owned()];
         match pushed.finish()? {
@@ -133,13 +140,13 @@ impl<L: Lens> Pipeline<L> {
     /// Groups orders, and takes them in.
     fn run_orders(&mut self, orders: Orders, periods: PeriodFinder, inputs: Vec<String>) -> Result<()> {
         let orders = Arc::new(orders);
-        self.run_of_orders(OrderSource::of(orders.clone(), periods, inputs))?;
-        self.judge_lines(orders.summary());
+        self.run_of_orders(OrderSource::of(orders.clone(), periods.clone(), inputs))?;
+        self.judge_orders(orders.validation().clone(), periods);
         Ok(())
     }
 
     /// Runs a source whose rows are the orders of lines: bad rows are judged by the lines.
-    fn run_of_orders(&mut self, orders: impl Source + 'static) -> Result<()> {
+    pub(super) fn run_of_orders(&mut self, orders: impl Source + 'static) -> Result<()> {
         let before = self.stats.rows_read();
         let done = self.read(orders);
         self.judged.orders += self.stats.rows_read() - before;
@@ -147,7 +154,7 @@ impl<L: Lens> Pipeline<L> {
     }
 
     /// Adds the counts of lines that were read here.
-    fn judge_lines(&mut self, lines: LineSummary) {
+    pub(super) fn judge_lines(&mut self, lines: LineSummary) {
         self.judged.lines += lines.lines;
         self.judged.lines_rejected += lines.lines_rejected.values().sum::<u64>();
         self.add_lines(lines);
@@ -166,6 +173,8 @@ impl<L: Lens> Pipeline<L> {
                 max_rejects: self.spec.max_rejects,
                 rejects: rejects.clone(),
                 causes: Some(self.ledger.causes.clone()),
+                stats: self.stats.clone(),
+                waiting: self.keeping.as_ref().map(Keeping::waiting),
             },
             cancel: cancel.clone(),
             stats: self.stats.clone(),

@@ -6,10 +6,12 @@ use crate::base::threads::{lock, with_pool};
 use crate::finalize::blocks::SavedRun;
 use crate::finalize::finish::Resources;
 use crate::lens::Lens;
+use crate::model::note::{Notes, Topic};
 use crate::model::window::{Window, Windows};
 use crate::orders::Refunds;
 use crate::state;
 use crate::state::checkpoint_record::Checkpoint;
+use crate::state::retention::{DroppedBefore, later};
 use crate::state::save::{save, save_records};
 use crate::state::sealed::{Record, RowCounts};
 use crate::state::{OpenRows, Rollup, RunFile, Saved, Section, State};
@@ -25,6 +27,9 @@ impl<L: Lens> Pipeline<L> {
     pub fn run_state(&mut self, state: &State) -> Result<()> {
         state.fits(&self.spec)?;
         self.rfm_columns.check(None)?;
+        self.keep_orders_of(state)?;
+        let dropped = state.manifest().dropped_before.map(|before| (before, state.manifest().every));
+        self.dropped = [self.dropped, dropped].into_iter().flatten().max_by_key(|(before, _)| *before);
         let manifest = state.manifest();
         let rollup = state.rollup(&self.spec.windows, self.spec.as_of)?;
         self.inputs.extend(manifest.inputs.iter().map(|input| input.name.clone()));
@@ -81,9 +86,9 @@ impl<L: Lens> Pipeline<L> {
         Ok(())
     }
 
-    /// Ends the input and writes what is known of every customer to a run file.
+    /// Ends the input and writes what is known of every customer to a run file, but for what they did in periods that the state has dropped.
     pub(crate) fn save(mut self, to: &state::Writer) -> Result<Saved> {
-        self.finish_pushed_orders()?;
+        self.finish_orders()?;
         if self.poison.is_set() {
             return Err(self.poison.take());
         }
@@ -91,21 +96,30 @@ impl<L: Lens> Pipeline<L> {
         if self.ledger.open.is_some() {
             self.judge()?;
         }
-        let Pipeline { spec, state, stats, ledger, poison, lines, .. } = self;
+        let (marks, known_in) = self.kept_orders();
+        let Pipeline { spec, state, stats, ledger, poison, lines, dropped, .. } = self;
+        let kept_from = dropped.map(|(DroppedBefore(at), every)| every.index(at));
         let (partitions, resources, _unfinished) = state.close(&poison)?;
         super::note_ends(&ledger, &stats);
         let snapshot = stats.snapshot();
         let threads = if spec.finishes_in_parallel(snapshot.rows_accepted) { spec.worker_count() } else { 1 };
         let Resources { plan, store, rejects, cancel, .. } = &resources;
         let write = || {
-            save(partitions, &**store, plan.merge_memory, cancel, to, &stats)?;
+            let (orders, amount) = save(partitions, &**store, plan.merge_memory, cancel, to, &stats, kept_from)?;
+            let notes = Notes::default();
+            dropped.iter().for_each(|(before, _)| notes.add_amount(Topic::DroppedPeriods, &before.to_string(), orders, amount));
+            stats.share_notes(notes);
             save_records(Section::Rejects, rejects.as_deref(), to)?;
-            save_records(Section::Open, ledger.open.as_deref(), to)
+            save_records(Section::Open, ledger.open.as_deref(), to)?;
+            save_records(Section::Orders, marks.as_deref(), to)
         };
         let written = catch_unwind(AssertUnwindSafe(|| with_pool(threads, write)));
         let written = written.unwrap_or_else(|panic| Err(Error::panicked(Stage::Finalize, panic)));
         poison.cancel.check()?;
         written?;
-        Ok(Saved { keys: *lock(&ledger.keys), span: *lock(&ledger.span), notes: stats.notes().kept(), rows: snapshot, lines })
+        let keys = *lock(&ledger.keys);
+        let keys = kept_from.map_or(keys, |from| later(keys, from));
+        let (span, refunds_until) = (*lock(&ledger.span), *lock(&ledger.refunds_until));
+        Ok(Saved { keys, span, refunds_until, notes: stats.notes().kept(), rows: snapshot, lines, known_in })
     }
 }

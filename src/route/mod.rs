@@ -32,10 +32,10 @@ use crate::model::columns::Column;
 use crate::model::entry::{Addend, HISTORY, reference};
 use crate::model::hash::{PARTITIONS, PARTITIONS_PER_SECTION, SECTIONS, hash_id, hash_in_section, partition_in_section, section_of};
 use crate::model::period_batch::{Bad, NO_TIMESTAMP, PeriodBatch};
-use crate::model::read_options::{AmountUnit, ReadOptions};
+use crate::model::read_options::ReadOptions;
 use crate::model::reject::{OnBadRow, Reason, Reject, shown_timestamp};
 use crate::model::window::{Classifier, Place, Span, Windows};
-use crate::source::values::{self, Sort};
+use crate::source::values;
 use crate::spec::Spec;
 use crate::spill::Sorter;
 use crate::stats::Stats;
@@ -59,6 +59,8 @@ pub(crate) struct Ledger {
     pub(crate) ends: Mutex<Ends>,
     /// From when to when accepted rows say that something happened.
     pub(crate) span: Mutex<Option<Span>>,
+    /// The end of the last period with money that was given back without an order: when in it is not said.
+    pub(crate) refunds_until: Mutex<Option<i64>>,
 }
 
 impl Ledger {
@@ -68,6 +70,16 @@ impl Ledger {
         let mut all = lock(&self.keys);
         let (a, b) = all.unwrap_or((least, greatest));
         *all = Some((a.min(least), b.max(greatest)));
+    }
+
+    /// The keys of the first and the last window to answer for. Windows end with the last row, also where that lies after the moment that they
+    /// are seen as of: those without a row before it are gaps.
+    pub(crate) fn keys_seen(&self, spec: &Spec) -> Option<(u32, u32)> {
+        let (first, last) = (*lock(&self.keys))?;
+        let (Windows::Every(every), Some(as_of)) = (&spec.windows, spec.as_of) else { return Some((first, last)) };
+        let goes_on =
+            lock(&self.span).is_some_and(|span| span.last >= as_of) || lock(&self.refunds_until).is_some_and(|until| until > as_of);
+        Some((first, if goes_on { last.max(every.index(as_of - 1)) } else { last }))
     }
 
     /// Says that there are data from one moment to another.
@@ -81,18 +93,6 @@ struct Fault {
     reason: Reason,
     column: Column,
     at: Option<i64>,
-}
-
-/// Advice about a value that cannot be read.
-fn advice(bad: &Bad, reading: &ReadOptions) -> Option<String> {
-    let sort = match bad.column {
-        Column::CustomerId => Sort::CustomerId,
-        Column::TotalOrders | Column::TotalSpend => Sort::Needed,
-        _ => Sort::Time,
-    };
-    // Orders have no unit.
-    let unit = if bad.column == Column::TotalOrders { AmountUnit::Units } else { reading.amount_unit };
-    values::advice(sort, bad.reason, &bad.value, &reading.clone().with_amount_unit(unit))
 }
 
 /// Rows of a section that are staged, at most: with those of all sections a part of the cache that leaves room for what is being decoded.
@@ -115,6 +115,7 @@ pub(crate) struct Router {
     ledger: Arc<Ledger>,
     keys: Option<(u32, u32)>,
     span: Span,
+    refunds_until: Option<i64>,
     ends: Ends,
 }
 
@@ -137,6 +138,7 @@ impl Router {
             ledger,
             keys: None,
             span: Span::EMPTY,
+            refunds_until: None,
             ends: Ends::None,
         }
     }
@@ -247,7 +249,7 @@ impl Router {
                 let (first, last) = if last == NO_TIMESTAMP { (start, end - 1) } else { (start.min(last), start.max(last)) };
                 self.span.cover(first, last);
             }
-            NO_TIMESTAMP => {}
+            NO_TIMESTAMP => self.refunds_until = self.refunds_until.max(Some(end)),
             last => self.span.cover(last, last),
         }
         Ok((key, reference(last, end)))
@@ -292,7 +294,11 @@ impl Router {
             return open.buffer().push(|out| reject.write(out)).map_err(|e| e.stage(Stage::Route));
         }
         let times = Times { start: batch.starts[i], end: batch.ends[i], at };
-        let help = || advice(first, &self.reading).unwrap_or_else(|| period_times::advice(first.reason, times));
+        let help = || {
+            let (column, notes) = (first.column.name(), self.stats.notes());
+            let advice = values::advice_about(column, first.reason, &first.value, &self.reading, &notes);
+            advice.unwrap_or_else(|| period_times::advice(first.reason, times))
+        };
         if self.policy == OnBadRow::Fail && self.fail_fast {
             return Err(reject.into_error().help(help()).stage(Stage::Route));
         }
@@ -313,6 +319,8 @@ impl Router {
         }
         self.ledger.cover(self.keys);
         self.ledger.extend(self.span.known());
+        let mut refunds_until = lock(&self.ledger.refunds_until);
+        *refunds_until = (*refunds_until).max(self.refunds_until);
         let mut ends = lock(&self.ledger.ends);
         *ends = ends.and(self.ends);
         Ok(())

@@ -6,7 +6,7 @@
 use super::arrow_types::{is_text, unpack};
 use super::row_kind::ArrowColumns;
 use super::values::Values;
-use super::values::dates::Dates;
+use super::values::date_reader::Dates;
 use super::values::numbers::Numbers;
 use super::{Chunk, Sink};
 use crate::base::error::{Error, Result, Stage};
@@ -71,9 +71,10 @@ impl Columns {
             Some(array) => times(&array, Column::LastTransactionTs)?,
             None => ScalarBuffer::from(Vec::new()),
         };
-        let orders = orders(&required(Column::TotalOrders)?, &numbers, &mut bad).map_err(fail)?;
+        let orders = orders(&required(Column::TotalOrders)?, &mut numbers, &mut bad).map_err(fail)?;
         let (cents, fractions) = amounts(&required(Column::TotalSpend)?, &mut numbers, &mut bad).map_err(fail)?;
         numbers.note(&self.notes);
+        [&starts, &ends, &last_transactions].into_iter().for_each(|times| dates.note_dates(times, &self.notes));
         bad.sort_unstable();
         let origin = self.origin.clone();
         let mut batch = PeriodBatch {
@@ -249,6 +250,10 @@ pub(super) fn timestamps<C: Copy>(
             texts.as_string_view().iter().map(read).collect::<Vec<_>>().into()
         }
     };
+    // A column's type may say a place that no option does.
+    if matches!(array.data_type(), DataType::Timestamp(_, Some(zone)) if !is_utc(zone)) {
+        dates.count_away(array.len() - array.null_count());
+    }
     let values = if clock != Clock::Utc && dates.has_zone() { placed(array, &values, clock, dates) } else { values };
     let inside = |v: i64| (MIN_TIMESTAMP..=MAX_TIMESTAMP).contains(&v);
     let nulls = array.logical_nulls().filter(|nulls| nulls.null_count() > 0);
@@ -267,6 +272,11 @@ pub(super) fn timestamps<C: Copy>(
     Ok(values.into())
 }
 
+/// Whether a type's time zone is UTC.
+fn is_utc(zone: &str) -> bool {
+    ["UTC", "Z", "GMT", "Etc/UTC", "+00:00", "+00", "+0000", "-00:00"].contains(&zone)
+}
+
 /// Times that say no offset, in UTC.
 #[cold]
 fn placed(array: &ArrayRef, values: &[i64], clock: Clock, dates: &mut Dates) -> ScalarBuffer<i64> {
@@ -282,7 +292,7 @@ fn scaled<T: ArrowPrimitiveType>(array: &ArrayRef, scale: impl Fn(T::Native) -> 
     array.as_primitive::<T>().values().iter().map(|&v| scale(v)).collect::<Vec<_>>().into()
 }
 
-fn orders(array: &ArrayRef, numbers: &Numbers, bad: &mut Vec<Bad>) -> Result<ScalarBuffer<i64>, ArrowError> {
+fn orders(array: &ArrayRef, numbers: &mut Numbers, bad: &mut Vec<Bad>) -> Result<ScalarBuffer<i64>, ArrowError> {
     let column = Column::TotalOrders;
     nulls(array, column, bad);
     if let Some(array) = array.as_primitive_opt::<Int64Type>() {

@@ -19,7 +19,7 @@
 //! | `csv_head`, `json_records` | the header and the delimiter of a CSV; JSON in any layout → an object a line |
 //! | `records`, `marks` | text cut into chunks between two records; single bytes found 64 at a time |
 //! | `row_kind` | the kinds of rows: their columns, and how a batch is made of them |
-//! | `mapping` | which columns of an input are which of ours |
+//! | `mapping`, `column_words` | which columns of an input are which of ours; what the words of a name say |
 //! | `arrow_types` | dictionaries, bytes and UUIDs → plain types |
 //! | `arrow_rows`, `arrow_texts` | Arrow columns, also in structs → batches of a kind of rows; as texts where columns are made of others |
 //! | `arrow_columns`, `period_rows` | Arrow columns, or text fields → [`PeriodBatch`]es |
@@ -40,6 +40,7 @@ mod arrow_rows;
 mod arrow_texts;
 mod arrow_types;
 #[cfg(feature = "csv")]
+mod column_words;
 mod csv;
 #[cfg(feature = "csv")]
 mod csv_head;

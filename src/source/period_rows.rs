@@ -6,7 +6,7 @@ use crate::model::note::Notes;
 use crate::model::period_batch::{Bad, NO_TIMESTAMP, Origin, PeriodBatch, kept_value};
 use crate::model::reject::Reason;
 use crate::source::values::Values;
-use crate::source::values::dates::Dates;
+use crate::source::values::date_reader::Dates;
 use crate::source::values::numbers::Numbers;
 use arrow::array::StringViewBuilder;
 use std::sync::Arc;
@@ -185,6 +185,15 @@ impl TextRows {
     /// Takes the rows so far as a batch.
     pub(crate) fn take(&mut self, origin: &Arc<Origin>, first_row: u64, first_line: Option<u64>) -> PeriodBatch {
         self.numbers.note(&self.notes);
+        for (dates, times) in self.dates.iter_mut().zip([&self.starts, &self.ends, &self.last_transactions]) {
+            // Rows that are left out have no times.
+            let is_read = |at: &usize| self.skipped.binary_search(&(*at as u32)).is_err();
+            let left: Vec<i64> = match self.skipped.is_empty() {
+                true => Vec::new(),
+                false => (0..times.len()).filter(is_read).map(|at| times[at]).collect(),
+            };
+            dates.note_dates(if self.skipped.is_empty() { times } else { &left }, &self.notes);
+        }
         let empty = TextRows::new(&self.values, &self.notes, 0);
         let mut rows = std::mem::replace(self, empty);
         if !rows.fractions.is_empty() {

@@ -57,6 +57,7 @@ pub use self::plan::MemorySplit;
 pub(crate) use self::plan::Plan;
 pub(crate) use self::run::{Run, RunWriter};
 pub(crate) use self::runs::Runs;
-pub(crate) use self::sort::merged::{Merged, Records, copy};
+pub(crate) use self::sort::merged::{Merged, Records};
 pub(crate) use self::sort::sorter::{SortBuffer, Sorter, Sorting};
+pub(crate) use self::sort::{copy, write_sorted};
 pub use self::store::{Counters, FrameRef, RunStore, Tiered};

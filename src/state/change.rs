@@ -30,7 +30,7 @@ pub struct Changed {
     pub rewritten: usize,
 }
 
-fn lock(path: &Path, io: &Io) -> Result<(Folder<Manifest>, Manifest)> {
+pub(super) fn lock(path: &Path, io: &Io) -> Result<(Folder<Manifest>, Manifest)> {
     if !super::is_state(path) {
         refuse_lost::<Manifest>(path)?;
         return Err(Error::new(Kind::Io, "there is no state").input(path.to_string_lossy()).help("an update of that name makes one"));
@@ -42,7 +42,7 @@ fn lock(path: &Path, io: &Io) -> Result<(Folder<Manifest>, Manifest)> {
 }
 
 /// The manifest of the next generation, in which the parts have their own counts.
-fn next(manifest: &Manifest) -> Manifest {
+pub(super) fn next(manifest: &Manifest) -> Manifest {
     let mut next = Manifest { together: manifest.counts_together(), generation: manifest.generation + 1, ..manifest.clone() };
     (next.format, next.lensflow) = (FORMAT, env!("CARGO_PKG_VERSION").to_owned());
     next
@@ -102,7 +102,8 @@ pub fn forget<S: AsRef<str>>(path: &Path, customers: &[S], cancel: &Cancel, io: 
         rewrite(file, &gone, &writer, cancel)?;
         let (old, new) = (next.runs[at].clone(), RunEntry::new(name, writer.finish()?));
         next.inputs.iter_mut().filter(|input| input.run.as_ref() == Some(&old.file)).for_each(|input| input.run = Some(new.file.clone()));
-        next.runs[at] = RunEntry { counts: old.counts, ..new };
+        next.renamed(&old.file, &new.file);
+        next.runs[at] = RunEntry { counts: next.runs[at].counts.take(), ..new };
         rewritten += 1;
     }
     if rewritten > 0 {
@@ -124,7 +125,7 @@ fn find<'a>(file: &RunFile, gone: &BTreeSet<&'a [u8]>, cancel: &Cancel) -> Resul
             found.extend((0..states.len()).filter_map(|customer| gone.get(states.id(customer, &mut [0; 16])).copied()));
         }
     }
-    for section in Section::ALL {
+    for section in Section::ROWS {
         let mut records = file.records(section, cancel.clone()).read();
         while let Some(record) = records.next().map_err(|e| e.input(file.name()))? {
             found.extend(named_in(record, gone));
@@ -156,11 +157,12 @@ fn rewrite(file: &RunFile, gone: &BTreeSet<&[u8]>, to: &Writer, cancel: &Cancel)
         }
         to.add(partition, writer.finish());
     }
-    for section in Section::ALL {
+    for section in Section::ROWS {
         let kept = copy(&file.records(section, cancel.clone()), to.frames(), |record| named_in(record, gone).is_none());
         to.add_records(section, &kept.map_err(|e| e.input(file.name()))?);
     }
-    Ok(())
+    // They name nobody, and an order that comes again must not bring its customer back.
+    file.copy_records(Section::Orders, to)
 }
 
 /// The customers of a batch but some.

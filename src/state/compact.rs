@@ -4,6 +4,7 @@
 //! has few files, and each row is written again once for every power of [`FAN`] that the state outgrows it by.
 
 use super::manifest::{Manifest, RunEntry, compacted_name, run_name};
+use super::order_ids::{copy_order_ids, share_no_order};
 use super::sealed::Record;
 use super::state_folder::{Folder, is_state, vacant};
 use super::{Io, Rollup, RunFile, Section, State, Writer};
@@ -52,10 +53,10 @@ pub(crate) fn compact(files: &[Arc<RunFile>], to: &Writer, cancel: &Cancel) -> R
             Ok(())
         },
     )?;
-    for section in Section::ALL {
+    for section in Section::ROWS {
         files.iter().try_for_each(|file| file.copy_records(section, to))?;
     }
-    Ok(())
+    copy_order_ids(files, to, cancel)
 }
 
 /// The newest run files that became one.
@@ -130,7 +131,7 @@ fn added_up(states: &[State], allow_duplicate: bool) -> Result<MergedState> {
     let [first, others @ ..] = states else {
         return Err(Error::usage("no state is given").help("name the states to merge"));
     };
-    let (every, on_bad_row) = (first.manifest().every, first.manifest().on_bad_row);
+    let Manifest { every, on_bad_row, order_ids, dropped_before, .. } = *first.manifest();
     for state in others {
         let name = state.path().to_string_lossy();
         let own = state.manifest();
@@ -138,13 +139,20 @@ fn added_up(states: &[State], allow_duplicate: bool) -> Result<MergedState> {
             let what = format!("the state is kept by {}, and {} by {every}", own.every, first.path().display());
             return Err(Error::usage(what).input(name).help("make one of them anew with the other's `every`"));
         }
+        if own.order_ids != order_ids {
+            let what = format!("only one of it and {} keeps the ids of orders", first.path().display());
+            return Err(Error::usage(what).input(name).help("make one of them anew with the other's `order_ids`"));
+        }
+        if own.dropped_before != dropped_before {
+            let what = format!("it has not dropped the same periods as {}", first.path().display());
+            return Err(Error::usage(what).input(name).help("drop them from both"));
+        }
         if own.on_bad_row != on_bad_row {
             let what = format!("the state was made with another `on_bad_row` than {}", first.path().display());
             return Err(Error::usage(what).input(name).help("make one of them anew with the other's"));
         }
     }
-    let mut manifest = Manifest::new(every, on_bad_row);
-    manifest.generation = 1;
+    let mut manifest = Manifest { generation: 1, order_ids, dropped_before, ..Manifest::new(every, on_bad_row) };
     // By fingerprint and length, which of the states has an input.
     let mut taken: BTreeMap<(&str, u64), usize> = BTreeMap::new();
     let mut duplicates = Vec::new();
@@ -190,6 +198,9 @@ pub fn merge(out: &Path, states: &[State], allow_duplicate: bool, cancel: &Cance
         return Err(there_already(out));
     }
     let files: Vec<Arc<RunFile>> = states.iter().flat_map(|state| state.runs().iter().cloned()).collect();
+    if manifest.order_ids && !allow_duplicate {
+        share_no_order(states, cancel)?;
+    }
     if !files.is_empty() {
         let name = run_name(1);
         let writer = Writer::create(&folder.path().join(&name), io)?;

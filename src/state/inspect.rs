@@ -37,6 +37,8 @@ pub struct RunSummary {
     pub rejects: u64,
     /// Rows for each audit to judge.
     pub open_rows: u64,
+    /// Ids of orders.
+    pub order_ids: u64,
 }
 
 impl RunSummary {
@@ -66,7 +68,8 @@ impl RunSummary {
         };
         let Written { bytes, customers, entries, .. } = file.written();
         let (rejects, open_rows) = (records(Section::Rejects)?, records(Section::Open)?);
-        Ok(RunSummary { bytes, customers, entries, partitions, frames, rejects, open_rows })
+        let order_ids = records(Section::Orders)?;
+        Ok(RunSummary { bytes, customers, entries, partitions, frames, rejects, open_rows, order_ids })
     }
 }
 
@@ -143,11 +146,12 @@ fn json(value: &impl Serialize) -> Result<String> {
 
 impl Display for RunSummary {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let RunSummary { bytes, customers, entries, partitions, frames, rejects, open_rows } = self;
+        let RunSummary { bytes, customers, entries, partitions, frames, rejects, open_rows, order_ids } = self;
         writeln!(f, "a run file of a state, {} bytes; every checksum is right", grouped(bytes))?;
         writeln!(f, "{} customers, {} entries, in {} frames", grouped(customers), grouped(entries), grouped(frames))?;
         writeln!(f, "{} of {} partitions", grouped(partitions), grouped(PARTITIONS))?;
-        writeln!(f, "{} rows left out, {} for each audit to judge", grouped(rejects), grouped(open_rows))
+        writeln!(f, "{} rows left out, {} for each audit to judge", grouped(rejects), grouped(open_rows))?;
+        if *order_ids > 0 { writeln!(f, "the ids of {} orders", grouped(order_ids)) } else { Ok(()) }
     }
 }
 
@@ -188,6 +192,12 @@ impl Display for Manifest {
                 name(duplicates)
             )?;
             special_lines(lines).iter().try_for_each(|said| writeln!(f, "  {said}"))?;
+        }
+        if let Some(dropped) = self.dropped_before {
+            writeln!(f, "what lies before {dropped} was dropped: of customers who bought then it is known that they existed")?;
+        }
+        if self.order_ids {
+            writeln!(f, "the ids of orders are kept: orders that come again are left out")?;
         }
         let inputs = self.inputs.iter().map(|i| [grouped(i.generation), grouped(i.bytes), i.fingerprint.clone(), i.name.clone()]);
         table(f, &format!("{} inputs", grouped(self.inputs.len())), ["generation", "bytes", "fingerprint", "name"], inputs)?;

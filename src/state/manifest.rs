@@ -2,6 +2,7 @@
 //! its generation. Files that it does not name mean nothing.
 
 use super::part::PartCounts;
+use super::retention::DroppedBefore;
 use super::sealed::{FORMAT, HASH, Record, record_fields};
 use crate::base::error::{Error, Result};
 use crate::model::hash::PARTITIONS;
@@ -60,6 +61,12 @@ pub struct Manifest {
     /// For how many seconds after they came inputs lie apart, so that they can be taken out again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) undo: Option<u64>,
+    /// Whether it keeps the ids of its orders, to know those that come again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub order_ids: bool,
+    /// Before what nothing is left but that customers existed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) dropped_before: Option<DroppedBefore>,
     /// The counts of everything that does not lie apart.
     #[serde(default)]
     pub(crate) together: PartCounts,
@@ -149,6 +156,8 @@ impl Manifest {
             transactions: None,
             settings: Remembered::new(),
             undo: None,
+            order_ids: false,
+            dropped_before: None,
             together: PartCounts::default(),
             runs: Vec::new(),
         }
@@ -252,6 +261,6 @@ mod tests {
         let mut manifest = sample();
         manifest.format = 7;
         let error = decode::<Manifest>(&encode(&manifest).unwrap(), Path::new("m")).unwrap_err();
-        assert_eq!(error.to_string(), "m: a state of format 7, and this lensflow reads formats 1 and 2");
+        assert_eq!(error.to_string(), "m: a state of format 7, and this lensflow reads formats 1 to 3");
     }
 }

@@ -21,9 +21,12 @@
 //! | `save` | partitions → a run file |
 //! | `part` | what one input brought, as long as it can be taken out again |
 //! | `change` | what is taken out: inputs, customers |
+//! | `retention` | periods that were dropped |
 //! | `compact` | several run files → one, of one state or of several |
 //! | `rollup` | the state's windows → an audit's |
 //! | `inspect` | a manifest for people, and a run file by itself |
+//! | `order_ids` | the ids of orders, where a state keeps them |
+//! | `forged` | files made to look right, for fuzzing |
 //! | `open_rows` | open rows: those that each audit judges for itself |
 //!
 //! [`Update`](crate::jobs::Update) makes the next generation of inputs, [`compare`](crate::jobs::compare()) sets windows of two states against
@@ -39,10 +42,14 @@
 mod change;
 pub(crate) mod checkpoint_record;
 pub(crate) mod compact;
+#[cfg(any(test, feature = "testing"))]
+pub(crate) mod forged;
 mod inspect;
 pub(crate) mod manifest;
 pub(crate) mod open_rows;
+pub(crate) mod order_ids;
 pub(crate) mod part;
+pub(crate) mod retention;
 pub(crate) mod rollup;
 pub(crate) mod run_file;
 pub(crate) mod save;
@@ -55,7 +62,9 @@ pub use self::compact::{MergedState, check_merge, merge};
 pub use self::inspect::{RunSummary, is_run_file};
 pub use self::manifest::{Input, Manifest, Remembered, RunEntry};
 pub(crate) use self::open_rows::OpenRows;
+pub(crate) use self::order_ids::OrderIds;
 pub use self::part::{MOST_APART, PartCounts};
+pub use self::retention::drop_before;
 pub(crate) use self::rollup::Rollup;
 pub(crate) use self::run_file::{RunFile, Section, Writer};
 pub(crate) use self::save::Saved;
@@ -64,6 +73,7 @@ pub(crate) use self::state_folder::refuse_own_file;
 pub use crate::spill::Io;
 
 use crate::base::error::{Error, Kind, Result};
+use crate::base::time::format_timestamp;
 use crate::model::reject::OnBadRow;
 use crate::model::window::{Granularity, Window, Windows};
 use crate::orders::OrderOptions;
@@ -170,6 +180,11 @@ impl State {
         &self.runs
     }
 
+    /// The end of the last period of its own that has a row.
+    pub fn end(&self) -> Option<i64> {
+        self.manifest.windows.map(|(_, last)| self.manifest.every.start(last + 1))
+    }
+
     /// Checks that an audit with these options can take the state in.
     ///
     /// # Errors
@@ -200,9 +215,15 @@ impl State {
             if let Windows::Every(_) = windows {
                 windows_fit(windows, every, &self.path)?;
             }
+            if let Some(dropped) = self.manifest.dropped_before {
+                dropped.allows(windows, None, as_of, &self.path.to_string_lossy())?;
+            }
             return Ok(Rollup::Listed { first: 0, keys: Vec::new() });
         };
-        windows_fit(windows, every, &self.path)?;
+        fit_until(windows, every, &self.path, self.manifest.span.map(|span| span.last))?;
+        if let Some(dropped) = self.manifest.dropped_before {
+            dropped.allows(windows, Some(every.start(first)), as_of, &self.path.to_string_lossy())?;
+        }
         if let Some(as_of) = as_of {
             self.can_be_seen(as_of)?;
         }
@@ -217,16 +238,21 @@ impl State {
         }
     }
 
-    /// Checks that the state can tell what had happened by a moment: one between two of its windows, or after all of its data.
+    /// Checks that the state can tell what had happened by a moment: one between two of its windows, or after all that it has.
     fn can_be_seen(&self, as_of: i64) -> Result<()> {
-        let every = self.manifest.every;
+        let (every, last) = (self.manifest.every, self.manifest.last_moment());
         let between = every.start(every.index(as_of)) == as_of;
-        let after = self.manifest.span.is_some_and(|span| span.last < as_of);
-        if between || after || self.manifest.windows.is_none_or(|(_, last)| every.start(last + 1) <= as_of) {
+        if between || last.is_some_and(|last| last < as_of) || self.manifest.windows.is_none_or(|(_, last)| every.start(last + 1) <= as_of)
+        {
             return Ok(());
         }
-        let what = format!("the state is kept by {every}, and cannot tell what had happened within one");
-        let help = format!("choose the last day of a {every} for `windows.as_of`, or keep the state by day");
+        let (moment, period) = (format_timestamp(as_of), every.name(every.index(as_of)));
+        let why = match last {
+            Some(last) => format!("it has rows until {}", format_timestamp(last)),
+            None => "it was made by a version that did not note until when it has rows".to_owned(),
+        };
+        let what = format!("the state is kept by {every}, and cannot tell what had happened within {period} by {moment}: {why}");
+        let help = format!("choose the last day of a {every} for `windows.as_of`, or one after all rows, or keep the state by day");
         Err(Error::usage(what).input(self.path.to_string_lossy()).help(help))
     }
 
@@ -254,6 +280,11 @@ impl RunEntry {
 /// # Errors
 /// [`Kind::Usage`], naming the state's folder and the window that is no union of its windows.
 pub fn windows_fit(windows: &Windows, every: Granularity, path: &Path) -> Result<()> {
+    fit_until(windows, every, path, None)
+}
+
+/// The same, where it is known when something last happened.
+fn fit_until(windows: &Windows, every: Granularity, path: &Path, last: Option<i64>) -> Result<()> {
     let refuse = |what: String| {
         let help = format!("choose windows that begin and end where a {every} does, or make a state by shorter windows");
         Error::usage(what).input(path.to_string_lossy()).help(help)
@@ -263,19 +294,20 @@ pub fn windows_fit(windows: &Windows, every: Granularity, path: &Path) -> Result
             Err(refuse(format!("the state is kept by {every}, of which no {wanted} is made")))
         }
         Windows::Every(_) => Ok(()),
-        Windows::List(list) => list.iter().try_for_each(|window| fits(window, every).map_err(refuse)),
+        Windows::List(list) => list.iter().try_for_each(|window| fits(window, every, last).map_err(refuse)),
     }
 }
 
 /// Whether a state by calendar windows can tell what lies in a window.
-fn fits(window: &Window, every: Granularity) -> Result<(), String> {
+fn fits(window: &Window, every: Granularity, last: Option<i64>) -> Result<(), String> {
     for (boundary, what) in [(window.start, "starts"), (window.end, "ends")] {
         if every.start(every.index(boundary)) != boundary && boundary != crate::base::time::MAX_TIMESTAMP {
             return Err(format!("window {window} {what} inside a {every}, and the state is kept by {every}"));
         }
     }
-    if window.observation_end < window.end {
-        return Err(format!("window {window} is observed from before its end, and the state cannot leave out single rows"));
+    if window.observation_end < window.end && last.is_none_or(|last| window.observation_end <= last) {
+        let until = last.map_or(String::new(), |last| format!(", of which it has some until {}", format_timestamp(last)));
+        return Err(format!("window {window} is observed from before its end, and the state cannot leave out single rows{until}"));
     }
     Ok(())
 }

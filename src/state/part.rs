@@ -5,10 +5,12 @@ use super::manifest::{Input, Manifest, RunEntry};
 use super::save::Saved;
 use crate::base::error::{Error, Result};
 use crate::base::merge::Merge;
+use crate::base::text::counted;
+use crate::base::time::MIN_TIMESTAMP;
 use crate::model::note::KeptNotes;
 use crate::model::reject::Reason;
 use crate::model::window::Span;
-use crate::orders::LineSummary;
+use crate::orders::{LineSummary, Refunds};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -36,32 +38,46 @@ pub struct PartCounts {
     /// From when to when there are data.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) span: Option<Span>,
+    /// The end of the last period with money that was given back without an order, or [`MIN_TIMESTAMP`]; none where it was taken in by a
+    /// version that did not look.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) refunds_until: Option<i64>,
     /// What was noticed.
     #[serde(default, skip_serializing_if = "KeptNotes::is_empty")]
     pub(crate) notes: KeptNotes,
     /// The counts of lines, where the rows were orders.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lines: Option<LineSummary>,
+    /// How many orders were left out because other parts have them, by the run file of these: those cannot be taken out alone.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) known_in: BTreeMap<String, u64>,
 }
 
 impl PartCounts {
     /// The counts of what was just saved.
     pub(crate) fn of(saved: &Saved) -> Self {
-        let Saved { keys, span, notes, rows, lines } = saved;
+        let Saved { keys, span, refunds_until, notes, rows, lines, known_in } = saved;
         PartCounts {
             rows_read: rows.rows_read,
             rows_accepted: rows.rows_accepted,
             rows_rejected: rows.rows_rejected.clone(),
             windows: *keys,
             span: *span,
+            refunds_until: Some(refunds_until.unwrap_or(MIN_TIMESTAMP)),
             notes: notes.clone(),
             lines: lines.clone(),
+            known_in: known_in.clone(),
         }
     }
 }
 
 impl Merge for PartCounts {
     fn merge(&mut self, more: PartCounts) {
+        if *self == PartCounts::default() {
+            *self = more;
+            return;
+        }
+        self.refunds_until = self.refunds_until.zip(more.refunds_until).map(|(a, b)| a.max(b));
         self.rows_read += more.rows_read;
         self.rows_accepted += more.rows_accepted;
         Merge::merge(&mut self.rows_rejected, more.rows_rejected);
@@ -71,6 +87,7 @@ impl Merge for PartCounts {
         };
         self.span.merge(more.span);
         self.notes.add(&more.notes);
+        Merge::merge(&mut self.known_in, more.known_in);
         match (&mut self.lines, more.lines) {
             (Some(lines), Some(more)) => lines.merge(more),
             (all, own) => *all = all.take().or(own),
@@ -91,8 +108,10 @@ impl Manifest {
             rows_rejected: self.rows_rejected.clone(),
             windows: self.windows,
             span: self.span,
+            refunds_until: None,
             notes: self.notes.clone(),
             lines: self.transactions.as_ref().map(|(_, lines)| lines.clone()),
+            known_in: BTreeMap::new(),
         }
     }
 
@@ -101,6 +120,14 @@ impl Manifest {
         let mut all = self.counts_together();
         self.runs.iter().filter_map(|run| run.counts.as_deref()).for_each(|counts| all.merge(counts.clone()));
         all
+    }
+
+    /// The last moment at which anything happened that it has accepted, as far as it knows; none where a version took rows in that did not look.
+    pub(crate) fn last_moment(&self) -> Option<i64> {
+        let (all, last) = (self.counts_all(), self.span?.last);
+        let nets = self.transactions.as_ref().is_some_and(|(orders, lines)| orders.refunds == Refunds::Net && lines.refund_lines > 0);
+        let refunds = if nets { all.refunds_until? } else { MIN_TIMESTAMP };
+        Some(last.max(refunds.saturating_sub(1)))
     }
 
     /// Adds up the parts.
@@ -136,10 +163,47 @@ impl Manifest {
         }
     }
 
+    /// The counts of each part and of everything else.
+    fn each_counts(&mut self) -> impl Iterator<Item = &mut PartCounts> {
+        self.runs.iter_mut().filter_map(|run| run.counts.as_deref_mut()).chain([&mut self.together])
+    }
+
+    /// A run file has another name now.
+    pub(crate) fn renamed(&mut self, old: &str, new: &str) {
+        for counts in self.each_counts() {
+            if let Some(orders) = counts.known_in.remove(old) {
+                counts.known_in.insert(new.to_owned(), orders);
+            }
+        }
+    }
+
+    /// Forgets in which files orders lay that were left out, where these are no parts that could be taken out.
+    pub(crate) fn forget_known(&mut self) {
+        let parts: BTreeSet<String> = self.runs.iter().filter(|run| run.counts.is_some()).map(|run| run.file.clone()).collect();
+        self.each_counts().for_each(|counts| counts.known_in.retain(|file, _| parts.contains(file)));
+    }
+
+    /// Refuses to take parts out of which others that stay have left orders out.
+    fn leans_on_none(&self, gone: &BTreeSet<&String>, folder: &Path) -> Result<()> {
+        let parts = self.runs.iter().filter(|run| !gone.contains(&run.file));
+        let stay = parts.filter_map(|run| Some((Some(&run.file), run.counts.as_deref()?))).chain([(None, &self.together)]);
+        let leans = stay.filter_map(|(own, counts)| Some((own, counts.known_in.iter().find(|(file, _)| gone.contains(file))?)));
+        let Some((own, (file, orders))) = leans.into_iter().next() else { return Ok(()) };
+        let name = |file: &String| self.inputs.iter().find(|input| input.run.as_ref() == Some(file)).map_or("", |input| &input.name);
+        let later = own.map_or("an input that cannot be taken out any more", name);
+        let orders = counted(*orders, "order", "orders");
+        let what = format!("{later} came without {orders} that {} has: they would be missing", name(file));
+        let help = match own {
+            Some(_) => format!("take {later} out with it, and take in again what is to stay"),
+            None => "make the state anew without it".to_owned(),
+        };
+        Err(Error::usage(what).input(folder.to_string_lossy()).help(help))
+    }
+
     /// Takes inputs out, with the run files of their parts. The sums are then to be [added up](Manifest::add_up).
     ///
     /// # Errors
-    /// When one of them lies apart no more, or only together with others that stay.
+    /// When one of them lies apart no more, or only together with others that stay, or has orders that others left out because of it.
     pub(crate) fn take_out(&mut self, which: &BTreeSet<usize>, folder: &Path) -> Result<Vec<Input>> {
         let refuse = |what: String, help: String| Err(Error::usage(what).input(folder.to_string_lossy()).help(help));
         for &at in which {
@@ -160,6 +224,8 @@ impl Manifest {
                 return refuse(what, "take out all inputs of that update, and take in again what is to stay".to_owned());
             }
         }
+        let gone: BTreeSet<&String> = which.iter().filter_map(|&at| self.inputs[at].run.as_ref()).collect();
+        self.leans_on_none(&gone, folder)?;
         let mut out = Vec::new();
         let mut at = 0;
         self.inputs.retain(|input| {

@@ -1,5 +1,5 @@
 //! A run file: the customers of one update of a state, or of several that were compacted. It has a run for every partition, and records
-//! that belong to no customer: rows left out, and rows that every audit judges for itself. `FORMAT.md` draws the bytes.
+//! that belong to no customer: rows left out, rows that every audit judges for itself, ids of orders. `FORMAT.md` draws the bytes.
 //!
 //! A [`Writer`] is a store for frames that any number of threads append to; the index at the end says which belong together. A
 //! [`RunFile`] is opened by its index, which is held in memory; frames are read one at a time. Files never change once they are written.
@@ -30,16 +30,16 @@ use std::sync::{Arc, Mutex};
 
 pub(crate) const MAGIC: [u8; 4] = *b"LFST";
 /// The version that is written.
-const VERSION: u16 = 2;
-/// The versions that are read: the index of the first does not know the frames' checksums.
+const VERSION: u16 = 3;
+/// The versions that are read: the index of the first does not know the frames' checksums, the second has no ids of orders.
 const READ: std::ops::RangeInclusive<u64> = 1..=VERSION as u64;
 /// Magic, version, two zeros.
 const HEADER: u64 = 8;
 /// Magic, version, two zeros, the number of frames, the length of the index, where it begins, the checksum.
 const FOOTER: usize = 32;
 const SECRETS: RapidSecrets = RapidSecrets::seed_cpp(0x4c46_5354);
-/// Partitions, rows left out, open rows.
-const SECTIONS: usize = PARTITIONS + 2;
+/// Partitions, rows left out, open rows, ids of orders.
+const SECTIONS: usize = PARTITIONS + 3;
 
 /// Records of a run file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,10 +48,13 @@ pub(crate) enum Section {
     Rejects,
     /// Rows for audits to judge.
     Open,
+    /// The ids of orders, in order, each as an [`OrderMark`](crate::orders::OrderMark).
+    Orders,
 }
 
 impl Section {
-    pub(crate) const ALL: [Section; 2] = [Section::Rejects, Section::Open];
+    /// Those whose records are rows.
+    pub(crate) const ROWS: [Section; 2] = [Section::Rejects, Section::Open];
 }
 
 /// Frames in a file.
@@ -75,7 +78,7 @@ impl Frames {
     }
 
     /// The error for a frame that is not what was written.
-    fn damaged(&self, at: u64) -> Error {
+    pub(super) fn damaged(&self, at: u64) -> Error {
         let what = format!("the run file is damaged: what lies at byte {at} is not what was written");
         Error::data(what).input(&self.name).help(super::DAMAGED_HELP)
     }
@@ -120,9 +123,9 @@ fn checksum_of(frame: &[u8]) -> u64 {
 
 /// The index of a run file: the positions of all frames.
 #[derive(Debug)]
-struct Index {
-    /// The frames of each partition's run, of rows left out, of open rows.
-    sections: Vec<Vec<(u64, u32)>>,
+pub(super) struct Index {
+    /// The frames of each partition's run, of rows left out, of open rows, of ids of orders.
+    pub(super) sections: Vec<Vec<(u64, u32)>>,
     customers: Vec<u64>,
     entries: Vec<u64>,
 }
@@ -153,7 +156,7 @@ impl Index {
     fn decode(mut bytes: &[u8], frames: usize, end: u64, version: u64) -> Option<(Self, HashMap<u64, u64>)> {
         let bytes = &mut bytes;
         let (mut counts, mut ats, mut lengths) = (Vec::<u32>::new(), Vec::<u64>::new(), Vec::<u32>::new());
-        unpack(bytes, SECTIONS, &mut counts)?;
+        unpack(bytes, if version > 2 { SECTIONS } else { SECTIONS - 1 }, &mut counts)?;
         if counts.iter().map(|&count| count as usize).sum::<usize>() != frames {
             return None;
         }
@@ -182,7 +185,7 @@ impl Index {
 #[derive(Debug)]
 pub(crate) struct Writer {
     frames: Frames,
-    index: Mutex<Index>,
+    pub(super) index: Mutex<Index>,
 }
 
 /// The size and the checksum of a run file, for a manifest.
@@ -225,6 +228,11 @@ impl Writer {
         lock(&self.index).sections[PARTITIONS + section as usize].extend(frames.iter().filter_map(position));
     }
 
+    /// Whether there are records of a kind.
+    pub(crate) fn has(&self, section: Section) -> bool {
+        !lock(&self.index).sections[PARTITIONS + section as usize].is_empty()
+    }
+
     /// Writes the index, and waits until all of it is on the disk.
     pub(crate) fn finish(self) -> Result<Written> {
         let Writer { frames, index } = self;
@@ -252,7 +260,7 @@ fn head_of(version: u16) -> [u8; HEADER as usize] {
     [a, b, c, d, low, high, 0, 0]
 }
 
-fn position(block: &FrameRef) -> Option<(u64, u32)> {
+pub(super) fn position(block: &FrameRef) -> Option<(u64, u32)> {
     match *block {
         FrameRef::Disk { at, length, .. } => Some((at, length as u32)),
         FrameRef::Memory(..) => None,
@@ -262,8 +270,8 @@ fn position(block: &FrameRef) -> Option<(u64, u32)> {
 /// A run file, open to be read.
 #[derive(Debug)]
 pub(crate) struct RunFile {
-    frames: Arc<Frames>,
-    index: Index,
+    pub(super) frames: Arc<Frames>,
+    pub(super) index: Index,
     checksum: u64,
     bytes: u64,
     /// The windows that entries may have.
@@ -294,7 +302,7 @@ impl RunFile {
             return Err(damaged("it does not end as one"));
         }
         if !READ.contains(&version) {
-            let what = format!("a run file of version {version}, and this lensflow reads versions 1 and {VERSION}");
+            let what = format!("a run file of version {version}, and this lensflow reads versions 1 to {VERSION}");
             return Err(Error::data(what).input(&name).help("use the lensflow that wrote it, or a newer one"));
         }
         if [&header[..], &footer[..HEADER as usize]] != [head_of(version as u16); 2] {

@@ -20,8 +20,8 @@ use std::path::Path;
 const SECRETS: RapidSecrets = RapidSecrets::seed_cpp(0x4c46_4d46);
 const SEAL: &str = "checksum ";
 /// The version of the format, of records and all that they name.
-pub(crate) const FORMAT: u32 = 2;
-/// The versions that are read: the first had no parts.
+pub(crate) const FORMAT: u32 = 3;
+/// The versions that are read: the first had no parts, the second no ids of orders.
 const READ: std::ops::RangeInclusive<u32> = 1..=FORMAT;
 /// The hash that names partitions and sorts customers, with its seed.
 pub(crate) const HASH: &str = "rapidhash-v3 6c656e73666c6f77";
@@ -140,9 +140,13 @@ impl RowCountsMut<'_> {
 pub(crate) fn encode<R: Record>(record: &R) -> Result<String> {
     let mut text = serde_json::to_string_pretty(record).map_err(|e| Error::internal("the record has no JSON form").cause(e))?;
     text.push('\n');
+    Ok(sealed(text))
+}
+
+/// A text with its checksum.
+pub(super) fn sealed(text: String) -> String {
     let checksum = rapidhash_v3_seeded(text.as_bytes(), &SECRETS);
-    text += &format!("{SEAL}{checksum:016x}\n");
-    Ok(text)
+    format!("{text}{SEAL}{checksum:016x}\n")
 }
 
 /// Reads a record.
@@ -161,7 +165,7 @@ pub(crate) fn decode<R: Record>(text: &str, path: &Path) -> Result<R> {
     // A later version may have other fields.
     let Version { format } = serde_json::from_str(json).map_err(|e| damaged().cause(e))?;
     if !READ.contains(&format) {
-        let what = format!("a {} of format {format}, and this lensflow reads formats 1 and {FORMAT}", R::WHAT);
+        let what = format!("a {} of format {format}, and this lensflow reads formats 1 to {FORMAT}", R::WHAT);
         return Err(Error::data(what).input(path.to_string_lossy()).help("use the lensflow that wrote it, or a newer one"));
     }
     let record: R = serde_json::from_str(json).map_err(|e| damaged().cause(e))?;

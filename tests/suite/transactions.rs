@@ -297,7 +297,7 @@ fn dates_as_people_write_them() {
     assert_eq!(shown(&bad[..1]), ["1 event_ts bad_timestamp \"12/1/2010 8:26\""]);
     let help = TransactionOptions::default().help(&bad[0].1).unwrap();
     assert!(
-        help.contains("\"%m/%d/%Y %H:%M\" if this is 1 December 2010") && help.contains("\"%d/%m/%Y %H:%M\" if this is 12 January 2010"),
+        help.contains("=%m/%d/%Y %H:%M` if this is 1 December 2010") && help.contains("=%d/%m/%Y %H:%M` if this is 12 January 2010"),
         "{help}"
     );
     assert!(with("%H:%M").check().is_err() && with("%m/%d/%Y").check().is_ok());

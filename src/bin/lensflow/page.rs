@@ -236,6 +236,7 @@ impl Page {
             _ if lines.options.one_row_per_order => "each row is an order: ids that come again are noted",
             Duplicates::Fail => "are bad rows, but for the first",
             Duplicates::Drop => "are left out and counted, but for the first",
+            Duplicates::BetweenInputs => "are left out and counted where another input has them too",
             Duplicates::Keep => "count like any other",
         };
         self.say("orders", "duplicates", duplicates);

@@ -135,6 +135,10 @@ impl Rules<'_> {
             self.idle(&["manage.names"], "only `remove` and `forget` take names", OUT)?;
         }
         match action {
+            Some(Action::Drop) => self.needs(&["manage.before"], "it is not said what to drop")?,
+            _ => self.idle(&["manage.before"], "only `drop` drops periods", OUT)?,
+        }
+        match action {
             Some(Action::Export) => self.needs(&["manage.out"], "it is not said where the rows go")?,
             _ => self.idle(&["manage.out"], "only `export` writes a table", OUT)?,
         }
@@ -196,10 +200,11 @@ impl Rules<'_> {
                 self.refuse(&["windows.year_starts"], "it does nothing without calendar windows", help)?;
             }
         }
-        let all = |every: Option<Granularity>| every == Some(Granularity::All);
-        if all(self.options.state.every) || all(self.options.periods.every) {
-            let help = "say day, week, month, quarter, half or year";
-            self.refuse(&["state.every", "periods.every"], "all of time is no calendar period", help)?;
+        for (key, every) in [("state.every", self.options.state.every), ("periods.every", self.options.periods.every)] {
+            let Some(every) = every.filter(|every| !every.is_calendar()) else { continue };
+            let why =
+                if every == Granularity::All { "all of time is no calendar period" } else { "rolling windows are no calendar periods" };
+            self.refuse(&[key], why, "say day, week, month, quarter, half or year")?;
         }
         let Some(list) = &windows.list else { return Ok(()) };
         if windows.every.is_some() {
@@ -237,6 +242,7 @@ impl Rules<'_> {
         }
         if !of_lines(self.kind, options) {
             let is_refused = |entry: &Entry| entry.row.section() == "transactions" || is_column(entry) && !of_periods(entry);
+            self.refuse(&["state.order_ids"], "period aggregations have no order ids", "leave it out, or take in orders")?;
             self.idle(&["source.naive_times"], "the time zone is one of orders and line items; period aggregations are in UTC", OUT)?;
             return self.first_idle(is_refused, "it is for orders and line items", "add `source.from=transactions`, or leave it out");
         }

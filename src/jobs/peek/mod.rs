@@ -2,33 +2,41 @@
 //!
 //! The first input's beginning is read as texts, and what its columns hold is told ([`sniff`](crate::source::sniff)). Then its rows are read
 //! as an audit reads them, under policies that leave nothing out silently, up to [`SAMPLE`] bytes or to the end: the counts are those of
-//! an audit, and there is no second way to count. `peek_text` lays it out for people.
+//! an audit, and there is no second way to count. `readings` tells the options that an audit needs, in more than one way where values could
+//! mean two things, and `peek_text` lays it all out for people.
 //!
 //! Invariant: nothing is written, and memory is bounded as an audit's is.
 
 mod peek_text;
+mod readings;
 
 pub use self::peek_text::render;
+pub use self::readings::PeekedReading;
 
 use super::recognize::{Recognition, Recognized, RowsAre};
 use crate::base::cancel::Cancel;
 use crate::base::error::Result;
+use crate::base::text::counted;
 use crate::base::time::format_timestamp;
 use crate::model::columns::Column;
 use crate::model::line_columns::{ORDER_TS, TransactionColumn};
+use crate::model::note::{Notes, Topic};
 use crate::model::reject::OnBadRow;
+use crate::model::row_filter::RowFilter;
 use crate::model::window::{Granularity, Windows};
 use crate::orders::{Anonymous, Duplicates, LineSummary, Lines, Refunds, special_lines};
 use crate::pipeline::Pipeline;
 use crate::report::Report;
 use crate::source::files::{Files, Format};
 use crate::source::layouts::plain;
-use crate::source::mapping::is_like_currency;
+use crate::source::mapping::{is_like_currency, is_void};
 use crate::source::sniff::{ColumnProfile, Sample, SampleSize};
 use crate::source::{Chunk, Source};
 use crate::spec::Spec;
 use serde::Serialize;
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Bytes of the inputs that are read where not all is.
 pub const SAMPLE: u64 = 8 << 20;
@@ -104,6 +112,10 @@ pub struct Peeked {
     pub notes: Vec<String>,
     /// Whether lines were seen that a shop's policies are for.
     pub needs_policy: bool,
+    /// Filters of rows that mostly do not count: of cancelled and voided orders.
+    pub leaves_out: Vec<RowFilter>,
+    /// The ways to read the input; several where values could mean two things.
+    pub readings: Vec<PeekedReading>,
 }
 
 impl PeekJob {
@@ -113,12 +125,33 @@ impl PeekJob {
     /// When the inputs cannot be opened.
     pub fn run(&self) -> Result<Peeked> {
         let (sample, inputs) = self.recognition.look(SampleSize::default())?;
-        let mut peeked = self.of_sample(&sample, inputs);
+        let mut job = self.clone();
+        job.look_at(&sample, inputs)
+    }
+
+    fn look_at(&mut self, sample: &Sample, inputs: usize) -> Result<Peeked> {
+        let profiles = sample.profiles();
+        let named = self.complete(sample);
+        let (readings, doubt) = self.readings(sample, &profiles, &named);
+        for reading in readings.iter().take(1) {
+            let is_only = readings.len() == 1;
+            reading.apply(&mut self.spec.reading, is_only);
+            self.lines.iter_mut().for_each(|lines| reading.apply(&mut lines.options.reading, is_only));
+        }
+        let mut peeked = self.of_sample(sample, profiles, inputs);
+        if readings.iter().all(|reading| reading.lacking.is_empty()) {
+            peeked.notes.extend(self.recognized.seen.clone().filter(|_| self.lines.is_none()));
+        } else {
+            peeked.notes.extend(self.recognized.seen.clone());
+        }
+        peeked.readings = readings;
+        peeked.notes.extend(doubt);
         if self.recognized.rows == RowsAre::Auto && self.lines.is_none() {
             return Ok(peeked);
         }
-        match self.count(&sample) {
-            Ok(report) => peeked.add(&report, self.all || sample.whole && inputs == 1),
+        let is_cut = Arc::new(AtomicBool::new(false));
+        match self.count(sample, is_cut.clone()) {
+            Ok((report, notes)) => peeked.add(&report, &notes, !is_cut.load(Ordering::Relaxed)),
             Err(error) => {
                 peeked.notes.push(format!("an audit would end: {error}"));
                 peeked.notes.extend(error.advice().map(|advice| format!("to go on: {advice}")));
@@ -127,8 +160,7 @@ impl PeekJob {
         Ok(peeked)
     }
 
-    fn of_sample(&self, sample: &Sample, inputs: usize) -> Peeked {
-        let profiles = sample.profiles();
+    fn of_sample(&self, sample: &Sample, profiles: Vec<ColumnProfile>, inputs: usize) -> Peeked {
         let roles = self.roles(&sample.names);
         let time = roles.iter().find(|(_, role)| [TransactionColumn::EventTs.name(), Column::PeriodStart.name()].contains(&role.as_str()));
         let time = time.and_then(|(name, _)| profiles.iter().find(|profile| name.split('+').any(|part| part == profile.name)));
@@ -139,7 +171,6 @@ impl PeekJob {
         let text = matches!(sample.format, Some(Format::Csv | Format::Jsonl) | None);
         let mut notes = Vec::new();
         notes.extend(self.recognized.told.iter().map(|told| told.sentence.clone()));
-        notes.extend(self.recognized.seen.clone());
         notes.extend(self.recognized.doubts.clone());
         notes.extend(sample.fault.clone());
         if currencies.len() > 1 {
@@ -204,7 +235,7 @@ impl PeekJob {
     }
 
     /// Reads rows as an audit does, and counts what it would meet.
-    fn count(&self, sample: &Sample) -> Result<Report> {
+    fn count(&self, sample: &Sample, is_cut: Arc<AtomicBool>) -> Result<(Report, Notes)> {
         let Recognition { inputs, format, .. } = &self.recognition;
         let spec = self.spec.clone().with_windows(Windows::Every(Granularity::Year)).with_on_bad_row(OnBadRow::Reject);
         let rows = spec.batch_rows;
@@ -221,24 +252,28 @@ impl PeekJob {
                 }
                 let files = lines.find_sales(inputs, *format, rows)?;
                 let files = if all { files } else { files.looking() };
-                pipeline.run_transactions(Beginning { source: files, left }, &lines)?;
+                pipeline.run_transactions(Beginning { source: files, left, is_cut }, &lines)?;
             }
             None => {
                 let files = Files::find(inputs, *format, &self.spec)?;
                 let files = if all { files } else { files.looking() };
-                pipeline.run(Beginning { source: files, left })?;
+                pipeline.run(Beginning { source: files, left, is_cut })?;
             }
         }
-        Ok(pipeline.finish()?.report)
+        let stats = pipeline.stats().clone();
+        Ok((pipeline.finish()?.report, stats.notes()))
     }
 }
 
 impl Peeked {
-    fn add(&mut self, report: &Report, all: bool) {
+    fn add(&mut self, report: &Report, seen: &Notes, all: bool) {
         self.all = all;
         let input = &report.input;
         self.customers = input.customers;
         self.rows_read = input.rows_read;
+        if let (Some(first), Some(last)) = (input.first_day, input.last_day) {
+            (self.first_day, self.last_day) = (Some(first.to_string()), Some(last.to_string()));
+        }
         if let Some(lines) = &input.transactions {
             self.rows_read = lines.lines;
             self.needs_policy = lines.refund_lines > 0 || lines.anonymous_lines > 0 || lines.duplicate_lines > 0;
@@ -248,7 +283,15 @@ impl Peeked {
         for (reason, count) in &input.rows_rejected {
             self.notes.push(format!("rows that an audit would refuse, {reason}: {count}"));
         }
-        for warning in &report.warnings {
+        for (subject, rows) in seen.counts(Topic::UnreadStatus) {
+            let Some((column, status)) = subject.split_once('\u{1f}').filter(|(_, status)| is_void(status)) else { continue };
+            let (rows, are) = (counted(rows, "row has", "rows have"), if rows == 1 { "is" } else { "are" });
+            self.notes.push(format!("{rows} {status:?} in {column:?}, and {are} left out by the command"));
+            self.leaves_out.push(RowFilter { column: column.to_owned(), values: vec![status.to_owned()] });
+        }
+        let is_left_out = |warning: &String| self.leaves_out.iter().any(|filter| warning.contains(&format!("`except={filter}`")));
+        let warnings: Vec<&String> = report.warnings.iter().filter(|warning| !is_left_out(warning)).collect();
+        for warning in warnings {
             if !self.notes.contains(warning) {
                 self.notes.push(warning.clone());
             }
@@ -260,6 +303,8 @@ impl Peeked {
 struct Beginning<S> {
     source: S,
     left: u64,
+    /// Set where there is more.
+    is_cut: Arc<AtomicBool>,
 }
 
 impl<B, S: Source<B>> Source<B> for Beginning<S> {
@@ -272,10 +317,11 @@ impl<B, S: Source<B>> Source<B> for Beginning<S> {
     }
 
     fn next_chunk(&mut self) -> Result<Option<Box<dyn Chunk<B>>>> {
+        let chunk = self.source.next_chunk()?;
         if self.left == 0 {
+            self.is_cut.fetch_or(chunk.is_some(), Ordering::Relaxed);
             return Ok(None);
         }
-        let chunk = self.source.next_chunk()?;
         let bytes = chunk.as_ref().map_or(0, |chunk| chunk.bytes().max(1));
         self.left = self.left.saturating_sub(bytes);
         Ok(chunk)

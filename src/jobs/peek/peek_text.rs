@@ -9,13 +9,16 @@ use std::fmt::Write;
 /// Columns of a terminal.
 const WIDTH: usize = 80;
 
-/// What was seen, with the command that goes on from there.
-pub fn render(peeked: &Peeked, command: &str) -> String {
+/// What was seen, with the command that goes on from there; one for each of the ways to read the input.
+pub fn render(peeked: &Peeked, commands: &[String]) -> String {
     let mut text = String::new();
     let more =
         if peeked.more_inputs > 0 { format!(" and {}", counted(peeked.more_inputs, "more input", "more inputs")) } else { String::new() };
     text += &wrapped(&format!("{}{more}: {}", peeked.input, about(peeked)), WIDTH, "");
     let rows = match (peeked.rows, peeked.layout) {
+        (RowsAre::Auto, _) if peeked.readings.iter().all(|reading| reading.lacking.is_empty()) && peeked.lines.is_some() => {
+            "orders and line items, if the columns below are right".to_owned()
+        }
         (RowsAre::Auto, _) => "rows of no known meaning".to_owned(),
         (_, Some(layout)) => format!("the layout {layout}: orders and line items"),
         (RowsAre::Periods, None) => "period aggregations".to_owned(),
@@ -24,6 +27,9 @@ pub fn render(peeked: &Peeked, command: &str) -> String {
     let whole = if peeked.all { "all" } else { "a sample of" };
     text += &wrapped(&format!("{rows}; {whole} {}", counted(peeked.rows_read, "row", "rows")), WIDTH, "");
     text.push('\n');
+    if peeked.more_inputs > 0 {
+        text += &wrapped(&format!("The columns, by the beginning of {}:", peeked.input), WIDTH, "");
+    }
     columns(&mut text, peeked);
     text.push('\n');
     for line in facts(peeked) {
@@ -32,7 +38,22 @@ pub fn render(peeked: &Peeked, command: &str) -> String {
     for note in &peeked.notes {
         text += &wrapped(&format!("- {note}"), WIDTH, "  ");
     }
-    let _ = writeln!(text, "\nTo go on:\n  {command}");
+    match commands {
+        [only] => {
+            let _ = writeln!(text, "\nTo go on:\n  {only}");
+        }
+        several => {
+            text.push_str("\nTo go on, the one that is right:\n");
+            for (command, reading) in several.iter().zip(&peeked.readings) {
+                text += &wrapped(&format!("- if {}:", reading.says), WIDTH, "  ");
+                let _ = writeln!(text, "  {command}");
+            }
+        }
+    }
+    let lacking = peeked.readings.first().map(|reading| reading.lacking.join(", ")).filter(|lacking| !lacking.is_empty());
+    if let Some(lacking) = lacking {
+        text += &wrapped(&format!("In place of NAME, the name of your column; not found is: {lacking}"), WIDTH, "");
+    }
     text
 }
 
@@ -86,7 +107,8 @@ fn reads(profile: &ColumnProfile) -> String {
     let kind = match profile.kind {
         ValueKind::Empty => "empty".to_owned(),
         ValueKind::Date => match &profile.dates[..] {
-            [only] => only.format.clone().unwrap_or_else(|| "ISO 8601".to_owned()),
+            [only] if only.format.is_none() => "ISO 8601".to_owned(),
+            [only] => only.formats().join(" and "),
             several => several.iter().filter_map(|date| date.format.as_deref()).take(2).collect::<Vec<_>>().join(" or "),
         },
         ValueKind::WholeNumber => "whole number".to_owned(),

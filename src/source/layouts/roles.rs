@@ -3,25 +3,14 @@
 //! A column has one role. One that is called as a role is calls for no other, however alike the names are: `CustomerID` is no order. What
 //! is not certain is said as a doubt.
 
-use super::role_names::{NAMES, NOT_AMOUNTS, NOT_CUSTOMERS, NOT_QUANTITIES, OF_ORDERS};
+use super::role_names::{NAMES, OF_ORDERS};
 use super::{DAY, Settings, plain};
 use crate::base::text::words;
 use crate::base::time::format_timestamp;
 use crate::model::line_columns::TransactionColumn::{self, CustomerId, EventTs, LineTotal, OrderId, Quantity, UnitPrice};
-use crate::source::mapping::is_in_cents;
-use crate::source::sniff::{ColumnProfile, ValueKind};
+use crate::source::column_words::{is_in_cents, is_of_something_else};
+use crate::source::sniff::{ColumnProfile, DateReading, ValueKind};
 use std::collections::BTreeMap;
-
-/// Whether the words of a name say that a column is of another kind than a role, whatever else they say.
-fn is_of_something_else(role: TransactionColumn, name: &str) -> bool {
-    let not = match role {
-        LineTotal | UnitPrice => NOT_AMOUNTS,
-        Quantity => NOT_QUANTITIES,
-        CustomerId => NOT_CUSTOMERS,
-        _ => &[],
-    };
-    words(name).iter().any(|word| not.contains(&word.as_str()))
-}
 
 /// A guess at the columns of an input.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -35,17 +24,18 @@ pub struct RoleGuess {
     pub doubts: Vec<String>,
 }
 
-/// Guesses at the columns of an input. What is said already, by its names of columns, is left as it is.
-pub fn guess(profiles: &[ColumnProfile], said: &BTreeMap<TransactionColumn, String>) -> RoleGuess {
+/// Guesses at the columns of an input, of which two may make times, `joined`. What is said already, by its names of columns, is left as it is.
+pub fn guess(profiles: &[ColumnProfile], joined: Option<&ColumnProfile>, said: &BTreeMap<TransactionColumn, String>) -> RoleGuess {
     let mut guess = RoleGuess { columns: said.clone(), ..RoleGuess::default() };
     for (role, names) in NAMES {
         if guess.columns.contains_key(role) {
             continue;
         }
         let free = |profile: &&ColumnProfile| fits(*role, profile) && !guess.columns.values().any(|name| name == &profile.name);
-        let rank = |profile: &ColumnProfile| names.iter().position(|name| *name == plain(&profile.name));
+        let rank = |profile: &ColumnProfile| names.iter().position(|name| *name == numbered(&profile.name));
         let exact = profiles.iter().filter(free).filter(|profile| rank(profile).is_some()).min_by_key(|profile| rank(profile));
-        let part = || profiles.iter().filter(free).find(|profile| !has_role(profile) && is_part(*role, names, &profile.name));
+        let part_rank = |profile: &ColumnProfile| part_rank(*role, names, &profile.name).filter(|_| !has_role(profile));
+        let part = || profiles.iter().filter(free).filter(|profile| part_rank(profile).is_some()).min_by_key(|profile| part_rank(profile));
         let found = exact.cloned().or_else(|| {
             let found = part()?.clone();
             guess.doubts.push(format!("{} is perhaps {}: a part of its name says so", found.name, role.name()));
@@ -56,7 +46,7 @@ pub fn guess(profiles: &[ColumnProfile], said: &BTreeMap<TransactionColumn, Stri
         }
     }
     guess.amounts(said);
-    guess.times(profiles);
+    guess.times(profiles, joined, said.contains_key(&EventTs));
     if !guess.columns.contains_key(&OrderId)
         && let (Some(customer), Some(_)) = (guess.columns.get(&CustomerId), guess.columns.get(&EventTs))
     {
@@ -89,19 +79,26 @@ impl RoleGuess {
     }
 
     /// How dates are written; and where no name says which column is the time, the only one that holds dates.
-    fn times(&mut self, profiles: &[ColumnProfile]) {
+    fn times(&mut self, profiles: &[ColumnProfile], joined: Option<&ColumnProfile>, is_said: bool) {
         if !self.columns.contains_key(&EventTs) {
-            let mut dates = profiles.iter().filter(|profile| profile.kind == ValueKind::Date);
+            let is_time =
+                |profile: &&ColumnProfile| profile.kind == ValueKind::Date && !is_of_something_else(EventTs.name(), &profile.name);
+            let mut dates = profiles.iter().filter(is_time);
             if let (Some(only), None) = (dates.next(), dates.next()) {
                 self.doubts.push(format!("{} is perhaps event_ts: it is the only column of dates", only.name));
                 self.columns.insert(EventTs, only.name.clone());
             }
         }
-        let Some(time) = self.columns.get(&EventTs).and_then(|name| profiles.iter().find(|profile| &profile.name == name)) else { return };
-        let formats: Vec<String> = time.dates.iter().filter_map(|date| date.format.clone()).collect();
-        if let Some(first) = formats.first() {
-            self.settings.push(("source.date_format".to_owned(), vec![first.clone()]));
+        if let (Some(both), Some(date), false) = (joined, self.columns.get_mut(&EventTs), is_said)
+            && both.name.split('+').any(|part| part == date.as_str())
+        {
+            self.doubts.push(format!("{} are read as one time", both.name.replace('+', " and ")));
+            date.clone_from(&both.name);
         }
+        let named = |name: &String| profiles.iter().chain(joined).find(|profile| &profile.name == name);
+        let Some(time) = self.columns.get(&EventTs).and_then(named) else { return };
+        let formats = time.dates.iter().map(DateReading::formats).find(|formats| !formats.is_empty());
+        self.settings.extend(formats.map(|formats| ("source.date_format".to_owned(), formats)));
         if let [one, other, ..] = &time.dates[..] {
             let day = |at: i64| format_timestamp(at).split('T').next().unwrap_or_default().to_owned();
             let text = time.examples.first().map(String::as_str).unwrap_or_default();
@@ -122,10 +119,12 @@ impl RoleGuess {
     fn values(&mut self, profiles: &[ColumnProfile]) {
         let of = |role: TransactionColumn| self.columns.get(&role).and_then(|name| profiles.iter().find(|profile| &profile.name == name));
         let format = [LineTotal, UnitPrice, Quantity].into_iter().filter_map(of).find_map(|profile| profile.number_format);
+        let doubt = [LineTotal, UnitPrice].into_iter().filter_map(of).find_map(ColumnProfile::doubt_of_numbers);
         let pointed = of(CustomerId).is_some_and(|profile| profile.pointed);
         if let Some(format) = format {
             self.settings.push(("source.number_format".to_owned(), vec![format.to_owned()]));
         }
+        self.doubts.extend(doubt);
         let in_cents = |role| self.columns.get(&role).map(|name| is_in_cents(name));
         let in_cents: Vec<bool> = [LineTotal, UnitPrice].into_iter().filter_map(in_cents).collect();
         if in_cents.contains(&true) {
@@ -151,17 +150,22 @@ fn fits(role: TransactionColumn, profile: &ColumnProfile) -> bool {
     }
 }
 
+/// A name in letters and digits alone; a `#` says that it is of numbers: `Sale #`.
+fn numbered(name: &str) -> String {
+    plain(name) + if name.contains('#') && !plain(name).ends_with("no") { "no" } else { "" }
+}
+
 /// Whether a column is called as some role is.
 fn has_role(profile: &ColumnProfile) -> bool {
     let name = plain(&profile.name);
     NAMES.iter().any(|(_, names)| names.contains(&name.as_str()))
 }
 
-/// Whether one of a role's names, of five letters or more, is a part of another name, which does not speak of something else.
-fn is_part(role: TransactionColumn, names: &[&str], name: &str) -> bool {
+/// The first of a role's names, of five letters or more, that is a part of another name, which does not speak of something else.
+fn part_rank(role: TransactionColumn, names: &[&str], name: &str) -> Option<usize> {
     let whole = plain(name);
     let is_part = |part: &str| part.chars().count() >= 5 && (whole.starts_with(part) || whole.ends_with(part));
-    names.iter().any(|part| is_part(part)) && !is_of_something_else(role, name)
+    names.iter().position(|part| is_part(part)).filter(|_| !is_of_something_else(role.name(), name))
 }
 
 #[cfg(test)]
@@ -179,7 +183,7 @@ mod tests {
     }
 
     fn roles(columns: &[(&str, [&str; 3])]) -> Vec<(&'static str, String)> {
-        let guess = guess(&profiles(columns), &BTreeMap::new());
+        let guess = guess(&profiles(columns), None, &BTreeMap::new());
         guess.columns.into_iter().map(|(role, name)| (role.name(), name)).collect()
     }
 
@@ -213,7 +217,7 @@ mod tests {
 
     #[test]
     fn what_is_not_certain_is_said() {
-        let guess = guess(&profiles(&[("order", ["1", "2", "3"]), ("when", ["3/4/2024", "5/4/2024", "6/4/2024"])]), &BTreeMap::new());
+        let guess = guess(&profiles(&[("order", ["1", "2", "3"]), ("when", ["3/4/2024", "5/4/2024", "6/4/2024"])]), None, &BTreeMap::new());
         assert_eq!(guess.columns[&EventTs], "when");
         assert!(guess.doubts.iter().any(|doubt| doubt.contains("2024-03-04") && doubt.contains("2024-04-03")), "{:?}", guess.doubts);
     }

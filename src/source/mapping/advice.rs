@@ -7,9 +7,12 @@ use super::header::{Header, likeness, nearest};
 use crate::base::error::{Error, Result, Stage};
 use crate::base::text::words;
 use crate::model::period_batch::Origin;
+use crate::source::column_words::{ORDERS, is_of_something_else};
 
-/// How alike a proposal is at least, of 1.
+/// How alike a proposal is at least, of 1, by its letters or by its words.
 const ALIKE: f64 = 0.6;
+/// And by its letters alone.
+const ALIKE_LETTERS: f64 = 0.8;
 
 /// Columns that only orders and line items have, and those that only period aggregations have.
 const OF_LINES: [&str; 5] = ["order_id", "event_ts", "order_ts", "line_total", "unit_price"];
@@ -22,9 +25,11 @@ const WORDS_OF_AMOUNTS: [&str; 13] =
     ["amount", "total", "price", "sum", "revenue", "sales", "spend", "betrag", "preis", "umsatz", "value", "cost", "margin"];
 /// The first of them, which say what a line is worth, or one of it.
 const WORDS_OF_WORTH: usize = 11;
+const WORDS_OF_CUSTOMERS: [&str; 12] =
+    ["customer", "client", "user", "member", "buyer", "shopper", "household", "visitor", "email", "kunde", "kunden", "mitglied"];
+/// The first words of times, which an order's time may be called by.
+const WORDS_OF_DAYS: usize = 4;
 const WORDS_OF_PRICES: [&str; 2] = ["price", "preis"];
-const WORDS_OF_QUANTITIES: [&str; 13] =
-    ["qty", "quantity", "menge", "anzahl", "units", "items", "pieces", "pcs", "stück", "stueck", "count", "quantité", "cantidad"];
 
 /// Refuses what lacks a required column, or gives one column of the input to two of ours.
 pub(super) fn complete<const N: usize>(
@@ -125,12 +130,17 @@ fn proposal<'h, const N: usize>(
     // Of a name that was said and of ours, whichever is more alike.
     let like = |role: usize, there: &str| {
         let by_name = likeness(&wanted[role].name, there).max(likeness(wanted[role].column, there));
-        by_name.max(by_words(wanted[role].column, there))
+        Some(by_name).filter(|likeness| *likeness > ALIKE_LETTERS).unwrap_or_default().max(by_words(wanted[role].column, there))
+    };
+    let can_be = |role: usize, there: &str| {
+        let column = wanted[role].column;
+        !is_of_another_kind(column, there) && !is_of_something_else(column, there)
     };
     let fits = |at: &usize| {
         let there = header.names[*at];
-        let best = (0..N).filter(|other| *other != role).map(|other| like(other, there)).fold(0.0, f64::max);
-        !is_taken(*at) && !is_of_another_kind(wanted[role].column, there) && like(role, there) > ALIKE && like(role, there) >= best
+        let others = (0..N).filter(|other| *other != role && can_be(*other, there));
+        let best = others.map(|other| like(other, there)).fold(0.0, f64::max);
+        !is_taken(*at) && can_be(role, there) && like(role, there) > ALIKE && like(role, there) >= best
     };
     let places = (0..header.names.len()).filter(fits);
     places.max_by(|a, b| like(role, header.names[*a]).total_cmp(&like(role, header.names[*b]))).map(|at| header.names[at])
@@ -150,36 +160,18 @@ fn is_of_another_kind(column: &str, there: &str) -> bool {
     !says(own) && (0..3).any(|kind| kind != own && says(kind))
 }
 
-/// How alike a column of amounts is to a name that has words of amounts.
+/// How alike a column is to a name that has words of what it holds.
 fn by_words(column: &str, there: &str) -> f64 {
     let words = words(there);
     let says = |known: &[&str]| words.iter().any(|word| known.contains(&word.as_str()));
     match column {
         "unit_price" if says(&WORDS_OF_PRICES) => 0.75,
+        "order_id" if says(&ORDERS) && says(&WORDS_OF_IDS) => 0.7,
+        "customer_id" if says(&WORDS_OF_CUSTOMERS) => 0.7,
+        "event_ts" if says(&WORDS_OF_TIMES[..WORDS_OF_DAYS]) => 0.7,
         "line_total" | "total_spend" if says(&WORDS_OF_AMOUNTS[..WORDS_OF_WORTH]) => 0.7,
         _ => 0.0,
     }
-}
-
-/// Whether the words of a name say that it is a quantity.
-pub(crate) fn is_like_quantity(name: &str) -> bool {
-    words(name).iter().any(|word| WORDS_OF_QUANTITIES.contains(&word.as_str()))
-}
-
-/// Whether the words of a name say that a column counts cents.
-pub(crate) fn is_in_cents(name: &str) -> bool {
-    words(name).iter().any(|word| ["cents", "cent", "minor", "centimes", "pence"].contains(&word.as_str()))
-}
-
-/// Words of columns of discounts and of what was given back.
-const WORDS_OF_DISCOUNTS: [&str; 9] =
-    ["discount", "discounts", "rabatt", "remise", "descuento", "desconto", "sconto", "refunded", "korting"];
-
-/// Whether the words of a name say that it takes something off an amount.
-pub(crate) fn is_like_discount(name: &str) -> bool {
-    let words = words(name);
-    let is_about = words.iter().any(|word| ["code", "name", "type", "reason", "id", "title"].contains(&word.as_str()));
-    !is_about && words.iter().any(|word| WORDS_OF_DISCOUNTS.contains(&word.as_str()))
 }
 
 /// Two columns that could both be one of ours.

@@ -25,12 +25,11 @@ mod judge;
 mod locate;
 mod watched;
 
-pub(super) use self::advice::{is_in_cents, is_like_discount, is_like_quantity};
 pub(super) use self::derive::{Derive, Scratch};
 pub(super) use self::header::{is_among, nearest};
 pub(crate) use self::judge::judge;
 pub(super) use self::locate::Request;
-pub(crate) use self::watched::{LATER, NOTHING, Watch, Watched, is_like_currency, later, placed};
+pub(crate) use self::watched::{LATER, NOTHING, Watch, Watched, is_like_currency, is_void, later, placed};
 
 use std::borrow::Cow;
 

@@ -40,24 +40,14 @@ pub(super) const OF: char = '\u{1f}';
 
 /// Words of columns that say what became of an order or a payment, and names of columns that may.
 const STATUS: [&str; 6] = ["status", "statut", "estado", "stato", "zustand", "situacao"];
-const PERHAPS_STATUS: [&str; 14] = [
-    "state",
-    "orderstate",
-    "paymentstate",
-    "type",
-    "transactiontype",
-    "ordertype",
-    "recordtype",
-    "paymenttype",
-    "documenttype",
-    "kind",
-    "event",
-    "eventname",
-    "action",
-    "vorgang",
-];
+const PERHAPS_STATUS: [&str; 6] = ["payment", "kind", "event", "eventname", "action", "vorgang"];
+/// What such names may end with.
+const ENDS_STATUS: [&str; 2] = ["state", "type"];
+/// What says that it is a refund, in two words.
+const CREDITS: [&str; 3] = ["creditnote", "creditmemo", "onhold"];
 /// The beginnings of words that say that an order or a payment mostly does not count, and the words that turn them around.
-const DOUBTFUL: [&str; 28] = [
+const DOUBTFUL: [&str; 29] = [
+    "gutschrift",
     "cancel",
     "refund",
     "fail",
@@ -142,7 +132,10 @@ pub(crate) fn is_like_currency(name: &str) -> bool {
 /// What a name says that is to be looked for, beside currencies.
 fn look(name: &str) -> Option<Look> {
     let words: Vec<String> = words(name).into_iter().filter(|word| !word.is_empty()).collect();
-    if words.iter().any(|word| STATUS.iter().any(|known| word.ends_with(known))) || PERHAPS_STATUS.contains(&folded(name).as_str()) {
+    if words.iter().any(|word| STATUS.iter().any(|known| word.ends_with(known)))
+        || PERHAPS_STATUS.contains(&folded(name).as_str())
+        || words.last().is_some_and(|word| ENDS_STATUS.iter().any(|end| word == end))
+    {
         return Some(Look::Status);
     }
     let doubtful = words.iter().position(|word| is_doubtful_word(word))?;
@@ -167,7 +160,13 @@ fn is_doubtful_word(word: &str) -> bool {
 fn is_doubtful(status: &str) -> bool {
     let words = words(status);
     let negated = || words.iter().any(|word| NOT.contains(&word.as_str()));
-    words.iter().any(|word| is_doubtful_word(word)) && !negated()
+    (words.iter().any(|word| is_doubtful_word(word)) || CREDITS.contains(&folded(status).as_str())) && !negated()
+}
+
+/// Whether a status says that an order never became a sale, whatever a shop calls it.
+pub(crate) fn is_void(status: &str) -> bool {
+    let voids = ["cancel", "void", "fail", "declin", "denied", "expir", "abandon", "storn", "annul", "abgebrochen"];
+    is_doubtful(status) && words(status).iter().any(|word| voids.iter().any(|void| word.starts_with(void)))
 }
 
 /// The columns to watch: those that no role has, and of which no filter names the values to read, which is told by `is_chosen`.

@@ -7,6 +7,7 @@
 //! Invariant: a look changes nothing, and what it gives is a function of the input's beginning.
 
 pub(crate) mod any_columns;
+mod joined;
 pub(crate) mod profile;
 
 pub use self::profile::{ColumnProfile, DateReading, ValueKind};

@@ -1,9 +1,13 @@
 //! The content of a column, told from a sample of it: numbers and how they are written, dates and by which formats they can be read, ids,
 //! texts. Up to [`DISTINCT`] different values are looked at, those that come first.
 
-use crate::base::money::Amount;
+use crate::base::merge::Merge;
+use crate::base::money::{Fixed2, Total};
+use crate::base::text::money;
 use crate::base::time::parse_timestamp;
-use crate::source::values::{date_formats, dates_of};
+use crate::model::read_options::NumberFormat;
+use crate::source::values::number_forms::written;
+use crate::source::values::{date_formats, dates_of, order_of};
 use arrow::array::{AsArray, RecordBatch};
 use serde::Serialize;
 use std::collections::{BTreeMap, HashMap};
@@ -12,6 +16,8 @@ use std::collections::{BTreeMap, HashMap};
 const DISTINCT: usize = 10_000;
 /// Values that are shown.
 const EXAMPLES: usize = 3;
+/// Values whose shapes tell how dates may be written.
+const SHAPES: usize = 20;
 /// A kind is that of all but one in so many different values.
 const ODD: usize = 50;
 
@@ -43,10 +49,21 @@ pub enum ValueKind {
 pub struct DateReading {
     /// As for strftime; none is ISO 8601.
     pub format: Option<String>,
+    /// Further formats, where not all dates are written alike: some have a time of day.
+    pub more: Vec<String>,
     /// The first of them, in microseconds since 1970, UTC.
     pub first: i64,
     /// The last.
     pub last: i64,
+}
+
+/// A way to read a column's numbers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct NumberReading {
+    /// How they are written.
+    pub(crate) format: NumberFormat,
+    /// What those that were looked at come to.
+    pub(crate) sum: Fixed2,
 }
 
 /// The content of a column.
@@ -71,12 +88,38 @@ pub struct ColumnProfile {
     pub dates: Vec<DateReading>,
     /// How its numbers are written, if not plainly: `1.234,56`.
     pub number_format: Option<&'static str>,
+    /// All ways to read its numbers: they differ where a mark is one of thousands in one and one of decimals in another.
+    #[serde(skip)]
+    pub(crate) numbers: Vec<NumberReading>,
     /// Values below zero.
     pub negative: u64,
     /// Whole numbers that are written with a point: `17850.0`.
     pub pointed: bool,
     /// The values with their counts, where there are few.
     pub counts: BTreeMap<String, u64>,
+}
+
+impl DateReading {
+    /// All formats; none of ISO 8601 alone.
+    pub(crate) fn formats(&self) -> Vec<String> {
+        self.format.iter().chain(&self.more).cloned().collect()
+    }
+}
+
+impl ColumnProfile {
+    /// What is said of numbers whose mark may be one of thousands or of decimals.
+    pub(crate) fn doubt_of_numbers(&self) -> Option<String> {
+        let first = self.numbers.first()?;
+        let other = self.numbers.iter().find(|way| way.sum != first.sum)?;
+        Some(format!(
+            "{}: it is not certain which mark is of thousands: read as {} it adds up to {}, as {} to {}",
+            self.name,
+            first.format.name(),
+            money(first.sum),
+            other.format.name(),
+            money(other.sum)
+        ))
+    }
 }
 
 /// The content of the column at a place.
@@ -107,11 +150,16 @@ pub(crate) fn of(name: &str, data_type: Option<String>, at: usize, batches: &[Re
             }
         }
     }
-    let values: Vec<&str> = counts.keys().map(|text| text.trim()).collect();
+    let mut counted: Vec<(&str, u64)> = counts.iter().map(|(text, count)| (text.trim(), *count)).collect();
+    counted.sort_unstable();
+    let values: Vec<&str> = counted.iter().map(|(text, _)| *text).collect();
     let typed = data_type.as_deref().unwrap_or("");
-    let dates =
-        if typed.starts_with("Int") || typed.starts_with("Float") || typed.starts_with("Decimal") { vec![] } else { dates(&values) };
-    let number_format = number_format(&values);
+    let is_number = ["Int", "UInt", "Float", "Decimal"].iter().any(|number| typed.starts_with(number));
+    let dates = if is_number { vec![] } else { dates(&values) };
+    // Numbers of a type are no texts, and are written in one way.
+    let ways = if is_number { &FORMATS[..1] } else { &FORMATS };
+    let numbers = numbers(&counted, ways);
+    let number_format = numbers.first().map(|reading| reading.format.name());
     let whole = || all(&values, |text| whole_digits(text).is_some()) && !values.iter().any(|text| text.ends_with(".00"));
     let kind = match () {
         () if values.is_empty() => ValueKind::Empty,
@@ -135,6 +183,7 @@ pub(crate) fn of(name: &str, data_type: Option<String>, at: usize, batches: &[Re
         examples: examples.into_iter().map(str::to_owned).collect(),
         dates,
         number_format: number_format.filter(|format| *format != PLAIN && kind == ValueKind::Amount),
+        numbers,
         negative: if matches!(kind, ValueKind::WholeNumber | ValueKind::Amount) { negative } else { 0 },
         pointed,
         counts: if counts.len() <= 20 { counts.into_iter().map(|(text, n)| (text.to_owned(), n)).collect() } else { BTreeMap::new() },
@@ -162,51 +211,36 @@ fn whole_digits(text: &str) -> Option<&str> {
 }
 
 /// How plain numbers are written.
-const PLAIN: &str = "plain";
-/// The other ways, with their thousands and decimal marks, those first that say most.
-const WAYS: [(&str, &str, char); 4] =
-    [("1.234,56", ".", ','), ("1,234.56", ",", '.'), ("1'234.56", "'\u{2019}", '.'), ("1 234,56", " \u{a0}\u{202f}\u{2009}", ',')];
+const PLAIN: &str = NumberFormat::Plain.name();
+/// All ways, those first that say most.
+const FORMATS: [NumberFormat; 5] =
+    [NumberFormat::Plain, NumberFormat::CommaPoint, NumberFormat::PointComma, NumberFormat::ApostrophePoint, NumberFormat::BlankComma];
 
-/// How numbers are written; none where the values are none.
-fn number_format(values: &[&str]) -> Option<&'static str> {
-    if values.is_empty() {
-        return None;
+/// The ways to read values as numbers: those that leave the fewest unread. None where the values are no numbers.
+fn numbers(values: &[(&str, u64)], ways: &[NumberFormat]) -> Vec<NumberReading> {
+    let read = |text: &str, format| written(text.as_bytes(), format).ok().map(|(number, _)| number);
+    // Most columns are no numbers by their first few values.
+    let first: Vec<&str> = values.iter().take(ODD - 1).map(|(text, _)| *text).collect();
+    let mut readings: Vec<(usize, NumberReading)> = Vec::new();
+    for format in ways.iter().copied().filter(|_| !values.is_empty()).filter(|format| all(&first, |text| read(text, *format).is_some())) {
+        let (mut odd, mut sum) = (0, Total::default());
+        for (text, count) in values {
+            match read(text, format) {
+                // A sample has no more rows than that takes no time.
+                Some(number) => (0..*count).for_each(|_| sum.merge(number.into())),
+                None => odd += 1,
+            }
+        }
+        if odd <= values.len() / ODD {
+            readings.push((odd, NumberReading { format, sum: sum.rounded() }));
+        }
     }
-    if all(values, |text| Amount::parse(text.as_bytes()).is_ok()) {
-        return Some(PLAIN);
+    // A blank between digits says that blanks part thousands.
+    if values.iter().any(|(text, _)| text.trim_matches(|c: char| !c.is_ascii_digit()).contains(char::is_whitespace)) {
+        readings.sort_by_key(|(_, reading)| reading.format == NumberFormat::PointComma);
     }
-    let bare: Vec<&str> = values.iter().map(|text| without_signs(text)).collect();
-    // Signs and codes of currencies alone leave a plain number.
-    if all(&bare, |text| Amount::parse(text.as_bytes()).is_ok()) {
-        return Some(PLAIN);
-    }
-    WAYS.iter().find(|(_, thousands, decimal)| all(&bare, |text| is_written(text, thousands, *decimal))).map(|(name, ..)| *name)
-}
-
-/// A number without the signs and codes of currencies, of a minus, and of accounting.
-fn without_signs(text: &str) -> &str {
-    let is_sign = |c: char| c.is_whitespace() || "$€£¥₹-+\u{2212}\u{2013}".contains(c);
-    let is_code = |word: &str| is_currency(word) || ["KR", "ZŁ", "KČ", "FT", "FR", "R", "LEI"].contains(&word.to_uppercase().as_str());
-    let mut text = text.trim().trim_start_matches('(').trim_end_matches([')', '-']).trim_matches(is_sign);
-    let head = text.find(|c: char| !c.is_alphabetic()).unwrap_or(0);
-    if is_code(&text[..head]) {
-        text = text[head..].trim_start_matches('.');
-    }
-    let tail = text.rfind(|c: char| !c.is_alphabetic()).map_or(0, |at| at + text[at..].chars().next().map_or(1, char::len_utf8));
-    if is_code(&text[tail..]) {
-        text = &text[..tail];
-    }
-    text.trim_matches(is_sign)
-}
-
-/// Whether a number is written with these marks.
-fn is_written(text: &str, thousands: &str, decimal: char) -> bool {
-    let (whole, part) = text.split_once(decimal).unwrap_or((text, ""));
-    let groups: Vec<&str> = whole.split(|c| thousands.contains(c)).collect();
-    let digits = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
-    let (first, rest) = (groups[0], &groups[1..]);
-    let is_grouped = (rest.is_empty() || first.len() <= 3) && rest.iter().all(|group| group.len() == 3 && digits(group));
-    !first.is_empty() && digits(first) && is_grouped && digits(part)
+    let least = readings.iter().map(|(odd, _)| *odd).min();
+    readings.into_iter().filter(|(odd, _)| Some(*odd) == least).map(|(_, reading)| reading).collect()
 }
 
 fn is_currency(text: &str) -> bool {
@@ -227,11 +261,11 @@ fn dates(values: &[&str]) -> Vec<DateReading> {
     if let Some((_, iso)) = reading(values, None, |text| parse_timestamp(text.as_bytes())) {
         return vec![iso];
     }
-    // Offsets after a blank are no part of ISO 8601.
-    let offset = ["%Y-%m-%d %H:%M:%S %z".to_owned()];
-    for format in offset.into_iter().chain(date_formats()) {
-        let Some(read) = dates_of(&format) else { continue };
-        let Some((times, found)) = reading(values, Some(&format), read) else { continue };
+    // Any value may be the one that shows how its column is written.
+    let formats = date_formats(&values.iter().step_by(values.len() / SHAPES + 1).copied().collect::<Vec<_>>());
+    for format in &formats {
+        let Some(read) = dates_of(format) else { continue };
+        let Some((times, found)) = reading(values, Some(format), read) else { continue };
         let order = |format: &Option<String>| format.as_ref().map(|format| format.find("%d") < format.find("%m"));
         let same = |(known, other): &(Vec<i64>, DateReading)| *known == times && order(&other.format) == order(&found.format);
         // A value such as 4/4/2010 says the same either way, but others of its column need not.
@@ -239,7 +273,37 @@ fn dates(values: &[&str]) -> Vec<DateReading> {
             readings.push((times, found));
         }
     }
-    readings.into_iter().map(|(_, reading)| reading).collect()
+    if readings.is_empty() { mixed(values, &formats) } else { readings.into_iter().map(|(_, reading)| reading).collect() }
+}
+
+/// The ways to read values by several formats, which have one order of day and month.
+fn mixed(values: &[&str], formats: &[String]) -> Vec<DateReading> {
+    let mut orders: Vec<Option<u8>> = formats.iter().map(|format| order_of(format)).collect();
+    orders.sort_unstable();
+    orders.dedup();
+    if orders.len() > 1 {
+        orders.retain(Option::is_some);
+    }
+    let mut readings = Vec::new();
+    for order in orders {
+        let of_order = formats.iter().filter(|format| order_of(format).is_none_or(|other| Some(other) == order));
+        let readers: Vec<_> = of_order.filter_map(|format| Some((format, dates_of(format)?))).collect();
+        let read = |text: &str| readers.iter().find_map(|(format, read)| Some((*format, read(text)?)));
+        if readers.len() < 2 || !all(values, |text| read(text).is_some()) {
+            continue;
+        }
+        let mut used: Vec<String> = Vec::new();
+        for (format, _) in values.iter().filter_map(|text| read(text)) {
+            if !used.contains(format) {
+                used.push(format.clone());
+            }
+        }
+        let Some((_, mut found)) = reading(values, None, |text| read(text).map(|(_, time)| time)) else { continue };
+        found.more = used.split_off(1);
+        found.format = used.pop();
+        readings.push(found);
+    }
+    readings
 }
 
 fn reading(values: &[&str], format: Option<&str>, read: impl Fn(&str) -> Option<i64>) -> Option<(Vec<i64>, DateReading)> {
@@ -250,7 +314,7 @@ fn reading(values: &[&str], format: Option<&str>, read: impl Fn(&str) -> Option<
         return None;
     }
     let (first, last) = (*times.iter().min()?, *times.iter().max()?);
-    Some((times, DateReading { format: format.map(str::to_owned), first, last }))
+    Some((times, DateReading { format: format.map(str::to_owned), more: Vec::new(), first, last }))
 }
 
 #[cfg(test)]
@@ -290,6 +354,11 @@ mod tests {
         assert_eq!(formats(&["2010-12-01"]), [None]);
         assert_eq!(formats(&["20101201", "20110131"]), [Some("%Y%m%d".to_owned())]);
         assert!(formats(&["1", "536365"]).is_empty());
+        // A spreadsheet leaves out midnight.
+        let all = |values: &[&str]| profile(values).dates.into_iter().map(|date| date.formats().join(" ")).collect::<Vec<_>>();
+        assert_eq!(all(&["13/4/2010", "5/6/2010 10:00"]), ["%d/%m/%Y %d/%m/%Y %H:%M"]);
+        assert_eq!(all(&["3/4/2010", "5/6/2010 10:00"]).len(), 2);
+        assert!(all(&["13/4/2010", "5/16/2010"]).is_empty());
     }
 
     #[test]
@@ -298,8 +367,16 @@ mod tests {
         assert_eq!(format(&["1.234,50", "3,00"]), Some("1.234,56"));
         assert_eq!(format(&["$1,234.50", "($3.00)"]), Some("1,234.56"));
         assert_eq!(format(&["1 234,50", "7,00 €"]), Some("1 234,56"));
-        assert_eq!(format(&["1'234.50", "7.00"]), Some("1'234.56"));
+        assert_eq!(format(&["1'234.50", "7.00"]), None, "apostrophes are plain");
         assert_eq!(format(&["1234.50", "7"]), None);
         assert_eq!(format(&["$4.50", "-$7.00"]), None);
+        let ways =
+            |values: &[&str]| profile(values).numbers.into_iter().map(|way| (way.format.name(), way.sum.to_string())).collect::<Vec<_>>();
+        // A mark before three digits may be one of thousands, unless another value says no.
+        let said = ways(&["1,234", "950", "12,000"]);
+        assert_eq!(said[..2], [("1,234.56", "14184.00".to_owned()), ("1.234,56", "963.23".to_owned())]);
+        assert_eq!(ways(&["1,234", "950", "12,000.50"]), [("1,234.56", "14184.50".to_owned())]);
+        assert_eq!(ways(&["1.234", "0.500"]).iter().filter(|(_, sum)| sum != "1.73").count(), 0);
+        assert!(ways(&["1.234", "950"]).iter().any(|(_, sum)| sum == "2184.00"));
     }
 }

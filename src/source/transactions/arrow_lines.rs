@@ -98,7 +98,7 @@ impl TypedColumns for LineColumns {
             Some(worth) => worth,
             None => self.worth(&arrays, batch.num_rows(), &mut numbers, &mut bad).map_err(fail)?,
         };
-        dates.note(&said.notes);
+        dates.note(&times, &said.notes);
         numbers.note(&said.notes);
         bad.sort_unstable();
         let Worth { spend, margin, quantity, columns: worth, .. } = worth;

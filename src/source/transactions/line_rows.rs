@@ -9,7 +9,7 @@ use crate::model::period_batch::{NO_TIMESTAMP, Origin, kept_value};
 use crate::model::reject::Reason;
 use crate::model::worth::{AmountFrom, WorthColumn, WorthColumns};
 use crate::source::row_kind::FieldRows;
-use crate::source::values::dates::Dates;
+use crate::source::values::date_reader::Dates;
 use crate::source::values::numbers::Numbers;
 use arrow::array::StringViewBuilder;
 use std::sync::Arc;
@@ -301,7 +301,7 @@ impl FieldRows<10> for TransactionRows {
     }
 
     fn take(&mut self, origin: &Arc<Origin>, first_row: u64, first_line: Option<u64>) -> TransactionBatch {
-        self.dates.note(&self.kind.0.notes);
+        self.dates.note(&self.times, &self.kind.0.notes);
         self.numbers.note(&self.kind.0.notes);
         let empty = TransactionRows::new(self.kind.clone(), 0);
         let mut rows = std::mem::replace(self, empty);

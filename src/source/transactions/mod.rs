@@ -14,11 +14,11 @@ mod second_header;
 
 use super::arrow_rows::ArrowRows;
 use super::files::{Files, Format};
-use super::mapping::{self, Join, Located, Request, Wanted, nearest};
+use super::mapping::{Join, Located, Request, Wanted, nearest};
 use super::row_kind::{RowKind, TextRowKind, Unfit};
 use super::transactions::arrow_lines::LineColumns;
 use super::transactions::line_rows::TransactionRows;
-use super::values::{self, Sort, Values};
+use super::values::{self, Values};
 use crate::base::error::Result;
 use crate::model::line_batch::{BadLine, TransactionBatch};
 use crate::model::line_columns::{EVENT_OR_ORDER_TS, TransactionColumn, TransactionColumns};
@@ -26,6 +26,7 @@ use crate::model::note::{Notes, Topic};
 use crate::model::period_batch::Origin;
 use crate::model::read_options::{AmountUnit, IdFormat, ReadOptions};
 use crate::model::worth::AmountFrom;
+use crate::source::column_words::{is_in_cents, is_like_discount, is_like_quantity};
 use arrow::datatypes::{DataType, Schema};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
@@ -95,13 +96,12 @@ impl TransactionOptions {
 
     /// Advice about a bad value, besides correcting it.
     pub fn help(&self, bad: &BadLine) -> Option<String> {
-        let sort = match bad.column {
-            TransactionColumn::EventTs => Sort::Time,
-            TransactionColumn::Quantity => Sort::Number,
-            TransactionColumn::OrderId | TransactionColumn::CustomerId | TransactionColumn::ProductId => Sort::CustomerId,
-            _ => Sort::Amount,
-        };
-        values::advice(sort, bad.reason, &bad.value, &self.reading)
+        self.help_beside(bad, &Notes::default())
+    }
+
+    /// As above; the notes say what was noticed of other values.
+    pub(crate) fn help_beside(&self, bad: &BadLine, notes: &Notes) -> Option<String> {
+        values::advice_about(bad.column.name(), bad.reason, &bad.value, &self.reading, notes)
     }
 }
 
@@ -175,22 +175,21 @@ impl Transactions {
         let located = Request { wanted, nulls: self.0.values.nulls(), options: &options.reading, worth, notes }.locate(names, origin)?;
         let read = located.fields();
         if options.reading.told.is_none()
-            && let Some(name) =
-                (0..names.len()).filter(|at| !read.contains(at)).map(|at| names[at]).find(|name| mapping::is_like_discount(name))
+            && let Some(name) = (0..names.len()).filter(|at| !read.contains(at)).map(|at| names[at]).find(|name| is_like_discount(name))
         {
             let help = "if amounts are before it, make a column of what was paid, and name that";
             notes.say(Topic::UnreadDiscount, format!("{}: {name:?} is not read, and amounts count as they are: {help}", origin.name));
         }
-        let cents = |name: &str| mapping::is_in_cents(name);
+
         if options.reading.amount_unit == AmountUnit::Units
-            && let Some(name) = worth.iter().filter_map(|&column| located.place(column)).map(|at| names[at]).find(|name| cents(name))
+            && let Some(name) = worth.iter().filter_map(|&column| located.place(column)).map(|at| names[at]).find(|name| is_in_cents(name))
         {
             let what = format!("{name:?} is read as whole amounts; if it counts cents, as its name says, run with `amount_unit=cents`");
             notes.say(Topic::NamedCents, format!("{}: {what}", origin.name));
         }
         if !located.has(Quantity as usize) {
             let mut unread = (0..names.len()).filter(|at| !read.contains(at)).map(|at| names[at]);
-            if let Some(name) = unread.find(|name| mapping::is_like_quantity(name)) {
+            if let Some(name) = unread.find(|name| is_like_quantity(name)) {
                 let what = format!("no quantity column: every line counts 1, and {name:?} is not read");
                 notes.say(Topic::NoQuantity, format!("{}: {what}; if it is one, name it with `columns.quantity={name}`", origin.name));
             }

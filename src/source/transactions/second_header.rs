@@ -2,14 +2,14 @@
 //! order is worse, since what follows it would be read by the wrong columns.
 
 use super::line_rows::TransactionRows;
-use crate::base::text::folded;
 use crate::model::line_columns::{TransactionColumn, TransactionColumns};
 use crate::model::reject::Reason;
+use crate::source::layouts::plain;
 use arrow::array::{Array, StringViewArray};
 
 /// Whether a text is the name of a column, in any of the spellings that are looked for.
 fn is_name_of(columns: &TransactionColumns, column: TransactionColumn, text: &str) -> bool {
-    columns.name(column).split('|').any(|name| folded(name) == folded(text))
+    columns.name(column).split('|').any(|name| plain(name) == plain(text))
 }
 
 /// The rows of a batch, among those whose time is bad, that are a header with its columns in another order.
@@ -28,7 +28,9 @@ pub(super) fn rows(
         let said: Vec<(TransactionColumn, &str)> = ids.chain(others).filter(|(_, text)| !text.is_empty()).collect();
         let is_name = |text: &str| TransactionColumn::ALL.into_iter().any(|column| is_name_of(columns, column, text));
         let names = said.iter().filter(|(_, text)| is_name(text)).count();
-        names > 1 && said.iter().any(|(column, text)| is_name(text) && !is_name_of(columns, *column, text))
+        // What is made of several columns is no name.
+        let is_made = |column: TransactionColumn| columns.name(column).contains('+');
+        names > 1 && said.iter().any(|(column, text)| !is_name_of(columns, *column, text) && !is_made(*column))
     };
     of_bad.map(|bad| bad.row).filter(|&row| is_header(row)).collect()
 }

@@ -1,13 +1,13 @@
 //! Times: ISO 8601, or as formats say how they are written.
 //!
 //! Nothing is guessed about values: `3/4/2010` is March or April, and only the user knows. Formats are tried in the order in which they
-//! were given; ISO dates are still read after them, unless a format writes dates that look like them. What a time says of its place
-//! ([`Clock`]) goes with it to [`zone`](super::zone), where times have one.
+//! were given; ISO dates are still read after them, unless a format writes dates that look like them. A value that two of the formats read
+//! differently is no time, nor is a number that one format of numbers reads as a year of no shop and another as one of now. What a time says
+//! of its place ([`Clock`]) goes with it to [`zone`](super::zone), where times have one. Values are read one by one by `date_reader`.
 
-use super::zone::Zone;
+use super::date_order::order_of;
 use crate::base::error::{Error, Result};
 use crate::base::time::{Clock, DAY, MAX_TIMESTAMP, MIN_TIMESTAMP, clock_of, from_datetime, parse_timestamp, to_datetime};
-use crate::model::note::Notes;
 use chrono::format::{Fixed, Item, Parsed, StrftimeItems, parse};
 use chrono::{NaiveDate, NaiveTime};
 use std::fmt::Write;
@@ -26,7 +26,12 @@ const EXCEL_FIRST: i128 = 61;
 pub(super) struct Moment {
     pub(super) timestamp: i64,
     pub(super) clock: Clock,
+    /// Whether it said an offset that is not UTC's.
+    pub(super) is_away: bool,
 }
+
+/// From 1980 to 2099, when there were shops whose orders are in files.
+pub(super) const PLAUSIBLE: std::ops::Range<i64> = 315_532_800_000_000..4_102_444_800_000_000;
 
 /// A format, ready to read.
 #[derive(Debug)]
@@ -71,6 +76,13 @@ impl DateFormat {
 
     /// Reads a text that has no blanks around it.
     pub(super) fn read(&self, text: &str) -> Option<Moment> {
+        let moment = self.read_any_year(text)?;
+        let is_plain = !self.is_of_numbers() || PLAUSIBLE.contains(&moment.timestamp);
+        // Seconds as milliseconds are January 1970, and days written as one number are that summer.
+        (is_plain || number_format(text).is_none()).then_some(moment)
+    }
+
+    fn read_any_year(&self, text: &str) -> Option<Moment> {
         let inside = |micros: i128| i64::try_from(micros).ok().filter(|time| (MIN_TIMESTAMP..=MAX_TIMESTAMP).contains(time));
         match self {
             DateFormat::Items { items, .. } => read_items(text, items),
@@ -78,7 +90,7 @@ impl DateFormat {
                 let (nanos, billion) = (billionths(text)?, 1_000_000_000);
                 // Digits beyond microseconds are cut off, as everywhere.
                 let timestamp = inside((nanos * times).div_euclid(billion * parts))?;
-                Some(Moment { timestamp, clock: Clock::Utc })
+                Some(Moment { timestamp, clock: Clock::Utc, is_away: false })
             }
             DateFormat::Excel => {
                 let (nanos, billion) = (billionths(text)?, 1_000_000_000);
@@ -89,7 +101,7 @@ impl DateFormat {
                 // Of a day's billionths, which are 86 microseconds, milliseconds are sure.
                 let millis = (part * 86_400_000 + billion / 2) / billion;
                 let timestamp = inside((day + i128::from(EXCEL_DAY_0)) * i128::from(DAY) + millis * 1_000)?;
-                Some(Moment { timestamp, clock: if part == 0 { Clock::Day } else { Clock::Naive } })
+                Some(Moment { timestamp, clock: if part == 0 { Clock::Day } else { Clock::Naive }, is_away: false })
             }
         }
     }
@@ -98,6 +110,26 @@ impl DateFormat {
     fn is_of_numbers(&self) -> bool {
         !matches!(self, DateFormat::Items { .. })
     }
+}
+
+/// The format by which a number is a time from 1980 to 2099.
+pub(super) fn number_format(text: &str) -> Option<&'static str> {
+    let whole = text.split('.').next().filter(|digits| digits.bytes().all(|b| b.is_ascii_digit()))?;
+    let (name, format) = match whole.len() {
+        5 => (EXCEL, DateFormat::Excel),
+        9..=10 => ("epoch", DateFormat::Epoch(1_000_000, 1)),
+        12..=13 => ("epoch-ms", DateFormat::Epoch(1_000, 1)),
+        15..=16 => ("epoch-us", DateFormat::Epoch(1, 1)),
+        18..=19 => ("epoch-ns", DateFormat::Epoch(1, 1_000)),
+        _ => ("", DateFormat::Excel),
+    };
+    let fits = |moment: Option<Moment>| moment.is_some_and(|moment| PLAUSIBLE.contains(&moment.timestamp));
+    if !name.is_empty() && fits(format.read_any_year(text)) {
+        return Some(name);
+    }
+    // Digits alone that are a day, and perhaps its time.
+    let name = [(8, "%Y%m%d"), (12, "%Y%m%d%H%M"), (14, "%Y%m%d%H%M%S")].into_iter().find(|(digits, _)| *digits == text.len())?.1;
+    fits(read_items(text, &StrftimeItems::new(name).parse().ok()?)).then_some(name)
 }
 
 const FORMAT_HELP: &str = "write it as for strftime: `date_format=%m/%d/%Y %H:%M` reads 12/31/2010 8:26; or say `epoch`, `epoch-ms`, `epoch-us`, \
@@ -123,6 +155,10 @@ fn billionths(text: &str) -> Option<i128> {
 pub(super) fn read_items(text: &str, items: &[Item<'_>]) -> Option<Moment> {
     let mut parsed = Parsed::new();
     parse(&mut parsed, text, items.iter()).ok()?;
+    // A year of four digits is not written with two.
+    if parsed.year().is_some_and(|year| year < 1000) {
+        return None;
+    }
     let offset = parsed.offset().unwrap_or(0);
     let timeless = parsed.hour_div_12().or(parsed.hour_mod_12()).or(parsed.minute()).or(parsed.second()).is_none();
     let datetime = match parsed.to_naive_datetime_with_offset(offset) {
@@ -140,20 +176,28 @@ pub(super) fn read_items(text: &str, items: &[Item<'_>]) -> Option<Moment> {
         false if timeless => Clock::Day,
         false => Clock::Naive,
     };
-    (MIN_TIMESTAMP..=MAX_TIMESTAMP).contains(&timestamp).then_some(Moment { timestamp, clock })
+    (MIN_TIMESTAMP..=MAX_TIMESTAMP).contains(&timestamp).then_some(Moment { timestamp, clock, is_away: offset != 0 })
 }
 
 /// Formats, in the order in which they are tried.
 #[derive(Debug, Clone)]
 pub(crate) struct DateFormats {
     formats: Arc<[DateFormat]>,
+    /// As they were given.
+    names: Arc<[String]>,
+    /// Whether day and month are numbers in an order of theirs.
+    ordered: Arc<[bool]>,
     /// Whether what no format fits may be ISO 8601.
     iso_too: bool,
+    /// Whether there are values that two of them read differently.
+    at_odds: bool,
+    /// Whether they were told by an input's columns, and not said.
+    told: bool,
 }
 
 impl Default for DateFormats {
     fn default() -> Self {
-        DateFormats { formats: Arc::default(), iso_too: true }
+        DateFormats { formats: Arc::default(), names: Arc::default(), ordered: Arc::default(), iso_too: true, at_odds: false, told: false }
     }
 }
 
@@ -162,10 +206,32 @@ impl DateFormats {
     ///
     /// # Errors
     /// Those of [`DateFormat::new`].
-    pub(super) fn new(formats: &[String]) -> Result<Self> {
-        let formats: Arc<[DateFormat]> = formats.iter().map(|format| DateFormat::new(format)).collect::<Result<_>>()?;
+    pub(super) fn new(names: &[String], told: bool) -> Result<Self> {
+        let formats: Arc<[DateFormat]> = names.iter().map(|format| DateFormat::new(format)).collect::<Result<_>>()?;
         let iso_too = !formats.iter().any(|format| matches!(format, DateFormat::Items { looks_iso: true, .. }));
-        Ok(DateFormats { formats, iso_too })
+        let ordered = names.iter().map(|name| order_of(name).is_some()).collect();
+        Ok(DateFormats { ordered, at_odds: are_at_odds(names, &formats), formats, names: names.into(), iso_too, told })
+    }
+
+    /// Whether there are none.
+    #[inline]
+    pub(super) fn are_none(&self) -> bool {
+        self.formats.is_empty()
+    }
+
+    /// The formats as they were given.
+    pub(super) fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// Whether day and month are numbers in an order of its own in the format at a place.
+    pub(super) fn is_ordered(&self, at: usize) -> bool {
+        self.ordered.get(at).is_some_and(|ordered| *ordered)
+    }
+
+    /// Whether they were told by an input's columns, and not said.
+    pub(super) fn are_told(&self) -> bool {
+        self.told
     }
 
     /// Whether numbers are times.
@@ -186,12 +252,49 @@ impl DateFormats {
         }
     }
 
-    /// Reads a text; none when it is no time.
-    pub(super) fn read(&self, text: &str) -> Option<Moment> {
+    /// Reads a text, and gives the place of the format that does; none when it is no time.
+    pub(super) fn read_by(&self, text: &str) -> Option<(Moment, usize)> {
         let text = text.trim_ascii();
-        let iso = || Some(Moment { timestamp: parse_timestamp(text.as_bytes())?, clock: clock_of(text.as_bytes()) });
-        self.formats.iter().find_map(|format| format.read(text)).or_else(|| if self.iso_too { iso() } else { None })
+        let read = |(at, format): (usize, &DateFormat)| Some((format.read(text)?, at));
+        let Some((moment, at)) = self.formats.iter().enumerate().find_map(read) else {
+            let timestamp = if self.iso_too { parse_timestamp(text.as_bytes())? } else { return None };
+            let is_away = says_offset(text.as_bytes());
+            return Some((Moment { timestamp, clock: clock_of(text.as_bytes()), is_away }, usize::MAX));
+        };
+        let other = |format: &DateFormat| format.read(text).is_some_and(|other| other.timestamp != moment.timestamp);
+        (!self.at_odds || !self.formats[at + 1..].iter().any(other)).then_some((moment, at))
     }
+
+    /// Reads a text; none when it is no time.
+    #[cfg(test)]
+    pub(super) fn read(&self, text: &str) -> Option<Moment> {
+        self.read_by(text).map(|(moment, _)| moment)
+    }
+}
+
+/// Whether there is a time that one format writes and another reads as a different one.
+fn are_at_odds(names: &[String], formats: &[DateFormat]) -> bool {
+    let samples =
+        ["2011-02-03T04:05:06", "2010-11-12T10:09:08"].map(|text| to_datetime(parse_timestamp(text.as_bytes()).unwrap_or_default()));
+    samples.into_iter().any(|sample| {
+        names.iter().zip(formats).filter(|(_, format)| !format.is_of_numbers()).any(|(name, format)| {
+            let mut text = String::new();
+            // Formats were tried: writing by them does not fail.
+            let _ = write!(text, "{}", sample.and_utc().format(name));
+            let meant = format.read(&text).map(|moment| moment.timestamp);
+            formats.iter().filter_map(|other| other.read(&text)).any(|other| Some(other.timestamp) != meant)
+        })
+    })
+}
+
+/// Whether an ISO time ends with an offset that is not UTC's.
+pub(super) fn says_offset(text: &[u8]) -> bool {
+    clock_of(text) == Clock::Utc
+        && text
+            .iter()
+            .skip(11)
+            .position(|b| matches!(b, b'+' | b'-'))
+            .is_some_and(|at| text[11 + at..].iter().any(|b| (b'1'..=b'9').contains(b)))
 }
 
 /// The day that a text says, whatever its offset.
@@ -206,79 +309,6 @@ fn written_day(format: &DateFormat, text: &str) -> Option<NaiveDate> {
     format.read(text).map(|moment| to_datetime(moment.timestamp).date())
 }
 
-/// Reads times one after the other; one that equals the last need not be read again.
-pub(crate) struct Dates {
-    formats: DateFormats,
-    iso: LastTime,
-    last: (String, i64),
-    zone: Option<Zone>,
-}
-
-impl Dates {
-    pub(super) fn new(formats: DateFormats, zone: Option<Zone>) -> Self {
-        Dates { formats, iso: LastTime::default(), last: (String::new(), 0), zone }
-    }
-
-    /// Reads a text; none when it is no time.
-    #[inline]
-    pub(crate) fn read(&mut self, text: &[u8]) -> Option<i64> {
-        if self.zone.is_none() && self.formats.formats.is_empty() { self.iso.read(text) } else { self.read_any(text) }
-    }
-
-    fn read_any(&mut self, text: &[u8]) -> Option<i64> {
-        let text = std::str::from_utf8(text).ok()?;
-        let Some(zone) = &mut self.zone else {
-            if text != self.last.0 || text.is_empty() {
-                let value = self.formats.read(text)?.timestamp;
-                text.clone_into(&mut self.last.0);
-                self.last.1 = value;
-            }
-            return Some(self.last.1);
-        };
-        let Moment { timestamp, clock } = self.formats.read(text)?;
-        zone.place(timestamp, clock)
-    }
-
-    /// A time that was none of a text.
-    pub(crate) fn place(&mut self, timestamp: i64, clock: Clock) -> Option<i64> {
-        self.zone.as_mut().map_or(Some(timestamp), |zone| zone.place(timestamp, clock))
-    }
-
-    /// Whether times without an offset are not simply UTC.
-    pub(crate) fn has_zone(&self) -> bool {
-        self.zone.is_some()
-    }
-
-    /// Adds what was noticed to the notes.
-    pub(crate) fn note(&mut self, notes: &Notes) {
-        self.zone.iter_mut().for_each(|zone| zone.note(notes));
-    }
-}
-
-/// The timestamp that was read last: a text of equal bytes need not be read again.
-#[derive(Default)]
-struct LastTime {
-    key: TimeKey,
-    value: i64,
-}
-
-/// The first and the last sixteen bytes of a text and its length: all of it, up to 32 bytes. A text of another length has the key of none.
-type TimeKey = (u128, u128, usize);
-
-impl LastTime {
-    #[inline]
-    fn read(&mut self, text: &[u8]) -> Option<i64> {
-        let key = match (text.first_chunk(), text.last_chunk()) {
-            (Some(first), Some(last)) if text.len() <= 32 => (u128::from_le_bytes(*first), u128::from_le_bytes(*last), text.len()),
-            _ => return parse_timestamp(text),
-        };
-        if key != self.key {
-            *self = LastTime { key, value: parse_timestamp(text)? };
-        }
-        Some(self.value)
-    }
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
@@ -287,7 +317,7 @@ mod tests {
 
     fn shown(format: &str, text: &str) -> Option<String> {
         let formats: Vec<_> = format.split('|').map(str::to_owned).collect();
-        DateFormats::new(&formats).unwrap().read(text).map(|moment| format_timestamp(moment.timestamp))
+        DateFormats::new(&formats, false).unwrap().read(text).map(|moment| format_timestamp(moment.timestamp))
     }
 
     #[test]
@@ -313,8 +343,12 @@ mod tests {
             ("excel", "44931", "2023-01-05T00:00:00"),
             ("excel", "44931.4244444444", "2023-01-05T10:11:12"),
             ("excel", "61", "1900-03-01T00:00:00"),
-            // The first that fits.
-            ("%m/%d/%Y|%d/%m/%Y", "3/4/2010", "2010-03-04T00:00:00"),
+            // The one that fits, or the first of those that read alike.
+            ("%m/%d/%Y|%d/%m/%Y", "4/4/2010", "2010-04-04T00:00:00"),
+            ("%m/%d/%Y|%m/%d/%y", "3/4/10", "2010-03-04T00:00:00"),
+            ("epoch|epoch-ms", "1672913472000", "2023-01-05T10:11:12"),
+            ("epoch-ms|epoch", "1672913472", "2023-01-05T10:11:12"),
+            ("epoch", "883612800", "1998-01-01T00:00:00"),
             ("%m/%d/%Y|%d/%m/%Y", "13/4/2010", "2010-04-13T00:00:00"),
             ("%m/%d/%Y|%Y-%d-%m", "2010-01-12", "2010-12-01T00:00:00"),
             ("epoch|%m/%d/%Y", "2010-12-01", "2010-12-01T00:00:00"),
@@ -330,6 +364,17 @@ mod tests {
             ("%m/%d/%Y %H:%M", "12/1/2010 8:26 x"),
             ("%m/%d/%Y %H:%M:%S", "12/1/2010 8:26:60"),
             ("%m/%d/%Y", "2/29/2010"),
+            // Day and month in either place.
+            ("%m/%d/%Y|%d/%m/%Y", "3/4/2010"),
+            // A year of two digits is not the year 23.
+            ("%m/%d/%Y", "12/1/23"),
+            ("%Y-%m-%d", "23-01-05"),
+            // Other formats of numbers read them as times of now.
+            ("epoch-ms", "1672913472"),
+            ("epoch-us", "1672913472000"),
+            ("epoch", "20230105"),
+            ("epoch", "44931"),
+            ("epoch-ms", "20230105101112"),
             ("epoch-ns", "1672913472000000000000"),
             ("epoch", "16729134720000"),
             ("epoch", "1,672,913,472"),

@@ -4,8 +4,8 @@
 //! typesetters. What separates thousands in one country and decimals in another needs to be said ([`NumberFormat`]); a number that does not
 //! fit the format, as `1,23` in `1,234.56`, is none.
 
-use super::currencies::without_currency;
 use super::id_forms::{count_of, parse_count};
+use super::number_forms::{ALL, COMMAS, FORMATS, only, readers, written};
 use crate::base::money::{Amount, AmountError};
 use crate::model::note::{Notes, Topic};
 use crate::model::read_options::{AmountUnit, NumberFormat};
@@ -14,18 +14,24 @@ use crate::model::read_options::{AmountUnit, NumberFormat};
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Numbers {
     format: NumberFormat,
+    /// Whether a comma is before decimals.
+    comma: bool,
     unit: AmountUnit,
-    /// Plain amounts with a point and three decimals, as thousands have them elsewhere.
+    /// Amounts with three decimals, which are thousands where marks mean the opposite.
     three_decimals: u64,
-    /// Whether there was one with one or two decimals.
+    /// Whether there was one whose decimals can be nothing else.
     cents: bool,
+    /// Quantities with a mark of thousands and three zeros, as decimals are written elsewhere.
+    round_thousands: u64,
+    /// The formats that do not read all amounts, and not all quantities and counts.
+    unread: [u8; 2],
     /// Amounts by the currency that they name.
     currencies: Vec<(&'static str, u64)>,
 }
 
 impl Numbers {
     pub(super) fn new(format: NumberFormat, unit: AmountUnit) -> Self {
-        Numbers { format, unit, ..Numbers::default() }
+        Numbers { format, unit, comma: only(format) & COMMAS != 0, ..Numbers::default() }
     }
 
     /// Reads an amount of money.
@@ -35,8 +41,8 @@ impl Numbers {
     #[inline]
     pub(crate) fn amount(&mut self, text: &[u8]) -> Result<Amount, AmountError> {
         let amount = match Amount::parse_cents(text) {
-            // All formats read digits alone alike.
-            Some(amount) if self.format == NumberFormat::Plain => {
+            // Where a point is before decimals, all formats read it alike.
+            Some(amount) if !self.comma => {
                 if !self.cents {
                     self.cents = has_cents(text);
                 }
@@ -54,20 +60,39 @@ impl Numbers {
     #[inline]
     pub(crate) fn quantity(&mut self, text: &[u8]) -> Result<Amount, AmountError> {
         match Amount::parse_cents(text) {
-            Some(quantity) if self.format == NumberFormat::Plain => Ok(quantity),
-            _ => written(text, self.format).map(|(quantity, _)| quantity),
+            Some(quantity) if !self.comma => {
+                if quantity.cents % 100 != 0 {
+                    self.unread[COUNTS] |= COMMAS;
+                }
+                Ok(quantity)
+            }
+            _ => {
+                let read = written(text, self.format);
+                self.weigh(COUNTS, text, read.is_ok());
+                let (quantity, _) = read?;
+                // Blanks and apostrophes can be nothing else than marks of thousands.
+                let mark = if self.comma { b'.' } else { b',' };
+                self.round_thousands += u64::from(text.trim_ascii().ends_with(&[mark, b'0', b'0', b'0']));
+                Ok(quantity)
+            }
         }
     }
 
     /// Reads a count, a whole number; `3.0` and `3e0` too, as data frames write counts in a column with gaps.
     #[inline]
-    pub(crate) fn count(&self, text: &[u8]) -> Option<i64> {
-        parse_count(text).or_else(|| if self.format == NumberFormat::Plain { None } else { self.written_count(text) })
+    pub(crate) fn count(&mut self, text: &[u8]) -> Option<i64> {
+        match parse_count(text) {
+            Some(count) => Some(count),
+            None => self.written_count(text),
+        }
     }
 
     #[cold]
-    fn written_count(&self, text: &[u8]) -> Option<i64> {
-        written(text, self.format).ok().and_then(|(number, _)| count_of(number))
+    fn written_count(&mut self, text: &[u8]) -> Option<i64> {
+        let read = written(text, self.format);
+        self.weigh(COUNTS, text, read.is_ok());
+        let number = read.ok().filter(|_| self.format != NumberFormat::Plain);
+        number.and_then(|(number, _)| count_of(number))
     }
 
     /// A number of the unit as an amount.
@@ -96,12 +121,13 @@ impl Numbers {
 
     #[cold]
     fn any_amount(&mut self, text: &[u8]) -> Result<Amount, AmountError> {
-        let (amount, currency) = written(text, self.format)?;
-        if self.format == NumberFormat::Plain {
-            let decimals = text.trim_ascii().rsplit(|&b| b == b'.').next().unwrap_or_default();
-            let digits = decimals.len() < text.trim_ascii().len() && decimals.iter().all(u8::is_ascii_digit);
-            self.three_decimals += u64::from(digits && decimals.len() == 3);
-            self.cents |= digits && decimals.len() != 3;
+        let read = written(text, self.format);
+        self.weigh(AMOUNTS, text, read.is_ok());
+        let (amount, currency) = read?;
+        match decimals(text, if self.comma { b',' } else { b'.' }) {
+            Decimals::Three => self.three_decimals += 1,
+            Decimals::Others => self.cents = true,
+            Decimals::None => {}
         }
         if let Some(currency) = currency {
             match self.currencies.iter_mut().find(|(known, _)| *known == currency) {
@@ -112,12 +138,92 @@ impl Numbers {
         Ok(amount)
     }
 
+    /// Notes which formats do not read a text that is a number in some.
+    fn weigh(&mut self, kind: usize, text: &[u8], is_read: bool) {
+        // What the given format reads says no more where no other is left.
+        let rest = ALL & !self.unread[kind] & if is_read { !only(self.format) } else { ALL };
+        if rest != 0 {
+            let read = if is_read { readers_by_mark(text) } else { None }.unwrap_or_else(|| readers(text));
+            self.unread[kind] |= if read == 0 { 0 } else { ALL & !read };
+        }
+    }
+
     /// Adds what was noticed to the notes.
     pub(crate) fn note(&mut self, notes: &Notes) {
         let (three, cents) = (std::mem::take(&mut self.three_decimals), std::mem::take(&mut self.cents));
-        notes.add(Topic::ThreeDecimals, "", three);
+        let subject = if self.format == NumberFormat::Plain { "" } else { self.format.name() };
+        notes.add(Topic::ThreeDecimals, subject, three);
         notes.add(Topic::OtherDecimals, "", cents.into());
+        notes.add(Topic::RoundThousands, self.format.name(), std::mem::take(&mut self.round_thousands));
+        for (unread, kind) in std::mem::take(&mut self.unread).into_iter().zip(KINDS) {
+            for format in FORMATS.into_iter().filter(|format| unread & only(*format) != 0) {
+                notes.say(Topic::UnreadNumbers, format!("{kind}\u{1f}{}", format.name()));
+            }
+        }
         self.currencies.drain(..).for_each(|(currency, count)| notes.add(Topic::CurrencySign, currency, count));
+    }
+}
+
+/// Kinds of numbers, whose columns may be written differently.
+const KINDS: [&str; 2] = ["amounts", "quantities"];
+const AMOUNTS: usize = 0;
+const COUNTS: usize = 1;
+
+/// The formats that do not read all of a kind of numbers that notes tell of, of amounts first.
+pub(super) fn unread(notes: &Notes, format: NumberFormat) -> [u8; 2] {
+    let mut unread = [0; 2];
+    for (subject, _) in notes.counts(Topic::UnreadNumbers) {
+        let Some((kind, name)) = subject.split_once('\u{1f}') else { continue };
+        let known = KINDS.iter().position(|known| *known == kind).zip(FORMATS.into_iter().find(|format| format.name() == name));
+        known.into_iter().for_each(|(kind, format)| unread[kind] |= only(format));
+    }
+    if !notes.counts(Topic::OtherDecimals).is_empty() {
+        unread[AMOUNTS] |= if only(format) & COMMAS == 0 { COMMAS } else { ALL & !COMMAS };
+    }
+    unread
+}
+
+/// The decimals of a number that was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Decimals {
+    None,
+    /// Three after a mark that could be one of thousands.
+    Three,
+    Others,
+}
+
+/// The formats that read a number which one reads, if it has but one mark, a point or a comma, or none.
+fn readers_by_mark(text: &[u8]) -> Option<u8> {
+    let first = text.iter().position(u8::is_ascii_digit)?;
+    let last = text.iter().rposition(u8::is_ascii_digit)?;
+    let mut marks = text[first..=last].iter().filter(|b| !b.is_ascii_digit());
+    let is_bare = |around: &[u8]| !around.iter().any(|b| matches!(b, b'.' | b','));
+    let mark = match (marks.next(), marks.next()) {
+        (None, _) if is_bare(text) => return Some(ALL),
+        (Some(mark @ (b'.' | b',')), None) if is_bare(&text[..first]) && is_bare(&text[last + 1..]) => *mark,
+        _ => return None,
+    };
+    let is_thousands = decimals(text, mark) == Decimals::Three;
+    Some(match (mark, is_thousands) {
+        (b',', true) => COMMAS | only(NumberFormat::CommaPoint),
+        (b',', false) => COMMAS,
+        (_, true) => ALL & !only(NumberFormat::BlankComma),
+        (_, false) => ALL & !COMMAS,
+    })
+}
+
+/// What stands after the mark before decimals.
+fn decimals(text: &[u8], mark: u8) -> Decimals {
+    let Some(at) = text.iter().rposition(|&b| b == mark) else { return Decimals::None };
+    let digits = text[at + 1..].iter().take_while(|b| b.is_ascii_digit()).count();
+    let whole = text[..at].iter().rev().take_while(|b| b.is_ascii_digit()).count();
+    let begins = at - whole;
+    // A thousand begins with no zero, and neither has marks of two kinds nor blanks before it.
+    let is_group = (1..=3).contains(&whole) && text[begins] != b'0' && !text[..begins].iter().any(u8::is_ascii_digit);
+    match digits {
+        0 => Decimals::None,
+        3 if is_group => Decimals::Three,
+        _ => Decimals::Others,
     }
 }
 
@@ -125,97 +231,6 @@ impl Numbers {
 #[cold]
 fn has_cents(text: &[u8]) -> bool {
     matches!(text, [.., b'.', b'0'..=b'9'] | [.., b'.', b'0'..=b'9', b'0'..=b'9'])
-}
-
-/// Reads a number as it is written in a format, and the currency that it names.
-///
-/// # Errors
-/// When it is none, or is 10¹⁵ or more.
-pub(super) fn written(text: &[u8], format: NumberFormat) -> Result<(Amount, Option<&'static str>), AmountError> {
-    if format == NumberFormat::Plain {
-        match Amount::parse(text) {
-            Err(AmountError::NotANumber) => {}
-            amount => return amount.map(|amount| (amount, None)),
-        }
-    }
-    let text = std::str::from_utf8(text).map_err(|_| AmountError::NotANumber)?;
-    let Parts { negative, currency, number } = parts(text).ok_or(AmountError::NotANumber)?;
-    let plain = plain(number, format).ok_or(AmountError::NotANumber)?;
-    Amount::parse(format!("{}{plain}", if negative { "-" } else { "" }).as_bytes()).map(|amount| (amount, currency))
-}
-
-/// A number without what may stand around it.
-struct Parts<'a> {
-    negative: bool,
-    currency: Option<&'static str>,
-    number: &'a str,
-}
-
-/// Blanks of any width, and signs that cannot be seen.
-fn is_blank(c: char) -> bool {
-    c.is_whitespace() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}')
-}
-
-/// Hyphens, and what typesetters write for a minus.
-fn is_minus(c: char) -> bool {
-    matches!(c, '-' | '\u{2010}'..='\u{2013}' | '\u{2212}' | '\u{fe63}' | '\u{ff0d}')
-}
-
-/// Takes off signs, brackets and a currency: each once, before or after the number.
-fn parts(text: &str) -> Option<Parts<'_>> {
-    let (mut rest, mut sign, mut currency) = (text.trim_matches(is_blank), None, None);
-    loop {
-        let (first, last) = (rest.chars().next()?, rest.chars().next_back()?);
-        if let Some(inner) = rest.strip_prefix('(').and_then(|rest| rest.strip_suffix(')')) {
-            (rest, sign) = (inner, one(sign, true)?);
-        } else if is_minus(first) {
-            (rest, sign) = (&rest[first.len_utf8()..], one(sign, true)?);
-        } else if first == '+' {
-            (rest, sign) = (&rest[1..], one(sign, false)?);
-        } else if is_minus(last) {
-            (rest, sign) = (&rest[..rest.len() - last.len_utf8()], one(sign, true)?);
-        } else if let Some((without, found)) = without_currency(rest) {
-            (rest, currency) = (without, one(currency, found)?);
-        } else {
-            return Some(Parts { negative: sign == Some(true), currency, number: rest });
-        }
-        rest = rest.trim_matches(is_blank);
-    }
-}
-
-/// The value, if there was none before.
-fn one<T>(known: Option<T>, value: T) -> Option<Option<T>> {
-    if known.is_some() { None } else { Some(Some(value)) }
-}
-
-/// A number of a format with a point before decimals and nothing between thousands.
-fn plain(number: &str, format: NumberFormat) -> Option<String> {
-    let (point, separates): (char, fn(char) -> bool) = match format {
-        NumberFormat::Plain => ('.', |c| is_blank(c) || matches!(c, '\'' | '\u{2019}' | '\u{02bc}')),
-        NumberFormat::PointComma => (',', |c| c == '.' || is_blank(c)),
-        NumberFormat::CommaPoint => ('.', |c| c == ','),
-        NumberFormat::ApostrophePoint => ('.', |c| matches!(c, '\'' | '\u{2019}' | '\u{02bc}')),
-        NumberFormat::BlankComma => (',', is_blank),
-    };
-    let (whole, decimals) = number.split_once(point).map_or((number, None), |(whole, decimals)| (whole, Some(decimals)));
-    let is_number = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
-    if !decimals.is_none_or(is_number) || !number.bytes().any(|b| b.is_ascii_digit()) {
-        return None;
-    }
-    let separators: Vec<char> = whole.chars().filter(|&c| separates(c)).collect();
-    let groups: Vec<&str> = whole.split(separates).collect();
-    let in_groups = match &groups[..] {
-        [] | [_] => true,
-        [first, between @ .., last] => {
-            let indian = format == NumberFormat::CommaPoint && between.iter().all(|group| group.len() == 2);
-            let alike = separators.windows(2).all(|pair| pair[0] == pair[1]);
-            (1..=3).contains(&first.len()) && last.len() == 3 && alike && (indian || between.iter().all(|group| group.len() == 3))
-        }
-    };
-    if !in_groups || !groups.iter().all(|group| is_number(group)) {
-        return None;
-    }
-    Some(format!("{}.{}", groups.concat(), decimals.unwrap_or("0")))
 }
 
 #[cfg(test)]
@@ -252,6 +267,12 @@ mod tests {
             ("1'234.56", "1234.56"),
             ("+3.1", "3.10"),
             ("1e3", "1000.00"),
+            // A dash for no cents is no minus.
+            ("12,-", "12.00"),
+            ("12.-", "12.00"),
+            ("-12,-", "-12.00"),
+            ("12,\u{2013} €", "12.00"),
+            ("CHF 1'234.--", "1234.00"),
         ] {
             assert_eq!(read(text, Plain).as_deref(), Some(amount), "{text}");
         }
@@ -272,6 +293,11 @@ mod tests {
             "0x5",
             "(5",
             "5)",
+            "1.234,-",
+            "12.5,-",
+            ",-",
+            "0 500",
+            "0'500.25",
         ] {
             assert_eq!(read(text, Plain), None, "{text}");
         }
@@ -286,6 +312,11 @@ mod tests {
             (PointComma, "1234", "1234.00"),
             (PointComma, "-1.234.567,5 €", "-1234567.50"),
             (PointComma, ",5", "0.50"),
+            (PointComma, "0,500", "0.50"),
+            (PointComma, "1.234,-", "1234.00"),
+            (CommaPoint, "0.500", "0.50"),
+            (CommaPoint, "1,234.-", "1234.00"),
+            (BlankComma, "1 234,-", "1234.00"),
             (CommaPoint, "$1,234.50", "1234.50"),
             (CommaPoint, "($5.00)", "-5.00"),
             (CommaPoint, "10,000", "10000.00"),
@@ -303,6 +334,14 @@ mod tests {
             (PointComma, "1.23"),
             (PointComma, "1,234.56"),
             (PointComma, "1.234 567"),
+            // No group of thousands begins with a zero.
+            (PointComma, "0.500"),
+            (PointComma, "00.123"),
+            (PointComma, "-0.500"),
+            (CommaPoint, "0,500"),
+            (CommaPoint, "01,234.50"),
+            (BlankComma, "0 500"),
+            (PointComma, "1,234.-"),
             (CommaPoint, "1,23"),
             (CommaPoint, "1.234,56"),
             (CommaPoint, "1,2345"),
@@ -312,6 +351,34 @@ mod tests {
             (ApostrophePoint, "12,5"),
         ] {
             assert_eq!(read(text, format), None, "{text}");
+        }
+    }
+
+    /// The short way is the long one.
+    #[test]
+    fn one_mark_tells_which_formats_read_a_number() {
+        for text in ["1,234", "$12,000 ", "-1.234", "0.500", "1234.567", "12,5", "12", "€ 7", "0,5", "1.23456789", "(3.00)", "9,03-"] {
+            assert_eq!(readers_by_mark(text.as_bytes()), Some(readers(text.as_bytes())), "{text}");
+        }
+        for text in ["1.234,5", "12,-", "kr. 5", "1 234", "1e3", "1.234.567", ",5"] {
+            assert_eq!(readers_by_mark(text.as_bytes()), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn three_decimals_are_doubtful_where_they_could_be_thousands() {
+        for (text, mark, kind) in [
+            ("1,234", b',', Decimals::Three),
+            ("$12,000 ", b',', Decimals::Three),
+            ("-1.234", b'.', Decimals::Three),
+            ("0.500", b'.', Decimals::Others),
+            ("1234.567", b'.', Decimals::Others),
+            ("1.234,567", b',', Decimals::Others),
+            ("12,5", b',', Decimals::Others),
+            ("12,50", b'.', Decimals::None),
+            ("12", b'.', Decimals::None),
+        ] {
+            assert_eq!(decimals(text.as_bytes(), mark), kind, "{text}");
         }
     }
 

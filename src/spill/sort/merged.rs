@@ -29,7 +29,7 @@ const LENGTH: usize = 10;
 /// Records in order, as frames.
 #[derive(Debug, Default)]
 pub(super) struct Run {
-    frames: Vec<FrameRef>,
+    pub(super) frames: Vec<FrameRef>,
     /// The memory that reading it takes: that of its longest frame which is not in memory.
     pub(super) read_memory: u64,
 }
@@ -136,15 +136,6 @@ impl Records {
     pub(crate) fn read(self: &Arc<Self>) -> Merged {
         Merged { records: self.clone(), heads: Vec::new(), order: Vec::new(), begun: false }
     }
-}
-
-/// Writes all records that are to be kept to a store, and gives their frames.
-pub(crate) fn copy(records: &Arc<Records>, to: &dyn RunStore, keep: impl Fn(&[u8]) -> bool) -> Result<Vec<FrameRef>> {
-    let (mut merged, mut writer) = (records.read(), Writer::new(to, FRAME));
-    while let Some(record) = merged.next()? {
-        keep(record).then(|| writer.put(record)).transpose()?;
-    }
-    Ok(writer.finish()?.frames)
 }
 
 /// Records on their way back.

@@ -67,7 +67,8 @@ fn a_bad_row_is_named_in_full() {
             assert!(message.contains(&format!("{column} is {value}")), "{row}: {message}");
             // What a format explains is not to be left out.
             let help = match (value.as_str(), reason) {
-                ("\"12,50", _) => "--number-format 1.234,56 reads it as 12.50",
+                // The others have a point before decimals.
+                ("\"12,50", _) => "1.234,56 reads it as 12.50, but not others",
                 (_, "period_reversed") => "",
                 _ => "--on-bad-row reject",
             };

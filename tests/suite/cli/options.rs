@@ -105,7 +105,7 @@ const LINES: &[&str] = &[
     "update new a.csv b.parquet --every quarter --on-bad-row reject --max-rejects 7 --workers 2 --memory-limit 1GiB --spill-dir .",
     "update state a.csv --allow-duplicate",
     "update new renamed.txt --format csv --column customer_id=cust --every quarter --year-starts 04-01 --period-ends exclusive",
-    "update new lines.csv --from transactions --layout none --policy shop",
+    "update new lines.csv --from transactions --layout none --policy shop --order-ids keep",
     "update new shop.csv --from transactions --column order_id=Invoice --column event_ts=Date --date-format %m/%d/%Y|%H:%M --refunds net \
         --anonymous drop --duplicates drop --timezone Europe/Berlin --id-format integer --encoding latin1 --null NULL,NA \
         --number-format 1,234.56 --amount-unit units --naive-times local --anonymous-id 0,Guest \
@@ -132,7 +132,6 @@ const LINES: &[&str] = &[
     "periods book.xlsx --sheet Orders --every year --policy shop -o p.csv",
     "update new book.xlsx --sheet Orders --policy shop",
     "sketch book.xlsx --sheet Orders --policy shop --window 2011 -o x.theta",
-    "inspect a.partial",
     "inspect a.theta",
     "inspect state --json",
     "update state renamed.txt --column customer_id=cust --replace --undo 7d",
@@ -141,6 +140,7 @@ const LINES: &[&str] = &[
     "state history state --json",
     "state remove state a.csv",
     "state forget state C-000000001 x",
+    "state drop other --before 2023-04-01",
     "state export state -o exported.csv --csv-safe",
 ];
 

@@ -70,8 +70,64 @@ fn windows_are_seen_as_of_a_day() {
     }
     let (of_days, _) = case.report("day --every half --as-of 2023-05-20", &[]);
     assert_eq!(told(&of_days), of(&[("2023-H1", 2, 2)]));
-    assert!(case.fails("month --every half --as-of 2023-05-20", &[]).contains("cannot tell what had happened within one"));
+    assert!(
+        case.fails("month --every half --as-of 2023-05-20", &[])
+            .contains("cannot tell what had happened within 2023-05 by 2023-05-21T00:00:00: it has rows until 2023-07-05T08:00:00")
+    );
     assert!(case.fails("o.csv --from transactions --window 2023-Q3 --as-of 2023-06-30", &[]).contains("starts after the day"));
+}
+
+#[test]
+fn windows_roll_back_from_a_day() {
+    let case = Case::new("35_last_period_is_not_over");
+    fs::write(case.path().join("o.csv"), ORDERS).unwrap();
+    for every in ["day", "week", "month"] {
+        crate::support::lensflow(case.path(), &["update", every, "o.csv", "--from", "transactions", "--every", every]).expect(0);
+    }
+    // From the last day, 5 July; the windows are those of a list.
+    let (of_days, _) = case.report("day --every rolling-90d --rfm-out days.csv", &[]);
+    assert_eq!(told(&of_days), of(&[("2023-01-07..2023-04-07", 1, 1), ("2023-04-07..2023-07-06", 2, 3)]));
+    let list = "--window 2023-01-07..2023-04-07 --window 2023-04-07..2023-07-06";
+    let (listed, _) = case.report(&format!("o.csv --from transactions {list} --rfm-out list.csv"), &[]);
+    assert_eq!((told(&listed), &listed["comparisons"]), (told(&of_days), &of_days["comparisons"]));
+    let without = |name: &str, column: usize| {
+        let text = fs::read_to_string(case.path().join(name)).unwrap();
+        let cut =
+            |line: &str| line.split(',').enumerate().filter(|(at, _)| *at != column).map(|(_, cell)| cell.to_owned()).collect::<Vec<_>>();
+        text.lines().map(cut).collect::<Vec<_>>()
+    };
+    let start = fs::read_to_string(case.path().join("days.csv")).unwrap();
+    let start = start.lines().next().unwrap().split(',').position(|name| name == "observation_start").unwrap();
+    // Orders in listed windows have no period but their moment.
+    assert_eq!(without("days.csv", start), without("list.csv", start));
+    // As of a day, of files, states by day, and both; what lies after it is in none.
+    for as_of in ["2023-07-10", "2023-07-05", "2023-07-04", "2023-06-29", "2023-04-09"] {
+        let [file, state] = ["o.csv --from transactions", "day"].map(|input| {
+            let (mut report, _) = case.report(&format!("{input} --every rolling-30d --as-of {as_of} --rfm-out r.csv"), &[]);
+            report["input"] = Value::Null;
+            (report, fs::read_to_string(case.path().join("r.csv")).unwrap())
+        });
+        assert_eq!(file, state, "{as_of}");
+    }
+    let (report, _) = case.report("o.csv --from transactions --every rolling-30d --as-of 2023-07-04", &[]);
+    let names: Vec<String> = told(&report).into_iter().map(|(name, ..)| name).collect();
+    assert_eq!(names, ["2023-03-07..2023-04-06", "2023-04-06..2023-05-06", "2023-05-06..2023-06-05", "2023-06-05..2023-07-05"]);
+    // Whole weeks of a state by week; no months.
+    let (weeks, _) = case.report("week --every rolling-28d --as-of 2023-07-09", &[]);
+    let (days, _) = case.report("day --every rolling-28d --as-of 2023-07-09", &[]);
+    assert_eq!((&weeks["windows"], &weeks["comparisons"]), (&days["windows"], &days["comparisons"]));
+    assert_eq!(told(&case.report("week --every rolling-28d", &[]).0), told(&weeks));
+    assert!(case.fails("week --every rolling-28d --as-of 2023-07-08", &[]).contains("of which no rolling-28d is made"));
+    assert!(case.fails("month --every rolling-90d", &[]).contains("the state is kept by month, of which no rolling-90d"));
+    // Where they end has to be said of files, by day.
+    let told = case.fails("o.csv --from transactions --every rolling-90d", &[]);
+    assert!(told.contains("not said where rolling windows end") && told.contains("--as-of 2023-06-30"), "{told}");
+    assert!(case.fails("day o.csv --from transactions --every rolling-90d", &[]).contains("has taken it in"));
+    assert!(case.fails("day --every rolling-90d --as-of 2023-07-10T12:00:00", &[]).contains("rolling windows end with a day"));
+    assert!(case.fails("day --every rolling-0d", &[]).contains("no number of days"));
+    let refused =
+        crate::support::lensflow(case.path(), &["update", "x", "o.csv", "--from", "transactions", "--every", "rolling-9d"]).expect(2);
+    assert!(refused.stderr.contains("rolling windows are no calendar periods"), "{}", refused.stderr);
 }
 
 #[test]

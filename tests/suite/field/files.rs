@@ -120,7 +120,7 @@ fn delimiters_are_told() {
 }
 
 /// A file of the folder `packed`.
-fn packed(name: &str) -> Vec<u8> {
+pub(super) fn packed(name: &str) -> Vec<u8> {
     fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/field/packed").join(name)).unwrap()
 }
 

@@ -1,8 +1,10 @@
 //! Exports as shops have them. Each case is a folder of `tests/data/field`: the input, made up in the layout of a public report, and
 //! `expected.json`, the right answers. A test says with which options they come out, or which error or note says why not.
 
+mod advice;
 mod calendar_windows;
 mod causes;
+mod doubts;
 mod files;
 mod layouts;
 mod mapped_columns;

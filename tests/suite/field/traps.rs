@@ -227,10 +227,14 @@ fn a_second_header_is_a_bad_row_or_an_error() {
     let rows: String = (0..200).map(|order| format!("{order},c{},2024-01-05,1\n", order % 7)).collect();
     let same = ours(&format!("{rows}{OURS}\n900,a,2024-01-05,5\n"));
     Trap::new(&[("t.csv", &same)]).comes_to(&["t.csv", "--on-bad-row", "reject"], "205.00");
-    let other = ours(&format!("{rows}customer_id,order_id,event_ts,line_total\na,900,2024-01-05,5\n"));
-    let trap = Trap::new(&[("t.csv", &other)]);
-    for policy in ["fail", "reject"] {
-        trap.is_refused(&["t.csv", "--on-bad-row", policy], &["row 201", "columns in another order", "cut them apart"]);
+    for header in
+        ["customer_id,order_id,event_ts,line_total", "order_id,customer_id,event_ts,tax", "event_ts,order_id,customer_id,line_total"]
+    {
+        let other = ours(&format!("{rows}{header}\na,900,2024-01-05,5\n"));
+        let trap = Trap::new(&[("t.csv", &other)]);
+        for policy in ["fail", "reject"] {
+            trap.is_refused(&["t.csv", "--on-bad-row", policy], &["row 201", "columns in another order", "cut them apart"]);
+        }
     }
 }
 
@@ -243,6 +247,53 @@ fn orders_in_several_inputs_are_told() {
     assert!(said.contains("1 order has lines in several inputs"), "{said}");
     let said = trap.comes_to(&["b.csv"], "43.00");
     assert!(!said.contains("several inputs"), "{said}");
+}
+
+/// Exports that overlap have copies of each other's lines; what comes twice in one of them may be two of one article.
+#[test]
+fn copies_between_inputs_are_told_from_those_within_one() {
+    let header = "order_id,customer_id,event_ts,line_total,product_id";
+    // An order of so many lines that it is sorted, and a small one.
+    for lines in [2, 3_000] {
+        let twice = "1,a,2024-01-05,1,p\n".repeat(lines);
+        let first = format!("{header}\n{twice}2,b,2024-01-06,5,q\n");
+        let second = format!("{header}\n{twice}1,a,2024-01-05,1,p\n3,b,2024-01-07,7,q\n");
+        let trap = Trap::new(&[("a.csv", &first), ("b.csv", &second)]);
+        let both = ["a.csv", "b.csv", "--duplicates"];
+        let said = trap.comes_to(&[&both[..], &["between-inputs"]].concat(), &format!("{}.00", lines + 1 + 12));
+        assert!(said.contains("1 order has lines in several inputs"), "{said}");
+        let said = trap.comes_to(&[&both[..], &["drop"]].concat(), "13.00");
+        let (between, within) = (lines, lines);
+        let number = |count: usize| if count < 1_000 { count.to_string() } else { format!("{},{:03}", count / 1_000, count % 1_000) };
+        assert!(said.contains(&format!("{} lines are equal to one of the same order in another input", number(between))), "{said}");
+        assert!(said.contains(&format!("{} lines are equal to one of the same order in the same input", number(within))), "{said}");
+        trap.comes_to(&[&both[..], &["keep"]].concat(), &format!("{}.00", 2 * lines + 1 + 12));
+        let said = trap.comes_to(&["b.csv", "--duplicates", "drop"], "8.00");
+        assert!(!said.contains("same order"), "{said}");
+    }
+}
+
+/// A till's export: sales by `#`, dates and times of day in two columns, voided sales by their status. The command of a look is right.
+#[test]
+fn a_till_is_read_by_the_command_of_a_look() {
+    let rows = [
+        "1/5/23,1:07 PM,51,S1,2,$10.00,$20.00,0007,Completed",
+        "1/5/23,1:07 PM,51,S2,1,\"$1,299.00\",\"$1,299.00\",0007,Completed",
+        "1/25/23,9:30 AM,52,S1,1,$10.00,$10.00,0008,Voided",
+        "2/1/23,9:30 AM,53,S1,-1,$10.00,-$10.00,0007,Completed",
+    ];
+    let text = format!("Date,Time,Sale #,SKU,Qty,Unit Price,Line Total,Customer No.,Sale Status\n{}\n", rows.join("\n"));
+    let trap = Trap::new(&[("h1.csv", &text), ("h2.csv", &text.replace("/23,", "/24,").replace("M,5", "M,6"))]);
+    let folder = trap.folder.path();
+    for named in [&["--every", "all"][..], &["--every", "all", "--column", "order_id=Sale #"]] {
+        let seen = Lensflow::new(folder, &[&["peek", "h1.csv", "h2.csv", "--json"], named].concat()).run().expect(0);
+        let seen: Value = serde_json::from_str(seen.out()).unwrap();
+        assert_eq!((&seen["first_day"], &seen["last_day"], &seen["all"]), (&"2023-01-05".into(), &"2024-01-25".into(), &true.into()));
+        let command: Vec<&str> = seen["command"].as_array().unwrap().iter().skip(2).map(|word| word.as_str().unwrap()).collect();
+        let command: Vec<&str> = command.into_iter().filter(|word| !["--every", "all"].contains(word)).collect();
+        let said = trap.comes_to(&command, "2618.00");
+        assert!(said.contains("except Sale Status=voided: 2 rows are left out"), "{said}");
+    }
 }
 
 /// A handful of bad rows is no more than half of all.
@@ -259,14 +310,50 @@ fn rows_that_are_all_bad_are_no_slips() {
 /// Amounts and customers are not guessed from columns of something else.
 #[test]
 fn guesses_know_what_is_none() {
-    let text = "Ref,When,STORE_ID,Account Manager,Sales Tax,Shipping Amount,Total Discount,amount_cents\n\
-                1,2024-01-05,9,m1,1.50,2.50,3.50,1050\n2,2024-01-06,9,m2,1.50,2.50,3.50,2050\n";
+    let text = "Orders,Order Status,Ref,When,STORE_ID,Account Manager,Sales Tax,Shipping Amount,Total Discount,amount_cents\n\
+                3,sent,1,2024-01-05,9,m1,1.50,2.50,3.50,1050\n4,sent,2,2024-01-06,9,m2,1.50,2.50,3.50,2050\n";
     let ran = Trap::new(&[("t.csv", text)]).audit(&["t.csv"]);
     assert_eq!(ran.code, Some(1));
-    for wrong in ["=STORE_ID", "=Account", "=Sales", "=Shipping", "=Total"] {
+    for wrong in ["=STORE_ID", "=Account", "=Orders", "=Order Status", "=Sales", "=Shipping", "=Total"] {
         assert!(!ran.stderr.contains(wrong), "{wrong}: {}", ran.stderr);
     }
     assert!(ran.stderr.contains("line_total=amount_cents") && ran.stderr.contains("--amount-unit cents"), "{}", ran.stderr);
+}
+
+/// What is proposed for a column that is missing, or guessed, is one that can be meant.
+#[test]
+fn proposals_can_be_meant() {
+    let cases: [(&str, &str, &[&str]); 9] = [
+        (
+            "household_key,BASKET_ID,DATE,SALES_VALUE,STORE_ID",
+            "1,2,2024-01-05,3.10,4",
+            &["customer_id=household_key", "line_total=SALES_VALUE"],
+        ),
+        ("Order ID,Customer ID,Date,Tax Amount,Net", "1,a,2024-01-05,1.5,9.5", &["line_total=Net"]),
+        ("Order ID,Customer ID,Date,Total Items,Paid Amount", "1,a,2024-01-05,2,9.5", &["'line_total=Paid Amount'"]),
+        (
+            "Order ID,Customer ID,Date,Total Quantity,Subtotal (inc tax),Order Total (inc tax)",
+            "1,a,2024-01-05,2,9,9.5",
+            &["'line_total=Order Total (inc tax)'"],
+        ),
+        ("Order ID,Customer ID,Date,Unit Cost,Qty,Ext Price", "1,a,2024-01-05,2,2,9.5", &["'line_total=Ext Price'"]),
+        (
+            "Date,Time,Transaction ID,From Email Address,Gross,Fee",
+            "2024-01-05,10:00:00,1,a@x,9.5,-1",
+            &["'customer_id=From Email Address'", "line_total=Gross"],
+        ),
+        ("order_id,customer_id,ship_date,delivery_date,order_day,amount", "1,a,2024-01-07,2024-01-09,2024-01-05,5", &["line_total=amount"]),
+        ("Invoice,Account Manager,Client Name,Date,Value", "1,Bob,Ann,2024-01-05,5", &["order_id=Invoice"]),
+        ("Order,Customer Since,Customer ID,Price", "1,2020-01-01,a,5", &["unit_price=Price"]),
+    ];
+    for (header, row, right) in cases {
+        let trap = Trap::new(&[("t.csv", &format!("{header}\n{row}\n{row}\n"))]);
+        let said = trap.audit(&["t.csv"]).stderr + &trap.audit(&["t.csv", "--from", "transactions"]).stderr;
+        right.iter().for_each(|right| assert!(said.contains(right), "{right}: {said}"));
+        for wrong in ["=STORE_ID", "=Tax", "line_total=Total", "=ship", "=delivery", "=Account", "=Customer Since", "=Fee", "=Unit Cost"] {
+            assert!(!said.contains(wrong), "{wrong}: {said}");
+        }
+    }
 }
 
 /// Exports that are saved again with quotes are read as such.

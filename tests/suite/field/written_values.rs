@@ -55,8 +55,9 @@ fn decimal_commas_and_thousands() {
     let columns = ["order_id=Transaction ID", "customer_id=Customer ID", "event_ts=Date+Time", "line_total=Net Sales"];
     let more: Vec<&str> = columns.iter().flat_map(|column| ["--column", column]).collect();
     let line = format!("transactions.csv {TRANSACTIONS} --refunds net");
-    let both = case.fails(&line, &more);
-    assert!(both.contains("\"%m/%d/%Y %H:%M:%S\" if this is 5 January 2023, or \"%d/%m/%Y %H:%M:%S\" if"), "{both}");
+    // The first could be May, but another has a 31st month then.
+    let one = case.fails(&line, &more);
+    assert!(one.contains("give --date-format \"%m/%d/%Y %H:%M:%S\"\n"), "{one}");
     let more = [&more[..], &["--date-format", "%m/%d/%Y %H:%M:%S"]].concat();
     assert!(case.fails(&line, &more).contains("--number-format 1,234.56"));
     case.is_right_of("transactions.csv", &format!("{line} --number-format 1,234.56"), &more);

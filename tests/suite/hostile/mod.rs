@@ -5,6 +5,7 @@ mod claims;
 mod cut;
 mod differences;
 mod flips;
+mod forged;
 mod signs;
 
 use crate::support::*;

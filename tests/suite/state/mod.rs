@@ -4,8 +4,11 @@
 mod checkpoint;
 mod crashes;
 mod histories;
+mod known_orders;
 mod lost;
 mod old_versions;
+mod retained;
+mod seen_as_of;
 
 use crate::make::{Layout, Row, monthly_rows};
 use crate::support::{Lensflow, config};

@@ -9,7 +9,7 @@ use crate::support::lensflow;
 use std::fs;
 
 /// The folder, the format of its manifest, and the version of its run files.
-const STATES: [(&str, u32, u8); 3] = [("v1", 1, 1), ("v2_runs_v1", 2, 1), ("v2", 2, 2)];
+const STATES: [(&str, u32, u8); 4] = [("v1", 1, 1), ("v2_runs_v1", 2, 1), ("v2", 2, 2), ("v3", 3, 3)];
 
 fn data() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/states")
@@ -42,7 +42,7 @@ fn a_state_of_each_version_is_read_audited_and_updated() {
         assert_eq!((again.taken.len(), again.known.len()), (0, 2), "{name}");
         take_in(&update, &path, &files[2..]).unwrap();
         let after = State::open(&path).unwrap();
-        assert_eq!((after.manifest().format, after.manifest().inputs.len(), after.manifest().rows_read), (2, 3, 48), "{name}");
+        assert_eq!((after.manifest().format, after.manifest().inputs.len(), after.manifest().rows_read), (3, 3, 48), "{name}");
         said(&after, &files, Granularity::Month);
         said(&after, &files, Granularity::Year);
         // With seven more the old run files become one with new ones.
@@ -62,7 +62,7 @@ fn a_state_of_each_version_is_read_audited_and_updated() {
             take_in(&Update { undo: Some(Duration::ZERO), ..update.clone() }, &path, &all[all.len() - 1..]).unwrap();
         }
         let joined = State::open(&path).unwrap();
-        assert!(joined.manifest().runs.iter().all(|run| fs::read(path.join(&run.file)).unwrap()[4] == 2), "{name}");
+        assert!(joined.manifest().runs.iter().all(|run| fs::read(path.join(&run.file)).unwrap()[4] == 3), "{name}");
         said(&joined, &all, Granularity::Month);
     }
 }

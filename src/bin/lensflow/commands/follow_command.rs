@@ -1,7 +1,7 @@
 //! The job of a spec that follows: the library's loop with this command's answers, messages and metrics.
 
 use super::Job;
-use super::update_command::Again;
+use super::update_command::{Again, overlap};
 use crate::allocator::keep_to_limit;
 use crate::metrics::Metrics;
 use crate::page::{self, Inputs, Page};
@@ -200,6 +200,7 @@ impl Follower for Command<'_> {
                 for known in &updated.known {
                     tracing::info!("{}: taken in before, as {}; it changes nothing", known.name, known.before);
                 }
+                overlap(updated);
                 let (inputs, rows) = (counted(updated.taken.len(), "input", "inputs"), counted(updated.rows, "row", "rows"));
                 let (generation, seconds) = (updated.manifest.generation, time.as_secs_f64());
                 self.said.tell(&format!("generation {generation}: {inputs}, {rows} in {seconds:.2} s"));

@@ -7,8 +7,9 @@ use crate::talk::{Host, print};
 use lensflow::Result;
 use lensflow::error::Error;
 use lensflow::jobs::export_state;
-use lensflow::state::{Io, Manifest, State, forget, remove};
+use lensflow::state::{Io, Manifest, State, drop_before, forget, remove};
 use lensflow::text::{counted, grouped};
+use lensflow::time::format_timestamp;
 use std::path::PathBuf;
 
 /// Something that is done with a state.
@@ -18,6 +19,8 @@ pub(crate) struct Manage {
     pub(crate) state: PathBuf,
     /// Inputs or customers.
     pub(crate) names: Vec<String>,
+    /// Before when periods are dropped.
+    pub(crate) before: Option<i64>,
     /// The table of an export.
     pub(crate) out: Option<PathBuf>,
     pub(crate) csv_safe: bool,
@@ -38,6 +41,7 @@ impl Job for Manage {
             Action::History => format!("history of {state}"),
             Action::Remove => format!("taking {} out of {state}", counted(names, "input", "inputs")),
             Action::Forget => format!("taking {} out of {state}", counted(names, "customer", "customers")),
+            Action::Drop => format!("dropping old periods of {state}"),
             Action::Export => format!("export of {state}"),
         }
     }
@@ -63,8 +67,25 @@ impl Job for Manage {
                 print(&if self.json { opened.manifest().history_json()? } else { history(&state, opened.manifest()) })
             }
             Action::Export => {
-                let rows = export_state(&State::open(&self.state)?, self.out()?, None, self.csv_safe, &host.signals.cancel)?;
+                let opened = State::open(&self.state)?;
+                if let Some(dropped) = opened.manifest().dropped_before() {
+                    tracing::warn!("what lies before {dropped} was dropped: who bought only then is not in the table");
+                }
+                let rows = export_state(&opened, self.out()?, None, self.csv_safe, &host.signals.cancel)?;
                 host.tell(&format!("{}: {}", self.out()?.display(), counted(rows, "row", "rows")));
+                Ok(())
+            }
+            Action::Drop => {
+                let before =
+                    self.before.ok_or_else(|| Error::usage("it is not said what to drop").help("add `manage.before=2023-01-01`"))?;
+                let changed = drop_before(&self.state, before, &host.signals.cancel, &Io::default())?;
+                let (generation, files) = (changed.manifest.generation, counted(changed.rewritten, "file", "files"));
+                let day = format_timestamp(before);
+                let day = day.trim_end_matches("T00:00:00");
+                host.tell(&match changed.rewritten {
+                    0 => format!("{state}: unchanged: it has nothing before {day}"),
+                    _ => format!("{state}: generation {generation}, what lies before {day} is dropped, {files} written again"),
+                });
                 Ok(())
             }
             Action::Remove => {

@@ -9,7 +9,7 @@ use crate::talk::{Host, print};
 use lensflow::Result;
 use lensflow::error::Error;
 use lensflow::jobs::files;
-use lensflow::jobs::peek::{PeekJob, Peeked, render};
+use lensflow::jobs::peek::{PeekJob, Peeked, PeekedReading, render};
 use lensflow::orders::Lines;
 use lensflow::spec::Spec;
 use lensflow::text::visible;
@@ -27,16 +27,24 @@ pub(crate) struct Peek {
 }
 
 impl Peek {
-    /// The audit that is proposed: what is said and told, with windows and, where lines were seen that need one, a policy.
-    fn audit(&self, peeked: &Peeked) -> Result<Said> {
-        let mut settings = Vec::new();
+    /// The audit that is proposed: what is said and told, with windows, a way to read the input and, where lines were seen that need one, a
+    /// policy.
+    fn audit(&self, peeked: &Peeked, reading: &PeekedReading) -> Result<Said> {
+        let mut settings = reading.settings.clone();
+        settings.extend(reading.lacking.iter().map(|column| (format!("columns.{column}"), vec!["NAME".to_owned()])));
         if self.said.get("windows.every").is_none() && self.said.get("windows.list").is_none() {
             settings.push(("windows.every".to_owned(), vec!["month".to_owned()]));
         }
-        if peeked.needs_policy {
+        if !peeked.leaves_out.is_empty() {
+            settings.push(("source.except".to_owned(), peeked.leaves_out.iter().map(ToString::to_string).collect()));
+        }
+        if peeked.needs_policy && self.said.get("transactions.policy").is_none() {
             settings.extend(POLICY.iter().map(|(key, value)| ((*key).to_owned(), vec![(*value).to_owned()])));
         }
-        self.said.as_job(Kind::Audit).told(&settings, "a look at the input")
+        let mut said = self.said.as_job(Kind::Audit);
+        // What was looked at counts over what the columns told.
+        reading.settings.iter().for_each(|(key, _)| said.leave_out_told(key));
+        said.told(&settings, "a look at the input")
     }
 
     /// The arguments of the command that does it. What an audit is told by the columns itself need not be said.
@@ -46,6 +54,17 @@ impl Peek {
         let said = if told_again { by(audit) } else { audit.clone() };
         said.arguments()
     }
+}
+
+/// An audit that only a person can decide about is not saved.
+fn unsure(peeked: &Peeked) -> Error {
+    let shown = |reading: &PeekedReading| {
+        let options =
+            reading.settings.iter().map(|(key, values)| format!("`{}={}`", key.rsplit('.').next().unwrap_or(key), values.join(",")));
+        format!("{} if {}", options.collect::<Vec<_>>().join(" "), reading.says)
+    };
+    let ways: Vec<String> = peeked.readings.iter().map(shown).collect();
+    Error::data("the input can be read in more than one way").input(&peeked.input).help(format!("say which: {}", ways.join(", or ")))
 }
 
 /// The policies of shops: refunds lessen what was spent, lines without a customer are reported apart, copies are left out.
@@ -64,18 +83,26 @@ impl Job for Peek {
         job.cancel = host.signals.cancel.clone();
         let peeked = job.run()?;
         host.shown();
-        let audit = self.audit(&peeked)?;
-        let arguments = self.command(&audit);
+        let audits: Vec<Said> = peeked.readings.iter().map(|reading| self.audit(&peeked, reading)).collect::<Result<_>>()?;
         if let Some(file) = &self.spec_file {
+            let [audit] = &audits[..] else { return Err(unsure(&peeked)) };
             save_spec(&audit.toml()?, file)?;
         }
+        let arguments: Vec<Vec<String>> = audits.iter().map(|audit| self.command(audit)).collect();
         if !self.json {
-            return print(visible(&host.speech.say(&render(&peeked, &shell("audit", &arguments)))).as_bytes());
+            let commands: Vec<String> = arguments.iter().map(|arguments| shell("audit", arguments)).collect();
+            return print(visible(&host.speech.say(&render(&peeked, &commands))).as_bytes());
         }
         let failed = |e: serde_json::Error| Error::internal("what was seen has no JSON form").cause(e);
         let mut json = serde_json::to_value(&peeked).map_err(failed)?;
-        let command: Vec<String> = ["lensflow", "audit"].into_iter().map(str::to_owned).chain(arguments).collect();
-        json["command"] = serde_json::to_value(command).map_err(failed)?;
+        let command = |arguments: &Vec<String>| ["lensflow", "audit"].into_iter().map(str::to_owned).chain(arguments.clone()).collect();
+        let commands: Vec<Vec<String>> = arguments.iter().map(command).collect();
+        // What only a person can decide or complete is no command.
+        let only = commands.first().filter(|_| commands.len() == 1 && peeked.readings.iter().all(|reading| reading.lacking.is_empty()));
+        json["command"] = serde_json::to_value(only).map_err(failed)?;
+        for (reading, command) in json["readings"].as_array_mut().into_iter().flatten().zip(&commands) {
+            reading["command"] = serde_json::to_value(command).map_err(failed)?;
+        }
         print(serde_json::to_string_pretty(&json).map_err(failed)? + "\n")
     }
 

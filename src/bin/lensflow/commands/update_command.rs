@@ -14,20 +14,23 @@ use lensflow::source::files::Format;
 use lensflow::spec::Spec;
 use lensflow::state::{Remembered, State, is_state, windows_fit};
 use lensflow::text::counted;
+use lensflow::time::format_timestamp;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// What becomes of names that came before with other contents, and how long inputs can be taken out again.
+/// What becomes of names that came before with other contents and of orders that come again, and how long inputs can be taken out again.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Again {
     pub(crate) replace: bool,
     pub(crate) allow_changed: bool,
     pub(crate) undo: Option<Duration>,
+    pub(crate) order_ids: Option<bool>,
 }
 
 impl Again {
     pub(crate) fn of(self, update: jobs::Update) -> jobs::Update {
-        jobs::Update { replace: self.replace, allow_changed: self.allow_changed, undo: self.undo, ..update }
+        let Again { replace, allow_changed, undo, order_ids } = self;
+        jobs::Update { replace, allow_changed, undo, order_ids, ..update }
     }
 
     pub(crate) fn tell(self, page: &mut Page) {
@@ -37,6 +40,9 @@ impl Again {
             _ => "is an error",
         };
         page.say("source", "a known name with other contents", changed);
+        if let Some(keeps) = self.order_ids {
+            page.say("source", "orders that come again", if keeps { "are left out" } else { "count twice" });
+        }
     }
 }
 
@@ -138,6 +144,7 @@ impl Job for Update {
             host.tell(&format!("{}: {}", path.display(), counted(rows, "row", "rows")));
         }
         updated.lines.iter().flat_map(special_lines).for_each(|said| host.tell(&format!("  {said}")));
+        overlap(&updated);
         if !updated.taken.is_empty() && updated.manifest.rows_open() > 0 {
             let (open, every) = (counted(updated.manifest.rows_open(), "row", "rows"), updated.manifest.every);
             tracing::warn!("{open} of the state cross from one {every} to another, or end after theirs: each audit reads them again");
@@ -180,6 +187,18 @@ impl Job for Update {
 
     fn lines(&self) -> Option<&Lines> {
         self.lines.as_ref()
+    }
+}
+
+/// Says that orders may have come again, which the state cannot know.
+pub(crate) fn overlap(updated: &jobs::Updated) {
+    let day = |time: i64| format_timestamp(time)[..10].to_owned();
+    if let Some((last, first)) = updated.overlap {
+        let (last, first) = (day(last), day(first));
+        tracing::warn!(
+            "these orders begin on {first}, and the state had some until {last}: orders that come again count twice, unless a state keeps \
+             order ids from its first update on (`order_ids=keep`)"
+        );
     }
 }
 

@@ -194,6 +194,11 @@ impl Said {
         self.entries.len() < before
     }
 
+    /// Leaves out an option that was told.
+    pub(crate) fn leave_out_told(&mut self, key: &str) {
+        self.entries.retain(|_, entry| entry.row.key != key || !matches!(entry.origin, Origin::Told(_)));
+    }
+
     pub(crate) fn entries(&self) -> impl Iterator<Item = &Entry> {
         self.entries.values()
     }

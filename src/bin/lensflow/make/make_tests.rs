@@ -210,6 +210,20 @@ const JOBS: &[&str] = &[
     state = "state"
     names = ["a.csv"]
     "#,
+    r#"
+    [manage]
+    action = "drop"
+    state = "state"
+    before = "2023-01-01"
+    "#,
+    r#"
+    [source]
+    inputs = ["a.csv"]
+    from = "transactions"
+    [state]
+    path = "state"
+    order_ids = "keep"
+    "#,
 ];
 
 #[test]

@@ -14,7 +14,7 @@ use crate::commands::peek_command::Peek;
 use crate::commands::periods_command::Periods;
 use crate::commands::sketch_command::Sketch;
 use crate::commands::update_command::{Again, Update};
-use crate::layers::{Entry, Said};
+use crate::layers::{Entry, Origin, Said};
 use crate::options::row_options::{lines, reading};
 use crate::options::{self, Kind, Options, Then};
 use crate::refuse::{STDIN, of_lines, refuse};
@@ -95,7 +95,12 @@ pub(crate) fn job(said: &mut Said) -> Result<Made> {
     }
     let said = &by_columns;
     let is_guessed = said.kind == Kind::Peek && look.recognized.seen.is_some();
-    let make = Make { lines: (is_guessed || of_lines(said.kind, &options)).then(|| lines(&options, by.clone())), said, options, told: by };
+    let lines = (is_guessed || of_lines(said.kind, &options)).then(|| {
+        let mut lines = lines(&options, by.clone());
+        lines.options.reading.dates_told = dates_are_told(said);
+        lines
+    });
+    let make = Make { lines, said, options, told: by };
     match said.kind {
         Kind::Peek => Ok(Made::Peek(make.peek(look))),
         Kind::Audit | Kind::Spec => Ok(Made::Audit(make.audit())),
@@ -114,9 +119,15 @@ pub(crate) fn job(said: &mut Said) -> Result<Made> {
             let said = make.options.manage;
             let (action, state, names) = (there(said.action)?, there(said.state)?, said.names.unwrap_or_default());
             let csv_safe = make.options.report.csv_safe;
-            Ok(Made::Manage(Manage { action, state, names, out: said.out, csv_safe, json: said.json }))
+            Ok(Made::Manage(Manage { action, state, names, before: said.before, out: said.out, csv_safe, json: said.json }))
         }
     }
+}
+
+/// Whether an input's columns told how dates are written, and not a person, now or with the first inputs of a state.
+fn dates_are_told(said: &Said) -> bool {
+    let told = said.get("source.date_format").map(|entry| &entry.origin);
+    matches!(told, Some(Origin::Told(by)) if !by.starts_with("the state "))
 }
 
 /// What was said, with what the state that takes inputs in remembers of earlier ones below it.
@@ -133,7 +144,8 @@ fn by_state(said: &Said, options: &Options) -> Result<Said> {
 
 /// What becomes of inputs that the state knows by name.
 fn again(state: &crate::options::State) -> Again {
-    Again { replace: state.replace, allow_changed: state.allow_changed, undo: state.undo.map(|time| time.0) }
+    let order_ids = state.order_ids.map(|ids| ids == options::Ids::Keep);
+    Again { replace: state.replace, allow_changed: state.allow_changed, undo: state.undo.map(|time| time.0), order_ids }
 }
 
 /// An option that was found to be said.

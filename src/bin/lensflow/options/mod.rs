@@ -34,7 +34,7 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use value_types::{
-    Action, Address, Customers, Glob, Size, Time, Zone, batch_rows, bins, commit_rows, dates, header_line, lg_k, moment, month,
+    Action, Address, Customers, Glob, Size, Time, Zone, batch_rows, bins, commit_rows, date, dates, header_line, lg_k, moment, month,
     null_timestamps, path, paths, percentiles, poll, text, texts, words, workers,
 };
 
@@ -217,6 +217,14 @@ pub(crate) enum Policy {
     Shop,
 }
 
+/// Whether a state keeps the ids of its orders.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Ids {
+    Keep,
+    None,
+}
+
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct State {
@@ -228,6 +236,7 @@ pub(crate) struct State {
     pub(crate) replace: bool,
     pub(crate) allow_changed: bool,
     pub(crate) undo: Option<Time>,
+    pub(crate) order_ids: Option<Ids>,
     #[serde(deserialize_with = "path")]
     pub(crate) rejects: Option<PathBuf>,
     #[serde(deserialize_with = "paths")]
@@ -365,6 +374,8 @@ pub(crate) struct Manage {
     #[serde(deserialize_with = "path")]
     pub(crate) state: Option<PathBuf>,
     pub(crate) names: Option<Vec<String>>,
+    #[serde(deserialize_with = "date")]
+    pub(crate) before: Option<i64>,
     #[serde(deserialize_with = "path")]
     pub(crate) out: Option<PathBuf>,
     pub(crate) json: bool,

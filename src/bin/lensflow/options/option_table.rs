@@ -221,7 +221,7 @@ pub(crate) const OPTIONS: &[Opt] = &[
         flag(INPUTS, "anonymous-id", "ID,ID", "Ids that are no customers', such as 0 or Guest; with commas, or repeat"),
     ]),
     row("transactions.duplicates", Form::Text, ROWS, &[
-        flag(INPUTS, "duplicates", "fail|drop|keep", "Lines of an order that are equal in customer, time, product, quantity, worth and margin: end the run, count one of them, or count them all; lines without a product are left out with drop only [default: fail]"),
+        flag(INPUTS, "duplicates", "fail|drop|between-inputs|keep", "Lines of an order that are equal in customer, time, product, quantity, worth and margin: end the run, count one of them, count those of one input alone, or count them all; lines without a product are left out with drop and between-inputs only [default: fail]"),
     ]),
     row("transactions.timezone", Form::Text, ROWS, &[
         flag(INPUTS, "timezone", "ZONE", "The time zone whose calendar orders belong to, such as Europe/Berlin [default: UTC]"),
@@ -261,6 +261,9 @@ pub(crate) const OPTIONS: &[Opt] = &[
     row("state.undo", Form::Text, &[Update, Follow], &[
         flag(&[Update], "undo", "TIME", "How long inputs can be taken out again, such as 30d; 0s keeps nothing apart [default: that of the state, at first 30d]"),
     ]),
+    row("state.order_ids", Form::Text, &[Update, Follow], &[
+        flag(&[Update], "order-ids", "keep|none", "Whether a new state keeps the ids of its orders, so that orders which come again in a later file are left out; without them they count twice [default: none]"),
+    ]),
     row("state.rejects", Form::Text, &[Update], &[
         flag(&[Update], "rejects", "PATH", "Write what is left out of the inputs, with reasons; needs --on-bad-row reject"),
     ]),
@@ -279,13 +282,13 @@ pub(crate) const OPTIONS: &[Opt] = &[
         flag(&[Audit], "checkpoint-every", "TIME", "The time between two checkpoints, such as 2m or 90s [default: 2m]"),
     ]),
     row("windows.every", Form::Text, AUDITED, &[
-        flag(&[Audit], "every", "day|week|month|quarter|half|year|all", "Audit the calendar windows that the rows fall in; weeks are ISO weeks, and all is one window"),
+        flag(&[Audit], "every", "day|week|month|quarter|half|year|all|rolling-90d", "Audit the calendar windows that the rows fall in; weeks are ISO weeks, and all is one window; or windows of so many days, the last of which ends with --as-of or the last day of a state by day"),
     ]),
     row("windows.list", Form::Texts, AUDITED, &[
         flag(&[Audit], "window", "WINDOW", "A window to audit, [NAME=]START..END[@OBSERVATION_END] or a calendar period such as 2023-Q3; repeat in time order"),
     ]),
     row("windows.as_of", Form::Text, AUDITED, &[
-        flag(&[Audit], "as-of", "DATE", "See the windows as of the end of a day: what lies after it is left out of them, and recency counts back from it"),
+        flag(&[Audit], "as-of", "DATE", "See the windows as of the end of a day: what lies after it is left out of them, and recency counts back from it; of a state, the end of one of its periods, or a day after its last row"),
     ]),
     row("windows.year_starts", Form::Text, &[Audit, Periods, Update, Merge, Follow], &[
         flag(&[Audit, Periods, Update], "year-starts", "MM-DD", "The day a fiscal year starts on, for quarters, halves and years [default: 01-01]"),
@@ -387,13 +390,16 @@ pub(crate) const OPTIONS: &[Opt] = &[
         flag(&[Inspect], "json", "", "Print JSON instead of text; of states and run files"),
     ]),
     row("manage.action", Form::Text, &[Manage], &[
-        flag(&[Manage], "ACTION", "history|remove|forget|export", "history: what came in; remove: take inputs out; forget: take customers out; export: a row for each customer and period"),
+        flag(&[Manage], "ACTION", "history|remove|forget|drop|export", "history: what came in; remove: take inputs out; forget: take customers out; drop: drop old periods; export: a row for each customer and period"),
     ]),
     row("manage.state", Form::Text, &[Manage], &[
         flag(&[Manage], "STATE", "", "The state's folder"),
     ]),
     row("manage.names", Form::Texts, &[Manage], &[
         flag(&[Manage], "NAME", "", "The inputs to remove, as the history names them, day.csv or, of several, day.csv@3; or the customers to forget"),
+    ]),
+    row("manage.before", Form::Text, &[Manage], &[
+        flag(&[Manage], "before", "DATE", "With drop: what customers did before this day goes for good, that they existed stays; a period of the state begins on it"),
     ]),
     row("manage.out", Form::Text, &[Manage], &[
         flag(&[Manage], "output", "PATH", "The table of an export, .parquet, .csv, .jsonl or .arrow; - is CSV on stdout"),

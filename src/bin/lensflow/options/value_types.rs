@@ -30,6 +30,7 @@ pub(crate) enum Action {
     History,
     Remove,
     Forget,
+    Drop,
     Export,
 }
 
@@ -41,8 +42,12 @@ impl FromStr for Action {
             "history" => Ok(Action::History),
             "remove" => Ok(Action::Remove),
             "forget" => Ok(Action::Forget),
+            "drop" => Ok(Action::Drop),
             "export" => Ok(Action::Export),
-            _ => Err(Error::usage(format!("{text:?} is nothing that is done with a state")).help("say history, remove, forget or export")),
+            _ => {
+                Err(Error::usage(format!("{text:?} is nothing that is done with a state"))
+                    .help("say history, remove, forget, drop or export"))
+            }
         }
     }
 }
@@ -112,6 +117,12 @@ fn checked<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D, check: impl 
 pub(super) fn moment<'de, D: Deserializer<'de>>(from: D) -> Result<Option<i64>, D::Error> {
     let text = String::deserialize(from)?;
     lensflow::model::as_of(&text).map(Some).map_err(refused)
+}
+
+/// The beginning of a day, or a moment of it.
+pub(super) fn date<'de, D: Deserializer<'de>>(from: D) -> Result<Option<i64>, D::Error> {
+    let text = String::deserialize(from)?;
+    lensflow::model::beginning(&text).map(Some).map_err(refused)
 }
 
 pub(super) fn workers<'de, D: Deserializer<'de>>(from: D) -> Result<Option<usize>, D::Error> {
