@@ -7,6 +7,7 @@ use crate::make::{self, Made};
 use crate::options::Kind;
 use crate::options::speech::Speech;
 use crate::process::talk::{Host, Talk, printed};
+use crate::process::warned::warned;
 use crate::running::{Raised, run_raising};
 use crate::said::said;
 use lensflow::error::Error;
@@ -95,8 +96,10 @@ pub(crate) fn job(
         let mut host = Host::new(signals, Talk, Speech::Keys).watched_by(watched);
         // What this thread printed before is of another job.
         printed();
-        made.job().run(&mut host)?;
-        let (told, warnings) = host.end();
+        let (done, mut warnings) = warned(|| made.job().run(&mut host));
+        done?;
+        let (told, noted) = host.end();
+        warnings.extend(noted);
         let all = |lines: Vec<String>| lines.into_iter().map(of_caller).collect();
         Ok((of_caller(printed()), all(told), all(warnings)))
     })

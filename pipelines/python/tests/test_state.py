@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,21 @@ def test_customers_are_forgotten_and_exported(tmp_path: Path) -> None:
     assert state.audit(every="quarter").input.customers == 23_569
     with pytest.raises(lensflow.UsageError):
         state.forget()
+
+
+def test_old_periods_are_dropped(tmp_path: Path) -> None:
+    state = lensflow.State(tmp_path / "state")
+    state.update(CDNOW_PERIODS, every="quarter")
+    assert "dropped" in state.drop(date(1997, 7, 1))[-1]
+    audit = state.audit(every="quarter")
+    assert audit.windows[0].name == "1997-Q3"
+    assert audit.lens1["1997-Q3"].total_customers == lensflow.audit(CDNOW_PERIODS, every="quarter").lens1["1997-Q3"].total_customers
+
+
+def test_warnings_come_with_an_update(tmp_path: Path) -> None:
+    state = lensflow.State(tmp_path / "state")
+    # Its rows are of quarters, and a state is kept by month where nothing is said.
+    assert any("cross" in warning for warning in state.update(CDNOW_PERIODS).warnings)
 
 
 def test_states_are_merged(tmp_path: Path) -> None:

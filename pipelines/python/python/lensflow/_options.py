@@ -16,7 +16,8 @@ from ._errors import UsageError
 StrPath: TypeAlias = Union[str, "os.PathLike[str]"]
 Day: TypeAlias = Union[str, dt.date]
 WindowLike: TypeAlias = Union[str, tuple[Day, Day], tuple[str, Day, Day], tuple[str, Day, Day, Day]]
-Every: TypeAlias = Literal["day", "week", "month", "quarter", "half", "year", "all"]
+#: A calendar period; or of an audit ``"all"``, and ``"rolling-90d"``.
+Every: TypeAlias = Union[Literal["day", "week", "month", "quarter", "half", "year", "all"], str]
 Texts: TypeAlias = Union[str, Sequence[str]]
 Filters: TypeAlias = Union[str, Sequence[str], Mapping[str, Texts]]
 
@@ -51,7 +52,7 @@ class ReadOptions(TypedDict, total=False):
     refunds: Literal["fail", "net", "drop"]
     anonymous: Literal["fail", "drop", "report"]
     anonymous_id: Texts
-    duplicates: Literal["fail", "drop", "keep"]
+    duplicates: Literal["fail", "drop", "between-inputs", "keep"]
     timezone: str
     year_starts: str
     workers: int
@@ -76,6 +77,7 @@ class UpdateOptions(ReadOptions, total=False):
     """The options of an update of a state."""
 
     every: Every
+    order_ids: Literal["keep", "none"]
     allow_duplicate: bool
     replace: bool
     allow_changed: bool

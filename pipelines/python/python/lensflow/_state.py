@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import date, datetime, timezone
 from typing import Any, Unpack
 
 from . import _lensflow
@@ -90,6 +90,11 @@ class State:
     def forget(self, *customers: str) -> list[str]:
         """Takes customers out, for good."""
         return self._manage("forget", customers)
+
+    def drop(self, before: str | date) -> list[str]:
+        """Drops what customers did before a day, for good; that they existed stays. A period of the state begins on that day."""
+        said = plain({"action": "drop", "state": self.path, "before": before})
+        return _lensflow.job("state", said)[1]
 
     def export(self, path: StrPath, *, csv_safe: bool = False) -> list[str]:
         """Writes a row for each customer and period, ``.parquet``, ``.csv``, ``.jsonl`` or ``.arrow``."""

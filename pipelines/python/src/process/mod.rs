@@ -6,3 +6,4 @@ pub(crate) mod following;
 pub(crate) mod screen;
 pub(crate) mod signals;
 pub(crate) mod talk;
+pub(crate) mod warned;
