@@ -102,7 +102,7 @@ def wheel(asked: argparse.Namespace) -> None:
     if asked.target:
         build += ["--target", asked.target]
     if asked.portable:
-        build += ["--zig", "--compatibility", "manylinux" + GLIBC.replace(".", "_").join(("_", ""))]
+        build += ["--zig", "--compatibility", "manylinux_" + GLIBC.replace(".", "_")]
     run(build)
 
 

@@ -158,3 +158,9 @@ def test_nothing_else_is_imported() -> None:
     done = subprocess.run([sys.executable, "-c", code, str(CDNOW_PERIODS)], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
     assert done.stderr == ""
+
+
+def test_a_bar(capfd: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("tqdm")
+    lensflow.audit(CDNOW_PERIODS, every="quarter", progress=True)
+    assert "%" in capfd.readouterr().err
