@@ -23,6 +23,9 @@ use std::sync::Arc;
 /// What Arrow data are called in reports and errors when nothing is said.
 const ARROW: &str = "arrow";
 
+/// The file of rows that stay in memory.
+const NOT_WRITTEN: &str = "rows-in-memory.parquet";
+
 /// The answers of an audit, and the rows behind them.
 #[pyclass(frozen, module = "lensflow._lensflow")]
 pub(crate) struct Answers {
@@ -77,6 +80,10 @@ pub(crate) fn audit(
     if let Some(look) = &look {
         options.set_item("inputs", [look.to_string_lossy()])?;
     }
+    if options.contains("rfm_columns")? {
+        // Columns are refused where no rows are asked for; here they can be asked for afterwards.
+        options.set_item("rfm.out", NOT_WRITTEN)?;
+    }
     let mut said = said(Kind::Audit, options)?.map_err(|error| raised(py, &error))?;
     let name = name.unwrap_or_else(|| ARROW.to_owned());
     let answers = run_raising(py, progress, &objects, move |signals, watched| {
@@ -88,6 +95,7 @@ pub(crate) fn audit(
         let Made::Audit(mut job) = made else { return Err(Error::internal("an audit was asked for")) };
         drop(folder);
         job.cancel = signals.cancel.clone();
+        job.outputs.rfm = None;
         let mut host = Host::new(signals, Talk, Speech::Keys).watched_by(watched);
         let audit = match batches {
             Some(batches) => of_batches(&job, batches, &name, &mut host)?,

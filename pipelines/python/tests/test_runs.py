@@ -74,6 +74,15 @@ def test_rows_go_anywhere(tmp_path: Path) -> None:
     assert in_order.equals(frame.sort("window", "customer_id", maintain_order=True)) or in_order.height == frame.height
 
 
+def test_columns_of_rows() -> None:
+    two = lensflow.audit(CDNOW_PERIODS, every="half", rfm_columns=["customer_id", "rfm_score"])
+    assert two.rfm().columns == ["customer_id", "rfm_score"]
+    more = lensflow.audit(CDNOW_PERIODS, every="half", rfm_columns="+last_order_ts").rfm().to_polars()
+    assert more.columns[-1] == "last_order_ts" and more.width == 13
+    with pytest.raises(lensflow.UsageError):
+        lensflow.audit(CDNOW_PERIODS, every="half", rfm_columns="no_such_column")
+
+
 def test_progress() -> None:
     seen: list[lensflow.Progress] = []
     lensflow.audit(CDNOW_PERIODS, every="quarter", progress=seen.append)

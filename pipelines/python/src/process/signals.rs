@@ -1,6 +1,5 @@
 //! What ends a job here: a [`Cancel`], which the thread that waits for the job pulls when Python has a signal.
 
-use lensflow::error::Result;
 use lensflow::{Cancel, Stop};
 
 /// A job that can be ended.
@@ -15,9 +14,4 @@ impl Signals {
     pub(crate) fn undisturbed<T>(&self, work: impl FnOnce() -> T) -> T {
         work()
     }
-}
-
-/// Publishing, as jobs ask for it.
-pub(crate) fn publish(signals: &Signals, publish: &mut dyn FnMut() -> Result<()>) -> Result<()> {
-    signals.undisturbed(publish)
 }

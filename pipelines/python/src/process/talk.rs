@@ -1,7 +1,7 @@
 //! What jobs say. Answers that the command would print are kept for the caller, and so is what it would tell; warnings come as warnings.
 
 use super::screen::Screen;
-use super::signals::{Signals, publish};
+use super::signals::Signals;
 use crate::options::speech::Speech;
 use lensflow::error::Result;
 use lensflow::jobs;
@@ -102,6 +102,6 @@ impl jobs::Host for Host<'_> {
     }
 
     fn undisturbed(&mut self, outputs: &mut dyn FnMut() -> Result<()>) -> Result<()> {
-        publish(self.signals, outputs)
+        self.signals.undisturbed(outputs)
     }
 }
