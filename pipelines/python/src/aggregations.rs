@@ -5,10 +5,11 @@
 use arrow::array::{ArrayRef, Int64Builder, StringBuilder, StructArray, TimestampMicrosecondBuilder};
 use arrow::datatypes::{DataType, Field, Fields, TimeUnit};
 use arrow::error::ArrowError;
+use chrono::{Datelike, NaiveDate};
 use pyo3::exceptions::PyTypeError;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyCapsule, PyFloat, PyIterator, PyString};
+use pyo3::types::{PyBytes, PyCapsule, PyFloat, PyIterator, PyString, PyTuple};
 use pyo3_arrow::ffi::{ArrayIterator, to_stream_pycapsule};
 use std::sync::Arc;
 
@@ -22,6 +23,8 @@ const DAY: i64 = 86_400_000_000;
 #[derive(Default)]
 pub(crate) struct Times {
     last: Option<(Py<PyAny>, i64)>,
+    /// `datetime.datetime`.
+    class: Option<Py<PyAny>>,
     /// The zone of the first time that has one.
     pub(crate) zone: Option<Py<PyAny>>,
     /// Whether a time had none.
@@ -46,8 +49,40 @@ impl Times {
         Ok(micros)
     }
 
+    /// A `datetime` of the standard library without a zone, by what it is pickled as: its ten bytes in one call, where its parts are seven.
+    fn plain(&mut self, time: &Bound<'_, PyAny>) -> PyResult<Option<i64>> {
+        let py = time.py();
+        let class = match &self.class {
+            Some(class) => class.bind(py).clone(),
+            None => {
+                let class = py.import("datetime")?.getattr("datetime")?;
+                self.class = Some(class.clone().unbind());
+                class
+            }
+        };
+        if !time.get_type().is(&class) {
+            return Ok(None);
+        }
+        let pickled = time.call_method0(intern!(py, "__reduce__"))?;
+        let Ok(parts) = pickled.get_item(1)?.cast_into::<PyTuple>() else { return Ok(None) };
+        if parts.len() != 1 {
+            return Ok(None);
+        }
+        let Ok(bytes) = parts.get_item(0)?.cast_into::<PyBytes>() else { return Ok(None) };
+        let &[year, of_year, month, day, hour, minute, second, a, b, c] = bytes.as_bytes() else { return Ok(None) };
+        let year = i32::from(year) * 256 + i32::from(of_year);
+        let day = NaiveDate::from_ymd_opt(year, u32::from(month), u32::from(day)).map(|day| i64::from(day.num_days_from_ce()) - EPOCH_DAY);
+        let seconds = (i64::from(hour) * 60 + i64::from(minute)) * 60 + i64::from(second);
+        let micros = seconds * 1_000_000 + (i64::from(a) << 16) + (i64::from(b) << 8) + i64::from(c);
+        Ok(day.map(|day| day * DAY + micros))
+    }
+
     fn micros(&mut self, time: &Bound<'_, PyAny>) -> PyResult<Option<i64>> {
         let py = time.py();
+        if let Some(micros) = self.plain(time)? {
+            self.naive = true;
+            return Ok(Some(micros));
+        }
         let ordinal = match time.call_method0(intern!(py, "toordinal")) {
             Ok(ordinal) => ordinal.extract::<i64>(),
             Err(error) if error.is_instance_of::<pyo3::exceptions::PyAttributeError>(py) => {

@@ -12,7 +12,7 @@ use lensflow::{PeriodAggregation, RfmMetrics, calculate_rfm};
 use pyo3::exceptions::PyTypeError;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList, PyString};
+use pyo3::types::{PyDict, PyFloat, PyList, PyString};
 use std::collections::HashMap;
 
 /// The metrics of every customer, sorted by id, as objects of `class`. `threads` 0 is one less than there are cores.
@@ -35,8 +35,11 @@ pub(crate) fn compat_rfm<'py>(
         let id = row.customer_id.cast::<PyString>()?.to_cow()?.into_owned();
         let missing = || PyTypeError::new_err("a time is missing");
         let (start, until) = (moment(row.period_start.ok_or_else(missing)?)?, moment(row.period_end.ok_or_else(missing)?)?);
-        let spend: Amount =
-            amount(&row.total_spend)?.unwrap_or_default().parse().map_err(|_| PyTypeError::new_err("no amount of money"))?;
+        let spend = match row.total_spend.cast::<PyFloat>() {
+            Ok(spend) => Amount::from_f64(spend.value()),
+            Err(_) => amount(&row.total_spend)?.unwrap_or_default().parse(),
+        };
+        let spend = spend.map_err(|_| PyTypeError::new_err("no amount of money"))?;
         let period = PeriodAggregation::new(id, start, until, row.total_orders.extract()?, spend).map_err(fail)?;
         rows.push(match row.last_transaction_ts {
             Some(last) => period.with_last_transaction(moment(last)?).map_err(fail)?,
@@ -53,7 +56,22 @@ pub(crate) fn compat_rfm<'py>(
         metrics
     });
     let objects = Objects { class, decimal, observation_end, zone, starts: HashMap::new() };
-    objects.of(py, &metrics.map_err(fail)?)
+    let metrics = metrics.map_err(fail)?;
+    without_collection(py, || objects.of(py, &metrics))
+}
+
+/// Makes many objects, none of which can be garbage, without the collector's looking through all of them again and again.
+fn without_collection<T>(py: Python<'_>, make: impl FnOnce() -> PyResult<T>) -> PyResult<T> {
+    let collector = py.import("gc")?;
+    let is_on: bool = collector.call_method0("isenabled")?.extract()?;
+    if is_on {
+        collector.call_method0("disable")?;
+    }
+    let made = make();
+    if is_on {
+        collector.call_method0("enable")?;
+    }
+    made
 }
 
 fn moment(micros: i64) -> PyResult<chrono::NaiveDateTime> {
@@ -91,10 +109,12 @@ impl<'py> Objects<'_, 'py> {
             values.set_item(intern!(py, "customer_id"), one.customer_id())?;
             values.set_item(intern!(py, "recency_days"), one.recency_days())?;
             values.set_item(intern!(py, "frequency"), one.frequency())?;
-            values.set_item(intern!(py, "monetary"), self.decimal.call1((one.monetary().to_string(),))?)?;
+            let spend = self.decimal.call1((one.total_spend().to_string(),))?;
+            let each = if one.frequency() == 1 { spend.clone() } else { self.decimal.call1((one.monetary().to_string(),))? };
+            values.set_item(intern!(py, "monetary"), each)?;
             values.set_item(intern!(py, "observation_start"), self.start(py, one.observation_start())?)?;
             values.set_item(intern!(py, "observation_end"), self.observation_end)?;
-            values.set_item(intern!(py, "total_spend"), self.decimal.call1((one.total_spend().to_string(),))?)?;
+            values.set_item(intern!(py, "total_spend"), spend)?;
             list.append(object)?;
         }
         Ok(list)
