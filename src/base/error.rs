@@ -71,6 +71,7 @@ struct Parts {
     input: Option<String>,
     row: Option<u64>,
     line: Option<u64>,
+    customer: Option<String>,
     message: String,
     help: Option<String>,
     /// What else there is to say: with any, the place is in these lines, and not before the message.
@@ -91,6 +92,7 @@ impl Error {
             input: None,
             row: None,
             line: None,
+            customer: None,
             message,
             help: None,
             details,
@@ -180,6 +182,13 @@ impl Error {
         self
     }
 
+    /// Adds the customer it is about. The message says so itself.
+    #[must_use]
+    pub fn customer(mut self, customer: impl Into<String>) -> Self {
+        self.0.customer.get_or_insert_with(|| customer.into());
+        self
+    }
+
     /// Adds what the reader can do about it.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
@@ -227,6 +236,11 @@ impl Error {
     /// The row it happened at, where known.
     pub fn at_row(&self) -> Option<u64> {
         self.0.row
+    }
+
+    /// The customer it is about, where known.
+    pub fn at_customer(&self) -> Option<&str> {
+        self.0.customer.as_deref()
     }
 
     /// Advice on how to mend it, where there is any. Options are named as fields of [`Spec`](crate::Spec) and of other options are, in backquotes and

@@ -9,7 +9,6 @@ use super::{Host, STDOUT, files, in_a_folder, inside, lines_fit, may_be_folder, 
 use crate::base::cancel::{Cancel, Stop};
 use crate::base::error::{Error, Result};
 use crate::jobs::checkpoint::{Checkpointed, Checkpoints};
-use crate::jobs::new_inputs::are_new;
 use crate::model::reject::OnBadRow;
 use crate::model::window::Windows;
 use crate::orders::Lines;
@@ -22,8 +21,7 @@ use crate::report::rfm_columns::RfmColumns;
 use crate::report::table::TableWriter;
 use crate::report::text_tables::{Style, render};
 use crate::report::{Report, rows};
-use crate::source::Source;
-use crate::source::files::{Files, Format};
+use crate::source::files::Format;
 use crate::spec::Spec;
 use crate::state::{Io, State};
 use crate::stats::{Snapshot, Stats};
@@ -207,7 +205,7 @@ impl AuditJob {
     }
 
     /// The spec, checked, once it is known what the states did about bad rows; and that the rows tell the columns that are asked for.
-    fn spec_of(&self, states: &[State]) -> Result<Spec> {
+    pub(super) fn spec_of(&self, states: &[State]) -> Result<Spec> {
         let spec = Spec { on_bad_row: bad_rows(self.on_bad_row, states.first(), self.spec.on_bad_row), ..self.spec.clone() };
         if self.outputs.rejects.is_some() && spec.on_bad_row == OnBadRow::Fail {
             return Err(Error::usage("there are no rejects to write while bad rows end the run").help("add `on_bad_row=reject`"));
@@ -252,19 +250,8 @@ impl AuditJob {
     /// # Errors
     /// Options that make no sense, inputs that cannot be read, bad rows, outputs that cannot be written.
     pub fn run(&self, host: &mut dyn Host) -> Result<Audited> {
-        let (states, inputs) = with_states(&self.inputs)?;
-        let generator = self.synthetic.as_ref().map(Synthetic::generator).transpose()?;
-        let spec = self.spec_of(&states)?;
-        lines_fit(self.lines.as_ref(), &states, &inputs)?;
-        let spool = spec.spill_dir.clone();
-        let (periods, sales) = match &self.lines {
-            Some(lines) => (&[][..], Some((lines.find_sales(&inputs, self.format, spec.batch_rows)?.spool_in(spool.clone()), lines))),
-            None => (&inputs[..], None),
-        };
-        let periods = Files::find(periods, self.format, &spec)?.spool_in(spool);
-        let found = [periods.inputs(), sales.iter().flat_map(|(files, _)| files.inputs()).collect()].concat();
-        no_input_is_written(self.outputs.paths(), &found)?;
-        are_new(&states, &found)?;
+        let ready = self.ready()?;
+        let (spec, states) = (ready.spec.clone(), &ready.states);
         if let Some((folder, _)) = &self.checkpoint
             && let Some(output) = inside(self.outputs.paths(), folder)
         {
@@ -286,19 +273,14 @@ impl AuditJob {
             None => {
                 let mut pipeline = builder.build()?;
                 watch(pipeline.stats(), host);
-                states.iter().try_for_each(|state| pipeline.run_state(state))?;
-                generator.map_or(Ok(()), |generator| pipeline.run(generator.source()))?;
-                match sales {
-                    Some((files, lines)) => pipeline.run_transactions(files, lines)?,
-                    None => pipeline.run(periods)?,
-                }
+                ready.feed(&mut pipeline)?;
                 (pipeline, None)
             }
             Some((folder, every)) => {
                 let (folder, every, stop) = (folder.clone(), *every, self.stop.clone());
                 let checkpoints = Checkpoints { folder, every, stop, cancel: self.cancel.clone(), io: Io::default() };
                 host.heeds_stop(true);
-                let (pipeline, checkpointed) = checkpoints.read(&builder, &states, periods, |latest| watch(latest, host))?;
+                let (pipeline, checkpointed) = checkpoints.read(&builder, &ready.states, ready.periods, |latest| watch(latest, host))?;
                 host.heeds_stop(false);
                 (pipeline, Some(checkpointed))
             }

@@ -6,6 +6,7 @@
 //! |---|---|
 //! | here | [`Host`], and what jobs have in common |
 //! | `audit` | inputs → answers in files |
+//! | `answer` | inputs → answers in memory |
 //! | `peek` | inputs → what they are, and what an audit would meet in them |
 //! | `recognize` | the columns of inputs → what their rows are |
 //! | `period_table` | orders → a table of period aggregations |
@@ -19,6 +20,8 @@
 //! | `compare` | Lens 2 of windows of two states |
 //! | `slices` | the functions for callers who hold everything in memory |
 
+#[cfg(all(feature = "sketch", feature = "synthetic", feature = "text"))]
+mod answer;
 #[cfg(all(feature = "sketch", feature = "synthetic", feature = "text"))]
 pub mod audit;
 pub(crate) mod checkpoint;

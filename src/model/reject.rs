@@ -254,7 +254,10 @@ impl Reject {
             Reason::RaggedRow => format!("{reason}: the row {}", value.trim_matches('"')),
             _ => format!("{reason}: {column} is {value}: {}", reason.sentence(at.as_deref())),
         };
-        let error = Error::data(what);
+        let mut error = Error::data(what);
+        if !customer_id.is_empty() {
+            error = error.customer(customer_id);
+        }
         if window.is_some() { error } else { error.input(source).row(row).line(line) }
     }
 }

@@ -87,6 +87,7 @@ use crate::model::line_batch::TransactionBatch;
 use crate::model::line_columns::TransactionColumns;
 use crate::model::reject::Reason;
 use crate::model::worth::AmountFrom;
+use crate::source::Batches;
 use crate::source::files::{Files, Format};
 use crate::source::transactions::{TransactionOptions, Transactions};
 use crate::spill::{Budget, RunStore};
@@ -331,6 +332,15 @@ impl Lines {
     /// Those of [`Lines::find`].
     pub fn find_sales<S: AsRef<str>>(&self, named: &[S], format: Option<Format>, batch_rows: usize) -> Result<Files<TransactionBatch>> {
         Files::find_as(named, format, self.sales()?, batch_rows)
+    }
+
+    /// Arrow batches of orders or line items, for [`Pipeline::run_transactions`](crate::Pipeline::run_transactions). They are called `name` in
+    /// reports and errors.
+    ///
+    /// # Errors
+    /// When the options are not right.
+    pub fn batches<I>(&self, name: impl Into<String>, iter: I) -> Result<Batches<I, TransactionBatch>> {
+        Ok(Batches::of_lines(name, self.sales()?, iter))
     }
 
     /// The policy for copies. Where the total of an order counts once, copies of lines change nothing.

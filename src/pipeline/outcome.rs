@@ -62,7 +62,7 @@ impl<A> Audit<A> {
         let Resources { plan, store, cancel, .. } = memory;
         let sorting = Sorting { store, heap: plan.merge_memory, merge: plan.merge_memory * threads as u64, cancel };
         let (groups, sorted_groups) = (plan.groups.min(threads), plan.sorted_groups.min(threads));
-        let making = Making { blocks, sorting, threads, groups, sorted_groups, stats, rfm };
+        let making = Making { blocks: Arc::new(blocks), sorting, threads, groups, sorted_groups, stats, rfm };
         Audit { report, custom, making, rejects }
     }
 
@@ -111,7 +111,23 @@ impl<A> Audit<A> {
     pub fn into_rfm(self, order: Order) -> Result<impl Iterator<Item = Result<RecordBatch>> + use<A>> {
         let rows = self.making.rfm();
         let Making { blocks, sorting, threads, .. } = self.making;
-        read(Box::new(blocks), sorting, threads, rows, order)
+        read(blocks, sorting, threads, rows, order)
+    }
+
+    /// The rows of [`rfm`](Audit::rfm), as an iterator of its own: it keeps what it reads, and the audit can go before it.
+    ///
+    /// # Errors
+    /// When the rows cannot be read or sorted.
+    pub fn own_rfm(&self, order: Order) -> Result<impl Iterator<Item = Result<RecordBatch>> + Send + use<A>> {
+        read(self.making.blocks.clone(), self.making.sorting.clone(), self.making.threads, self.making.rfm(), order)
+    }
+
+    /// The rows of [`migrations`](Audit::migrations), likewise.
+    ///
+    /// # Errors
+    /// When the rows cannot be read or sorted.
+    pub fn own_migrations(&self, order: Order) -> Result<impl Iterator<Item = Result<RecordBatch>> + Send + use<A>> {
+        read(self.making.blocks.clone(), self.making.sorting.clone(), self.making.threads, Migrations::new(self.windows()), order)
     }
 
     /// Writes [`rfm`](Audit::rfm) to a table, with as many threads as the run had.
@@ -144,7 +160,7 @@ impl<A> Audit<A> {
 /// The blocks that rows are made of, and the memory and threads to make them with.
 #[derive(Debug)]
 struct Making {
-    blocks: Blocks,
+    blocks: Arc<Blocks>,
     sorting: Sorting,
     threads: usize,
     /// Row groups that are encoded at the same time, in either order.
@@ -161,7 +177,7 @@ impl Making {
     }
 
     fn read<R: Rows + Send>(&self, rows: R, order: Order) -> Result<impl Iterator<Item = Result<RecordBatch>>> {
-        read(&self.blocks, self.sorting.clone(), self.threads, rows, order)
+        read(&*self.blocks, self.sorting.clone(), self.threads, rows, order)
     }
 
     fn write<R: Rows + Send>(&self, rows: R, table: &mut TableWriter, order: Order) -> Result<()> {
@@ -171,7 +187,7 @@ impl Making {
         let written = with_pool(self.threads, || {
             let counts = if R::COUNTS_ARE_KNOWN || order == Order::Engine { rows.counts(&self.blocks)? } else { Vec::new() };
             table.watched_by(&self.stats, counts.iter().sum::<usize>() as u64);
-            let stream = stream(&self.blocks, self.sorting.clone(), rows, &counts, table.rows_per_part(), order)?;
+            let stream = stream(&*self.blocks, self.sorting.clone(), rows, &counts, table.rows_per_part(), order)?;
             let groups = if order == Order::Sorted { self.sorted_groups } else { self.groups };
             table.write_stream_with(&stream, groups)
         });

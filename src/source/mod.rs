@@ -90,6 +90,7 @@ use crate::model::line_batch::TransactionBatch;
 use crate::model::line_columns::TransactionColumns;
 use crate::model::note::Notes;
 use crate::model::period_batch::{Origin, PeriodBatch};
+use crate::spec::Spec;
 use arrow::array::RecordBatch;
 use chrono_tz::Tz;
 use std::sync::Arc;
@@ -215,6 +216,14 @@ impl<I> Batches<I> {
     pub fn new(name: impl Into<String>, map: ColumnMap, iter: I) -> Self {
         Self::of(name, As(row_kind::Aggregations::plain(map)), iter)
     }
+
+    /// As [`Batches::new`], with columns and values that are read as a spec says.
+    ///
+    /// # Errors
+    /// When the options of reading are not right.
+    pub fn reading(name: impl Into<String>, spec: &Spec, iter: I) -> Result<Self> {
+        Ok(Self::of(name, As(row_kind::Aggregations::of(spec)?), iter))
+    }
 }
 
 impl<I> Batches<I, TransactionBatch> {
@@ -224,6 +233,11 @@ impl<I> Batches<I, TransactionBatch> {
     /// When the options are not right.
     pub fn transactions(name: impl Into<String>, columns: TransactionColumns, options: &TransactionOptions, iter: I) -> Result<Self> {
         Ok(Self::of(name, As(Transactions::new(columns, options, Tz::UTC)?), iter))
+    }
+
+    /// Of a kind of lines that was made before.
+    pub(crate) fn of_lines(name: impl Into<String>, kind: Transactions, iter: I) -> Self {
+        Self::of(name, As(kind), iter)
     }
 }
 

@@ -1,0 +1,46 @@
+"""Customer-base analytics, exact: RFM, Lens 1 and Lens 2 of "The Customer-Base Audit".
+
+>>> import lensflow
+>>> audit = lensflow.audit("orders.csv", every="quarter")       # doctest: +SKIP
+>>> audit.lens1["2024-Q1"].total_customers                      # doctest: +SKIP
+23570
+
+``audit`` reads files, and any Arrow data: polars and pandas frames, pyarrow tables, DuckDB relations, Spark frames.
+``State`` remembers every customer between runs. ``peek`` looks at files before an audit, ``generate`` makes customers up.
+Nothing but the standard library is needed; polars, pandas and pyarrow are imported when they are asked for.
+"""
+
+from ._audit import Audit, Comparison, Input, Lens1, Lens2, Progress, Window, audit
+from ._errors import Cancelled, DataError, Error, InternalError, IoError, UsageError
+from ._lensflow import __version__
+from ._options import AuditOptions, GenerateOptions, ReadOptions, UpdateOptions
+from ._rows import Rows
+from ._state import Peek, State, Update, generate, peek
+
+__all__ = [
+    "Audit",
+    "AuditOptions",
+    "Cancelled",
+    "Comparison",
+    "DataError",
+    "Error",
+    "GenerateOptions",
+    "Input",
+    "InternalError",
+    "IoError",
+    "Lens1",
+    "Lens2",
+    "Peek",
+    "Progress",
+    "ReadOptions",
+    "Rows",
+    "State",
+    "Update",
+    "UpdateOptions",
+    "UsageError",
+    "Window",
+    "__version__",
+    "audit",
+    "generate",
+    "peek",
+]

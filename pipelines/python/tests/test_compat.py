@@ -1,0 +1,353 @@
+"""The drop-in for AutoCLV: names, order of arguments, defaults, texts of errors, and where its meaning differs from ours."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import logging
+import random
+from datetime import datetime, timedelta, timezone
+from decimal import Decimal
+from typing import Any
+
+import lensflow
+import pytest
+from conftest import Golden
+from lensflow.compat import autoclv
+from lensflow.compat.autoclv import (
+    CustomerDataMartBuilder,
+    CustomerMigration,
+    Lens1Metrics,
+    Lens2Metrics,
+    PeriodAggregation,
+    PeriodGranularity,
+    RFMMetrics,
+    RFMScore,
+    analyze_period_comparison,
+    analyze_single_period,
+    calculate_revenue_concentration,
+    calculate_rfm,
+    calculate_rfm_scores,
+)
+from lensflow.compat.autoclv.rfm import _one_by_one
+
+START, END = datetime(2023, 1, 1), datetime(2024, 1, 1)
+
+
+def metrics(customer: str = "C", frequency: int = 1, spend: str = "100.00", recency: int = 10) -> RFMMetrics:
+    total = Decimal(spend)
+    return RFMMetrics(customer, recency, frequency, total / frequency, START, END, total)
+
+
+def period(customer: str = "C", month: int = 1, orders: int = 1, spend: Any = 10.0, last: datetime | None = None) -> PeriodAggregation:
+    start = datetime(2023, month, 1)
+    return PeriodAggregation(customer, start, (start + timedelta(days=32)).replace(day=1), orders, spend, 1.0, 1, last)
+
+
+FIELDS = {
+    PeriodAggregation: "customer_id period_start period_end total_orders total_spend total_margin total_quantity last_transaction_ts",
+    RFMMetrics: "customer_id recency_days frequency monetary observation_start observation_end total_spend",
+    RFMScore: "customer_id r_score f_score m_score rfm_score",
+    Lens1Metrics: "total_customers one_time_buyers one_time_buyer_pct total_revenue top_10pct_revenue_contribution "
+    "top_20pct_revenue_contribution avg_orders_per_customer median_customer_value rfm_distribution",
+    CustomerMigration: "retained churned new reactivated",
+    Lens2Metrics: "period1_metrics period2_metrics migration retention_rate churn_rate reactivation_rate customer_count_change "
+    "revenue_change_pct avg_order_value_change_pct",
+    autoclv.OrderAggregation: "order_id customer_id order_ts first_item_ts last_item_ts total_spend total_margin total_quantity distinct_products",
+}
+
+
+@pytest.mark.parametrize("kind", FIELDS, ids=lambda kind: kind.__name__)
+def test_fields_are_in_order(kind: type) -> None:
+    assert [field.name for field in dataclasses.fields(kind)] == FIELDS[kind].split()
+
+
+PARALLEL = [("parallel", True), ("parallel_threshold", 10_000_000), ("n_workers", None)]
+SIGNATURES = {
+    calculate_rfm: [("period_aggregations", ...), ("observation_end", ...), *PARALLEL],
+    calculate_rfm_scores: [("rfm_metrics", ...), ("recency_bins", 5), ("frequency_bins", 5), ("monetary_bins", 5)],
+    analyze_single_period: [("rfm_metrics", ...), ("rfm_scores", None), *PARALLEL],
+    analyze_period_comparison: [
+        ("period1_rfm", ...),
+        ("period2_rfm", ...),
+        ("all_customer_history", None),
+        ("period1_metrics", None),
+        ("period2_metrics", None),
+        *PARALLEL,
+    ],
+    calculate_revenue_concentration: [("rfm_metrics", ...), ("percentiles", (10, 20))],
+}
+
+
+@pytest.mark.parametrize("function", SIGNATURES, ids=lambda function: function.__name__)
+def test_arguments_are_in_order_with_their_defaults(function: Any) -> None:
+    given = inspect.signature(function).parameters.values()
+    found = [(one.name, ... if one.default is inspect.Parameter.empty else one.default) for one in given]
+    assert found == SIGNATURES[function]
+
+
+def test_answers_are_frozen_and_aggregations_are_not() -> None:
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        metrics().frequency = 2  # type: ignore[misc]
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        calculate_rfm([period()], END)[0].frequency = 2  # type: ignore[misc]
+    one = period()
+    one.total_orders = 5
+    assert not hasattr(one, "__dict__")
+
+
+REFUSED: list[tuple[Any, str]] = [
+    (lambda: RFMMetrics("C1", -1, 1, Decimal(1), START, END, Decimal(1)), "Recency cannot be negative: -1 (customer_id=C1)"),
+    (lambda: RFMMetrics("C1", 1, 0, Decimal(1), START, END, Decimal(1)), "Frequency must be positive: 0 (customer_id=C1)"),
+    (lambda: RFMMetrics("C1", 1, 1, Decimal(-1), START, END, Decimal(1)), "Monetary value cannot be negative: -1 (customer_id=C1)"),
+    (lambda: RFMMetrics("C1", 1, 1, Decimal(1), START, END, Decimal(-1)), "Total spend cannot be negative: -1 (customer_id=C1)"),
+    (
+        lambda: RFMMetrics("C1", 1, 2, Decimal("50.02"), START, END, Decimal(100)),
+        "Monetary (50.02) != total_spend / frequency (50) (customer_id=C1)",
+    ),
+    (lambda: RFMScore("C1", 6, 1, 1, "611"), "r_score must be between 1 and 5: 6 (customer_id=C1)"),
+    (lambda: RFMScore("C1", 1, 0, 1, "101"), "f_score must be between 1 and 5: 0 (customer_id=C1)"),
+    (lambda: RFMScore("C1", 1, 1, 9, "119"), "m_score must be between 1 and 5: 9 (customer_id=C1)"),
+    (lambda: RFMScore("C1", 1, 2, 3, "321"), "rfm_score (321) does not match r/f/m scores (123) (customer_id=C1)"),
+    (lambda: lens1(total_customers=-1), "Total customers cannot be negative: -1"),
+    (lambda: lens1(one_time_buyers=-1), "One-time buyers cannot be negative: -1"),
+    (lambda: lens1(one_time_buyers=11), "One-time buyers (11) cannot exceed total customers (10)"),
+    (lambda: lens1(total_revenue=Decimal(-5)), "Total revenue cannot be negative: -5"),
+    (lambda: lens1(one_time_buyer_pct=Decimal(101)), "One-time buyer percentage must be 0-100: 101"),
+    (lambda: lens1(top_10pct_revenue_contribution=Decimal(101)), "Top 10% revenue contribution must be 0-100: 101"),
+    (lambda: lens1(top_20pct_revenue_contribution=Decimal(-1)), "Top 20% revenue contribution must be 0-100: -1"),
+    (lambda: moves("a", "a"), "Customer IDs cannot be both retained and churned: frozenset({'a'})"),
+    (lambda: moves("a", "", "a"), "Customer IDs cannot be both retained and new: frozenset({'a'})"),
+    (lambda: moves("", "a", "a"), "Customer IDs cannot be both churned and new: frozenset({'a'})"),
+    (
+        lambda: moves("", "", "a", "b"),
+        "Reactivated customers must be a subset of new customers: reactivated=frozenset({'b'}), new=frozenset({'a'})",
+    ),
+    (lambda: lens2(retention_rate=Decimal(101)), "Retention rate must be 0-100: 101"),
+    (lambda: lens2(churn_rate=Decimal(-1)), "Churn rate must be 0-100: -1"),
+    (lambda: lens2(reactivation_rate=Decimal(101)), "Reactivation rate must be 0-100: 101"),
+    (lambda: lens2(churn_rate=Decimal("39.8")), "Retention rate (60) + churn rate (39.8) must equal 100, got 99.8"),
+    (lambda: calculate_revenue_concentration([], [0]), "Percentiles must be in range 1-100, got: 0"),
+    (lambda: calculate_rfm([period()], END, n_workers=0), "n_workers must be >= 1, got 0"),
+    (lambda: calculate_rfm([period()], END, parallel=False, n_workers=-2), "n_workers must be >= 1, got -2"),
+    (lambda: analyze_single_period([], n_workers=0), "n_workers must be >= 1, got 0"),
+    (
+        lambda: calculate_rfm([period("X", last=datetime(2025, 1, 1))], END),
+        "Transaction timestamp (2025-01-01 00:00:00) cannot be after observation_end (2024-01-01 00:00:00) for customer X",
+    ),
+    (lambda: calculate_rfm([period("X", orders=0)], END), "Frequency must be positive: 0 (customer_id=X)"),
+    (lambda: calculate_rfm([period("X", spend=-1.0)], END), "Monetary value cannot be negative: -1.00 (customer_id=X)"),
+    (lambda: calculate_rfm([period("X")], START), "Recency cannot be negative: -31 (customer_id=X)"),
+    (lambda: analyze_period_comparison([metrics("a"), metrics("a")], []), "Duplicate customer IDs found in period1_rfm: ['a']"),
+    (lambda: analyze_period_comparison([], [metrics("a"), metrics("a")]), "Duplicate customer IDs found in period2_rfm: ['a']"),
+    (
+        lambda: analyze_period_comparison([metrics("a")], [], ["b"]),
+        "all_customer_history must include all period1 customers. Missing customer IDs: frozenset({'a'})",
+    ),
+]
+
+
+def lens1(**changes: Any) -> Lens1Metrics:
+    hundred = Decimal(100)
+    good: dict[str, Any] = dict(zip(FIELDS[Lens1Metrics].split(), (10, 5, Decimal(50), *[hundred] * 5, {}), strict=True))
+    return Lens1Metrics(**(good | changes))
+
+
+def moves(*sets: str) -> CustomerMigration:
+    return CustomerMigration(*[frozenset(one) for one in (*sets, "", "", "", "")[:4]])
+
+
+def lens2(**changes: Any) -> Lens2Metrics:
+    values = (lens1(), lens1(), moves(), Decimal(60), Decimal(40), Decimal(0), 0, Decimal(0), Decimal(0))
+    good: dict[str, Any] = dict(zip(FIELDS[Lens2Metrics].split(), values, strict=True))
+    return Lens2Metrics(**(good | changes))
+
+
+@pytest.mark.parametrize(("wrong", "text"), REFUSED, ids=[text[:40] for _, text in REFUSED])
+def test_what_is_refused_is_said_in_its_words(wrong: Any, text: str) -> None:
+    with pytest.raises(ValueError) as raised:
+        wrong()
+    assert str(raised.value) == text
+
+
+def test_nothing_comes_of_nothing_before_any_check() -> None:
+    assert calculate_rfm([], END, n_workers=0) == []
+    assert calculate_rfm_scores([]) == []
+    assert calculate_revenue_concentration([]) == {10: 0, 20: 0}
+    assert analyze_single_period([]).total_customers == 0
+
+
+def test_bins_beyond_five_end_in_a_score_that_is_none() -> None:
+    many = [metrics(f"C{i}", 1 + i, f"{100 * (1 + i)}", i) for i in range(50)]
+    with pytest.raises(ValueError, match="r_score must be between 1 and 5"):
+        calculate_rfm_scores(many, recency_bins=9)
+
+
+def made_up(customers: int, seed: int, zone: timezone | None = None) -> list[PeriodAggregation]:
+    dice, rows = random.Random(seed), []
+    for at in range(customers):
+        for month in sorted(dice.sample(range(1, 13), dice.randint(1, 4))):
+            start = datetime(2023, month, 1, tzinfo=zone)
+            end = (start + timedelta(days=32)).replace(day=1)
+            last = None if dice.random() < 0.3 else start + timedelta(seconds=dice.randrange(27 * 86_400))
+            spend = dice.choice([round(dice.uniform(0, 500), 2), dice.uniform(0, 9), 0.1 + 0.2, 0.005, 1e-7, 1e12])
+            rows.append(PeriodAggregation(f"C{dice.randrange(10**6)}-{at}", start, end, dice.randint(1, 9), spend, 0.0, 1, last))
+    dice.shuffle(rows)
+    return rows
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_engine_is_the_plain_way(seed: int) -> None:
+    rows = made_up(300, seed)
+    fast, plain = calculate_rfm(rows, END), _one_by_one(rows, END, None)
+    assert fast == plain
+    assert [one.customer_id for one in fast] == sorted(one.customer_id for one in fast)
+    assert all(type(one.monetary) is Decimal and type(one.recency_days) is int for one in fast)
+
+
+def test_threads_never_change_an_answer() -> None:
+    rows = made_up(500, 9)
+    once = calculate_rfm(rows, END, parallel=False)
+    for workers in (1, 2, 7):
+        assert calculate_rfm(rows, END, True, 1, workers) == once
+
+
+def test_times_stay_as_they_are() -> None:
+    naive = calculate_rfm([period()], END)[0]
+    assert naive.observation_start.tzinfo is None and naive.observation_end is END
+    utc = timezone.utc
+    aware = calculate_rfm(made_up(20, 1, utc), END.replace(tzinfo=utc))
+    assert all(one.observation_start.tzinfo is utc for one in aware)
+    with pytest.raises(TypeError):
+        calculate_rfm(made_up(20, 1, utc), END)
+
+
+def test_what_the_engine_does_not_take_goes_the_plain_way() -> None:
+    backwards = PeriodAggregation("", datetime(2023, 2, 1), datetime(2023, 1, 1), 2, 10, 0.0, 1)
+    assert calculate_rfm([backwards], END)[0].frequency == 2
+
+
+def test_golden_answers(golden: Golden) -> None:
+    def time(text: str) -> datetime:
+        return datetime.fromisoformat(text)
+
+    for window in golden.case["windows"]:
+        end = time(window.get("observation_end", window["end"]))
+        rows = [
+            PeriodAggregation(
+                row["customer_id"],
+                time(row["period_start"]),
+                time(row["period_end"]),
+                int(row["total_orders"]),
+                Decimal(row["total_spend"]),  # type: ignore[arg-type]
+                0.0,
+                0,
+                time(row["last_transaction_ts"]) if row.get("last_transaction_ts") else None,
+            )
+            for row in golden.rows
+            if row["period_start"] >= window["start"] and row["period_end"] <= window["end"]
+        ]
+        found = calculate_rfm(rows, end)
+        expected = sorted((row for row in golden.rfm if row["window"] == window["name"]), key=lambda row: row["customer_id"].encode())
+        assert [(one.customer_id, one.recency_days, one.frequency, str(one.monetary), str(one.total_spend)) for one in found] == [
+            (row["customer_id"], int(row["recency_days"]), int(row["frequency"]), row["monetary"], row["total_spend"]) for row in expected
+        ]
+        if golden.case["bins"] <= 5 and expected:
+            bins = golden.case["bins"]
+            scores = calculate_rfm_scores(found, bins, bins, bins)
+            assert [score.rfm_score for score in scores] == [row["rfm_score"] for row in expected]
+
+
+def test_with_a_history_that_has_period_2_every_new_customer_is_reactivated() -> None:
+    first, second = [metrics("a"), metrics("b")], [metrics("b"), metrics("c")]
+    found = analyze_period_comparison(first, second, ["a", "b", "c"])
+    assert found.migration.reactivated == found.migration.new == {"c"}
+    assert analyze_period_comparison(first, second).migration.reactivated == set()
+    assert found.retention_rate == Decimal("50.00") and found.customer_count_change == 0
+
+
+def test_large_changes_are_logged(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING):
+        analyze_period_comparison([metrics("a", 1, "1.00")], [metrics("b", 1, "900.00")])
+    assert "Extreme revenue change detected: 89900.00%" in caplog.text
+    assert "Extreme AOV change detected" in caplog.text
+    caplog.clear()
+    with caplog.at_level(logging.WARNING):
+        analyze_period_comparison([], [metrics("b", 1, "900.00")])
+    assert caplog.text == ""
+
+
+LINE = {"order_id": "1", "customer_id": "a", "event_ts": datetime(2024, 5, 31), "quantity": 1, "unit_price": 10.0}
+BAD_LINES = [
+    ({"quantity": -1}, "Transaction quantity cannot be negative", {"index": 1, "quantity": -1}),
+    ({"unit_price": -1}, "Unit price cannot be negative", {"index": 1, "unit_price": Decimal(-1)}),
+    ({"line_total": -1}, "Line total cannot be negative", {"index": 1, "line_total": Decimal(-1)}),
+    ({"unit_cost": -1}, "Unit cost cannot be negative", {"index": 1, "unit_cost": Decimal(-1)}),
+]
+
+
+@pytest.mark.parametrize(("change", "text", "where"), BAD_LINES, ids=[text for _, text, _ in BAD_LINES])
+def test_bad_lines(change: dict[str, Any], text: str, where: dict[str, Any]) -> None:
+    with pytest.raises(ValueError) as raised:
+        CustomerDataMartBuilder().build([LINE, {**LINE, **change}])
+    assert raised.value.args == (text, where)
+
+
+def test_lines_without_what_is_needed() -> None:
+    with pytest.raises(KeyError, match="Transaction at index 0 missing key order_id"):
+        CustomerDataMartBuilder().build([{"customer_id": "a"}])
+    with pytest.raises(TypeError, match="Transactions must provide an event_ts/order_ts datetime"):
+        CustomerDataMartBuilder().build([{**LINE, "event_ts": "2024-05-31"}])
+
+
+def test_a_mart() -> None:
+    lines = [LINE, {**LINE, "product_id": "p", "unit_cost": 4.0}, {**LINE, "order_id": "2", "event_ts": datetime(2024, 12, 31)}]
+    mart = CustomerDataMartBuilder().build(lines)
+    assert [(order.order_id, order.total_spend, order.total_margin, order.distinct_products) for order in mart.orders] == [
+        ("1", 20.0, 16.0, 1),
+        ("2", 10.0, 10.0, 0),
+    ]
+    assert list(mart.periods) == [PeriodGranularity.QUARTER, PeriodGranularity.YEAR]
+    assert [(p.period_start, p.period_end) for p in mart.periods[PeriodGranularity.QUARTER]] == [
+        (datetime(2024, 4, 1), datetime(2024, 7, 1)),
+        (datetime(2024, 10, 1), datetime(2025, 1, 1)),
+    ]
+    months = CustomerDataMartBuilder([PeriodGranularity.MONTH]).build(lines).periods[PeriodGranularity.MONTH]
+    assert [p.period_end for p in months] == [datetime(2024, 6, 1), datetime(2025, 1, 1)]
+    plain = mart.as_dict()
+    assert list(plain) == ["orders", "periods_quarter", "periods_year"]
+    assert plain["periods_year"][0]["last_transaction_ts"] == "2024-12-31T00:00:00"
+    rfm = calculate_rfm(mart.periods[PeriodGranularity.YEAR], datetime(2025, 1, 1))
+    assert (rfm[0].frequency, rfm[0].recency_days) == (2, 1)
+
+
+def test_frames() -> None:
+    pandas = pytest.importorskip("pandas")
+    from lensflow.compat.autoclv import pandas as frames
+
+    rfm = [metrics("b", 2, "50.00"), metrics("a")]
+    frame = frames.rfm_to_dataframe(rfm)
+    assert list(frame["customer_id"]) == ["a", "b"]
+    assert frames.dataframe_to_rfm(frame)[1].total_spend == Decimal("50.0")
+    with pytest.raises(ValueError, match=r"DataFrame missing required columns: \{'monetary'\}"):
+        frames.dataframe_to_rfm(frame.drop(columns="monetary"))
+    with pytest.raises(ValueError, match=r"Null/NaN values found in columns: \['monetary'\]"):
+        frames.dataframe_to_rfm(frame.assign(monetary=[1.0, None]))
+    periods = pandas.DataFrame([dataclasses.asdict(one) for one in (period(), period(month=2))]).drop(columns="last_transaction_ts")
+    again = frames.calculate_rfm_df(periods.rename(columns={"customer_id": "id"}), END, customer_id_col="id", n_workers=2)
+    assert list(again["frequency"]) == [2]
+    scores = pandas.DataFrame([dataclasses.asdict(score) for score in calculate_rfm_scores(rfm)])
+    assert frames.analyze_single_period_df(frame, scores)["rfm_distribution"][0].count(":") == 2
+    moved = frames.lens2_to_dataframes(analyze_period_comparison(rfm, [metrics("c")], ["a", "b", "c"]))
+    assert list(moved["migration"].itertuples(index=False, name=None)) == [
+        ("a", "churned"),
+        ("b", "churned"),
+        ("c", "new"),
+        ("c", "reactivated"),
+    ]
+
+
+def test_ours_differ_where_the_page_says_so() -> None:
+    rows = [period("a", 1), period("b", 4)]
+    audit = lensflow.audit(rows, windows=["2023-Q1", "2023-Q2"])
+    assert (audit.lens2[0].new, audit.lens2[0].reactivated) == (1, 0)
