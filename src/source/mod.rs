@@ -39,8 +39,8 @@ pub mod arrow_columns;
 mod arrow_rows;
 mod arrow_texts;
 mod arrow_types;
-#[cfg(feature = "csv")]
 mod column_words;
+#[cfg(feature = "csv")]
 mod csv;
 #[cfg(feature = "csv")]
 mod csv_head;
