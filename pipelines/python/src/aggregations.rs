@@ -5,11 +5,10 @@
 use arrow::array::{ArrayRef, Int64Builder, StringBuilder, StructArray, TimestampMicrosecondBuilder};
 use arrow::datatypes::{DataType, Field, Fields, TimeUnit};
 use arrow::error::ArrowError;
-use chrono::{Datelike, NaiveDate};
 use pyo3::exceptions::PyTypeError;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyCapsule, PyFloat, PyIterator, PyString, PyTuple};
+use pyo3::types::{PyCapsule, PyFloat, PyIterator, PyString};
 use pyo3_arrow::ffi::{ArrayIterator, to_stream_pycapsule};
 use std::sync::Arc;
 
@@ -23,12 +22,31 @@ const DAY: i64 = 86_400_000_000;
 #[derive(Default)]
 pub(crate) struct Times {
     last: Option<(Py<PyAny>, i64)>,
-    /// `datetime.datetime`.
-    class: Option<Py<PyAny>>,
+    counted: Option<Counted>,
     /// The zone of the first time that has one.
     pub(crate) zone: Option<Py<PyAny>>,
     /// Whether a time had none.
     pub(crate) naive: bool,
+}
+
+/// What times are counted from, and in.
+struct Counted {
+    naive: Py<PyAny>,
+    aware: Py<PyAny>,
+    microsecond: Py<PyAny>,
+}
+
+impl Counted {
+    fn new(py: Python<'_>) -> PyResult<Self> {
+        let datetime = py.import("datetime")?;
+        let utc = datetime.getattr("timezone")?.getattr("utc")?;
+        let moment = datetime.getattr("datetime")?;
+        Ok(Counted {
+            naive: moment.call1((1970, 1, 1))?.unbind(),
+            aware: moment.call1((1970, 1, 1, 0, 0, 0, 0, utc))?.unbind(),
+            microsecond: datetime.getattr("timedelta")?.call1((0, 0, 1))?.unbind(),
+        })
+    }
 }
 
 impl Times {
@@ -49,72 +67,44 @@ impl Times {
         Ok(micros)
     }
 
-    /// A `datetime` of the standard library without a zone, by what it is pickled as: its ten bytes in one call, where its parts are seven.
-    fn plain(&mut self, time: &Bound<'_, PyAny>) -> PyResult<Option<i64>> {
-        let py = time.py();
-        let class = match &self.class {
-            Some(class) => class.bind(py).clone(),
-            None => {
-                let class = py.import("datetime")?.getattr("datetime")?;
-                self.class = Some(class.clone().unbind());
-                class
-            }
-        };
-        if !time.get_type().is(&class) {
-            return Ok(None);
-        }
-        let pickled = time.call_method0(intern!(py, "__reduce__"))?;
-        let Ok(parts) = pickled.get_item(1)?.cast_into::<PyTuple>() else { return Ok(None) };
-        if parts.len() != 1 {
-            return Ok(None);
-        }
-        let Ok(bytes) = parts.get_item(0)?.cast_into::<PyBytes>() else { return Ok(None) };
-        let &[year, of_year, month, day, hour, minute, second, a, b, c] = bytes.as_bytes() else { return Ok(None) };
-        let year = i32::from(year) * 256 + i32::from(of_year);
-        let day = NaiveDate::from_ymd_opt(year, u32::from(month), u32::from(day)).map(|day| i64::from(day.num_days_from_ce()) - EPOCH_DAY);
-        let seconds = (i64::from(hour) * 60 + i64::from(minute)) * 60 + i64::from(second);
-        let micros = seconds * 1_000_000 + (i64::from(a) << 16) + (i64::from(b) << 8) + i64::from(c);
-        Ok(day.map(|day| day * DAY + micros))
-    }
-
+    /// Two calls a time, which is what reading objects takes most of its time for: minus the epoch, in microseconds.
     fn micros(&mut self, time: &Bound<'_, PyAny>) -> PyResult<Option<i64>> {
         let py = time.py();
-        if let Some(micros) = self.plain(time)? {
-            self.naive = true;
-            return Ok(Some(micros));
-        }
-        let ordinal = match time.call_method0(intern!(py, "toordinal")) {
-            Ok(ordinal) => ordinal.extract::<i64>(),
-            Err(error) if error.is_instance_of::<pyo3::exceptions::PyAttributeError>(py) => {
-                return Err(PyTypeError::new_err(format!("a datetime is expected, not {}", time.get_type().name()?)));
+        let counted = match self.counted.take() {
+            Some(counted) => counted,
+            None => Counted::new(py)?,
+        };
+        let since = match time.sub(counted.naive.bind(py)) {
+            Ok(since) => {
+                self.naive = true;
+                Some(since)
             }
-            // pandas' NaT has the attribute, and raises.
-            Err(_) => return Ok(None),
+            Err(_) => match time.sub(counted.aware.bind(py)) {
+                Ok(since) => {
+                    self.zone.get_or_insert(time.getattr(intern!(py, "tzinfo"))?.unbind());
+                    Some(since)
+                }
+                Err(_) => None,
+            },
         };
-        let Ok(ordinal) = ordinal else { return Ok(None) };
-        let day = (ordinal - EPOCH_DAY) * DAY;
-        let Ok(hour) = time.getattr(intern!(py, "hour")) else {
-            self.naive = true;
-            return Ok(Some(day));
+        let found = match since {
+            Some(since) => {
+                // pandas' NaT is as far from the epoch as from anything.
+                Ok(since.floor_div(counted.microsecond.bind(py)).and_then(|micros| micros.extract()).ok())
+            }
+            None => self.day(time),
         };
-        let part = |name| -> PyResult<i64> { time.getattr(name)?.extract() };
-        let minutes = hour.extract::<i64>()? * 60 + part(intern!(py, "minute"))?;
-        let micros = (minutes * 60 + part(intern!(py, "second"))?) * 1_000_000 + part(intern!(py, "microsecond"))?;
-        let zone = time.getattr(intern!(py, "tzinfo"))?;
-        if zone.is_none() {
-            self.naive = true;
-            return Ok(Some(day + micros));
-        }
-        if self.zone.is_none() {
-            self.zone = Some(zone.unbind());
-        }
-        let offset = time.call_method0(intern!(py, "utcoffset"))?;
-        if offset.is_none() {
-            return Ok(Some(day + micros));
-        }
-        let part = |name| -> PyResult<i64> { offset.getattr(name)?.extract() };
-        let seconds = part(intern!(py, "days"))? * 86_400 + part(intern!(py, "seconds"))?;
-        Ok(Some(day + micros - seconds * 1_000_000 - part(intern!(py, "microseconds"))?))
+        self.counted = Some(counted);
+        found
+    }
+
+    /// A `date`, as its first moment.
+    fn day(&mut self, time: &Bound<'_, PyAny>) -> PyResult<Option<i64>> {
+        let Ok(ordinal) = time.call_method0(intern!(time.py(), "toordinal")) else {
+            return Err(PyTypeError::new_err(format!("a datetime is expected, not {}", time.get_type().name()?)));
+        };
+        self.naive = true;
+        Ok(Some((ordinal.extract::<i64>()? - EPOCH_DAY) * DAY))
     }
 }
 
