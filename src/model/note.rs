@@ -12,6 +12,8 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
+/// Between the parts of a note's subject, such as a column and a value of it.
+pub(crate) const OF: char = '\u{1f}';
 /// Notes of one topic that are shown one by one; more are counted together.
 const SHOWN: usize = 5;
 /// The count of a note.

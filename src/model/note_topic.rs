@@ -1,6 +1,6 @@
 //! What can be noted, and the sentence of each note.
 
-use super::note::Noted;
+use super::note::{Noted, OF};
 use super::value_notes::{self, DAY_ORDERS};
 use crate::base::money::Fixed2;
 use crate::base::text::{counted, money};
@@ -166,11 +166,11 @@ impl Topic {
                 format!("{subject}: {rows} no value there: {are} {done}")
             }
             Topic::ValueOfFilter => {
-                let (filter, value) = subject.split_once('\u{1f}').unwrap_or((subject, ""));
+                let (filter, value) = subject.split_once(OF).unwrap_or((subject, ""));
                 format!("{filter}: no row has the value {value:?}")
             }
             Topic::UnreadStatus => {
-                let (column, status) = subject.split_once('\u{1f}').unwrap_or((subject, ""));
+                let (column, status) = subject.split_once(OF).unwrap_or((subject, ""));
                 let (rows, are) = (counted(count, "row has", "rows have"), verb("it is", "they are"));
                 format!("{rows} {status:?} in {column:?}, and {are} counted: `except={column}={status}` leaves {} out", verb("it", "them"))
             }

@@ -2,6 +2,7 @@
 //! a manager no customer. Guesses and advice about columns go by it.
 
 use crate::base::text::words;
+use crate::source::layouts::plain;
 
 const WORDS_OF_QUANTITIES: [&str; 13] =
     ["qty", "quantity", "menge", "anzahl", "units", "items", "pieces", "pcs", "stück", "stueck", "count", "quantité", "cantidad"];
@@ -180,8 +181,7 @@ pub(crate) fn is_like_product(name: &str) -> bool {
         "artikelnr",
         "artikel",
     ];
-    let name: String = name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect();
-    PRODUCTS.contains(&name.as_str())
+    PRODUCTS.contains(&plain(name).as_str())
 }
 
 /// Whether the words of a name say that it is a quantity.

@@ -20,7 +20,7 @@ use crate::base::text::counted;
 use crate::base::time::format_timestamp;
 use crate::model::columns::Column;
 use crate::model::line_columns::{ORDER_TS, TransactionColumn};
-use crate::model::note::{Notes, Topic};
+use crate::model::note::{Notes, OF, Topic};
 use crate::model::reject::OnBadRow;
 use crate::model::row_filter::RowFilter;
 use crate::model::window::{Granularity, Windows};
@@ -142,11 +142,9 @@ impl PeekJob {
             self.lines.iter_mut().for_each(|lines| reading.apply(&mut lines.options.reading, is_only));
         }
         let mut peeked = self.of_sample(sample, profiles, inputs);
-        if readings.iter().all(|reading| reading.lacking.is_empty()) {
-            peeked.notes.extend(self.recognized.seen.clone().filter(|_| self.lines.is_none()));
-        } else {
-            peeked.notes.extend(self.recognized.seen.clone());
-        }
+        // Where all columns were found, there is nothing to be said of their names.
+        let is_complete = self.lines.is_some() && readings.iter().all(|reading| reading.lacking.is_empty());
+        peeked.notes.extend(self.recognized.seen.clone().filter(|_| !is_complete));
         peeked.readings = readings;
         peeked.notes.extend(doubt);
         if self.recognized.rows == RowsAre::Auto && self.lines.is_none() {
@@ -291,7 +289,7 @@ impl Peeked {
             self.notes.push(format!("rows that an audit would refuse, {reason}: {count}"));
         }
         for (subject, rows) in seen.counts(Topic::UnreadStatus) {
-            let Some((column, status)) = subject.split_once('\u{1f}').filter(|(_, status)| is_void(status)) else { continue };
+            let Some((column, status)) = subject.split_once(OF).filter(|(_, status)| is_void(status)) else { continue };
             let (rows, are) = (counted(rows, "row has", "rows have"), if rows == 1 { "is" } else { "are" });
             self.notes.push(format!("{rows} {status:?} in {column:?}, and {are} left out by the command"));
             self.leaves_out.push(RowFilter { column: column.to_owned(), values: vec![status.to_owned()] });

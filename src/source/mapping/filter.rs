@@ -1,14 +1,12 @@
 //! Filters of rows, ready to be asked: which column they look at, and what they count.
 
 use super::derive::Part;
-use crate::model::note::{Notes, Topic};
+use crate::model::note::{Notes, OF, Topic};
 use crate::model::read_options::ReadOptions;
 use crate::model::row_filter::RowFilter;
 
 /// So many values of a filter are shown.
 const SHOWN: usize = 4;
-/// Between a filter and a value of it, in the subject of a note.
-const OF: char = '\u{1f}';
 
 /// A filter of a column.
 #[derive(Debug, Clone)]

@@ -1,10 +1,9 @@
 //! What is only known when all rows have been read, and must not end in an answer: amounts in several currencies, and files of which two were
 //! put one after the other with their columns in another order.
 
-use super::watched::OF;
 use crate::base::error::{Error, Kind, Result, Stage};
 use crate::base::text::counted;
-use crate::model::note::{Notes, Topic};
+use crate::model::note::{Notes, OF, Topic};
 use std::collections::BTreeMap;
 
 /// Signs that several currencies have, and these.

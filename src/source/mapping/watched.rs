@@ -4,7 +4,7 @@
 
 use super::header::Header;
 use crate::base::text::{folded, words};
-use crate::model::note::{Notes, Topic};
+use crate::model::note::{Notes, OF, Topic};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -35,8 +35,6 @@ const WORDS_OF_CURRENCIES: [&str; 9] = ["currency", "currencycode", "waehrung", 
 const NOT_CURRENCIES: [&str; 9] = ["rate", "exchange", "symbol", "name", "factor", "kurs", "conversion", "format", "precision"];
 /// The most currencies that are told apart; there are fewer.
 const MOST: usize = 200;
-/// Between the column and a currency, in the subject of a note.
-pub(super) const OF: char = '\u{1f}';
 
 /// Words of columns that say what became of an order or a payment, and names of columns that may.
 const STATUS: [&str; 6] = ["status", "statut", "estado", "stato", "zustand", "situacao"];

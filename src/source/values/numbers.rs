@@ -7,7 +7,7 @@
 use super::id_forms::{count_of, parse_count};
 use super::number_forms::{ALL, COMMAS, FORMATS, only, readers, written};
 use crate::base::money::{Amount, AmountError};
-use crate::model::note::{Notes, Topic};
+use crate::model::note::{Notes, OF, Topic};
 use crate::model::read_options::{AmountUnit, NumberFormat};
 
 /// How numbers are written, and what was noticed of them.
@@ -157,7 +157,7 @@ impl Numbers {
         notes.add(Topic::RoundThousands, self.format.name(), std::mem::take(&mut self.round_thousands));
         for (unread, kind) in std::mem::take(&mut self.unread).into_iter().zip(KINDS) {
             for format in FORMATS.into_iter().filter(|format| unread & only(*format) != 0) {
-                notes.say(Topic::UnreadNumbers, format!("{kind}\u{1f}{}", format.name()));
+                notes.say(Topic::UnreadNumbers, format!("{kind}{OF}{}", format.name()));
             }
         }
         self.currencies.drain(..).for_each(|(currency, count)| notes.add(Topic::CurrencySign, currency, count));
@@ -173,7 +173,7 @@ const COUNTS: usize = 1;
 pub(super) fn unread(notes: &Notes, format: NumberFormat) -> [u8; 2] {
     let mut unread = [0; 2];
     for (subject, _) in notes.counts(Topic::UnreadNumbers) {
-        let Some((kind, name)) = subject.split_once('\u{1f}') else { continue };
+        let Some((kind, name)) = subject.split_once(OF) else { continue };
         let known = KINDS.iter().position(|known| *known == kind).zip(FORMATS.into_iter().find(|format| format.name() == name));
         known.into_iter().for_each(|(kind, format)| unread[kind] |= only(format));
     }
