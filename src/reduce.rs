@@ -14,17 +14,21 @@ use crate::finalize::blocks::{Blocks, Span, Workspace};
 use crate::finalize::finish::{Finished, Resources, finish};
 use crate::finalize::pass_progress::PassProgress;
 use crate::lens::Lens;
+use crate::lens::bridge::RevenueBridge;
 use crate::lens::distribution::Distribution;
 use crate::lens::lens1::{Lens1, Lens1Metrics};
 use crate::lens::lens2::{Change, Lens2};
-use crate::lens::measures::SortedMeasures;
+use crate::lens::more::More;
 use crate::lens::refining::{Refinements, Refining};
+use crate::lens::score_migration::ScoreMigrations;
+use crate::lens::sorted_spends::coefficients;
 use crate::model::reject::{LeftOut, OnBadRow, Reason};
 use crate::report::rfm_columns::RfmColumn;
 use crate::report::rfm_rows::Rfm;
 use crate::report::rows::Rows;
 use crate::report::stream::Stream;
 use crate::report::table::TableWriter;
+use crate::report::{PairAnswers, WindowAnswers};
 use crate::spec::Spec;
 use crate::stats::Stats;
 
@@ -32,8 +36,8 @@ use crate::stats::Stats;
 pub(crate) struct Reduced<A> {
     /// With scorers.
     pub(crate) blocks: Blocks,
-    pub(crate) lens1: Vec<Lens1Metrics>,
-    pub(crate) lens2: Vec<Change>,
+    pub(crate) windows: Vec<WindowAnswers>,
+    pub(crate) pairs: Vec<PairAnswers>,
     pub(crate) warnings: Vec<String>,
     /// Customers left out of a window.
     pub(crate) left_out: LeftOut,
@@ -67,7 +71,7 @@ pub(crate) fn reduce<L: Lens>(
         return Err(refused.causes.into_error(rows, spec.fail_fast).stage(Stage::Finalize));
     }
     stats.enter(Stage::Lens);
-    let (measures, migrations) = first.finish(&windows, partial);
+    let (measures, bridges) = first.finish(&windows, partial);
     let mut refining = Refining::new(measures, spec.bins, &spec.percentiles, threads > 1);
     while refining.needs_pass() {
         let observe = |refinements: &mut Refinements, at, workspace: &mut Workspace| {
@@ -79,7 +83,9 @@ pub(crate) fn reduce<L: Lens>(
     let sorted = refining.finish();
     blocks.scorers = sorted.iter().map(|s| s.scorer(spec.bins)).collect();
 
-    let second = (Distribution, custom);
+    let ginis = coefficients(&sorted, &blocks, || memory.sorting(threads))?;
+
+    let second = ((Distribution, ScoreMigrations::new(&windows)), custom);
     let partial = match rfm {
         None => observe(&blocks, &second, stats)?,
         Some((table, columns)) => {
@@ -97,18 +103,28 @@ pub(crate) fn reduce<L: Lens>(
             }
         }
     };
-    let (distributions, custom) = second.finish(&windows, partial);
+    let ((distributions, score_migrations), custom) = second.finish(&windows, partial);
 
-    let ranks = |s: &SortedMeasures, distribution| Lens1Metrics::new(&s.frequency, &s.spend, &spec.percentiles, distribution);
-    let lens1: Vec<Lens1Metrics> = sorted.iter().zip(distributions).map(|(s, d)| ranks(s, d)).collect();
-    let sales: Vec<(i128, i128)> = lens1.iter().map(|l| (l.total_revenue.hundredths(), l.total_orders)).collect();
-    let (mut lens2, mut warnings) = (Vec::new(), Vec::new());
-    for (at, migration) in migrations.into_iter().enumerate() {
-        let change = Change::new(migration, sales[at], sales[at + 1]);
-        warnings.extend(change.warnings(&windows[at].name, &windows[at + 1].name, sales[at]));
-        lens2.push(change);
+    let of_windows: Vec<WindowAnswers> = sorted
+        .iter()
+        .zip(ginis)
+        .zip(distributions)
+        .map(|((measures, gini), cells)| {
+            let (frequency, spend) = (&measures.frequency, &measures.spend);
+            let distribution = cells.iter().map(|(score, cell)| (score.clone(), cell.customers)).collect();
+            let lens1 = Lens1Metrics::new(frequency, spend, &spec.percentiles, distribution);
+            WindowAnswers { lens1, more: More::new(frequency, spend, gini, cells) }
+        })
+        .collect();
+    let sales = |at: usize| (of_windows[at].lens1.total_revenue.hundredths(), of_windows[at].lens1.total_orders);
+    let (mut pairs, mut warnings) = (Vec::new(), Vec::new());
+    for (at, (bridge, score_migration)) in bridges.into_iter().zip(score_migrations).enumerate() {
+        let (before, after) = (sales(at), sales(at + 1));
+        let lens2 = Change::new(bridge.migration(), before, after);
+        warnings.extend(lens2.warnings(&windows[at].name, &windows[at + 1].name, before));
+        pairs.push(PairAnswers { lens2, revenue_bridge: RevenueBridge::new(&bridge, before.0, after.0), score_migration });
     }
-    Ok(Reduced { blocks, lens1, lens2, warnings, left_out: refused.counts, custom })
+    Ok(Reduced { blocks, windows: of_windows, pairs, warnings, left_out: refused.counts, custom })
 }
 
 /// A pass over all blocks, in a stage: `observe` makes the one that it needs.

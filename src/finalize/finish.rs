@@ -14,7 +14,7 @@ use crate::model::cause::Causes;
 use crate::model::columns::Column;
 use crate::model::reject::{LeftOut, LeftOutSum, Reject};
 use crate::model::state_batch::StateBatch;
-use crate::spill::{FRAME_CUSTOMERS, FrameRef, Plan, RunStore, Sorter, encode};
+use crate::spill::{FRAME_CUSTOMERS, FrameRef, Plan, RunStore, Sorter, Sorting, encode};
 use crate::stats::Stats;
 use std::sync::Arc;
 
@@ -198,6 +198,12 @@ pub(crate) struct Resources {
 }
 
 impl Resources {
+    /// What rows are sorted in, on so many threads, while nothing else goes on.
+    pub(crate) fn sorting(&self, threads: usize) -> Sorting {
+        let Resources { plan, store, cancel, .. } = self;
+        Sorting { store: store.clone(), heap: plan.merge_memory, merge: plan.merge_memory * threads as u64, cancel: cancel.clone() }
+    }
+
     fn frame(&self, states: &StateBatch) -> Result<FrameRef> {
         self.cancel.check()?;
         let mut bytes = Vec::new();

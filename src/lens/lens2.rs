@@ -1,19 +1,18 @@
 //! Lens 2: one window against the next. Exact within a run, because a customer's windows meet in one block.
 //!
-//! The lens [`Lens2`] counts the customers who were retained, churned, new or reactivated; [`Change`], the answer, adds the changes of
-//! revenue, which come from Lens 1 of both windows.
+//! The lens [`Lens2`] sums the customers who were retained, churned, new or reactivated, and what they spent, into a
+//! [`Bridge`](super::bridge::Bridge) a pair. Two answers follow from it: [`Change`], which adds the changes of revenue that come from Lens 1
+//! of both windows, and the [`RevenueBridge`](super::bridge::RevenueBridge).
 
 use super::Lens;
-use super::portable::{PortableLens, batch, foreign};
+use super::bridge::{Bridge, decode_bridges, encode_bridges};
+use super::portable::{PortableLens, foreign};
 use crate::base::error::Result;
-use crate::base::merge::Merge;
 use crate::base::money::{Fixed2, Percent};
 use crate::finalize::Block;
 use crate::model::window::Window;
-use arrow::array::{AsArray, RecordBatch, UInt64Array};
-use arrow::datatypes::UInt64Type;
+use arrow::array::RecordBatch;
 use serde::{Deserialize, Serialize};
-use std::sync::Arc;
 
 /// A change beyond this many hundredths of a percent (±500 %) from something that was not zero is worth a warning.
 const EXTREME_CHANGE: i128 = 50_000;
@@ -45,24 +44,25 @@ impl Status {
 }
 
 /// Calls `take` for every customer of the block and pair of adjacent windows in either of which they are active: with the customer, the
-/// place of the pair's first window, and what became of them. `starts` are those of the windows.
-pub fn migrations(block: &Block, starts: &[i64], mut take: impl FnMut(u32, usize, Status)) {
+/// place of the pair's first window, what became of them, and a row of theirs in the block: in the pair's first window if they are active
+/// there, and then the next row is the second's if they are retained; else in the second. `starts` are those of the windows.
+pub fn migrations(block: &Block, starts: &[i64], mut take: impl FnMut(u32, usize, Status, usize)) {
     for rows in block.customer.chunk_by(|a, b| a == b).scan(0, |from, same| {
         *from += same.len();
         Some(*from - same.len()..*from)
     }) {
-        let customer = block.customer[rows.start];
+        let (customer, first) = (block.customer[rows.start], rows.start);
         let active = &block.window[rows];
         for (at, &window) in active.iter().enumerate() {
             let window = window as usize;
             let before = at.checked_sub(1).map(|at| active[at] as usize);
             if window > 0 && before != Some(window - 1) {
                 let seen = block.first_seen[customer as usize] < starts[window];
-                take(customer, window - 1, if seen { Status::Reactivated } else { Status::New });
+                take(customer, window - 1, if seen { Status::Reactivated } else { Status::New }, first + at);
             }
             if window + 1 < starts.len() {
                 let stays = active.get(at + 1).is_some_and(|&next| next as usize == window + 1);
-                take(customer, window, if stays { Status::Retained } else { Status::Churned });
+                take(customer, window, if stays { Status::Retained } else { Status::Churned }, first + at);
             }
         }
     }
@@ -81,16 +81,7 @@ pub struct Migration {
     pub reactivated: u64,
 }
 
-impl Merge for Migration {
-    fn merge(&mut self, other: Migration) {
-        self.retained.merge(other.retained);
-        self.churned.merge(other.churned);
-        self.new.merge(other.new);
-        self.reactivated.merge(other.reactivated);
-    }
-}
-
-/// Counts migrations for every pair of adjacent windows.
+/// Sums the migrations of every pair of adjacent windows.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Lens2 {
     /// The start of each window.
@@ -105,56 +96,38 @@ impl Lens2 {
 }
 
 impl Lens for Lens2 {
-    type Partial = Vec<Migration>;
-    type Answer = Vec<Migration>;
+    type Partial = Vec<Bridge>;
+    type Answer = Vec<Bridge>;
 
-    fn empty(&self, windows: &[Window]) -> Vec<Migration> {
-        vec![Migration::default(); windows.len().saturating_sub(1)]
+    fn empty(&self, windows: &[Window]) -> Vec<Bridge> {
+        vec![Bridge::default(); windows.len().saturating_sub(1)]
     }
 
-    fn observe(&self, partial: &mut Vec<Migration>, block: &Block) {
-        migrations(block, &self.starts, |_, first, status| {
-            let counts = &mut partial[first];
-            match status {
-                Status::Retained => counts.retained += 1,
-                Status::Churned => counts.churned += 1,
-                Status::New => counts.new += 1,
-                Status::Reactivated => {
-                    counts.new += 1;
-                    counts.reactivated += 1;
-                }
-            }
+    fn observe(&self, partial: &mut Vec<Bridge>, block: &Block) {
+        let spend = &block.total_spend;
+        migrations(block, &self.starts, |_, first, status, row| match status {
+            Status::Retained => partial[first].add_retained(spend[row], spend[row + 1]),
+            Status::Churned => partial[first].churned.add(spend[row].into()),
+            Status::New => partial[first].new.add(spend[row].into()),
+            Status::Reactivated => partial[first].reactivated.add(spend[row].into()),
         });
     }
 
-    fn finish(&self, _: &[Window], partial: Vec<Migration>) -> Vec<Migration> {
+    fn finish(&self, _: &[Window], partial: Vec<Bridge>) -> Vec<Bridge> {
         partial
     }
 }
 
 impl PortableLens for Lens2 {
-    /// One batch, a row a pair of windows: `retained`, `churned`, `new`, `reactivated`.
-    fn encode(&self, partial: &Vec<Migration>, out: &mut Vec<RecordBatch>) -> Result<()> {
-        let column = |of: fn(&Migration) -> u64| Arc::new(UInt64Array::from_iter_values(partial.iter().map(of))) as _;
-        out.push(batch([
-            ("retained", column(|m| m.retained)),
-            ("churned", column(|m| m.churned)),
-            ("new", column(|m| m.new)),
-            ("reactivated", column(|m| m.reactivated)),
-        ])?);
+    /// One batch, a row a pair of windows: `unchanged` (customers), and for `churned`, `shrunk`, `grown`, `new` and `reactivated` the
+    /// customers under that name and the cents in `churned_amount` and so on. `new` are only those who were not seen before.
+    fn encode(&self, partial: &Vec<Bridge>, out: &mut Vec<RecordBatch>) -> Result<()> {
+        out.push(encode_bridges(partial)?);
         Ok(())
     }
 
-    fn decode(&self, batches: &mut dyn Iterator<Item = RecordBatch>) -> Result<Vec<Migration>> {
-        let batch = batches.next().ok_or_else(|| foreign("comparison"))?;
-        let column = |name: &str| {
-            let array = batch.column_by_name(name).and_then(|a| a.as_primitive_opt::<UInt64Type>());
-            array.cloned().ok_or_else(|| foreign("comparison"))
-        };
-        let (retained, churned, new, reactivated) = (column("retained")?, column("churned")?, column("new")?, column("reactivated")?);
-        let row =
-            |i| Migration { retained: retained.value(i), churned: churned.value(i), new: new.value(i), reactivated: reactivated.value(i) };
-        Ok((0..batch.num_rows()).map(row).collect())
+    fn decode(&self, batches: &mut dyn Iterator<Item = RecordBatch>) -> Result<Vec<Bridge>> {
+        batches.next().and_then(|batch| decode_bridges(&batch)).ok_or_else(|| foreign("comparison"))
     }
 }
 

@@ -12,26 +12,37 @@
 //! | `lens1` | [`Lens1`] and its answer, [`Lens1Metrics`] |
 //! | `measures` | the histograms that Lens 1 counts |
 //! | `refining` | further passes where histograms had to give up precision |
-//! | `distribution` | [`Distribution`]: customers per RFM score |
+//! | `distribution` | [`Distribution`]: customers, orders and revenue per RFM score |
+//! | `more` | [`More`] of one window: deciles, Lorenz curve, Gini coefficient, distributions |
+//! | `sorted_spends` | the Gini coefficient where histograms leave it open |
 //! | `lens2` | [`Lens2`] and its answer, [`Change`]; migrations |
+//! | `bridge` | [`Bridge`], the partial of Lens 2; [`RevenueBridge`] |
+//! | `score_migration` | [`ScoreMigrations`]: customers by their scores in two adjacent windows |
 //! | `sketch` | Theta sketches of customers |
 //!
 //! Invariant: a partial does not depend on the order of blocks and merges, so an answer depends on the customers alone.
 
+pub(crate) mod bridge;
 pub(crate) mod distribution;
 pub mod lens1;
 pub mod lens2;
 pub(crate) mod measures;
+pub(crate) mod more;
 pub(crate) mod portable;
 pub(crate) mod refining;
+pub(crate) mod score_migration;
 #[cfg(feature = "sketch")]
 pub mod sketch;
+pub(crate) mod sorted_spends;
 
-pub use distribution::{Distribution, ScoreCounts};
+pub use bridge::{Bridge, CustomersOnly, Flow, RevenueBridge, WithGain, WithLoss, WithRevenue};
+pub use distribution::{Distribution, ScoreCell, ScoreCells};
 pub use lens1::{Lens1, Lens1Metrics};
 pub use lens2::{Change, Lens2, Migration, Status};
 pub use measures::Measures;
+pub use more::{Decile, More, OrdersDistribution};
 pub use portable::PortableLens;
+pub use score_migration::{MovesByScore, ScoreMigration, ScoreMigrations, ScoreMoves};
 
 use crate::base::merge::Merge;
 use crate::finalize::Block;

@@ -6,14 +6,17 @@
 
 use super::lens1::Lens1Metrics;
 use super::measures::{Measures, SortedMeasures};
+use super::more::More;
 use crate::base::merge::Merge;
 use crate::finalize::Block;
-use crate::ranks::order_stats::Refinement;
+use crate::ranks::refinement::Refinement;
 use crate::ranks::score::Scorer;
 use rayon::prelude::*;
 
 /// The most cells that one thread holds in a pass, unless one window needs more: 12 MiB.
 const MAX_CELLS: usize = 1 << 18;
+/// So often cells are told apart for the Gini coefficient alone. Where that has not settled it, sorting all spends does.
+const GINI_PASSES: u8 = 3;
 
 /// The questions that are still open of every window's measures.
 #[derive(Debug)]
@@ -23,6 +26,8 @@ pub(crate) struct Refining<'a> {
     percentiles: &'a [u32],
     max_cells: usize,
     next: Refinements,
+    /// Of each window: in how many passes something of it was refined.
+    passes: Vec<u8>,
 }
 
 impl<'a> Refining<'a> {
@@ -34,7 +39,8 @@ impl<'a> Refining<'a> {
     }
 
     fn of_sorted(sorted: Vec<SortedMeasures>, bins: u32, percentiles: &'a [u32], max_cells: usize) -> Self {
-        let mut refining = Refining { sorted, bins, percentiles, max_cells, next: Refinements::default() };
+        let passes = vec![0; sorted.len()];
+        let mut refining = Refining { sorted, bins, percentiles, max_cells, next: Refinements::default(), passes };
         refining.plan();
         refining
     }
@@ -51,7 +57,8 @@ impl<'a> Refining<'a> {
 
     /// Takes in the partial of all blocks.
     pub(crate) fn absorb(&mut self, pass: Refinements) {
-        for (sorted, refinements) in self.sorted.iter_mut().zip(pass.windows) {
+        for ((sorted, passes), refinements) in self.sorted.iter_mut().zip(&mut self.passes).zip(pass.windows) {
+            *passes += u8::from(refinements.iter().any(|refinement| !refinement.is_empty()));
             let [recency, frequency, monetary, spend] = refinements;
             sorted.recency.refine(recency);
             sorted.frequency.refine(frequency);
@@ -61,7 +68,8 @@ impl<'a> Refining<'a> {
         self.plan();
     }
 
-    /// Measures that answer for scores and Lens 1 exactly, once no pass is needed.
+    /// Measures that answer for scores, Lens 1 and what there is beside it exactly, once no pass is needed; but the Gini coefficient may be
+    /// open still.
     pub(crate) fn finish(self) -> Vec<SortedMeasures> {
         self.sorted
     }
@@ -69,8 +77,8 @@ impl<'a> Refining<'a> {
     fn plan(&mut self) {
         let mut cells = 0;
         let mut windows = Vec::new();
-        for sorted in &self.sorted {
-            let refinements = self.ask(sorted);
+        for (sorted, &passes) in self.sorted.iter().zip(&self.passes) {
+            let refinements = self.ask(sorted, passes);
             let more: usize = refinements.iter().map(Refinement::len).sum();
             let fits = cells == 0 || cells + more <= self.max_cells;
             cells += if fits { more } else { 0 };
@@ -84,13 +92,17 @@ impl<'a> Refining<'a> {
         self.next = Refinements { windows };
     }
 
-    /// Every question that [`Scorer::new`] and [`Lens1Metrics::new`] will have.
-    fn ask(&self, sorted: &SortedMeasures) -> [Refinement; 4] {
+    /// Every question that [`Scorer::new`], [`Lens1Metrics::new`] and [`More::new`] will have.
+    fn ask(&self, sorted: &SortedMeasures, passes: u8) -> [Refinement; 4] {
         let SortedMeasures { recency, frequency, monetary, spend } = sorted;
         let mut open = [recency.open(), frequency.open(), monetary.open(), spend.open()];
         let [recency, frequency, monetary, spend] = &mut open;
         Scorer::ask(recency, frequency, monetary, [self.bins; 3]);
         Lens1Metrics::ask(frequency, spend, self.percentiles);
+        More::ask(frequency, spend);
+        if passes < GINI_PASSES {
+            spend.gini();
+        }
         open.map(|open| open.refinement())
     }
 }
@@ -133,6 +145,7 @@ impl Merge for Refinements {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::base::money::Fixed4;
     use crate::ranks::histogram::Histogram;
     use proptest::prelude::*;
     use std::collections::BTreeMap;
@@ -186,13 +199,14 @@ mod tests {
     }
 
     /// The answers of a report, and the passes that it took.
+    #[allow(clippy::type_complexity)]
     fn answers(
         limit: usize,
         bins: u32,
         percentiles: &[u32],
         rows: &[Row],
         grouping: &(Vec<usize>, Vec<usize>),
-    ) -> (Lens1Metrics, Vec<[u8; 3]>, usize) {
+    ) -> ((Lens1Metrics, More), Vec<[u8; 3]>, usize) {
         let measures = in_groups(&Measures::with_limit(limit), rows, grouping, add);
         let mut refining = Refining::new(vec![measures], bins, percentiles, false);
         let mut passes = 0;
@@ -203,7 +217,9 @@ mod tests {
         let sorted = refining.finish().remove(0);
         let scorer = sorted.scorer(bins);
         let scores = rows.iter().map(|&[r, f, m, _]| scorer.score(r, f, m)).collect();
-        (Lens1Metrics::new(&sorted.frequency, &sorted.spend, percentiles, BTreeMap::new()), scores, passes)
+        let lens1 = Lens1Metrics::new(&sorted.frequency, &sorted.spend, percentiles, BTreeMap::new());
+        let gini = sorted.spend.gini().unwrap_or_default();
+        ((lens1, More::new(&sorted.frequency, &sorted.spend, gini, BTreeMap::new())), scores, passes)
     }
 
     /// Every value's score, as the definition has it.
@@ -239,7 +255,11 @@ mod tests {
             let every: Vec<u32> = (1..=100).collect();
             let percentiles = if all { &every } else { &PERCENTILES[..] };
             let (lens1, scores, passes) = answers(limit, bins, percentiles, &rows, &grouping);
-            let (expected, _, none) = answers(usize::MAX, bins, percentiles, &rows, &grouping);
+            let (mut expected, _, none) = answers(usize::MAX, bins, percentiles, &rows, &grouping);
+            if lens1.1.gini == Fixed4::default() {
+                // Left open, or 0.
+                expected.1.gini = Fixed4::default();
+            }
             prop_assert_eq!(none, 0);
             prop_assert!(passes <= 7, "{passes} passes");
             prop_assert_eq!(&lens1, &expected);
@@ -250,10 +270,10 @@ mod tests {
             let f = model_scores(&column(1), bins, |v| v as f64, false);
             let m = model_scores(&column(2), bins, cents, false);
             prop_assert_eq!(scores, (0..rows.len()).map(|i| [r[i], f[i], m[i]]).collect::<Vec<_>>());
-            prop_assert_eq!(lens1.one_time_buyers, column(1).iter().filter(|v| **v == 1).count() as u64);
+            prop_assert_eq!(lens1.0.one_time_buyers, column(1).iter().filter(|v| **v == 1).count() as u64);
             let mut spend = column(3);
             spend.sort_unstable();
-            prop_assert_eq!(lens1.total_revenue.hundredths(), spend.iter().map(|&v| i128::from(v)).sum::<i128>());
+            prop_assert_eq!(lens1.0.total_revenue.hundredths(), spend.iter().map(|&v| i128::from(v)).sum::<i128>());
         }
 
         /// However the histograms came about: where one has buckets, all have, and the same ones.

@@ -3,8 +3,11 @@
 use super::Tally;
 use crate::base::error::Result;
 use crate::base::merge::Merge;
+use crate::base::money::Fixed2;
 use crate::base::text::{counted, grouped};
+use crate::lens::distribution::ScoreCell;
 use crate::lens::lens1::Lens1Metrics;
+use crate::lens::more::More;
 use crate::lens::sketch::CustomerSketch;
 use crate::model::reject::Reason;
 use crate::model::window::Window;
@@ -76,6 +79,12 @@ pub struct WindowLens1 {
     pub lens1: Lens1Metrics,
     /// Customers per recency and frequency score, two digits, for those that occur.
     pub rf_distribution: BTreeMap<String, u64>,
+    /// Their orders and revenue, too; nothing where a partial of version 1 is part of it, which has no spend of pairs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rf_cells: Option<BTreeMap<String, ScoreCell>>,
+    /// Who brings how much of the revenue, and how orders and spends are distributed; without cells of three-digit scores.
+    #[serde(default)]
+    pub more: More,
     /// Customers left out of the window, by reason.
     pub customers_rejected: BTreeMap<Reason, u64>,
 }
@@ -161,21 +170,33 @@ impl WindowPartial {
         Ok(Lens1Metrics::new(&Ranks::new(&frequency), &Ranks::new(&self.tally.spend), percentiles, BTreeMap::new()))
     }
 
-    /// Customers per recency and frequency score, two digits such as `"54"`, for those that occur.
+    /// Customers, orders and revenue per recency and frequency score, two digits such as `"54"`, for those that occur. Revenue is 0 where a
+    /// partial of version 1 is part of it: see [`answer`](WindowPartial::answer).
     ///
     /// # Errors
     /// Fewer than 1 bin or more than 9.
-    pub fn grid(&self, bins: u32) -> Result<BTreeMap<String, u64>> {
+    pub fn grid(&self, bins: u32) -> Result<BTreeMap<String, ScoreCell>> {
         validate_bins(bins)?;
         let [recency, frequency] = self.tally.pairs.histograms();
         let none = Ranks::new(&Histogram::default());
         let scorer = Scorer::new(&Ranks::new(&recency), &Ranks::new(&frequency), &none, [bins; 3]);
-        let mut grid = BTreeMap::new();
-        for (days, orders, customers) in self.tally.pairs.iter() {
-            let [r, f, _] = scorer.score(days.into(), orders, 0);
-            grid.entry(format!("{r}{f}")).or_insert(0u64).merge(customers);
+        let mut grid: BTreeMap<String, ScoreCell> = BTreeMap::new();
+        for pair in self.tally.pairs.iter() {
+            let [r, f, _] = scorer.score(pair.recency.into(), pair.frequency, 0);
+            let orders = i128::from(pair.frequency).saturating_mul(pair.customers.into());
+            let cell = ScoreCell { customers: pair.customers, orders, revenue: Fixed2::from_hundredths(pair.spend) };
+            grid.entry(format!("{r}{f}")).or_default().merge(cell);
         }
         Ok(grid)
+    }
+
+    /// What there is beside Lens 1. No score cells: see [`grid`](WindowPartial::grid).
+    pub fn more(&self) -> More {
+        let [_, frequency] = self.tally.pairs.histograms();
+        let spend = Ranks::new(&self.tally.spend);
+        // Exact histograms leave no coefficient open.
+        let gini = spend.gini().unwrap_or_default();
+        More::new(&Ranks::new(&frequency), &spend, gini, BTreeMap::new())
     }
 
     /// All that it answers.
@@ -183,8 +204,14 @@ impl WindowPartial {
     /// # Errors
     /// Those of [`lens1`](WindowPartial::lens1) and [`grid`](WindowPartial::grid).
     pub fn answer(&self, percentiles: &[u32], bins: u32) -> Result<WindowLens1> {
-        let customers_rejected = self.customers_rejected.clone();
-        Ok(WindowLens1 { lens1: self.lens1(percentiles)?, rf_distribution: self.grid(bins)?, customers_rejected })
+        let grid = self.grid(bins)?;
+        Ok(WindowLens1 {
+            lens1: self.lens1(percentiles)?,
+            rf_distribution: grid.iter().map(|(score, cell)| (score.clone(), cell.customers)).collect(),
+            rf_cells: self.tally.pairs.spend_known().then_some(grid),
+            more: self.more(),
+            customers_rejected: self.customers_rejected.clone(),
+        })
     }
 }
 
@@ -203,6 +230,7 @@ pub fn render_partials(windows: &[(String, &Window, &WindowLens1)], style: Style
             covered_from: None,
             covered_until: None,
             lens1,
+            more: More::default(),
             customers_rejected: BTreeMap::new(),
             customers_rejected_amount: BTreeMap::new(),
         }

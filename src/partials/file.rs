@@ -1,4 +1,4 @@
-//! The file of a partial, version 1.
+//! The file of a partial, version 2.
 //!
 //! ```text
 //! ┌────────┬─────────┬─────┬────────────┬────────────┬──────────┬─────────────────────────────────────────────────┬──────────┐
@@ -7,13 +7,14 @@
 //! └────────┴─────────┴─────┴────────────┴────────────┴──────────┴─────────────────────────────────────────────────┴──────────┘
 //!
 //! amounts: window u32, total_spend i64, customers u64                 by window, then by cents
-//! pairs:   window u32, recency_days i32, frequency i64, customers u64 by window, then by days, then by orders
+//! pairs:   window u32, recency_days i32, frequency i64, customers u64, total_spend decimal(38, 0), in cents
+//!                                                                     by window, then by days, then by orders
 //! sketches: sketch, large binary                                      a row a window, compact and ordered
 //! ```
 //!
 //! All numbers are little endian. A window is its place in the head's list, which is in time order: name, start, end, observation end,
 //! and customers left out by reason. The head also says how many rows there were, and whether each customer is known to be counted once.
-//! The checksum is rapidhash V3 (seed `0x4c465054`) of all bytes before it. Whatever changes the bytes makes a new version, and a reader
+//! Version 1 had no `total_spend` in its pairs. It is read, and written where a partial of version 1 was merged in. The checksum is rapidhash V3 (seed `0x4c465054`) of all bytes before it. Whatever changes the bytes makes a new version, and a reader
 //! refuses versions that it does not know.
 
 use super::{Counted, Lens1Partial, Partials, Rows, Tally, WindowPartial, encode};
@@ -34,7 +35,9 @@ use std::panic::catch_unwind;
 use std::path::Path;
 
 const MAGIC: [u8; 4] = *b"LFPT";
-const VERSION: u16 = 1;
+/// What is written, and what is read: from the one whose pairs have no spend.
+const VERSION: u16 = 2;
+const WITHOUT_SPEND: u16 = 1;
 /// Magic, version, two zeros, the length of the file, the length of the head.
 const HEADER: usize = 24;
 const CHECKSUM: usize = 8;
@@ -86,7 +89,8 @@ impl Lens1Partial {
         let mut batches = Vec::new();
         encode(self.windows.iter().map(|w| &w.tally), &mut batches)?;
         let mut bytes = MAGIC.to_vec();
-        bytes.extend_from_slice(&VERSION.to_le_bytes());
+        let spend_known = self.windows.iter().all(|w| w.tally.pairs.spend_known());
+        bytes.extend_from_slice(&if spend_known { VERSION } else { WITHOUT_SPEND }.to_le_bytes());
         bytes.extend_from_slice(&[0; 10]);
         bytes.extend_from_slice(&(head.len() as u64).to_le_bytes());
         bytes.extend_from_slice(&head);
@@ -113,8 +117,8 @@ impl Lens1Partial {
             return Err(damaged("it is cut off"));
         }
         let version = u16::from_le_bytes([bytes[4], bytes[5]]);
-        if version != VERSION {
-            let what = format!("a partial of version {version}, and this lensflow reads version {VERSION}");
+        if !(WITHOUT_SPEND..=VERSION).contains(&version) {
+            let what = format!("a partial of version {version}, and this lensflow reads versions {WITHOUT_SPEND} to {VERSION}");
             return Err(Error::data(what).help("use the lensflow that wrote it, or a newer one"));
         }
         let number = |at: usize| bytes[at..at + 8].iter().rev().fold(0u64, |n, &byte| n << 8 | u64::from(byte));
@@ -136,6 +140,9 @@ impl Lens1Partial {
         let list: Vec<Window> = head.windows.iter().map(|w| w.window.clone()).collect();
         if batches.next().is_some() || tallies.len() != list.len() || !(list.is_empty() || Windows::List(list).validate().is_ok()) {
             return Err(damaged("its windows"));
+        }
+        if tallies.iter().any(|tally| tally.pairs.spend_known() != (version == VERSION)) {
+            return Err(damaged("its columns"));
         }
         let window = |(w, tally): (HeadWindow, Tally)| WindowPartial { window: w.window, customers_rejected: w.customers_rejected, tally };
         Ok(Lens1Partial {

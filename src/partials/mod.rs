@@ -4,23 +4,23 @@
 //! | file | owns |
 //! |---|---|
 //! | here | [`Partials`], the lens; [`Tally`], what it counts of a window |
-//! | `pairs` | counts per recency and frequency |
+//! | `pairs` | customers and spend per recency and frequency |
 //! | `answers` | [`Lens1Partial`] and its windows: what they answer |
 //! | `merge_partials` | merging and comparing; whether two share customers |
 //! | `file` | the bytes, drawn there |
 //!
-//! A tally holds how many customers there are of each spend, how many of each pair of recency and frequency, and a Theta sketch of them.
-//! From the first two every number of Lens 1 follows exactly, for any percentiles and any number of score bins, and the grid of recency
-//! and frequency scores. The three-digit RFM distribution does not: that takes every customer's monetary value beside the pair, and scores
-//! of single partials say nothing of the scores among all customers. The sketch is for one question, whether two partials share customers.
+//! A tally holds how many customers there are of each spend, how many of each pair of recency and frequency and what they spent, and a
+//! Theta sketch of them. From the first two every number of Lens 1 and of what is beside it follows exactly, for any percentiles and any
+//! number of score bins, and the grid of recency and frequency scores. What has three-digit scores does not: that takes every customer's
+//! monetary value beside the pair, and scores of single partials say nothing of the scores among all customers. The sketch is for one question, whether two partials share customers.
 //!
 //! Invariants: a partial's bytes depend on the rows and windows alone; merged partials of customers split in any way are the partial of all
 //! of them, to the byte; a merge of partials that share customers is refused, and one that may share some has to be asked for.
 //!
 //! Limits: a partial has no ids, but it is not anonymous. Amounts that only one customer spent are in it, and so are hashes of ids: up to
 //! 65,536 a window, in which a known id can be looked for. A customer who has two ids is two customers. Histograms are exact, so they take
-//! what they need, beside the engine's memory limit: for every window and thread up to 40 bytes for each distinct amount and 60 for each
-//! distinct pair, half as much again while they grow, and 1.5 MiB for the sketch. A file has 20 bytes for each amount, 24 for each pair and
+//! what they need, beside the engine's memory limit: for every window and thread up to 40 bytes for each distinct amount and 80 for each
+//! distinct pair, half as much again while they grow, and 1.5 MiB for the sketch. A file has 20 bytes for each amount, 40 for each pair and
 //! up to half a megabyte for each sketch; writing or reading takes up to 8 times its length. A million customers who spend as customers do
 //! make 1.7 MB; a million of whom no two spent the same, 21 MB.
 //!
@@ -63,7 +63,7 @@ pub use self::file::forged_partial;
 pub use self::file::is_partial;
 pub use self::merge_partials::{Compared, MergedPartial, PartialComparison, Together, compare};
 
-use self::pairs::Pairs;
+use self::pairs::{Pair, Pairs};
 use crate::base::error::Result;
 use crate::base::merge::Merge;
 use crate::finalize::Block;
@@ -72,8 +72,9 @@ use crate::lens::sketch::{CustomerSketch, DEFAULT_LG_K, Sketching};
 use crate::lens::{Lens, PortableLens};
 use crate::model::window::Window;
 use crate::ranks::histogram::Histogram;
-use arrow::array::{Array, AsArray, Int32Array, Int64Array, LargeBinaryArray, RecordBatch, UInt32Array, UInt64Array};
-use arrow::datatypes::{Int32Type, Int64Type, UInt32Type, UInt64Type};
+use crate::ranks::order_stats::Ranks;
+use arrow::array::{Array, AsArray, Decimal128Array, Int32Array, Int64Array, LargeBinaryArray, RecordBatch, UInt32Array, UInt64Array};
+use arrow::datatypes::{DataType, Decimal128Type, Int32Type, Int64Type, UInt32Type, UInt64Type};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -118,7 +119,7 @@ impl Lens for Partials {
         for ((&customer, &window), ((&recency, &frequency), &spend)) in block.customer.iter().zip(&block.window).zip(values) {
             let tally = &mut partial[window as usize];
             tally.spend.add(spend);
-            tally.pairs.add(recency, frequency, 1);
+            tally.pairs.add(Pair { recency, frequency, customers: 1, spend: spend.into() });
             tally.sketch.add(block.ids().id(customer as usize, &mut scratch));
         }
     }
@@ -130,7 +131,7 @@ impl Lens for Partials {
 
 impl PortableLens for Partials {
     /// Three batches, sorted: `window` (its place in the run), `total_spend` (cents), `customers`; `window`, `recency_days`, `frequency`,
-    /// `customers`; and, a row a window, `sketch`, in the compact form.
+    /// `customers` and, unless it is not known, their `total_spend`; and, a row a window, `sketch`, in the compact form.
     fn encode(&self, partial: &Vec<Tally>, out: &mut Vec<RecordBatch>) -> Result<()> {
         encode(partial.iter(), out)
     }
@@ -139,6 +140,9 @@ impl PortableLens for Partials {
         decoded(batches).ok_or_else(|| foreign("Lens 1 partial"))
     }
 }
+
+/// Of sums; their bytes hold more digits where the values are absurd.
+const SUM: DataType = DataType::Decimal128(38, 0);
 
 fn encode<'a>(tallies: impl Iterator<Item = &'a Tally> + Clone, out: &mut Vec<RecordBatch>) -> Result<()> {
     let (mut windows, mut cells) = (Vec::new(), Vec::new());
@@ -156,12 +160,17 @@ fn encode<'a>(tallies: impl Iterator<Item = &'a Tally> + Clone, out: &mut Vec<Re
         cells.extend(tally.pairs.sorted());
         windows.resize(cells.len(), window);
     }
-    out.push(batch([
+    let spend = Decimal128Array::from_iter_values(cells.iter().map(|pair| pair.spend)).with_data_type(SUM);
+    let columns = [
         ("window", Arc::new(UInt32Array::from(windows)) as _),
-        ("recency_days", Arc::new(Int32Array::from_iter_values(cells.iter().map(|cell| cell.0))) as _),
-        ("frequency", Arc::new(Int64Array::from_iter_values(cells.iter().map(|cell| cell.1))) as _),
-        ("customers", Arc::new(UInt64Array::from_iter_values(cells.iter().map(|cell| cell.2))) as _),
-    ])?);
+        ("recency_days", Arc::new(Int32Array::from_iter_values(cells.iter().map(|pair| pair.recency))) as _),
+        ("frequency", Arc::new(Int64Array::from_iter_values(cells.iter().map(|pair| pair.frequency))) as _),
+        ("customers", Arc::new(UInt64Array::from_iter_values(cells.iter().map(|pair| pair.customers))) as _),
+        ("total_spend", Arc::new(spend) as _),
+    ];
+    let known = tallies.clone().all(|tally| tally.pairs.spend_known());
+    let [window, recency, frequency, customers, _] = columns.clone();
+    out.push(if known { batch(columns)? } else { batch([window, recency, frequency, customers])? });
     let sketches = tallies.map(|tally| tally.sketch.compact().to_bytes());
     out.push(batch([("sketch", Arc::new(LargeBinaryArray::from_iter_values(sketches)) as _)])?);
     Ok(())
@@ -191,14 +200,24 @@ fn decoded(batches: &mut dyn Iterator<Item = RecordBatch>) -> Option<Vec<Tally>>
     let recency = pairs.column_by_name("recency_days")?.as_primitive_opt::<Int32Type>()?;
     let frequency = pairs.column_by_name("frequency")?.as_primitive_opt::<Int64Type>()?;
     let customers = pairs.column_by_name("customers")?.as_primitive_opt::<UInt64Type>()?;
+    let spends = match pairs.column_by_name("total_spend") {
+        Some(column) => Some(column.as_primitive_opt::<Decimal128Type>()?),
+        None => None,
+    };
     for row in 0..pairs.num_rows() {
         let tally = partial.get_mut(windows.value(row) as usize)?;
-        tally.pairs.add(recency.value(row), frequency.value(row), customers.value(row));
+        let spend = spends.map_or(0, |spends| spends.value(row));
+        let (recency, frequency, customers) = (recency.value(row), frequency.value(row), customers.value(row));
+        tally.pairs.add(Pair { recency, frequency, customers, spend });
+    }
+    if spends.is_none() {
+        partial.iter_mut().for_each(|tally| tally.pairs.forget_spend());
     }
     // All three are of the same customers; two of these may have one hash.
     let agree = |(tally, spenders): (&Tally, &u64)| {
         let (customers, sketch) = (tally.pairs.customers(), tally.sketch.compact());
-        customers == *spenders && (!sketch.is_exact() || sketch.customers().estimate <= customers)
+        let spend_agrees = !tally.pairs.spend_known() || tally.pairs.spend() == Ranks::new(&tally.spend).sum();
+        spend_agrees && customers == *spenders && (!sketch.is_exact() || sketch.customers().estimate <= customers)
     };
     partial.iter().zip(&spenders).all(agree).then_some(partial)
 }

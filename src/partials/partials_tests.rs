@@ -15,7 +15,7 @@ fn partial(name: &str, ids: std::ops::Range<u32>) -> Lens1Partial {
     let mut tally = Tally { sketch: Sketching::new(5), ..Tally::default() };
     for id in ids {
         tally.spend.add(i64::from(id % 7));
-        tally.pairs.add((id % 3) as i32, i64::from(id % 5) + 1, 1);
+        tally.pairs.add(Pair { recency: (id % 3) as i32, frequency: i64::from(id % 5) + 1, customers: 1, spend: i128::from(id % 7) });
         tally.sketch.add(format!("C-{id:09}").as_bytes());
     }
     let windows = vec![WindowPartial { window: window("w", 0), customers_rejected: Default::default(), tally }];
@@ -105,9 +105,25 @@ fn no_byte_may_change() {
     let more = [&bytes[..], &[0]].concat();
     assert!(Lens1Partial::from_bytes(&more).unwrap_err().to_string().contains("damaged"));
     let mut newer = bytes;
-    newer[4] = 2;
+    newer[4] = 3;
     let error = Lens1Partial::from_bytes(&newer).unwrap_err();
-    assert!(error.to_string().contains("version 2") && error.advice().unwrap().contains("newer"), "{error}");
+    assert!(error.to_string().contains("version 3") && error.advice().unwrap().contains("newer"), "{error}");
+}
+
+/// Where one part does not know what pairs spent, all do not; everything else is known.
+#[test]
+fn a_part_without_spend_of_pairs_leaves_it_open() {
+    let mut old = partial("b", 20..32);
+    old.windows[0].tally.pairs.forget_spend();
+    let old = Lens1Partial::from_bytes(&old.to_bytes().unwrap()).unwrap();
+    let with = |other| Lens1Partial::merge(vec![partial("a", 0..20), other], false).unwrap().partial;
+    let (open, known) = (with(old), with(partial("b", 20..32)));
+    let (open_answer, answer) = (open.windows[0].answer(&[10], 5).unwrap(), known.windows[0].answer(&[10], 5).unwrap());
+    assert!(open_answer.rf_cells.is_none());
+    assert_eq!(WindowLens1 { rf_cells: answer.rf_cells.clone(), ..open_answer }, answer);
+    let revenue = answer.rf_cells.unwrap().into_values().map(|cell| cell.revenue.hundredths()).sum::<i128>();
+    assert_eq!(revenue, answer.lens1.total_revenue.hundredths());
+    assert_eq!((open.to_bytes().unwrap()[4], known.to_bytes().unwrap()[4]), (1, 2));
 }
 
 /// A forged file with a right checksum is an error or a partial.
@@ -151,5 +167,6 @@ fn foreign_batches_are_refused() {
     assert!(with(0, 2, Arc::new(UInt64Array::from(vec![1; amounts]))).is_err(), "fewer customers");
     assert!(with(1, 0, Arc::new(UInt32Array::from(vec![1; pairs]))).is_err(), "a window that is not there");
     assert!(with(1, 3, Arc::new(UInt64Array::from(vec![u64::MAX; pairs]))).is_err(), "more customers");
+    assert!(with(1, 4, Arc::new(Decimal128Array::from(vec![1; pairs]))).is_err(), "another spend");
     assert!(with(2, 0, Arc::new(LargeBinaryArray::from_iter_values([b"no sketch"]))).is_err(), "no sketch");
 }

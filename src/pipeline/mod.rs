@@ -373,7 +373,7 @@ impl<L: Lens> Pipeline<L> {
         let windows = &reduced.blocks.finalizer().windows;
         let empty = windows.is_empty().then(|| "no row counts for a customer: there is no window, and nothing to answer".to_owned());
         let warnings = [stats.notes().texts(), reduced.warnings, empty.into_iter().collect()].concat();
-        let mut report = Report::new(input, windows, reduced.lens1, reduced.lens2, warnings, reduced.left_out);
+        let mut report = Report::new(input, windows, reduced.windows, reduced.pairs, warnings, reduced.left_out);
         report.set_span(span, spec.as_of);
         stats.enter(Stage::Report);
         unfinished.0 = None;

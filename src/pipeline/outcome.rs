@@ -59,8 +59,7 @@ impl<A> Audit<A> {
         threads: usize,
         stats: Arc<Stats>,
     ) -> Self {
-        let Resources { plan, store, cancel, .. } = memory;
-        let sorting = Sorting { store, heap: plan.merge_memory, merge: plan.merge_memory * threads as u64, cancel };
+        let (sorting, plan) = (memory.sorting(threads), memory.plan);
         let (groups, sorted_groups) = (plan.groups.min(threads), plan.sorted_groups.min(threads));
         let making = Making { blocks: Arc::new(blocks), sorting, threads, groups, sorted_groups, stats, rfm };
         Audit { report, custom, making, rejects }

@@ -9,12 +9,12 @@
 
 pub(crate) use super::histogram::Histogram;
 
+use super::gini;
 use super::histogram::Cell;
+use super::refinement::Refinement;
 use crate::base::merge::Merge;
+use crate::base::money::Fixed4;
 use std::collections::BTreeSet;
-
-/// A refinement divides a cell by as many bits at a time.
-const BITS: u32 = 10;
 
 /// Values in order, with how many there are up to each.
 #[derive(Debug, Clone, Default)]
@@ -151,6 +151,35 @@ impl Ranks {
         sum
     }
 
+    /// For each of some numbers k, ascending, the sum of the k smallest values.
+    pub(crate) fn sums_of_least(&self, numbers: impl IntoIterator<Item = u64>) -> Vec<i128> {
+        let (mut at, mut below) = (0, 0i128);
+        let sum_of = |k: u64| {
+            while self.cumulative.get(at).is_some_and(|&through| through <= k) {
+                below = below.saturating_add(self.cell(at).sum);
+                at += 1;
+            }
+            let left = k - self.before(at.min(self.values.len()));
+            if left == 0 || at == self.values.len() {
+                return below;
+            }
+            let cell = self.cell(at);
+            let known = cell.top_sum(cell.count - left).map(|top| cell.sum.saturating_sub(top));
+            below.saturating_add(known.unwrap_or_else(|| cell.sum / i128::from(cell.count) * i128::from(left)))
+        };
+        numbers.into_iter().map(sum_of).collect()
+    }
+
+    /// How many values are less than a value.
+    pub(crate) fn count_below(&self, value: i64) -> u64 {
+        self.before(self.values.partition_point(|&v| v < value))
+    }
+
+    /// The Gini coefficient of the values, of which none is below 0; nothing where the cells leave its fourth decimal open.
+    pub(crate) fn gini(&self) -> Option<Fixed4> {
+        gini::gini(self.cells())
+    }
+
     /// The sum of all values.
     pub fn sum(&self) -> i128 {
         self.top_sum(u64::MAX)
@@ -176,11 +205,11 @@ impl Ranks {
         if refinement.is_empty() {
             return;
         }
-        let mut refined = refinement.ranges.into_iter().peekable();
+        let mut refined = refinement.into_cells().peekable();
         let mut cells = Vec::with_capacity(self.values.len());
         for cell in self.cells() {
-            match refined.next_if(|range| range.min == cell.min) {
-                Some(range) => cells.extend(range.cells.into_iter().filter(|cell| cell.count > 0)),
+            match refined.next_if(|(min, _)| *min == cell.min) {
+                Some((_, refined)) => cells.extend(refined),
                 None => cells.push(cell),
             }
         }
@@ -226,6 +255,19 @@ impl Open<'_> {
         self.cells.extend(self.ranks.around(value).filter(|&at| !self.ranks.cell(at).is_one_value()));
     }
 
+    /// Asks of a cell that begins below the value and goes on from there.
+    pub(crate) fn count_below(&mut self, value: i64) {
+        let cell = self.ranks.around(value).filter(|&at| self.ranks.cell(at).min < value);
+        self.cells.extend(cell);
+    }
+
+    /// Asks of the cells that leave most of it open, where it is not known.
+    pub(crate) fn gini(&mut self) {
+        if self.ranks.gini().is_none() {
+            self.cells.extend(gini::widest(self.ranks.cells()));
+        }
+    }
+
     /// The answer if it is known already.
     pub(crate) fn distinct_by(&mut self, limit: u64, to_f64: impl Fn(i64) -> f64) -> Option<u64> {
         let distinct = self.ranks.distinct_by(limit, &to_f64);
@@ -242,82 +284,7 @@ impl Open<'_> {
 
     /// The partial that tells the values of these cells apart.
     pub(crate) fn refinement(self) -> Refinement {
-        let cells = self.cells.into_iter().map(|at| self.ranks.cell(at));
-        let ranges: Vec<Range> = cells.map(|cell| Range { min: cell.min, max: cell.max, cells: Vec::new() }).collect();
-        Refinement { ends: ranges.iter().map(|range| range.max).collect(), ranges }
-    }
-}
-
-/// Cells of equal width between two values.
-#[derive(Debug, Clone)]
-struct Range {
-    min: i64,
-    max: i64,
-    /// None until there is a value.
-    cells: Vec<Cell>,
-}
-
-impl Range {
-    fn width(&self) -> u64 {
-        self.max.wrapping_sub(self.min) as u64
-    }
-
-    fn shift(&self) -> u32 {
-        (u64::BITS - self.width().leading_zeros()).saturating_sub(BITS)
-    }
-
-    /// Those that there are, or will be.
-    fn len(&self) -> usize {
-        (self.width() >> self.shift()) as usize + 1
-    }
-
-    fn add(&mut self, value: i64) {
-        if self.cells.is_empty() {
-            self.cells = vec![Cell::EMPTY; self.len()];
-        }
-        let at = (value.wrapping_sub(self.min) as u64 >> self.shift()) as usize;
-        self.cells[at].merge(Cell::of(value, 1));
-    }
-}
-
-/// Observes the values of some cells, ignoring others.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Refinement {
-    /// The largest value of each range: what is searched, in one place.
-    ends: Vec<i64>,
-    /// Ascending, and they do not overlap.
-    ranges: Vec<Range>,
-}
-
-impl Refinement {
-    pub(crate) fn is_empty(&self) -> bool {
-        self.ranges.is_empty()
-    }
-
-    /// The number of cells that it may come to hold.
-    pub(crate) fn len(&self) -> usize {
-        self.ranges.iter().map(Range::len).sum()
-    }
-
-    #[inline]
-    pub(crate) fn add(&mut self, value: i64) {
-        let at = self.ends.partition_point(|&end| end < value);
-        if let Some(range) = self.ranges.get_mut(at).filter(|range| range.min <= value) {
-            range.add(value);
-        }
-    }
-}
-
-/// Of the same ranges.
-impl Merge for Refinement {
-    fn merge(&mut self, other: Refinement) {
-        for (mine, more) in self.ranges.iter_mut().zip(other.ranges) {
-            if mine.cells.is_empty() {
-                mine.cells = more.cells;
-            } else {
-                mine.cells.merge(more.cells);
-            }
-        }
+        Refinement::of(self.cells.into_iter().map(|at| self.ranks.cell(at)))
     }
 }
 

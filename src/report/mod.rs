@@ -35,8 +35,11 @@ pub mod text_tables;
 use crate::base::error::Result;
 use crate::base::money::Money;
 use crate::base::time::iso;
+use crate::lens::bridge::RevenueBridge;
 use crate::lens::lens1::Lens1Metrics;
 use crate::lens::lens2::Change;
+use crate::lens::more::More;
+use crate::lens::score_migration::ScoreMigration;
 use crate::model::reject::Reason;
 use crate::model::window::{Span, Window};
 use crate::orders::LineSummary;
@@ -109,6 +112,9 @@ pub struct WindowReport {
     pub covered_until: Option<NaiveDate>,
     /// The answers.
     pub lens1: Lens1Metrics,
+    /// Who brings how much of the revenue, and how orders and spends are distributed.
+    #[serde(default)]
+    pub more: More,
     /// Customers left out of the window, by reason; their rows count as accepted.
     pub customers_rejected: BTreeMap<Reason, u64>,
     /// What these customers spent in the window, by reason: below zero where they only gave money back. With `lens1.total_revenue` it is all
@@ -127,18 +133,37 @@ pub struct ComparisonReport {
     pub to: String,
     /// The answers.
     pub lens2: Change,
+    /// Where the money went.
+    #[serde(default)]
+    pub revenue_bridge: RevenueBridge,
+    /// Customers by their scores in either window.
+    #[serde(default)]
+    pub score_migration: ScoreMigration,
+}
+
+/// What a run answers of one window.
+pub(crate) struct WindowAnswers {
+    pub(crate) lens1: Lens1Metrics,
+    pub(crate) more: More,
+}
+
+/// What a run answers of a pair of adjacent windows.
+pub(crate) struct PairAnswers {
+    pub(crate) lens2: Change,
+    pub(crate) revenue_bridge: RevenueBridge,
+    pub(crate) score_migration: ScoreMigration,
 }
 
 impl Report {
     pub(crate) fn new(
         input: InputSummary,
         windows: &[Window],
-        lens1: Vec<Lens1Metrics>,
-        lens2: Vec<Change>,
+        of_windows: Vec<WindowAnswers>,
+        of_pairs: Vec<PairAnswers>,
         warnings: Vec<String>,
         mut left_out: LeftOut,
     ) -> Self {
-        let mut window = |((at, w), lens1): ((u32, &Window), Lens1Metrics)| {
+        let mut window = |((at, w), WindowAnswers { lens1, more }): ((u32, &Window), WindowAnswers)| {
             let left_out = left_out.remove(&at).unwrap_or_default();
             WindowReport {
                 name: w.name.clone(),
@@ -148,16 +173,20 @@ impl Report {
                 covered_from: None,
                 covered_until: None,
                 lens1,
+                more,
                 customers_rejected: left_out.iter().map(|(&reason, sum)| (reason, sum.customers)).collect(),
                 customers_rejected_amount: left_out.iter().map(|(&reason, sum)| (reason, sum.amount)).collect(),
             }
         };
-        let pair = |(pair, lens2): (&[Window], Change)| ComparisonReport { from: pair[0].name.clone(), to: pair[1].name.clone(), lens2 };
+        let pair = |(pair, answers): (&[Window], PairAnswers)| {
+            let PairAnswers { lens2, revenue_bridge, score_migration } = answers;
+            ComparisonReport { from: pair[0].name.clone(), to: pair[1].name.clone(), lens2, revenue_bridge, score_migration }
+        };
         Report {
             lensflow: env!("CARGO_PKG_VERSION").to_owned(),
             input,
-            windows: (0..).zip(windows).zip(lens1).map(&mut window).collect(),
-            comparisons: windows.windows(2).zip(lens2).map(pair).collect(),
+            windows: (0..).zip(windows).zip(of_windows).map(&mut window).collect(),
+            comparisons: windows.windows(2).zip(of_pairs).map(pair).collect(),
             warnings,
         }
     }

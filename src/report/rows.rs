@@ -210,14 +210,14 @@ impl Rows for Migrations {
     fn counts(&self, blocks: &Blocks) -> Result<Vec<usize>> {
         blocks.count(|block| {
             let mut count = 0;
-            migrations(block, &self.starts, |_, _, _| count += 1);
+            migrations(block, &self.starts, |_, _, _, _| count += 1);
             count
         })
     }
 
     fn append(&self, block: &Block, rows: Range<usize>, columns: &mut MigrationColumns) {
         let mut row = 0;
-        migrations(block, &self.starts, |customer, first, status| {
+        migrations(block, &self.starts, |customer, first, status, _| {
             if rows.contains(&row) {
                 columns.from.push(first as u16);
                 columns.ids.push(block, customer);
@@ -229,7 +229,7 @@ impl Rows for Migrations {
 
     fn sort(&self, block: &Block, buffer: &mut SortBuffer<'_>) -> Result<()> {
         let mut taken = Ok(());
-        migrations(block, &self.starts, |customer, first, status| {
+        migrations(block, &self.starts, |customer, first, status, _| {
             if taken.is_ok() {
                 taken = buffer.push(|out| {
                     put_key(first as u16, block, customer, out);

@@ -146,5 +146,5 @@ pub fn observe(windows: &[Window], blocks: &[Block]) -> u64 {
     let lens = (Lens1::default(), Lens2::new(windows));
     let mut partial = lens.empty(windows);
     blocks.iter().for_each(|block| lens.observe(&mut partial, block));
-    lens.finish(windows, partial).1.iter().map(|m| m.retained).sum()
+    lens.finish(windows, partial).1.iter().map(|bridge| bridge.migration().retained).sum()
 }

@@ -5,11 +5,13 @@ use crate::engine::run::{Run, run_with, runs};
 use crate::make::{Case, cases};
 use crate::model::amounts::units;
 use crate::support::config;
-use arrow::array::{ArrayRef, Int64Array, RecordBatch, UInt8Array, UInt16Array, UInt32Array, UInt64Array};
+use arrow::array::RecordBatch;
 use arrow::ipc::reader::StreamReader;
 use arrow::ipc::writer::StreamWriter;
 use lensflow::finalize::Block;
-use lensflow::lens::{Distribution, Lens1, Lens2, Measures, Migration, PortableLens, ScoreCounts};
+use lensflow::lens::{
+    Bridge, Distribution, Flow, Lens1, Lens2, Measures, PortableLens, ScoreCell, ScoreCells, ScoreMigrations, ScoreMoves,
+};
 use lensflow::model::Window;
 use lensflow::money::{Amount, Fixed2, Total};
 use lensflow::testing::Histogram;
@@ -17,7 +19,6 @@ use lensflow::testing::Ranks;
 use lensflow::{Lens, Merge, Pipeline};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 fn merged<T: Merge>(mut a: T, b: T) -> T {
     a.merge(b);
@@ -67,21 +68,39 @@ fn measures() -> impl Strategy<Value = Measures> + Clone {
     })
 }
 
-fn migrations() -> impl Strategy<Value = Migration> + Clone {
-    let migration = |(retained, churned, new, reactivated)| Migration { retained, churned, new, reactivated };
-    (counts(), counts(), counts(), counts()).prop_map(migration)
+fn flows() -> impl Strategy<Value = Flow> + Clone {
+    (counts(), 0..i128::MAX / 8).prop_map(|(customers, cents)| Flow { customers, cents })
 }
 
-fn scores_of(counts: impl IntoIterator<Item = (u16, u64)>) -> ScoreCounts {
-    let mut scores = ScoreCounts::default();
-    for (score, count) in counts {
-        assert!(scores.add(score, count));
-    }
-    scores
+fn bridges() -> impl Strategy<Value = Bridge> + Clone {
+    let bridge = |([churned, shrunk, grown, new, reactivated], unchanged): ([Flow; 5], u64)| Bridge {
+        churned,
+        shrunk,
+        grown,
+        unchanged,
+        new,
+        reactivated,
+    };
+    (prop::array::uniform5(flows()), counts()).prop_map(bridge)
 }
 
-fn score_counts() -> impl Strategy<Value = ScoreCounts> + Clone {
-    prop::collection::btree_map(111..=999u16, counts(), 0..10).prop_map(scores_of)
+fn score_cells() -> impl Strategy<Value = ScoreCells> + Clone {
+    let cell = (prop::array::uniform3(prop_oneof![4 => 0..6u8, 1 => 0..10u8]), counts(), 0..1_000_000i128, -5..1_000_000i128);
+    prop::collection::vec(cell, 0..10).prop_map(|cells| {
+        let mut scores = ScoreCells::default();
+        for (score, customers, orders, cents) in cells {
+            assert!(scores.add(score, ScoreCell { customers, orders, revenue: Fixed2::from_hundredths(cents) }));
+        }
+        scores
+    })
+}
+
+fn score_moves() -> impl Strategy<Value = ScoreMoves> + Clone {
+    prop::collection::vec((0..3usize, prop::array::uniform2(0..10u8), counts()), 0..10).prop_map(|cells| {
+        let mut moves = ScoreMoves::default();
+        cells.into_iter().for_each(|(measure, scores, customers)| assert!(moves.add(measure, scores, customers)));
+        moves
+    })
 }
 
 fn amounts() -> impl Strategy<Value = Amount> + Clone {
@@ -149,13 +168,14 @@ proptest! {
     }
 
     #[test]
-    fn of_migrations(values in three(migrations())) {
-        laws(&values, &Migration::default());
+    fn of_bridges(values in three(bridges())) {
+        laws(&values, &Bridge::default());
     }
 
     #[test]
-    fn of_score_counts(values in three(score_counts())) {
-        laws(&values, &ScoreCounts::default());
+    fn of_score_cells(values in three(score_cells()), moves in three(score_moves())) {
+        laws(&values, &ScoreCells::default());
+        laws(&moves, &ScoreMoves::default());
     }
 
     /// A total is the sum of its amounts, in whatever groups and order they came.
@@ -281,19 +301,20 @@ proptest! {
     }
 
     #[test]
-    fn of_comparison(values in partials(migrations(), 2)) {
+    fn of_comparison(values in partials(bridges(), 2), moves in partials(score_moves(), 2)) {
         lens_laws(&Lens2::new(&windows(3)), 3, &values);
+        lens_laws(&ScoreMigrations::new(&windows(3)), 3, &moves);
     }
 
     #[test]
-    fn of_distribution(values in partials(score_counts(), 3)) {
+    fn of_distribution(values in partials(score_cells(), 3)) {
         lens_laws(&Distribution, 3, &values);
         lens_laws(&None::<Distribution>, 3, &[None, None, None]);
         lens_laws(&Some(Distribution), 3, &values.map(Some));
     }
 
     #[test]
-    fn of_tuples_of_lenses(a in partials(measures(), 3), b in partials(migrations(), 2), c in partials(score_counts(), 3)) {
+    fn of_tuples_of_lenses(a in partials(measures(), 3), b in partials(bridges(), 2), c in partials(score_cells(), 3)) {
         let lens = ((Lens1::default(), Lens2::new(&windows(3))), (Distribution, ()));
         let [a0, a1, a2] = a;
         let [b0, b1, b2] = b;
@@ -303,12 +324,12 @@ proptest! {
 
     /// A decoded partial may be finished as it is; windows without customers are not lost.
     #[test]
-    fn decoded_partials_have_the_same_answers(a in prop::collection::vec(measures(), 0..3), b in prop::collection::vec(score_counts(), 0..3), c in prop::collection::vec(migrations(), 0..3), empty in 0..3usize) {
+    fn decoded_partials_have_the_same_answers(a in prop::collection::vec(measures(), 0..3), b in prop::collection::vec(score_cells(), 0..3), c in prop::collection::vec(bridges(), 0..3), empty in 0..3usize) {
         let (mut a, mut b, mut c) = (a, b, c);
         let n = a.len() + empty;
         a.resize(n, Measures::default());
-        b.resize(n, ScoreCounts::default());
-        c.resize(n.saturating_sub(1), Migration::default());
+        b.resize(n, ScoreCells::default());
+        c.resize(n.saturating_sub(1), Bridge::default());
         let windows = windows(n);
         let single = Lens1::default();
         same(&single.finish(&windows, through_arrow(&single, &a, true)), &single.finish(&windows, a));
@@ -316,39 +337,6 @@ proptest! {
         let comparison = Lens2::new(&windows);
         same(&comparison.finish(&windows, through_arrow(&comparison, &c, true)), &comparison.finish(&windows, c));
     }
-}
-
-#[test]
-fn foreign_batches_are_refused() {
-    let nothing = || std::iter::empty();
-    assert!(Lens1::default().decode(&mut nothing()).is_err());
-    assert!(Distribution.decode(&mut nothing()).is_err());
-    assert!(Lens2::default().decode(&mut nothing()).is_err());
-    let mut batches = Vec::new();
-    Lens1::default().encode(&vec![Measures::default()], &mut batches).expect("it encodes");
-    assert!(Distribution.decode(&mut batches.clone().into_iter()).is_err());
-    assert!(Lens2::default().decode(&mut batches.clone().into_iter()).is_err());
-    batches.clear();
-    Distribution.encode(&vec![scores_of([(555, 1)])], &mut batches).expect("it encodes");
-    assert!(Lens1::default().decode(&mut batches.into_iter()).is_err());
-    // An unknown measure, and more windows than any run has.
-    for (window, measure) in [(0, 4), (u32::MAX, 0)] {
-        let columns: [(&str, ArrayRef); 4] = [
-            ("window", Arc::new(UInt32Array::from(vec![window]))),
-            ("measure", Arc::new(UInt8Array::from(vec![measure]))),
-            ("value", Arc::new(Int64Array::from(vec![0]))),
-            ("count", Arc::new(UInt64Array::from(vec![1]))),
-        ];
-        let batch = RecordBatch::try_from_iter(columns).expect("a batch");
-        assert!(Lens1::default().decode(&mut std::iter::once(batch)).is_err(), "window {window}, measure {measure}");
-    }
-    let columns: [(&str, ArrayRef); 3] = [
-        ("window", Arc::new(UInt32Array::from(vec![u32::MAX]))),
-        ("score", Arc::new(UInt16Array::from(vec![555]))),
-        ("count", Arc::new(UInt64Array::from(vec![1]))),
-    ];
-    let batch = RecordBatch::try_from_iter(columns).expect("a batch");
-    assert!(Distribution.decode(&mut std::iter::once(batch)).is_err());
 }
 
 /// Keeps the blocks of a run.
@@ -405,20 +393,23 @@ fn any_grouping_is_the_same(case: &Case, how: &Run, groups: &[usize]) {
     let whole = in_groups(&lens, windows, blocks, &one_group);
     let partial = in_groups(&lens, windows, blocks, groups);
     assert_eq!(partial, whole);
-    let ((measures, migrations), distributions) = lens.finish(windows, partial);
+    let ((measures, bridges), distributions) = lens.finish(windows, partial);
     assert_eq!((measures.len(), distributions.len()), (windows.len(), windows.len()));
     for ((report, measures), distribution) in audit.report.windows.iter().zip(&measures).zip(distributions) {
-        assert_eq!(report.lens1.rfm_distribution, distribution);
+        assert_eq!(report.more.rfm_cells, distribution);
         assert_eq!(report.lens1.total_revenue, Fixed2::from_hundredths(Ranks::new(&measures.spend).sum()));
         let customers = report.lens1.total_customers;
         let all = [&measures.recency, &measures.frequency, &measures.monetary, &measures.spend];
         assert_eq!(all.map(|histogram| Ranks::new(histogram).len()), [customers; 4]);
     }
-    let reported = audit.report.comparisons.iter().map(|c| {
-        let lens2 = &c.lens2;
-        Migration { retained: lens2.retained, churned: lens2.churned, new: lens2.new, reactivated: lens2.reactivated }
-    });
-    assert_eq!(migrations, reported.collect::<Vec<_>>());
+    for (report, bridge) in audit.report.comparisons.iter().zip(bridges) {
+        let (said, lens2, counts) = (&report.revenue_bridge, &report.lens2, bridge.migration());
+        let customers = (counts.retained, counts.churned, counts.new, counts.reactivated);
+        assert_eq!(customers, (lens2.retained, lens2.churned, lens2.new, lens2.reactivated));
+        let cents = |money: Fixed2| money.hundredths();
+        let after = cents(said.revenue_before) - cents(said.churned.revenue) - cents(said.shrunk.loss) + cents(said.grown.gain);
+        assert_eq!(after + cents(said.new.revenue) + cents(said.reactivated.revenue), cents(said.revenue_after));
+    }
 }
 
 proptest! {

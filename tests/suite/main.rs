@@ -12,6 +12,7 @@ mod fault_matrix;
 mod field;
 mod follow;
 mod follow_faults;
+mod foreign_batches;
 mod functions;
 mod golden;
 mod hostile;

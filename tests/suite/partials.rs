@@ -7,13 +7,15 @@ use crate::model::lens1::rf_distribution;
 use crate::support::{Golden, Lensflow, Ran, config, listing};
 use lensflow::Pipeline;
 use lensflow::error::Kind;
-use lensflow::lens::{Lens1Metrics, PortableLens};
+use lensflow::lens::{Lens1Metrics, PortableLens, ScoreCell};
+use lensflow::merge::Merge;
 use lensflow::model::Windows;
 use lensflow::partials::{Counted, Lens1Partial, Partials, is_partial};
 use lensflow::report::Report;
 use lensflow::source::files::Files;
 use proptest::prelude::*;
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
@@ -36,6 +38,12 @@ fn answers_equal(partial: &Lens1Partial, report: &Report, percentiles: &[u32], b
         assert_eq!(answer.lens1, without_grid);
         assert_eq!((window.customers(), &answer.customers_rejected), (said.lens1.total_customers, &said.customers_rejected));
         assert_eq!(answer.rf_distribution, rf_distribution(&said.lens1.rfm_distribution));
+        let mut without_cells = said.more.clone();
+        without_cells.rfm_cells.clear();
+        assert_eq!(answer.more, without_cells);
+        let mut cells: BTreeMap<String, ScoreCell> = BTreeMap::new();
+        said.more.rfm_cells.iter().for_each(|(score, cell)| cells.entry(score[..2].to_owned()).or_default().merge(*cell));
+        assert!(answer.rf_cells.is_none_or(|said| said == cells));
     }
 }
 
@@ -126,11 +134,13 @@ fn partials_answer_as_the_golden_cases_do() {
     }
 }
 
-/// A file that version 1 wrote stays readable, and version 1 still writes it.
+/// Files that older versions wrote stay readable, and version 2 still writes its own.
 #[test]
 fn golden_bytes() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/partials/11_quarters.v1.partial");
-    let golden = Lens1Partial::read(&path).unwrap();
+    let path = |version: u32| {
+        let name = format!("tests/data/partials/11_quarters.v{version}.partial");
+        Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
+    };
     let case = Golden::load("11_quarters");
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("periods.csv"), &case.csv).unwrap();
@@ -138,8 +148,12 @@ fn golden_bytes() {
     arguments.extend(case.arguments());
     Lensflow::new(folder.path(), &arguments).run().expect(0);
     let report: Report = serde_json::from_slice(&fs::read(folder.path().join("r.json")).unwrap()).unwrap();
-    answers_equal(&golden, &report, &case.percentiles, case.bins);
-    assert!(fs::read(folder.path().join("new.partial")).unwrap() == fs::read(&path).unwrap(), "version 1 has other bytes");
+    for version in [1, 2] {
+        let golden = Lens1Partial::read(&path(version)).unwrap();
+        answers_equal(&golden, &report, &case.percentiles, case.bins);
+        assert_eq!(golden.windows()[0].answer(&[10], 5).unwrap().rf_cells.is_some(), version == 2);
+    }
+    assert!(fs::read(folder.path().join("new.partial")).unwrap() == fs::read(path(2)).unwrap(), "version 2 has other bytes");
 }
 
 fn run(folder: &Path, arguments: &str) -> Ran {

@@ -1,14 +1,16 @@
 //! Exact amounts: parse, add, divide, round half away from zero. No float ever holds money here.
 //!
-//! Three types, one per use: an [`Amount`] is what one row says (up to 18 fractional digits); a [`Total`] is an exact sum, which cannot
-//! overflow; a [`Fixed2`] is a finished number with two decimals, which is what outputs hold.
+//! Four types, one per use: an [`Amount`] is what one row says (up to 18 fractional digits); a [`Total`] is an exact sum, which cannot
+//! overflow; a [`Fixed2`] is a finished number with two decimals, which is what outputs hold, and a [`Fixed4`] one with four.
 //!
 //! An amount is kept as whole cents rounded down plus the fraction of a cent in units of 10⁻¹⁸, because real files hold cents: the
 //! fraction is nearly always zero and the sum is then one 64-bit addition.
 
 mod amount;
+mod fixed4;
 
 pub use super::money::amount::{Amount, AmountError, UNITS_PER_CENT};
+pub use super::money::fixed4::Fixed4;
 
 use super::merge::Merge;
 use arrow::datatypes::i256;
@@ -155,12 +157,12 @@ impl Fixed2 {
 
     /// `numerator / denominator` (both in the same unit), rounded to two decimals half away from zero; zero when the denominator is.
     pub fn quotient(numerator: i128, denominator: i128) -> Self {
-        Self::wide_quotient(i256::from_i128(numerator), i256::from_i128(denominator), 100)
+        Fixed2(wide_quotient(i256::from_i128(numerator), i256::from_i128(denominator), 100))
     }
 
     /// `part / whole` × 100, rounded to two decimals half away from zero; zero when `whole` is.
     pub fn percent(part: i128, whole: i128) -> Self {
-        Self::wide_quotient(i256::from_i128(part), i256::from_i128(whole), 10_000)
+        Fixed2(wide_quotient(i256::from_i128(part), i256::from_i128(whole), 10_000))
     }
 
     /// The change from `old = a/b` to `new = c/d` in percent; 100.00 from nothing to something, 0.00 from nothing to nothing.
@@ -171,21 +173,7 @@ impl Fixed2 {
         if old == i256::ZERO {
             return Fixed2(if new > i256::ZERO { 10_000 } else { 0 });
         }
-        Self::wide_quotient(new.wrapping_sub(old), old, 10_000)
-    }
-
-    fn wide_quotient(numerator: i256, denominator: i256, scale: i128) -> Self {
-        if denominator == i256::ZERO {
-            return Fixed2::ZERO;
-        }
-        // |numerator| < 2¹²⁷·2¹²⁷ and the scale is 10⁴ at most; callers multiply sums far below 2¹²⁰, so 256 bits hold every product.
-        let scaled = numerator.wrapping_mul(i256::from_i128(scale));
-        let negative = (scaled < i256::ZERO) != (denominator < i256::ZERO);
-        let (n, d) = (scaled.wrapping_abs(), denominator.wrapping_abs());
-        let (quotient, rest) = (n.wrapping_div(d), n.wrapping_rem(d));
-        let up = rest >= d.wrapping_sub(rest);
-        let rounded = quotient.to_i128().map_or(i128::MAX, |q| q.saturating_add(i128::from(up)));
-        Fixed2(if negative { -rounded } else { rounded })
+        Fixed2(wide_quotient(new.wrapping_sub(old), old, 10_000))
     }
 
     /// The double nearest to it.
@@ -193,6 +181,21 @@ impl Fixed2 {
         // Below 2⁵³ hundredths, an IEEE division of two exact doubles is the correctly rounded quotient; above, the text is.
         if self.0.unsigned_abs() < 1 << 53 { self.0 as f64 / 100.0 } else { self.to_string().parse().unwrap_or(f64::NAN) }
     }
+}
+
+/// The quotient times a scale, rounded half away from zero; 0 when the denominator is.
+fn wide_quotient(numerator: i256, denominator: i256, scale: i128) -> i128 {
+    if denominator == i256::ZERO {
+        return 0;
+    }
+    // |numerator| < 2¹²⁷·2¹²⁷ and the scale is 10⁴ at most; callers multiply sums far below 2¹²⁰, so 256 bits hold every product.
+    let scaled = numerator.wrapping_mul(i256::from_i128(scale));
+    let negative = (scaled < i256::ZERO) != (denominator < i256::ZERO);
+    let (n, d) = (scaled.wrapping_abs(), denominator.wrapping_abs());
+    let (quotient, rest) = (n.wrapping_div(d), n.wrapping_rem(d));
+    let up = rest >= d.wrapping_sub(rest);
+    let rounded = quotient.to_i128().map_or(i128::MAX, |q| q.saturating_add(i128::from(up)));
+    if negative { -rounded } else { rounded }
 }
 
 impl AddAssign for Fixed2 {
@@ -264,7 +267,7 @@ macro_rules! as_text {
     )*};
 }
 
-as_text!(Amount, Total, Fixed2);
+as_text!(Amount, Total, Fixed2, Fixed4);
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]

@@ -8,11 +8,13 @@
 //! | `windows` | calendar windows, and the window of a row |
 //! | `rfm` | a customer in a window, and scores |
 //! | `lens1`, `lens2` | the answers of a window, and of two |
+//! | `more` | what there is beside them |
 //! | `amounts` | decimals as whole numbers |
 
 pub(crate) mod amounts;
 pub(crate) mod lens1;
 mod lens2;
+mod more;
 pub(crate) mod orders;
 pub(crate) mod rfm;
 mod rows;
@@ -117,7 +119,10 @@ impl Answers {
             let change = Change::between((w1, one), (w2, two), &first_seen);
             moved.extend(change.moved);
             warnings.extend(change.warnings);
-            comparisons.push(change.report);
+            let mut comparison = change.report;
+            comparison["revenue_bridge"] = more::bridge(one, two, |id| first_seen[id] < w2.start);
+            comparison["score_migration"] = more::score_migration(one, two);
+            comparisons.push(comparison);
         }
 
         let mut rejected: BTreeMap<&str, u64> = BTreeMap::new();
@@ -133,6 +138,7 @@ impl Answers {
                 "end": format_timestamp(window.end),
                 "observation_end": format_timestamp(window.observation_end),
                 "lens1": lens1(customers, &case.percentiles),
+                "more": more::of_window(customers),
                 "customers_rejected": counts,
                 "customers_rejected_amount": amounts,
             });
