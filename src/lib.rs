@@ -107,6 +107,7 @@ pub use jobs::slices::{calculate_rfm, calculate_rfm_scores};
 pub use lens::Lens;
 pub use lens::lens1::Lens1Metrics;
 pub use pipeline::{Audit, Pipeline};
+pub use ranks::cut_points::{CutPoints, MeasureCuts};
 pub use ranks::score::ScoreBins;
 pub use spec::{Parallelism, Spec};
 

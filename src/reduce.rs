@@ -21,6 +21,7 @@ use crate::lens::lens2::{Change, Lens2};
 use crate::lens::more::More;
 use crate::lens::refining::{Refinements, Refining};
 use crate::lens::score_migration::ScoreMigrations;
+use crate::lens::segments::SegmentLens;
 use crate::lens::sorted_spends::coefficients;
 use crate::model::reject::{LeftOut, OnBadRow, Reason};
 use crate::report::rfm_columns::RfmColumn;
@@ -31,6 +32,7 @@ use crate::report::table::TableWriter;
 use crate::report::{PairAnswers, WindowAnswers};
 use crate::spec::Spec;
 use crate::stats::Stats;
+use std::sync::Arc;
 
 /// The answers of all passes.
 pub(crate) struct Reduced<A> {
@@ -81,15 +83,16 @@ pub(crate) fn reduce<L: Lens>(
         refining.absorb(pass(Stage::Lens, &blocks, || refining.pass(), observe, stats)?);
     }
     let sorted = refining.finish();
-    blocks.scorers = sorted.iter().map(|s| s.scorer(spec.bins)).collect();
+    blocks.scorers = sorted.iter().map(|s| s.scorer(spec.bins, &spec.cut_points)).collect();
 
     let ginis = coefficients(&sorted, &blocks, || memory.sorting(threads))?;
 
-    let second = ((Distribution, ScoreMigrations::new(&windows)), custom);
+    let segments = spec.segments.clone().map(|segments| SegmentLens::new(Arc::new(segments), &windows));
+    let second = ((Distribution, ScoreMigrations::new(&windows)), (segments, custom));
     let partial = match rfm {
         None => observe(&blocks, &second, stats)?,
         Some((table, columns)) => {
-            let rows = Rfm::new(&windows, columns);
+            let rows = Rfm::new(&windows, columns, spec.segments.as_ref());
             table.takes(&rows.schema())?;
             table.fit_groups(blocks.ids().mean());
             let spans = Span::cut(&blocks.rows(), table.rows_per_part());
@@ -103,17 +106,19 @@ pub(crate) fn reduce<L: Lens>(
             }
         }
     };
-    let ((distributions, score_migrations), custom) = second.finish(&windows, partial);
+    let ((distributions, score_migrations), (segments, custom)) = second.finish(&windows, partial);
+    let (segments, mut segment_migrations) = segments.unzip();
+    let segments = segments.map_or_else(|| vec![None; windows.len()], |all| all.into_iter().map(Some).collect());
 
     let of_windows: Vec<WindowAnswers> = sorted
         .iter()
         .zip(ginis)
-        .zip(distributions)
-        .map(|((measures, gini), cells)| {
+        .zip(distributions.into_iter().zip(segments))
+        .map(|((measures, gini), (cells, segments))| {
             let (frequency, spend) = (&measures.frequency, &measures.spend);
             let distribution = cells.iter().map(|(score, cell)| (score.clone(), cell.customers)).collect();
             let lens1 = Lens1Metrics::new(frequency, spend, &spec.percentiles, distribution);
-            WindowAnswers { lens1, more: More::new(frequency, spend, gini, cells) }
+            WindowAnswers { lens1, more: More::new(frequency, spend, gini, cells), segments }
         })
         .collect();
     let sales = |at: usize| (of_windows[at].lens1.total_revenue.hundredths(), of_windows[at].lens1.total_orders);
@@ -122,7 +127,9 @@ pub(crate) fn reduce<L: Lens>(
         let (before, after) = (sales(at), sales(at + 1));
         let lens2 = Change::new(bridge.migration(), before, after);
         warnings.extend(lens2.warnings(&windows[at].name, &windows[at + 1].name, before));
-        pairs.push(PairAnswers { lens2, revenue_bridge: RevenueBridge::new(&bridge, before.0, after.0), score_migration });
+        let revenue_bridge = RevenueBridge::new(&bridge, before.0, after.0);
+        let segment_migration = segment_migrations.as_mut().map(|all| std::mem::take(&mut all[at]));
+        pairs.push(PairAnswers { lens2, revenue_bridge, score_migration, segment_migration });
     }
     Ok(Reduced { blocks, windows: of_windows, pairs, warnings, left_out: refused.counts, custom })
 }

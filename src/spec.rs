@@ -5,7 +5,9 @@ use crate::model::cause::MaxRejects;
 use crate::model::columns::ColumnMap;
 use crate::model::read_options::ReadOptions;
 use crate::model::reject::OnBadRow;
+use crate::model::segments::Segments;
 use crate::model::window::{Granularity, Windows};
+use crate::ranks::cut_points::{CutPoints, MeasureCuts};
 use crate::spill::{MemorySplit, Plan};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -31,6 +33,10 @@ pub struct Spec {
     pub percentiles: Vec<u32>,
     /// Score bins per dimension; 1 to 9.
     pub bins: u32,
+    /// The measures that are scored by given cut points instead of the quantiles of each window.
+    pub cut_points: CutPoints,
+    /// The segments that customers are counted by.
+    pub segments: Option<Segments>,
     /// The policy about bad rows.
     pub on_bad_row: OnBadRow,
     /// Whether the first bad row that a thread finds ends the run, instead of all of them together when everything is read.
@@ -59,6 +65,8 @@ impl Default for Spec {
             reading: ReadOptions::default(),
             percentiles: DEFAULT_PERCENTILES.to_vec(),
             bins: 5,
+            cut_points: CutPoints::default(),
+            segments: None,
             on_bad_row: OnBadRow::Fail,
             fail_fast: false,
             max_rejects: MaxRejects::default(),
@@ -111,6 +119,20 @@ impl Spec {
     #[must_use]
     pub fn with_bins(mut self, bins: u32) -> Self {
         self.bins = bins;
+        self
+    }
+
+    /// Sets [`cut_points`](Spec::cut_points).
+    #[must_use]
+    pub fn with_cut_points(mut self, cut_points: CutPoints) -> Self {
+        self.cut_points = cut_points;
+        self
+    }
+
+    /// Sets [`segments`](Spec::segments).
+    #[must_use]
+    pub fn with_segments(mut self, segments: impl Into<Option<Segments>>) -> Self {
+        self.segments = segments.into();
         self
     }
 
@@ -184,11 +206,18 @@ impl Spec {
         }
         validate_percentiles(&self.percentiles)?;
         validate_bins(self.bins)?;
+        self.segments.as_ref().map_or(Ok(()), |segments| segments.check(self.best_scores()))?;
         self.workers.map_or(Ok(()), validate_workers)?;
         if self.batch_rows == 0 {
             return Err(Error::usage("a batch of 0 rows holds nothing").help("give at least 1"));
         }
         Ok(())
+    }
+
+    /// The best recency, frequency and monetary score that can occur.
+    pub fn best_scores(&self) -> [u32; 3] {
+        let CutPoints { recency, frequency, monetary, .. } = &self.cut_points;
+        [recency, frequency, monetary].map(|given| given.as_ref().map_or(self.bins, MeasureCuts::best_score))
     }
 
     /// The plan of a run with these options for its memory.

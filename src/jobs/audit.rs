@@ -9,12 +9,12 @@ use super::{Host, STDOUT, files, in_a_folder, inside, lines_fit, may_be_folder, 
 use crate::base::cancel::{Cancel, Stop};
 use crate::base::error::{Error, Result};
 use crate::jobs::checkpoint::{Checkpointed, Checkpoints};
+use crate::jobs::cut_points::cuts_of;
 use crate::model::reject::OnBadRow;
 use crate::model::window::Windows;
 use crate::orders::Lines;
 use crate::partials::{Lens1Partial, Partials};
-use crate::pipeline::Order;
-use crate::pipeline::Pipeline;
+use crate::pipeline::{Order, Pipeline};
 use crate::report::json_text::{JsonNumbers, to_json};
 use crate::report::output::Output;
 use crate::report::rfm_columns::RfmColumns;
@@ -43,6 +43,8 @@ pub struct Outputs {
     pub migrations: Option<PathBuf>,
     /// Rows and customers that were left out, likewise.
     pub rejects: Option<PathBuf>,
+    /// The cut points of a window, and its name; the last window with customers where none is named.
+    pub cuts: Option<(PathBuf, Option<String>)>,
     /// A Lens 1 partial, for merging with those of other customers.
     pub partial: Option<PathBuf>,
     /// How JSON has amounts and percentages.
@@ -58,7 +60,7 @@ pub struct Outputs {
 impl Outputs {
     /// Every path that will be written.
     pub fn paths(&self) -> impl Iterator<Item = &PathBuf> {
-        self.reports.iter().chain(self.tables()).chain(&self.partial)
+        self.reports.iter().chain(self.tables()).chain(&self.partial).chain(self.cuts.iter().map(|(path, _)| path))
     }
 
     fn tables(&self) -> impl Iterator<Item = &PathBuf> {
@@ -217,6 +219,7 @@ impl AuditJob {
             columns.check(None)?;
         }
         columns.check(self.lines.as_ref())?;
+        columns.check_options(&spec)?;
         Ok(spec)
     }
 
@@ -300,6 +303,8 @@ struct Open {
     rejects: Option<TableWriter>,
     reports: Vec<(ReportFormat, Output)>,
     partial: Option<Output>,
+    cuts: Option<(Output, Option<String>)>,
+    bins: u32,
     json_numbers: JsonNumbers,
     of_lines: bool,
 }
@@ -312,11 +317,13 @@ impl Open {
         };
         let report = |path: &PathBuf| Ok((ReportFormat::of(path)?, Output::create_with(path, cancel)?));
         Ok(Open {
-            rfm: table(&wanted.rfm, wanted.rfm_columns.schema(&spec.windows))?,
-            migrations: table(&wanted.migrations, rows::migration_schema())?,
+            rfm: table(&wanted.rfm, wanted.rfm_columns.schema(spec))?,
+            migrations: table(&wanted.migrations, rows::migration_schema_with(spec.segments.is_some()))?,
             rejects: table(&wanted.rejects, if of_lines { rows::line_reject_schema() } else { rows::reject_schema() })?,
             reports: wanted.reports.iter().map(report).collect::<Result<_>>()?,
             partial: wanted.partial.as_deref().map(|path| create_partial(path, cancel)).transpose()?,
+            cuts: wanted.cuts.as_ref().map(|(path, window)| Ok((Output::create_with(path, cancel)?, window.clone()))).transpose()?,
+            bins: spec.bins,
             json_numbers: wanted.json_numbers,
             of_lines,
         })
@@ -348,6 +355,11 @@ impl Open {
         for (format, mut output) in self.reports {
             let text = format.render(&audit.report, self.json_numbers)?;
             output.write_all(text.as_bytes()).map_err(|e| Error::io("cannot write the report", e))?;
+            outputs.push(output);
+        }
+        if let Some((mut output, window)) = self.cuts {
+            let text = cuts_of(&audit, window.as_deref(), self.bins)?;
+            output.write_all(text.as_bytes()).map_err(|e| Error::io("cannot write the cut points", e))?;
             outputs.push(output);
         }
         if let Some((output, tallies)) = self.partial.zip(audit.custom.1.take()) {

@@ -1,6 +1,7 @@
 //! The measures of a window's customers: four histograms, and their sorted form, from which scores and Lens 1 are computed.
 
 use crate::base::merge::Merge;
+use crate::ranks::cut_points::CutPoints;
 use crate::ranks::histogram::Histogram;
 use crate::ranks::order_stats::Ranks;
 use crate::ranks::score::Scorer;
@@ -79,8 +80,8 @@ impl SortedMeasures {
         SortedMeasures { recency: sort(recency), frequency: sort(frequency), monetary: sort(monetary), spend: sort(spend) }
     }
 
-    pub(crate) fn scorer(&self, bins: u32) -> Scorer {
-        Scorer::new(&self.recency, &self.frequency, &self.monetary, [bins; 3])
+    pub(crate) fn scorer(&self, bins: u32, given: &CutPoints) -> Scorer {
+        Scorer::new(&self.recency, &self.frequency, &self.monetary, [bins; 3]).with_given(given)
     }
 }
 
@@ -104,7 +105,7 @@ mod tests {
         }
         let measures = Measures { recency: histogram.clone(), frequency: histogram.clone(), monetary: histogram.clone(), spend: histogram };
         let sorted = SortedMeasures::new(measures);
-        sorted.scorer(5).score(0, 0, 0);
+        sorted.scorer(5, &CutPoints::default()).score(0, 0, 0);
         Lens1Metrics::new(&sorted.frequency, &sorted.spend, &[1, 50, 100], BTreeMap::new());
         (0..10).for_each(|k| _ = (sorted.spend.top_sum(k), sorted.spend.at(k)));
     }

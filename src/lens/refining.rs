@@ -146,6 +146,7 @@ impl Merge for Refinements {
 mod tests {
     use super::*;
     use crate::base::money::Fixed4;
+    use crate::ranks::cut_points::CutPoints;
     use crate::ranks::histogram::Histogram;
     use proptest::prelude::*;
     use std::collections::BTreeMap;
@@ -215,7 +216,7 @@ mod tests {
             refining.absorb(in_groups(&refining.pass(), rows, grouping, |pass, [r, f, m, s]| pass.observe_row(0, r, f, m, s)));
         }
         let sorted = refining.finish().remove(0);
-        let scorer = sorted.scorer(bins);
+        let scorer = sorted.scorer(bins, &CutPoints::default());
         let scores = rows.iter().map(|&[r, f, m, _]| scorer.score(r, f, m)).collect();
         let lens1 = Lens1Metrics::new(&sorted.frequency, &sorted.spend, percentiles, BTreeMap::new());
         let gini = sorted.spend.gini().unwrap_or_default();

@@ -11,6 +11,7 @@
 //! | `line_columns`, `line_batch` | orders and line items: their columns, decoded rows |
 //! | `worth` | the columns that say what a line is worth |
 //! | `ids`, `hash` | ids as Arrow views, their hash, the partition it names |
+//! | `segments`, `segment_file` | names for groups of customers, by ranges of scores and values |
 //! | `entry`, `amounts` | what a customer did in one window |
 //! | `state_batch` | customers' states, column by column, in the order of hash and id |
 
@@ -33,6 +34,8 @@ pub(crate) mod row_filter;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 pub(crate) mod samples;
+mod segment_file;
+pub(crate) mod segments;
 pub(crate) mod state_batch;
 pub(crate) mod value_notes;
 pub(crate) mod window;
@@ -48,5 +51,6 @@ pub use self::period_batch::{Bad, NO_TIMESTAMP, Origin, PeriodBatch, Whence};
 pub use self::read_options::{AmountUnit, Encoding, IdFormat, NaiveTimes, NumberFormat, PeriodEnds, Quote, ReadOptions, Told};
 pub use self::reject::{LINE_FIELDS, OnBadRow, Reason, Reject};
 pub use self::row_filter::RowFilter;
+pub use self::segments::{SegmentCell, SegmentValues, Segments};
 pub use self::window::{Granularity, RollingDays, Window, Windows, YearStart, as_of, beginning};
 pub use self::worth::{AmountFrom, WorthColumn, WorthColumns};

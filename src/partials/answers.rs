@@ -231,6 +231,8 @@ pub fn render_partials(windows: &[(String, &Window, &WindowLens1)], style: Style
             covered_until: None,
             lens1,
             more: More::default(),
+            segments: Vec::new(),
+            segment_cells: BTreeMap::new(),
             customers_rejected: BTreeMap::new(),
             customers_rejected_amount: BTreeMap::new(),
         }

@@ -343,7 +343,8 @@ impl<L: Lens> Pipeline<L> {
         let (last_order, first_order) = (rfm_columns.needs_last(), rfm_columns.needs_first());
         let times = BlockTimes { of_orders: has_orders, last_order, first_order };
         let finalizer = Finalizer { windows, first_key, times };
-        let columns = rfm_columns.of(&spec.windows);
+        rfm_columns.check_options(&spec)?;
+        let columns = rfm_columns.of(&spec);
         // Each row has at most one customer of its own.
         let threads = if spec.finishes_in_parallel(stats.snapshot().rows_accepted) { spec.worker_count() } else { 1 };
         let answer = || {
@@ -374,10 +375,11 @@ impl<L: Lens> Pipeline<L> {
         let empty = windows.is_empty().then(|| "no row counts for a customer: there is no window, and nothing to answer".to_owned());
         let warnings = [stats.notes().texts(), reduced.warnings, empty.into_iter().collect()].concat();
         let mut report = Report::new(input, windows, reduced.windows, reduced.pairs, warnings, reduced.left_out);
+        report.cut_points = (!spec.cut_points.is_empty()).then(|| spec.cut_points.clone());
         report.set_span(span, spec.as_of);
         stats.enter(Stage::Report);
         unfinished.0 = None;
-        Ok(Audit::new(report, (reduced.blocks, columns), rejects, reduced.custom, resources, threads, stats))
+        Ok(Audit::new(report, (reduced.blocks, columns, spec.segments.clone()), rejects, reduced.custom, resources, threads, stats))
     }
 }
 

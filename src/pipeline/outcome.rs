@@ -5,11 +5,12 @@ use crate::base::threads::with_pool;
 use crate::finalize::blocks::{Blocks, Span};
 use crate::finalize::finish::Resources;
 use crate::model::reject::Reject;
+use crate::model::segments::Segments;
 use crate::model::window::Window;
 use crate::report::Report;
 use crate::report::rfm_columns::{RfmColumn, schema_of};
 use crate::report::rfm_rows::Rfm;
-use crate::report::rows::{Migrations, Rows, line_reject_schema, reject_rows, reject_schema};
+use crate::report::rows::{Migrations, Rows, line_reject_schema, migration_schema_with, reject_rows, reject_schema};
 use crate::report::stream::{Batches, Ordered, Sorted, Stream};
 use crate::report::table::TableWriter;
 use crate::spill::{Records, Sorting};
@@ -52,7 +53,7 @@ impl<A> Audit<A> {
     /// The audit of blocks, whose RFM rows have these columns.
     pub(crate) fn new(
         report: Report,
-        (blocks, rfm): (Blocks, Vec<RfmColumn>),
+        (blocks, rfm, segments): (Blocks, Vec<RfmColumn>, Option<Segments>),
         rejects: Option<Arc<Records>>,
         custom: A,
         memory: Resources,
@@ -61,7 +62,8 @@ impl<A> Audit<A> {
     ) -> Self {
         let (sorting, plan) = (memory.sorting(threads), memory.plan);
         let (groups, sorted_groups) = (plan.groups.min(threads), plan.sorted_groups.min(threads));
-        let making = Making { blocks: Arc::new(blocks), sorting, threads, groups, sorted_groups, stats, rfm };
+        let making =
+            Making { blocks: Arc::new(blocks), sorting, threads, groups, sorted_groups, stats, rfm, segments: segments.map(Arc::new) };
         Audit { report, custom, making, rejects }
     }
 
@@ -86,6 +88,19 @@ impl<A> Audit<A> {
         schema_of(&self.making.rfm)
     }
 
+    /// The columns of [`migrations`](Audit::migrations): [`migration_schema`](crate::report::rows::migration_schema), and where segments are
+    /// asked for `from_segment` and `to_segment`.
+    pub fn migration_schema(&self) -> SchemaRef {
+        migration_schema_with(self.making.segments.is_some())
+    }
+
+    /// The cut points that a window was scored by, recency, frequency and monetary: its own edges, all of them; nothing where all customers
+    /// have one score.
+    pub fn score_edges(&self, window: usize) -> Option<[Option<Vec<f64>>; 3]> {
+        let scorer = self.making.blocks.scorers.get(window)?;
+        Some(scorer.edges().map(|edges| edges.map(<[f64]>::to_vec)))
+    }
+
     /// A row per customer and window, with [`rfm_schema`](Audit::rfm_schema).
     ///
     /// # Errors
@@ -95,12 +110,12 @@ impl<A> Audit<A> {
     }
 
     /// A row per pair of adjacent windows and customer active in either, with
-    /// [`migration_schema`](crate::report::rows::migration_schema).
+    /// [`migration_schema`](Audit::migration_schema).
     ///
     /// # Errors
     /// When the rows cannot be read or sorted.
     pub fn migrations(&self, order: Order) -> Result<impl Iterator<Item = Result<RecordBatch>>> {
-        self.making.read(Migrations::new(self.windows()), order)
+        self.making.read(self.making.migrations(), order)
     }
 
     /// The rows of [`rfm`](Audit::rfm), as an iterator that owns what it reads: it can leave the function that ran the audit.
@@ -126,7 +141,7 @@ impl<A> Audit<A> {
     /// # Errors
     /// When the rows cannot be read or sorted.
     pub fn own_migrations(&self, order: Order) -> Result<impl Iterator<Item = Result<RecordBatch>> + Send + use<A>> {
-        read(self.making.blocks.clone(), self.making.sorting.clone(), self.making.threads, Migrations::new(self.windows()), order)
+        read(self.making.blocks.clone(), self.making.sorting.clone(), self.making.threads, self.making.migrations(), order)
     }
 
     /// Writes [`rfm`](Audit::rfm) to a table, with as many threads as the run had.
@@ -142,7 +157,7 @@ impl<A> Audit<A> {
     /// # Errors
     /// When the rows cannot be written.
     pub fn write_migrations(&self, table: &mut TableWriter, order: Order) -> Result<()> {
-        self.making.write(Migrations::new(self.windows()), table, order)
+        self.making.write(self.making.migrations(), table, order)
     }
 
     /// The rows and customers left out, with [`reject_schema`].
@@ -168,11 +183,16 @@ struct Making {
     stats: Arc<Stats>,
     /// The columns of RFM rows.
     rfm: Vec<RfmColumn>,
+    segments: Option<Arc<Segments>>,
 }
 
 impl Making {
     fn rfm(&self) -> Rfm {
-        Rfm::new(&self.blocks.finalizer().windows, &self.rfm)
+        Rfm::new(&self.blocks.finalizer().windows, &self.rfm, self.segments.as_deref())
+    }
+
+    fn migrations(&self) -> Migrations {
+        Migrations::new(&self.blocks.finalizer().windows, self.segments.clone())
     }
 
     fn read<R: Rows + Send>(&self, rows: R, order: Order) -> Result<impl Iterator<Item = Result<RecordBatch>>> {

@@ -4,8 +4,11 @@
 //! (numpy's `lerp`), equal edges dropped, bins `(lo, hi]` with the lowest edge included. Edges are the only floats of this crate. Once
 //! known they are turned into thresholds on integers, so scoring a customer is a few integer comparisons per dimension.
 //!
+//! A measure with given [cut points](super::cut_points) is scored by those, whatever its values.
+//!
 //! Where a histogram has buckets, [`Scorer::ask`] collects the order statistics that a [`Scorer`] will need, before it is made.
 
+use super::cut_points::{CutPoints, MeasureCuts};
 use super::order_stats::{Open, Ranks};
 use crate::base::money::Fixed2;
 use serde::{Deserialize, Serialize};
@@ -14,10 +17,12 @@ use serde::{Deserialize, Serialize};
 const MIDDLE: u8 = 3;
 
 /// The cuts of one dimension.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 enum Cuts {
     Uniform,
     Bins {
+        /// Ascending, the lowest and the highest value's included; given cut points have no such ends.
+        edges: Vec<f64>,
         /// Ascending: for every edge that a value lies above, the smallest integer above it, whether or not it is a value.
         above: Vec<i64>,
         /// The largest bin in use.
@@ -37,7 +42,25 @@ impl Cuts {
         let within = (ranks.min(), ranks.max());
         let above: Vec<i64> = edges.iter().filter_map(|&edge| first_above(within, |v| to_f64(v) > edge)).collect();
         let top = bin(&above, ranks.max());
-        Cuts::Bins { above, top, reversed }
+        Cuts::Bins { edges, above, top, reversed }
+    }
+
+    /// Scores by given cut points.
+    fn given(cuts: &MeasureCuts, to_f64: fn(i64) -> f64, reversed: bool) -> Self {
+        let Some(cuts) = cuts.values() else { return Cuts::Uniform };
+        let range = (i64::MIN, i64::MAX);
+        // Every value is above a lowest edge; none lies above a cut point beyond all values.
+        let above = cuts.iter().filter_map(|&cut| first_above(range, |v| to_f64(v) > cut));
+        let above = std::iter::once(i64::MIN).chain(above).collect();
+        Cuts::Bins { edges: cuts.to_vec(), above, top: cuts.len() as u8, reversed }
+    }
+
+    /// The edges; nothing where all have one score.
+    fn edges(&self) -> Option<&[f64]> {
+        match self {
+            Cuts::Uniform => None,
+            Cuts::Bins { edges, .. } => Some(edges),
+        }
     }
 
     /// Asks what [`Cuts::new`] will want to know.
@@ -54,7 +77,7 @@ impl Cuts {
     fn score(&self, value: i64) -> u8 {
         match self {
             Cuts::Uniform => MIDDLE,
-            Cuts::Bins { above, top, reversed } => {
+            Cuts::Bins { above, top, reversed, .. } => {
                 let bin = bin(above, value);
                 if *reversed { top - bin + 1 } else { bin + 1 }
             }
@@ -118,7 +141,7 @@ fn cents(value: i64) -> f64 {
 }
 
 /// Scores the customers of one window.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Scorer {
     recency: Cuts,
     frequency: Cuts,
@@ -133,6 +156,19 @@ impl Scorer {
             frequency: Cuts::new(frequency, bins[1], whole, false),
             monetary: Cuts::new(monetary, bins[2], cents, false),
         }
+    }
+
+    /// Scores the measures that have given cut points by them.
+    pub(crate) fn with_given(mut self, cuts: &CutPoints) -> Self {
+        cuts.recency.iter().for_each(|cuts| self.recency = Cuts::given(cuts, whole, true));
+        cuts.frequency.iter().for_each(|cuts| self.frequency = Cuts::given(cuts, whole, false));
+        cuts.monetary.iter().for_each(|cuts| self.monetary = Cuts::given(cuts, cents, false));
+        self
+    }
+
+    /// The edges of recency, frequency and monetary scores; nothing where all customers have one score.
+    pub fn edges(&self) -> [Option<&[f64]>; 3] {
+        [self.recency.edges(), self.frequency.edges(), self.monetary.edges()]
     }
 
     /// Asks for the order statistics that [`Scorer::new`] will want to know.
@@ -187,6 +223,27 @@ mod tests {
     fn all_equal_is_the_middle() {
         assert_eq!(scores(&[7, 7, 7], 5, false), [3, 3, 3]);
         assert_eq!(scores(&[7], 2, true), [3]);
+    }
+
+    /// Frozen cut points score as the window's own quantiles do; those of another window score any value.
+    #[test]
+    fn given_cut_points_score() {
+        for (values, bins) in [(&[1, 2, 3, 4, 5][..], 5), (&[1, 1, 2, 3], 5), (&[1, 1, 1, 1, 2], 5), (&[4, 4], 5), (&[0, 9, 9, 20], 2)] {
+            for reversed in [false, true] {
+                let own = Cuts::new(&ranks(values), bins, whole, reversed);
+                let frozen = Cuts::given(&MeasureCuts::inner(own.edges()), whole, reversed);
+                assert!(values.iter().all(|&v| own.score(v) == frozen.score(v)), "{values:?}, {own:?} and {frozen:?}");
+            }
+        }
+        let cuts = MeasureCuts::parse(&["30", "90.5", "1e300"]).expect("cut points");
+        let score = |value, reversed| Cuts::given(&cuts, whole, reversed).score(value);
+        assert_eq!([i64::MIN, 30, 31, 90, 91, i64::MAX].map(|v| score(v, false)), [1, 1, 2, 2, 3, 3]);
+        assert_eq!([-1, 30, 31, 91].map(|v| score(v, true)), [4, 4, 3, 2]);
+        let none: &[&str] = &[];
+        assert_eq!(Cuts::given(&MeasureCuts::parse(none).expect("none"), whole, true).score(7), 1);
+        assert_eq!(Cuts::given(&MeasureCuts::default(), whole, true).score(7), 3);
+        let money = MeasureCuts::parse(&["19.99"]).expect("cut points");
+        assert_eq!([1_999, 2_000].map(|v| Cuts::given(&money, cents, false).score(v)), [1, 2]);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! | file | owns |
 //! |---|---|
 //! | here | [`Report`]: the answers as data |
+//! | `cut_file` | the cut points of a window, to score others by |
 //! | `coverage` | how much of each window the data cover |
 //! | `rows` | all rows: their schemas, and how blocks become batches of migration rows and of rejects |
 //! | `rfm_columns` | the columns of RFM rows that can be asked for, presets, and which of them a run can give |
@@ -13,13 +14,14 @@
 //! | `csv_rows` | the lines of CSV files |
 //! | `parquet` | Parquet files |
 //! | `json_text` | answers as JSON, with amounts as numbers or as texts |
-//! | `text_tables` | tables for people: terminal, text, Markdown |
+//! | `text_tables`, `segment_tables` | tables for people: terminal, text, Markdown |
 //! | `output` | files that appear whole or not at all |
 
 use crate::model::reject::LeftOut;
 mod coverage;
 #[cfg(feature = "csv")]
 mod csv_rows;
+mod cut_file;
 pub mod json_text;
 pub mod output;
 #[cfg(feature = "parquet")]
@@ -27,10 +29,16 @@ mod parquet;
 pub mod rfm_columns;
 pub(crate) mod rfm_rows;
 pub mod rows;
+#[cfg(feature = "text")]
+pub(crate) mod segment_tables;
 pub(crate) mod stream;
 pub mod table;
 #[cfg(feature = "text")]
 pub mod text_tables;
+
+pub use self::cut_file::{CutFile, MeasureFile};
+#[cfg(feature = "text")]
+pub use self::segment_tables::render_moves;
 
 use crate::base::error::Result;
 use crate::base::money::Money;
@@ -40,22 +48,27 @@ use crate::lens::lens1::Lens1Metrics;
 use crate::lens::lens2::Change;
 use crate::lens::more::More;
 use crate::lens::score_migration::ScoreMigration;
+use crate::lens::segments::{SegmentAnswer, SegmentMigration, WindowSegments};
 use crate::model::reject::Reason;
 use crate::model::window::{Span, Window};
 use crate::orders::LineSummary;
+use crate::ranks::cut_points::CutPoints;
 use chrono::NaiveDate;
 use json_text::JsonNumbers;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Everything a run answers. A function of the rows and the options alone.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Report {
     /// The version that made it.
     pub lensflow: String,
     /// The inputs and their rows.
     pub input: InputSummary,
+    /// The cut points that scores were given by, where they are not those of each window itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cut_points: Option<CutPoints>,
     /// Lens 1 of each window, in time order.
     pub windows: Vec<WindowReport>,
     /// Lens 2 of each pair of adjacent windows.
@@ -115,6 +128,12 @@ pub struct WindowReport {
     /// Who brings how much of the revenue, and how orders and spends are distributed.
     #[serde(default)]
     pub more: More,
+    /// Customers by segment, where segments are asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub segments: Vec<SegmentAnswer>,
+    /// Customers by segment, per recency and frequency score.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub segment_cells: BTreeMap<String, BTreeMap<String, u64>>,
     /// Customers left out of the window, by reason; their rows count as accepted.
     pub customers_rejected: BTreeMap<Reason, u64>,
     /// What these customers spent in the window, by reason: below zero where they only gave money back. With `lens1.total_revenue` it is all
@@ -139,12 +158,16 @@ pub struct ComparisonReport {
     /// Customers by their scores in either window.
     #[serde(default)]
     pub score_migration: ScoreMigration,
+    /// Customers by segment in either window, where segments are asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub segment_migration: Option<SegmentMigration>,
 }
 
 /// What a run answers of one window.
 pub(crate) struct WindowAnswers {
     pub(crate) lens1: Lens1Metrics,
     pub(crate) more: More,
+    pub(crate) segments: Option<WindowSegments>,
 }
 
 /// What a run answers of a pair of adjacent windows.
@@ -152,6 +175,7 @@ pub(crate) struct PairAnswers {
     pub(crate) lens2: Change,
     pub(crate) revenue_bridge: RevenueBridge,
     pub(crate) score_migration: ScoreMigration,
+    pub(crate) segment_migration: Option<SegmentMigration>,
 }
 
 impl Report {
@@ -163,8 +187,9 @@ impl Report {
         warnings: Vec<String>,
         mut left_out: LeftOut,
     ) -> Self {
-        let mut window = |((at, w), WindowAnswers { lens1, more }): ((u32, &Window), WindowAnswers)| {
+        let mut window = |((at, w), WindowAnswers { lens1, more, segments }): ((u32, &Window), WindowAnswers)| {
             let left_out = left_out.remove(&at).unwrap_or_default();
+            let WindowSegments { segments, cells } = segments.unwrap_or_default();
             WindowReport {
                 name: w.name.clone(),
                 start: w.start,
@@ -174,17 +199,21 @@ impl Report {
                 covered_until: None,
                 lens1,
                 more,
+                segments,
+                segment_cells: cells,
                 customers_rejected: left_out.iter().map(|(&reason, sum)| (reason, sum.customers)).collect(),
                 customers_rejected_amount: left_out.iter().map(|(&reason, sum)| (reason, sum.amount)).collect(),
             }
         };
         let pair = |(pair, answers): (&[Window], PairAnswers)| {
-            let PairAnswers { lens2, revenue_bridge, score_migration } = answers;
-            ComparisonReport { from: pair[0].name.clone(), to: pair[1].name.clone(), lens2, revenue_bridge, score_migration }
+            let PairAnswers { lens2, revenue_bridge, score_migration, segment_migration } = answers;
+            let (from, to) = (pair[0].name.clone(), pair[1].name.clone());
+            ComparisonReport { from, to, lens2, revenue_bridge, score_migration, segment_migration }
         };
         Report {
             lensflow: env!("CARGO_PKG_VERSION").to_owned(),
             input,
+            cut_points: None,
             windows: (0..).zip(windows).zip(of_windows).map(&mut window).collect(),
             comparisons: windows.windows(2).zip(of_pairs).map(pair).collect(),
             warnings,

@@ -21,6 +21,7 @@ use crate::model::read_options::{IdFormat, NaiveTimes};
 use crate::model::window::{Granularity, Windows};
 use crate::orders::Lines;
 use crate::source::layouts::DAY;
+use crate::spec::Spec;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use chrono_tz::Tz;
 use std::fmt;
@@ -41,6 +42,7 @@ pub(super) enum RfmValue {
     /// Of recency, frequency or monetary value, by its place.
     Score(usize),
     RfmScore,
+    Segment,
     /// The latest `last_transaction_ts`; null where there is none.
     LastOrder,
     FirstOrder,
@@ -57,7 +59,7 @@ pub(super) enum RfmValue {
 impl RfmValue {
     fn data_type(self) -> DataType {
         match self {
-            RfmValue::Window | RfmValue::CustomerId | RfmValue::RfmScore => DataType::Utf8View,
+            RfmValue::Window | RfmValue::CustomerId | RfmValue::RfmScore | RfmValue::Segment => DataType::Utf8View,
             RfmValue::RecencyDays | RfmValue::DaysActive | RfmValue::Age => DataType::Int32,
             RfmValue::Frequency | RfmValue::Repeats => DataType::Int64,
             RfmValue::Monetary | RfmValue::TotalSpend => MONEY,
@@ -96,8 +98,10 @@ const fn column(name: &'static str, value: RfmValue) -> RfmColumn {
 const WINDOW: RfmColumn = column("window", RfmValue::Window);
 const CUSTOMER: RfmColumn = column("customer_id", RfmValue::CustomerId);
 
+const SEGMENT: RfmColumn = column("segment", RfmValue::Segment);
+
 /// All columns that can be asked for by name: first those that rows have where nothing is said, then the others.
-const NAMED: [RfmColumn; 14] = [
+const NAMED: [RfmColumn; 15] = [
     WINDOW,
     CUSTOMER,
     column("recency_days", RfmValue::RecencyDays),
@@ -112,6 +116,7 @@ const NAMED: [RfmColumn; 14] = [
     column("rfm_score", RfmValue::RfmScore),
     column("last_order_ts", RfmValue::LastOrder),
     column("first_order_ts", RfmValue::FirstOrder),
+    SEGMENT,
 ];
 
 /// How many of [`NAMED`] rows have where nothing is said.
@@ -181,16 +186,31 @@ impl Default for RfmColumns {
 }
 
 impl RfmColumns {
-    /// The columns in a run by these windows.
-    pub(crate) fn of(&self, windows: &Windows) -> Vec<RfmColumn> {
-        let is_one = matches!(windows, Windows::Every(Granularity::All)) || windows.listed() == 1;
+    /// The columns in a run with these options.
+    pub(crate) fn of(&self, spec: &Spec) -> Vec<RfmColumn> {
+        let is_one = matches!(spec.windows, Windows::Every(Granularity::All)) || spec.windows.listed() == 1;
         let window = (self.preset.is_some() && !is_one).then_some(WINDOW);
-        self.columns.iter().copied().chain(window).collect()
+        // Those who ask for segments want to see them, unless they say which columns alone they want.
+        let are_more = self.preset.is_none() && self.columns.starts_with(&NAMED[..USUAL]);
+        let segment = (spec.segments.is_some() && are_more && !self.columns.contains(&SEGMENT)).then_some(SEGMENT);
+        self.columns.iter().copied().chain(window).chain(segment).collect()
     }
 
-    /// The schema of rows in a run by these windows.
-    pub fn schema(&self, windows: &Windows) -> SchemaRef {
-        schema_of(&self.of(windows))
+    /// The schema of rows in a run with these options.
+    pub fn schema(&self, spec: &Spec) -> SchemaRef {
+        schema_of(&self.of(spec))
+    }
+
+    /// Checks that the options tell what the columns hold.
+    ///
+    /// # Errors
+    /// The segment of customers where no segments are asked for.
+    pub fn check_options(&self, spec: &Spec) -> Result<()> {
+        if spec.segments.is_none() && self.columns.contains(&SEGMENT) {
+            let error = Error::usage("there is no column segment where no segments are asked for");
+            return Err(error.help("add `segments=standard`, or a file of your own"));
+        }
+        Ok(())
     }
 
     /// Whether a column is made of the time of a customer's last order.

@@ -5,11 +5,12 @@
 use super::rfm_columns::{RfmColumn, RfmValue, schema_of};
 use super::rows::{Ids, Rows, dictionary, money, packed, put_key, texts};
 use crate::base::bytes::sort_key::{put_number, put_signed, take_bytes, take_number, take_signed, take_text};
-use crate::base::error::Result;
+use crate::base::error::{Error, Result};
 use crate::base::time::DAY;
 use crate::finalize::Block;
 use crate::finalize::blocks::Blocks;
 use crate::model::period_batch::NO_TIMESTAMP;
+use crate::model::segments::{SegmentValues, Segments};
 use crate::model::window::Window;
 use crate::spill::SortBuffer;
 use arrow::array::{ArrayRef, Date32Array, Int32Array, Int64Array, RecordBatch, TimestampMicrosecondArray, UInt8Array};
@@ -26,6 +27,8 @@ pub(crate) struct Rfm {
     scores: ArrayRef,
     /// The last day observed of each window, in days since 1970.
     last_days: Vec<i64>,
+    /// With their names.
+    segments: Option<(Segments, ArrayRef)>,
 }
 
 /// A score has one digit, not 0.
@@ -47,7 +50,7 @@ fn day(time: i64) -> i64 {
 }
 
 impl Rfm {
-    pub(crate) fn new(windows: &[Window], columns: &[RfmColumn]) -> Self {
+    pub(crate) fn new(windows: &[Window], columns: &[RfmColumn], segments: Option<&Segments>) -> Self {
         let score = |score| format!("{}{}{}", digit(score, 2), digit(score, 1), digit(score, 0));
         Rfm {
             columns: columns.to_vec(),
@@ -55,6 +58,7 @@ impl Rfm {
             ends: Arc::new(TimestampMicrosecondArray::from_iter_values(windows.iter().map(|w| w.observation_end))),
             scores: texts((0..DIGITS.pow(3)).map(score)),
             last_days: windows.iter().map(|w| day(w.observation_end - 1)).collect(),
+            segments: segments.map(|segments| (segments.clone(), texts(segments.names().iter().cloned()))),
         }
     }
 
@@ -80,6 +84,10 @@ impl Rfm {
             RfmValue::ObservationEnd => dictionary(columns.windows.clone(), &self.ends)?,
             RfmValue::Score(at) => Arc::new(UInt8Array::from(columns.scores[at].clone())),
             RfmValue::RfmScore => dictionary(columns.score.clone(), &self.scores)?,
+            RfmValue::Segment => {
+                let (segments, names) = self.segments.as_ref().ok_or_else(|| Error::internal("no segments to write"))?;
+                dictionary(columns.segments(segments), names)?
+            }
             RfmValue::LastOrder => Arc::new(TimestampMicrosecondArray::from(columns.last_orders.clone())),
             RfmValue::FirstOrder => times(&columns.first_orders),
             RfmValue::LastOrderDay => {
@@ -125,6 +133,21 @@ impl RfmBuffers {
         self.score.clear();
         self.last_orders.clear();
         self.first_orders.clear();
+    }
+
+    /// The place of each row's segment among their names.
+    fn segments(&self, segments: &Segments) -> Vec<u16> {
+        let of = |row: usize| {
+            let values = SegmentValues {
+                scores: [0, 1, 2].map(|at: usize| self.scores[at][row]),
+                orders: self.frequency[row],
+                recency_days: self.recency[row].into(),
+                total_spend: self.spend[row],
+                monetary: self.monetary[row],
+            };
+            segments.of(&values) as u16
+        };
+        (0..self.frequency.len()).map(of).collect()
     }
 
     /// The times of the first and the last order of each row. A row of orders has both.

@@ -13,10 +13,13 @@ use crate::base::error::{Error, Result};
 use crate::finalize::Block;
 use crate::finalize::blocks::Blocks;
 use crate::lens::lens2::{Status, migrations};
+use crate::lens::segments::{INACTIVE, moved};
 use crate::model::columns::Column;
 use crate::model::ids::{INLINE, long_view, parts};
 use crate::model::reject::{LINE_FIELDS, Reject};
-use crate::model::window::{Window, Windows};
+use crate::model::segments::Segments;
+use crate::model::window::Window;
+use crate::spec::Spec;
 use crate::spill::SortBuffer;
 use arrow::array::builder::{StringBuilder, UInt64Builder, make_view};
 use arrow::array::{Array, ArrayRef, Decimal128Array, DictionaryArray, RecordBatch, StringViewArray, UInt16Array};
@@ -39,13 +42,19 @@ fn schema(fields: &[(&str, DataType, bool)]) -> SchemaRef {
 
 /// The columns of RFM rows where none are [asked for](super::rfm_columns::RfmColumns).
 pub fn rfm_schema() -> SchemaRef {
-    RfmColumns::default().schema(&Windows::List(Vec::new()))
+    RfmColumns::default().schema(&Spec::default())
 }
 
 /// The columns of migration rows. A reactivated customer is new, too; the row says `reactivated`.
 pub fn migration_schema() -> SchemaRef {
+    migration_schema_with(false)
+}
+
+/// Those with the segments before and after, or without.
+pub(crate) fn migration_schema_with(segments: bool) -> SchemaRef {
     let text = |name| (name, DataType::Utf8View, false);
-    schema(&[text("from"), text("to"), text("customer_id"), text("status")])
+    let columns = [text("from"), text("to"), text("customer_id"), text("status"), text("from_segment"), text("to_segment")];
+    schema(if segments { &columns } else { &columns[..4] })
 }
 
 /// The columns of rejects: where and why, then the row's fields as they were read.
@@ -179,16 +188,27 @@ pub(crate) struct Migrations {
     statuses: ArrayRef,
     /// The start of each window.
     starts: Vec<i64>,
+    /// With their names, the last of which is that of customers who are not active.
+    segments: Option<(Arc<Segments>, ArrayRef)>,
 }
 
 impl Migrations {
-    pub(crate) fn new(windows: &[Window]) -> Self {
+    pub(crate) fn new(windows: &[Window], segments: Option<Arc<Segments>>) -> Self {
+        let names = |segments: &Segments| texts(segments.names().iter().cloned().chain([INACTIVE.to_owned()]));
         let statuses = [Status::Retained, Status::Churned, Status::New, Status::Reactivated];
         Migrations {
             names: texts(windows.iter().map(|w| w.name.clone())),
             statuses: texts(statuses.iter().map(|s| s.name().to_owned())),
             starts: windows.iter().map(|w| w.start).collect(),
+            segments: segments.map(|segments| (segments.clone(), names(&segments))),
         }
+    }
+
+    /// The places of the names of a customer's segments before and after, where segments are asked for.
+    fn segments(&self, block: &Block, status: Status, row: usize) -> Option<[u16; 2]> {
+        let (segments, names) = self.segments.as_ref()?;
+        let inactive = names.len() - 1;
+        Some(moved(segments, block, status, row).map(|at| at.unwrap_or(inactive) as u16))
     }
 }
 
@@ -197,6 +217,14 @@ pub(crate) struct MigrationColumns {
     from: Vec<u16>,
     ids: Ids,
     statuses: Vec<u16>,
+    /// Before and after; empty where they are not asked for.
+    segments: [Vec<u16>; 2],
+}
+
+impl MigrationColumns {
+    fn push_segments(&mut self, segments: [u16; 2]) {
+        self.segments.iter_mut().zip(segments).for_each(|(column, segment)| column.push(segment));
+    }
 }
 
 impl Rows for Migrations {
@@ -204,7 +232,7 @@ impl Rows for Migrations {
     const COUNTS_ARE_KNOWN: bool = false;
 
     fn schema(&self) -> SchemaRef {
-        migration_schema()
+        migration_schema_with(self.segments.is_some())
     }
 
     fn counts(&self, blocks: &Blocks) -> Result<Vec<usize>> {
@@ -217,11 +245,12 @@ impl Rows for Migrations {
 
     fn append(&self, block: &Block, rows: Range<usize>, columns: &mut MigrationColumns) {
         let mut row = 0;
-        migrations(block, &self.starts, |customer, first, status, _| {
+        migrations(block, &self.starts, |customer, first, status, at| {
             if rows.contains(&row) {
                 columns.from.push(first as u16);
                 columns.ids.push(block, customer);
                 columns.statuses.push(status as u16);
+                self.segments(block, status, at).into_iter().for_each(|segments| columns.push_segments(segments));
             }
             row += 1;
         });
@@ -229,11 +258,13 @@ impl Rows for Migrations {
 
     fn sort(&self, block: &Block, buffer: &mut SortBuffer<'_>) -> Result<()> {
         let mut taken = Ok(());
-        migrations(block, &self.starts, |customer, first, status, _| {
+        migrations(block, &self.starts, |customer, first, status, at| {
             if taken.is_ok() {
                 taken = buffer.push(|out| {
                     put_key(first as u16, block, customer, out);
                     out.push(status as u8);
+                    let segments = self.segments(block, status, at);
+                    segments.into_iter().flatten().for_each(|segment| out.extend_from_slice(&segment.to_be_bytes()));
                 });
             }
         });
@@ -246,19 +277,27 @@ impl Rows for Migrations {
         columns.ids.push_bytes(&take_text(bytes)?);
         let [status] = take_bytes(bytes)?;
         columns.statuses.push(status.into());
+        if self.segments.is_some() {
+            columns.push_segments([u16::from_be_bytes(take_bytes(bytes)?), u16::from_be_bytes(take_bytes(bytes)?)]);
+        }
         Some(())
     }
 
     fn take(&self, columns: &mut MigrationColumns) -> Result<RecordBatch> {
         let to = columns.from.iter().map(|from| from + 1).collect();
-        let arrays = vec![
+        let mut arrays = vec![
             dictionary(std::mem::take(&mut columns.from), &self.names)?,
             dictionary(to, &self.names)?,
             columns.ids.array()?,
             dictionary(std::mem::take(&mut columns.statuses), &self.statuses)?,
         ];
         columns.ids.clear();
-        packed(&migration_schema(), arrays)
+        if let Some((_, names)) = &self.segments {
+            for column in &mut columns.segments {
+                arrays.push(dictionary(std::mem::take(column), names)?);
+            }
+        }
+        packed(&self.schema(), arrays)
     }
 }
 

@@ -35,35 +35,43 @@ pub fn render(report: &Report, style: Style) -> String {
 
 /// The whole report; as text, its tables are split so that they stay within so many columns, as far as a label and one column do.
 pub fn render_within(report: &Report, style: Style, width: usize) -> String {
-    let mut page = Page { style, width, text: String::new() };
+    let mut page = Page::new(style, width);
     page.input(report);
     page.lens1(&report.windows);
     page.grids(&report.windows);
+    page.segments(&report.windows);
     page.lens2(&report.comparisons);
+    // The newest: all of them are in JSON.
+    report.comparisons.iter().next_back().into_iter().for_each(|pair| page.moves(pair));
     page.text
 }
 
 /// Lens 1 of windows side by side, and their grids.
 pub fn render_windows(windows: &[WindowReport], style: Style) -> String {
-    let mut page = Page { style, width: WIDTH, text: String::new() };
+    let mut page = Page::new(style, WIDTH);
     page.lens1(windows);
     page.grids(windows);
     page.text.trim_start().to_owned()
 }
 
-struct Page {
-    style: Style,
+/// A text that grows.
+pub(super) struct Page {
+    pub(super) style: Style,
     width: usize,
-    text: String,
+    pub(super) text: String,
 }
 
 impl Page {
+    pub(super) fn new(style: Style, width: usize) -> Self {
+        Page { style, width, text: String::new() }
+    }
+
     fn line(&mut self, text: impl Display) {
         // Writing to a String cannot fail.
         let _ = writeln!(self.text, "{text}");
     }
 
-    fn heading(&mut self, text: &str) {
+    pub(super) fn heading(&mut self, text: &str) {
         if !self.text.ends_with("\n\n") {
             self.line("");
         }
@@ -100,6 +108,13 @@ impl Page {
         }
         if let Some((first, last)) = input.first_day.zip(input.last_day) {
             self.line(format_args!("{}data from {first} to {last}", if self.style == Style::Markdown { "\n" } else { "" }));
+        }
+        if let Some(cuts) = &report.cut_points {
+            let measures = [("recency", &cuts.recency), ("frequency", &cuts.frequency), ("monetary", &cuts.monetary)];
+            let given = measures.iter().filter_map(|(name, given)| Some(format!("{name} {}", given.as_ref()?)));
+            let from = cuts.from.as_ref().map(|from| format!(" ({from})")).unwrap_or_default();
+            let gap = if self.style == Style::Markdown { "\n" } else { "" };
+            self.line(format_args!("{gap}scored by given cut points: {}{from}", given.collect::<Vec<_>>().join("; ")));
         }
         let bullet = if self.style == Style::Markdown { "- " } else { "  " };
         if self.style == Style::Markdown {
@@ -246,7 +261,7 @@ impl Page {
     }
 
     /// A table with a label column and as many others as fit, then another, until all are shown.
-    fn side_by_side(&mut self, names: &[String], rows: &[(String, Vec<String>)]) {
+    pub(super) fn side_by_side(&mut self, names: &[String], rows: &[(String, Vec<String>)]) {
         let label = rows.iter().map(|r| r.0.chars().count()).max().unwrap_or(0) + 2;
         let mut from = 0;
         while from < names.len() {

@@ -133,6 +133,13 @@ const COMMANDS: &[Page] = &[
         usage: "lensflow state [OPTIONS] <ACTION> <STATE> [NAME]...",
     },
     Page {
+        name: "segments",
+        kind: Kind::Segments,
+        about: "Draw which score cells segments cover, or tell who moved from which segment to which",
+        more: include_str!("help/segments.txt"),
+        usage: "lensflow segments [OPTIONS] <ACTION> <OF>",
+    },
+    Page {
         name: "generate",
         kind: Kind::Generate,
         about: "Generate period aggregations, or transactions, of a made-up customer base",

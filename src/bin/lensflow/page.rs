@@ -75,7 +75,15 @@ impl Page {
         let shares = if shares.is_empty() { "none".to_owned() } else { shares.join(", ") };
         self.say("lens", "Lens 1", format!("each window; revenue of the top {shares}"));
         self.say("lens", "Lens 2", "each pair of neighbours");
+        let given =
+            [("recency", &spec.cut_points.recency), ("frequency", &spec.cut_points.frequency), ("monetary", &spec.cut_points.monetary)];
         self.say("reduce", "scores", format!("1 to {}", spec.bins));
+        for (measure, cuts) in given.into_iter().filter_map(|(measure, cuts)| Some((measure, cuts.as_ref()?))) {
+            self.say("reduce", "cut points", format!("{measure} {cuts}"));
+        }
+        if let Some(segments) = &spec.segments {
+            self.say("reduce", "segments", segments.names().join(", "));
+        }
     }
 
     /// Tells of an audit's outputs and its checkpoint.
@@ -101,6 +109,7 @@ impl Page {
         }
         out.rejects.iter().for_each(|path| self.say("report", "rejects", named(path)));
         out.partial.iter().for_each(|path| self.say("report", "partial", named(path)));
+        out.cuts.iter().for_each(|(path, _)| self.say("report", "cut points", named(path)));
     }
 
     pub(crate) fn state(&mut self, path: &Path, topic: &str) {

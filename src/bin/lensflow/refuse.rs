@@ -4,8 +4,8 @@
 //! what is done about bad rows. What files hold is for the jobs.
 
 use crate::layers::{Entry, Said};
-use crate::options::row_options::lines;
-use crate::options::value_types::Action;
+use crate::options::row_options::{lines, of_lines, rows_are};
+use crate::options::value_types::{Action, SegmentsAction};
 use crate::options::{Kind, Options, Then};
 use lensflow::Result;
 use lensflow::error::Error;
@@ -79,26 +79,10 @@ fn judge(said: &Said, options: &Options) -> Verdict {
         Kind::Generate => rules.generate(),
         Kind::Inspect => rules.needs(&["inspect.path"], "it is not said what to inspect"),
         Kind::Manage => rules.manage(),
+        Kind::Segments => rules.segments(),
     }?;
     rules.answers()?;
     rules.others()
-}
-
-/// What is said of the meaning of rows; [`RowsAre::Auto`] where the columns of files will tell.
-pub(crate) fn rows_are(kind: Kind, options: &Options) -> RowsAre {
-    let tells = matches!(kind, Kind::Audit | Kind::Peek | Kind::Update | Kind::Sketch | Kind::Spec) && options.source.synthetic.is_none();
-    let has_files = || options.source.inputs.iter().flatten().any(|name| !is_state(Path::new(name)));
-    match options.source.from {
-        _ if kind == Kind::Periods => RowsAre::Transactions,
-        Some(said) if said != RowsAre::Auto => said,
-        _ if tells && has_files() => RowsAre::Auto,
-        _ => RowsAre::Periods,
-    }
-}
-
-/// Whether rows are orders and line items.
-pub(crate) fn of_lines(kind: Kind, options: &Options) -> bool {
-    rows_are(kind, options) == RowsAre::Transactions
 }
 
 struct Rules<'a> {
@@ -122,6 +106,17 @@ impl Rules<'_> {
     fn first_idle(&self, is_idle: impl Fn(&Entry) -> bool, why: &str, help: &str) -> Verdict {
         let said = self.said.entries().find(|entry| is_idle(entry));
         said.map_or(Ok(()), |entry| Err(Refusal { idle: Some(entry.row.key), error: entry.wrong(why).help(help) }))
+    }
+
+    fn segments(&self) -> Verdict {
+        self.needs(&["segments.action", "segments.of"], "it is not said what to do, or with which segments or state")?;
+        if self.options.segments.action == Some(SegmentsAction::Move) {
+            return self.needs(&["rfm.segments"], "it is not said by which segments");
+        }
+        let is_idle = |entry: &Entry| {
+            !["segments.action", "segments.of", "rfm.bins", "rfm.cuts"].contains(&entry.row.key) && entry.row.section() != "limits"
+        };
+        self.first_idle(is_idle, "a look at segments reads no customers", OUT)
     }
 
     /// What is done with a state: each action takes what it needs.
@@ -438,6 +433,7 @@ impl Rules<'_> {
             Kind::Generate => "generating rows",
             Kind::Inspect => "an inspection",
             Kind::Manage => "work on a state",
+            Kind::Segments => "work on segments",
         };
         let why = format!("it does nothing in {job}");
         self.first_idle(|entry| !entry.row.acts_in(self.kind), &why, OUT)

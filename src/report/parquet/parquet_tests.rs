@@ -1,10 +1,10 @@
 //! Tables of all types and shapes of values, through [`TableWriter`] and back through the parquet crate.
 
-use crate::model::window::Windows;
 use crate::orders::schema as periods;
 use crate::report::rfm_columns::RfmColumns;
 use crate::report::rows::{line_reject_schema, migration_schema, reject_schema, rfm_schema};
 use crate::report::table::{GROUP, TableWriter};
+use crate::spec::Spec;
 use crate::synthetic;
 use arrow::array::{
     Array, ArrayRef, AsArray, Date32Array, Decimal128Array, DictionaryArray, Int32Array, Int64Array, RecordBatch, StringViewArray,
@@ -309,7 +309,7 @@ fn types_that_are_not_encoded_are_an_error() {
 fn the_tables_of_the_program_are_written() {
     let folder = tempfile::tempdir().unwrap();
     let lifetimes: RfmColumns = "lifetimes".parse().unwrap();
-    let ours = [rfm_schema(), lifetimes.schema(&Windows::List(Vec::new())), migration_schema(), reject_schema(), line_reject_schema()];
+    let ours = [rfm_schema(), lifetimes.schema(&Spec::default()), migration_schema(), reject_schema(), line_reject_schema()];
     let made_up = [synthetic::schema(), synthetic::transaction_schema()];
     for schema in ours.into_iter().chain(made_up).chain([true, false].map(periods)) {
         let bytes = written(folder.path(), "t.parquet", &schema, &RecordBatch::new_empty(schema.clone()), 1);

@@ -9,6 +9,7 @@ pub(crate) mod manage_command;
 pub(crate) mod merge_command;
 pub(crate) mod peek_command;
 pub(crate) mod periods_command;
+pub(crate) mod segments_command;
 pub(crate) mod sketch_command;
 pub(crate) mod update_command;
 

@@ -31,6 +31,7 @@ const HEADINGS: &[(&str, Option<&str>)] = &[
     ("peek", None),
     ("inspect", None),
     ("manage", None),
+    ("segments", None),
     ("report", Some("Answers")),
     ("rfm", Some("Answers")),
     ("source", Some("Input")),

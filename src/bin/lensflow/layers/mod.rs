@@ -162,6 +162,7 @@ impl Said {
             ("peek", Kind::Peek),
             ("inspect", Kind::Inspect),
             ("manage", Kind::Manage),
+            ("segments", Kind::Segments),
         ];
         let keys = [("source.follow", Kind::Follow), ("state.merge", Kind::Merge), ("state.path", Kind::Update)];
         let by_section = own.iter().find(|(section, _)| has(section)).map(|(_, kind)| *kind);

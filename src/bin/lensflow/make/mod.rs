@@ -2,6 +2,7 @@
 //! [refused](crate::refuse) before.
 
 mod recognized;
+mod scoring;
 
 use crate::commands::Job;
 use crate::commands::compare_command::Compare;
@@ -12,12 +13,15 @@ use crate::commands::manage_command::Manage;
 use crate::commands::merge_command::Merge;
 use crate::commands::peek_command::Peek;
 use crate::commands::periods_command::Periods;
+use crate::commands::segments_command::SegmentsJob;
 use crate::commands::sketch_command::Sketch;
 use crate::commands::update_command::{Again, Update};
 use crate::layers::{Entry, Origin, Said};
+use crate::make::scoring::Scoring;
+use crate::options::row_options::of_lines;
 use crate::options::row_options::{lines, reading};
 use crate::options::{self, Kind, Options, Then};
-use crate::refuse::{STDIN, of_lines, refuse};
+use crate::refuse::{STDIN, refuse};
 use lensflow::Result;
 use lensflow::error::Error;
 use lensflow::jobs::follow::{Feed, Finished};
@@ -54,6 +58,7 @@ pub(crate) enum Made {
     Generate(Generate),
     Inspect(Inspect),
     Manage(Manage),
+    Segments(SegmentsJob),
 }
 
 impl Made {
@@ -70,6 +75,7 @@ impl Made {
             Made::Generate(job) => job,
             Made::Inspect(job) => job,
             Made::Manage(job) => job,
+            Made::Segments(job) => job,
         }
     }
 }
@@ -100,7 +106,8 @@ pub(crate) fn job(said: &mut Said) -> Result<Made> {
         lines.options.reading.dates_told = dates_are_told(said);
         lines
     });
-    let make = Make { lines, said, options, told: by };
+    let scoring = scoring::scoring(said, &options)?;
+    let make = Make { lines, said, options, told: by, scoring };
     match said.kind {
         Kind::Peek => Ok(Made::Peek(make.peek(look))),
         Kind::Audit | Kind::Spec => Ok(Made::Audit(make.audit())),
@@ -115,6 +122,7 @@ pub(crate) fn job(said: &mut Said) -> Result<Made> {
             let said = make.options.inspect;
             Ok(Made::Inspect(Inspect { path: there(said.path)?, json: said.json }))
         }
+        Kind::Segments => make.segments(),
         Kind::Manage => {
             let said = make.options.manage;
             let (action, state, names) = (there(said.action)?, there(said.state)?, said.names.unwrap_or_default());
@@ -169,6 +177,7 @@ struct Make<'a> {
     lines: Option<Lines>,
     /// What the columns told, for the notes.
     told: Option<Told>,
+    scoring: Scoring,
 }
 
 impl Make<'_> {
@@ -188,6 +197,8 @@ impl Make<'_> {
             .with_reading(reading(&self.options).with_told(self.told.clone()))
             .with_percentiles(report.percentiles.clone().unwrap_or(default.percentiles))
             .with_bins(rfm.bins.unwrap_or(default.bins))
+            .with_cut_points(self.scoring.cut_points.clone())
+            .with_segments(self.scoring.segments.clone())
             .with_fail_fast(source.fail_fast)
             .with_max_rejects(source.max_rejects.unwrap_or_default())
             .with_workers(limits.workers)
@@ -201,6 +212,7 @@ impl Make<'_> {
         let mut outputs = Outputs::default();
         outputs.reports = report.out.unwrap_or_default();
         outputs.rfm = rfm.out;
+        outputs.cuts = rfm.cuts_out.map(|path| (path, rfm.cuts_window));
         outputs.rfm_columns = rfm.columns.unwrap_or_default();
         outputs.migrations = report.migration_out;
         outputs.rejects = report.rejects;
@@ -209,6 +221,14 @@ impl Make<'_> {
         outputs.csv_safe = report.csv_safe;
         outputs.order = if rfm.sorted { Order::Sorted } else { Order::Engine };
         outputs
+    }
+
+    fn segments(self) -> Result<Made> {
+        let said = self.options.segments.clone();
+        let (action, of) = (there(said.action)?, there(said.of)?);
+        let mut audit = AuditJob::new([of]).spec(self.spec()).outputs(self.outputs());
+        audit.format = self.options.source.format;
+        Ok(Made::Segments(SegmentsJob { action, audit }))
     }
 
     fn audit(&self) -> AuditJob {

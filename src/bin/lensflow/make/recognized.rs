@@ -3,8 +3,9 @@
 use super::column_names;
 use crate::layers::{Said, shell};
 use crate::options::row_options::reading;
+use crate::options::row_options::rows_are;
 use crate::options::{Kind, Options};
-use crate::refuse::{STDIN, rows_are};
+use crate::refuse::STDIN;
 use lensflow::Result;
 use lensflow::error::Error;
 use lensflow::jobs::{Recognition, Recognized, RowsAre};

@@ -14,6 +14,7 @@
 //! it then, and so do help, completions, `--save-spec` and messages. Invariant: fields are named as keys are, which a test holds; an
 //! option that was not said is `None`, so that a job can tell and the default stands where the job is made.
 
+mod option_row;
 pub(crate) mod option_table;
 pub(crate) mod row_options;
 pub(crate) mod speech;
@@ -34,8 +35,8 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use value_types::{
-    Action, Address, Customers, Glob, Size, Time, Zone, batch_rows, bins, commit_rows, date, dates, header_line, lg_k, moment, month,
-    null_timestamps, path, paths, percentiles, poll, text, texts, words, workers,
+    Action, Address, Customers, Glob, SegmentsAction, Size, Time, Zone, batch_rows, bins, commit_rows, date, dates, header_line, lg_k,
+    moment, month, null_timestamps, path, paths, percentiles, poll, text, texts, words, workers,
 };
 
 /// A kind of job. [`Spec`](Kind::Spec) is any of them: the commands that read a spec.
@@ -52,6 +53,7 @@ pub(crate) enum Kind {
     Generate,
     Inspect,
     Manage,
+    Segments,
     Spec,
 }
 
@@ -70,6 +72,7 @@ impl Kind {
             Kind::Generate => "generate",
             Kind::Inspect => "inspect",
             Kind::Manage => "state",
+            Kind::Segments => "segments",
         }
     }
 }
@@ -94,6 +97,7 @@ pub(crate) struct Options {
     pub(crate) peek: Peek,
     pub(crate) inspect: Inspect,
     pub(crate) manage: Manage,
+    pub(crate) segments: SegmentsOptions,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -302,7 +306,20 @@ pub(crate) struct Rfm {
     pub(crate) columns: Option<RfmColumns>,
     #[serde(deserialize_with = "bins")]
     pub(crate) bins: Option<u32>,
+    pub(crate) cuts: Option<Vec<String>>,
+    #[serde(deserialize_with = "path")]
+    pub(crate) cuts_out: Option<PathBuf>,
+    pub(crate) cuts_window: Option<String>,
+    pub(crate) segments: Option<String>,
     pub(crate) sorted: bool,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct SegmentsOptions {
+    #[serde(deserialize_with = "text")]
+    pub(crate) action: Option<SegmentsAction>,
+    pub(crate) of: Option<String>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]

@@ -1,88 +1,19 @@
 //! The table of options: a row for each, with its key in a spec, what it takes, which jobs take it, and its flags with their help.
 //! `pipelines/README.md` has the keys in its tables, and a test holds it to this one.
 
+pub(crate) use super::option_row::{Flag, Form, Opt};
+
 use super::Kind::{self, *};
 
-/// A row.
-#[derive(Debug)]
-pub(crate) struct Opt {
-    /// Section and key, `windows.list`.
-    pub(crate) key: &'static str,
-    pub(crate) form: Form,
-    /// The jobs in which it does something.
-    pub(crate) jobs: &'static [Kind],
-    pub(crate) flags: &'static [Flag],
-}
-
-/// How an option is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Form {
-    Switch,
-    Number,
-    Text,
-    /// Several: as a flag, again for each.
-    Texts,
-    /// Several: as a flag, with commas, or again for each.
-    Numbers,
-    /// The section below it, in braces.
-    Table,
-}
-
-/// A flag: of some commands, with a name in lower case; or in capitals, what comes without one.
-#[derive(Debug)]
-pub(crate) struct Flag {
-    pub(crate) jobs: &'static [Kind],
-    pub(crate) name: &'static str,
-    /// The value's name in help; or the words to choose from, with `|` between them.
-    pub(crate) value: &'static str,
-    pub(crate) help: &'static str,
-}
-
-impl Opt {
-    pub(crate) fn section(&self) -> &'static str {
-        self.key.rsplit_once('.').map_or("", |(section, _)| section)
-    }
-
-    pub(crate) fn name(&self) -> &'static str {
-        self.key.rsplit_once('.').map_or(self.key, |(_, name)| name)
-    }
-
-    /// Whether a command takes it: by a flag, or where no command has one, because its job does.
-    pub(crate) fn is_taken_by(&self, command: Kind) -> bool {
-        self.flag(command).is_some() || self.flags.is_empty() && self.acts_in(command)
-    }
-
-    /// The flag by which a command takes it.
-    pub(crate) fn flag(&self, job: Kind) -> Option<&'static Flag> {
-        let of = |job: Kind| self.flags.iter().find(|flag| flag.jobs.contains(&job));
-        of(job).or_else(|| if job == Peek { of(Audit) } else { None })
-    }
-
-    /// Whether it does something in a job. A look takes the options of an audit, for the command that it shows.
-    pub(crate) fn acts_in(&self, job: Kind) -> bool {
-        self.jobs.contains(&job) || job == Peek && self.jobs.contains(&Audit)
-    }
-}
-
-impl Flag {
-    /// Whether it has no name of its own.
-    pub(crate) fn is_positional(&self) -> bool {
-        self.name.starts_with(|c: char| c.is_ascii_uppercase())
-    }
-
-    /// How it is called in messages.
-    pub(crate) fn shown(&self) -> String {
-        if self.is_positional() { self.name.to_owned() } else { format!("--{}", self.name) }
-    }
-}
-
-const ALL: &[Kind] = &[Audit, Peek, Periods, Update, Merge, Follow, Sketch, Compare, Generate, Inspect, Manage];
+const ALL: &[Kind] = &[Audit, Peek, Periods, Update, Merge, Follow, Sketch, Compare, Generate, Inspect, Manage, Segments];
 /// Jobs that read rows, and those of them that read inputs.
 const ROWS: &[Kind] = &[Audit, Peek, Periods, Update, Follow, Sketch];
 const INPUTS: &[Kind] = &[Audit, Peek, Periods, Update, Sketch];
 /// Jobs that an audit may be a part of.
 const AUDITED: &[Kind] = &[Audit, Update, Merge, Follow];
-const LIMITED: &[Kind] = &[Audit, Peek, Periods, Update, Sketch, Compare, Spec];
+/// Those, and the moves between segments, which are told by an audit.
+const SCORED: &[Kind] = &[Audit, Update, Merge, Follow, Segments];
+const LIMITED: &[Kind] = &[Audit, Peek, Periods, Update, Sketch, Compare, Segments, Spec];
 
 const fn row(key: &'static str, form: Form, jobs: &'static [Kind], flags: &'static [Flag]) -> Opt {
     Opt { key, form, jobs, flags }
@@ -281,17 +212,17 @@ pub(crate) const OPTIONS: &[Opt] = &[
     row("state.checkpoint_every", Form::Text, &[Audit], &[
         flag(&[Audit], "checkpoint-every", "TIME", "The time between two checkpoints, such as 2m or 90s [default: 2m]"),
     ]),
-    row("windows.every", Form::Text, AUDITED, &[
-        flag(&[Audit], "every", "day|week|month|quarter|half|year|all|rolling-90d", "Audit the calendar windows that the rows fall in; weeks are ISO weeks, and all is one window; or windows of so many days, the last of which ends with --as-of or the last day of a state by day"),
+    row("windows.every", Form::Text, SCORED, &[
+        flag(&[Audit, Segments], "every", "day|week|month|quarter|half|year|all|rolling-90d", "Audit the calendar windows that the rows fall in; weeks are ISO weeks, and all is one window; or windows of so many days, the last of which ends with --as-of or the last day of a state by day"),
     ]),
-    row("windows.list", Form::Texts, AUDITED, &[
-        flag(&[Audit], "window", "WINDOW", "A window to audit, [NAME=]START..END[@OBSERVATION_END] or a calendar period such as 2023-Q3; repeat in time order"),
+    row("windows.list", Form::Texts, SCORED, &[
+        flag(&[Audit, Segments], "window", "WINDOW", "A window to audit, [NAME=]START..END[@OBSERVATION_END] or a calendar period such as 2023-Q3; repeat in time order"),
     ]),
-    row("windows.as_of", Form::Text, AUDITED, &[
-        flag(&[Audit], "as-of", "DATE", "See the windows as of the end of a day: what lies after it is left out of them, and recency counts back from it; of a state, the end of one of its periods, or a day after its last row"),
+    row("windows.as_of", Form::Text, SCORED, &[
+        flag(&[Audit, Segments], "as-of", "DATE", "See the windows as of the end of a day: what lies after it is left out of them, and recency counts back from it; of a state, the end of one of its periods, or a day after its last row"),
     ]),
-    row("windows.year_starts", Form::Text, &[Audit, Periods, Update, Merge, Follow], &[
-        flag(&[Audit, Periods, Update], "year-starts", "MM-DD", "The day a fiscal year starts on, for quarters, halves and years [default: 01-01]"),
+    row("windows.year_starts", Form::Text, &[Audit, Periods, Update, Merge, Follow, Segments], &[
+        flag(&[Audit, Periods, Update, Segments], "year-starts", "MM-DD", "The day a fiscal year starts on, for quarters, halves and years [default: 01-01]"),
     ]),
     row("limits.workers", Form::Number, ALL, &[
         flag(LIMITED, "workers", "N", "Threads that decode and accumulate; one per core by default"),
@@ -304,15 +235,15 @@ pub(crate) const OPTIONS: &[Opt] = &[
         flag(LIMITED, "spill-dir", "FOLDER", "Folder to spill into, instead of the system's for temporary files"),
     ]),
     row("limits.batch_rows", Form::Number, ALL, &[]),
-    row("report.out", Form::Texts, AUDITED, &[
-        flag(&[Audit], "report", "PATH", "Write the answers to a file, .json, .md or .txt by extension; - is JSON on stdout; repeat for several"),
+    row("report.out", Form::Texts, SCORED, &[
+        flag(&[Audit, Segments], "report", "PATH", "Write the answers to a file, .json, .md or .txt by extension; - is JSON on stdout; repeat for several"),
     ]),
     row("report.percentiles", Form::Numbers, &[Audit, Update, Merge, Follow, Compare], &[
         flag(&[Audit], "percentiles", "P,P", "Report the share of revenue of the top p % of customers, for each p; or repeat [default: 10,20]"),
         flag(&[Compare], "percentiles", "P,P", "Report the share of revenue of the top p % of customers, for each p; or repeat; not of sketches [default: 10,20]"),
     ]),
-    row("report.migration_out", Form::Text, AUDITED, &[
-        flag(&[Audit], "migration-out", "PATH", "Write a row per pair of windows and customer: retained, churned, new or reactivated"),
+    row("report.migration_out", Form::Text, SCORED, &[
+        flag(&[Audit, Segments], "migration-out", "PATH", "Write a row per pair of windows and customer: retained, churned, new or reactivated; with --segments, also from which segment to which"),
     ]),
     row("report.rejects", Form::Text, AUDITED, &[
         flag(&[Audit], "rejects", "PATH", "Write what was left out, with reasons; needs --on-bad-row reject"),
@@ -320,25 +251,43 @@ pub(crate) const OPTIONS: &[Opt] = &[
     row("report.partial_out", Form::Text, &[Audit, Update, Merge], &[
         flag(&[Audit], "partial-out", "PATH", "Write a Lens 1 partial, which lensflow merge and compare combine with those of other customers; it names no customer"),
     ]),
-    row("report.json_numbers", Form::Text, &[Audit, Update, Merge, Follow, Compare], &[
-        flag(&[Audit, Compare], "json-numbers", "number|text", "How JSON has amounts and percentages: as numbers, 12.50, or as texts, \"12.50\" [default: number]"),
+    row("report.json_numbers", Form::Text, &[Audit, Update, Merge, Follow, Compare, Segments], &[
+        flag(&[Audit, Compare, Segments], "json-numbers", "number|text", "How JSON has amounts and percentages: as numbers, 12.50, or as texts, \"12.50\" [default: number]"),
     ]),
-    row("report.csv_safe", Form::Switch, &[Audit, Periods, Update, Merge, Follow, Manage], &[
-        flag(&[Audit, Periods, Update, Manage], "csv-safe", "", "In CSV tables, put an apostrophe before texts that a spreadsheet would take for formulas"),
+    row("report.csv_safe", Form::Switch, &[Audit, Periods, Update, Merge, Follow, Manage, Segments], &[
+        flag(&[Audit, Periods, Update, Manage, Segments], "csv-safe", "", "In CSV tables, put an apostrophe before texts that a spreadsheet would take for formulas"),
     ]),
     row("report.refresh", Form::Text, &[Follow], &[]),
-    row("rfm.out", Form::Text, AUDITED, &[
-        flag(&[Audit], "rfm-out", "PATH", "Write a row per customer and window with RFM metrics and scores, .parquet, .csv, .jsonl or .arrow"),
+    row("rfm.out", Form::Text, SCORED, &[
+        flag(&[Audit, Segments], "rfm-out", "PATH", "Write a row per customer and window with RFM metrics and scores, .parquet, .csv, .jsonl or .arrow"),
     ]),
-    row("rfm.columns", Form::Text, AUDITED, &[
-        flag(&[Audit], "columns", "COLUMNS", "The columns of --rfm-out: +last_order_ts,first_order_ts adds to the usual ones; customer_id,rfm_score has these alone; or those of another package, autoclv, r or lifetimes"),
+    row("rfm.columns", Form::Text, SCORED, &[
+        flag(&[Audit, Segments], "columns", "COLUMNS", "The columns of --rfm-out: +last_order_ts,first_order_ts adds to the usual ones; customer_id,rfm_score has these alone; or those of another package, autoclv, r or lifetimes"),
     ]),
-    row("rfm.bins", Form::Number, &[Audit, Update, Merge, Follow, Compare], &[
-        flag(&[Audit], "bins", "N", "Score bins per dimension, 1 to 9 [default: 5]"),
+    row("rfm.bins", Form::Number, &[Audit, Update, Merge, Follow, Compare, Segments], &[
+        flag(&[Audit, Segments], "bins", "N", "Score bins per dimension, 1 to 9 [default: 5]"),
         flag(&[Compare], "bins", "N", "Score bins per dimension, 1 to 9; not of sketches [default: 5]"),
     ]),
-    row("rfm.sorted", Form::Switch, AUDITED, &[
-        flag(&[Audit], "sorted", "", "Sort rows by window and customer_id, instead of the engine's own order"),
+    row("rfm.cuts", Form::Texts, SCORED, &[
+        flag(&[Audit, Segments], "cuts", "MEASURE=C,C", "Score recency, frequency or monetary by cut points, frequency=1,2,3,5, instead of each window's own quantiles; or by a file of --cuts-out; repeat"),
+    ]),
+    row("rfm.cuts_out", Form::Text, AUDITED, &[
+        flag(&[Audit], "cuts-out", "PATH", "Write the cut points of a window as JSON, to score other windows by with --cuts"),
+    ]),
+    row("rfm.cuts_window", Form::Text, AUDITED, &[
+        flag(&[Audit], "cuts-window", "NAME", "The window of --cuts-out [default: the last with customers]"),
+    ]),
+    row("rfm.segments", Form::Text, SCORED, &[
+        flag(&[Audit, Segments], "segments", "FILE", "Name groups of customers: standard has eleven, from champions to lost; or rules of your own in a TOML file. Adds a column to --rfm-out and tables to the answers"),
+    ]),
+    row("rfm.sorted", Form::Switch, SCORED, &[
+        flag(&[Audit, Segments], "sorted", "", "Sort rows by window and customer_id, instead of the engine's own order"),
+    ]),
+    row("segments.action", Form::Text, &[Segments], &[
+        flag(&[Segments], "ACTION", "check|move", "check: draw the grid of scores with the segments in each cell; move: who moved from which segment to which"),
+    ]),
+    row("segments.of", Form::Text, &[Segments], &[
+        flag(&[Segments], "OF", "", "With check: standard, or a file of rules; with move: a state's folder, or a file, as for audit"),
     ]),
     row("serve.metrics", Form::Text, &[Follow], &[]),
     row("periods.every", Form::Text, &[Periods], &[

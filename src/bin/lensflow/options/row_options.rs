@@ -1,9 +1,12 @@
-//! The library's options of reading and grouping rows, as they are said. Which rows they are for is said elsewhere.
+//! What rows are, and the library's options of reading and grouping them, as they are said.
 
-use super::{Options, Policy};
+use super::{Kind, Options, Policy};
+use lensflow::jobs::RowsAre;
 use lensflow::model::{ReadOptions, Told, TransactionColumn, TransactionColumns};
 use lensflow::orders::{Lines, OrderOptions};
 use lensflow::source::transactions::TransactionOptions;
+use lensflow::state::is_state;
+use std::path::Path;
 
 /// How values are read.
 pub(crate) fn reading(options: &Options) -> ReadOptions {
@@ -50,4 +53,21 @@ pub(crate) fn lines(options: &Options, told: Option<Told>) -> Lines {
                 .with_duplicates(said.duplicates.unwrap_or(policy.duplicates))
                 .with_timezone(said.timezone.0),
         )
+}
+
+/// What is said of the meaning of rows; [`RowsAre::Auto`] where the columns of files will tell.
+pub(crate) fn rows_are(kind: Kind, options: &Options) -> RowsAre {
+    let tells = matches!(kind, Kind::Audit | Kind::Peek | Kind::Update | Kind::Sketch | Kind::Spec) && options.source.synthetic.is_none();
+    let has_files = || options.source.inputs.iter().flatten().any(|name| !is_state(Path::new(name)));
+    match options.source.from {
+        _ if kind == Kind::Periods => RowsAre::Transactions,
+        Some(said) if said != RowsAre::Auto => said,
+        _ if tells && has_files() => RowsAre::Auto,
+        _ => RowsAre::Periods,
+    }
+}
+
+/// Whether rows are orders and line items.
+pub(crate) fn of_lines(kind: Kind, options: &Options) -> bool {
+    rows_are(kind, options) == RowsAre::Transactions
 }

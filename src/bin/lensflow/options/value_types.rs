@@ -34,6 +34,25 @@ pub(crate) enum Action {
     Export,
 }
 
+/// Something that is done with segments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SegmentsAction {
+    Check,
+    Move,
+}
+
+impl FromStr for SegmentsAction {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        match text {
+            "check" => Ok(SegmentsAction::Check),
+            "move" => Ok(SegmentsAction::Move),
+            _ => Err(Error::usage(format!("{text:?} is nothing that is done with segments")).help("say check or move")),
+        }
+    }
+}
+
 impl FromStr for Action {
     type Err = Error;
 

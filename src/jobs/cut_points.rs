@@ -1,0 +1,60 @@
+//! Cut points from files and texts, and the file of a window's own.
+
+use crate::base::error::{Error, Result};
+use crate::pipeline::Audit;
+use crate::ranks::cut_points::{CutPoints, MeasureCuts};
+use crate::report::CutFile;
+use crate::report::json_text::{JsonNumbers, to_json};
+use std::path::Path;
+
+/// Reads cut points: each text is a measure's own, `frequency=1,2,3,5`, or the name of a file that an audit wrote. What is said of a measure
+/// holds before a file's.
+///
+/// # Errors
+/// A measure twice, no such measure or file, or numbers that are none or do not rise.
+pub fn read_cut_points(texts: &[String]) -> Result<CutPoints> {
+    let (mut said, mut file) = (CutPoints::default(), None);
+    for text in texts {
+        let measure = text.split_once('=').filter(|_| !Path::new(text).exists());
+        let Some((name, numbers)) = measure else {
+            let read = std::fs::read_to_string(text).map_err(|e| Error::io("cannot read the cut points", e).input(text))?;
+            if file.replace(CutFile::from_json(&read).and_then(|file| file.cut_points()).map_err(|e| e.input(text))?).is_some() {
+                return Err(Error::usage("cut points of two files").help("name one file; measures of your own can stand beside it"));
+            }
+            continue;
+        };
+        let Some(slot) = said.measure(name.trim()) else {
+            let what = format!("{name:?} is no measure that is scored");
+            return Err(Error::usage(what)
+                .help(format!("one of {}, such as frequency=1,2,3,5; or the name of a file", CutPoints::MEASURES.join(", "))));
+        };
+        let numbers: Vec<&str> = numbers.split(',').collect();
+        if slot.replace(MeasureCuts::parse(&numbers)?).is_some() {
+            return Err(Error::usage(format!("cut points of {name} twice")).help("write all of a measure's in one list"));
+        }
+    }
+    let Some(mut file) = file else { return Ok(said) };
+    for name in CutPoints::MEASURES {
+        if let (Some(from), Some(slot)) = (said.measure(name).and_then(Option::take), file.measure(name)) {
+            *slot = Some(from);
+        }
+    }
+    Ok(file)
+}
+
+/// The file of a window's cut points: those of the named one, or of the last that has customers.
+pub(super) fn cuts_of<A>(audit: &Audit<A>, window: Option<&str>, bins: u32) -> Result<String> {
+    let windows = &audit.report.windows;
+    let at = match window {
+        Some(name) => windows.iter().position(|w| w.name == name).ok_or_else(|| {
+            let names: Vec<&str> = windows.iter().map(|w| w.name.as_str()).collect();
+            Error::usage(format!("there is no window {name:?} to take cut points from"))
+                .help(format!("the windows are {}", names.join(", ")))
+        })?,
+        None => windows.iter().rposition(|w| w.lens1.total_customers > 0).ok_or_else(|| {
+            Error::data("no window has customers, and so there are no cut points").help("leave `cuts_out` out, or audit other rows")
+        })?,
+    };
+    let edges = audit.score_edges(at).ok_or_else(|| Error::internal("a window without scores"))?;
+    to_json(&CutFile::new(&audit.report, at, bins, edges)?, JsonNumbers::Number)
+}
