@@ -2,6 +2,7 @@
 //! appear whole or not at all.
 
 mod bad_rows;
+mod command_sources;
 mod damage;
 #[cfg(unix)]
 mod following;

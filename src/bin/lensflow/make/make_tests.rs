@@ -45,9 +45,12 @@ const JOBS: &[&str] = &[
     spill_dir = "spill"
     batch_rows = 100
     [report]
-    out = "r.json"
+    out = ["r.json", "r.html"]
     percentiles = 10
     json_numbers = "text"
+    template = "page.html"
+    currency = "EUR"
+    locale = "de"
     csv_safe = true
     migration_out = "m.csv"
     rejects = "bad.csv"
