@@ -75,6 +75,7 @@ for (const pair of pages) {
         await tab.evaluate(() => document.querySelectorAll('details').forEach((details) => { details.open = true; }));
         await tab.evaluate(axe);
         const found = await tab.evaluate(() => globalThis.axe.run());
+        if (found.passes.length < 10) fault(page, `axe, ${scheme}: only ${found.passes.length} rules were tried`);
         for (const violation of found.violations) {
             fault(page, `axe, ${scheme}: ${violation.id}: ${violation.help}: ${violation.nodes.slice(0, 3).map((node) => node.html.slice(0, 200)).join(' ')}`);
         }

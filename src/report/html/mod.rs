@@ -80,6 +80,8 @@ struct Context<'a> {
 /// The page's first lines.
 #[derive(Serialize)]
 struct Summary {
+    /// The version that made the report.
+    version: String,
     /// The window in focus, and the one before it.
     window: Option<String>,
     before: Option<String>,
@@ -160,6 +162,7 @@ fn summary(audited: &Audited<'_>) -> Summary {
     let windows = audited.windows();
     let name = |window: Option<&Value>| window.map(|window| window["name"].name()).unwrap_or_default();
     Summary {
+        version: report["lensflow"].name(),
         window: audited.window().map(|window| window["name"].name()),
         before: before.map(|before| before["name"].name()),
         from: day(&window["start"]),

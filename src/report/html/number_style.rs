@@ -3,6 +3,7 @@
 //! Numbers come as the texts that the JSON has, and their digits are not touched: only marks are put between them, so that what a page
 //! shows is what the report says. What is shortened for a chart's label, `1.2M`, is rounded in whole numbers.
 
+use super::report_json::shortened;
 use crate::base::error::{Error, Result};
 use crate::base::money::Fixed2;
 use std::fmt;
@@ -129,14 +130,14 @@ pub(super) struct NumberStyle {
 }
 
 impl NumberStyle {
-    /// A number's text with its thousands apart: `-1234.50` becomes `−1,234.50`. What is no number stays as it is.
+    /// A number's text with its thousands apart: `-1234.50` becomes `−1,234.50`. What is no number is shown as a name.
     pub(super) fn number(&self, text: &str) -> String {
         let (_, group, mark, ..) = LOCALES[self.locale.0];
         let (sign, digits) = text.strip_prefix('-').map_or(("", text), |digits| ("−", digits));
         let (whole, decimals) = digits.split_once('.').map_or((digits, None), |(whole, decimals)| (whole, Some(decimals)));
         let is_number = |digits: &str| !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
         if !is_number(whole) || !decimals.is_none_or(is_number) {
-            return text.to_owned();
+            return shortened(text);
         }
         let mut out = String::from(sign);
         for (i, digit) in whole.chars().enumerate() {
@@ -171,15 +172,15 @@ impl NumberStyle {
         let sign = if number.hundredths() < 0 { "-" } else { "" };
         // A unit in hundredths, and its letter.
         let (unit, letter) = match size {
-            ..1_000_000 => (100, ""),
-            ..99_950_000 => (100_000, "K"),
-            ..99_950_000_000 => (100_000_000, "M"),
-            ..99_950_000_000_000 => (100_000_000_000, "B"),
+            0..1_000_000 => (100, ""),
+            1_000_000..99_950_000 => (100_000, "K"),
+            99_950_000..99_950_000_000 => (100_000_000, "M"),
+            99_950_000_000..99_950_000_000_000 => (100_000_000_000, "B"),
             _ => (100_000_000_000_000, "T"),
         };
         let decimals = match size / unit {
             0..10 => 2,
-            10..100 if letter.is_empty() && size % 100 == 0 => 0,
+            10..100 if letter.is_empty() && size.is_multiple_of(100) => 0,
             10..100 => 1,
             _ => 0,
         };

@@ -99,7 +99,7 @@ fn many(report: &Value, count: usize, name: impl Fn(usize) -> String) -> Value {
 #[test]
 fn many_windows_are_a_page_of_limited_size() {
     let months = report("twelve_months");
-    for count in [2, 24, 60, 61, 400, 2_000] {
+    for count in [2, 24, 60, 62, 400, 2_000] {
         let html = rendered(&many(&months, count, |at| format!("w{at:04}")), &with("fr", "EUR"));
         let newest = format!("w{:04}", count - 1);
         assert!(html.contains(&format!(">{newest}</th>")), "{newest} is in a table");
@@ -152,7 +152,7 @@ fn names_stay_texts() {
     hostile["input"]["sources"] = json!([evil, "long".repeat(100_000), "مرحبا.csv"]);
     hostile["input"][evil] = json!({evil: evil});
     hostile["input"]["rows_rejected"] = json!({evil: 3});
-    hostile["warnings"] = json!([evil; 50]);
+    hostile["warnings"] = vec![evil; 50].into();
     let last = &mut hostile["windows"][3];
     last["covered_until"] = evil.into();
     last["cut_points_from"] = evil.into();
@@ -169,8 +169,9 @@ fn names_stay_texts() {
         assert!(!lower.contains(word), "{word}");
     }
     assert!(html.contains("&lt;script&gt;alert(1)&lt;") && html.contains("{% x %}") && html.contains("مرحبا.csv") && html.len() < SIZE);
-    for attribute in html.split('<').skip(1).filter_map(|tag| tag.split('>').next()) {
-        assert!(!attribute.contains("onerror"), "{attribute}");
+    // Outside of quotes, no tag has it.
+    for tag in html.split('<').skip(1).filter_map(|tag| tag.split('>').next()) {
+        assert!(!tag.split('"').step_by(2).any(|part| part.contains("onerror")), "{tag}");
     }
 }
 
@@ -184,7 +185,7 @@ fn a_template_of_ones_own_sees_the_json_and_the_figures() {
     options.template = Some(PageTemplate::new("mine.html", text).unwrap());
     let html = page(&report("cdnow_quarters"), &options).unwrap();
     for wanted in
-        ["<h1>Ours & 1998q2</h1>€213,330.48 EUR en\n<svg", "[factors][flow]", "1,234.5 12.50% true &lt;b&gt;", "figure-deciles", "--paper"]
+        ["<h1>Ours & 1998q2</h1>€213,330.48 EUR en\n<svg", "[flow][factors]", "1,234.5 12.50% true &lt;b&gt;", "figure-deciles", "--paper"]
     {
         assert!(html.contains(wanted), "{wanted}: {html}");
     }

@@ -34,6 +34,7 @@ pub(super) fn bridge(audited: &Audited<'_>) -> Option<Figure> {
         0 => "No customer's revenue changed".to_owned(),
         _ => format!("{} was lost and {} was won", sum(lost), sum(won)),
     };
+    let is_nothing = ["revenue_before", "revenue_after"].iter().all(|key| bridge[key].fixed() == Fixed2::ZERO);
     let mut table = DataTable::new("From one revenue to the other", 1, ["".to_owned(), "Customers".to_owned(), style.column("Revenue")]);
     table.row([format!("Revenue of {from}"), String::new(), style.number(&bridge["revenue_before"].said())]);
     for &(_, name, kind, key, sign) in &STEPS {
@@ -51,7 +52,11 @@ pub(super) fn bridge(audited: &Audited<'_>) -> Option<Figure> {
         title: format!("Revenue from {from} to {to}"),
         claim,
         note: "Customers who spent less or more bought in both periods.".into(),
-        pictures: vec![picture(audited, bridge, [&from, &to], &[of("revenue_before"), of("revenue_after")])],
+        pictures: if is_nothing {
+            Vec::new()
+        } else {
+            vec![picture(audited, bridge, [&from, &to], &[of("revenue_before"), of("revenue_after")])]
+        },
         tables: vec![table],
         ..Figure::default()
     })

@@ -38,7 +38,8 @@ pub(super) fn flow(audited: &Audited<'_>) -> Option<Figure> {
     ];
     let number = |count: i128| style.number(&count.to_string());
     let claim = match before {
-        0 => format!("Nobody bought in {from}; {} customers are in {to}", number(after)),
+        0 if after == 0 => "Nobody bought in either period".to_owned(),
+        0 => format!("Nobody bought in {from}; {} did in {to}", number(after)),
         _ => format!("{} of the customers of {from} bought again in {to}", share(retained, before)),
     };
     let description = format!(
@@ -75,7 +76,11 @@ pub(super) fn flow(audited: &Audited<'_>) -> Option<Figure> {
         title: format!("Customers from {from} to {to}"),
         claim,
         note: "Who came back was not there in the earlier period, but bought before it. Who left may come back later.".into(),
-        pictures: vec![canvas.finish("flow", "Who stayed, left, came and came back", &description)],
+        pictures: if before + after == 0 {
+            Vec::new()
+        } else {
+            vec![canvas.finish("flow", "Who stayed, left, came and came back", &description)]
+        },
         tables: vec![table],
         layout: "split",
         ..Figure::default()

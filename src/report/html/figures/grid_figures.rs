@@ -3,7 +3,7 @@
 
 use super::super::audited::{Audited, per, whole};
 use super::super::figure::{DataTable, Figure};
-use super::super::report_json::{ReportJson, label};
+use super::super::report_json::{ReportJson, label, shortened};
 use super::super::svg::{Area, Canvas};
 use super::heat;
 use crate::base::money::Fixed2;
@@ -37,7 +37,7 @@ fn segment(window: &Value, (r, f): (u32, u32)) -> String {
     let names = window["segment_cells"][format!("{r}{f}")].entries();
     // The first of those that are equal.
     let most = names.iter().rev().max_by_key(|(_, customers)| customers.count());
-    most.map(|(name, _)| super::super::report_json::shortened(name)).unwrap_or_default()
+    most.map(|(name, _)| shortened(name)).unwrap_or_default()
 }
 
 /// How many customers the cells have.
@@ -52,11 +52,11 @@ pub(super) fn customers(audited: &Audited<'_>) -> Option<Figure> {
         table.columns.extend(["Orders".to_owned(), style.column("Revenue")]);
         for (score, cell) in window["more"]["rfm_cells"].entries() {
             let numbers = ["customers", "orders", "revenue"].map(|key| style.number(&cell[key].said()));
-            table.row([score.to_owned()].into_iter().chain(numbers));
+            table.row([shortened(score)].into_iter().chain(numbers));
         }
     } else {
         for (score, count) in window["lens1"]["rfm_distribution"].entries() {
-            table.row([score.to_owned(), style.number(&count.said())]);
+            table.row([shortened(score), style.number(&count.said())]);
         }
     }
     let share = style.percent(&Fixed2::percent(most, all).to_string());

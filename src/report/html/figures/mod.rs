@@ -3,8 +3,8 @@
 //! | file | figures |
 //! |---|---|
 //! | `tiles` | the headline numbers, with their change and a spark line |
-//! | `factors_figure` | revenue as customers × orders each × value of an order |
 //! | `flow_figure` | who stayed, left, came and came back |
+//! | `factors_figure` | revenue as customers × orders each × value of an order |
 //! | `bridge_figure` | what revenue became of |
 //! | `scores_figure` | from which score to which |
 //! | `trends_figure` | all windows in small charts and tables |
@@ -30,8 +30,8 @@ use super::figure::Figure;
 /// All figures that the report has numbers for, in the order of the page.
 pub(super) fn figures(audited: &Audited<'_>) -> Vec<Figure> {
     let made = [
-        factors_figure::factors(audited),
         flow_figure::flow(audited),
+        factors_figure::factors(audited),
         bridge_figure::bridge(audited),
         scores_figure::scores(audited),
         trends_figure::trends(audited),

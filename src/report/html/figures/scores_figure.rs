@@ -21,7 +21,7 @@ pub(super) fn scores(audited: &Audited<'_>) -> Option<Figure> {
         title: format!("Scores from {from} to {to}"),
         claim: String::new(),
         note: format!(
-            "A row holds the customers with a score in {from}, a column those with a score in {to}; 5 is best. Numbers are percent of \
+            "A row holds the customers with a score in {from}, a column those with a score in {to}; the highest is best. Numbers are percent of \
             the row. “–” is not active: the column holds who left, the row who came."
         ),
         layout: "charts",
@@ -47,9 +47,11 @@ pub(super) fn scores(audited: &Audited<'_>) -> Option<Figure> {
     let row = migration["m"][best.to_string()].entries();
     let all: i128 = row.iter().map(|(_, n)| n.count()).sum();
     let gone = migration["m"][best.to_string()]["0"].count();
+    let is_one = migration["m"].entries().iter().filter(|(score, _)| *score != "0").count() < 2;
     figure.claim = match (figure.pictures.is_empty(), all) {
         (true, _) => return None,
         (_, 0) => "How scores moved".to_owned(),
+        _ if is_one => "How scores moved".to_owned(),
         _ => format!("{} of those who spent most in {from} did not buy in {to}", style.percent(&Fixed2::percent(gone, all).to_string())),
     };
     Some(figure)

@@ -2,7 +2,7 @@
 
 use super::super::audited::{Audited, per, whole};
 use super::super::figure::{DataTable, Figure};
-use super::super::report_json::ReportJson;
+use super::super::report_json::{ReportJson, shortened};
 use super::super::svg::{Area, Canvas, LinearScale, area, polyline, rounded};
 use crate::base::money::Fixed2;
 use serde_json::Value;
@@ -78,7 +78,7 @@ pub(super) fn lorenz(audited: &Audited<'_>) -> Option<Figure> {
         title,
         claim,
         note: "The further the curve hangs below the dashed line, the fewer customers bring most of the revenue.".into(),
-        pictures: vec![canvas.finish("lorenz", "Lorenz curve of revenue", &description)],
+        pictures: if is_something { vec![canvas.finish("lorenz", "Lorenz curve of revenue", &description)] } else { Vec::new() },
         tables: vec![table, points],
         ..Figure::default()
     })
@@ -96,11 +96,12 @@ pub(super) fn deciles(audited: &Audited<'_>) -> Option<Figure> {
     let most = deciles.iter().map(|decile| decile["share_pct"].float()).fold(0.0, f64::max);
     for decile in deciles {
         let keys = ["customers", "revenue", "share_pct", "cumulative_pct"];
-        table.row([decile["decile"].said()].into_iter().chain(keys.map(|key| style.number(&decile[key].said()))));
+        table.row([decile["decile"].name()].into_iter().chain(keys.map(|key| style.number(&decile[key].said()))));
         let share = decile["share_pct"].float();
         table.bars.push(format!("{:.1}", if most > 0.0 { (share / most * 100.0).clamp(0.0, 100.0) } else { 0.0 }));
     }
     let claim = match first["customers"].count() {
+        _ if window["lens1"]["total_revenue"].fixed() == Fixed2::ZERO => "There is no revenue to share out".to_owned(),
         0 => "There are fewer than ten customers, so some tenths are empty".to_owned(),
         _ => format!(
             "The best tenth brings {}, the last tenth {}",
@@ -123,7 +124,7 @@ pub(super) fn deciles(audited: &Audited<'_>) -> Option<Figure> {
 pub(super) fn orders(audited: &Audited<'_>) -> Option<Figure> {
     let window = audited.window()?;
     let counts: Vec<(String, i128)> =
-        window["more"]["orders_distribution"].entries().iter().map(|(orders, n)| ((*orders).to_owned(), n.count())).collect();
+        window["more"]["orders_distribution"].entries().iter().map(|(orders, n)| (shortened(orders), n.count())).collect();
     let style = audited.style;
     let all: i128 = counts.iter().map(|count| count.1).sum();
     if counts.is_empty() {

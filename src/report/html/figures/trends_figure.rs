@@ -109,9 +109,12 @@ fn charts<'a>(audited: &Audited<'_>, drawn: &[Value]) -> Vec<Chart<'a>> {
 fn picture(audited: &Audited<'_>, windows: &[Value], chart: &Chart<'_>) -> String {
     let style = audited.style;
     let short = |number: Fixed2| match chart.unit {
+        // What is short enough is said with all of its digits.
+        Unit::Amount if number < whole(10_000) => style.amount(&number.to_string()),
         Unit::Amount => style.short_amount(number),
         Unit::Percent => style.percent(&number.to_string()),
-        Unit::Count | Unit::Ratio => style.short(number),
+        Unit::Ratio => style.number(&number.to_string()),
+        Unit::Count => style.short(number),
     };
     let mut canvas = Canvas::new(270.0, 132.0);
     let plot = Area::new(2.0, 42.0, 226.0, 68.0);
