@@ -28,7 +28,7 @@
 //! | [`state`] | the saved folder: manifest, run files, the record of a checkpoint |
 //! | [`finalize`] | partitions → blocks of RFM metrics |
 //! | [`lens`] | questions as mergeable partials: Lens 1, Lens 2, sketches, your own |
-//! | [`report`] | answers as data; rows, tables, Parquet, text |
+//! | [`report`] | answers as data; rows, tables, Parquet, text, a page |
 //! | [`partials`] | answers that travel between machines |
 //! | `reduce` | the passes over blocks: ask, score, write |
 //! | [`pipeline`] | threads and the order of things: builder, run, [`Audit`] |

@@ -5,6 +5,7 @@
 //! once, and a failed audit leaves what was there before. With a checkpoint, what was read is kept from time to time, and a job that is
 //! started again goes on from there. Limit: no checkpoint of orders and line items.
 
+use super::answer_format::{AnswerFormat, Written};
 use super::{Host, STDOUT, files, in_a_folder, inside, lines_fit, may_be_folder, no_input_is_written, with_states};
 use crate::base::cancel::{Cancel, Stop};
 use crate::base::error::{Error, Result};
@@ -15,11 +16,12 @@ use crate::model::window::Windows;
 use crate::orders::Lines;
 use crate::partials::{Lens1Partial, Partials};
 use crate::pipeline::{Order, Pipeline};
-use crate::report::json_text::{JsonNumbers, to_json};
+#[cfg(feature = "html")]
+use crate::report::html::PageOptions;
+use crate::report::json_text::JsonNumbers;
 use crate::report::output::Output;
 use crate::report::rfm_columns::RfmColumns;
 use crate::report::table::TableWriter;
-use crate::report::text_tables::{Style, render};
 use crate::report::{Report, rows};
 use crate::source::files::Format;
 use crate::spec::Spec;
@@ -35,7 +37,7 @@ use std::time::Duration;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Outputs {
-    /// The answers, `.json`, `.md` or `.txt` by extension; stdout is JSON.
+    /// The answers, `.html`, `.json`, `.md` or `.txt` by extension; stdout is JSON.
     pub reports: Vec<PathBuf>,
     /// A row per customer and window, `.parquet`, `.csv`, `.jsonl` or `.arrow` by extension.
     pub rfm: Option<PathBuf>,
@@ -49,6 +51,11 @@ pub struct Outputs {
     pub partial: Option<PathBuf>,
     /// How JSON has amounts and percentages.
     pub json_numbers: JsonNumbers,
+    /// The file of a template for pages of HTML, instead of their own.
+    pub template: Option<PathBuf>,
+    /// How pages of HTML are made; a template that is named takes the place of the one in here.
+    #[cfg(feature = "html")]
+    pub page: PageOptions,
     /// The order of rows.
     pub order: Order,
     /// The columns of the rows per customer and window.
@@ -77,11 +84,12 @@ impl Outputs {
     /// # Errors
     /// The first that has not.
     pub fn check(&self) -> Result<()> {
-        self.reports.iter().try_for_each(|path| ReportFormat::of(path).map(drop))?;
+        self.reports.iter().try_for_each(|path| AnswerFormat::of(path).map(drop))?;
+        Written::of(self)?;
         self.tables().try_for_each(|path| TableWriter::format_of(path, None).map(drop))?;
         self.partial.iter().try_for_each(|path| may_be_partial(path))?;
         self.paths().try_for_each(|path| in_a_folder(path))?;
-        no_input_is_written(self.paths(), &[] as &[&Path])
+        no_input_is_written(self.paths(), self.template.as_slice())
     }
 }
 
@@ -301,11 +309,11 @@ struct Open {
     rfm: Option<TableWriter>,
     migrations: Option<TableWriter>,
     rejects: Option<TableWriter>,
-    reports: Vec<(ReportFormat, Output)>,
+    reports: Vec<(AnswerFormat, Output)>,
+    written: Written,
     partial: Option<Output>,
     cuts: Option<(Output, Option<String>)>,
     bins: u32,
-    json_numbers: JsonNumbers,
     of_lines: bool,
 }
 
@@ -315,7 +323,7 @@ impl Open {
             let make = |path: &PathBuf| Ok(TableWriter::create_with(path, None, &schema, cancel)?.csv_safe(wanted.csv_safe));
             path.as_ref().map(make).transpose()
         };
-        let report = |path: &PathBuf| Ok((ReportFormat::of(path)?, Output::create_with(path, cancel)?));
+        let report = |path: &PathBuf| Ok((AnswerFormat::of(path)?, Output::create_with(path, cancel)?));
         Ok(Open {
             rfm: table(&wanted.rfm, wanted.rfm_columns.schema(spec))?,
             migrations: table(&wanted.migrations, rows::migration_schema_with(spec.segments.is_some()))?,
@@ -324,7 +332,7 @@ impl Open {
             partial: wanted.partial.as_deref().map(|path| create_partial(path, cancel)).transpose()?,
             cuts: wanted.cuts.as_ref().map(|(path, window)| Ok((Output::create_with(path, cancel)?, window.clone()))).transpose()?,
             bins: spec.bins,
-            json_numbers: wanted.json_numbers,
+            written: Written::of(wanted)?,
             of_lines,
         })
     }
@@ -353,7 +361,7 @@ impl Open {
             outputs.extend(written(table, &take)?);
         }
         for (format, mut output) in self.reports {
-            let text = format.render(&audit.report, self.json_numbers)?;
+            let text = self.written.render(format, &audit.report)?;
             output.write_all(text.as_bytes()).map_err(|e| Error::io("cannot write the report", e))?;
             outputs.push(output);
         }
@@ -381,34 +389,6 @@ fn written(mut table: TableWriter, rows: &mut Vec<(String, u64)>, fill: &dyn Fn(
 
 fn unless_broken_pipe(error: Error) -> Result<()> {
     if error.is_broken_pipe() { Ok(()) } else { Err(error) }
-}
-
-#[derive(Clone, Copy)]
-enum ReportFormat {
-    Json,
-    Text(Style),
-}
-
-impl ReportFormat {
-    fn of(path: &Path) -> Result<Self> {
-        match path.extension().and_then(|e| e.to_str()) {
-            Some("json") => Ok(ReportFormat::Json),
-            Some("md") => Ok(ReportFormat::Text(Style::Markdown)),
-            Some("txt") => Ok(ReportFormat::Text(Style::Text)),
-            _ if path == Path::new(STDOUT) => Ok(ReportFormat::Json),
-            _ => {
-                let error = Error::usage("the extension says no format of a report").input(path.to_string_lossy());
-                Err(error.help("end it in .json, .md or .txt"))
-            }
-        }
-    }
-
-    fn render(self, report: &Report, numbers: JsonNumbers) -> Result<String> {
-        match self {
-            ReportFormat::Json => to_json(report, numbers),
-            ReportFormat::Text(style) => Ok(render(report, style)),
-        }
-    }
 }
 
 /// The policy for bad rows: the one that was said, that of a state, or else another.

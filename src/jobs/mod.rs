@@ -7,6 +7,7 @@
 //! | here | [`Host`], and what jobs have in common |
 //! | `audit` | inputs → answers in files |
 //! | `answer` | inputs → answers in memory |
+//! | `answer_format` | answers as JSON, text, Markdown or a page, by their file's extension |
 //! | `peek` | inputs → what they are, and what an audit would meet in them |
 //! | `recognize` | the columns of inputs → what their rows are |
 //! | `period_table` | orders → a table of period aggregations |
@@ -23,6 +24,8 @@
 
 #[cfg(all(feature = "sketch", feature = "synthetic", feature = "text"))]
 mod answer;
+#[cfg(all(feature = "sketch", feature = "synthetic", feature = "text"))]
+mod answer_format;
 #[cfg(all(feature = "sketch", feature = "synthetic", feature = "text"))]
 pub mod audit;
 pub(crate) mod checkpoint;

@@ -15,6 +15,7 @@
 //! | `parquet` | Parquet files |
 //! | `json_text` | answers as JSON, with amounts as numbers or as texts |
 //! | `text_tables`, `segment_tables` | tables for people: terminal, text, Markdown |
+//! | `html` | a page with pictures |
 //! | `output` | files that appear whole or not at all |
 
 use crate::model::reject::LeftOut;
@@ -22,6 +23,8 @@ mod coverage;
 #[cfg(feature = "csv")]
 mod csv_rows;
 mod cut_file;
+#[cfg(feature = "html")]
+pub mod html;
 pub mod json_text;
 pub mod output;
 #[cfg(feature = "parquet")]

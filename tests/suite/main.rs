@@ -23,6 +23,7 @@ mod make;
 mod memory;
 mod model;
 mod orders;
+mod pages;
 mod partials;
 mod pushed_orders;
 mod stages;

@@ -99,6 +99,7 @@ impl Page {
             self.say("report", "answers", "on stdout");
         }
         out.reports.iter().for_each(|path| self.say("report", "answers", named(path)));
+        out.template.iter().for_each(|path| self.say("report", "template", named(path)));
         let order = if out.order == Order::Sorted { "by window and id" } else { "in the engine's order" };
         let rows = [("RFM rows", &out.rfm), ("migrations", &out.migrations)];
         for (topic, path) in rows.into_iter().filter_map(|(topic, path)| Some((topic, path.as_ref()?))) {

@@ -388,6 +388,10 @@ impl Rules<'_> {
             self.idle(&["rfm.sorted"], "there are no rows to sort", help)?;
         }
         self.columns()?;
+        if !options.report.out.iter().flatten().any(|path| path.extension().is_some_and(|end| end == "html")) {
+            let keys = ["report.template", "report.currency", "report.locale"];
+            self.idle(&keys, "no answers are a page of HTML", "add `report.out=audit.html`, or leave it out")?;
+        }
         let there = options.state.path.as_deref().is_some_and(is_state);
         let states = self.kind == Kind::Merge || there || self.names_states();
         if options.source.on_bad_row == Some(OnBadRow::Fail) || options.source.on_bad_row.is_none() && !states {

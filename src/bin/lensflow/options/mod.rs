@@ -16,6 +16,8 @@
 
 mod option_row;
 pub(crate) mod option_table;
+#[cfg(test)]
+mod option_table_tests;
 pub(crate) mod row_options;
 pub(crate) mod speech;
 pub(crate) mod value_types;
@@ -26,6 +28,7 @@ use lensflow::model::{
     Window, YearStart,
 };
 use lensflow::orders::{Anonymous, Duplicates, Refunds};
+use lensflow::report::html::{Currency, Locale};
 use lensflow::report::json_text::JsonNumbers;
 use lensflow::report::rfm_columns::RfmColumns;
 use lensflow::source::files::Format;
@@ -293,6 +296,12 @@ pub(crate) struct Report {
     #[serde(deserialize_with = "path")]
     pub(crate) partial_out: Option<PathBuf>,
     pub(crate) json_numbers: JsonNumbers,
+    #[serde(deserialize_with = "path")]
+    pub(crate) template: Option<PathBuf>,
+    #[serde(deserialize_with = "text")]
+    pub(crate) currency: Option<Currency>,
+    #[serde(deserialize_with = "text")]
+    pub(crate) locale: Option<Locale>,
     pub(crate) csv_safe: bool,
     pub(crate) refresh: Option<Time>,
 }

@@ -236,7 +236,7 @@ pub(crate) const OPTIONS: &[Opt] = &[
     ]),
     row("limits.batch_rows", Form::Number, ALL, &[]),
     row("report.out", Form::Texts, SCORED, &[
-        flag(&[Audit, Segments], "report", "PATH", "Write the answers to a file, .json, .md or .txt by extension; - is JSON on stdout; repeat for several"),
+        flag(&[Audit, Segments], "report", "PATH", "Write the answers to a file, .html, .json, .md or .txt by extension; - is JSON on stdout; repeat for several"),
     ]),
     row("report.percentiles", Form::Numbers, &[Audit, Update, Merge, Follow, Compare], &[
         flag(&[Audit], "percentiles", "P,P", "Report the share of revenue of the top p % of customers, for each p; or repeat [default: 10,20]"),
@@ -253,6 +253,15 @@ pub(crate) const OPTIONS: &[Opt] = &[
     ]),
     row("report.json_numbers", Form::Text, &[Audit, Update, Merge, Follow, Compare, Segments], &[
         flag(&[Audit, Compare, Segments], "json-numbers", "number|text", "How JSON has amounts and percentages: as numbers, 12.50, or as texts, \"12.50\" [default: number]"),
+    ]),
+    row("report.template", Form::Text, SCORED, &[
+        flag(&[Audit, Segments], "template", "FILE", "A template of one's own for an .html report, in Jinja's language"),
+    ]),
+    row("report.currency", Form::Text, SCORED, &[
+        flag(&[Audit, Segments], "currency", "CODE", "The currency that amounts of an .html report have beside them, such as EUR [default: none]"),
+    ]),
+    row("report.locale", Form::Text, SCORED, &[
+        flag(&[Audit, Segments], "locale", "LOCALE", "How an .html report writes numbers: en, 1,234.50; de, 1.234,50; fr, de-CH and others [default: en]"),
     ]),
     row("report.csv_safe", Form::Switch, &[Audit, Periods, Update, Merge, Follow, Manage, Segments], &[
         flag(&[Audit, Periods, Update, Manage, Segments], "csv-safe", "", "In CSV tables, put an apostrophe before texts that a spreadsheet would take for formulas"),
@@ -360,38 +369,3 @@ pub(crate) const OPTIONS: &[Opt] = &[
 
 /// Options of which one is said: one that a later layer says takes the place of what an earlier one said.
 pub(crate) const ALTERNATIVES: &[&[&str]] = &[&["source.inputs", "source.synthetic", "source.follow"], &["windows.every", "windows.list"]];
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use lensflow::model::{Column, TransactionColumn};
-
-    #[test]
-    fn every_key_is_in_the_grammar_and_every_line_of_it_is_a_key() {
-        let page = include_str!("../../../../pipelines/README.md");
-        let mut section = None;
-        let mut described = Vec::new();
-        for line in page.lines() {
-            if let Some(name) = line.strip_prefix("### `[").and_then(|rest| rest.split(']').next()) {
-                section = Some(name);
-            } else if line.starts_with('#') {
-                section = None;
-            } else if let (Some(section), Some(cells)) = (section, line.strip_prefix("| `")) {
-                described.extend(cells.split('`').next().map(|key| format!("{section}.{key}")));
-            }
-        }
-        assert_eq!(described, OPTIONS.iter().map(|row| row.key).collect::<Vec<_>>());
-    }
-
-    #[test]
-    fn columns_are_those_of_the_engine() {
-        let of_lines = TransactionColumn::ALL.map(TransactionColumn::name).into_iter().filter(|name| Column::from_name(name).is_none());
-        let all: Vec<_> = Column::ALL.map(Column::name).into_iter().chain(of_lines).collect();
-        assert_eq!(OPTIONS.iter().filter(|row| row.section() == "columns").map(Opt::name).collect::<Vec<_>>(), all);
-    }
-
-    #[test]
-    fn alternatives_are_keys() {
-        assert!(ALTERNATIVES.concat().iter().all(|key| OPTIONS.iter().any(|row| row.key == *key)));
-    }
-}

@@ -1,0 +1,81 @@
+//! The format of answers, by the extension of their file, and how they are written in it: JSON, Markdown, text, or a page of HTML.
+
+use super::{Outputs, STDOUT};
+use crate::base::error::{Error, Result};
+use crate::report::Report;
+#[cfg(feature = "html")]
+use crate::report::html::{PageOptions, PageTemplate, page_of};
+use crate::report::json_text::{JsonNumbers, to_json};
+use crate::report::text_tables::{Style, render};
+use std::path::Path;
+
+/// A format of answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum AnswerFormat {
+    Json,
+    Text(Style),
+    #[cfg(feature = "html")]
+    Html,
+}
+
+impl AnswerFormat {
+    /// The format that a file's name says; stdout is JSON.
+    pub(super) fn of(path: &Path) -> Result<Self> {
+        match path.extension().and_then(|e| e.to_str()) {
+            Some("json") => Ok(AnswerFormat::Json),
+            Some("md") => Ok(AnswerFormat::Text(Style::Markdown)),
+            Some("txt") => Ok(AnswerFormat::Text(Style::Text)),
+            #[cfg(feature = "html")]
+            Some("html") => Ok(AnswerFormat::Html),
+            #[cfg(not(feature = "html"))]
+            Some("html") => Err(Error::left_out("pages of HTML", "html").input(path.to_string_lossy())),
+            _ if path == Path::new(STDOUT) => Ok(AnswerFormat::Json),
+            _ => {
+                let error = Error::usage("the extension says no format of a report").input(path.to_string_lossy());
+                Err(error.help("end it in .html, .json, .md or .txt"))
+            }
+        }
+    }
+}
+
+/// How answers are written; a template is read already.
+#[derive(Debug)]
+pub(super) struct Written {
+    json_numbers: JsonNumbers,
+    #[cfg(feature = "html")]
+    page: PageOptions,
+}
+
+impl Written {
+    /// What is said of it.
+    ///
+    /// # Errors
+    /// When a template cannot be read.
+    pub(super) fn of(outputs: &Outputs) -> Result<Self> {
+        #[cfg(not(feature = "html"))]
+        if outputs.template.is_some() {
+            return Err(Error::left_out("pages of HTML", "html"));
+        }
+        #[cfg(feature = "html")]
+        let mut page = outputs.page.clone();
+        #[cfg(feature = "html")]
+        if let Some(path) = &outputs.template {
+            page.template = Some(PageTemplate::read(path)?);
+        }
+        Ok(Written {
+            json_numbers: outputs.json_numbers,
+            #[cfg(feature = "html")]
+            page,
+        })
+    }
+
+    /// The text of answers in a format.
+    pub(super) fn render(&self, format: AnswerFormat, report: &Report) -> Result<String> {
+        match format {
+            AnswerFormat::Json => to_json(report, self.json_numbers),
+            AnswerFormat::Text(style) => Ok(render(report, style)),
+            #[cfg(feature = "html")]
+            AnswerFormat::Html => page_of(report, &self.page),
+        }
+    }
+}

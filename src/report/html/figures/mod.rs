@@ -1,0 +1,52 @@
+//! The figures of a page, each from a part of the report's JSON; one whose part is not there is left out.
+//!
+//! | file | figures |
+//! |---|---|
+//! | `tiles` | the headline numbers, with their change and a spark line |
+//! | `flow_figure` | who stayed, left, came and came back |
+//! | `factors_figure` | revenue as customers × orders each × value of an order |
+//! | `bridge_figure` | what revenue became of |
+//! | `scores_figure` | from which score to which |
+//! | `trends_figure` | all windows in small charts and tables |
+//! | `spread_figures` | Lorenz curve, tenths, orders and spend per customer |
+//! | `grid_figures` | recency × frequency |
+//! | `segments_figure` | segments |
+
+mod bridge_figure;
+mod factors_figure;
+mod flow_figure;
+mod grid_figures;
+mod scores_figure;
+mod segments_figure;
+mod spread_figures;
+mod tiles;
+mod trends_figure;
+
+pub(super) use tiles::{Tile, tiles};
+
+use super::audited::Audited;
+use super::figure::Figure;
+
+/// All figures that the report has numbers for, in the order of the page.
+pub(super) fn figures(audited: &Audited<'_>) -> Vec<Figure> {
+    let made = [
+        flow_figure::flow(audited),
+        factors_figure::factors(audited),
+        bridge_figure::bridge(audited),
+        scores_figure::scores(audited),
+        trends_figure::trends(audited),
+        spread_figures::lorenz(audited),
+        spread_figures::deciles(audited),
+        spread_figures::orders(audited),
+        spread_figures::spend(audited),
+        grid_figures::customers(audited),
+        grid_figures::values(audited),
+        segments_figure::segments(audited),
+    ];
+    made.into_iter().flatten().collect()
+}
+
+/// How dark a cell is, 0 to 6; only nothing has 0.
+fn heat(share: f64) -> u8 {
+    if share <= 0.0 { 0 } else { (1.0 + share.min(1.0) * 5.0).round() as u8 }
+}
