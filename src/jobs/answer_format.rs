@@ -1,4 +1,4 @@
-//! The format of answers, by the extension of their file, and how they are written in it: JSON, Markdown, text, or a page of HTML.
+//! The format of answers, by the extension of their file, and how they are written in it: JSON, Markdown, text, a page of HTML, or a workbook.
 
 use super::{Outputs, STDOUT};
 use crate::base::error::{Error, Result};
@@ -7,6 +7,8 @@ use crate::report::Report;
 use crate::report::html::{PageOptions, PageTemplate, page_of};
 use crate::report::json_text::{JsonNumbers, to_json};
 use crate::report::text_tables::{Style, render};
+#[cfg(feature = "xlsx")]
+use crate::report::xlsx::workbook;
 use std::path::Path;
 
 /// A format of answers.
@@ -16,6 +18,8 @@ pub(super) enum AnswerFormat {
     Text(Style),
     #[cfg(feature = "html")]
     Html,
+    #[cfg(feature = "xlsx")]
+    Workbook,
 }
 
 impl AnswerFormat {
@@ -29,10 +33,14 @@ impl AnswerFormat {
             Some("html") => Ok(AnswerFormat::Html),
             #[cfg(not(feature = "html"))]
             Some("html") => Err(Error::left_out("pages of HTML", "html").input(path.to_string_lossy())),
+            #[cfg(feature = "xlsx")]
+            Some("xlsx") => Ok(AnswerFormat::Workbook),
+            #[cfg(not(feature = "xlsx"))]
+            Some("xlsx") => Err(Error::left_out("answers as workbooks", "xlsx").input(path.to_string_lossy())),
             _ if path == Path::new(STDOUT) => Ok(AnswerFormat::Json),
             _ => {
                 let error = Error::usage("the extension says no format of a report").input(path.to_string_lossy());
-                Err(error.help("end it in .html, .json, .md or .txt"))
+                Err(error.help("end it in .html, .xlsx, .json, .md or .txt"))
             }
         }
     }
@@ -69,13 +77,16 @@ impl Written {
         })
     }
 
-    /// The text of answers in a format.
-    pub(super) fn render(&self, format: AnswerFormat, report: &Report) -> Result<String> {
-        match format {
+    /// The bytes of answers in a format.
+    pub(super) fn render(&self, format: AnswerFormat, report: &Report) -> Result<Vec<u8>> {
+        let text = match format {
             AnswerFormat::Json => to_json(report, self.json_numbers),
             AnswerFormat::Text(style) => Ok(render(report, style)),
             #[cfg(feature = "html")]
             AnswerFormat::Html => page_of(report, &self.page),
-        }
+            #[cfg(feature = "xlsx")]
+            AnswerFormat::Workbook => return workbook(report),
+        };
+        text.map(String::into_bytes)
     }
 }

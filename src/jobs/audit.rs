@@ -37,7 +37,7 @@ use std::time::Duration;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Outputs {
-    /// The answers, `.html`, `.json`, `.md` or `.txt` by extension; stdout is JSON.
+    /// The answers, `.html`, `.xlsx`, `.json`, `.md` or `.txt` by extension; stdout is JSON.
     pub reports: Vec<PathBuf>,
     /// A row per customer and window, `.parquet`, `.csv`, `.jsonl` or `.arrow` by extension.
     pub rfm: Option<PathBuf>,
@@ -361,8 +361,8 @@ impl Open {
             outputs.extend(written(table, &take)?);
         }
         for (format, mut output) in self.reports {
-            let text = self.written.render(format, &audit.report)?;
-            output.write_all(text.as_bytes()).map_err(|e| Error::io("cannot write the report", e))?;
+            let bytes = self.written.render(format, &audit.report)?;
+            output.write_all(&bytes).map_err(|e| Error::io("cannot write the report", e))?;
             outputs.push(output);
         }
         if let Some((mut output, window)) = self.cuts {

@@ -16,6 +16,7 @@
 //! | `json_text` | answers as JSON, with amounts as numbers or as texts |
 //! | `text_tables`, `segment_tables` | tables for people: terminal, text, Markdown |
 //! | `html` | a page with pictures |
+//! | `xlsx` | a workbook with charts |
 //! | `output` | files that appear whole or not at all |
 
 use crate::model::reject::LeftOut;
@@ -38,6 +39,8 @@ pub(crate) mod stream;
 pub mod table;
 #[cfg(feature = "text")]
 pub mod text_tables;
+#[cfg(feature = "xlsx")]
+pub mod xlsx;
 
 pub use self::cut_file::{CutFile, MeasureFile};
 #[cfg(feature = "text")]

@@ -26,6 +26,7 @@ mod orders;
 mod pages;
 mod partials;
 mod pushed_orders;
+mod segments;
 mod stages;
 mod state;
 mod support;

@@ -387,6 +387,9 @@ impl Rules<'_> {
             let help = "add `rfm.out=rfm.parquet`, or leave `rfm.sorted` out";
             self.idle(&["rfm.sorted"], "there are no rows to sort", help)?;
         }
+        if options.rfm.cuts_out.is_none() {
+            self.idle(&["rfm.cuts_window"], "no cut points are written", "add `rfm.cuts_out=cuts.json`, or leave it out")?;
+        }
         self.columns()?;
         if !options.report.out.iter().flatten().any(|path| path.extension().is_some_and(|end| end == "html")) {
             let keys = ["report.template", "report.currency", "report.locale"];

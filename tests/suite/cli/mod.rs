@@ -191,7 +191,7 @@ fn wrong_usage_is_refused_before_anything_is_read() {
         (&[&month[..], &["--bins", "0"]].concat(), "0 score bins"),
         (&[&month[..], &["--bins", "10"]].concat(), "1 to 9"),
         (&[&month[..], &["--rejects", "rejects.csv"]].concat(), "help: add --on-bad-row reject"),
-        (&[&month[..], &["--report", "report.pdf"]].concat(), "end it in .html, .json, .md or .txt"),
+        (&[&month[..], &["--report", "report.pdf"]].concat(), "end it in .html, .xlsx, .json, .md or .txt"),
         (&[&month[..], &["--rfm-out", "rfm.xlsx"]].concat(), "end it in .parquet, .csv, .jsonl or .arrow"),
         (&[&month[..], &["--report", "a.json", "--report", "a.json"]].concat(), "a.json would be written twice"),
         (&[&month[..], &["--report", "-", "--rfm-out", "-"]].concat(), "would be written twice"),

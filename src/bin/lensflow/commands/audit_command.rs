@@ -20,6 +20,8 @@ pub(crate) fn run(audit: &AuditJob, host: &mut Host<'_>) -> Result<Snapshot> {
     let mut audit = audit.clone();
     (audit.cancel, audit.stop) = (host.signals.cancel.clone(), host.signals.stop.clone());
     keep_to_limit(&audit.spec);
+    let gaps = audit.spec.segments.as_ref().map(|segments| segments.gaps(audit.spec.best_scores()));
+    gaps.iter().flatten().for_each(|said| host.tell(said));
     let audited = audit.run(host)?;
     host.shown();
     let Outputs { reports, .. } = &audit.outputs;

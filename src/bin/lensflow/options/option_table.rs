@@ -236,7 +236,7 @@ pub(crate) const OPTIONS: &[Opt] = &[
     ]),
     row("limits.batch_rows", Form::Number, ALL, &[]),
     row("report.out", Form::Texts, SCORED, &[
-        flag(&[Audit, Segments], "report", "PATH", "Write the answers to a file, .html, .json, .md or .txt by extension; - is JSON on stdout; repeat for several"),
+        flag(&[Audit, Segments], "report", "PATH", "Write the answers to a file, .html, .xlsx, .json, .md or .txt by extension; - is JSON on stdout; repeat for several"),
     ]),
     row("report.percentiles", Form::Numbers, &[Audit, Update, Merge, Follow, Compare], &[
         flag(&[Audit], "percentiles", "P,P", "Report the share of revenue of the top p % of customers, for each p; or repeat [default: 10,20]"),

@@ -99,7 +99,7 @@ fn check_finds_what_can_be_known_and_writes_nothing() {
         (input("'state', 'rejecting'"), 2, "rejecting: the state was made with on_bad_row = \"reject\" in [source]"),
         (rows("[limits]\nworkers = 4\nmemory_limit = '64MiB'"), 2, ":5: limits.memory_limit: a memory limit of 64 MiB is too small"),
         (rows("[limits]\nspill_dir = 'none'"), 1, "none: there is no such folder to spill into"),
-        (rows("[report]\nout = 'report.pdf'"), 2, "end it in .html, .json, .md or .txt"),
+        (rows("[report]\nout = 'report.pdf'"), 2, "end it in .html, .xlsx, .json, .md or .txt"),
         (rows("[rfm]\nout = 'rfm.xlsx'"), 2, "end it in .parquet, .csv, .jsonl or .arrow"),
         (rows("[rfm]\nout = 'none/rfm.csv'"), 1, "none/rfm.csv: cannot write: there is no folder none"),
         (rows("[rfm]\nout = 'a.csv/rfm.csv'"), 1, "cannot write: what should be its folder is a file"),
