@@ -117,6 +117,16 @@ fn many_windows_are_a_page_of_limited_size() {
     }
     shown("sixty", &page(&many(&months, 60, |at| format!("w{at:04}")), &PageOptions::default()).unwrap());
     rendered(&many(&months, 60, |at| format!("a very long name of a period, {at}, {}", "and more ".repeat(500))), &with("de", "EUR"));
+    // The worst: names that are written at six times their length, left-out customers everywhere, and nine bins.
+    let mut worst = many(&report("quarters_with_segments"), 60, |at| format!("{}{at}", "\"".repeat(200)));
+    let cells = (0..729).map(|at| {
+        (format!("{}{}{}", at / 81 + 1, at / 9 % 9 + 1, at % 9 + 1), json!({"customers": at, "orders": at, "revenue": "123456.78"}))
+    });
+    worst["windows"][59]["more"]["rfm_cells"] = cells.collect::<serde_json::Map<_, _>>().into();
+    let row = (0..10).map(|at| (at.to_string(), Value::from(123_456 + at))).collect::<serde_json::Map<_, _>>();
+    let matrix = (0..10).map(|at| (at.to_string(), Value::from(row.clone()))).collect::<serde_json::Map<_, _>>();
+    worst["comparisons"][58]["score_migration"] = json!({"r": matrix, "f": matrix, "m": matrix});
+    rendered(&worst, &with("fr", "EUR"));
 }
 
 #[test]

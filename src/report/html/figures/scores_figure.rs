@@ -90,8 +90,7 @@ fn picture(audited: &Audited<'_>, matrix: &Value, last: u32, (key, letter, name)
             let area = Area::new(left + i as f64 * width + 1.0, y + 1.0, width - 2.0, height - 2.0);
             let share = customers as f64 / all.max(1) as f64;
             let level = heat(share);
-            let n = style.number(&customers.to_string());
-            canvas.cell(area, &format!("h{level}"), &format!("{} to {}: {n} customers", called(row), called(column)));
+            canvas.cell(area, &format!("h{level}"), "");
             if customers > 0 {
                 let text = match share * 100.0 {
                     low if low < 0.5 => "<1".to_owned(),
