@@ -1,6 +1,6 @@
 //! The format of answers, by the extension of their file, and how they are written in it: JSON, Markdown, text, a page of HTML, or a workbook.
 
-use super::{Outputs, STDOUT};
+use super::{Outputs, STDOUT, no_input_is_written};
 use crate::base::error::{Error, Result};
 use crate::report::Report;
 #[cfg(feature = "html")]
@@ -58,12 +58,13 @@ impl Written {
     /// What is said of it.
     ///
     /// # Errors
-    /// When a template cannot be read.
+    /// When a template cannot be read, or would be overwritten.
     pub(super) fn of(outputs: &Outputs) -> Result<Self> {
         #[cfg(not(feature = "html"))]
         if outputs.template.is_some() {
             return Err(Error::left_out("pages of HTML", "html"));
         }
+        no_input_is_written(outputs.paths(), outputs.template.as_slice())?;
         #[cfg(feature = "html")]
         let mut page = outputs.page.clone();
         #[cfg(feature = "html")]

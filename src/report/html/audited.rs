@@ -13,14 +13,16 @@ use serde_json::Value;
 pub(super) struct Audited<'a> {
     pub(super) report: &'a Value,
     pub(super) style: NumberStyle,
+    /// The most windows of a table, and of a chart that tells each number where the pointer rests.
+    pub(super) listed: usize,
     focus: usize,
 }
 
 impl<'a> Audited<'a> {
-    pub(super) fn new(report: &'a Value, style: NumberStyle) -> Self {
+    pub(super) fn new(report: &'a Value, style: NumberStyle, listed: usize) -> Self {
         let windows = report["windows"].items();
         let newest = windows.iter().rposition(|window| window["lens1"]["total_customers"].count() > 0);
-        Audited { report, style, focus: newest.unwrap_or(windows.len().saturating_sub(1)) }
+        Audited { report, style, listed, focus: newest.unwrap_or(windows.len().saturating_sub(1)) }
     }
 
     pub(super) fn windows(&self) -> &'a [Value] {

@@ -5,13 +5,13 @@
 
 use super::audited::Audited;
 use super::figure::DataTable;
-use super::report_json::{ReportJson, shortened};
+use super::report_json::{ReportJson, label, shortened};
 use serde_json::Value;
 
 /// Inputs, warnings and values of a list that are shown at most.
 const LISTED: usize = 20;
 /// Windows whose left-out customers are listed at most.
-const WINDOWS: usize = 60;
+const WINDOWS: usize = 20;
 
 /// Words for keys. Keys in [`TABLES`] have tables of their own.
 const WORDS: &[(&str, &str)] = &[
@@ -85,8 +85,11 @@ pub(super) fn input_tables(audited: &Audited<'_>) -> Vec<DataTable> {
     for window in &windows[windows.len().saturating_sub(WINDOWS)..] {
         for (key, count) in window["customers_rejected"].entries() {
             let amount = style.number(&window["customers_rejected_amount"][key].said());
-            left_out.row([window["name"].name(), reason(key), style.number(&count.said()), amount]);
+            left_out.row([label(&window["name"].name(), 40), reason(key), style.number(&count.said()), amount]);
         }
+    }
+    if windows.len() > WINDOWS {
+        left_out.note = format!("Of the newest {WINDOWS} periods; the JSON report has all of them.");
     }
     if rows.rows.is_empty() && lines.rows.is_empty() {
         facts.row(["Left out".to_owned(), "no row".to_owned()]);

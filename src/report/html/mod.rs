@@ -48,6 +48,11 @@ use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
+/// A page has fewer bytes.
+const SIZE: usize = 300_000;
+/// How many windows its tables have at most: the first of these with which it is small enough.
+const LISTED: [usize; 5] = [60, 36, 24, 12, 6];
+
 /// How a page is made.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
@@ -125,20 +130,30 @@ pub fn page(report: &Value, options: &PageOptions) -> Result<String> {
         return Err(Error::data("this JSON is no report: it has no windows"));
     }
     let style = NumberStyle { locale: options.locale, currency: options.currency };
-    let audited = Audited::new(report, style);
-    let figures = figures(&audited);
-    let context = Context {
-        report,
-        tiles: tiles(&audited),
+    let mut html = String::new();
+    // Long names and many scores at once are rare: then fewer windows are listed.
+    for listed in LISTED {
+        html = page_template::render(options.template.as_ref(), style, &context(&Audited::new(report, style, listed), options))?;
+        if html.len() < SIZE {
+            break;
+        }
+    }
+    Ok(html)
+}
+
+fn context<'a>(audited: &Audited<'a>, options: &PageOptions) -> Context<'a> {
+    let figures = figures(audited);
+    Context {
+        report: audited.report,
+        tiles: tiles(audited),
         order: figures.iter().map(|figure| figure.name).collect(),
         figures: figures.into_iter().map(|figure| (figure.name, figure)).collect(),
-        input: input_tables::input_tables(&audited),
-        warnings: input_tables::warnings(report),
-        summary: summary(&audited),
+        input: input_tables::input_tables(audited),
+        warnings: input_tables::warnings(audited.report),
+        summary: summary(audited),
         currency: options.currency.map(|currency| currency.to_string()),
         locale: options.locale.to_string(),
-    };
-    page_template::render(options.template.as_ref(), style, &context)
+    }
 }
 
 /// The page of a report.

@@ -5,7 +5,7 @@ use crate::base::money::Fixed2;
 use serde_json::Value;
 
 /// Characters of a name that are shown at most: a page has a size, and a name may have none.
-const NAME: usize = 80;
+const NAME: usize = 72;
 
 /// Reads values by what they are.
 pub(super) trait ReportJson {

@@ -30,6 +30,13 @@ fn with(locale: &str, currency: &str) -> PageOptions {
     options
 }
 
+/// Puts a page where a browser looks at it: into the folder `SUITE_PAGES`, if that is set.
+fn shown(name: &str, html: &str) {
+    if let Some(folder) = std::env::var_os("SUITE_PAGES") {
+        fs::write(Path::new(&folder).join(format!("{name}.html")), html).unwrap();
+    }
+}
+
 /// Renders a report and checks what holds for every page.
 pub(crate) fn rendered(report: &Value, options: &PageOptions) -> String {
     let html = page(report, options).unwrap();
@@ -68,6 +75,7 @@ fn silent(html: &str, tag: &str) -> usize {
 #[test]
 fn a_page_is_whole_small_and_loads_nothing() {
     for name in REPORTS {
+        shown(name, &page(&report(name), &PageOptions::default()).unwrap());
         for options in [PageOptions::default(), with("de", "EUR"), with("fr", "USD"), with("en", "CHF")] {
             rendered(&report(name), &options);
         }
@@ -107,7 +115,18 @@ fn many_windows_are_a_page_of_limited_size() {
         assert_eq!(html.contains("The newest 60 of"), count > 60, "{count}");
         assert_eq!(html.contains("The newest 400 of"), count > 400, "{count}");
     }
+    shown("sixty", &page(&many(&months, 60, |at| format!("w{at:04}")), &PageOptions::default()).unwrap());
     rendered(&many(&months, 60, |at| format!("a very long name of a period, {at}, {}", "and more ".repeat(500))), &with("de", "EUR"));
+    // The worst: names that are written at six times their length, left-out customers everywhere, and nine bins.
+    let mut worst = many(&report("quarters_with_segments"), 60, |at| format!("{}{at}", "\"".repeat(200)));
+    let cells = (0..729).map(|at| {
+        (format!("{}{}{}", at / 81 + 1, at / 9 % 9 + 1, at % 9 + 1), json!({"customers": at, "orders": at, "revenue": "123456.78"}))
+    });
+    worst["windows"][59]["more"]["rfm_cells"] = cells.collect::<serde_json::Map<_, _>>().into();
+    let row = (0..10).map(|at| (at.to_string(), Value::from(123_456 + at))).collect::<serde_json::Map<_, _>>();
+    let matrix = (0..10).map(|at| (at.to_string(), Value::from(row.clone()))).collect::<serde_json::Map<_, _>>();
+    worst["comparisons"][58]["score_migration"] = json!({"r": matrix, "f": matrix, "m": matrix});
+    rendered(&worst, &with("fr", "EUR"));
 }
 
 #[test]
@@ -164,6 +183,7 @@ fn names_stay_texts() {
     last["more"]["orders_distribution"][evil] = 1.into();
     last["lens1"]["revenue_concentration"][evil] = evil.into();
     let html = page(&hostile, &PageOptions::default()).unwrap();
+    shown("hostile", &html);
     let lower = html.to_lowercase();
     for word in ["<script", "<img", "\u{202e}", "\u{0}"] {
         assert!(!lower.contains(word), "{word}");
@@ -185,7 +205,7 @@ fn a_template_of_ones_own_sees_the_json_and_the_figures() {
     options.template = Some(PageTemplate::new("mine.html", text).unwrap());
     let html = page(&report("cdnow_quarters"), &options).unwrap();
     for wanted in
-        ["<h1>Ours & 1998q2</h1>€213,330.48 EUR en\n<svg", "[flow][factors]", "1,234.5 12.50% true &lt;b&gt;", "figure-deciles", "--paper"]
+        ["<h1>Ours & 1998q2</h1>€213,330.48 EUR en\n<svg", "[flow][factors]", "1,234.5 12.50% True &lt;b&gt;", "figure-deciles", "--paper"]
     {
         assert!(html.contains(wanted), "{wanted}: {html}");
     }

@@ -6,7 +6,13 @@ use super::*;
 fn rows(html: &str) -> Vec<Vec<String>> {
     let text = |cell: &str| {
         let plain: String = cell.split('<').map(|part| part.split_once('>').map_or(part, |(_, text)| text)).collect();
-        let plain = plain.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"").replace("&#x27;", "'").replace("&amp;", "&");
+        let plain = plain
+            .replace("&lt;", "<")
+            .replace("&gt;", ">")
+            .replace("&quot;", "\"")
+            .replace("&#x27;", "'")
+            .replace("&#x2f;", "/")
+            .replace("&amp;", "&");
         let number = plain.replace(',', "").replace('−', "-");
         if number.parse::<f64>().is_ok() { number } else { plain }
     };

@@ -33,7 +33,7 @@ pub(super) fn scores(audited: &Audited<'_>) -> Option<Figure> {
         if last == 0 {
             continue;
         }
-        figure.pictures.push(picture(audited, matrix, last, (key, letter, name)));
+        figure.pictures.push(picture(matrix, last, (key, letter, name)));
         let columns = ["From".to_owned(), "Not active".to_owned()].into_iter().chain((1..=last).map(|to| format!("To {letter}{to}")));
         let mut table = DataTable::new(format!("Customers by {name} score"), 1, columns);
         for score in (1..=last).rev().chain([0]) {
@@ -66,8 +66,7 @@ fn scores_of(matrix: &Value) -> u32 {
     scores.filter(|&score| score <= 9).max().unwrap_or_default()
 }
 
-fn picture(audited: &Audited<'_>, matrix: &Value, last: u32, (key, letter, name): (&str, &str, &str)) -> String {
-    let style = audited.style;
+fn picture(matrix: &Value, last: u32, (key, letter, name): (&str, &str, &str)) -> String {
     let count = f64::from(last) + 1.0;
     let (width, height, left, top) = (230.0 / count, 186.0 / count, 34.0, 40.0);
     let mut canvas = Canvas::new(270.0, 232.0);
@@ -90,8 +89,7 @@ fn picture(audited: &Audited<'_>, matrix: &Value, last: u32, (key, letter, name)
             let area = Area::new(left + i as f64 * width + 1.0, y + 1.0, width - 2.0, height - 2.0);
             let share = customers as f64 / all.max(1) as f64;
             let level = heat(share);
-            let n = style.number(&customers.to_string());
-            canvas.cell(area, &format!("h{level}"), &format!("{} to {}: {n} customers", called(row), called(column)));
+            canvas.cell(area, &format!("h{level}"), "");
             if customers > 0 {
                 let text = match share * 100.0 {
                     low if low < 0.5 => "<1".to_owned(),

@@ -1,6 +1,6 @@
 //! All windows: a small chart for each number, and tables with everything that Lens 1 and Lens 2 say of each window and pair.
 //!
-//! Charts hold the newest [`DRAWN`] windows, tables the newest [`LISTED`]: a page has a size. Windows that the data cover in part are pale.
+//! Charts hold the newest [`DRAWN`] windows, tables the newest [`Audited::listed`]: a page has a size. Windows that the data cover in part are pale.
 
 use super::super::audited::{Audited, day, is_partial, order_value, whole};
 use super::super::figure::{DataTable, Figure};
@@ -11,14 +11,10 @@ use serde_json::Value;
 
 /// The most windows of a chart.
 const DRAWN: usize = 400;
-/// The most windows of a chart whose bars say their numbers where the pointer rests.
-const TOLD: usize = 60;
 /// The most windows whose points have dots.
 const DOTTED: usize = 24;
 /// The most windows whose tables are seen at once.
 const OPEN: usize = 13;
-/// The most rows of a table.
-const LISTED: usize = 60;
 
 /// A small chart. Sums are bars, quotients are lines.
 struct Chart<'a> {
@@ -134,7 +130,7 @@ fn picture(audited: &Audited<'_>, windows: &[Value], chart: &Chart<'_>) -> Strin
     }
     canvas.line((plot.x, plot.bottom()), (plot.right(), plot.bottom()), "axis");
     let tooltip = |at: usize, number: Fixed2| match count {
-        ..=TOLD => format!("{}: {}", windows[at]["name"].name(), short(number)),
+        told if told <= audited.listed => format!("{}: {}", label(&windows[at]["name"].name(), 24), short(number)),
         _ => String::new(),
     };
     if chart.is_line {
@@ -142,12 +138,11 @@ fn picture(audited: &Audited<'_>, windows: &[Value], chart: &Chart<'_>) -> Strin
             let points: Vec<(f64, f64)> = run.iter().map(|&(at, number)| (middle(at), y.at(number.to_f64()))).collect();
             canvas.path(&area(&points, plot.bottom()), "wash", "");
             canvas.path(&polyline(&points), "stroke", "");
-            for (&(at, number), &point) in run.iter().zip(&points).filter(|_| count <= TOLD) {
+            for (&(at, number), &point) in run.iter().zip(&points) {
                 let (radius, class) = match (is_partial(&windows[at]), at + 1 == count) {
                     (true, _) => (2.8, "hollow"),
                     (_, true) => (3.2, "ink"),
-                    // Where there are many, they can be pointed at all the same.
-                    _ if count > DOTTED => (2.5, "unseen"),
+                    _ if count > DOTTED => continue,
                     _ => (1.8, "ink"),
                 };
                 canvas.dot(point, radius, class, &tooltip(at, number));
@@ -202,9 +197,9 @@ fn lens1(audited: &Audited<'_>) -> DataTable {
     columns.extend(shares.iter().map(|share| format!("Top {}, %", style.percent(share))));
     columns.extend(knows_gini.then(|| "Gini".to_owned()));
     let mut table = DataTable::new("Lens 1: each period", texts, columns);
-    for window in &windows[windows.len().saturating_sub(LISTED)..] {
+    for window in &windows[windows.len().saturating_sub(audited.listed)..] {
         let lens1 = &window["lens1"];
-        let mut row = vec![window["name"].name(), day(&window["start"]), day(&window["end"])];
+        let mut row = vec![in_table(&window["name"], windows), day(&window["start"]), day(&window["end"])];
         row.extend(sees.then(|| day(&window["observation_end"])));
         row.extend(covers.then(|| match (window["covered_from"].name(), window["covered_until"].name()) {
             (from, until) if from.is_empty() && until.is_empty() => "complete".to_owned(),
@@ -221,7 +216,7 @@ fn lens1(audited: &Audited<'_>) -> DataTable {
         row.extend(knows_gini.then(|| style.number(&window["more"]["gini"].said())));
         table.rows.push(row);
     }
-    noted(table, windows.len(), "periods")
+    noted(audited, table, windows.len(), "periods")
 }
 
 fn lens2(audited: &Audited<'_>) -> Option<DataTable> {
@@ -240,11 +235,11 @@ fn lens2(audited: &Audited<'_>) -> Option<DataTable> {
     ];
     let columns = ["From", "To"].into_iter().chain(COLUMNS.iter().map(|column| column.0));
     let mut table = DataTable::new("Lens 2: period against period", 2, columns);
-    for pair in &pairs[pairs.len().saturating_sub(LISTED)..] {
+    for pair in &pairs[pairs.len().saturating_sub(audited.listed)..] {
         let numbers = COLUMNS.iter().map(|column| style.number(&pair["lens2"][column.1].said()));
-        table.row([pair["from"].name(), pair["to"].name()].into_iter().chain(numbers));
+        table.row(["from", "to"].map(|side| in_table(&pair[side], pairs)).into_iter().chain(numbers));
     }
-    (!pairs.is_empty()).then(|| noted(table, pairs.len(), "pairs of periods"))
+    (!pairs.is_empty()).then(|| noted(audited, table, pairs.len(), "pairs of periods"))
 }
 
 fn bridges(audited: &Audited<'_>) -> Option<DataTable> {
@@ -259,19 +254,25 @@ fn bridges(audited: &Audited<'_>) -> Option<DataTable> {
     let columns = ["From".to_owned(), "To".to_owned(), style.column("Before")].into_iter();
     let columns = columns.chain(STEPS.iter().map(|step| style.column(step.0))).chain([style.column("After")]);
     let mut table = DataTable::new("Revenue from period to period", 2, columns);
-    for pair in pairs[pairs.len().saturating_sub(LISTED)..].iter().filter(|pair| pair["revenue_bridge"].is_object()) {
+    for pair in pairs[pairs.len().saturating_sub(audited.listed)..].iter().filter(|pair| pair["revenue_bridge"].is_object()) {
         let bridge = &pair["revenue_bridge"];
         let steps = STEPS.iter().map(|&(_, kind, key)| style.number(&bridge[kind][key].said()));
         let ends = ["revenue_before", "revenue_after"].map(|key| style.number(&bridge[key].said()));
         let [before, after] = ends;
-        table.row([pair["from"].name(), pair["to"].name(), before].into_iter().chain(steps).chain([after]));
+        let names = ["from", "to"].map(|side| in_table(&pair[side], pairs));
+        table.row(names.into_iter().chain([before]).chain(steps).chain([after]));
     }
-    (!table.rows.is_empty()).then(|| noted(table, pairs.len(), "pairs of periods"))
+    (!table.rows.is_empty()).then(|| noted(audited, table, pairs.len(), "pairs of periods"))
 }
 
-fn noted(mut table: DataTable, all: usize, what: &str) -> DataTable {
-    if all > LISTED {
-        table.note = format!("The newest {LISTED} of {all} {what}; the JSON report has all of them.");
+/// A name in a table of all windows: of many, each has less room.
+fn in_table(name: &Value, all: &[Value]) -> String {
+    label(&name.name(), if all.len() > OPEN { 36 } else { 72 })
+}
+
+fn noted(audited: &Audited<'_>, mut table: DataTable, all: usize, what: &str) -> DataTable {
+    if all > audited.listed {
+        table.note = format!("The newest {} of {all} {what}; the JSON report has all of them.", audited.listed);
     }
     table
 }

@@ -5,17 +5,17 @@
 //! |---|---|
 //! | here | the canvas, and how coordinates are written |
 //! | `linear_scale` | from numbers to coordinates, and the round numbers of an axis |
-//! | `marks` | bars with round ends, lines and areas through points, ribbons between two bars |
+//! | `mark_paths` | bars with round ends, lines and areas through points, ribbons between two bars |
 //!
 //! Colours and fonts are classes, which the page's style sheet says: a picture is right in light, in dark and on paper. Coordinates are
 //! floats, written with one decimal, so that equal answers are equal bytes; numbers that people read come as texts. Every text is escaped
 //! here, and nowhere else.
 
 mod linear_scale;
-mod marks;
+mod mark_paths;
 
 pub(super) use linear_scale::LinearScale;
-pub(super) use marks::{area, polyline, ribbon, rounded};
+pub(super) use mark_paths::{area, polyline, ribbon, rounded};
 
 use std::fmt::Write;
 
