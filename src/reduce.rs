@@ -21,7 +21,7 @@ use crate::lens::lens2::{Change, Lens2};
 use crate::lens::more::More;
 use crate::lens::refining::{Refinements, Refining};
 use crate::lens::score_migration::ScoreMigrations;
-use crate::lens::segments::SegmentLens;
+use crate::lens::segment_counts::SegmentLens;
 use crate::lens::sorted_spends::coefficients;
 use crate::model::reject::{LeftOut, OnBadRow, Reason};
 use crate::report::rfm_columns::RfmColumn;

@@ -10,7 +10,7 @@ use super::{Host, STDOUT, files, in_a_folder, inside, lines_fit, may_be_folder, 
 use crate::base::cancel::{Cancel, Stop};
 use crate::base::error::{Error, Result};
 use crate::jobs::checkpoint::{Checkpointed, Checkpoints};
-use crate::jobs::cut_points::cuts_of;
+use crate::jobs::given_cuts::cuts_of;
 use crate::model::reject::OnBadRow;
 use crate::model::window::Windows;
 use crate::orders::Lines;

@@ -12,7 +12,7 @@
 //! | `recognize` | the columns of inputs → what their rows are |
 //! | `period_table` | orders → a table of period aggregations |
 //! | `new_inputs` | which inputs of an update its state has not |
-//! | `cut_points` | cut points from files and texts, and the file of a window's own |
+//! | `given_cuts` | cut points from files and texts, and the file of a window's own |
 //! | `policies` | whether an update goes with its state |
 //! | `part_rejects` | what an update left out, as a table |
 //! | `update` | inputs that a state has not taken in yet → its next generation |
@@ -30,10 +30,10 @@ mod answer_format;
 pub mod audit;
 pub(crate) mod checkpoint;
 pub(crate) mod compare;
-#[cfg(feature = "text")]
-mod cut_points;
 pub(crate) mod export_state;
 pub mod follow;
+#[cfg(feature = "text")]
+mod given_cuts;
 pub(crate) mod new_inputs;
 mod part_rejects;
 #[cfg(feature = "text")]
@@ -48,9 +48,9 @@ pub(crate) mod update;
 pub use audit::{AuditJob, Audited, Outputs, WrittenFile};
 pub use checkpoint::{Checkpointed, Checkpoints};
 pub use compare::{Side, compare};
-#[cfg(feature = "text")]
-pub use cut_points::read_cut_points;
 pub use export_state::export_state;
+#[cfg(feature = "text")]
+pub use given_cuts::read_cut_points;
 pub use new_inputs::Known;
 pub use period_table::write_periods;
 pub use recognize::{Recognition, Recognized, RowsAre};

@@ -18,7 +18,7 @@
 //! | `lens2` | [`Lens2`] and its answer, [`Change`]; migrations |
 //! | `bridge` | [`Bridge`], the partial of Lens 2; [`RevenueBridge`] |
 //! | `score_migration` | [`ScoreMigrations`]: customers by their scores in two adjacent windows |
-//! | `segments` | [`SegmentLens`]: customers by segment, and who moved from which to which |
+//! | `segment_counts` | [`SegmentLens`]: customers by segment, and who moved from which to which |
 //! | `sketch` | Theta sketches of customers |
 //!
 //! Invariant: a partial does not depend on the order of blocks and merges, so an answer depends on the customers alone.
@@ -32,7 +32,7 @@ pub(crate) mod more;
 pub(crate) mod portable;
 pub(crate) mod refining;
 pub(crate) mod score_migration;
-pub(crate) mod segments;
+pub(crate) mod segment_counts;
 #[cfg(feature = "sketch")]
 pub mod sketch;
 pub(crate) mod sorted_spends;
@@ -45,7 +45,7 @@ pub use measures::Measures;
 pub use more::{Decile, More, OrdersDistribution};
 pub use portable::PortableLens;
 pub use score_migration::{MovesByScore, ScoreMigration, ScoreMigrations, ScoreMoves};
-pub use segments::{INACTIVE, SegmentAnswer, SegmentLens, SegmentMigration, SegmentSums, WindowSegments};
+pub use segment_counts::{INACTIVE, SegmentAnswer, SegmentLens, SegmentMigration, SegmentSums, WindowSegments};
 
 use crate::base::merge::Merge;
 use crate::finalize::Block;

@@ -1,5 +1,5 @@
 //! Segments: names for groups of customers, by ranges of scores, orders, days and amounts. Data and arithmetic; the counts are made by
-//! [`lens::segments`](crate::lens), and a file's rules are read by
+//! [`SegmentLens`](crate::lens::SegmentLens), and a file's rules are read by
 //! [`segment_file`](super::segment_file).
 //!
 //! A rule names a customer who lies in all of its ranges. The first rule that matches decides, and who matches none is `other`; with

@@ -54,7 +54,7 @@ use crate::lens::lens1::Lens1Metrics;
 use crate::lens::lens2::Change;
 use crate::lens::more::More;
 use crate::lens::score_migration::ScoreMigration;
-use crate::lens::segments::{SegmentAnswer, SegmentMigration, WindowSegments};
+use crate::lens::segment_counts::{SegmentAnswer, SegmentMigration, WindowSegments};
 use crate::model::reject::Reason;
 use crate::model::window::{Span, Window};
 use crate::orders::LineSummary;

@@ -13,7 +13,7 @@ use crate::base::error::{Error, Result};
 use crate::finalize::Block;
 use crate::finalize::blocks::Blocks;
 use crate::lens::lens2::{Status, migrations};
-use crate::lens::segments::{INACTIVE, moved};
+use crate::lens::segment_counts::{INACTIVE, moved};
 use crate::model::columns::Column;
 use crate::model::ids::{INLINE, long_view, parts};
 use crate::model::reject::{LINE_FIELDS, Reject};

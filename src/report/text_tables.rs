@@ -42,7 +42,7 @@ pub fn render_within(report: &Report, style: Style, width: usize) -> String {
     page.segments(&report.windows);
     page.lens2(&report.comparisons);
     // The newest: all of them are in JSON.
-    report.comparisons.iter().next_back().into_iter().for_each(|pair| page.moves(pair));
+    report.comparisons.iter().next_back().into_iter().for_each(|pair| page.moves(pair, &report.windows));
     page.text
 }
 

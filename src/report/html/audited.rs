@@ -33,6 +33,11 @@ impl<'a> Audited<'a> {
         self.report["comparisons"].items()
     }
 
+    /// The cut points that scores were given by, if they were.
+    pub(super) fn cut_points(&self) -> &'a Value {
+        &self.report["cut_points"]
+    }
+
     /// The window in focus.
     pub(super) fn window(&self) -> Option<&'a Value> {
         self.windows().get(self.focus)

@@ -193,7 +193,7 @@ fn summary(audited: &Audited<'_>) -> Summary {
         first_day: input["first_day"].name(),
         last_day: input["last_day"].name(),
         sentences: sentences(audited),
-        cut_points: cut_points(window, style),
+        cut_points: cut_points(audited.cut_points(), style),
     }
 }
 
@@ -228,12 +228,12 @@ fn sentences(audited: &Audited<'_>) -> Vec<String> {
     sentences
 }
 
-fn cut_points(window: &Value, style: NumberStyle) -> Option<DataTable> {
-    let cuts = window["cut_points"].as_object()?;
-    let from = window["cut_points_from"].name();
+fn cut_points(given: &Value, style: NumberStyle) -> Option<DataTable> {
+    let cuts = given.as_object()?;
+    let from = given["from"].name();
     let title = if from.is_empty() { "Given cut points".to_owned() } else { format!("Given cut points, from {from}") };
     let mut table = DataTable::new(title, 2, ["Score", "A score ends with"]);
-    for (key, name) in [("r", "Recency, days"), ("f", "Frequency, orders"), ("m", "Monetary value of an order")] {
+    for (key, name) in [("recency", "Recency, days"), ("frequency", "Frequency, orders"), ("monetary", "Monetary value of an order")] {
         let Some(points) = cuts.get(key) else { continue };
         let points = match points.as_array() {
             None => "one value: everybody has 3".to_owned(),

@@ -155,7 +155,7 @@ fn reports_with_little_in_them_are_pages_too() {
     // Amounts as JSON numbers, and values of kinds that nobody expects.
     let window = json!({"name": 5, "lens1": {"total_customers": 3, "total_revenue": 12.5, "total_orders": "x", "revenue_concentration": [1],
         "rfm_distribution": {"5é": 1, "5": 2, "999": 3, "555": {}}}, "more": {"lorenz": [1, "x", null], "deciles": [1, null], "gini": {},
-        "orders_distribution": {"x": -1}, "spend_distribution": {"-1": 1, "0": "a", "7": 2}}, "segments": [1, {}], "cut_points": {"r": 1}});
+        "orders_distribution": {"x": -1}, "spend_distribution": {"-1": 1, "0": "a", "7": 2}}, "segments": [1, {}]});
     rendered(
         &json!({"windows": [window, window], "comparisons": [{"from": 5, "to": 5, "lens2": [], "revenue_bridge": {"new": 3},
         "score_migration": {"m": {"99": 1, "a": {"b": 1}, "3": {"2": 1}}}}], "warnings": 3, "input": [1]}),
@@ -172,10 +172,10 @@ fn names_stay_texts() {
     hostile["input"][evil] = json!({evil: evil});
     hostile["input"]["rows_rejected"] = json!({evil: 3});
     hostile["warnings"] = vec![evil; 50].into();
+    hostile["cut_points"] = json!({"recency": [evil], "frequency": evil, "from": evil});
+    hostile["comparisons"][2]["segment_migration"] = json!({evil: {evil: evil}, "inactive": {evil: 7}});
     let last = &mut hostile["windows"][3];
     last["covered_until"] = evil.into();
-    last["cut_points_from"] = evil.into();
-    last["cut_points"] = json!({"r": [evil], "f": evil});
     last["customers_rejected"] = json!({evil: 1});
     last["segments"][0]["segment"] = evil.into();
     last["segment_cells"] = json!({"11": {evil: 1}, evil: {}});

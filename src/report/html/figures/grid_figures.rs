@@ -64,7 +64,7 @@ pub(super) fn customers(audited: &Audited<'_>) -> Option<Figure> {
         name: "grid_customers",
         title: format!("Customers by recency and frequency in {}", window["name"].name()),
         claim: format!("Most customers, {share}, are in R{r} F{f}"),
-        note: note(window),
+        note: note(window, audited.cut_points()),
         pictures: vec![picture(window, &texts, "grid-customers", "Customers by recency and frequency score", "customers")],
         tables: vec![table],
         ..Figure::default()
@@ -99,7 +99,7 @@ pub(super) fn values(audited: &Audited<'_>) -> Option<Figure> {
         name: "grid_value",
         title: format!("Revenue per customer by recency and frequency in {}", window["name"].name()),
         claim: format!("A customer in R{r} F{f} brings {best}, the average one {average}"),
-        note: note(window),
+        note: note(window, audited.cut_points()),
         pictures: vec![picture(window, &texts, "grid-value", "Revenue per customer by recency and frequency score", "per customer")],
         tables: vec![table],
         ..Figure::default()
@@ -107,10 +107,10 @@ pub(super) fn values(audited: &Audited<'_>) -> Option<Figure> {
 }
 
 /// How scores are to be read, and by which cut points they were given.
-fn note(window: &Value) -> String {
+fn note(window: &Value, cuts: &Value) -> String {
     let named =
         if window["segment_cells"].is_object() { " A cell has the name of the segment that most of its customers are in." } else { "" };
-    let cuts = match (window["cut_points_from"].name(), window["cut_points"].is_there()) {
+    let cuts = match (cuts["from"].name(), cuts.is_there()) {
         (from, true) if from.is_empty() => " Scores are by given cut points, not by this period's own.".to_owned(),
         (from, true) => format!(" Scores are by given cut points, from {from}, not by this period's own."),
         _ => String::new(),

@@ -11,12 +11,14 @@
 //! | `spread_figures` | Lorenz curve, tenths, orders and spend per customer |
 //! | `grid_figures` | recency × frequency |
 //! | `segments_figure` | segments |
+//! | `segment_moves_figure` | from which segment to which |
 
 mod bridge_figure;
 mod factors_figure;
 mod flow_figure;
 mod grid_figures;
 mod scores_figure;
+mod segment_moves_figure;
 mod segments_figure;
 mod spread_figures;
 mod tiles;
@@ -42,6 +44,7 @@ pub(super) fn figures(audited: &Audited<'_>) -> Vec<Figure> {
         grid_figures::customers(audited),
         grid_figures::values(audited),
         segments_figure::segments(audited),
+        segment_moves_figure::segment_moves(audited),
     ];
     made.into_iter().flatten().collect()
 }
