@@ -60,6 +60,7 @@ fn _lensflow(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<audit::Answers>()?;
     module.add_class::<rows::RowStream>()?;
     module.add_class::<aggregations::Aggregations>()?;
+    module.add_class::<aggregations::NoRows>()?;
     module.add_function(wrap_pyfunction!(audit::audit, module)?)?;
     module.add_function(wrap_pyfunction!(compat::compat_rfm, module)?)?;
     module.add_function(wrap_pyfunction!(jobs::job, module)?)

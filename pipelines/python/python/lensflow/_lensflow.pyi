@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import Any, final
 
-__all__ = ["Aggregations", "Answers", "RowStream", "__version__", "audit", "compat_rfm", "job"]
+__all__ = ["Aggregations", "Answers", "NoRows", "RowStream", "__version__", "audit", "compat_rfm", "job"]
 
 __version__: str
 
@@ -25,6 +25,11 @@ class RowStream:
 @final
 class Aggregations:
     def __new__(cls, items: Iterable[Any]) -> Aggregations: ...
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
+
+@final
+class NoRows:
+    def __new__(cls, names: list[str]) -> NoRows: ...
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
 
 def audit(
