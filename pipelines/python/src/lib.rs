@@ -12,6 +12,7 @@
 //!  jobs         states, a look, made-up rows: the command's jobs
 //!  errors       the library's errors → `lensflow.Error`
 //!  compat       objects in, objects out
+//!  blank        objects of a frozen class
 //!  aggregations objects → rows
 //! ```
 //!
@@ -24,6 +25,7 @@
 mod aggregations;
 mod arrow_in;
 mod audit;
+mod blank;
 mod compat;
 mod errors;
 mod jobs;
