@@ -127,10 +127,11 @@ def test_made_up_customers_are_those_of_the_command(run: Any, tmp_path: Path) ->
 
 @pytest.mark.parametrize("columns", [{}, {"order_id": "Invoice", "customer_id": "Customer", "event_ts": "Day", "line_total": "Total"}])
 def test_a_part_without_rows(tmp_path: Path, columns: dict[str, str]) -> None:
-    nothing, some, whole = (lensflow.State(tmp_path / name) for name in ("nothing", "some", "whole"))
-    nothing.update(iter(()), name="nothing", source="orders", columns=columns)
+    nothing, none, some, whole = (lensflow.State(tmp_path / name) for name in ("nothing", "none", "some", "whole"))
+    for state in (nothing, none):
+        state.update(iter(()), name="part", source="orders", columns=columns)
     lines = {"order_id": ["1", "2"], "customer_id": ["a", "b"], "event_ts": ["2024-01-05", "2024-02-05"], "line_total": ["9.90", "5.00"]}
     some.update(polars.DataFrame(lines).rename(columns), name="some", source="orders", columns=columns)
-    whole.merge(nothing, some)
+    whole.merge(nothing, none, some)
     assert whole.audit(every="quarter").windows == some.audit(every="quarter").windows
     assert lensflow.audit([], source="orders", every="quarter", columns=columns).input.rows_read == 0
