@@ -143,7 +143,8 @@ impl<'py> Sums<'py> {
             (None, Some(last)) => known.last = Some(last),
             _ => {}
         }
-        if !end.is(&known.end) && end.gt(&known.end)? {
+        // An end stands for the last transaction where none is known.
+        if known.last.is_none() && !end.is(&known.end) && end.gt(&known.end)? {
             known.end = end;
         }
         if !start.is(&known.start) && start.lt(&known.start)? {
