@@ -9,6 +9,8 @@
 The command is built first, and put into the folder from which an installer takes commands; then maturin builds the wheel. Needed are cargo
 and maturin (pip install maturin); for --portable also zig and cargo-zigbuild (pip install ziglang cargo-zigbuild), and the target
 (rustup target add TARGET). What is missing is said before anything is built.
+
+Source is packed by maturin (maturin sdist). What pip builds of it is the library without the command.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ import argparse
 import importlib.util
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -25,7 +28,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 #: The oldest C library that portable wheels run with.
-GLIBC = "2.17"
+GLIBC = "2.28"
 
 
 def main() -> None:
@@ -80,14 +83,27 @@ def version() -> str:
 def command(asked: argparse.Namespace) -> Path:
     """Builds the command; gives its file."""
     build = ["cargo", "zigbuild" if asked.portable else "build", "--locked", "--bin", "lensflow", "--profile", asked.profile]
-    triple = asked.target or (host() if asked.portable else None)
-    if triple:
+    if triple := triple_of(asked):
         build += ["--target", f"{triple}.{GLIBC}" if asked.portable else triple]
     run(build)
     folder = Path(str(metadata()["target_directory"]))
     folder = folder / triple if triple else folder
     folder /= "debug" if asked.profile == "dev" else asked.profile
-    return next(file for file in (folder / "lensflow", folder / "lensflow.exe") if file.exists())
+    built = next(file for file in (folder / "lensflow", folder / "lensflow.exe") if file.exists())
+    if asked.portable and (needs := glibc(built)) > tuple(map(int, GLIBC.split("."))):
+        sys.exit(f"the command needs glibc {'.'.join(map(str, needs))}, and is not as portable as it should be")
+    return built
+
+
+def glibc(program: Path) -> tuple[int, ...]:
+    """The C library that a program needs: maturin looks at the module alone, not at the command beside it."""
+    found = re.findall(rb"GLIBC_(\d+)\.(\d+)", program.read_bytes())
+    return max((tuple(map(int, version)) for version in found), default=(0, 0))
+
+
+def triple_of(asked: argparse.Namespace) -> str | None:
+    """What is built for, where that must be said: zig's builds for this machine, too, have a folder of their own."""
+    return asked.target or (host() if asked.portable else None)
 
 
 def host() -> str:
@@ -99,8 +115,8 @@ def wheel(asked: argparse.Namespace) -> None:
     build = [*maturin(), "build", "--manifest-path", str(HERE / "Cargo.toml"), "--profile", asked.profile]
     if asked.out:
         build += ["--out", str(asked.out.resolve())]
-    if asked.target:
-        build += ["--target", asked.target]
+    if triple := triple_of(asked):
+        build += ["--target", triple]
     if asked.portable:
         build += ["--zig", "--compatibility", "manylinux_" + GLIBC.replace(".", "_")]
     run(build)

@@ -33,7 +33,6 @@ pub(crate) struct Times {
 struct Counted {
     naive: Py<PyAny>,
     aware: Py<PyAny>,
-    microsecond: Py<PyAny>,
 }
 
 impl Counted {
@@ -41,11 +40,7 @@ impl Counted {
         let datetime = py.import("datetime")?;
         let utc = datetime.getattr("timezone")?.getattr("utc")?;
         let moment = datetime.getattr("datetime")?;
-        Ok(Counted {
-            naive: moment.call1((1970, 1, 1))?.unbind(),
-            aware: moment.call1((1970, 1, 1, 0, 0, 0, 0, utc))?.unbind(),
-            microsecond: datetime.getattr("timedelta")?.call1((0, 0, 1))?.unbind(),
-        })
+        Ok(Counted { naive: moment.call1((1970, 1, 1))?.unbind(), aware: moment.call1((1970, 1, 1, 0, 0, 0, 0, utc))?.unbind() })
     }
 }
 
@@ -67,7 +62,7 @@ impl Times {
         Ok(micros)
     }
 
-    /// Two calls a time, which is what reading objects takes most of its time for: minus the epoch, in microseconds.
+    /// A difference a time, which is what reading objects takes most of its time for: from the epoch, in microseconds.
     fn micros(&mut self, time: &Bound<'_, PyAny>) -> PyResult<Option<i64>> {
         let py = time.py();
         let counted = match self.counted.take() {
@@ -89,8 +84,8 @@ impl Times {
         };
         let found = match since {
             Some(since) => {
-                // pandas' NaT is as far from the epoch as from anything.
-                Ok(since.floor_div(counted.microsecond.bind(py)).and_then(|micros| micros.extract()).ok())
+                // pandas' NaT is as far from the epoch as from anything: its days are no number.
+                Ok(parts(&since).ok())
             }
             None => self.day(time),
         };
@@ -106,6 +101,15 @@ impl Times {
         self.naive = true;
         Ok(Some((ordinal.extract::<i64>()? - EPOCH_DAY) * DAY))
     }
+}
+
+/// A difference of times, in microseconds.
+fn parts(since: &Bound<'_, PyAny>) -> PyResult<i64> {
+    let py = since.py();
+    let days: i64 = since.getattr(intern!(py, "days"))?.extract()?;
+    let seconds: i64 = since.getattr(intern!(py, "seconds"))?.extract()?;
+    let micros: i64 = since.getattr(intern!(py, "microseconds"))?.extract()?;
+    Ok(days * DAY + seconds * 1_000_000 + micros)
 }
 
 /// An amount as text: of a float its shortest decimal, of anything else what it says of itself.
@@ -171,6 +175,27 @@ impl Aggregations {
         let field = Arc::new(Field::new("", DataType::Struct(fields()), false));
         let arrays = std::iter::from_fn(move || items.next_array().transpose());
         Ok(to_stream_pycapsule(py, Box::new(ArrayIterator::new(arrays, field)), requested_schema)?)
+    }
+}
+
+/// No rows of columns that have names, as an Arrow stream.
+#[pyclass(frozen, module = "lensflow._lensflow")]
+pub(crate) struct NoRows {
+    names: Vec<String>,
+}
+
+#[pymethods]
+impl NoRows {
+    #[new]
+    fn new(names: Vec<String>) -> Self {
+        NoRows { names }
+    }
+
+    #[pyo3(signature = (requested_schema=None))]
+    fn __arrow_c_stream__<'py>(&self, py: Python<'py>, requested_schema: Option<Bound<'py, PyCapsule>>) -> PyResult<Bound<'py, PyCapsule>> {
+        let columns: Fields = self.names.iter().map(|name| Field::new(name, DataType::Utf8, true)).collect();
+        let field = Arc::new(Field::new("", DataType::Struct(columns), false));
+        Ok(to_stream_pycapsule(py, Box::new(ArrayIterator::new(std::iter::empty(), field)), requested_schema)?)
     }
 }
 

@@ -12,6 +12,7 @@
 //!  jobs         states, a look, made-up rows: the command's jobs
 //!  errors       the library's errors → `lensflow.Error`
 //!  compat       objects in, objects out
+//!  blank        objects of a frozen class
 //!  aggregations objects → rows
 //! ```
 //!
@@ -24,6 +25,7 @@
 mod aggregations;
 mod arrow_in;
 mod audit;
+mod blank;
 mod compat;
 mod errors;
 mod jobs;
@@ -60,6 +62,7 @@ fn _lensflow(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<audit::Answers>()?;
     module.add_class::<rows::RowStream>()?;
     module.add_class::<aggregations::Aggregations>()?;
+    module.add_class::<aggregations::NoRows>()?;
     module.add_function(wrap_pyfunction!(audit::audit, module)?)?;
     module.add_function(wrap_pyfunction!(compat::compat_rfm, module)?)?;
     module.add_function(wrap_pyfunction!(jobs::job, module)?)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
+import gc
 import inspect
 import logging
+import pickle
 import random
 from datetime import datetime, timedelta, timezone
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
+from types import SimpleNamespace
 from typing import Any
 
 import lensflow
@@ -222,9 +226,74 @@ def test_times_stay_as_they_are() -> None:
         calculate_rfm(made_up(20, 1, utc), END)
 
 
-def test_what_the_engine_does_not_take_goes_the_plain_way() -> None:
+def test_what_the_fast_way_does_not_take_goes_the_plain_way() -> None:
     backwards = PeriodAggregation("", datetime(2023, 2, 1), datetime(2023, 1, 1), 2, 10, 0.0, 1)
     assert calculate_rfm([backwards], END)[0].frequency == 2
+    by_number: Any = [dataclasses.replace(period(), customer_id=number) for number in (10, 9)]
+    assert [one.customer_id for one in calculate_rfm(by_number, END)] == [9, 10]
+    no_text = [period("\ud800"), period("a")]
+    assert [one.customer_id for one in calculate_rfm(no_text, END)] == ["a", "\ud800"]
+    with pytest.raises(TypeError, match="float"):
+        calculate_rfm([dataclasses.replace(period(), total_orders=1.5)], END)  # type: ignore[arg-type]
+    many = [dataclasses.replace(period(), total_orders=2**62)] * 2
+    assert calculate_rfm(many, END)[0].frequency == 2**63
+
+
+def test_ids_are_in_the_order_of_their_characters() -> None:
+    ids = ["", "a", "ab", "a\0", "customer-1", "customer-10", "customer-100000000", "customer-1000000000", "customer-é", "é", "\U0001f600", "\uffee"]
+    found = [one.customer_id for one in calculate_rfm([period(one) for one in (*ids, *reversed(ids))], END)]
+    assert found == sorted(ids)
+    shared = [f"{'long-' * 9}{at:07}" for at in range(500)]
+    random.Random(4).shuffle(shared)
+    assert [one.customer_id for one in calculate_rfm([period(one) for one in shared], END)] == sorted(shared)
+
+
+def test_answers_are_objects_as_if_they_were_made_by_hand() -> None:
+    rows = made_up(50, 3)
+    for one in calculate_rfm(rows, END):
+        fields = {field.name: getattr(one, field.name) for field in dataclasses.fields(one)}
+        by_hand = RFMMetrics(**fields)
+        assert type(one) is RFMMetrics and one == by_hand and hash(one) == hash(by_hand) and repr(one) == repr(by_hand)
+        assert vars(one) == vars(by_hand) == dataclasses.asdict(one) == fields and list(vars(one)) == list(fields)
+        for again in (pickle.loads(pickle.dumps(one)), copy.copy(one), copy.deepcopy(one), dataclasses.replace(one)):
+            assert again == one and again is not one
+        assert one.observation_end is END and any(one.observation_start is row.period_start for row in rows)
+
+
+@pytest.mark.parametrize("is_on", [True, False])
+def test_the_collector_is_left_as_it_was(is_on: bool) -> None:
+    (gc.enable if is_on else gc.disable)()
+    try:
+        calculate_rfm(made_up(20, 5), END)
+        assert gc.isenabled() is is_on
+        with pytest.raises(ValueError, match="Frequency must be positive"):
+            calculate_rfm([period(orders=0)], END)
+        assert gc.isenabled() is is_on
+    finally:
+        gc.enable()
+
+
+def test_any_objects_with_these_attributes() -> None:
+    class Row(PeriodAggregation):
+        @property
+        def total_spend(self) -> Decimal:  # type: ignore[override]
+            return Decimal("7.125")
+
+        @total_spend.setter
+        def total_spend(self, _: Any) -> None: ...
+
+    rows: Any = [Row(*("a", START, END, 2, 0, 0.0, 1)), SimpleNamespace(**dataclasses.asdict(period("a", 3, 1, "1.5")))]
+    found = calculate_rfm(rows, END)[0]
+    assert (str(found.total_spend), str(found.monetary)) == ("8.63", "2.88")
+    with pytest.raises(AttributeError, match="last_transaction_ts"):
+        calculate_rfm([SimpleNamespace(customer_id="a", period_start=START, period_end=END, total_orders=1, total_spend=1.0)], END)  # type: ignore[list-item]
+
+
+def test_numbers_of_every_size() -> None:
+    for spend in ("0.00", "0.01", "655.35", "655.36", "655.37", "999999999999.99"):
+        once, twice = calculate_rfm([period("a", spend=spend)], END)[0], calculate_rfm([period("b", orders=2, spend=spend)], END)[0]
+        assert str(once.monetary) == str(once.total_spend) == spend
+        assert twice.monetary == (Decimal(spend) / 2).quantize(Decimal("0.01"), ROUND_HALF_UP)
 
 
 def test_golden_answers(golden: Golden) -> None:

@@ -123,3 +123,15 @@ def test_made_up_customers_are_those_of_the_command(run: Any, tmp_path: Path) ->
     run("generate", "--customers", "1K", "--seed", "7", "--as", "transactions", "--scenario", "seasonal", "-o", "other.parquet")
     assert (tmp_path / "own.parquet").read_bytes() == (tmp_path / "other.parquet").read_bytes()
     assert polars.read_parquet(tmp_path / "own.parquet").height == rows
+
+
+@pytest.mark.parametrize("columns", [{}, {"order_id": "Invoice", "customer_id": "Customer", "event_ts": "Day", "line_total": "Total"}])
+def test_a_part_without_rows(tmp_path: Path, columns: dict[str, str]) -> None:
+    nothing, none, some, whole = (lensflow.State(tmp_path / name) for name in ("nothing", "none", "some", "whole"))
+    for state in (nothing, none):
+        state.update(iter(()), name="part", source="orders", columns=columns)
+    lines = {"order_id": ["1", "2"], "customer_id": ["a", "b"], "event_ts": ["2024-01-05", "2024-02-05"], "line_total": ["9.90", "5.00"]}
+    some.update(polars.DataFrame(lines).rename(columns), name="some", source="orders", columns=columns)
+    whole.merge(nothing, none, some)
+    assert whole.audit(every="quarter").windows == some.audit(every="quarter").windows
+    assert lensflow.audit([], source="orders", every="quarter", columns=columns).input.rows_read == 0

@@ -253,7 +253,7 @@ def audit(
     if refused := [key for key in _FILES if key in said]:
         raise UsageError(f"{refused[0]}: the answers of an audit come back", help=_FILES[refused[0]])
     watch = _watch(progress)
-    found, stream = inputs_of(data)
+    found, stream = inputs_of(data, said)
     if stream is None:
         said["inputs"] = found
         if name is not None:

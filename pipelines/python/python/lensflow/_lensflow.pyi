@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import Any, final
 
-__all__ = ["Aggregations", "Answers", "RowStream", "__version__", "audit", "compat_rfm", "job"]
+__all__ = ["Aggregations", "Answers", "NoRows", "RowStream", "__version__", "audit", "compat_rfm", "job"]
 
 __version__: str
 
@@ -27,12 +27,15 @@ class Aggregations:
     def __new__(cls, items: Iterable[Any]) -> Aggregations: ...
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
 
+@final
+class NoRows:
+    def __new__(cls, names: list[str]) -> NoRows: ...
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
+
 def audit(
     options: dict[str, Any], data: Any = None, name: str | None = None, progress: _Watch | None = None
 ) -> Answers: ...
 def job(
     command: str, options: dict[str, Any], data: Any = None, name: str | None = None, progress: _Watch | None = None
 ) -> tuple[str, list[str], list[str]]: ...
-def compat_rfm(
-    periods: Any, observation_end: Any, class_: Any, decimal: Any, threads: int, threshold: int
-) -> list[Any]: ...
+def compat_rfm(periods: Any, observation_end: Any, class_: Any, decimal: Any) -> list[Any]: ...

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from itertools import chain
 from typing import Any, Protocol, TypeAlias, Union
 
+from . import _lensflow
 from ._aggregations import batches_of, is_aggregation
 from ._errors import UsageError
 from ._options import StrPath
@@ -23,8 +24,8 @@ Data: TypeAlias = Union[StrPath, Iterable[StrPath], ArrowStream, Iterable[ArrowS
 _WAYS = "give paths, or anything with __arrow_c_stream__: a frame of polars or pandas, a table of pyarrow, a relation of DuckDB"
 
 
-def inputs_of(data: Any) -> tuple[list[str], Any]:
-    """The paths that data name, or else the Arrow data that they are."""
+def inputs_of(data: Any, said: Mapping[str, Any]) -> tuple[list[str], Any]:
+    """The paths that data name, or else the Arrow data that they are. ``said`` tells what rows are where there are none."""
     if isinstance(data, (str, os.PathLike)):
         return [os.fspath(data)], None
     if _is_arrow(data):
@@ -37,7 +38,7 @@ def inputs_of(data: Any) -> tuple[list[str], Any]:
     iterator = iter(data)
     first = next(iterator, None)
     if first is None:
-        return [], batches_of([])
+        return [], _nothing(said)
     whole = chain([first], iterator)
     if isinstance(first, (str, os.PathLike)):
         return [os.fspath(path) for path in whole], None
@@ -46,6 +47,14 @@ def inputs_of(data: Any) -> tuple[list[str], Any]:
     if is_aggregation(first):
         return [], batches_of(whole)
     raise UsageError(f"an iterable of {type(first).__name__} is no data that can be read", help=_WAYS)
+
+
+def _nothing(said: Mapping[str, Any]) -> Any:
+    """No rows, as of a part that got none: with the columns that are needed, under the names that they were given."""
+    if said.get("source") not in ("orders", "transactions"):
+        return batches_of([])
+    names = ("order_id", "customer_id", "event_ts", "line_total")
+    return _lensflow.NoRows([said.get(f"columns.{name}", name) for name in names])
 
 
 def _is_arrow(data: Any) -> bool:

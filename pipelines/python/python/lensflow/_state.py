@@ -52,7 +52,7 @@ class State:
         Arrow data are called ``name`` in the history; without one, by the time at which they came.
         """
         said = plain(options) | {"path": self.path}
-        found, stream = inputs_of(data)
+        found, stream = inputs_of(data, said)
         watch = _watch(progress)
         if stream is None:
             if name is not None:
@@ -136,7 +136,7 @@ def peek(data: Data, /, *, all: bool = False, **options: Unpack[ReadOptions]) ->
     said = plain(options)
     if all:
         said["all"] = True
-    found, stream = inputs_of(data)
+    found, stream = inputs_of(data, said)
     if stream is None:
         said["inputs"] = found
         return Peek(json.loads(_lensflow.job("peek", said | {"json": True})[0]), _lensflow.job("peek", said)[0])

@@ -4,20 +4,29 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from ... import _lensflow
-from ..._errors import Error
 from .data_mart import PeriodAggregation
 
 _CENT = Decimal("0.01")
 
 
-@dataclass(frozen=True)
-class RFMMetrics:
+class _Fields:
+    """``vars`` of an object with slots: what it would be without."""
+
+    __slots__ = ()
+
+    @property
+    def __dict__(self) -> dict[str, Any]:  # type: ignore[override]
+        return {field.name: getattr(self, field.name) for field in fields(self)}  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, slots=True, weakref_slot=True)
+class RFMMetrics(_Fields):
     """One customer's recency in days, number of orders, and value of an order."""
 
     customer_id: str
@@ -82,12 +91,11 @@ def calculate_rfm(
     """The metrics of every customer, sorted by ``customer_id``."""
     if not period_aggregations:
         return []
-    threads = (n_workers or 0) if parallel else 1
     if n_workers is None or n_workers >= 1:
         try:
-            return _lensflow.compat_rfm(period_aggregations, observation_end, RFMMetrics, Decimal, threads, parallel_threshold)
-        except (Error, TypeError, OverflowError):
-            # What the engine refuses is said, or done, in that library's own way.
+            return _lensflow.compat_rfm(period_aggregations, observation_end, RFMMetrics, Decimal)
+        except (TypeError, ValueError, OverflowError):
+            # What the fast way refuses is said, or done, in that library's own way.
             pass
     return _one_by_one(period_aggregations, observation_end, n_workers)
 
