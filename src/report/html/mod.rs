@@ -20,7 +20,7 @@
 //! | `input_tables` | data and policies |
 //! | `templates/` | the page, its style, a figure |
 //!
-//! The page depends on nothing but the JSON of [`Report`](crate::report::Report), so that a report of any version or of another program
+//! The page depends on nothing but the JSON of [`Report`], so that a report of any version or of another program
 //! can be shown. Names come from outside: every text is escaped by the template or by [`svg`], and the page's policy forbids scripts and
 //! loading. It has fewer than 300 KB: with many windows, only the newest has details.
 
