@@ -178,7 +178,7 @@ fn the_grid_of_segments_is_drawn_and_gaps_are_told() {
     assert!(audited.stderr.contains("50 in no segment"), "{}", audited.stderr);
     for (arguments, code, why) in [
         ("audit a.csv --every half --segments standard --bins 4", 2, "scores go up to 4 here"),
-        ("audit a.csv --every half --segments nowhere.toml", 2, "nowhere.toml"),
+        ("audit a.csv --every half --segments nowhere.toml", 1, "nowhere.toml"),
         ("audit a.csv --every half --rfm-out r.csv --columns customer_id,segment", 2, "no segments are asked for"),
         ("audit a.csv --every half --cuts spend=1,2", 2, "no measure that is scored"),
         ("audit a.csv --every half --cuts recency=90,30", 2, "cut points rise"),

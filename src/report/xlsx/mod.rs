@@ -149,3 +149,69 @@ fn width(cell: &Cell) -> usize {
         Cell::Empty => 0,
     }
 }
+
+#[cfg(all(test, feature = "workbook"))]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use calamine::{Data, Reader, Xlsx};
+    use std::io::Cursor;
+
+    fn report(text: &str) -> Report {
+        serde_json::from_str(text).unwrap()
+    }
+
+    fn opened(bytes: Vec<u8>) -> Xlsx<Cursor<Vec<u8>>> {
+        Xlsx::new(Cursor::new(bytes)).unwrap()
+    }
+
+    #[test]
+    fn a_workbook_holds_the_answers() {
+        let report = report(include_str!("../../../tests/data/pages/quarters_with_segments.json"));
+        let bytes = workbook(&report).unwrap();
+        assert!(bytes == workbook(&report).unwrap(), "the same answers are the same bytes");
+        let mut book = opened(bytes);
+        let sheets = ["Periods", "Changes", "Deciles", "Lorenz curve", "Orders", "Spend", "RFM scores", "Moved scores", "Segments"];
+        assert_eq!(book.sheet_names(), [&sheets[..], &["Moved segments", "Data"]].concat());
+        let periods = book.worksheet_range("Periods").unwrap();
+        let at = |row: usize, name: &str| {
+            let column = periods.rows().next().unwrap().iter().position(|cell| *cell == Data::String(name.to_owned())).unwrap();
+            periods.rows().nth(row + 1).unwrap()[column].clone()
+        };
+        for (row, window) in report.windows.iter().enumerate() {
+            assert_eq!(at(row, "Period"), Data::String(window.name.clone()));
+            assert_eq!(at(row, "Revenue"), Data::Float(window.lens1.total_revenue.to_f64()));
+            assert_eq!(at(row, "Gini"), Data::Float(window.more.gini.to_string().parse().unwrap()));
+        }
+        let changes = book.worksheet_range("Changes").unwrap();
+        for row in changes.rows().skip(1) {
+            let number = |at: usize| if let Data::Float(number) = row[at] { number } else { panic!("{row:?}") };
+            let sum: f64 = (11..17).map(number).sum();
+            assert!((sum - number(17)).abs() < 0.005, "{row:?}");
+        }
+        let segments = book.worksheet_range("Segments").unwrap();
+        assert_eq!(segments.height() - 1, report.windows.iter().map(|w| w.segments.len()).sum::<usize>());
+    }
+
+    #[test]
+    fn names_are_texts_and_never_formulas() {
+        let mut report = report(include_str!("../../../tests/data/pages/twelve_months.json"));
+        let evil = "=HYPERLINK(\"http://x\",\"y\")";
+        report.windows[0].name = evil.to_owned();
+        report.comparisons[0].from = format!("@{evil}");
+        report.input.sources = vec![evil.to_owned(), "x".repeat(100_000)];
+        let mut book = opened(workbook(&report).unwrap());
+        for sheet in book.sheet_names() {
+            assert!(book.worksheet_formula(&sheet).unwrap().is_empty(), "{sheet}");
+        }
+        let periods = book.worksheet_range("Periods").unwrap();
+        assert_eq!(periods.get_value((1, 0)), Some(&Data::String(evil.to_owned())));
+    }
+
+    #[test]
+    fn nothing_is_a_workbook_too() {
+        let empty = r#"{"lensflow": "0.1.0", "input": {"sources": [], "rows_read": 0, "rows_accepted": 0, "rows_rejected": {}, "customers": 0},
+            "windows": [], "comparisons": [], "warnings": []}"#;
+        assert_eq!(opened(workbook(&report(empty)).unwrap()).sheet_names(), ["Data"]);
+    }
+}
