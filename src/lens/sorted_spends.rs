@@ -28,6 +28,8 @@ pub(crate) fn coefficients(sorted: &[SortedMeasures], blocks: &Blocks, sorting: 
     if known.iter().all(Option::is_some) {
         return Ok(known.into_iter().flatten().collect());
     }
+    #[cfg(all(test, feature = "synthetic"))]
+    tests::SORTED.fetch_add(known.iter().filter(|gini| gini.is_none()).count(), std::sync::atomic::Ordering::Relaxed);
     let sorter = Sorter::new(sorting());
     let start = || (Workspace::default(), sorter.buffer());
     parallel_fold(blocks.len(), start, |(workspace, buffer), at| {
@@ -58,4 +60,33 @@ pub(crate) fn coefficients(sorted: &[SortedMeasures], blocks: &Blocks, sorting: 
     let of =
         |(known, OrderedSum { n, sum, ordered }): (Option<Fixed4>, OrderedSum)| known.unwrap_or_else(|| of_ordered_sum(n, sum, ordered));
     Ok(known.into_iter().zip(sums).map(of).collect())
+}
+
+#[cfg(all(test, feature = "synthetic"))]
+#[allow(clippy::unwrap_used)]
+pub(super) mod tests {
+    use crate::model::window::{Granularity, Windows};
+    use crate::pipeline::Pipeline;
+    use crate::spec::Spec;
+    use crate::synthetic::Synthetic;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    /// Windows whose spends were sorted.
+    pub(in crate::lens) static SORTED: AtomicUsize = AtomicUsize::new(0);
+
+    /// Here no pass is made for a coefficient alone, so that all that histograms leave open come from sorting.
+    #[test]
+    fn sorted_spends_give_the_coefficients_of_exact_histograms() {
+        let made = Synthetic { customers: 40_000, from: "2019-01".to_owned(), to: "2024-12".to_owned(), ..Synthetic::default() };
+        let ginis = |limit: Option<u64>| {
+            let spec = Spec::default().with_windows(Windows::Every(Granularity::Month)).with_workers(Some(1)).with_memory_limit(limit);
+            let mut pipeline = Pipeline::builder().spec(spec).build().unwrap();
+            pipeline.run(made.generator().unwrap().source()).unwrap();
+            pipeline.finish().unwrap().report.windows.iter().map(|w| w.more.gini).collect::<Vec<_>>()
+        };
+        let exact = ginis(None);
+        let before = SORTED.load(Ordering::Relaxed);
+        assert_eq!(ginis(Some(64 << 20)), exact);
+        assert!(SORTED.load(Ordering::Relaxed) > before, "{exact:?}");
+    }
 }
