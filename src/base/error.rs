@@ -125,7 +125,15 @@ impl Error {
     }
 
     /// A [`Kind::Usage`] error for something that needs a cargo feature which this build lacks.
-    #[cfg(not(all(feature = "compression", feature = "csv", feature = "glob", feature = "html", feature = "json", feature = "parquet")))]
+    #[cfg(not(all(
+        feature = "compression",
+        feature = "csv",
+        feature = "glob",
+        feature = "html",
+        feature = "json",
+        feature = "parquet",
+        feature = "xlsx"
+    )))]
     pub(crate) fn left_out(what: &str, feature: &str) -> Self {
         Self::usage(format!("this build of lensflow has no {what}")).help(format!("build it with the cargo feature {feature}"))
     }

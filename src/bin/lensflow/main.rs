@@ -266,3 +266,11 @@ fn man() -> Result<()> {
     }
     print(&pages)
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::command_line::command(super::COMMANDS).debug_assert();
+    }
+}

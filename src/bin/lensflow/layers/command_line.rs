@@ -230,13 +230,3 @@ fn setting(set: &str) -> Result<Entry> {
     let row = known(section, key, &flag, |row| row.key.to_owned())?;
     Ok(Entry { row, value: Value::of_setting(text, row.form), origin: Origin::Flag(flag) })
 }
-
-#[cfg(test)]
-mod tests {
-    use crate::COMMANDS;
-
-    #[test]
-    fn the_command_line_is_consistent() {
-        super::command(COMMANDS).debug_assert();
-    }
-}
