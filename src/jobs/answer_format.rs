@@ -1,15 +1,18 @@
 //! The format of answers, by the extension of their file, and how they are written in it: JSON, Markdown, text, a page of HTML, or a workbook.
 
 use super::{Outputs, STDOUT, no_input_is_written};
+use crate::base::cancel::Cancel;
 use crate::base::error::{Error, Result};
 use crate::report::Report;
 #[cfg(feature = "html")]
 use crate::report::html::{PageOptions, PageTemplate, page_of};
 use crate::report::json_text::{JsonNumbers, to_json};
+use crate::report::output::Output;
 use crate::report::text_tables::{Style, render};
 #[cfg(feature = "xlsx")]
 use crate::report::xlsx::workbook;
-use std::path::Path;
+use std::io::Write;
+use std::path::{Path, PathBuf};
 
 /// A format of answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,8 +81,14 @@ impl Written {
         })
     }
 
+    /// Writes answers into a file that is not in its place yet.
+    pub(super) fn fill(&self, (format, output): &mut (AnswerFormat, Output), report: &Report) -> Result<()> {
+        let bytes = self.render(*format, report)?;
+        output.write_all(&bytes).map_err(|e| Error::io("cannot write the report", e))
+    }
+
     /// The bytes of answers in a format.
-    pub(super) fn render(&self, format: AnswerFormat, report: &Report) -> Result<Vec<u8>> {
+    fn render(&self, format: AnswerFormat, report: &Report) -> Result<Vec<u8>> {
         let text = match format {
             AnswerFormat::Json => to_json(report, self.json_numbers),
             AnswerFormat::Text(style) => Ok(render(report, style)),
@@ -90,4 +99,36 @@ impl Written {
         };
         text.map(String::into_bytes)
     }
+}
+
+/// The file of answers, opened, with its format.
+pub(super) fn open_report(path: &Path, cancel: &Cancel) -> Result<(AnswerFormat, Output)> {
+    Ok((AnswerFormat::of(path)?, Output::create_with(path, cancel)?))
+}
+
+/// Writes answers that are in memory to the reports of outputs, with the bytes that an audit with these outputs gives them: all or none.
+/// Nothing else of the outputs is written.
+///
+/// ```
+/// use lensflow::jobs::{AuditJob, Outputs, write_reports};
+///
+/// let audit = AuditJob::new(["examples/data/cdnow_periods.csv"]).answer(&mut ())?;
+/// let folder = tempfile::tempdir().unwrap();
+/// let mut outputs = Outputs::default();
+/// outputs.reports = vec![folder.path().join("audit.json"), folder.path().join("audit.md")];
+/// write_reports(&audit.report, &outputs, &lensflow::Cancel::default())?;
+/// assert_eq!(std::fs::read_to_string(&outputs.reports[0]).unwrap(), audit.report.to_json()?);
+/// # Ok::<(), lensflow::Error>(())
+/// ```
+///
+/// # Errors
+/// A name that says no format, a template that cannot be used, a file that was an input of the answers, and what cannot be written.
+pub fn write_reports(report: &Report, outputs: &Outputs, cancel: &Cancel) -> Result<()> {
+    outputs.check()?;
+    no_input_is_written(outputs.reports.iter(), &report.input.sources)?;
+    let written = Written::of(outputs)?;
+    let mut files = outputs.reports.iter().map(|path: &PathBuf| open_report(path, cancel)).collect::<Result<Vec<_>>>()?;
+    files.iter_mut().try_for_each(|file| written.fill(file, report))?;
+    files.iter_mut().try_for_each(|(_, output)| output.complete())?;
+    files.into_iter().try_for_each(|(_, output)| output.commit())
 }

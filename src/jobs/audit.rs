@@ -5,12 +5,12 @@
 //! once, and a failed audit leaves what was there before. With a checkpoint, what was read is kept from time to time, and a job that is
 //! started again goes on from there. Limit: no checkpoint of orders and line items.
 
-use super::answer_format::{AnswerFormat, Written};
+use super::answer_format::{AnswerFormat, Written, open_report};
 use super::{Host, STDOUT, files, in_a_folder, inside, lines_fit, may_be_folder, no_input_is_written, with_states};
 use crate::base::cancel::{Cancel, Stop};
 use crate::base::error::{Error, Result};
 use crate::jobs::checkpoint::{Checkpointed, Checkpoints};
-use crate::jobs::given_cuts::cuts_of;
+use crate::jobs::given_cuts::{cuts_of, write_cuts};
 use crate::model::reject::OnBadRow;
 use crate::model::window::Windows;
 use crate::orders::Lines;
@@ -323,12 +323,11 @@ impl Open {
             let make = |path: &PathBuf| Ok(TableWriter::create_with(path, None, &schema, cancel)?.csv_safe(wanted.csv_safe));
             path.as_ref().map(make).transpose()
         };
-        let report = |path: &PathBuf| Ok((AnswerFormat::of(path)?, Output::create_with(path, cancel)?));
         Ok(Open {
             rfm: table(&wanted.rfm, wanted.rfm_columns.schema(spec))?,
             migrations: table(&wanted.migrations, rows::migration_schema_with(spec.segments.is_some()))?,
             rejects: table(&wanted.rejects, if of_lines { rows::line_reject_schema() } else { rows::reject_schema() })?,
-            reports: wanted.reports.iter().map(report).collect::<Result<_>>()?,
+            reports: wanted.reports.iter().map(|path| open_report(path, cancel)).collect::<Result<_>>()?,
             partial: wanted.partial.as_deref().map(|path| create_partial(path, cancel)).transpose()?,
             cuts: wanted.cuts.as_ref().map(|(path, window)| Ok((Output::create_with(path, cancel)?, window.clone()))).transpose()?,
             bins: spec.bins,
@@ -360,14 +359,12 @@ impl Open {
             };
             outputs.extend(written(table, &take)?);
         }
-        for (format, mut output) in self.reports {
-            let bytes = self.written.render(format, &audit.report)?;
-            output.write_all(&bytes).map_err(|e| Error::io("cannot write the report", e))?;
-            outputs.push(output);
+        for mut file in self.reports {
+            self.written.fill(&mut file, &audit.report)?;
+            outputs.push(file.1);
         }
         if let Some((mut output, window)) = self.cuts {
-            let text = cuts_of(&audit, window.as_deref(), self.bins)?;
-            output.write_all(text.as_bytes()).map_err(|e| Error::io("cannot write the cut points", e))?;
+            write_cuts(&mut output, &cuts_of(&audit, window.as_deref(), self.bins)?)?;
             outputs.push(output);
         }
         if let Some((output, tallies)) = self.partial.zip(audit.custom.1.take()) {

@@ -1,10 +1,13 @@
 //! Cut points from files and texts, and the file of a window's own.
 
+use crate::base::cancel::Cancel;
 use crate::base::error::{Error, Result};
 use crate::pipeline::Audit;
 use crate::ranks::cut_points::{CutPoints, MeasureCuts};
 use crate::report::CutFile;
 use crate::report::json_text::{JsonNumbers, to_json};
+use crate::report::output::Output;
+use std::io::Write;
 use std::path::Path;
 
 /// Reads cut points: each text is a measure's own, `frequency=1,2,3,5`, or the name of a file that an audit wrote. What is said of a measure
@@ -40,6 +43,23 @@ pub fn read_cut_points(texts: &[String]) -> Result<CutPoints> {
         }
     }
     Ok(file)
+}
+
+/// Writes the cut points of a window of answers that are in memory, to score other windows by: of the named one, or of the last that has
+/// customers. `bins` are those of the audit.
+///
+/// # Errors
+/// No such window, one without customers, and a file that cannot be written.
+pub fn write_cut_points<A>(audit: &Audit<A>, window: Option<&str>, bins: u32, path: &Path, cancel: &Cancel) -> Result<()> {
+    let text = cuts_of(audit, window, bins)?;
+    let mut output = Output::create_with(path, cancel)?;
+    write_cuts(&mut output, &text)?;
+    output.commit()
+}
+
+/// Writes a file of cut points into its output.
+pub(super) fn write_cuts(output: &mut Output, text: &str) -> Result<()> {
+    output.write_all(text.as_bytes()).map_err(|e| Error::io("cannot write the cut points", e))
 }
 
 /// The file of a window's cut points: those of the named one, or of the last that has customers.

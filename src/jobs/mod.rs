@@ -45,12 +45,14 @@ pub mod slices;
 pub(crate) mod update;
 
 #[cfg(all(feature = "sketch", feature = "synthetic", feature = "text"))]
+pub use answer_format::write_reports;
+#[cfg(all(feature = "sketch", feature = "synthetic", feature = "text"))]
 pub use audit::{AuditJob, Audited, Outputs, WrittenFile};
 pub use checkpoint::{Checkpointed, Checkpoints};
 pub use compare::{Side, compare};
 pub use export_state::export_state;
 #[cfg(feature = "text")]
-pub use given_cuts::read_cut_points;
+pub use given_cuts::{read_cut_points, write_cut_points};
 pub use new_inputs::Known;
 pub use period_table::write_periods;
 pub use recognize::{Recognition, Recognized, RowsAre};
