@@ -7,17 +7,21 @@ use crate::options::Kind;
 use crate::options::speech::Speech;
 use crate::process::talk::{Host, Talk};
 use crate::rows::{RowStream, Which};
-use crate::running::{Raised, run_raising};
+use crate::running::{Raised, run, run_raising};
 use crate::said::said;
-use lensflow::Audit;
 use lensflow::error::{Error, Result};
-use lensflow::jobs::AuditJob;
+use lensflow::jobs::{AuditJob, Outputs, write_cut_points, write_reports};
+use lensflow::model::Segments;
 use lensflow::pipeline::Order;
+use lensflow::report::html::{PageOptions, PageTemplate, page_of};
 use lensflow::report::json_text::{JsonNumbers, to_json};
 use lensflow::report::text_tables::{Style, render};
 use lensflow::source::Batches as Source;
+use lensflow::{Audit, Spec};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::sync::Arc;
 
 /// What Arrow data are called in reports and errors when nothing is said.
@@ -31,6 +35,29 @@ const NOT_WRITTEN: &str = "rows-in-memory.parquet";
 pub(crate) struct Answers {
     audit: Arc<Audit>,
     of_lines: bool,
+    spec: Spec,
+}
+
+/// How a page is made: a currency, a locale, and the file of a template.
+fn page_options(py: Python<'_>, currency: Option<&str>, locale: Option<&str>) -> PyResult<PageOptions> {
+    let mut page = PageOptions::default();
+    page.currency = of_option(py, "currency", currency)?;
+    page.locale = of_option(py, "locale", locale)?.unwrap_or_default();
+    Ok(page)
+}
+
+fn of_option<T: FromStr<Err = Error>>(py: Python<'_>, name: &str, text: Option<&str>) -> PyResult<Option<T>> {
+    let refused = |error: Error| {
+        let placed = Error::new(error.kind(), format!("{name}: {error}"));
+        raised(
+            py,
+            &match error.advice() {
+                Some(advice) => placed.help(advice),
+                None => placed,
+            },
+        )
+    };
+    text.map(T::from_str).transpose().map_err(refused)
 }
 
 #[pymethods]
@@ -51,6 +78,47 @@ impl Answers {
         py.detach(|| crate::errors::say(&render(&self.audit.report, style)))
     }
 
+    /// The page of HTML.
+    #[pyo3(signature = (currency=None, locale=None, template=None))]
+    fn page(&self, py: Python<'_>, currency: Option<&str>, locale: Option<&str>, template: Option<PathBuf>) -> PyResult<String> {
+        let mut page = page_options(py, currency, locale)?;
+        let made = py.detach(|| {
+            page.template = template.as_deref().map(PageTemplate::read).transpose()?;
+            page_of(&self.audit.report, &page)
+        });
+        made.map_err(|error| raised(py, &error))
+    }
+
+    /// Writes the report in the format that a file's name says, whole or not at all: the bytes that the command writes.
+    #[pyo3(signature = (path, currency=None, locale=None, template=None))]
+    fn write(
+        &self,
+        py: Python<'_>,
+        path: PathBuf,
+        currency: Option<&str>,
+        locale: Option<&str>,
+        template: Option<PathBuf>,
+    ) -> PyResult<()> {
+        let mut outputs = Outputs::default();
+        outputs.page = page_options(py, currency, locale)?;
+        outputs.template = template;
+        outputs.reports = vec![a_file(py, path)?];
+        let audit = self.audit.clone();
+        run(py, None, move |signals, _| write_reports(&audit.report, &outputs, &signals.cancel))
+    }
+
+    /// Writes the cut points of a window, for other audits.
+    #[pyo3(signature = (path, window=None))]
+    fn write_cuts(&self, py: Python<'_>, path: PathBuf, window: Option<String>) -> PyResult<()> {
+        let (audit, bins, path) = (self.audit.clone(), self.spec.bins, a_file(py, path)?);
+        run(py, None, move |signals, _| write_cut_points(&audit, window.as_deref(), bins, &path, &signals.cancel))
+    }
+
+    /// What the rules of segments leave open, in sentences.
+    fn gaps(&self) -> Vec<String> {
+        self.spec.segments.as_ref().map(|segments| segments.gaps(self.spec.best_scores())).unwrap_or_default()
+    }
+
     /// Rows: `rfm`, `migration` or `rejects`.
     fn rows(&self, which: &str, sorted: bool) -> RowStream {
         let which = match which {
@@ -63,16 +131,34 @@ impl Answers {
     }
 }
 
-/// An audit. With `data`, of Arrow data that are called `name`; else of the inputs that the options name.
+/// A file, and not the process's own output, which this is no program to write to.
+fn a_file(py: Python<'_>, path: PathBuf) -> PyResult<PathBuf> {
+    if path == Path::new("-") {
+        return Err(raised(py, &Error::usage("\"-\" is no file").help("give a path")));
+    }
+    Ok(path)
+}
+
+/// Rules of segments, from JSON of a segment file's shape.
+fn rules(py: Python<'_>, json: &str) -> PyResult<Segments> {
+    let read = serde_json::from_str::<serde_json::Value>(json).and_then(serde_json::from_value::<Segments>);
+    let help = "write a list of rules, such as {\"name\": \"big\", \"r\": \"4..\", \"total_spend\": \"1000..\"}; \
+                they can ask for r, f, m, orders, recency_days, total_spend and monetary";
+    read.map_err(|e| raised(py, &Error::usage(format!("segments: {e}")).help(help)))
+}
+
+/// An audit. With `data`, of Arrow data that are called `name`; else of the inputs that the options name. `segments` are rules as JSON.
 #[pyfunction]
-#[pyo3(signature = (options, data=None, name=None, progress=None))]
+#[pyo3(signature = (options, data=None, name=None, progress=None, segments=None))]
 pub(crate) fn audit(
     py: Python<'_>,
     options: &Bound<'_, PyDict>,
     data: Option<&Bound<'_, PyAny>>,
     name: Option<String>,
     progress: Option<&Bound<'_, PyAny>>,
+    segments: Option<&str>,
 ) -> PyResult<Answers> {
+    let segments = segments.map(|json| rules(py, json)).transpose()?;
     let objects = Raised::default();
     let batches = data.map(|data| Batches::of(data, &objects)).transpose()?;
     let folder = batches.is_some().then(tempfile::tempdir).transpose()?;
@@ -96,13 +182,17 @@ pub(crate) fn audit(
         drop(folder);
         job.cancel = signals.cancel.clone();
         job.outputs.rfm = None;
+        if segments.is_some() {
+            job.spec = job.spec.with_segments(segments);
+        }
+        let spec = job.spec.clone();
         let mut host = Host::new(signals, Talk, Speech::Keys).watched_by(watched);
         let audit = match batches {
             Some(batches) => of_batches(&job, batches, &name, &mut host)?,
             None => job.answer(&mut host)?,
         };
         let of_lines = audit.report.input.transactions.is_some();
-        Ok(Answers { audit: Arc::new(audit), of_lines })
+        Ok(Answers { audit: Arc::new(audit), of_lines, spec })
     })?;
     Ok(answers)
 }

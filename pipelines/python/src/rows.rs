@@ -8,7 +8,6 @@ use arrow::error::ArrowError;
 use lensflow::Audit;
 use lensflow::error::Result;
 use lensflow::pipeline::Order;
-use lensflow::report::rows::migration_schema;
 use lensflow::report::table::TableWriter;
 use pyo3::prelude::*;
 use pyo3::types::PyCapsule;
@@ -39,7 +38,7 @@ impl RowStream {
     fn schema(&self) -> Result<SchemaRef> {
         Ok(match self.which {
             Which::Rfm => self.audit.rfm_schema(),
-            Which::Migration => migration_schema(),
+            Which::Migration => self.audit.migration_schema(),
             Which::Rejects if self.of_lines => lensflow::report::rows::line_reject_schema(),
             Which::Rejects => lensflow::report::rows::reject_schema(),
         })

@@ -10,7 +10,25 @@
 Nothing but the standard library is needed; polars, pandas and pyarrow are imported when they are asked for.
 """
 
-from ._audit import Audit, Comparison, Input, Lens1, Lens2, Progress, Window, audit
+from ._answers import (
+    Comparison,
+    CutPoints,
+    Decile,
+    Earned,
+    Grown,
+    Input,
+    Lens1,
+    Lens2,
+    More,
+    RevenueBridge,
+    ScoreCell,
+    ScoreMigration,
+    Segment,
+    Shrunk,
+    Unchanged,
+    Window,
+)
+from ._audit import Audit, Progress, audit
 from ._errors import Cancelled, DataError, Error, InternalError, IoError, UsageError
 from ._lensflow import __version__
 from ._options import AuditOptions, GenerateOptions, ReadOptions, UpdateOptions
@@ -22,19 +40,30 @@ __all__ = [
     "AuditOptions",
     "Cancelled",
     "Comparison",
+    "CutPoints",
     "DataError",
+    "Decile",
+    "Earned",
     "Error",
     "GenerateOptions",
+    "Grown",
     "Input",
     "InternalError",
     "IoError",
     "Lens1",
     "Lens2",
+    "More",
     "Peek",
     "Progress",
     "ReadOptions",
+    "RevenueBridge",
     "Rows",
+    "ScoreCell",
+    "ScoreMigration",
+    "Segment",
+    "Shrunk",
     "State",
+    "Unchanged",
     "Update",
     "UpdateOptions",
     "UsageError",

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
-from datetime import date, datetime
+from collections.abc import Callable
+from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Literal, TypeVar, Unpack
+from typing import Any, Literal, TypeVar, Unpack, overload
 
 from . import _lensflow
+from ._answers import ByPair, ByWindow, Comparison, CutPoints, Input, Lens1, Lens2, Window, comparison_of, cut_points_of, input_of, window_of
 from ._errors import UsageError
 from ._html import report_html
 from ._options import AuditOptions, StrPath, plain
 from ._rows import Rows
+from ._scoring import is_rules, rules_of
 from ._sources import Data, inputs_of
 
 
@@ -32,117 +33,7 @@ class Progress:
     done: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Input:
-    """What was read."""
-
-    sources: list[str]
-    rows_read: int
-    rows_accepted: int
-    rows_rejected: dict[str, int]
-    customers: int
-    first_day: date | None
-    last_day: date | None
-    transactions: dict[str, Any] | None
-
-
-@dataclass(frozen=True, slots=True)
-class Lens1:
-    """One window: its customers, orders and revenue. Amounts, averages and percentages are exact, with two decimals."""
-
-    total_customers: int
-    one_time_buyers: int
-    one_time_buyer_pct: Decimal
-    total_revenue: Decimal
-    total_orders: int
-    revenue_concentration: dict[int, Decimal]
-    avg_orders_per_customer: Decimal
-    median_customer_value: Decimal
-    rfm_distribution: dict[str, int]
-
-
-@dataclass(frozen=True, slots=True)
-class Lens2:
-    """Two adjacent windows: who stayed, who left, who is new, who came back."""
-
-    retained: int
-    churned: int
-    new: int
-    reactivated: int
-    retention_rate: Decimal
-    churn_rate: Decimal
-    reactivation_rate: Decimal
-    customer_count_change: int
-    revenue_change_pct: Decimal
-    avg_order_value_change_pct: Decimal
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """A window, its answers, and who was left out of it."""
-
-    name: str
-    start: datetime
-    end: datetime
-    observation_end: datetime
-    covered_from: date | None
-    covered_until: date | None
-    lens1: Lens1
-    customers_rejected: dict[str, int]
-    customers_rejected_amount: dict[str, Decimal]
-
-
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """A pair of adjacent windows, and its answers."""
-
-    start: str
-    end: str
-    lens2: Lens2
-
-
-_Answer = TypeVar("_Answer")
-
-
-class ByWindow(Mapping[str, _Answer]):
-    """Answers by the name of their window, in time order; also by place: ``[0]`` is the first, ``[-1]`` the last."""
-
-    __slots__ = ("_answers",)
-
-    def __init__(self, answers: dict[str, _Answer]) -> None:
-        self._answers = answers
-
-    def __getitem__(self, name: str | int) -> _Answer:
-        if isinstance(name, int):
-            return list(self._answers.values())[name]
-        try:
-            return self._answers[name]
-        except KeyError:
-            known = ", ".join(self._answers) or "none"
-            raise KeyError(f"{name!r} is no window of this audit; there are: {known}") from None
-
-    def __iter__(self) -> Any:
-        return iter(self._answers)
-
-    def __len__(self) -> int:
-        return len(self._answers)
-
-    def __repr__(self) -> str:
-        return repr(self._answers)
-
-
-class ByPair(ByWindow[_Answer]):
-    """Answers by the pair of windows, ``["2023-Q1", "2023-Q2"]``, by the name of the second alone, or by place."""
-
-    __slots__ = ()
-
-    def __getitem__(self, name: Any) -> _Answer:
-        if isinstance(name, tuple) and len(name) == 2:
-            first, second = name
-            name = f"{first} → {second}"
-        elif isinstance(name, str) and name not in self._answers:
-            name = next((pair for pair in self._answers if pair.split(" → ")[-1] == name), name)
-        return super().__getitem__(name)
+_Path = TypeVar("_Path", bound=StrPath)
 
 
 class Audit:
@@ -152,21 +43,21 @@ class Audit:
     audit and its rows are let go of.
     """
 
-    __slots__ = ("_answers", "_report", "comparisons", "input", "lens1", "lens2", "warnings", "windows")
+    __slots__ = ("_answers", "comparisons", "cut_points", "input", "lens1", "lens2", "warnings", "windows")
 
     def __init__(self, answers: _lensflow.Answers) -> None:
         self._answers = answers
         report = json.loads(answers.json("number"), parse_float=Decimal)
         #: What was read.
-        self.input: Input = _input(report["input"])
+        self.input: Input = input_of(report["input"])
+        #: What scores were given by, where ``cuts`` said so.
+        self.cut_points: CutPoints | None = cut_points_of(report.get("cut_points"))
         #: The windows, in time order.
-        self.windows: list[Window] = [_window(window) for window in report["windows"]]
+        self.windows: list[Window] = [window_of(window) for window in report["windows"]]
         #: The pairs of adjacent windows, in time order.
-        self.comparisons: list[Comparison] = [
-            Comparison(pair["from"], pair["to"], _of(Lens2, pair["lens2"])) for pair in report["comparisons"]
-        ]
-        #: What is to know of the answers.
-        self.warnings: list[str] = report["warnings"]
+        self.comparisons: list[Comparison] = [comparison_of(pair) for pair in report["comparisons"]]
+        #: What is to know of the answers: the report's warnings, and what the rules of segments leave open.
+        self.warnings: list[str] = report["warnings"] + answers.gaps()
         #: Lens 1 by window.
         self.lens1: ByWindow[Lens1] = ByWindow({window.name: window.lens1 for window in self.windows})
         #: Lens 2 by pair of windows.
@@ -183,14 +74,14 @@ class Audit:
         return json.loads(self._answers.json(numbers))  # type: ignore[no-any-return]
 
     def rfm(self, *, sorted: bool = False) -> Rows:
-        """A row per customer and window: recency, frequency, monetary value, and scores.
+        """A row per customer and window: recency, frequency, monetary value, and scores; with ``segments``, the segment.
 
         Rows come in the engine's order, which is fixed by the rows alone; ``sorted``, by window and customer.
         """
         return Rows(self._answers.rows("rfm", sorted))
 
     def migration(self, *, sorted: bool = False) -> Rows:
-        """A row per pair of windows and customer: retained, churned, new or reactivated."""
+        """A row per pair of windows and customer: retained, churned, new or reactivated; with ``segments``, from which to which."""
         return Rows(self._answers.rows("migration", sorted))
 
     def rejects(self) -> Rows:
@@ -205,21 +96,55 @@ class Audit:
         """The answers as tables in Markdown."""
         return self._answers.text(True)
 
+    @overload
+    def html(
+        self, path: None = None, *, currency: str | None = None, locale: str | None = None, template: StrPath | None = None
+    ) -> str: ...
+
+    @overload
+    def html(
+        self, path: _Path, *, currency: str | None = None, locale: str | None = None, template: StrPath | None = None
+    ) -> _Path: ...
+
+    def html(
+        self,
+        path: StrPath | None = None,
+        *,
+        currency: str | None = None,
+        locale: str | None = None,
+        template: StrPath | None = None,
+    ) -> StrPath:
+        """The answers as one page with pictures: the bytes that ``lensflow audit --report x.html`` writes.
+
+        Writes the page to ``path``, whole or not at all, and gives the path; without one, gives the page. ``currency``, ``"EUR"``, is
+        what amounts have beside them; ``locale``, ``"de"``, sets the marks of numbers; ``template`` is the file of a template of your own.
+        """
+        if path is None:
+            return self._answers.page(currency, locale, template)
+        self._write(path, ".html", currency, locale, template)
+        return path
+
+    def xlsx(self, path: _Path) -> _Path:
+        """Writes the answers as a workbook with charts, whole or not at all, and gives the path."""
+        self._write(path, ".xlsx")
+        return path
+
     def write(self, path: StrPath) -> None:
-        """Writes the report, ``.json``, ``.md`` or ``.txt`` by its name."""
-        name = os.fspath(path)
-        texts = {".json": self.to_json, ".md": self.markdown, ".txt": self.text}
-        make = texts.get(os.path.splitext(name)[1])
-        if make is None:
-            raise UsageError(f"{name}: the extension says no format of a report", source=name, help="end it in .json, .md or .txt")
-        beside = f"{name}.{os.getpid()}.tmp"
-        try:
-            with open(beside, "w", encoding="utf-8", newline="") as file:
-                file.write(make())
-            os.replace(beside, name)
-        finally:
-            if os.path.exists(beside):
-                os.unlink(beside)
+        """Writes the report as the command does, ``.html``, ``.xlsx``, ``.json``, ``.md`` or ``.txt`` by its name."""
+        self._answers.write(path)
+
+    def write_cuts(self, path: _Path, *, window: str | None = None) -> _Path:
+        """Writes the cut points of a window, the last with customers if none is named, and gives the path.
+
+        Other windows are scored by them with ``audit(…, cuts=path)``, so that scores of one and the other compare.
+        """
+        self._answers.write_cuts(path, window)
+        return path
+
+    def _write(self, path: StrPath, ending: str, *page: Any) -> None:
+        if os.path.splitext(os.fspath(path))[1] != ending:
+            raise UsageError(f"{os.fspath(path)}: the name does not end in {ending}", source=os.fspath(path), help=f"end it in {ending}")
+        self._answers.write(path, *page)
 
     def __repr__(self) -> str:
         names = ", ".join(window.name for window in self.windows)
@@ -247,9 +172,14 @@ def audit(
     are those of ``lensflow audit``, under their names. ``source="orders"`` says that rows are orders or line items; without it, the
     columns tell.
 
+    ``segments`` names groups of customers: ``"standard"``, the path of a TOML file, or rules, ``{"big": {"r": "4..", "orders": (2, 9)}}``.
+    ``cuts`` are cut points to score by, ``{"frequency": [1, 2, 3, 5]}``, or the path of a file of them.
+
     ``progress`` is called with a :class:`Progress` about ten times a second; ``True`` is a bar, which needs tqdm. Ctrl-C ends the run.
     """
-    said = plain(options)
+    segments = options.get("segments")
+    rules = rules_of(segments) if is_rules(segments) else None
+    said = plain({name: value for name, value in options.items() if name != "segments" or rules is None})
     if refused := [key for key in _FILES if key in said]:
         raise UsageError(f"{refused[0]}: the answers of an audit come back", help=_FILES[refused[0]])
     watch = _watch(progress)
@@ -258,12 +188,19 @@ def audit(
         said["inputs"] = found
         if name is not None:
             raise UsageError("name: files have names of their own", help="leave it out")
-        return Audit(_lensflow.audit(said, progress=watch))
-    return Audit(_lensflow.audit(said, data=stream, name=name, progress=watch))
+        return Audit(_lensflow.audit(said, progress=watch, segments=rules))
+    return Audit(_lensflow.audit(said, data=stream, name=name, progress=watch, segments=rules))
 
 
 _FILES = {
     "out": "audit.write(path) writes the report, and audit.rfm().write(path) the rows",
+    "currency": 'audit.html(path, currency="EUR") has it',
+    "locale": 'audit.html(path, locale="de") has it',
+    "template": 'audit.html(path, template="mine.html") has it',
+    "json_numbers": 'audit.to_json(numbers="text") has them as texts',
+    "csv_safe": "audit.rfm().write(path, csv_safe=True) has it",
+    "cuts_out": "audit.write_cuts(path) writes them",
+    "cuts_window": 'audit.write_cuts(path, window="2023-03") writes its own',
     "migration_out": "audit.migration().write(path) writes them",
     "rejects": "audit.rejects().write(path) writes them",
     "partial_out": "lensflow audit --partial-out writes one",
@@ -281,28 +218,3 @@ def _watch(progress: Callable[[Progress], object] | bool | None) -> Callable[[di
         progress = bar()
     tell = progress
     return lambda counts: tell(Progress(**counts))
-
-
-_Of = TypeVar("_Of")
-
-
-def _of(kind: type[_Of], values: Mapping[str, Any]) -> _Of:
-    """An object of the values it knows: a later engine may say more."""
-    known = {field.name: values.get(field.name) for field in fields(kind)}  # type: ignore[arg-type]
-    if "revenue_concentration" in known:
-        known["revenue_concentration"] = {int(p): share for p, share in values["revenue_concentration"].items()}
-    return kind(**known)
-
-
-def _day(text: str | None) -> date | None:
-    return None if text is None else date.fromisoformat(text)
-
-
-def _input(values: Mapping[str, Any]) -> Input:
-    return _of(Input, {**values, "first_day": _day(values.get("first_day")), "last_day": _day(values.get("last_day"))})
-
-
-def _window(values: Mapping[str, Any]) -> Window:
-    times = {key: datetime.fromisoformat(values[key]) for key in ("start", "end", "observation_end")}
-    days = {key: _day(values.get(key)) for key in ("covered_from", "covered_until")}
-    return _of(Window, {**values, **times, **days, "lens1": _of(Lens1, values["lens1"])})

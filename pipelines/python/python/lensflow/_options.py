@@ -9,9 +9,11 @@ from __future__ import annotations
 import datetime as dt
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
 from typing import Any, Literal, TypeAlias, TypedDict, Union
 
 from ._errors import UsageError
+from ._scoring import cuts_of
 
 StrPath: TypeAlias = Union[str, "os.PathLike[str]"]
 Day: TypeAlias = Union[str, dt.date]
@@ -19,6 +21,13 @@ WindowLike: TypeAlias = Union[str, tuple[Day, Day], tuple[str, Day, Day], tuple[
 #: A calendar period; or of an audit ``"all"``, and ``"rolling-90d"``.
 Every: TypeAlias = Union[Literal["day", "week", "month", "quarter", "half", "year", "all"], str]
 Texts: TypeAlias = Union[str, Sequence[str]]
+#: A range of a segment: ``5``, ``"4.."``, ``(2, 3)``, ``(4, None)``.
+Range: TypeAlias = Union[str, int, float, Decimal, tuple[Union[int, float, Decimal, None], Union[int, float, Decimal, None]]]
+Rule: TypeAlias = Mapping[str, Range]
+#: ``"standard"``, the path of a TOML file, rules by name, or a list of rules that have a name.
+SegmentsLike: TypeAlias = Union[StrPath, Mapping[str, Union[Rule, Sequence[Rule], bool]], Sequence[Rule]]
+#: Cut points by measure, the path of a file of them, or both.
+CutsLike: TypeAlias = Union[StrPath, Mapping[str, Sequence[Union[int, float, Decimal, str]]], Sequence["CutsLike"]]
 Filters: TypeAlias = Union[str, Sequence[str], Mapping[str, Texts]]
 
 
@@ -70,6 +79,8 @@ class AuditOptions(ReadOptions, total=False):
     percentiles: Sequence[int]
     bins: int
     rfm_columns: Texts
+    segments: SegmentsLike
+    cuts: CutsLike
     fail_fast: bool
 
 
@@ -116,6 +127,8 @@ def plain(options: Mapping[str, Any]) -> dict[str, Plain]:
             said[name] = [_window(window) for window in _windows(value)]
         elif name in ("only", "except_") and isinstance(value, Mapping):
             said[name] = [f"{column}={','.join(_texts(values))}" for column, values in value.items()]
+        elif name == "cuts":
+            said[name] = cuts_of(value)
         elif name == "rfm_columns" and not isinstance(value, str):
             said[name] = ",".join(value)
         else:
