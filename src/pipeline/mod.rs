@@ -4,9 +4,9 @@
 //! come in by any mix of [`push`](Pipeline::push) (decoded and routed on the caller's thread) and [`run`](Pipeline::run) (a source,
 //! decoded by the workers). [`finish`](Pipeline::finish) takes the workers' partitions, finalizes, asks the lenses, and gives the [`Audit`].
 //!
-//! Memory between the stages is bounded: lanes hold a fixed number of buffers, and a thread that fills one waits. When a thread fails or
-//! panics, the first cause goes into the poison, the lanes close, and the caller gets that cause; a [`Cancel`] stops all threads likewise.
-//! Threads that are stuck in a read (of standard input, say) are left behind rather than waited for.
+//! Memory between the stages is bounded: lanes hold a fixed number of buffers, of very long ids so many bytes, and a thread that fills
+//! them waits. When a thread fails or panics, the first cause goes into the poison, the lanes close, and the caller gets that cause; a
+//! [`Cancel`] stops all threads likewise. Threads that are stuck in a read (of standard input, say) are left behind rather than waited for.
 //!
 //! | file | owns |
 //! |---|---|

@@ -11,7 +11,7 @@ use crate::model::hash::PARTITIONS;
 use crate::model::period_batch::{Origin, PeriodBatch};
 use crate::model::state_batch::StateBatch;
 use crate::model::window::{Window, Windows};
-use crate::route::lane::{Delivery, Outlet};
+use crate::route::lane::Outlet;
 use crate::route::row_buffer::Rows;
 use crate::route::{Ledger, Router};
 use crate::source::Source;
@@ -25,7 +25,7 @@ use std::fs::File;
 use std::sync::Arc;
 
 /// Buffers of routed rows.
-pub struct Routed(Vec<Delivery>);
+pub struct Routed(Vec<(usize, Rows)>);
 
 /// Accumulated partitions.
 pub struct Accumulated(Vec<SortedTable>);
@@ -100,7 +100,7 @@ impl Outlet for Routed {
     }
 
     fn take(&mut self, partition: usize, rows: Rows) -> Result<()> {
-        self.0.push(Delivery { partition, rows });
+        self.0.push((partition, rows));
         Ok(())
     }
 }
@@ -108,7 +108,7 @@ impl Outlet for Routed {
 /// Accumulate: folds rows into states.
 pub fn accumulate(Routed(deliveries): Routed) -> Accumulated {
     let mut partitions: Vec<Partition> = (0..PARTITIONS).map(|number| Partition::new(number, 4_096)).collect();
-    for Delivery { partition, rows } in deliveries {
+    for (partition, rows) in deliveries {
         partitions[partition].take(rows, drop);
     }
     let mut scratch = SortScratch::default();
