@@ -7,7 +7,7 @@
 //! | `money`, `time` | amounts and timestamps, exact |
 //! | `threads` | locks, pools, work in order, the poison that ends a run |
 //! | `cancel` | ending work from outside |
-//! | `memory` | memory of lists that may become long |
+//! | `memory` | memory that the system may refuse |
 //! | `text` | numbers and words in messages |
 //! | `bytes` | packed columns, sort keys, checksums, files read at a position |
 

@@ -22,6 +22,7 @@ use crate::accumulate::Closed;
 use crate::accumulate::worker::{Decoding, Job};
 use crate::base::cancel::Cancel;
 use crate::base::error::{Error, Result, Stage};
+use crate::base::memory::no_thread;
 use crate::base::money::Total;
 use crate::base::threads::{Poison, lock, with_pool};
 use crate::base::time::MIN_TIMESTAMP;
@@ -80,7 +81,7 @@ fn sorting_of_rejects(plan: &Plan, workers: usize, store: Arc<dyn RunStore>, can
 
 fn start(name: String, work: impl FnOnce() + Send + 'static) -> Result<()> {
     let started = thread::Builder::new().name(name).spawn(work);
-    started.map(drop).map_err(|e| Error::internal("cannot start a thread").cause(e))
+    started.map(drop).map_err(no_thread)
 }
 
 /// A running audit.

@@ -106,17 +106,21 @@ impl Outlet for Routed {
 }
 
 /// Accumulate: folds rows into states.
-pub fn accumulate(Routed(deliveries): Routed) -> Accumulated {
+///
+/// # Errors
+/// When the system refuses memory.
+pub fn accumulate(Routed(deliveries): Routed) -> Result<Accumulated> {
     let mut partitions: Vec<Partition> = (0..PARTITIONS).map(|number| Partition::new(number, 4_096)).collect();
     for (partition, rows) in deliveries {
-        partitions[partition].take(rows, drop);
+        partitions[partition].take(rows, drop)?;
     }
     let mut scratch = SortScratch::default();
     let resident = |partition: Partition| match partition.drain(FRAME_CUSTOMERS, &mut scratch) {
-        Drained::Resident(table) => Some(table),
-        Drained::Spilled(..) => None,
+        Ok(Drained::Resident(table)) => Some(Ok(table)),
+        Ok(Drained::Spilled(..)) => None,
+        Err(refused) => Some(Err(refused)),
     };
-    Accumulated(partitions.into_iter().filter_map(resident).collect())
+    partitions.into_iter().filter_map(resident).collect::<Result<_>>().map(Accumulated)
 }
 
 /// Finalize: states to blocks.
