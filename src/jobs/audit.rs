@@ -10,7 +10,7 @@ use super::{Host, STDOUT, files, in_a_folder, inside, lines_fit, may_be_folder, 
 use crate::base::cancel::{Cancel, Stop};
 use crate::base::error::{Error, Result};
 use crate::jobs::checkpoint::{Checkpointed, Checkpoints};
-use crate::jobs::given_cuts::cuts_of;
+use crate::jobs::given_cuts::{cuts_of, no_such_window};
 use crate::model::reject::OnBadRow;
 use crate::model::window::Windows;
 use crate::orders::Lines;
@@ -56,6 +56,8 @@ pub struct Outputs {
     /// How pages of HTML are made; a template that is named takes the place of the one in here.
     #[cfg(feature = "html")]
     pub page: PageOptions,
+    /// Other files that were read for this, such as cut points and segments: no output may be written over them.
+    pub beside: Vec<PathBuf>,
     /// The order of rows.
     pub order: Order,
     /// The columns of the rows per customer and window.
@@ -76,7 +78,8 @@ impl Outputs {
 
     /// Whether anything but answers goes to stdout, so that nothing else may.
     pub fn takes_stdout(&self) -> bool {
-        self.tables().chain(&self.partial).any(|path| path == Path::new(STDOUT))
+        let cuts = self.cuts.iter().map(|(path, _)| path);
+        self.tables().chain(&self.partial).chain(cuts).any(|path| path == Path::new(STDOUT))
     }
 
     /// Checks that each output has a format and a folder to be in, and that none is written twice.
@@ -89,7 +92,7 @@ impl Outputs {
         self.tables().try_for_each(|path| TableWriter::format_of(path, None).map(drop))?;
         self.partial.iter().try_for_each(|path| may_be_partial(path))?;
         self.paths().try_for_each(|path| in_a_folder(path))?;
-        no_input_is_written(self.paths(), &[] as &[&Path])
+        no_input_is_written(self.paths(), &self.beside)
     }
 }
 
@@ -231,6 +234,11 @@ impl AuditJob {
         }
         columns.check(self.lines.as_ref())?;
         columns.check_options(&spec)?;
+        if let (Some((_, Some(name))), Windows::List(list)) = (&self.outputs.cuts, &spec.windows)
+            && !list.iter().any(|window| window.name == *name)
+        {
+            return Err(no_such_window(name, list.iter().map(|window| window.name.as_str())));
+        }
         Ok(spec)
     }
 

@@ -251,8 +251,11 @@ fn data(report: &Report) -> Sheet {
         lines.lines_rejected.iter().for_each(|(reason, &count)| say(&format!("lines rejected, {reason}"), count.into()));
         crate::orders::special_lines(lines).into_iter().for_each(|said| say("lines", Cell::Text(said)));
     }
-    if let Some(from) = report.cut_points.iter().find_map(|cuts| cuts.from.as_ref()) {
-        say("cut points of", from.as_str().into());
+    if let Some(cuts) = &report.cut_points {
+        for (measure, given) in [("recency", &cuts.recency), ("frequency", &cuts.frequency), ("monetary", &cuts.monetary)] {
+            given.iter().for_each(|given| say(&format!("given cut points of {measure}"), Cell::Text(given.to_string())));
+        }
+        cuts.from.iter().for_each(|from| say("cut points from", from.as_str().into()));
     }
     report.warnings.iter().for_each(|warning| say("warning", warning.as_str().into()));
     Sheet { name: "Data", columns: names(&["What", "Value"]), rows, charts: Vec::new() }
