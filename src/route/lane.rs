@@ -57,13 +57,18 @@ struct Scale {
 #[derive(Debug)]
 pub(crate) struct LaneEnd {
     pub(crate) deliveries: Receiver<Delivery>,
-    scale: Arc<Scale>,
+    /// Dropped after it: who is told that it is over finds the lane closed.
+    _over: Over,
 }
 
-impl Drop for LaneEnd {
+/// Says that an end is gone, when it is dropped.
+#[derive(Debug)]
+struct Over(Arc<Scale>);
+
+impl Drop for Over {
     fn drop(&mut self) {
-        self.scale.is_over.store(true, Release);
-        let _ = self.scale.lighter.try_send(());
+        self.0.is_over.store(true, Release);
+        let _ = self.0.lighter.try_send(());
     }
 }
 
@@ -92,7 +97,7 @@ pub(crate) fn lanes(n: usize, plan: &Plan) -> (Lanes, Vec<LaneEnd>) {
     let (lighter, room) = bounded(1);
     let (most, budget) = (plan.heavy_memory, plan.budget.clone());
     let scale = Arc::new(Scale { bytes: AtomicU64::new(0), most, budget, lighter, room, is_over: AtomicBool::new(false) });
-    let ends = receivers.into_iter().map(|deliveries| LaneEnd { deliveries, scale: scale.clone() }).collect();
+    let ends = receivers.into_iter().map(|deliveries| LaneEnd { deliveries, _over: Over(scale.clone()) }).collect();
     let (rows_per_buffer, spare_buffers) = (plan.rows_per_buffer, plan.spare_buffers);
     (Lanes { senders, used, spare, rows_per_buffer, spare_buffers, scale }, ends)
 }
