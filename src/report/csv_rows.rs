@@ -152,8 +152,8 @@ fn no_text(cause: impl Display) -> Error {
 /// A text that a spreadsheet would take for a formula gets an apostrophe before it, which spreadsheets take for the sign of a text.
 fn put_safe(text: &[u8], out: &mut Vec<u8>) {
     match text {
-        // A number is none.
-        [b'+' | b'-', number @ ..] if is_number(number) => put_text(text, out),
+        // An amount below zero is none; a plus would be lost without the apostrophe.
+        [b'-', number @ ..] if is_number(number) => put_text(text, out),
         [b'=' | b'+' | b'-' | b'@' | b'\t' | b'\r', ..] => put_text(&[b"'", text].concat(), out),
         _ => put_text(text, out),
     }
