@@ -65,6 +65,7 @@ impl Written {
             return Err(Error::left_out("pages of HTML", "html"));
         }
         no_input_is_written(outputs.paths(), outputs.template.as_slice())?;
+        no_input_is_written(outputs.paths(), &outputs.beside)?;
         #[cfg(feature = "html")]
         let mut page = outputs.page.clone();
         #[cfg(feature = "html")]

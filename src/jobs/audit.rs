@@ -92,7 +92,7 @@ impl Outputs {
         self.tables().try_for_each(|path| TableWriter::format_of(path, None).map(drop))?;
         self.partial.iter().try_for_each(|path| may_be_partial(path))?;
         self.paths().try_for_each(|path| in_a_folder(path))?;
-        no_input_is_written(self.paths(), &self.beside)
+        no_input_is_written(self.paths(), &[] as &[&Path])
     }
 }
 

@@ -177,7 +177,7 @@ fn the_grid_of_segments_is_drawn_and_gaps_are_told() {
     let audited = run("audit a.csv --every half --segments mine.toml --report a.json").expect(0);
     assert!(audited.stderr.contains("50 in no segment"), "{}", audited.stderr);
     for (arguments, code, why) in [
-        ("audit a.csv --every half --segments standard --bins 4", 2, "scores go up to 4 here"),
+        ("audit a.csv --every half --segments standard --bins 4", 2, "they go up to 4 here"),
         ("audit a.csv --every half --segments nowhere.toml", 1, "nowhere.toml"),
         ("audit a.csv --every half --rfm-out r.csv --columns customer_id,segment", 2, "no segments are asked for"),
         ("audit a.csv --every half --cuts spend=1,2", 2, "no measure that is scored"),

@@ -49,13 +49,13 @@ fn of_windows<'a>(
             places.push(place);
         }
     }
-    let newest = newest(&places);
-    let chart = |((title, kind, names, values), rows): ((&str, ChartType, usize, Vec<usize>), (usize, usize))| {
+    let columns = names(&[&["Period"], columns].concat());
+    let mut sheet = Sheet { name, columns, rows, charts: Vec::new() };
+    if let (Some((title, kind, names, values)), Some(rows)) = (picture, newest(&places)) {
         let window = report.windows.get(places[rows.0]).map(|w| w.name.clone()).unwrap_or_default();
-        Picture { title: format!("{title}, {window}"), kind, rows, names, values }
-    };
-    let columns = [&["Period"], columns].concat();
-    Sheet { name, columns: names(&columns), rows, charts: picture.zip(newest).map(chart).into_iter().collect() }
+        sheet.charts.push(Picture { title: format!("{title}, {window}"), kind, rows, names, values });
+    }
+    sheet
 }
 
 fn periods(report: &Report) -> Sheet {

@@ -66,7 +66,7 @@ impl Job for SegmentsJob {
         let (segments, spec) = (self.segments()?, &self.audit.spec);
         spec.validate()?;
         if self.action == SegmentsAction::Check {
-            return print(&host.screen.painted(drawn(segments, spec.best_scores())));
+            return print(host.screen.painted(drawn(segments, spec.best_scores())));
         }
         let mut audit = self.audit.clone();
         (audit.cancel, audit.stop) = (host.signals.cancel.clone(), host.signals.stop.clone());
@@ -76,7 +76,7 @@ impl Job for SegmentsJob {
         host.shown();
         audited.report.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
         if !audit.outputs.takes_stdout() && audit.outputs.reports.is_empty() {
-            print(&host.screen.painted(render_moves(&audited.report, Style::Text, host.screen.width)))?;
+            print(host.screen.painted(render_moves(&audited.report, Style::Text, host.screen.width)))?;
         }
         audited.files.iter().for_each(|file| host.tell(&file.path.display().to_string()));
         audited.done()
