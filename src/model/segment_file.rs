@@ -189,7 +189,7 @@ mod tests {
     #[test]
     fn rules_are_read_and_the_first_decides() {
         let segments = read(
-            r#"{"segment": [{"name": "big", "total_spend": "100.." }, {"name": "late", "recency_days": "..-1"},
+            r#"{"segment": [{"name": "big", "total_spend": "100.." }, {"name": "late", "recency_days": "..4"},
                 {"name": "small", "monetary": "0..9.99"}, {"name": "big", "orders": 7}]}"#,
         )
         .unwrap();
