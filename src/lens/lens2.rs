@@ -1,7 +1,7 @@
 //! Lens 2: one window against the next. Exact within a run, because a customer's windows meet in one block.
 //!
 //! The lens [`Lens2`] sums the customers who were retained, churned, new or reactivated, and what they spent, into a
-//! [`Bridge`](super::bridge::Bridge) a pair. Two answers follow from it: [`Change`], which adds the changes of revenue that come from Lens 1
+//! [`Bridge`] a pair. Two answers follow from it: [`Change`], which adds the changes of revenue that come from Lens 1
 //! of both windows, and the [`RevenueBridge`](super::bridge::RevenueBridge).
 
 use super::Lens;
