@@ -71,7 +71,10 @@ fn route(bencher: Bencher<'_, '_>, name: &str) {
 #[divan::bench(args = INPUTS)]
 fn accumulate(bencher: Bencher<'_, '_>, name: &str) {
     let (spec, batches) = (spec(), batches(name));
-    bencher.counter(rows(&batches)).with_inputs(|| tasks::route(&spec, &batches).expect("good rows")).bench_values(tasks::accumulate);
+    bencher
+        .counter(rows(&batches))
+        .with_inputs(|| tasks::route(&spec, &batches).expect("good rows"))
+        .bench_values(|routed| tasks::accumulate(routed).expect("memory"));
 }
 
 #[divan::bench(args = INPUTS)]
@@ -79,14 +82,14 @@ fn finalize(bencher: Bencher<'_, '_>, name: &str) {
     let (spec, batches) = (spec(), batches(name));
     bencher
         .counter(rows(&batches))
-        .with_inputs(|| tasks::accumulate(tasks::route(&spec, &batches).expect("good rows")))
+        .with_inputs(|| tasks::accumulate(tasks::route(&spec, &batches).expect("good rows")).expect("memory"))
         .bench_values(|states| tasks::finalize_all(&spec, &states).expect("windows"));
 }
 
 #[divan::bench(args = INPUTS)]
 fn lens(bencher: Bencher<'_, '_>, name: &str) {
     let (spec, batches) = (spec(), batches(name));
-    let states = tasks::accumulate(tasks::route(&spec, &batches).expect("good rows"));
+    let states = tasks::accumulate(tasks::route(&spec, &batches).expect("good rows")).expect("memory");
     let (windows, blocks) = tasks::finalize_all(&spec, &states).expect("windows");
     bencher.counter(rows(&batches)).bench(|| tasks::observe(&windows, black_box(&blocks)));
 }

@@ -80,9 +80,10 @@ pub mod synthetic;
 #[doc(hidden)]
 pub mod tasks;
 
-/// Memory: sizes as people write them, what the machine grants, what the process takes.
+/// Memory: sizes as people write them, what the machine grants, what the process takes, what the system refuses.
 pub mod memory {
-    pub use crate::spill::{MemorySplit, available, default_limit, parse_size, peak_rss, rss};
+    pub use crate::base::memory::{may_be_refused, no_thread, refused};
+    pub use crate::spill::{MemorySplit, address_limit, available, default_limit, parse_size, peak_rss, rss};
 }
 
 /// Test doubles, and internals that tests of the whole look into. Not part of the API: anything here may change at any time.

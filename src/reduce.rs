@@ -131,6 +131,15 @@ pub(crate) fn reduce<L: Lens>(
         let segment_migration = segment_migrations.as_mut().map(|all| std::mem::take(&mut all[at]));
         pairs.push(PairAnswers { lens2, revenue_bridge, score_migration, segment_migration });
     }
+    for ((window, scorer), answers) in windows.iter().zip(&blocks.scorers).zip(&of_windows) {
+        let best = scorer.best_scores();
+        let beyond = spec.segments.as_ref().map(|segments| segments.beyond(best)).unwrap_or_default();
+        if !beyond.is_empty() && answers.lens1.total_customers > 0 {
+            let [r, f, m] = best;
+            let what = format!("so many customers of {} have equal values that scores go up to R{r}, F{f} and M{m}", window.name);
+            warnings.push(format!("{what}: nobody there can be in {}", beyond.join(", ")));
+        }
+    }
     Ok(Reduced { blocks, windows: of_windows, pairs, warnings, left_out: refused.counts, custom })
 }
 

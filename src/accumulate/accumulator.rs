@@ -44,7 +44,7 @@ impl Accumulator {
     pub(crate) fn take(&mut self, partition: usize, rows: Rows, mut recycle: impl FnMut(Rows)) -> Result<()> {
         let partition = &mut self.partitions[partition / self.count];
         let before = partition.memory();
-        partition.take(rows, &mut recycle);
+        partition.take(rows, &mut recycle)?;
         self.memory = self.memory + partition.memory() - before;
         if self.memory as u64 > self.reserved.bytes() && !self.reserved.resize((self.memory + STEP) as u64) {
             self.relieve(recycle)?;

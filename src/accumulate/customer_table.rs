@@ -7,6 +7,8 @@
 
 use super::chunks::Chunks;
 use super::long_ids::LongIds;
+use crate::base::error::Result;
+use crate::base::memory::ask;
 use crate::model::amounts::{Amounts, Packed};
 use crate::model::entry::{Addend, EntrySum, HISTORY};
 use crate::model::hash::{random_state, slot_hash, table_secret};
@@ -56,6 +58,9 @@ impl Default for Key {
     }
 }
 
+/// Slots of a table whose growth is asked for: of fewer it is a matter of kibibytes.
+const MANY: usize = 1 << 13;
+
 /// Customers with a hash who are not the one that is looked for: more are no chance.
 const MOST_STRANGERS: u32 = 16;
 
@@ -81,6 +86,27 @@ impl CustomerTable {
     pub(crate) fn memory(&self) -> usize {
         let overflow = self.overflow.capacity() * size_of::<EntrySum>();
         self.slots.allocation_size() + self.customers.memory() + self.entries.memory() + overflow + self.long.memory()
+    }
+
+    /// Makes room for so many more customers. A table of many grows by as many again, and the system may refuse that.
+    ///
+    /// # Errors
+    /// When it does; the table is what it was.
+    #[inline]
+    pub(crate) fn make_room(&mut self, more: usize) -> Result<()> {
+        let (customers, room) = (self.slots.len(), self.slots.capacity());
+        if customers < MANY || room - customers >= more { Ok(()) } else { self.grow(more) }
+    }
+
+    #[cold]
+    fn grow(&mut self, more: usize) -> Result<()> {
+        let CustomerTable { slots, key: Key { secret, by_id }, customers, long: ids, .. } = self;
+        let (bytes, customer) = (2 * slots.allocation_size(), |&i: &u32| customers.get(i));
+        if *by_id {
+            let of = |i: &u32| random_hash(customer(i).view, ids.get(customer(i).view));
+            return ask(bytes, || slots.try_reserve(more, of));
+        }
+        ask(bytes, || slots.try_reserve(more, |i| slot_hash(customer(i).hash, *secret)))
     }
 
     /// Reads all of it in order. That brings it into the cache many times as fast as the accesses that follow, in any order, would.
@@ -240,6 +266,21 @@ mod tests {
     use super::*;
     use crate::model::ids::split_view;
     use arrow::array::builder::make_view;
+
+    /// Room is made by the same steps that a table takes by itself, and not before it is needed.
+    #[test]
+    fn room_is_made_when_it_is_needed() {
+        let (mut asked, mut plain) = (CustomerTable::default(), CustomerTable::default());
+        for i in 0..100_000u32 {
+            if i.is_multiple_of(64) {
+                asked.make_room(64).expect("there is memory");
+            }
+            let view = split_view(make_view(i.to_string().as_bytes(), 0, 0));
+            let hash = i.wrapping_mul(0x9e37_79b9);
+            assert_eq!(asked.customer(hash, view, &[]), plain.customer(hash, view, &[]));
+        }
+        assert_eq!(asked.memory(), plain.memory());
+    }
 
     /// However many customers have one hash, each is found, and by ids alone after the first few.
     #[test]

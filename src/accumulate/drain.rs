@@ -7,6 +7,7 @@
 use super::customer_table::{Customer, CustomerTable, Entry, NONE};
 use super::sort_rows::sort_by_hash;
 use crate::base::error::Result;
+use crate::base::memory::reserve;
 use crate::model::entry::HISTORY;
 use crate::model::hash::hash_id;
 use crate::model::ids::{id_bytes, joined_view};
@@ -87,12 +88,18 @@ impl Sorted for TableStream {
 }
 
 impl SortedTable {
-    pub(crate) fn new(mut table: CustomerTable, scratch: &mut SortScratch) -> Self {
+    /// Sorts a table.
+    ///
+    /// # Errors
+    /// When the system refuses the memory to do that in.
+    pub(crate) fn new(mut table: CustomerTable, scratch: &mut SortScratch) -> Result<Self> {
         table.slots = HashTable::new();
         table.warm();
         let SortScratch { customers, entries } = scratch;
         customers.clear();
         entries.clear();
+        reserve(customers, table.customers.len())?;
+        reserve(entries, table.entries.len())?;
         for at in order(&table) {
             let mut customer = *table.customers.get(at);
             let mut at = std::mem::replace(&mut customer.head, entries.len() as u32);
@@ -105,7 +112,7 @@ impl SortedTable {
         }
         table.customers.replace(customers);
         table.entries.replace(entries);
-        SortedTable(table)
+        Ok(SortedTable(table))
     }
 
     /// The number of customers.

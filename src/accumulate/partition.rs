@@ -7,7 +7,7 @@
 use super::customer_table::CustomerTable;
 use super::drain::{Drained, SortScratch, SortedTable};
 use super::sort_rows::sorted_states;
-use crate::base::error::Result;
+use crate::base::error::{Result, Stage};
 use crate::model::hash::PARTITIONS;
 use crate::route::row_buffer::Rows;
 use crate::spill::{FRAME_CUSTOMERS, RunStore, RunWriter, Runs};
@@ -42,24 +42,32 @@ impl Partition {
     }
 
     /// Takes rows in; folds them now, or later when there are enough of them.
-    pub(crate) fn take(&mut self, rows: Rows, recycle: impl FnMut(Rows)) {
+    ///
+    /// # Errors
+    /// When the system refuses the memory that they take.
+    pub(crate) fn take(&mut self, rows: Rows, recycle: impl FnMut(Rows)) -> Result<()> {
         self.waiting_rows += rows.rows.len();
         self.memory += rows.memory();
         self.waiting.push(rows);
         if self.waiting_rows >= self.patience {
-            self.fold(recycle);
+            self.fold(recycle)?;
             self.patience = self.patience.max(self.table.len() / 2);
         }
+        Ok(())
     }
 
     /// Folds all rows that wait.
-    pub(crate) fn fold(&mut self, mut recycle: impl FnMut(Rows)) {
+    ///
+    /// # Errors
+    /// When the system refuses the memory that they take. The partition is then worthless.
+    pub(crate) fn fold(&mut self, mut recycle: impl FnMut(Rows)) -> Result<()> {
         if self.waiting_rows > self.table.len() / CUSTOMERS_PER_ROW {
             self.table.warm();
         }
         let mut customers = [0; ROWS_AT_ONCE];
         for buffer in self.waiting.drain(..) {
             for rows in buffer.rows.chunks(ROWS_AT_ONCE) {
+                self.table.make_room(rows.len()).map_err(|e| e.stage(Stage::Accumulate))?;
                 for (customer, row) in customers.iter_mut().zip(rows) {
                     *customer = self.table.customer(row.hash, row.view, buffer.long_id(row.view));
                 }
@@ -71,6 +79,7 @@ impl Partition {
         }
         self.waiting_rows = 0;
         self.memory = self.table.memory();
+        Ok(())
     }
 
     /// The memory it takes up.
@@ -88,7 +97,7 @@ impl Partition {
             self.waiting_rows = 0;
             states
         } else {
-            self.fold(recycle);
+            self.fold(recycle)?;
             std::mem::take(&mut self.table).into_states(FRAME_CUSTOMERS)
         };
         // Whether it can be written or not, it is gone.
@@ -101,20 +110,24 @@ impl Partition {
     }
 
     /// Ends the partition; its batches have at most `most` customers.
-    pub(crate) fn drain(mut self, most: usize, scratch: &mut SortScratch) -> Drained {
+    ///
+    /// # Errors
+    /// When the system refuses the memory to sort in.
+    pub(crate) fn drain(mut self, most: usize, scratch: &mut SortScratch) -> Result<Drained> {
         if self.runs.is_empty() {
-            self.fold(drop);
-            return Drained::Resident(SortedTable::new(self.table, scratch));
+            self.fold(drop)?;
+            return Ok(Drained::Resident(SortedTable::new(self.table, scratch)?));
         }
         if self.table.len() == 0 {
-            return Drained::Spilled(sorted_states(&self.waiting, most), self.runs);
+            return Ok(Drained::Spilled(sorted_states(&self.waiting, most), self.runs));
         }
-        self.fold(drop);
-        Drained::Spilled(self.table.into_states(most), self.runs)
+        self.fold(drop)?;
+        Ok(Drained::Spilled(self.table.into_states(most), self.runs))
     }
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use crate::base::merge::Merge;
@@ -185,7 +198,7 @@ mod tests {
     /// A table as what it says: per customer the first time seen, and the entries by window.
     fn view(table: CustomerTable) -> BTreeMap<String, (i64, BTreeMap<u32, Held>)> {
         let sorted = view_of(table.clone().into_states(3));
-        let in_order = SortedTable::new(table, &mut SortScratch::default());
+        let in_order = SortedTable::new(table, &mut SortScratch::default()).unwrap();
         let columns = |customers| {
             let mut states = StateBatch::default();
             in_order.fill(customers, &mut states);
@@ -253,13 +266,13 @@ mod tests {
                 let hash = hash_in_section(hash_id(id));
                 buffer.push(id, make_view(id, 0, 0), hash, Addend { start, ..addend.unwrap_or(history) });
             }
-            partition.take(buffer, drop);
+            partition.take(buffer, drop).unwrap();
         }
         partition
     }
 
     fn folded(mut partition: Partition) -> BTreeMap<String, (i64, BTreeMap<u32, Held>)> {
-        partition.fold(drop);
+        partition.fold(drop).unwrap();
         view(partition.table)
     }
 
@@ -271,9 +284,9 @@ mod tests {
             prop_assert_eq!(sorted, model(&a), "sorted, not folded");
             let mut all = partition(&a, per_buffer);
             if early {
-                all.fold(drop);
+                all.fold(drop).unwrap();
             }
-            partition(&b, per_buffer).waiting.into_iter().for_each(|buffer| all.take(buffer, drop));
+            partition(&b, per_buffer).waiting.into_iter().for_each(|buffer| all.take(buffer, drop).unwrap());
             prop_assert_eq!(folded(all), model(&[a, b].concat()));
         }
     }
@@ -287,9 +300,9 @@ mod tests {
         for rows in rows.chunks(100) {
             let mut buffers = self::partition(rows, 100).waiting;
             assert_eq!(buffers.len(), 1);
-            buffers.drain(..).for_each(|buffer| partition.take(buffer, |_| back += 1));
+            buffers.drain(..).for_each(|buffer| partition.take(buffer, |_| back += 1).unwrap());
         }
-        partition.fold(|_| back += 1);
+        partition.fold(|_| back += 1).unwrap();
         assert_eq!((back, partition.waiting_rows, partition.table.len()), (50, 0, IDS.len()));
     }
 }

@@ -1,15 +1,15 @@
 //! A worker: one of the engine's threads. It owns every n-th partition and folds what is routed to it, and while there is a source it
 //! takes chunks in turn with the other workers, decodes and routes them. So n workers keep n cores busy, whatever costs more.
 //!
-//! Workers send to each other over [`lane`](crate::route::lane)s. One that finds another's lane full folds what is in its own until
-//! there is room, so they never wait for each other in a circle; rows for its own partitions it takes at once.
+//! Workers send to each other over [`lane`](crate::route::lane)s. One that finds another's lane full, or too many heavy rows under way, folds
+//! what is in its own until there is room, so they never wait for each other in a circle; rows for its own partitions it takes at once.
 
 use super::accumulator::{Accumulator, Closed};
 use crate::base::error::{Error, Result, Stage};
 use crate::base::threads::Poison;
 use crate::model::period_batch::PeriodBatch;
 use crate::route::Router;
-use crate::route::lane::{Delivery, Lanes, Outlet};
+use crate::route::lane::{Delivery, LaneEnd, Lanes, Outlet};
 use crate::route::row_buffer::Rows;
 use crate::source::Source;
 use crate::source::shared::{BatchTaker, SharedSource};
@@ -47,14 +47,14 @@ pub(crate) struct Worker {
 /// A worker's partitions and its lanes: folds rows of its own partitions, and sends the others on.
 struct Mailbox {
     accumulator: Accumulator,
-    lane: Receiver<Delivery>,
+    lane: LaneEnd,
     lanes: Lanes,
     /// Empty buffers, the last used on top: it is the one that is still in the cache.
     empty: Vec<Rows>,
 }
 
 impl Worker {
-    pub(crate) fn new(router: Router, accumulator: Accumulator, lane: Receiver<Delivery>, lanes: Lanes) -> Self {
+    pub(crate) fn new(router: Router, accumulator: Accumulator, lane: LaneEnd, lanes: Lanes) -> Self {
         Worker { router, mailbox: Mailbox { accumulator, lane, lanes, empty: Vec::new() } }
     }
 
@@ -62,7 +62,7 @@ impl Worker {
     pub(crate) fn run(mut self, jobs: &Receiver<Job>) -> Result<Option<Vec<Closed>>> {
         loop {
             select! {
-                recv(self.mailbox.lane) -> delivery => match delivery {
+                recv(self.mailbox.lane.deliveries) -> delivery => match delivery {
                     Ok(delivery) => self.mailbox.fold(delivery)?,
                     Err(_) => return Ok(None),
                 },
@@ -96,7 +96,14 @@ impl BatchTaker<PeriodBatch> for Worker {
 }
 
 impl Mailbox {
-    fn fold(&mut self, Delivery { partition, rows }: Delivery) -> Result<()> {
+    fn fold(&mut self, Delivery { partition, rows, weight }: Delivery) -> Result<()> {
+        // From now on the accumulator counts them.
+        drop(weight);
+        self.add(partition, rows)
+    }
+
+    /// Takes rows of one of its own partitions.
+    fn add(&mut self, partition: usize, rows: Rows) -> Result<()> {
         let Mailbox { accumulator, lanes, empty, .. } = self;
         accumulator.take(partition, rows, |mut rows| {
             if empty.len() < lanes.spare_buffers {
@@ -110,7 +117,7 @@ impl Mailbox {
 
     /// Folds what others have sent.
     fn drain(&mut self) -> Result<()> {
-        while let Ok(delivery) = self.lane.try_recv() {
+        while let Ok(delivery) = self.lane.deliveries.try_recv() {
             self.fold(delivery)?;
         }
         Ok(())
@@ -123,11 +130,20 @@ impl Outlet for Mailbox {
     }
 
     fn take(&mut self, partition: usize, rows: Rows) -> Result<()> {
-        let mut delivery = Delivery { partition, rows };
         if self.accumulator.owns(partition) {
-            return self.fold(delivery);
+            return self.add(partition, rows);
         }
         let ended = || Error::ended(Stage::Route);
+        let weight = loop {
+            if let Some(weight) = self.lanes.weigh(&rows) {
+                break weight;
+            }
+            select! {
+                recv(self.lanes.room()) -> room => room.map_err(|_| ended())?,
+                recv(self.lane.deliveries) -> own => self.fold(own.map_err(|_| ended())?)?,
+            }
+        };
+        let mut delivery = Delivery { partition, rows, weight };
         let lane = self.lanes.to(partition).clone();
         loop {
             match lane.try_send(delivery) {
@@ -137,7 +153,7 @@ impl Outlet for Mailbox {
             }
             select! {
                 send(lane, delivery) -> sent => return sent.map_err(|_| ended()),
-                recv(self.lane) -> own => self.fold(own.map_err(|_| ended())?)?,
+                recv(self.lane.deliveries) -> own => self.fold(own.map_err(|_| ended())?)?,
             }
         }
     }

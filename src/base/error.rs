@@ -23,6 +23,8 @@ pub enum Kind {
     Io,
     /// A bug in lensflow or in a caller's own stage, such as a panic in a worker. Exit code 1.
     Internal,
+    /// The operating system refused memory. Exit code 1.
+    Memory,
     /// It was ended from outside, by a [`Cancel`](crate::Cancel). The command line dies of the signal that asked for it.
     Cancelled,
 }

@@ -7,12 +7,14 @@
 //! | `money`, `time` | amounts and timestamps, exact |
 //! | `threads` | locks, pools, work in order, the poison that ends a run |
 //! | `cancel` | ending work from outside |
+//! | `memory` | memory that the system may refuse |
 //! | `text` | numbers and words in messages |
 //! | `bytes` | packed columns, sort keys, checksums, files read at a position |
 
 pub(crate) mod bytes;
 pub mod cancel;
 pub mod error;
+pub(crate) mod memory;
 pub mod merge;
 pub mod money;
 pub mod text;

@@ -143,7 +143,7 @@ impl<P> Finishing<P> {
             Ok(block.len())
         };
         let saved: Vec<_> = memory.saved.iter().filter(|run| run.file.frames_of(number) > 0).collect();
-        match (partition.drain(most, scratch), &saved[..]) {
+        match (partition.drain(most, scratch)?, &saved[..]) {
             // Saved customers of whom the run has learnt nothing stay where they are.
             (Drained::Resident(table), [run]) if table.len() == 0 => {
                 let mut bytes = Vec::new();

@@ -11,6 +11,7 @@ use crate::report::output::Output;
 use crate::report::text_tables::{Style, render};
 #[cfg(feature = "xlsx")]
 use crate::report::xlsx::workbook;
+use crate::state::Io;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -68,6 +69,7 @@ impl Written {
             return Err(Error::left_out("pages of HTML", "html"));
         }
         no_input_is_written(outputs.paths(), outputs.template.as_slice())?;
+        no_input_is_written(outputs.paths(), &outputs.beside)?;
         #[cfg(feature = "html")]
         let mut page = outputs.page.clone();
         #[cfg(feature = "html")]
@@ -102,8 +104,8 @@ impl Written {
 }
 
 /// The file of answers, opened, with its format.
-pub(super) fn open_report(path: &Path, cancel: &Cancel) -> Result<(AnswerFormat, Output)> {
-    Ok((AnswerFormat::of(path)?, Output::create_with(path, cancel)?))
+pub(super) fn open_report(path: &Path, cancel: &Cancel, io: &Io) -> Result<(AnswerFormat, Output)> {
+    Ok((AnswerFormat::of(path)?, Output::create_on(path, cancel, io)?))
 }
 
 /// Writes answers that are in memory to the reports of outputs, with the bytes that an audit with these outputs gives them: all or none.
@@ -127,7 +129,7 @@ pub fn write_reports(report: &Report, outputs: &Outputs, cancel: &Cancel) -> Res
     outputs.check()?;
     no_input_is_written(outputs.reports.iter(), &report.input.sources)?;
     let written = Written::of(outputs)?;
-    let mut files = outputs.reports.iter().map(|path: &PathBuf| open_report(path, cancel)).collect::<Result<Vec<_>>>()?;
+    let mut files = outputs.reports.iter().map(|path: &PathBuf| open_report(path, cancel, &Io::default())).collect::<Result<Vec<_>>>()?;
     files.iter_mut().try_for_each(|file| written.fill(file, report))?;
     files.iter_mut().try_for_each(|(_, output)| output.complete())?;
     files.into_iter().try_for_each(|(_, output)| output.commit())

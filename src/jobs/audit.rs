@@ -10,7 +10,7 @@ use super::{Host, STDOUT, files, in_a_folder, inside, lines_fit, may_be_folder, 
 use crate::base::cancel::{Cancel, Stop};
 use crate::base::error::{Error, Result};
 use crate::jobs::checkpoint::{Checkpointed, Checkpoints};
-use crate::jobs::given_cuts::{cuts_of, write_cuts};
+use crate::jobs::given_cuts::{cuts_of, no_such_window, write_cuts};
 use crate::model::reject::OnBadRow;
 use crate::model::window::Windows;
 use crate::orders::Lines;
@@ -56,6 +56,8 @@ pub struct Outputs {
     /// How pages of HTML are made; a template that is named takes the place of the one in here.
     #[cfg(feature = "html")]
     pub page: PageOptions,
+    /// Other files that were read for this, such as cut points and segments: no output may be written over them.
+    pub beside: Vec<PathBuf>,
     /// The order of rows.
     pub order: Order,
     /// The columns of the rows per customer and window.
@@ -76,7 +78,8 @@ impl Outputs {
 
     /// Whether anything but answers goes to stdout, so that nothing else may.
     pub fn takes_stdout(&self) -> bool {
-        self.tables().chain(&self.partial).any(|path| path == Path::new(STDOUT))
+        let cuts = self.cuts.iter().map(|(path, _)| path);
+        self.tables().chain(&self.partial).chain(cuts).any(|path| path == Path::new(STDOUT))
     }
 
     /// Checks that each output has a format and a folder to be in, and that none is written twice.
@@ -129,6 +132,9 @@ pub struct AuditJob {
     pub cancel: Cancel,
     /// Ends reading in order, with a last checkpoint.
     pub stop: Stop,
+    /// The disk.
+    #[doc(hidden)]
+    pub io: Io,
 }
 
 /// The outcome of an audit.
@@ -228,6 +234,11 @@ impl AuditJob {
         }
         columns.check(self.lines.as_ref())?;
         columns.check_options(&spec)?;
+        if let (Some((_, Some(name))), Windows::List(list)) = (&self.outputs.cuts, &spec.windows)
+            && !list.iter().any(|window| window.name == *name)
+        {
+            return Err(no_such_window(name, list.iter().map(|window| window.name.as_str())));
+        }
         Ok(spec)
     }
 
@@ -270,10 +281,15 @@ impl AuditJob {
             return Err(error.input(output.to_string_lossy()).help("write it to another folder"));
         }
         let of_lines = self.lines.is_some() || states.iter().any(|state| state.manifest().transactions.is_some());
-        let outputs = Open::of(&self.outputs, &spec, of_lines, &self.cancel)?;
+        let outputs = Open::of(&self.outputs, &spec, of_lines, &self.cancel, &self.io)?;
 
         let lens = self.outputs.partial.as_ref().map(|_| Partials);
-        let builder = Pipeline::builder().spec(spec).rfm_columns(self.outputs.rfm_columns.clone()).lens(lens).cancel(self.cancel.clone());
+        let builder = Pipeline::builder()
+            .spec(spec)
+            .rfm_columns(self.outputs.rfm_columns.clone())
+            .lens(lens)
+            .cancel(self.cancel.clone())
+            .disk(&self.io);
         let builder = builder.keep_rejects(self.outputs.rejects.is_some());
         let mut stats: Arc<Stats> = Arc::default();
         let mut watch = |latest: Arc<Stats>, host: &mut dyn Host| {
@@ -289,7 +305,7 @@ impl AuditJob {
             }
             Some((folder, every)) => {
                 let (folder, every, stop) = (folder.clone(), *every, self.stop.clone());
-                let checkpoints = Checkpoints { folder, every, stop, cancel: self.cancel.clone(), io: Io::default() };
+                let checkpoints = Checkpoints { folder, every, stop, cancel: self.cancel.clone(), io: self.io.clone() };
                 host.heeds_stop(true);
                 let (pipeline, checkpointed) = checkpoints.read(&builder, &ready.states, ready.periods, |latest| watch(latest, host))?;
                 host.heeds_stop(false);
@@ -318,18 +334,18 @@ struct Open {
 }
 
 impl Open {
-    fn of(wanted: &Outputs, spec: &Spec, of_lines: bool, cancel: &Cancel) -> Result<Open> {
+    fn of(wanted: &Outputs, spec: &Spec, of_lines: bool, cancel: &Cancel, io: &Io) -> Result<Open> {
         let table = |path: &Option<PathBuf>, schema| {
-            let make = |path: &PathBuf| Ok(TableWriter::create_with(path, None, &schema, cancel)?.csv_safe(wanted.csv_safe));
+            let make = |path: &PathBuf| Ok(TableWriter::create_on(path, None, &schema, cancel, io)?.csv_safe(wanted.csv_safe));
             path.as_ref().map(make).transpose()
         };
         Ok(Open {
             rfm: table(&wanted.rfm, wanted.rfm_columns.schema(spec))?,
             migrations: table(&wanted.migrations, rows::migration_schema_with(spec.segments.is_some()))?,
             rejects: table(&wanted.rejects, if of_lines { rows::line_reject_schema() } else { rows::reject_schema() })?,
-            reports: wanted.reports.iter().map(|path| open_report(path, cancel)).collect::<Result<_>>()?,
-            partial: wanted.partial.as_deref().map(|path| create_partial(path, cancel)).transpose()?,
-            cuts: wanted.cuts.as_ref().map(|(path, window)| Ok((Output::create_with(path, cancel)?, window.clone()))).transpose()?,
+            reports: wanted.reports.iter().map(|path| open_report(path, cancel, io)).collect::<Result<_>>()?,
+            partial: wanted.partial.as_deref().map(|path| create_partial_on(path, cancel, io)).transpose()?,
+            cuts: wanted.cuts.as_ref().map(|(path, window)| Ok((Output::create_on(path, cancel, io)?, window.clone()))).transpose()?,
             bins: spec.bins,
             written: Written::of(wanted)?,
             of_lines,
@@ -406,8 +422,12 @@ fn may_be_partial(path: &Path) -> Result<()> {
 /// # Errors
 /// A name that promises compression, or a folder that cannot be written to.
 pub fn create_partial(path: &Path, cancel: &Cancel) -> Result<Output> {
+    create_partial_on(path, cancel, &Io::default())
+}
+
+fn create_partial_on(path: &Path, cancel: &Cancel, io: &Io) -> Result<Output> {
     may_be_partial(path)?;
-    Output::create_with(path, cancel)
+    Output::create_on(path, cancel, io)
 }
 
 /// Writes a partial to its output.

@@ -33,7 +33,7 @@ pub fn export_state(state: &State, path: &Path, format: Option<Format>, csv_safe
         Ok(())
     })?;
     let schema = schema(if are_cents { DataType::Decimal128(18, 2) } else { DataType::Decimal128(38, 18) });
-    let mut table = TableWriter::create_with(path, format, &schema, cancel)?.csv_safe(csv_safe);
+    let mut table = TableWriter::create_on(path, format, &schema, cancel, state.io())?.csv_safe(csv_safe);
     each(state, cancel, |rows| table.write(&rows.take(&schema, are_cents)?))?;
     let rows = table.rows();
     let mut output = table.finish()?;

@@ -37,10 +37,15 @@ pub fn read_cut_points(texts: &[String]) -> Result<CutPoints> {
         }
     }
     let Some(mut file) = file else { return Ok(said) };
+    let mut own = Vec::new();
     for name in CutPoints::MEASURES {
         if let (Some(from), Some(slot)) = (said.measure(name).and_then(Option::take), file.measure(name)) {
             *slot = Some(from);
+            own.push(name);
         }
+    }
+    if let (Some(from), false) = (&mut file.from, own.is_empty()) {
+        *from = format!("{} as said, others from {from}", own.join(" and "));
     }
     Ok(file)
 }
@@ -62,15 +67,20 @@ pub(super) fn write_cuts(output: &mut Output, text: &str) -> Result<()> {
     output.write_all(text.as_bytes()).map_err(|e| Error::io("cannot write the cut points", e))
 }
 
+/// The error for a window that a run does not have.
+pub(super) fn no_such_window<'a>(name: &str, windows: impl Iterator<Item = &'a str>) -> Error {
+    let names = windows.collect::<Vec<_>>().join(", ");
+    Error::usage(format!("there is no window {name:?} to take cut points from")).help(format!("the windows are {names}"))
+}
+
 /// The file of a window's cut points: those of the named one, or of the last that has customers.
 pub(super) fn cuts_of<A>(audit: &Audit<A>, window: Option<&str>, bins: u32) -> Result<String> {
     let windows = &audit.report.windows;
     let at = match window {
-        Some(name) => windows.iter().position(|w| w.name == name).ok_or_else(|| {
-            let names: Vec<&str> = windows.iter().map(|w| w.name.as_str()).collect();
-            Error::usage(format!("there is no window {name:?} to take cut points from"))
-                .help(format!("the windows are {}", names.join(", ")))
-        })?,
+        Some(name) => {
+            let found = windows.iter().position(|w| w.name == name);
+            found.ok_or_else(|| no_such_window(name, windows.iter().map(|w| w.name.as_str())))?
+        }
         None => windows.iter().rposition(|w| w.lens1.total_customers > 0).ok_or_else(|| {
             Error::data("no window has customers, and so there are no cut points").help("leave `cuts_out` out, or audit other rows")
         })?,

@@ -53,7 +53,7 @@ impl Found {
                 continue;
             }
             update.cancel.check()?;
-            update.io.step().map_err(|e| Error::io("cannot read", e).input(&path).stage(Stage::Source))?;
+            update.io.perform(|| Ok(())).map_err(|e| Error::io("cannot read", e).input(&path).stage(Stage::Source))?;
             found.changed.push((path.clone(), changed(&path)));
             let input = found.input(path.clone(), fingerprint(&path)?, manifest);
             if let Some(before) = update.find_known(manifest, &found.taken, &input) {

@@ -20,9 +20,10 @@ pub(super) struct PartRejects {
 
 impl PartRejects {
     /// A table of rejected lines, or of rejected rows of period aggregations.
-    pub(super) fn create(path: &Path, of_lines: bool, csv_safe: bool, cancel: &Cancel) -> Result<Self> {
+    pub(super) fn create(path: &Path, of_lines: bool, csv_safe: bool, cancel: &Cancel, io: &Io) -> Result<Self> {
         let schema = if of_lines { line_reject_schema() } else { reject_schema() };
-        Ok(PartRejects { table: TableWriter::create_with(path, None, &schema, cancel)?.csv_safe(csv_safe), schema, cancel: cancel.clone() })
+        let table = TableWriter::create_on(path, None, &schema, cancel, io)?.csv_safe(csv_safe);
+        Ok(PartRejects { table, schema, cancel: cancel.clone() })
     }
 
     /// Appends those of a run file.

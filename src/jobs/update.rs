@@ -158,7 +158,8 @@ impl Update {
         };
         let order_ids = self.keeps_ids(&manifest, folder.path())?;
         let of_lines = self.lines.is_some();
-        let rejects = self.rejects.as_ref().map(|path| PartRejects::create(path, of_lines, self.csv_safe, &self.cancel)).transpose()?;
+        let create = |path: &PathBuf| PartRejects::create(path, of_lines, self.csv_safe, &self.cancel, &self.io);
+        let rejects = self.rejects.as_ref().map(create).transpose()?;
         let mut found = Found::look(self, &manifest, self.find(inputs)?.paths(), folder.path())?;
         // What is changed already when rows are read.
         let now = self.now.unwrap_or_else(SystemTime::now).duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());

@@ -65,6 +65,22 @@ impl ScoreCells {
         true
     }
 
+    /// Adds a customer of a score.
+    #[inline]
+    fn count(&mut self, [r, f, m]: [u8; 3], orders: i64, cents: i64) {
+        let side = usize::from(self.side);
+        let (r, f, m) = (usize::from(r), usize::from(f), usize::from(m));
+        if r.max(f).max(m) >= side && !self.reach(r.max(f).max(m) as u16) {
+            return;
+        }
+        let side = usize::from(self.side);
+        if let Some(cell) = self.cells.get_mut((r * side + f) * side + m) {
+            cell.customers += 1;
+            cell.orders += i128::from(orders);
+            cell.revenue += Fixed2::from_hundredths(cents.into());
+        }
+    }
+
     /// Makes room for a digit.
     #[inline(never)]
     fn reach(&mut self, digit: u16) -> bool {
@@ -108,8 +124,7 @@ impl Lens for Distribution {
     fn observe(&self, partial: &mut Vec<ScoreCells>, block: &Block) {
         let values = block.scores.iter().zip(&block.frequency).zip(&block.total_spend);
         for (&window, ((&score, &orders), &spend)) in block.window.iter().zip(values) {
-            let cell = ScoreCell { customers: 1, orders: orders.into(), revenue: Fixed2::from_hundredths(spend.into()) };
-            partial[window as usize].add(score, cell);
+            partial[window as usize].count(score, orders, spend);
         }
     }
 

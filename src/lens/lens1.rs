@@ -78,8 +78,10 @@ fn top_customers(n: u64, p: u32) -> u64 {
 /// Counts recency, frequency, monetary and spend per window.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct Lens1 {
-    /// The most distinct values that a histogram counts one by one.
+    /// The most distinct values that a histogram of amounts counts one by one.
     limit: usize,
+    /// Likewise, one of days or orders, of which there are fewer.
+    narrow: usize,
 }
 
 impl Default for Lens1 {
@@ -94,14 +96,20 @@ const MIN_LIMIT: usize = 64;
 impl Lens1 {
     /// With histograms that count at most so many distinct values one by one, each.
     pub fn with_limit(limit: usize) -> Self {
-        Lens1 { limit }
+        Lens1 { limit, narrow: limit }
     }
 
-    /// With the same limit for every histogram of so many partials, each for so many windows, that together hold so many distinct
-    /// values: some 40 bytes each, at most 80.
+    /// With histograms of so many partials, each for so many windows, that together hold so many distinct values: some 40 bytes each, at
+    /// most 80. Days and orders differ little, so histograms of amounts have most of the room.
     pub fn sharing(total: usize, windows: usize, partials: usize) -> Self {
         let histograms = windows.max(1).saturating_mul(partials.max(1)).saturating_mul(4);
-        Lens1::with_limit((total / histograms).clamp(MIN_LIMIT, Histogram::DEFAULT_LIMIT))
+        let share = (total / histograms).clamp(MIN_LIMIT, Histogram::DEFAULT_LIMIT);
+        let narrow = (share / 4).max(MIN_LIMIT);
+        Lens1 { limit: (2 * share - narrow).min(Histogram::DEFAULT_LIMIT), narrow }
+    }
+
+    fn measures(&self) -> Measures {
+        Measures::with_limits(self.narrow, self.limit)
     }
 
     #[inline]
@@ -117,7 +125,7 @@ impl Lens for Lens1 {
     type Answer = Vec<Measures>;
 
     fn empty(&self, windows: &[Window]) -> Vec<Measures> {
-        vec![Measures::with_limit(self.limit); windows.len()]
+        vec![self.measures(); windows.len()]
     }
 
     fn observe(&self, partial: &mut Vec<Measures>, block: &Block) {
@@ -177,7 +185,7 @@ impl Lens1 {
         let counts = batch.column_by_name("count")?.as_primitive_opt::<UInt64Type>()?;
         let maxima = batch.column_by_name("max")?.as_primitive_opt::<Int64Type>()?;
         let sums = batch.column_by_name("sum")?.as_primitive_opt::<Decimal128Type>()?;
-        let mut partial = vec![Measures::with_limit(self.limit); windows_of(&batch)?];
+        let mut partial = vec![self.measures(); windows_of(&batch)?];
         for row in 0..batch.num_rows() {
             let histogram = partial.get_mut(windows.value(row) as usize)?.by_number(measures.value(row))?;
             let (value, count) = (values.value(row), counts.value(row));

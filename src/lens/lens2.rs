@@ -1,7 +1,7 @@
 //! Lens 2: one window against the next. Exact within a run, because a customer's windows meet in one block.
 //!
 //! The lens [`Lens2`] sums the customers who were retained, churned, new or reactivated, and what they spent, into a
-//! [`Bridge`](super::bridge::Bridge) a pair. Two answers follow from it: [`Change`], which adds the changes of revenue that come from Lens 1
+//! [`Bridge`] a pair. Two answers follow from it: [`Change`], which adds the changes of revenue that come from Lens 1
 //! of both windows, and the [`RevenueBridge`](super::bridge::RevenueBridge).
 
 use super::Lens;
@@ -46,25 +46,23 @@ impl Status {
 /// Calls `take` for every customer of the block and pair of adjacent windows in either of which they are active: with the customer, the
 /// place of the pair's first window, what became of them, and a row of theirs in the block: in the pair's first window if they are active
 /// there, and then the next row is the second's if they are retained; else in the second. `starts` are those of the windows.
+#[inline]
 pub fn migrations(block: &Block, starts: &[i64], mut take: impl FnMut(u32, usize, Status, usize)) {
-    for rows in block.customer.chunk_by(|a, b| a == b).scan(0, |from, same| {
-        *from += same.len();
-        Some(*from - same.len()..*from)
-    }) {
-        let (customer, first) = (block.customer[rows.start], rows.start);
-        let active = &block.window[rows];
-        for (at, &window) in active.iter().enumerate() {
-            let window = window as usize;
-            let before = at.checked_sub(1).map(|at| active[at] as usize);
-            if window > 0 && before != Some(window - 1) {
-                let seen = block.first_seen[customer as usize] < starts[window];
-                take(customer, window - 1, if seen { Status::Reactivated } else { Status::New }, first + at);
-            }
-            if window + 1 < starts.len() {
-                let stays = active.get(at + 1).is_some_and(|&next| next as usize == window + 1);
-                take(customer, window, if stays { Status::Retained } else { Status::Churned }, first + at);
-            }
+    let rows = block.customer.len();
+    let (customers, windows) = (&block.customer[..rows], &block.window[..rows]);
+    // Whether the row before was of the same customer, in the window just before.
+    let mut follows = false;
+    for row in 0..rows {
+        let (customer, window) = (customers[row], windows[row] as usize);
+        let stays = row + 1 < rows && customers[row + 1] == customer && windows[row + 1] as usize == window + 1;
+        if window > 0 && !follows {
+            let seen = block.first_seen[customer as usize] < starts[window];
+            take(customer, window - 1, if seen { Status::Reactivated } else { Status::New }, row);
         }
+        if window + 1 < starts.len() {
+            take(customer, window, if stays { Status::Retained } else { Status::Churned }, row);
+        }
+        follows = stays;
     }
 }
 

@@ -23,8 +23,13 @@ pub struct Measures {
 impl Measures {
     /// Histograms that count at most so many distinct values one by one, each.
     pub fn with_limit(limit: usize) -> Self {
-        let one = || Histogram::with_limit(limit);
-        Measures { recency: one(), frequency: one(), monetary: one(), spend: one() }
+        Measures::with_limits(limit, limit)
+    }
+
+    /// With one limit for days and orders, and one for amounts.
+    pub fn with_limits(narrow: usize, wide: usize) -> Self {
+        let (few, many) = (|| Histogram::with_limit(narrow), || Histogram::with_limit(wide));
+        Measures { recency: few(), frequency: few(), monetary: many(), spend: many() }
     }
 
     /// Bytes held.

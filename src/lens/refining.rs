@@ -16,7 +16,7 @@ use rayon::prelude::*;
 /// The most cells that one thread holds in a pass, unless one window needs more: 12 MiB.
 const MAX_CELLS: usize = 1 << 18;
 /// So often cells are told apart for the Gini coefficient alone. Where that has not settled it, sorting all spends does.
-const GINI_PASSES: u8 = if cfg!(test) { 0 } else { 3 };
+const GINI_PASSES: std::ops::Range<u8> = 0..if cfg!(test) { 0 } else { 3 };
 
 /// The questions that are still open of every window's measures.
 #[derive(Debug)]
@@ -100,7 +100,7 @@ impl<'a> Refining<'a> {
         Scorer::ask(recency, frequency, monetary, [self.bins; 3]);
         Lens1Metrics::ask(frequency, spend, self.percentiles);
         More::ask(frequency, spend);
-        if passes < GINI_PASSES {
+        if GINI_PASSES.contains(&passes) {
             spend.gini();
         }
         open.map(|open| open.refinement())

@@ -7,6 +7,7 @@ use super::lens2::{Status, migrations};
 use crate::base::merge::Merge;
 use crate::base::money::{Fixed2, Money, Percent};
 use crate::finalize::Block;
+pub use crate::model::segments::INACTIVE;
 use crate::model::segments::{SegmentValues, Segments};
 use crate::model::window::Window;
 use serde::{Deserialize, Serialize};
@@ -85,9 +86,6 @@ pub struct WindowSegments {
 
 /// Customers by segment in the first window, then by segment in the second; `inactive` are those who are not active there. Only what occurs.
 pub type SegmentMigration = BTreeMap<String, BTreeMap<String, u64>>;
-
-/// Who is not active in a window, in moves.
-pub const INACTIVE: &str = "inactive";
 
 /// A customer's values in a row of a block.
 #[inline]

@@ -28,7 +28,7 @@ pub(crate) fn coefficients(sorted: &[SortedMeasures], blocks: &Blocks, sorting: 
     if known.iter().all(Option::is_some) {
         return Ok(known.into_iter().flatten().collect());
     }
-    #[cfg(all(test, feature = "synthetic"))]
+    #[cfg(test)]
     tests::SORTED.fetch_add(known.iter().filter(|gini| gini.is_none()).count(), std::sync::atomic::Ordering::Relaxed);
     let sorter = Sorter::new(sorting());
     let start = || (Workspace::default(), sorter.buffer());
@@ -62,21 +62,23 @@ pub(crate) fn coefficients(sorted: &[SortedMeasures], blocks: &Blocks, sorting: 
     Ok(known.into_iter().zip(sums).map(of).collect())
 }
 
-#[cfg(all(test, feature = "synthetic"))]
+#[cfg(test)]
 #[allow(clippy::unwrap_used)]
 pub(super) mod tests {
-    use crate::model::window::{Granularity, Windows};
-    use crate::pipeline::Pipeline;
-    use crate::spec::Spec;
-    use crate::synthetic::Synthetic;
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::atomic::AtomicUsize;
 
     /// Windows whose spends were sorted.
     pub(in crate::lens) static SORTED: AtomicUsize = AtomicUsize::new(0);
 
     /// Here no pass is made for a coefficient alone, so that all that histograms leave open come from sorting.
+    #[cfg(feature = "synthetic")]
     #[test]
     fn sorted_spends_give_the_coefficients_of_exact_histograms() {
+        use crate::model::window::{Granularity, Windows};
+        use crate::pipeline::Pipeline;
+        use crate::spec::Spec;
+        use crate::synthetic::Synthetic;
+        use std::sync::atomic::Ordering;
         let made = Synthetic { customers: 40_000, from: "2019-01".to_owned(), to: "2024-12".to_owned(), ..Synthetic::default() };
         let ginis = |limit: Option<u64>| {
             let spec = Spec::default().with_windows(Windows::Every(Granularity::Month)).with_workers(Some(1)).with_memory_limit(limit);

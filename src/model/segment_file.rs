@@ -2,12 +2,14 @@
 
 use crate::base::error::{Error, Result};
 use crate::base::money::Fixed2;
-use crate::model::segments::{ALL, MEASURES, MONEY, NAMES, OTHER, Rule, Segments, Span};
+use crate::model::segments::{ALL, INACTIVE, MEASURES, MONEY, NAMES, OTHER, Rule, Segments, Span};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// The most rules: far more than anybody looks at, and so few that the matrix of moves stays small.
 const MOST_RULES: usize = 100;
+/// The longest name: it has to fit a column.
+const LONGEST_NAME: usize = 60;
 
 /// As it is read.
 pub(super) fn shown(span: Span, money: bool) -> String {
@@ -22,7 +24,7 @@ pub(super) fn shown(span: Span, money: bool) -> String {
 
 /// A range as a file has it: `4`, `"2..3"`, `"4.."`, `"..30"`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "a number, or a text such as \"2..3\", \"4..\" or \"..30\", is expected")]
 enum RangeText {
     Whole(i64),
     Decimal(f64),
@@ -68,6 +70,9 @@ struct SegmentEntry {
     monetary: Option<RangeText>,
 }
 
+/// The least value of each measure that a customer can have: scores and orders begin at 1.
+const LEAST: [i64; MEASURES] = [1, 1, 1, 1, 0, 0, 0];
+
 impl SegmentEntry {
     fn ranges(&self) -> [&Option<RangeText>; MEASURES] {
         [&self.r, &self.f, &self.m, &self.orders, &self.recency_days, &self.total_spend, &self.monetary]
@@ -77,9 +82,15 @@ impl SegmentEntry {
         let mut spans = [ALL; MEASURES];
         for (at, (span, range)) in spans.iter_mut().zip(self.ranges()).enumerate() {
             if let Some(range) = range {
-                *span = read_span(&range.to_string(), at >= MONEY).map_err(|what| {
+                let read = read_span(&range.to_string(), at >= MONEY).and_then(|span| match span.to < LEAST[at] {
+                    true => Err("no customer has so little"),
+                    false => Ok(span),
+                });
+                *span = read.map_err(|what| {
                     let what = format!("segment {:?}: {} = {range}: {what}", self.name, NAMES[at]);
-                    Error::usage(what).help("write a number, or a range such as \"2..3\", \"4..\" or \"..30\"; both ends belong to it")
+                    Error::usage(format!(
+                        "{what}; write a number, or a range such as \"2..3\", \"4..\" or \"..30\", both ends of which belong to it"
+                    ))
                 })?;
             }
         }
@@ -112,14 +123,19 @@ impl TryFrom<SegmentFile> for Segments {
 
     fn try_from(file: SegmentFile) -> Result<Self> {
         if file.segment.is_empty() || file.segment.len() > MOST_RULES {
-            let what = format!("{} segments", file.segment.len());
-            return Err(Error::usage(what).help(format!("give at least one [[segment]], and at most {MOST_RULES}")));
+            let what = format!("{} segments; give at least one [[segment]], and at most {MOST_RULES}", file.segment.len());
+            return Err(Error::usage(what));
         }
         let (mut names, mut rules): (Vec<String>, Vec<Rule>) = (Vec::new(), Vec::new());
         for entry in &file.segment {
-            if entry.name.trim().is_empty() || entry.name == OTHER {
-                let what = format!("{:?} is no name of a segment: who matches no rule is called {OTHER:?}", entry.name);
-                return Err(Error::usage(what).help("choose another name"));
+            if entry.name.trim().is_empty() || [OTHER, INACTIVE].contains(&entry.name.as_str()) {
+                let what = "no name of a segment: who matches no rule is called \"other\", and who is not active \"inactive\"";
+                return Err(Error::usage(format!("{:?} is {what}; choose another name", entry.name)));
+            }
+            if entry.name.chars().count() > LONGEST_NAME || entry.name.chars().any(char::is_control) {
+                let what =
+                    format!("a segment's name has at most {LONGEST_NAME} characters, and no line breaks or other signs that control");
+                return Err(Error::usage(format!("{what}: {:?}", crate::base::text::shortened(&entry.name, 40))));
             }
             let name = names.iter().position(|name| *name == entry.name).unwrap_or_else(|| {
                 names.push(entry.name.clone());
@@ -131,7 +147,9 @@ impl TryFrom<SegmentFile> for Segments {
         let segments = Segments { names, rules, exclusive: file.exclusive };
         if let (true, Some((a, b))) = (segments.exclusive, segments.overlap()) {
             let what = format!("segments {a:?} and {b:?} can both have a customer, and they are to be exclusive");
-            return Err(Error::usage(what).help("make their ranges differ, or leave `exclusive` out: then the first that matches decides"));
+            return Err(Error::usage(format!(
+                "{what}; make their ranges differ, or leave exclusive out: then the first that matches decides"
+            )));
         }
         Ok(segments)
     }
@@ -171,7 +189,7 @@ mod tests {
     #[test]
     fn rules_are_read_and_the_first_decides() {
         let segments = read(
-            r#"{"segment": [{"name": "big", "total_spend": "100.." }, {"name": "late", "recency_days": "..-1"},
+            r#"{"segment": [{"name": "big", "total_spend": "100.." }, {"name": "late", "recency_days": "..4"},
                 {"name": "small", "monetary": "0..9.99"}, {"name": "big", "orders": 7}]}"#,
         )
         .unwrap();
@@ -199,6 +217,10 @@ mod tests {
             (r#"{"segment": [{"name": "a", "monetary": "1.005"}]}"#, "two decimals"),
             (r#"{"segment": [{"name": "a", "r": ".."}]}"#, "no end"),
             (r#"{"segment": [{"name": "a", "score": 1}]}"#, "unknown field"),
+            (r#"{"segment": [{"name": "inactive", "r": 1}]}"#, "not active"),
+            (r#"{"segment": [{"name": "a\nb", "r": 1}]}"#, "line breaks"),
+            (r#"{"segment": [{"name": "a", "r": [1, 2]}]}"#, "a number, or a text such as"),
+            (r#"{"segment": [{"name": "a", "orders": "..0"}]}"#, "no customer has so little"),
             (r#"{"exclusive": true, "segment": [{"name": "a", "r": 1}, {"name": "b", "f": 1}]}"#, "exclusive"),
         ] {
             let error = read(json).unwrap_err();

@@ -12,8 +12,13 @@ use crate::base::text::{counted, grouped};
 use crate::model::segment_file::{SegmentFile, shown};
 use serde::{Deserialize, Serialize};
 
+/// The recency scores that the standard segments are made for.
+const STANDARD_SCORES: u32 = 5;
+
 /// Who matches no rule.
 pub(crate) const OTHER: &str = "other";
+/// Who is not active in a window, in moves.
+pub const INACTIVE: &str = "inactive";
 
 /// What a rule asks of a customer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -167,8 +172,13 @@ impl Segments {
     /// Checks that scores up to the best ones that can occur make sense of the rules.
     ///
     /// # Errors
-    /// A rule that asks for a score that cannot occur, or none of whose values can: its segment would be empty without a word.
+    /// A rule that asks for a score that cannot occur: its segment would be empty without a word.
     pub fn check(&self, best_scores: [u32; 3]) -> Result<()> {
+        if best_scores[0] != STANDARD_SCORES && *self == Segments::standard() {
+            let what =
+                format!("the standard segments go by recency scores up to {STANDARD_SCORES}, and they go up to {} here", best_scores[0]);
+            return Err(Error::usage(what).help("leave `bins` out, give four cut points of recency, or write segments of your own"));
+        }
         for rule in &self.rules {
             for ((span, best), measure) in rule.spans.iter().zip(best_scores).zip(NAMES) {
                 let name = &self.names[usize::from(rule.name)];
@@ -179,6 +189,13 @@ impl Segments {
             }
         }
         Ok(())
+    }
+
+    /// The segments that ask for more than the best scores of a window, in which equal values may leave fewer than there are bins.
+    pub(crate) fn beyond(&self, best_scores: [u8; 3]) -> Vec<&str> {
+        let is_beyond = |rule: &Rule| rule.spans.iter().zip(best_scores).any(|(span, best)| *span != ALL && span.from > i64::from(best));
+        let all_beyond = |name: usize| self.rules.iter().filter(|rule| usize::from(rule.name) == name).all(is_beyond);
+        (0..self.names.len() - 1).filter(|&name| all_beyond(name)).map(|name| self.names[name].as_str()).collect()
     }
 
     /// What the rules make of customers with these scores.
@@ -290,7 +307,8 @@ mod tests {
             assert!(standard.cell([r, 1, 1]).is_covered && !standard.cell([r, 1, 1]).overlaps);
         }
         assert_eq!(seen.len(), 11);
-        assert!(standard.check([5, 5, 5]).is_ok() && standard.check([4, 5, 5]).is_err());
+        assert!(standard.check([5, 5, 5]).is_ok() && standard.check([4, 5, 5]).is_err() && standard.check([9, 5, 5]).is_err());
+        assert_eq!(standard.beyond([4, 1, 1]), ["champions", "new"]);
         let json = serde_json::to_string(&standard).unwrap();
         assert_eq!(serde_json::from_str::<Segments>(&json).unwrap(), standard);
     }

@@ -22,7 +22,7 @@ use crate::source::Source;
 use crate::source::mapping::judge;
 use crate::source::shared::{BatchTaker, SharedSource};
 use crate::spec::Spec;
-use crate::spill::{Disk, Plan, Reservation, RunStore, Tiered};
+use crate::spill::{Disk, Io, Plan, Reservation, RunStore, Tiered};
 use crate::stats::Stats;
 use arrow::array::builder::make_view;
 use arrow::array::{Array, StringViewArray};
@@ -69,7 +69,7 @@ impl Orders {
     ) -> Result<Self> {
         let threads = spec.worker_count();
         let plan = Plan::new(spec.memory_limit, threads, 0)?;
-        let disk: Arc<dyn RunStore> = Arc::new(Disk::within(spec.spill_dir.as_deref())?);
+        let disk: Arc<dyn RunStore> = Arc::new(Disk::within(spec.spill_dir.as_deref(), &Io::default())?);
         cancel.add_store(Arc::downgrade(&(disk.clone() as Arc<dyn Discard>)))?;
         let store = Arc::new(Tiered::new(plan.budget.clone(), disk));
         let notes = source.notes();

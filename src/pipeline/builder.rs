@@ -29,6 +29,7 @@ use crate::source::row_kind::{Aggregations, RowKind};
 use crate::spec::Parallel;
 use crate::spec::Spec;
 use crate::spill::Disk;
+use crate::spill::Io;
 use crate::spill::Plan;
 use crate::spill::RunStore;
 use crate::spill::Sorter;
@@ -51,6 +52,7 @@ pub struct Builder<L = ()> {
     saving: bool,
     later_windows: Option<Windows>,
     cancel: Cancel,
+    io: Io,
     store: Option<Arc<dyn RunStore>>,
     state_budget: Option<u64>,
 }
@@ -147,6 +149,12 @@ impl<L: Lens> Builder<L> {
         self
     }
 
+    /// The disk of the folder to spill into.
+    pub(crate) fn disk(mut self, io: &Io) -> Self {
+        self.io = io.clone();
+        self
+    }
+
     /// A store to spill to instead of a folder.
     #[doc(hidden)]
     #[must_use]
@@ -198,8 +206,8 @@ impl<L: Lens> Builder<L> {
     /// A lens of the caller's own beside Lens 1 and Lens 2; it observes blocks with scores. Again for a second: a pair of lenses is one.
     #[must_use]
     pub fn lens<M: Lens>(self, lens: M) -> Builder<(L, M)> {
-        let Builder { spec, lens: own, rfm_columns, forget_rejects, saving, later_windows, cancel, store, state_budget } = self;
-        Builder { spec, lens: (own, lens), rfm_columns, forget_rejects, saving, later_windows, cancel, store, state_budget }
+        let Builder { spec, lens: own, rfm_columns, forget_rejects, saving, later_windows, cancel, io, store, state_budget } = self;
+        Builder { spec, lens: (own, lens), rfm_columns, forget_rejects, saving, later_windows, cancel, io, store, state_budget }
     }
 
     /// Checks the options and starts the workers.
@@ -226,7 +234,7 @@ impl<L: Lens> Builder<L> {
         };
         let store: Arc<dyn RunStore> = match self.store {
             Some(store) => store,
-            None => Arc::new(Disk::within(self.spec.spill_dir.as_deref())?),
+            None => Arc::new(Disk::within(self.spec.spill_dir.as_deref(), &self.io)?),
         };
         self.cancel.add_store(Arc::downgrade(&(store.clone() as Arc<dyn Discard>)))?;
         let (lanes, lane_ends) = lanes(count, &plan);

@@ -4,9 +4,9 @@
 //! come in by any mix of [`push`](Pipeline::push) (decoded and routed on the caller's thread) and [`run`](Pipeline::run) (a source,
 //! decoded by the workers). [`finish`](Pipeline::finish) takes the workers' partitions, finalizes, asks the lenses, and gives the [`Audit`].
 //!
-//! Memory between the stages is bounded: lanes hold a fixed number of buffers, and a thread that fills one waits. When a thread fails or
-//! panics, the first cause goes into the poison, the lanes close, and the caller gets that cause; a [`Cancel`] stops all threads likewise.
-//! Threads that are stuck in a read (of standard input, say) are left behind rather than waited for.
+//! Memory between the stages is bounded: lanes hold a fixed number of buffers, of very long ids so many bytes, and a thread that fills
+//! them waits. When a thread fails or panics, the first cause goes into the poison, the lanes close, and the caller gets that cause; a
+//! [`Cancel`] stops all threads likewise. Threads that are stuck in a read (of standard input, say) are left behind rather than waited for.
 //!
 //! | file | owns |
 //! |---|---|
@@ -22,6 +22,7 @@ use crate::accumulate::Closed;
 use crate::accumulate::worker::{Decoding, Job};
 use crate::base::cancel::Cancel;
 use crate::base::error::{Error, Result, Stage};
+use crate::base::memory::no_thread;
 use crate::base::money::Total;
 use crate::base::threads::{Poison, lock, with_pool};
 use crate::base::time::MIN_TIMESTAMP;
@@ -80,7 +81,7 @@ fn sorting_of_rejects(plan: &Plan, workers: usize, store: Arc<dyn RunStore>, can
 
 fn start(name: String, work: impl FnOnce() + Send + 'static) -> Result<()> {
     let started = thread::Builder::new().name(name).spawn(work);
-    started.map(drop).map_err(|e| Error::internal("cannot start a thread").cause(e))
+    started.map(drop).map_err(no_thread)
 }
 
 /// A running audit.

@@ -21,7 +21,7 @@ const MIDDLE: u8 = 3;
 enum Cuts {
     Uniform,
     Bins {
-        /// Ascending, the lowest and the highest value's included; given cut points have no such ends.
+        /// Ascending, the lowest and the highest value's included; given cut points have infinite ends.
         edges: Vec<f64>,
         /// Ascending: for every edge that a value lies above, the smallest integer above it, whether or not it is a value.
         above: Vec<i64>,
@@ -52,7 +52,8 @@ impl Cuts {
         // Every value is above a lowest edge; none lies above a cut point beyond all values.
         let above = cuts.iter().filter_map(|&cut| first_above(range, |v| to_f64(v) > cut));
         let above = std::iter::once(i64::MIN).chain(above).collect();
-        Cuts::Bins { edges: cuts.to_vec(), above, top: cuts.len() as u8, reversed }
+        let edges = [&[f64::NEG_INFINITY], cuts, &[f64::INFINITY]].concat();
+        Cuts::Bins { edges, above, top: cuts.len() as u8, reversed }
     }
 
     /// The edges; nothing where all have one score.
@@ -171,6 +172,14 @@ impl Scorer {
         [self.recency.edges(), self.frequency.edges(), self.monetary.edges()]
     }
 
+    /// The best recency, frequency and monetary score that a customer can have.
+    pub(crate) fn best_scores(&self) -> [u8; 3] {
+        [&self.recency, &self.frequency, &self.monetary].map(|cuts| match cuts {
+            Cuts::Uniform => MIDDLE,
+            Cuts::Bins { top, .. } => top + 1,
+        })
+    }
+
     /// Asks for the order statistics that [`Scorer::new`] will want to know.
     pub(crate) fn ask(recency: &mut Open<'_>, frequency: &mut Open<'_>, monetary: &mut Open<'_>, bins: [u32; 3]) {
         Cuts::ask(recency, bins[0], whole);
@@ -228,6 +237,8 @@ mod tests {
     /// Frozen cut points score as the window's own quantiles do; those of another window score any value.
     #[test]
     fn given_cut_points_score() {
+        let given = MeasureCuts::parse(&["5", "10"]).expect("cut points");
+        assert_eq!(MeasureCuts::inner(Cuts::given(&given, whole, true).edges()), given);
         for (values, bins) in [(&[1, 2, 3, 4, 5][..], 5), (&[1, 1, 2, 3], 5), (&[1, 1, 1, 1, 2], 5), (&[4, 4], 5), (&[0, 9, 9, 20], 2)] {
             for reversed in [false, true] {
                 let own = Cuts::new(&ranks(values), bins, whole, reversed);

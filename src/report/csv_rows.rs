@@ -152,9 +152,17 @@ fn no_text(cause: impl Display) -> Error {
 /// A text that a spreadsheet would take for a formula gets an apostrophe before it, which spreadsheets take for the sign of a text.
 fn put_safe(text: &[u8], out: &mut Vec<u8>) {
     match text {
+        // An amount below zero is none; a plus would be lost without the apostrophe.
+        [b'-', number @ ..] if is_number(number) => put_text(text, out),
         [b'=' | b'+' | b'-' | b'@' | b'\t' | b'\r', ..] => put_text(&[b"'", text].concat(), out),
         _ => put_text(text, out),
     }
+}
+
+/// Whether it is digits, with one point at most among them.
+fn is_number(text: &[u8]) -> bool {
+    let points = text.iter().filter(|byte| **byte == b'.').count();
+    text.first().is_some_and(u8::is_ascii_digit) && points <= 1 && text.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.')
 }
 
 fn put_text(text: &[u8], out: &mut Vec<u8>) {

@@ -2,7 +2,7 @@
 
 use super::Report;
 use crate::base::error::{Error, Result};
-use crate::base::text::counted;
+use crate::base::text::{counted, shortened, visible_name};
 use crate::base::time::iso;
 use crate::ranks::cut_points::{CutPoints, MeasureCuts};
 use serde::{Deserialize, Serialize};
@@ -78,7 +78,8 @@ impl CutFile {
         let measure = |edges: Option<Vec<f64>>| MeasureFile {
             cut_points: MeasureCuts::inner(edges.as_deref()),
             effective_bins: edges.as_ref().map_or(1, |edges| edges.len().saturating_sub(1).max(1) as u32),
-            edges: edges.iter().flatten().map(|&edge| MeasureCuts::exact(edge)).collect(),
+            // Given cut points have no lowest and highest edge.
+            edges: edges.iter().flatten().filter(|edge| edge.is_finite()).map(|&edge| MeasureCuts::exact(edge)).collect(),
         };
         Ok(CutFile {
             version: VERSION,
@@ -101,7 +102,11 @@ impl CutFile {
     /// No such JSON, or one of a version to come.
     pub fn from_json(text: &str) -> Result<Self> {
         let help = "an audit writes such a file with `cuts_out`";
-        let file: CutFile = serde_json::from_str(text).map_err(|e| Error::data(format!("no file of cut points: {e}")).help(help))?;
+        let wrong = |what: String| Error::data(format!("no file of cut points: {}", what.replace('`', "\""))).help(help);
+        let file: CutFile = serde_json::from_str(text.trim_start_matches('\u{feff}')).map_err(|e| wrong(e.to_string()))?;
+        if file.measures.is_empty() {
+            return Err(wrong("it has no measures".to_owned()));
+        }
         if file.version != VERSION {
             let what = format!("cut points of version {}, and this lensflow reads version {VERSION}", file.version);
             return Err(Error::data(what).help("use the lensflow that wrote it, or a newer one"));
@@ -120,7 +125,13 @@ impl CutFile {
             *slot = Some(measure.cut_points.clone());
         }
         let customers = counted(self.customers, "customer", "customers");
-        all.from = Some(format!("window {} of {} ({customers})", self.window, self.sources.join(", ")));
+        let sources = match &self.sources[..] {
+            [] => "no input".to_owned(),
+            [first] => shortened(first, 80).into_owned(),
+            [first, others @ ..] => format!("{} and {} more", shortened(first, 80), others.len()),
+        };
+        let from = format!("window {} of {sources} ({customers})", shortened(&self.window, 80));
+        all.from = Some(visible_name(&from).into_owned());
         Ok(all)
     }
 }

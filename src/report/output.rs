@@ -1,8 +1,10 @@
 //! Output files that appear whole or not at all: written beside their place under a temporary name, waited for until they are on the disk,
-//! then renamed. None takes the place of a state's own files. A named pipe is written to as it is, once somebody reads from it.
+//! then renamed. None takes the place of a state's own files. A named pipe is written to as it is, once somebody reads from it. Every operation
+//! on the disk is one of [`Io`], so that tests can let it fail.
 
 use crate::base::cancel::{Cancel, Temporary};
 use crate::base::error::{Error, Kind, Result, Stage};
+use crate::base::memory::no_thread;
 use crate::spill::folder::{PART, sweep_parts};
 use crate::spill::{Io, folder_of};
 use crate::state::refuse_own_file;
@@ -25,7 +27,6 @@ pub struct Output {
     path: PathBuf,
     sink: Encoder,
     faults: Faults,
-    io: Io,
     is_complete: bool,
 }
 
@@ -67,8 +68,13 @@ impl Encoder {
     }
 }
 
-/// The file that an output is written to.
-enum Destination {
+/// The file that an output is written to, on its disk.
+struct Destination {
+    place: Place,
+    io: Io,
+}
+
+enum Place {
     Stdout(io::Stdout),
     /// A file of another name in the output's folder.
     Temporary(Temporary),
@@ -78,18 +84,19 @@ enum Destination {
 
 impl Write for Destination {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match self {
-            Destination::Stdout(out) => out.write(bytes),
-            Destination::Temporary(temporary) => temporary.file.write(bytes),
-            Destination::Device(file) => file.write(bytes),
-        }
+        let written = match &mut self.place {
+            Place::Stdout(out) => self.io.write(out, bytes),
+            Place::Temporary(temporary) => self.io.write(&mut temporary.file, bytes),
+            Place::Device(file) => self.io.write(file, bytes),
+        };
+        written.map(|()| bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        match self {
-            Destination::Stdout(out) => out.flush(),
-            Destination::Temporary(temporary) => temporary.file.flush(),
-            Destination::Device(file) => file.flush(),
+        match &mut self.place {
+            Place::Stdout(out) => out.flush(),
+            Place::Temporary(temporary) => temporary.file.flush(),
+            Place::Device(file) => file.flush(),
         }
     }
 }
@@ -121,10 +128,10 @@ impl Output {
         if path != Path::new(STDOUT) {
             refuse_own_file(&target)?;
         }
-        let destination = if path == Path::new(STDOUT) {
-            Destination::Stdout(io::stdout())
+        let place = if path == Path::new(STDOUT) {
+            Place::Stdout(io::stdout())
         } else if path.exists() && !path.is_file() {
-            Destination::Device(open_device(path, cancel)?)
+            Place::Device(open_device(path, cancel)?)
         } else {
             folder_is_there(&target)?;
             let folder = folder_of(&target);
@@ -140,13 +147,13 @@ impl Output {
                 builder.permissions(std::fs::Permissions::from_mode(0o666));
             }
             // The error's own text would name the temporary file.
-            io.step().map_err(fail)?;
-            let temporary = cancel.add_file(|| builder.tempfile_in(folder).map_err(|e| fail(e.kind().into())))?;
+            let make = || io.perform(|| builder.tempfile_in(folder));
+            let temporary = cancel.add_file(|| make().map_err(|e| fail(e.kind().into())))?;
             // Says that it is in use, where files can be locked.
             let _ = temporary.file.try_lock();
-            Destination::Temporary(temporary)
+            Place::Temporary(temporary)
         };
-        let writer = BufWriter::with_capacity(1 << 18, destination);
+        let writer = BufWriter::with_capacity(1 << 18, Destination { place, io: io.clone() });
         let sink = match path.extension().and_then(|e| e.to_str()) {
             #[cfg(feature = "compression")]
             Some("gz") => Encoder::Gzip(flate2::write::GzEncoder::new(writer, flate2::Compression::default())),
@@ -159,7 +166,7 @@ impl Output {
             }
             _ => Encoder::Plain(writer),
         };
-        Ok(Output { path: target, sink, faults: Faults::default(), io: io.clone(), is_complete: false })
+        Ok(Output { path: target, sink, faults: Faults::default(), is_complete: false })
     }
 
     pub(super) fn faults(&self) -> Faults {
@@ -175,6 +182,10 @@ impl Output {
         if self.is_complete {
             return Ok(());
         }
+        if let Some(refused) = self.faults.first() {
+            // Nothing can follow what could not be written.
+            return Err(self.at_fault(Error::io("cannot write", refused)));
+        }
         let ended = match &mut self.sink {
             Encoder::Plain(_) => Ok(()),
             #[cfg(feature = "compression")]
@@ -182,10 +193,10 @@ impl Output {
             #[cfg(feature = "compression")]
             Encoder::Zstd(encoder) => encoder.do_finish(),
         };
-        let flushed = ended.and_then(|()| self.io.step()).and_then(|()| self.sink.writer().flush());
+        let flushed = ended.and_then(|()| self.sink.writer().flush());
         let synced = flushed.and_then(|()| match self.sink.writer().get_ref() {
-            Destination::Temporary(temporary) => self.io.clone().sync(&temporary.file),
-            Destination::Stdout(_) | Destination::Device(_) => Ok(()),
+            Destination { place: Place::Temporary(temporary), io } => io.sync(&temporary.file),
+            _ => Ok(()),
         });
         synced.map_err(|e| self.at_fault(Error::io("cannot write", e)))?;
         self.is_complete = true;
@@ -198,13 +209,14 @@ impl Output {
     /// When the last bytes cannot be written, the file cannot be renamed, or it was cancelled.
     pub fn commit(mut self) -> Result<()> {
         self.complete()?;
+        let path = self.path.clone();
         let placed = match self.sink.writer().get_ref() {
-            Destination::Temporary(temporary) => {
+            Destination { place: Place::Temporary(temporary), io } => {
                 let fail = |e| Error::io("cannot write", e);
-                let renamed = self.io.step().map_err(fail).and_then(|()| temporary.persist(&self.path));
-                renamed.and_then(|()| self.io.sync_folder(folder_of(&self.path)).map_err(fail))
+                let renamed = io.perform(|| Ok(temporary.persist(&path))).map_err(fail).and_then(|renamed| renamed);
+                renamed.and_then(|()| io.sync_folder(folder_of(&path)).map_err(fail))
             }
-            Destination::Stdout(_) | Destination::Device(_) => Ok(()),
+            _ => Ok(()),
         };
         placed.map_err(|e| self.at_fault(e))
     }
@@ -221,7 +233,7 @@ fn open_device(path: &Path, cancel: &Cancel) -> Result<File> {
     let device = path.to_owned();
     let open = move || drop(send.send(OpenOptions::new().write(true).open(device)));
     let thread = std::thread::Builder::new().name("output".to_owned()).spawn(open);
-    thread.map_err(|e| Error::internal("cannot start a thread").cause(e))?;
+    thread.map_err(no_thread)?;
     let begun = Instant::now();
     loop {
         match opened.recv_timeout(Duration::from_millis(50)) {

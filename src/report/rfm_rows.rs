@@ -71,7 +71,7 @@ impl Rfm {
     }
 
     /// A column of a batch.
-    fn array(&self, value: RfmValue, columns: &RfmBuffers) -> Result<ArrayRef> {
+    fn array(&self, value: RfmValue, columns: &mut RfmBuffers) -> Result<ArrayRef> {
         let times = |times: &[i64]| Arc::new(TimestampMicrosecondArray::from(times.to_vec()));
         Ok(match value {
             RfmValue::Window => dictionary(columns.windows.clone(), &self.names)?,
@@ -103,7 +103,7 @@ impl Rfm {
     }
 }
 
-/// The columns of a batch under construction. They keep their memory for the next batch, and arrays have copies.
+/// The columns of a batch under construction. They keep their memory for the next batch, and arrays have copies, but for many long ids.
 #[derive(Default)]
 pub(crate) struct RfmBuffers {
     windows: Vec<u16>,

@@ -10,6 +10,7 @@ use super::rfm_columns::RfmColumns;
 use super::stream::BATCH;
 use crate::base::bytes::sort_key::{put_text, take_bytes, take_text};
 use crate::base::error::{Error, Result};
+use crate::base::memory::append;
 use crate::finalize::Block;
 use crate::finalize::blocks::Blocks;
 use crate::lens::lens2::{Status, migrations};
@@ -111,6 +112,9 @@ pub(super) fn money(values: &[i64]) -> Result<ArrayRef> {
     Ok(Arc::new(array.map_err(|e| Error::internal("an amount does not fit").cause(e))?))
 }
 
+/// Bytes of long ids that are moved and not copied: it is better to ask for memory again than to have all of it twice.
+const MUCH: usize = 1 << 20;
+
 /// Ids of rows, long ones copied together: what a batch holds must not depend on where they lay.
 #[derive(Default)]
 pub(super) struct Ids {
@@ -125,19 +129,21 @@ impl Ids {
         let (length, _, offset) = parts(view);
         self.views.push(if length > INLINE { long_view(view, 0, self.long.len() as u32) } else { view });
         if length > INLINE {
-            self.long.extend_from_slice(&block.ids().long[offset..offset + length]);
+            append(&mut self.long, &block.ids().long[offset..offset + length]);
         }
     }
 
     pub(super) fn push_bytes(&mut self, id: &[u8]) {
         self.views.push(make_view(id, 0, self.long.len() as u32));
         if id.len() > INLINE {
-            self.long.extend_from_slice(id);
+            append(&mut self.long, id);
         }
     }
 
-    pub(super) fn array(&self) -> Result<ArrayRef> {
-        let blocks = if self.long.is_empty() { Vec::new() } else { vec![Buffer::from_vec(self.long.clone())] };
+    /// The ids as an array; they are still here, but for many long ones.
+    pub(super) fn array(&mut self) -> Result<ArrayRef> {
+        let long = if self.long.len() > MUCH { std::mem::take(&mut self.long) } else { self.long.clone() };
+        let blocks = if long.is_empty() { Vec::new() } else { vec![Buffer::from_vec(long)] };
         let array = StringViewArray::try_new(self.views.clone().into(), blocks, None);
         Ok(Arc::new(array.map_err(|e| Error::internal("an id is not text").cause(e))?))
     }

@@ -6,6 +6,7 @@
 use super::rows::{Rows, plain};
 use super::table::RowStream;
 use crate::base::error::{Error, Result};
+use crate::base::memory::append;
 use crate::base::merge::Merge;
 use crate::base::threads::{lock, parallel_fold};
 use crate::finalize::blocks::{Blocks, Span, Workspace};
@@ -149,7 +150,7 @@ impl<R: Rows> RowStream for Sorted<R> {
         while part.ends.len() < BATCH
             && let Some(record) = merged.next()?
         {
-            part.bytes.extend_from_slice(record);
+            append(&mut part.bytes, record);
             part.ends.push(part.bytes.len());
         }
         *expected = part.bytes.len();

@@ -16,6 +16,7 @@ use crate::base::cancel::Cancel;
 use crate::base::error::{Error, Result, Stage};
 use crate::base::threads::in_order;
 use crate::source::files::Format;
+use crate::spill::Io;
 use crate::stats::Stats;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
@@ -156,9 +157,13 @@ impl TableWriter {
     /// # Errors
     /// Those of [`create`](TableWriter::create), or when it was cancelled already.
     pub fn create_with(path: &Path, format: Option<Format>, schema: &SchemaRef, cancel: &Cancel) -> Result<Self> {
+        Self::create_on(path, format, schema, cancel, &Io::default())
+    }
+
+    pub(crate) fn create_on(path: &Path, format: Option<Format>, schema: &SchemaRef, cancel: &Cancel, io: &Io) -> Result<Self> {
         let name = path.to_string_lossy().into_owned();
         let format = Self::format_of(path, format)?;
-        let output = Output::create_with(path, cancel)?;
+        let output = Output::create_on(path, cancel, io)?;
         let faults = output.faults();
         let encoder = match format {
             #[cfg(feature = "parquet")]
@@ -405,10 +410,6 @@ impl TableWriter {
     /// # Errors
     /// When the end cannot be written.
     pub fn finish(mut self) -> Result<Output> {
-        if let Some(refused) = self.faults.first() {
-            // Nothing can follow what could not be written.
-            return Err(Error::io("cannot write", refused).input(&self.name).stage(Stage::Report));
-        }
         if let Some(schema) = self.empty.take() {
             self.write(&RecordBatch::new_empty(schema))?;
         }
@@ -420,10 +421,7 @@ impl TableWriter {
             #[cfg(feature = "csv")]
             Encoder::Csv(csv) => Ok(csv.output),
             #[cfg(feature = "json")]
-            Encoder::Jsonl(mut writer) => {
-                writer.finish().map_err(fail)?;
-                Ok(writer.into_inner())
-            }
+            Encoder::Jsonl(mut writer) => writer.finish().map(|()| writer.into_inner()).map_err(fail),
             Encoder::Arrow(writer) => writer.into_inner().map_err(fail),
         }
     }

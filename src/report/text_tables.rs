@@ -277,7 +277,7 @@ impl Page {
             }
             let mut table = self.table(std::iter::once(String::new()).chain(names[from..to].iter().cloned()));
             for (label, cells) in rows {
-                table.add_row(std::iter::once(label.clone()).chain(cells[from..to].iter().cloned()));
+                table.add_row(std::iter::once(self.escaped(label)).chain(cells[from..to].iter().cloned()));
             }
             self.show(table);
             from = to;
@@ -297,7 +297,7 @@ impl Page {
 
     /// A name from outside, where a bar would end a cell.
     fn escaped(&self, name: &str) -> String {
-        if self.style == Style::Markdown { name.replace('|', "\\|") } else { name.to_owned() }
+        if self.style == Style::Markdown { name.replace('|', "\\|").replace('<', "&lt;") } else { name.to_owned() }
     }
 
     fn show(&mut self, table: Table) {

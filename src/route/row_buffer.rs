@@ -42,6 +42,18 @@ impl Rows {
         self.rows.len() >= self.rows.capacity() || self.bytes.len() >= self.rows.capacity() * LONG_PER_ROW
     }
 
+    /// Whether its long ids take up more than buffers keep of their memory: so many of these are not counted by number alone.
+    #[inline]
+    pub(crate) fn is_heavy(&self) -> bool {
+        self.bytes.capacity() > self.kept_bytes()
+    }
+
+    /// The bytes for long ids that an empty buffer keeps.
+    #[inline]
+    fn kept_bytes(&self) -> usize {
+        2 * self.rows.capacity() * LONG_PER_ROW
+    }
+
     /// The memory it takes up, full or empty.
     pub(crate) fn memory(&self) -> usize {
         self.rows.capacity() * size_of::<Row>() + self.bytes.capacity() + self.overflow.capacity() * size_of::<Amounts>()
@@ -101,9 +113,8 @@ impl Rows {
         self.rows.clear();
         self.bytes.clear();
         self.overflow.clear();
-        let rows = self.rows.capacity();
-        self.bytes.shrink_to(2 * rows * LONG_PER_ROW);
-        self.overflow.shrink_to(rows);
+        self.bytes.shrink_to(self.kept_bytes());
+        self.overflow.shrink_to(self.rows.capacity());
     }
 }
 

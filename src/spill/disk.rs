@@ -8,8 +8,8 @@
 //! pipelines does not list it for each. Processes that die later are left to the next one.
 
 use super::folder::{LockedFolder, probe, sweep};
+use super::io::Io;
 use super::store::{Counters, FrameRef, RunStore};
-use crate::base::bytes::positional::{read_at, write_at};
 use crate::base::cancel::Discard;
 use crate::base::error::{Error, Result};
 use crate::base::threads::lock;
@@ -35,9 +35,9 @@ struct DataFolder {
 }
 
 impl DataFolder {
-    fn make(parent: &Path) -> io::Result<Self> {
-        let locked = LockedFolder::make(parent)?;
-        let files = (0..FILES).map(|number| locked.create_data(number)).collect::<io::Result<_>>()?;
+    fn make(parent: &Path, io: &Io) -> io::Result<Self> {
+        let locked = LockedFolder::make(parent, io)?;
+        let files = (0..FILES).map(|number| locked.create_data(number, io)).collect::<io::Result<_>>()?;
         Ok(DataFolder { files, locked })
     }
 }
@@ -46,6 +46,7 @@ impl DataFolder {
 #[derive(Debug)]
 pub struct Disk {
     parent: PathBuf,
+    io: Io,
     folder: OnceLock<DataFolder>,
     /// Held while the folder is made or discarded; true when there may be none any more.
     discarded: Mutex<bool>,
@@ -59,15 +60,15 @@ pub struct Disk {
 impl Disk {
     /// Frames below the system's folder for temporary files. Whether it can be written to shows when something is spilled.
     pub fn temporary() -> Self {
-        Self::below(std::env::temp_dir())
+        Self::below(std::env::temp_dir(), &Io::default())
     }
 
-    /// Frames below a folder, if one is said, else below the system's.
+    /// Frames below a folder, if one is said, else below the system's; on a disk that may have faults.
     ///
     /// # Errors
     /// The errors of [`new`](Disk::new).
-    pub(crate) fn within(parent: Option<&Path>) -> Result<Self> {
-        parent.map_or_else(|| Ok(Self::temporary()), Self::new)
+    pub(crate) fn within(parent: Option<&Path>, io: &Io) -> Result<Self> {
+        parent.map_or_else(|| Ok(Self::below(std::env::temp_dir(), io)), |parent| Self::new_on(parent, io))
     }
 
     /// Frames below a folder, which must exist.
@@ -75,15 +76,20 @@ impl Disk {
     /// # Errors
     /// When the folder cannot be written to.
     pub fn new(parent: &Path) -> Result<Self> {
-        probe(parent).map_err(|e| failed("write to", parent, e))?;
-        Ok(Self::below(parent.to_owned()))
+        Self::new_on(parent, &Io::default())
     }
 
-    fn below(parent: PathBuf) -> Self {
+    fn new_on(parent: &Path, io: &Io) -> Result<Self> {
+        io.perform(|| probe(parent)).map_err(|e| failed("write to", parent, e))?;
+        Ok(Self::below(parent.to_owned(), io))
+    }
+
+    fn below(parent: PathBuf, io: &Io) -> Self {
         // Leftovers do no harm: if they cannot be swept, they stay.
         let _ = sweep_once(&parent);
         Disk {
             parent,
+            io: io.clone(),
             folder: OnceLock::new(),
             discarded: Mutex::default(),
             ends: Default::default(),
@@ -101,7 +107,7 @@ impl Disk {
             Some(folder) => Ok(folder),
             None if *discarded => Err(io::Error::other("the run has ended")),
             None => {
-                let folder = DataFolder::make(&self.parent)?;
+                let folder = DataFolder::make(&self.parent, &self.io)?;
                 Ok(self.folder.get_or_init(|| folder))
             }
         }
@@ -112,7 +118,7 @@ impl Disk {
         let file = (self.turn.fetch_add(1, Relaxed) % FILES as u64) as usize;
         // What fails leaves a hole.
         let at = self.ends[file].fetch_add(frame.len() as u64, Relaxed);
-        write_at(&folder.files[file], frame, at)?;
+        self.io.write_at(&folder.files[file], frame, at)?;
         self.counters.written.fetch_add(frame.len() as u64, Relaxed);
         Ok(FrameRef::Disk { file, at, length: frame.len() })
     }
@@ -137,7 +143,7 @@ impl RunStore for Disk {
             return Err(Error::internal("a frame was looked for in the wrong store"));
         };
         scratch.resize(length, 0);
-        read_at(&folder.files[file], scratch, at).map_err(|e| failed("read back from", &self.parent, e))?;
+        self.io.read_at(&folder.files[file], scratch, at).map_err(|e| failed("read back from", &self.parent, e))?;
         Ok(scratch)
     }
 
@@ -165,6 +171,7 @@ fn failed(doing: &str, parent: &Path, cause: io::Error) -> Error {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::spill::doubles::Faults;
     use crate::spill::folder::tests::{abandoned, names};
 
     #[test]
@@ -208,7 +215,7 @@ mod tests {
         let missing = parent.path().join("missing");
         let error = Disk::new(&missing).unwrap_err();
         assert!(error.to_string().contains("missing") && error.advice().unwrap().contains("`spill_dir`"), "{error}");
-        let disk = Disk::below(missing);
+        let disk = Disk::below(missing, &Io::default());
         assert_eq!(disk.put(b"x").unwrap_err().kind(), crate::base::error::Kind::Io);
         // Shorter than it was.
         let disk = Disk::new(parent.path()).unwrap();
@@ -217,14 +224,47 @@ mod tests {
         assert!(disk.get(&block, &mut Vec::new()).is_err());
     }
 
+    /// Whichever operation fails, it is an error; what was written before and after comes back, and nothing is left behind.
+    #[test]
+    fn any_operation_may_fail() {
+        let through = |faults: Faults| {
+            let parent = tempfile::tempdir().unwrap();
+            let faults = std::sync::Arc::new(faults);
+            let mut failed = 0;
+            if let Ok(disk) = Disk::new_on(parent.path(), &Io::faulty(faults.clone())) {
+                let frames: Vec<Vec<u8>> = (1..9).map(|i| vec![i; 100]).collect();
+                let put: Vec<_> = frames.iter().map(|frame| disk.put(frame)).collect();
+                for (put, frame) in put.iter().zip(&frames) {
+                    let mut scratch = Vec::new();
+                    match put.as_ref().map(|block| disk.get(block, &mut scratch)) {
+                        Ok(Ok(read)) => assert_eq!(read, frame),
+                        _ => failed += 1,
+                    }
+                }
+            } else {
+                failed = 1;
+            }
+            assert!(names(parent.path()).is_empty(), "{:?}", names(parent.path()));
+            (faults.operations(), failed)
+        };
+        let (operations, failed) = through(Faults::new(u64::MAX));
+        assert!(operations > 16 && failed == 0, "{operations}");
+        for at in 0..operations {
+            for make in [Faults::new, Faults::untold] {
+                assert_eq!(through(make(at)).1, 1, "operation {at}");
+            }
+            assert!(through(Faults::lasting(at)).1 >= 1);
+        }
+    }
+
     /// A full disk is an error with advice, and what there is of the frame goes with the rest.
     #[test]
     #[cfg(target_os = "linux")]
     fn a_full_disk_is_an_error() {
         let parent = tempfile::tempdir().unwrap();
-        let mut folder = DataFolder::make(parent.path()).unwrap();
+        let mut folder = DataFolder::make(parent.path(), &Io::default()).unwrap();
         folder.files[0] = std::fs::OpenOptions::new().read(true).write(true).open("/dev/full").unwrap();
-        let disk = Disk::below(parent.path().to_owned());
+        let disk = Disk::below(parent.path().to_owned(), &Io::default());
         disk.folder.set(folder).unwrap();
         let error = disk.put(b"too much").unwrap_err();
         assert!(error.to_string().contains(&*parent.path().to_string_lossy()), "{error}");

@@ -34,18 +34,29 @@ impl RunStore for Memory {
 #[derive(Debug)]
 pub struct Faults {
     fails: std::ops::Range<u64>,
+    /// What fails was done all the same.
+    is_done: bool,
     operations: AtomicU64,
 }
 
 impl Faults {
+    fn of(fails: std::ops::Range<u64>, is_done: bool) -> Self {
+        Faults { fails, is_done, operations: AtomicU64::new(0) }
+    }
+
     /// Lets the operation number `fails` fail, counted from 0.
     pub fn new(fails: u64) -> Self {
-        Faults { fails: fails..fails.saturating_add(1), operations: AtomicU64::new(0) }
+        Self::of(fails..fails.saturating_add(1), false)
     }
 
     /// Lets all operations fail from the number `fails` on.
     pub fn lasting(fails: u64) -> Self {
-        Faults { fails: fails..u64::MAX, operations: AtomicU64::new(0) }
+        Self::of(fails..u64::MAX, false)
+    }
+
+    /// Lets the operation number `fails` be done, and says that it failed: as a disk at the other end of a network may.
+    pub fn untold(fails: u64) -> Self {
+        Self::of(fails..fails.saturating_add(1), true)
     }
 
     /// The number of operations so far.
@@ -53,13 +64,20 @@ impl Faults {
         self.operations.load(Relaxed)
     }
 
-    /// Counts an operation.
+    /// Does an operation, or what is left of it when it fails.
     ///
     /// # Errors
-    /// When it is the one that fails.
-    pub fn operate(&self) -> std::io::Result<()> {
-        let fails = self.fails.contains(&self.operations.fetch_add(1, Relaxed));
-        if fails { Err(std::io::Error::other("a fault was wanted here")) } else { Ok(()) }
+    /// Its own, or when it is the one that fails.
+    pub(crate) fn operate<T>(&self, whole: impl FnOnce() -> std::io::Result<T>, rest: impl FnOnce()) -> std::io::Result<T> {
+        let wanted = || std::io::Error::other("a fault was wanted here");
+        match self.fails.contains(&self.operations.fetch_add(1, Relaxed)) {
+            true if self.is_done => whole().and_then(|_| Err(wanted())),
+            true => {
+                rest();
+                Err(wanted())
+            }
+            false => whole(),
+        }
     }
 }
 
@@ -82,7 +100,7 @@ impl<S: RunStore> Faulty<S> {
     }
 
     fn operate(&self, doing: &str) -> Result<()> {
-        self.faults.operate().map_err(|e| Error::io(doing, e))
+        self.faults.operate(|| Ok(()), || ()).map_err(|e| Error::io(doing, e))
     }
 }
 

@@ -29,6 +29,8 @@ const PRIVATE_LOCK: &str = "lensflow.lock";
 const PREFIX: &str = "lensflow-spill-";
 /// The beginning of the names of their data files.
 const DATA: &str = "frames-";
+/// Data files that a folder has at most.
+const MOST_DATA: usize = 16;
 /// New folders that sweeps may take away before making one fails. More than chance would explain.
 const ATTEMPTS: usize = 100;
 /// Files younger than this are not swept: they may be too new to be locked.
@@ -55,7 +57,7 @@ pub(crate) enum NotLocked {
 
 impl LockedFolder {
     /// Makes a private folder below another one. It is removed on drop.
-    pub(super) fn make(parent: &Path) -> io::Result<Self> {
+    pub(super) fn make(parent: &Path, io: &Io) -> io::Result<Self> {
         for _ in 0..ATTEMPTS {
             let mut builder = tempfile::Builder::new();
             builder.prefix(PREFIX);
@@ -64,10 +66,10 @@ impl LockedFolder {
                 use std::os::unix::fs::PermissionsExt;
                 builder.permissions(std::fs::Permissions::from_mode(0o700));
             }
-            let path = builder.tempdir_in(parent)?.keep();
+            let path = io.perform(|| builder.tempdir_in(parent))?.keep();
             let mut folder = LockedFolder { path, lock: None, is_temporary: true };
             let marker = folder.path.join(PRIVATE_LOCK);
-            let lock = create(&marker)?;
+            let lock = io.perform(|| create(&marker))?;
             match lock_at(&lock, &marker) {
                 Ok(()) => folder.lock = Some(lock),
                 // Where nothing can be locked, nothing is swept either.
@@ -88,7 +90,7 @@ impl LockedFolder {
         if is_no_file(&marker) {
             return Err(NotLocked::Failed(io::Error::other("its lock file is a link or a pipe, and must be a file")));
         }
-        let opened = io.step().and_then(|()| File::options().create(true).read(true).append(true).open(&marker));
+        let opened = io.perform(|| File::options().create(true).read(true).append(true).open(&marker));
         let mut lock = opened.map_err(NotLocked::Failed)?;
         match lock_at(&lock, &marker) {
             Ok(()) => {}
@@ -110,8 +112,8 @@ impl LockedFolder {
     }
 
     /// Makes one of the data files of a folder that is removed.
-    pub(super) fn create_data(&self, number: usize) -> io::Result<File> {
-        create(&self.path.join(format!("{DATA}{number}")))
+    pub(super) fn create_data(&self, number: usize, io: &Io) -> io::Result<File> {
+        io.perform(|| create(&self.path.join(format!("{DATA}{number}"))))
     }
 
     /// Removes the files of the folder that are leftovers by their names, as many as can be.
@@ -219,7 +221,13 @@ pub(crate) fn sweep_parts(folder: &Path, prefix: &str) {
 /// Removes the data files of a private folder, and then the folder. The caller holds the lock. Its file goes last: without it, nothing of
 /// the folder is ever swept.
 fn remove_private(path: &Path) -> io::Result<()> {
-    remove_files(path, |name| name.starts_with(DATA))?;
+    if let Err(e) = remove_files(path, |name| name.starts_with(DATA)) {
+        // To list a folder takes memory, and there may be none left.
+        (0..MOST_DATA).for_each(|number| drop(std::fs::remove_file(path.join(format!("{DATA}{number}")))));
+        if e.kind() != io::ErrorKind::OutOfMemory {
+            return Err(e);
+        }
+    }
     // A folder that was just made may lack it.
     let _ = std::fs::remove_file(path.join(PRIVATE_LOCK));
     std::fs::remove_dir(path)
@@ -298,8 +306,8 @@ pub(super) mod tests {
 
     /// A folder with data files.
     fn made(parent: &Path) -> LockedFolder {
-        let folder = LockedFolder::make(parent).unwrap();
-        (0..FILES).for_each(|number| drop(folder.create_data(number).unwrap()));
+        let folder = LockedFolder::make(parent, &Io::default()).unwrap();
+        (0..FILES).for_each(|number| drop(folder.create_data(number, &Io::default()).unwrap()));
         folder
     }
 

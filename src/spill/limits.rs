@@ -51,11 +51,22 @@ pub fn default_limit() -> Option<u64> {
     available().map(|bytes| bytes / 100 * DEFAULT_PERCENT)
 }
 
-/// The memory there is for this process: the machine's, or its container's if that is less.
+/// The memory there is for this process: the machine's, or its container's or its own limit of addresses if that is less.
 pub fn available() -> Option<u64> {
     let machine = field(&read("/proc/meminfo")?, "MemTotal:");
     let groups = cgroup_limit(&read("/proc/self/cgroup").unwrap_or_default(), Path::new("/sys/fs/cgroup"));
-    machine.into_iter().chain(groups).min()
+    machine.into_iter().chain(groups).chain(address_limit()).min()
+}
+
+/// The bytes of addresses that this process may have, as `ulimit -v` sets it, if there is a limit: of that a request for memory may be refused.
+pub fn address_limit() -> Option<u64> {
+    soft_limit(&read("/proc/self/limits")?, "Max address space")
+}
+
+/// The limit that holds, of a line of the process's limits: its name, that limit, the one that it may be raised to, a unit.
+fn soft_limit(text: &str, name: &str) -> Option<u64> {
+    let rest = text.lines().find_map(|line| line.strip_prefix(name))?;
+    rest.split_whitespace().next()?.parse().ok()
 }
 
 /// The bytes of memory this process takes up now.
@@ -149,6 +160,15 @@ mod tests {
         put("memory/x/memory.limit_in_bytes", "3000\n");
         assert_eq!(cgroup_limit("7:cpu,memory:/x\n3:cpuset:/a\n0::/a/b\n", root.path()), Some(3000));
         assert_eq!(cgroup_limit("nonsense\n1:2\n", root.path()), None);
+    }
+
+    #[test]
+    fn a_limit_of_addresses_counts() {
+        let text = |limit: &str| {
+            format!("Limit  Soft Limit  Hard Limit  Units\nMax address space         {limit}            unlimited     bytes\n")
+        };
+        assert_eq!(soft_limit(&text("1073741824"), "Max address space"), Some(1 << 30));
+        assert_eq!(soft_limit(&text("unlimited"), "Max address space"), None);
     }
 
     #[test]

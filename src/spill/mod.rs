@@ -51,7 +51,7 @@ pub(crate) use self::frame::{FRAME_CUSTOMERS, decode, encode};
 pub(crate) use self::id_column::{decode_ids, encode_ids};
 pub use self::io::Io;
 pub(crate) use self::io::folder_of;
-pub use self::limits::{available, default_limit, parse_size, peak_rss, rss};
+pub use self::limits::{address_limit, available, default_limit, parse_size, peak_rss, rss};
 pub(crate) use self::merge_runs::{Sorted, SortedBatches, merge};
 pub use self::plan::MemorySplit;
 pub(crate) use self::plan::Plan;

@@ -53,6 +53,8 @@ pub(crate) struct Plan {
     pub(crate) budget: Budget,
     /// Rows in a buffer between router and accumulator.
     pub(crate) rows_per_buffer: usize,
+    /// Memory of buffers under way whose ids are so long that counting them by number is not enough.
+    pub(crate) heavy_memory: u64,
     /// Empty buffers that each worker keeps for later, and all of them together once more.
     pub(crate) spare_buffers: usize,
     /// Rows of a partition that wait at least before they are folded.
@@ -106,6 +108,7 @@ impl Plan {
                 Budget::new((limit - limit / 10 * 3).saturating_sub(FIXED + histograms))
             },
             rows_per_buffer,
+            heavy_memory: (limit / 32).clamp(MIB, 64 * MIB),
             spare_buffers: at_most(64 * rows_per_buffer as u64 * row, 16, 4_096),
             // Waiting rows of all partitions take at most an eighth before any is folded.
             waiting_rows: at_most(8 * PARTITIONS as u64 * row, 64, 4_096),

@@ -105,6 +105,7 @@ pub struct State {
     path: PathBuf,
     manifest: Manifest,
     runs: Vec<Arc<RunFile>>,
+    io: Io,
 }
 
 impl State {
@@ -163,7 +164,7 @@ impl State {
             Ok(Arc::new(run.within(manifest.windows)))
         };
         let runs = manifest.runs.iter().map(open).collect::<Result<_>>().map_err(|error| (manifest.generation, error))?;
-        Ok(State { path: path.to_owned(), manifest, runs })
+        Ok(State { path: path.to_owned(), manifest, runs, io: io.clone() })
     }
 
     /// The manifest of the generation.
@@ -174,6 +175,11 @@ impl State {
     /// Its folder.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The disk that it was opened on.
+    pub(crate) fn io(&self) -> &Io {
+        &self.io
     }
 
     pub(crate) fn runs(&self) -> &[Arc<RunFile>] {

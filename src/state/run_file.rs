@@ -11,7 +11,6 @@ use super::rollup::Rollup;
 use super::sound;
 use crate::base::bytes::checksum::unsealed;
 use crate::base::bytes::pack::{pack, take, unpack};
-use crate::base::bytes::positional::{read_at, write_at};
 use crate::base::cancel::{Cancel, Discard};
 use crate::base::error::{Error, Result};
 use crate::base::threads::lock;
@@ -93,7 +92,7 @@ impl Discard for Frames {}
 impl RunStore for Frames {
     fn put(&self, frame: &[u8]) -> Result<FrameRef> {
         let at = self.end.fetch_add(frame.len() as u64, Relaxed);
-        self.io.step().and_then(|()| write_at(&self.file, frame, at)).map_err(|e| self.failed("cannot write", e))?;
+        self.io.write_at(&self.file, frame, at).map_err(|e| self.failed("cannot write", e))?;
         self.counters.written.fetch_add(frame.len() as u64, Relaxed);
         lock(&self.written).insert(at, checksum_of(frame));
         Ok(FrameRef::Disk { file: 0, at, length: frame.len() })
@@ -104,7 +103,7 @@ impl RunStore for Frames {
             return Err(Error::internal("a frame was looked for in the wrong store"));
         };
         scratch.resize(length, 0);
-        self.io.step().and_then(|()| read_at(&self.file, scratch, at)).map_err(|e| self.failed("cannot read", e))?;
+        self.io.read_at(&self.file, scratch, at).map_err(|e| self.failed("cannot read", e))?;
         match self.checks.get(&at) {
             Some(check) if *check != checksum_of(scratch) => Err(self.damaged(at)),
             _ => Ok(scratch),
@@ -202,9 +201,9 @@ impl Writer {
     pub(crate) fn create(path: &Path, io: &Io) -> Result<Self> {
         let name = path.to_string_lossy().into_owned();
         let failed = |e| Error::io("cannot create", e).input(&name);
-        let file = io.step().and_then(|()| File::options().read(true).write(true).create_new(true).open(path)).map_err(failed)?;
+        let file = io.perform(|| File::options().read(true).write(true).create_new(true).open(path)).map_err(failed)?;
         let head = head_of(VERSION);
-        io.step().and_then(|()| write_at(&file, &head, 0)).map_err(failed)?;
+        io.write_at(&file, &head, 0).map_err(failed)?;
         let frames = Frames::new(file, name, HEADER, io, HashMap::new());
         Ok(Writer { frames, index: Mutex::default() })
     }
@@ -246,8 +245,8 @@ impl Writer {
         bytes.extend_from_slice(&at.to_le_bytes());
         let checksum = rapidhash_v3_seeded(&bytes, &SECRETS);
         bytes.extend_from_slice(&checksum.to_le_bytes());
-        let written = frames.io.step().and_then(|()| write_at(&frames.file, &bytes, at));
-        let synced = written.and_then(|()| frames.io.step()).and_then(|()| frames.file.sync_all());
+        let written = frames.io.write_at(&frames.file, &bytes, at);
+        let synced = written.and_then(|()| frames.io.sync(&frames.file));
         synced.map_err(|e| Error::io("cannot write", e).input(&frames.name))?;
         let (customers, entries) = (index.customers.iter().sum(), index.entries.iter().sum());
         Ok(Written { bytes: at + bytes.len() as u64, checksum, customers, entries })
@@ -293,8 +292,8 @@ impl RunFile {
             return Err(damaged("it is too short"));
         };
         let (mut header, mut footer) = ([0; HEADER as usize], [0; FOOTER]);
-        io.step().and_then(|()| read_at(&file, &mut header, 0)).map_err(failed)?;
-        io.step().and_then(|()| read_at(&file, &mut footer, footer_at)).map_err(failed)?;
+        io.read_at(&file, &mut header, 0).map_err(failed)?;
+        io.read_at(&file, &mut footer, footer_at).map_err(failed)?;
         let mut rest = &footer[..];
         let mut number = |size| take(&mut rest, size).map(|bytes| bytes.iter().rev().fold(0u64, |n, &byte| n << 8 | u64::from(byte)));
         let (magic, version, _) = (number(4), number(2).unwrap_or(0), number(2));
@@ -313,7 +312,7 @@ impl RunFile {
             return Err(damaged("its index is not where it says"));
         }
         let mut index = vec![0; length as usize];
-        io.step().and_then(|()| read_at(&file, &mut index, at)).map_err(failed)?;
+        io.read_at(&file, &mut index, at).map_err(failed)?;
         index.extend_from_slice(&footer);
         let (sealed, checksum) = index.split_at(index.len() - 8);
         let sum = rapidhash_v3_seeded(sealed, &SECRETS);

@@ -56,7 +56,7 @@ pub(crate) fn save(
     let dropped = Mutex::new((0, Total::default()));
     parallel_map(partitions, start, |(scratch, columns, kept), (number, partition, _reserved): Closed| {
         let mut writer = RunWriter::new(to.frames());
-        partition.drain(FRAME_CUSTOMERS, scratch).merge(Vec::new(), store, merge_memory, FRAME_CUSTOMERS, columns, |states| {
+        partition.drain(FRAME_CUSTOMERS, scratch)?.merge(Vec::new(), store, merge_memory, FRAME_CUSTOMERS, columns, |states| {
             cancel.check()?;
             stats.count_customers(states.len() as u64);
             let Some(from) = kept_from else { return writer.write(states) };

@@ -136,7 +136,7 @@ impl<R: Record> Folder<R> {
     pub(crate) fn lock(path: &Path, io: &Io) -> Result<(Self, Option<R>)> {
         let (name, what) = (path.to_string_lossy(), R::WHAT);
         let failed = |doing: &str, e| Error::io(format!("cannot {doing} the {what}'s folder"), e).input(&*name);
-        io.step().and_then(|()| std::fs::create_dir_all(path)).map_err(|e| failed("make", e))?;
+        io.make_folder(path).map_err(|e| failed("make", e))?;
         vacant::<R>(path)?;
         let locked = LockedFolder::lock(path, io).map_err(|e| match e {
             NotLocked::Taken(owner) => {

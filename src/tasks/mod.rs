@@ -11,7 +11,7 @@ use crate::model::hash::PARTITIONS;
 use crate::model::period_batch::{Origin, PeriodBatch};
 use crate::model::state_batch::StateBatch;
 use crate::model::window::{Window, Windows};
-use crate::route::lane::{Delivery, Outlet};
+use crate::route::lane::Outlet;
 use crate::route::row_buffer::Rows;
 use crate::route::{Ledger, Router};
 use crate::source::Source;
@@ -25,7 +25,7 @@ use std::fs::File;
 use std::sync::Arc;
 
 /// Buffers of routed rows.
-pub struct Routed(Vec<Delivery>);
+pub struct Routed(Vec<(usize, Rows)>);
 
 /// Accumulated partitions.
 pub struct Accumulated(Vec<SortedTable>);
@@ -100,23 +100,27 @@ impl Outlet for Routed {
     }
 
     fn take(&mut self, partition: usize, rows: Rows) -> Result<()> {
-        self.0.push(Delivery { partition, rows });
+        self.0.push((partition, rows));
         Ok(())
     }
 }
 
 /// Accumulate: folds rows into states.
-pub fn accumulate(Routed(deliveries): Routed) -> Accumulated {
+///
+/// # Errors
+/// When the system refuses memory.
+pub fn accumulate(Routed(deliveries): Routed) -> Result<Accumulated> {
     let mut partitions: Vec<Partition> = (0..PARTITIONS).map(|number| Partition::new(number, 4_096)).collect();
-    for Delivery { partition, rows } in deliveries {
-        partitions[partition].take(rows, drop);
+    for (partition, rows) in deliveries {
+        partitions[partition].take(rows, drop)?;
     }
     let mut scratch = SortScratch::default();
     let resident = |partition: Partition| match partition.drain(FRAME_CUSTOMERS, &mut scratch) {
-        Drained::Resident(table) => Some(table),
-        Drained::Spilled(..) => None,
+        Ok(Drained::Resident(table)) => Some(Ok(table)),
+        Ok(Drained::Spilled(..)) => None,
+        Err(refused) => Some(Err(refused)),
     };
-    Accumulated(partitions.into_iter().filter_map(resident).collect())
+    partitions.into_iter().filter_map(resident).collect::<Result<_>>().map(Accumulated)
 }
 
 /// Finalize: states to blocks.

@@ -196,7 +196,14 @@ fn failing_disks_only_delay() {
         let (notes, ended) = run(&follow, 2, None);
         ended.unwrap();
         assert_eq!(total(&follow.state), sum(0..20), "operation {failing}");
-        assert!(notes.quarantined.is_empty() && listing(&folder.path().join("inbox")).is_empty(), "operation {failing}");
+        let waiting = || listing(&folder.path().join("inbox"));
+        if !waiting().is_empty() {
+            // It stops when both are taken in: one that could not be put away then still waits for that.
+            assert!(notes.failed.len() == 1 && waiting().len() == 1, "operation {failing}: {:?}", waiting());
+            run(&follow, 1, None).1.unwrap();
+        }
+        assert!(notes.quarantined.is_empty() && waiting().is_empty(), "operation {failing}: {:?}", waiting());
+        assert_eq!(total(&follow.state), sum(0..20), "operation {failing}");
         faults.operations()
     };
     let operations = operations_of(u64::MAX);

@@ -141,7 +141,7 @@ fn moves_between_segments_of_a_state() {
     let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/data/cdnow_periods.csv");
     fs::copy(example, folder.path().join("cdnow.csv")).unwrap();
     run("update state cdnow.csv --every month").expect(0);
-    let of_file = run("segments move cdnow.csv --every quarter --segments standard --report file.json").expect(0);
+    let of_file = run("audit cdnow.csv --every quarter --segments standard --report file.json").expect(0);
     assert!(of_file.out().is_empty());
     let said = run("segments move state --every quarter --segments standard --migration-out moved.csv").expect(0);
     assert!(said.out().contains("Moves between segments, from 1997-Q1 (down) to 1997-Q2 (across)"), "{}", said.out());
@@ -177,7 +177,7 @@ fn the_grid_of_segments_is_drawn_and_gaps_are_told() {
     let audited = run("audit a.csv --every half --segments mine.toml --report a.json").expect(0);
     assert!(audited.stderr.contains("50 in no segment"), "{}", audited.stderr);
     for (arguments, code, why) in [
-        ("audit a.csv --every half --segments standard --bins 4", 2, "scores go up to 4 here"),
+        ("audit a.csv --every half --segments standard --bins 4", 2, "they go up to 4 here"),
         ("audit a.csv --every half --segments nowhere.toml", 1, "nowhere.toml"),
         ("audit a.csv --every half --rfm-out r.csv --columns customer_id,segment", 2, "no segments are asked for"),
         ("audit a.csv --every half --cuts spend=1,2", 2, "no measure that is scored"),
@@ -185,6 +185,9 @@ fn the_grid_of_segments_is_drawn_and_gaps_are_told() {
         ("audit a.csv --every half --cuts-window x", 2, "--cuts-out"),
         ("audit a.csv --every half --cuts-out c.json --cuts-window x", 2, "the windows are"),
         ("segments move a.csv --every half", 2, "by which segments"),
+        ("segments move a.csv --every half --segments standard", 2, "there is no state"),
+        ("audit a.csv --every half --segments standard --bins 9", 2, "go up to 9 here"),
+        ("audit a.csv --window 2023-H1 --cuts-out c.json --cuts-window x --check", 2, "the windows are 2023-H1"),
         ("segments check standard --every half", 2, "reads no customers"),
     ] {
         let ran = run(arguments);
@@ -206,7 +209,14 @@ fn windows_scored_by_one_another() {
     assert!(ran.stderr.contains("r.json"));
     let report: Report = serde_json::from_str(&fs::read_to_string(folder.path().join("r.json")).unwrap()).unwrap();
     let cuts = report.cut_points.unwrap();
-    assert!(cuts.from.unwrap().contains("of periods.csv ("), "it says where they come from");
+    assert!(cuts.from.unwrap().starts_with("frequency as said, others from window"), "it says where they come from");
+    // Given cut points are written as they are given, and are not written over.
+    run("audit periods.csv --every month --cuts recency=5,10,15,20 --cuts-out given.json").expect(0);
+    let given = CutFile::from_json(&fs::read_to_string(folder.path().join("given.json")).unwrap()).unwrap();
+    let recency = serde_json::to_value(&given.measures["recency"]).unwrap();
+    assert_eq!(recency, serde_json::json!({"cut_points": ["5", "10", "15", "20"], "edges": ["5", "10", "15", "20"], "effective_bins": 5}));
+    let over = run("audit periods.csv --every month --cuts cuts.json --report cuts.json").expect(2);
+    assert!(over.stderr.contains("it would be overwritten"), "{}", over.stderr);
     let scores = csv_rows(&fs::read(folder.path().join("r.csv")).unwrap());
     for row in scores {
         let expected = match row["frequency"].parse::<u32>().unwrap() {

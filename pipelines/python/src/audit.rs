@@ -10,7 +10,7 @@ use crate::rows::{RowStream, Which};
 use crate::running::{Raised, run, run_raising};
 use crate::said::said;
 use lensflow::error::{Error, Result};
-use lensflow::jobs::{AuditJob, Outputs, write_cut_points, write_reports};
+use lensflow::jobs::{AuditJob, Outputs, no_input_is_written, write_cut_points, write_reports};
 use lensflow::model::Segments;
 use lensflow::pipeline::Order;
 use lensflow::report::html::{PageOptions, PageTemplate, page_of};
@@ -36,6 +36,8 @@ pub(crate) struct Answers {
     audit: Arc<Audit>,
     of_lines: bool,
     spec: Spec,
+    /// Files that were read for it beside its inputs: they are not written over.
+    beside: Vec<PathBuf>,
 }
 
 /// How a page is made: a currency, a locale, and the file of a template.
@@ -102,6 +104,7 @@ impl Answers {
         let mut outputs = Outputs::default();
         outputs.page = page_options(py, currency, locale)?;
         outputs.template = template;
+        outputs.beside = self.beside.clone();
         outputs.reports = vec![a_file(py, path)?];
         let audit = self.audit.clone();
         run(py, None, move |signals, _| write_reports(&audit.report, &outputs, &signals.cancel))
@@ -111,6 +114,7 @@ impl Answers {
     #[pyo3(signature = (path, window=None))]
     fn write_cuts(&self, py: Python<'_>, path: PathBuf, window: Option<String>) -> PyResult<()> {
         let (audit, bins, path) = (self.audit.clone(), self.spec.bins, a_file(py, path)?);
+        no_input_is_written([&path].into_iter(), &self.beside).map_err(|error| raised(py, &error))?;
         run(py, None, move |signals, _| write_cut_points(&audit, window.as_deref(), bins, &path, &signals.cancel))
     }
 
@@ -185,14 +189,14 @@ pub(crate) fn audit(
         if segments.is_some() {
             job.spec = job.spec.with_segments(segments);
         }
-        let spec = job.spec.clone();
+        let (spec, beside) = (job.spec.clone(), job.outputs.beside.clone());
         let mut host = Host::new(signals, Talk, Speech::Keys).watched_by(watched);
         let audit = match batches {
             Some(batches) => of_batches(&job, batches, &name, &mut host)?,
             None => job.answer(&mut host)?,
         };
         let of_lines = audit.report.input.transactions.is_some();
-        Ok(Answers { audit: Arc::new(audit), of_lines, spec })
+        Ok(Answers { audit: Arc::new(audit), of_lines, spec, beside })
     })?;
     Ok(answers)
 }

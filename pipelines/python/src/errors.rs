@@ -22,7 +22,7 @@ fn exception(py: Python<'_>, error: &Error) -> PyResult<PyErr> {
     let kind = match error.kind() {
         Kind::Usage => "usage",
         Kind::Data => "data",
-        Kind::Io => "io",
+        Kind::Io | Kind::Memory => "io",
         Kind::Cancelled => "cancelled",
         _ => "internal",
     };

@@ -6,7 +6,8 @@ mod poison;
 pub(crate) use super::threads::ordered::in_order;
 pub(crate) use super::threads::poison::Poison;
 
-use super::error::{Error, Result};
+use super::error::Result;
+use super::memory::no_thread;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -80,5 +81,5 @@ pub(crate) fn with_threads<T: Send>(threads: usize, work: impl FnOnce(bool) -> R
 /// them. Outside of every pool they would get rayon's global one, with a thread per core.
 pub(crate) fn with_pool<T: Send>(threads: usize, work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).thread_name(|i| format!("finalize-{i}")).build();
-    pool.map_err(|e| Error::internal("cannot start threads").cause(e))?.install(work)
+    pool.map_err(no_thread)?.install(work)
 }

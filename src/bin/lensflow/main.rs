@@ -137,7 +137,7 @@ const COMMANDS: &[Page] = &[
         kind: Kind::Segments,
         about: "Draw which score cells segments cover, or tell who moved from which segment to which",
         more: include_str!("help/segments.txt"),
-        usage: "lensflow segments [OPTIONS] <ACTION> <OF>",
+        usage: "lensflow segments [OPTIONS] <ACTION> <FILE>",
     },
     Page {
         name: "generate",

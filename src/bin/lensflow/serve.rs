@@ -5,6 +5,7 @@
 use crate::metrics::Metrics;
 use lensflow::Result;
 use lensflow::error::Error;
+use lensflow::memory::no_thread;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
@@ -38,7 +39,7 @@ pub(crate) fn serve(address: SocketAddr, metrics: Arc<Metrics>) -> Result<Socket
     };
     let start = |work: Box<dyn FnOnce() + Send>| {
         let thread = std::thread::Builder::new().name("metrics".to_owned()).spawn(work);
-        thread.map(drop).map_err(|e| Error::internal("cannot start a thread").cause(e))
+        thread.map(drop).map_err(no_thread)
     };
     start(Box::new(take))?;
     start(Box::new(move || answer(&come, &metrics)))?;

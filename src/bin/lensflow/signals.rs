@@ -11,17 +11,25 @@
 //! A second signal ends the process at once, but not if it comes together with the first: `timeout` sends its signal to the process and
 //! to its group, and a terminal that closes hangs up twice.
 //!
+//! A job that the system refuses memory ends in the same way, but with an error and its exit code; see [`allocator`](crate::allocator).
+//!
 //! Limits: a signal that is to be ignored, as `nohup` has it, is left alone where the system tells without being asked in C, which is
 //! Linux. What is not Unix has no signals, and an interrupted job leaves there what a killed one does.
 
+use crate::allocator::Keeper;
 use lensflow::error::{Error, Result};
+use lensflow::memory::no_thread;
 use lensflow::{Cancel, Stop};
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::mpsc::sync_channel;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::time::{Duration, Instant};
 
 /// How long a job may take to end in order: with what follows, less than the ten seconds that service managers wait.
 const PATIENCE: Duration = Duration::from_secs(8);
+
+/// How long a job that was refused memory is waited for where it must not be interrupted: it may have been refused right there.
+const LAST_WORD: Duration = Duration::from_secs(2);
 
 /// The first signal.
 static SIGNAL: AtomicI32 = AtomicI32::new(0);
@@ -46,10 +54,11 @@ pub(crate) struct Signals {
 }
 
 impl Signals {
-    /// Does a job. A signal's error goes to `complain` instead of coming back.
-    pub(crate) fn watched(complain: impl FnOnce(&Error) + Send + 'static, work: impl FnOnce(&Signals) -> Result<()>) -> Result<()> {
+    /// Does a job. The error of a signal, or of memory that was refused, goes to `complain` instead of coming back.
+    pub(crate) fn watched(complain: impl FnOnce(&Error) + Copy + Send + 'static, work: impl FnOnce(&Signals) -> Result<()>) -> Result<()> {
         let job = Signals::default();
         job.watch(complain)?;
+        job.watch_memory(complain)?;
         let done = work(&job);
         std::mem::forget(job.last_word());
         job.over.store(true, Ordering::Release);
@@ -72,6 +81,33 @@ impl Signals {
         self.last_word.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Ends the process when the system refuses it memory: nothing unfinished stays on the disk.
+    fn watch_memory(&self, complain: impl FnOnce(&Error) + Send + 'static) -> Result<()> {
+        let (job, (tell, ready)) = (self.clone(), sync_channel(1));
+        let work = move || {
+            let keeper = match Keeper::new() {
+                Ok(keeper) => keeper,
+                Err(error) => return drop(tell.send(Err(error))),
+            };
+            drop(tell.send(Ok(())));
+            let bytes = keeper.wait();
+            let refused = Instant::now();
+            let _held = loop {
+                match job.last_word.try_lock() {
+                    Ok(held) => break Some(held),
+                    Err(TryLockError::Poisoned(held)) => break Some(held.into_inner()),
+                    Err(TryLockError::WouldBlock) if refused.elapsed() > LAST_WORD => break None,
+                    Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(20)),
+                }
+            };
+            job.cancel.cancel();
+            complain(&lensflow::memory::refused(bytes));
+            std::process::exit(1);
+        };
+        start("memory", work).map_err(no_thread)?;
+        ready.recv().unwrap_or_else(|_| Err(Error::internal("the thread that watches the memory is gone")))
+    }
+
     #[cfg(not(unix))]
     fn watch(&self, _: impl FnOnce(&Error) + Send + 'static) -> Result<()> {
         Ok(())
@@ -88,7 +124,7 @@ impl Signals {
         }
         let mut signals = signal_hook::iterator::Signals::new(&wanted).map_err(fail)?;
         let job = self.clone();
-        unix::start(move || {
+        start("signals", move || {
             if let Some(signal) = signals.forever().next() {
                 job.end(signal, complain);
             }
@@ -101,7 +137,7 @@ impl Signals {
     fn end(&self, signal: i32, complain: impl FnOnce(&Error)) {
         use signal_hook::low_level::{emulate_default_handler, signal_name};
         let over = self.over.clone();
-        let soon = unix::start(move || {
+        let soon = start("signals", move || {
             std::thread::sleep(unix::TOGETHER);
             over.store(true, Ordering::Release);
         });
@@ -110,7 +146,7 @@ impl Signals {
         }
         SIGNAL.store(signal, Ordering::Release);
         self.stop.stop();
-        let asked = std::time::Instant::now();
+        let asked = Instant::now();
         while self.heeds.load(Ordering::Acquire) && asked.elapsed() < PATIENCE {
             std::thread::sleep(Duration::from_millis(20));
         }
@@ -124,16 +160,16 @@ impl Signals {
     }
 }
 
+fn start(name: &str, work: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
+    std::thread::Builder::new().name(name.to_owned()).spawn(work).map(drop)
+}
+
 #[cfg(unix)]
 mod unix {
     use std::time::Duration;
 
     /// Signals within this time are one: long for a program that sends two, short for a person.
     pub(super) const TOGETHER: Duration = Duration::from_millis(200);
-
-    pub(super) fn start(work: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
-        std::thread::Builder::new().name("signals".to_owned()).spawn(work).map(drop)
-    }
 
     /// The signals that this process was told to ignore, a bit each.
     pub(super) fn ignored() -> u64 {

@@ -68,6 +68,7 @@ pub(super) struct Inbox {
     poll: Duration,
     looked: Option<Instant>,
     finished: Finished,
+    io: Io,
     /// Files that are there now.
     files: HashMap<PathBuf, (Looks, Progress)>,
 }
@@ -88,8 +89,9 @@ impl Inbox {
             return Err(error.help("make it, or name another one"));
         }
         let glob = glob.map(pattern).transpose()?;
-        give_all_back(folder);
-        let mut inbox = Inbox { folder: folder.to_owned(), glob, format, poll, looked: None, finished, files: HashMap::new() };
+        give_all_back(folder, io);
+        let mut inbox =
+            Inbox { folder: folder.to_owned(), glob, format, poll, looked: None, finished, io: io.clone(), files: HashMap::new() };
         if inbox.finished == Finished::Keep && is_state(state) {
             inbox.recognize(&State::open_with(state, io)?);
         }
@@ -139,16 +141,36 @@ fn put_away_name(file: &Path) -> PathBuf {
 const FINISHED: &str = ".finished";
 
 /// Gives a file its name again, unless another has it by now.
-fn give_back(own: &Path, file: &Path) -> io::Result<()> {
-    fs::hard_link(own, file).and_then(|()| fs::remove_file(own))
+fn give_back(own: &Path, file: &Path, io: &Io) -> io::Result<()> {
+    match io.link(own, file) {
+        // It has both names, where only the second step failed before.
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists && is_one(own, file) => {}
+        linked => linked?,
+    }
+    io.remove(own)
+}
+
+/// Whether two names are those of one file.
+fn is_one(a: &Path, b: &Path) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        let which = |path: &Path| path.symlink_metadata().ok().map(|about| (about.dev(), about.ino()));
+        which(a).is_some() && which(a) == which(b)
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = (a, b);
+        false
+    }
 }
 
 /// Gives files that a killed process was putting away their names again.
-fn give_all_back(folder: &Path) {
+fn give_all_back(folder: &Path, io: &Io) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
         if let Some(own) = name.strip_prefix('.').and_then(|name| name.strip_suffix(FINISHED)) {
-            let _ = give_back(&entry.path(), &folder.join(own));
+            let _ = give_back(&entry.path(), &folder.join(own), io);
         }
     }
 }
@@ -188,18 +210,22 @@ impl Waiting for Inbox {
         // Another may have got its name meanwhile. Under a name of our own, the file stays what it is while it is looked at.
         let own = put_away_name(file);
         let fail = |e| Error::io("cannot be put away", e).input(file.to_string_lossy());
-        fs::rename(file, &own).map_err(fail)?;
+        if let Err(error) = self.io.rename(file, &own) {
+            // Where a disk has done it and says otherwise, too.
+            let _ = give_back(&own, file, &self.io);
+            return Err(fail(error));
+        }
         let is_it = fs::metadata(&own).is_ok_and(|about| self.files.get(file).is_some_and(|(looks, _)| *looks == Looks::of(&about)));
         let put = match &self.finished {
-            _ if !is_it => give_back(&own, file).map_err(fail),
-            Finished::Move(folder) => move_as(&own, file, folder),
-            _ => fs::remove_file(&own).map_err(fail),
+            _ if !is_it => give_back(&own, file, &self.io).map_err(fail),
+            Finished::Move(folder) => move_as(&own, file, folder, &self.io),
+            _ => self.io.remove(&own).map_err(fail),
         };
         if put.is_ok() {
             self.files.remove(file);
         } else {
             // It is in the state, which knows it when it is tried again.
-            let _ = give_back(&own, file);
+            let _ = give_back(&own, file, &self.io);
         }
         put
     }

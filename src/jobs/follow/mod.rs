@@ -375,7 +375,7 @@ impl Follow {
     }
 
     fn put_aside(&self, feed: &mut impl Waiting, file: &Path, reason: &Error, follower: &mut dyn Follower) -> Result<()> {
-        let place = quarantine::put(file, &self.quarantine, reason)?;
+        let place = quarantine::put(file, &self.quarantine, reason, &self.update.io)?;
         feed.gone(file);
         follower.notice(FollowEvent::Quarantined { file: &place, reason });
         Ok(())

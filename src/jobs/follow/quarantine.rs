@@ -3,13 +3,13 @@
 use crate::base::error::{Error, Result};
 use crate::spill::Io;
 use crate::spill::folder::part_name;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::{fs, io};
 
 /// Puts a file aside, with what is wrong with it, and says where it is now. Its reason is there before it is.
-pub(super) fn put(file: &Path, folder: &Path, reason: &Error) -> Result<PathBuf> {
+pub(super) fn put(file: &Path, folder: &Path, reason: &Error, io: &Io) -> Result<PathBuf> {
     let fail = |doing: &str, e| Error::io(format!("cannot {doing} the quarantine"), e).input(folder.to_string_lossy());
-    fs::create_dir_all(folder).map_err(|e| fail("make", e))?;
+    io.make_folder(folder).map_err(|e| fail("make", e))?;
     let place = free(folder, file);
     let mut text = format!("{reason}\n");
     if let Some(help) = reason.advice() {
@@ -17,33 +17,46 @@ pub(super) fn put(file: &Path, folder: &Path, reason: &Error) -> Result<PathBuf>
     }
     text += &format!("It was {}, and nothing of it was taken in.\n", file.display());
     let beside = place.with_file_name(format!("{}.reason.txt", name(&place)));
-    let io = Io::default();
     let written = io.create(&beside).and_then(|mut file| io.write(&mut file, text.as_bytes()));
-    written.map_err(|e| fail("write a reason into", e))?;
-    rename(file, &place).map_err(|e| fail("move a file into", e))?;
-    Ok(place)
+    let put = written
+        .map_err(|e| fail("write a reason into", e))
+        .and_then(|()| rename(file, &place, io).map_err(|e| fail("move a file into", e)));
+    if put.is_err() && !place.exists() {
+        // A reason without a file would only puzzle.
+        let _ = io.remove(&beside);
+    }
+    put.map(|()| place)
 }
 
 /// Moves a file into a folder, which is made at need, with the name of another.
-pub(super) fn move_as(file: &Path, named: &Path, folder: &Path) -> Result<()> {
-    let moved = fs::create_dir_all(folder).and_then(|()| rename(file, &free(folder, named)));
+pub(super) fn move_as(file: &Path, named: &Path, folder: &Path, io: &Io) -> Result<()> {
+    let moved = io.make_folder(folder).and_then(|()| rename(file, &free(folder, named), io));
     moved.map_err(|e| Error::io("cannot be moved", e).input(named.to_string_lossy()))
 }
 
 /// Renames a file, also to another disk.
-fn rename(from: &Path, to: &Path) -> io::Result<()> {
-    match fs::rename(from, to) {
-        Err(e) if e.kind() == io::ErrorKind::CrossesDevices => {
-            // Complete before it has its name.
-            let part = to.with_file_name(part_name(&format!(".{}", name(to))));
-            let io = Io::default();
-            let mut copy = io.create(&part)?;
-            io::copy(&mut io.open(from)?, &mut copy)?;
-            io.publish(&copy, &part, to)?;
-            fs::remove_file(from)
-        }
+fn rename(from: &Path, to: &Path, io: &Io) -> io::Result<()> {
+    match io.rename(from, to) {
+        Err(e) if e.kind() == io::ErrorKind::CrossesDevices => copy_over(from, to, io),
         renamed => renamed,
     }
+}
+
+/// Copies a file, which is complete before it has its name, and removes the first. When that fails, the first is still there.
+fn copy_over(from: &Path, to: &Path, io: &Io) -> io::Result<()> {
+    let part = to.with_file_name(part_name(&format!(".{}", name(to))));
+    let copied = io.create(&part).and_then(|mut copy| {
+        let (mut file, mut block) = (io.open(from)?, vec![0; 1 << 20]);
+        loop {
+            match file.read(&mut block)? {
+                0 => break,
+                read => io.write(&mut copy, &block[..read])?,
+            }
+        }
+        io.publish(&copy, &part, to)
+    });
+    copied.inspect_err(|_| drop(io.remove(&part)))?;
+    io.remove(from)
 }
 
 /// A place for a file where none is: under its name, or one with a number.
@@ -63,6 +76,9 @@ fn name(file: &Path) -> String {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::spill::Faults;
+    use std::fs;
+    use std::sync::Arc;
 
     #[test]
     fn nothing_is_overwritten() {
@@ -71,7 +87,7 @@ mod tests {
         for (content, place) in [("a", "x.csv.gz"), ("b", "x-2.csv.gz"), ("c", "x-3.csv.gz")] {
             let file = folder.path().join("x.csv.gz");
             fs::write(&file, content).unwrap();
-            assert_eq!(put(&file, &aside, &Error::data("it is bad").help("mend it")).unwrap(), aside.join(place));
+            assert_eq!(put(&file, &aside, &Error::data("it is bad").help("mend it"), &Io::default()).unwrap(), aside.join(place));
             assert!(!file.exists() && fs::read_to_string(aside.join(place)).unwrap() == content);
             let reason = fs::read_to_string(aside.join(format!("{place}.reason.txt"))).unwrap();
             assert!(reason.starts_with("it is bad\nhelp: mend it\n"), "{reason}");
@@ -86,8 +102,35 @@ mod tests {
         fs::write(&precious, "precious").unwrap();
         std::os::unix::fs::symlink(&precious, aside.join("x.csv.reason.txt")).unwrap();
         fs::write(folder.path().join("x.csv"), "a").unwrap();
-        put(&folder.path().join("x.csv"), &aside, &Error::data("it is bad")).unwrap();
+        put(&folder.path().join("x.csv"), &aside, &Error::data("it is bad"), &Io::default()).unwrap();
         assert_eq!(fs::read_to_string(&precious).unwrap(), "precious");
         assert!(fs::read_to_string(aside.join("x.csv.reason.txt")).unwrap().starts_with("it is bad"));
+    }
+
+    /// Whichever operation fails, the file is in one of the two places, as a whole, and the next try succeeds.
+    #[test]
+    fn a_file_is_copied_to_another_disk_or_not() {
+        const BYTES: usize = 3_000_000;
+        let folder = tempfile::tempdir().unwrap();
+        let (from, to) = (folder.path().join("x.csv"), folder.path().join("there/x.csv"));
+        let copy = |faults: Faults| {
+            let _ = fs::remove_dir_all(folder.path().join("there"));
+            fs::create_dir(folder.path().join("there")).unwrap();
+            fs::write(&from, vec![7; BYTES]).unwrap();
+            let faults = Arc::new(faults);
+            let done = copy_over(&from, &to, &Io::faulty(faults.clone()));
+            (done, faults.operations())
+        };
+        let (done, operations) = copy(Faults::new(u64::MAX));
+        assert!(done.is_ok() && !from.exists() && operations > 6, "{operations}");
+        for at in 0..operations {
+            for make in [Faults::new, Faults::lasting, Faults::untold] {
+                let (done, _) = copy(make(at));
+                assert!(done.is_err());
+                let whole = |path: &Path| fs::read(path).is_ok_and(|bytes| bytes == vec![7; BYTES]);
+                assert!(whole(&from) || whole(&to), "operation {at}: the file is lost");
+                assert!(!to.exists() || whole(&to), "operation {at}: half of it has its name");
+            }
+        }
     }
 }

@@ -63,7 +63,7 @@ impl Segment {
             Ok((file, encoder, begin.len() as u64))
         };
         let (file, encoder, length) = make().map_err(|e| {
-            let _ = std::fs::remove_file(&at);
+            let _ = io.remove(&at);
             failed(&at, e)
         })?;
         let (rows, begun, io) = (0, Instant::now(), io.clone());
@@ -94,7 +94,7 @@ impl Segment {
         written.map_err(|e| {
             self.is_closed = true;
             // If not now, then when it is completed.
-            self.is_torn = self.io.step().and_then(|()| self.file.set_len(self.length)).is_err();
+            self.is_torn = self.io.cut(&self.file, self.length).is_err();
             failed(&self.at, e)
         })
     }
@@ -130,10 +130,15 @@ impl Segment {
             }
             self.end()?;
             self.io.sync(&self.file).inspect_err(|_| self.is_doubtful = true)?;
-            self.io.rename(&self.at, &self.path)?;
+            if let Err(e) = self.io.rename(&self.at, &self.path) {
+                // A disk may have done it and say otherwise.
+                if self.at.exists() || !self.path.exists() {
+                    return Err(e);
+                }
+            }
             self.is_named = true;
             // Written twice, it is there twice.
-            let _ = std::fs::remove_file(part_of(&self.path));
+            let _ = self.io.remove(&part_of(&self.path));
         }
         self.io.sync_folder(folder_of(&self.path))
     }
@@ -141,8 +146,7 @@ impl Segment {
     /// Cuts off what is no whole row, and writes what ends a stream.
     fn end(&mut self) -> io::Result<()> {
         self.is_closed = true;
-        self.io.step()?;
-        self.file.set_len(self.length)?;
+        self.io.cut(&self.file, self.length)?;
         self.file.seek(SeekFrom::Start(self.length))?;
         if let Some(encoder) = &mut self.encoder {
             encoder.finish().map_err(io::Error::other)?;
@@ -173,7 +177,7 @@ impl Segment {
 
     /// Removes it: no row of it counts.
     pub(super) fn discard(self) {
-        let _ = std::fs::remove_file(&self.at);
+        let _ = self.io.remove(&self.at);
     }
 }
 
@@ -211,8 +215,7 @@ pub(super) fn mend(
         // Only where there are quotes may a row have more than one line.
         if format != Some(Format::Csv) || !text.contains(&b'"') {
             let file = File::options().write(true).open(part).map_err(fail)?;
-            let cut = io.step().and_then(|()| file.set_len(end as u64));
-            return cut.and_then(|()| io.publish(&file, part, whole)).map_err(fail);
+            return io.cut(&file, end as u64).and_then(|()| io.publish(&file, part, whole)).map_err(fail);
         }
         Box::new(Sips(io::Cursor::new(text)))
     };

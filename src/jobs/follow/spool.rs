@@ -13,6 +13,7 @@
 use super::segment::{MENDED, PART, Segment, failed, mend};
 use super::{Follow, Waiting};
 use crate::base::error::{Error, Kind, Result, Stage};
+use crate::base::memory::no_thread;
 use crate::base::threads::lock;
 use crate::jobs::new_inputs::last_segment;
 use crate::jobs::update::Update;
@@ -106,7 +107,7 @@ pub(super) struct Spool {
 impl Spool {
     /// Goes on with what is in the folder, and begins to read.
     pub(super) fn open(folder: &Path, limits: Limits, follow: &Follow, reader: Box<dyn Read + Send>) -> Result<Self> {
-        fs::create_dir_all(folder).map_err(|e| failed(folder, e))?;
+        follow.update.io.make_folder(folder).map_err(|e| failed(folder, e))?;
         let locked = LockedFolder::lock(folder, &follow.update.io).map_err(|e| match e {
             NotLocked::Taken(_) => {
                 let error = Error::usage("another lensflow follows a stream with this spool").input(folder.to_string_lossy());
@@ -165,7 +166,7 @@ impl Spool {
             reading.fault = done.err();
             reading.ended = true;
         });
-        thread.map_err(|e| Error::internal("cannot start a thread").cause(e))?;
+        thread.map_err(no_thread)?;
         Ok(spool)
     }
 }
@@ -274,8 +275,11 @@ impl Waiting for Spool {
     }
 
     fn done(&mut self, file: &Path) -> Result<()> {
-        self.io.remove(file).map_err(|e| failed(file, e))?;
-        self.gone(file);
+        match self.io.remove(file) {
+            // A disk may have done it and say otherwise.
+            Err(e) if file.exists() => return Err(failed(file, e)),
+            _ => self.gone(file),
+        }
         Ok(())
     }
 

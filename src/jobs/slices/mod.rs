@@ -58,20 +58,23 @@ pub fn calculate_rfm(periods: &[PeriodAggregation], observation_end: NaiveDateTi
     let customers = partitions.iter().map(|table| table.len() as u64).sum();
     let window = Window { name: "the observation period".to_owned(), start: i64::MIN, end: i64::MAX, observation_end: end };
     let finalizer = Finalizer { windows: vec![window], first_key: 0, times: BlockTimes::default() };
-    let finish = |table: CustomerTable| {
+    let finish = |table: CustomerTable| -> Result<Finished> {
         let (mut block, mut metrics, mut least) = (Block::default(), Vec::new(), None::<Reject>);
-        let (table, mut states) = (SortedTable::new(table, &mut SortScratch::default()), StateBatch::default());
+        let (table, mut states) = (SortedTable::new(table, &mut SortScratch::default())?, StateBatch::default());
         for customers in table.ranges(FRAME_CUSTOMERS) {
             table.fill(customers, &mut states);
             finalizer.fill(&states, &mut block, Some(&mut |_, _, _, reject| least = least.take().into_iter().chain([reject]).min()));
             block.set_ids(&states);
             metrics.extend(metrics_of(&block, observation_end));
         }
-        (metrics, least)
+        Ok((metrics, least))
     };
     with_threads(parallelism.workers_for(customers)?, |parallel| {
-        let (finished, rejects): (Vec<Vec<RfmMetrics>>, Vec<Option<Reject>>) =
-            if parallel { partitions.into_par_iter().map(finish).unzip() } else { partitions.into_iter().map(finish).unzip() };
+        let finished: Vec<Finished> = match parallel {
+            true => partitions.into_par_iter().map(finish).collect::<Result<_>>()?,
+            false => partitions.into_iter().map(finish).collect::<Result<_>>()?,
+        };
+        let (finished, rejects): (Vec<Vec<RfmMetrics>>, Vec<Option<Reject>>) = finished.into_iter().unzip();
         // Of several invalid customers the least is named, whichever thread was first.
         if let Some(reject) = rejects.into_iter().flatten().min() {
             return Err(reject.into_error());
@@ -85,6 +88,9 @@ pub fn calculate_rfm(periods: &[PeriodAggregation], observation_end: NaiveDateTi
         Ok(metrics)
     })
 }
+
+/// A partition's customers, and the least that is not valid.
+type Finished = (Vec<RfmMetrics>, Option<Reject>);
 
 fn metrics_of(block: &Block, observation_end: NaiveDateTime) -> impl Iterator<Item = RfmMetrics> {
     (0..block.len()).map(move |row| {

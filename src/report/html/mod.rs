@@ -134,7 +134,8 @@ pub fn page(report: &Value, options: &PageOptions) -> Result<String> {
     // Long names and many scores at once are rare: then fewer windows are listed.
     for listed in LISTED {
         html = page_template::render(options.template.as_ref(), style, &context(&Audited::new(report, style, listed), options))?;
-        if html.len() < SIZE {
+        // A template of one's own may be large by itself.
+        if html.len() < SIZE || options.template.is_some() {
             break;
         }
     }
@@ -228,6 +229,13 @@ fn sentences(audited: &Audited<'_>) -> Vec<String> {
     sentences
 }
 
+/// A cut point as people read it: its digits are those of a double.
+fn rounded(text: &str) -> String {
+    let number: f64 = text.parse().unwrap_or_default();
+    let text = format!("{number:.2}");
+    text.strip_suffix(".00").map_or(text.clone(), str::to_owned)
+}
+
 fn cut_points(given: &Value, style: NumberStyle) -> Option<DataTable> {
     let cuts = given.as_object()?;
     let from = given["from"].name();
@@ -238,7 +246,7 @@ fn cut_points(given: &Value, style: NumberStyle) -> Option<DataTable> {
         let points = match points.as_array() {
             None => "one value: everybody has 3".to_owned(),
             Some(points) if points.is_empty() => "none: everybody has 1".to_owned(),
-            Some(points) => points.iter().map(|point| style.number(&point.name())).collect::<Vec<_>>().join("  ·  "),
+            Some(points) => points.iter().map(|point| style.number(&rounded(&point.said()))).collect::<Vec<_>>().join("  ·  "),
         };
         table.row([name.to_owned(), points]);
     }

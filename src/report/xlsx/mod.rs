@@ -91,10 +91,12 @@ fn written(report: &Report) -> Result<Vec<u8>, XlsxError> {
 }
 
 fn put(page: &mut Worksheet, sheet: Sheet) -> Result<(), XlsxError> {
-    let Sheet { name, columns, mut rows, charts } = sheet;
+    let Sheet { name, columns, rows, charts } = sheet;
     let (decimal, fine, count) = (format("#,##0.00"), format("0.0000"), format("#,##0"));
     page.set_name(name)?;
-    rows.truncate(MOST_ROWS - 1);
+    if rows.len() >= MOST_ROWS {
+        return Err(XlsxError::RowColumnLimitError);
+    }
     for (at, row) in rows.iter().enumerate() {
         for (column, cell) in row.iter().enumerate() {
             let (at, column) = (at as u32 + 1, column as u16);

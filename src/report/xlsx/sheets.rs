@@ -49,13 +49,13 @@ fn of_windows<'a>(
             places.push(place);
         }
     }
-    let newest = newest(&places);
-    let chart = |((title, kind, names, values), rows): ((&str, ChartType, usize, Vec<usize>), (usize, usize))| {
+    let columns = names(&[&["Period"], columns].concat());
+    let mut sheet = Sheet { name, columns, rows, charts: Vec::new() };
+    if let (Some((title, kind, names, values)), Some(rows)) = (picture, newest(&places)) {
         let window = report.windows.get(places[rows.0]).map(|w| w.name.clone()).unwrap_or_default();
-        Picture { title: format!("{title}, {window}"), kind, rows, names, values }
-    };
-    let columns = [&["Period"], columns].concat();
-    Sheet { name, columns: names(&columns), rows, charts: picture.zip(newest).map(chart).into_iter().collect() }
+        sheet.charts.push(Picture { title: format!("{title}, {window}"), kind, rows, names, values });
+    }
+    sheet
 }
 
 fn periods(report: &Report) -> Sheet {
@@ -251,8 +251,11 @@ fn data(report: &Report) -> Sheet {
         lines.lines_rejected.iter().for_each(|(reason, &count)| say(&format!("lines rejected, {reason}"), count.into()));
         crate::orders::special_lines(lines).into_iter().for_each(|said| say("lines", Cell::Text(said)));
     }
-    if let Some(from) = report.cut_points.iter().find_map(|cuts| cuts.from.as_ref()) {
-        say("cut points of", from.as_str().into());
+    if let Some(cuts) = &report.cut_points {
+        for (measure, given) in [("recency", &cuts.recency), ("frequency", &cuts.frequency), ("monetary", &cuts.monetary)] {
+            given.iter().for_each(|given| say(&format!("given cut points of {measure}"), Cell::Text(given.to_string())));
+        }
+        cuts.from.iter().for_each(|from| say("cut points from", from.as_str().into()));
     }
     report.warnings.iter().for_each(|warning| say("warning", warning.as_str().into()));
     Sheet { name: "Data", columns: names(&["What", "Value"]), rows, charts: Vec::new() }

@@ -17,6 +17,7 @@
 use super::merged::{FRAME, Records, Run, Writer, prefix};
 use crate::base::cancel::Cancel;
 use crate::base::error::{Error, Result};
+use crate::base::memory::reserve;
 use crate::base::threads::lock;
 use crate::spill::store::RunStore;
 use rayon::prelude::*;
@@ -153,14 +154,14 @@ impl SortBuffer<'_> {
     /// Puts in the record that is appended to the bytes. When the heap is full, it leaves as a run.
     ///
     /// # Errors
-    /// When that cannot be written.
+    /// When that cannot be written, or the system refuses the memory.
     #[inline]
     pub(crate) fn push(&mut self, append: impl FnOnce(&mut Vec<u8>)) -> Result<()> {
         let SortBuffer { sorter, heap: Heap { bytes, entries } } = self;
         if bytes.capacity() == 0 {
             // At once: growing would take twice of it. What is not used yet takes up nothing, so both may have room for more than fits.
-            bytes.reserve(sorter.sorting.heap as usize + FRAME);
-            entries.reserve(sorter.sorting.heap as usize / size_of::<Entry>());
+            reserve(bytes, sorter.sorting.heap as usize + FRAME)?;
+            reserve(entries, sorter.sorting.heap as usize / size_of::<Entry>())?;
         }
         let at = bytes.len();
         append(bytes);

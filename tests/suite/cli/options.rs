@@ -143,7 +143,7 @@ const LINES: &[&str] = &[
     "segments check standard --bins 5 --cuts frequency=1,2,3,5 --workers 1 --memory-limit 1GiB --spill-dir .",
     "segments move state --every quarter --year-starts 04-01 --segments standard --migration-out m.csv --report r.json --json-numbers text \
         --rfm-out r.csv --columns +last_order_ts --sorted --csv-safe --report r.html --template own.html --currency EUR --locale de",
-    "segments move a.csv --window 2023-Q1 --window 2023-Q2 --as-of 2023-06-30 --segments standard",
+    "segments move state --window 2023-Q1 --window 2023-Q2 --as-of 2023-06-30 --segments standard",
     "state history state --json",
     "state remove state a.csv",
     "state forget state C-000000001 x",

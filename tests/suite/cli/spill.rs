@@ -212,13 +212,15 @@ fn peak(folder: &Path, arguments: &[&str]) -> u64 {
 #[test]
 fn the_process_keeps_to_its_limit() {
     const LIMIT: u64 = 64 << 20;
+    // An unoptimized program's own pages are nearly half of that.
+    const MOST: u64 = LIMIT / 100 * if cfg!(debug_assertions) { 115 } else { 105 };
     let folder = tempfile::tempdir().unwrap();
     for (ids, input, output) in [("uuid", "periods.csv", "rfm.parquet"), ("uuid", "periods.parquet", "rfm.csv")] {
         lensflow(folder.path(), &["generate", "--customers", "300K", "--ids", ids, "-o", input]).expect(0);
         let outputs = ["--rfm-out", output, "--report", "r.json", "--spill-dir", "."];
         let limited = ["--workers", "2", "--memory-limit", "64MiB"];
         let peak = peak(folder.path(), &[&["audit", input, "--every", "quarter"], &limited[..], &outputs].concat());
-        assert!(peak <= LIMIT / 100 * 105, "{input} to {output}: {} MiB of {} MiB", peak >> 20, LIMIT >> 20);
+        assert!(peak <= MOST, "{input} to {output}: {} MiB of {} MiB", peak >> 20, LIMIT >> 20);
     }
     // Ids that are long by themselves are in buffers on their way, too.
     fs::write(folder.path().join("long.csv"), long_rows(TOO_MANY)).unwrap();
@@ -227,14 +229,13 @@ fn the_process_keeps_to_its_limit() {
     let once = |audit: &str| peak(folder.path(), &audit.split(' ').collect::<Vec<_>>());
     let within = |audit: &str| Some(once(audit)).filter(|&peak| peak <= LIMIT).unwrap_or_else(|| once(audit).min(once(audit)));
     let peak = within(audit);
-    assert!(peak <= LIMIT / 100 * 110, "long ids: {} MiB of {} MiB", peak >> 20, LIMIT >> 20);
+    assert!(peak <= MOST, "long ids: {} MiB of {} MiB", peak >> 20, LIMIT >> 20);
     // Sorted, they may all be in one place.
     let mixed = (0..100_000).map(|i| if i % 10 > 0 { format!("a-short-id-{i:07}") } else { format!("z{i:07}{}", "y".repeat(500)) });
     let rows = mixed.map(|id| format!("{id},2023-01-01,2023-02-01,1,5,\n"));
     fs::write(folder.path().join("mixed.csv"), [format!("{HEADER}\n")].into_iter().chain(rows).collect::<String>()).unwrap();
     let peak = within("audit mixed.csv --every month --report r.json --rfm-out mixed.parquet --sorted --memory-limit 64MiB --workers 2");
-    // The pages of an unoptimized program itself are a part of it.
-    assert!(peak <= LIMIT / 100 * 110, "mixed ids: {} MiB of {} MiB", peak >> 20, LIMIT >> 20);
+    assert!(peak <= MOST, "mixed ids: {} MiB of {} MiB", peak >> 20, LIMIT >> 20);
 }
 
 /// Rows to be sorted, and rows left out, in numbers that memory has no room for: outside it they are the same.

@@ -6,6 +6,7 @@ mod cut;
 mod differences;
 mod flips;
 mod forged;
+mod refused_memory;
 mod signs;
 
 use crate::support::*;
@@ -14,6 +15,14 @@ use lensflow::model::{Granularity, Windows};
 use lensflow::spec::Spec;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Runs the binary with so many KiB of addresses: it is refused more.
+fn within(kib: u64, folder: &Path, arguments: &[&str]) -> Ran {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", &format!("ulimit -v {kib}; exec \"$0\" \"$@\""), env!("CARGO_BIN_EXE_lensflow")]);
+    Lensflow::through(shell, folder, arguments).run()
+}
 
 /// A file of the folder of hostile inputs.
 fn data(name: &str) -> PathBuf {

@@ -6,7 +6,6 @@ use crate::page::{self, Inputs, Page};
 use crate::talk::Host;
 use arrow::array::RecordBatch;
 use lensflow::Result;
-use lensflow::error::Error;
 use lensflow::jobs::{Host as _, in_a_folder};
 use lensflow::report::table::{RowStream, TableWriter};
 use lensflow::source::files::Format;
@@ -42,7 +41,7 @@ impl Job for Generate {
         };
         let mut table = TableWriter::create_with(&self.out, self.format, &schema, &host.signals.cancel)?;
         let pool = rayon::ThreadPoolBuilder::new().num_threads(self.workers.unwrap_or(0)).build();
-        let pool = pool.map_err(|e| Error::internal("cannot start threads").cause(e))?;
+        let pool = pool.map_err(lensflow::memory::no_thread)?;
         let stream = Chunks { generator, rows: self.rows, chunks, next: AtomicU64::new(0) };
         let stats = Arc::new(Stats::default());
         table.watched_by(&stats, stream.about_how_many()?);

@@ -11,7 +11,9 @@ use lensflow::jobs::AuditJob;
 use lensflow::model::Segments;
 use lensflow::report::render_moves;
 use lensflow::report::text_tables::Style;
+use lensflow::state::is_state;
 use std::fmt::Write;
+use std::path::Path;
 
 /// Something that is done with segments.
 #[derive(Debug, Clone)]
@@ -23,6 +25,11 @@ pub(crate) struct SegmentsJob {
 
 impl SegmentsJob {
     fn segments(&self) -> Result<&Segments> {
+        let no_state = self.audit.inputs.iter().find(|input| !is_state(Path::new(input)));
+        if let (SegmentsAction::Move, Some(input)) = (self.action, no_state) {
+            let help = "make one with lensflow update; an audit of files tells the same moves, with `rfm.segments`";
+            return Err(Error::usage("there is no state").input(input).help(help));
+        }
         let missing = || Error::usage("it is not said by which segments").help("add `rfm.segments=standard`, or a file of your own");
         self.audit.spec.segments.as_ref().ok_or_else(missing)
     }
@@ -59,7 +66,7 @@ impl Job for SegmentsJob {
         let (segments, spec) = (self.segments()?, &self.audit.spec);
         spec.validate()?;
         if self.action == SegmentsAction::Check {
-            return print(&host.screen.painted(drawn(segments, spec.best_scores())));
+            return print(host.screen.painted(drawn(segments, spec.best_scores())));
         }
         let mut audit = self.audit.clone();
         (audit.cancel, audit.stop) = (host.signals.cancel.clone(), host.signals.stop.clone());
@@ -69,7 +76,7 @@ impl Job for SegmentsJob {
         host.shown();
         audited.report.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
         if !audit.outputs.takes_stdout() && audit.outputs.reports.is_empty() {
-            print(&host.screen.painted(render_moves(&audited.report, Style::Text, host.screen.width)))?;
+            print(host.screen.painted(render_moves(&audited.report, Style::Text, host.screen.width)))?;
         }
         audited.files.iter().for_each(|file| host.tell(&file.path.display().to_string()));
         audited.done()

@@ -210,6 +210,7 @@ impl Make<'_> {
     fn outputs(&self) -> Outputs {
         let Options { report, rfm, .. } = self.options.clone();
         let mut outputs = Outputs::default();
+        outputs.beside = rfm.cuts.iter().flatten().chain(&rfm.segments).map(PathBuf::from).filter(|path| path.exists()).collect();
         outputs.reports = report.out.unwrap_or_default();
         outputs.rfm = rfm.out;
         outputs.cuts = rfm.cuts_out.map(|path| (path, rfm.cuts_window));

@@ -44,8 +44,9 @@ fn segments(name: &str) -> Result<Segments> {
     let unread = |e| Error::io("cannot read the segments", e).input(name).help("name a TOML file of rules, or say standard");
     let text = std::fs::read_to_string(name).map_err(unread)?;
     let refused = |e: toml::de::Error| {
-        let help = "write [[segment]] with a name and ranges of r, f, m, orders, recency_days, total_spend or monetary";
-        Error::usage(e.to_string().trim_end().to_owned()).input(name).help(help)
+        let help = "a [[segment]] has a name and ranges of r, f, m, orders, recency_days, total_spend or monetary";
+        // Words in backticks are options elsewhere.
+        Error::usage(e.to_string().trim_end().replace('`', "\"")).input(name).help(help)
     };
     toml::from_str(&text).map_err(refused)
 }

@@ -296,7 +296,7 @@ pub(crate) const OPTIONS: &[Opt] = &[
         flag(&[Segments], "ACTION", "check|move", "check: draw the grid of scores with the segments in each cell; move: who moved from which segment to which"),
     ]),
     row("segments.of", Form::Text, &[Segments], &[
-        flag(&[Segments], "OF", "", "With check: standard, or a file of rules; with move: a state's folder, or a file, as for audit"),
+        flag(&[Segments], "FILE", "", "With check: standard, or a file of rules; with move: the folder of a state"),
     ]),
     row("serve.metrics", Form::Text, &[Follow], &[]),
     row("periods.every", Form::Text, &[Periods], &[

@@ -63,7 +63,7 @@ pub(super) fn customers(audited: &Audited<'_>) -> Option<Figure> {
     Some(Figure {
         name: "grid_customers",
         title: format!("Customers by recency and frequency in {}", window["name"].name()),
-        claim: format!("Most customers, {share}, are in R{r} F{f}"),
+        claim: format!("The largest group, {share} of the customers, is in R{r} F{f}"),
         note: note(window, audited.cut_points()),
         pictures: vec![picture(window, &texts, "grid-customers", "Customers by recency and frequency score", "customers")],
         tables: vec![table],

@@ -52,7 +52,10 @@ pub(super) fn scores(audited: &Audited<'_>) -> Option<Figure> {
         (true, _) => return None,
         (_, 0) => "How scores moved".to_owned(),
         _ if is_one => "How scores moved".to_owned(),
-        _ => format!("{} of those who spent most in {from} did not buy in {to}", style.percent(&Fixed2::percent(gone, all).to_string())),
+        _ => format!(
+            "{} of those with the highest value of an order in {from} did not buy in {to}",
+            style.percent(&Fixed2::percent(gone, all).to_string())
+        ),
     };
     Some(figure)
 }

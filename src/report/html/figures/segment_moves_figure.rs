@@ -14,7 +14,7 @@ const TOP: f64 = 30.0;
 const GAP: f64 = 4.0;
 /// A ribbon thinner than this is not drawn.
 const THINNEST: f64 = 2.4;
-/// The most segments of the picture and of the matrix.
+/// The most segments of the picture and of the matrix; of more, the last are one.
 const DRAWN: usize = 24;
 
 /// The figure of a pair.
@@ -26,15 +26,16 @@ pub(super) fn segment_moves(audited: &Audited<'_>) -> Option<Figure> {
     // In the order of the rules; those who are not active, last.
     let segments = audited.window()?["segments"].items();
     let mut names: Vec<String> = segments.iter().map(|segment| segment["segment"].said()).collect();
-    let is_cut = names.len() > DRAWN;
-    names.truncate(DRAWN);
     names.push(INACTIVE.to_owned());
-    let counts: Vec<Vec<i128>> = names.iter().map(|from| names.iter().map(|to| moves[from][to].count()).collect()).collect();
-    let last = names.len() - 1;
+    let mut counts: Vec<Vec<i128>> = names.iter().map(|from| names.iter().map(|to| moves[from][to].count()).collect()).collect();
     let (mut stayed, mut both) = (0, 0);
-    for (i, row) in counts.iter().enumerate().take(last) {
+    for (i, row) in counts.iter().enumerate().take(names.len() - 1) {
         stayed += row[i];
-        both += row[..last].iter().sum::<i128>();
+        both += row[..names.len() - 1].iter().sum::<i128>();
+    }
+    let gathered = names.len().saturating_sub(DRAWN + 1);
+    if gathered > 1 {
+        gather(&mut names, &mut counts, gathered);
     }
     if counts.iter().flatten().sum::<i128>() == 0 {
         return None;
@@ -50,7 +51,7 @@ pub(super) fn segment_moves(audited: &Audited<'_>) -> Option<Figure> {
         0 => format!("No customer of {from} bought again in {to}"),
         _ => format!("Of those who bought in both, {} stayed in their segment", style.percent(&Fixed2::percent(stayed, both).to_string())),
     };
-    let more = if is_cut { format!(" The first {DRAWN} segments are drawn; the JSON report has all.") } else { String::new() };
+    let more = if gathered > 1 { " Segments at the end are drawn as one; the JSON report has each." } else { "" };
     Some(Figure {
         name: "segment_moves",
         title: format!("Segments from {from} to {to}"),
@@ -63,6 +64,20 @@ pub(super) fn segment_moves(audited: &Audited<'_>) -> Option<Figure> {
         layout: "charts wide",
         ..Figure::default()
     })
+}
+
+/// Makes one segment of the last ones before those who are not active.
+fn gather(names: &mut Vec<String>, counts: &mut Vec<Vec<i128>>, many: usize) {
+    let from = names.len() - 1 - many;
+    let sum_of = |row: &mut Vec<i128>| {
+        let sum = row[from..from + many].iter().sum();
+        row.splice(from..from + many, [sum]);
+    };
+    counts.iter_mut().for_each(sum_of);
+    let rows: Vec<Vec<i128>> = counts.drain(from..from + many).collect();
+    let sum = (0..rows[0].len()).map(|at| rows.iter().map(|row| row[at]).sum()).collect();
+    counts.insert(from, sum);
+    names.splice(from..from + many, [format!("{many} segments")]);
 }
 
 /// The places of the parts of a bar, each from its top to its bottom.

@@ -7,7 +7,7 @@ use super::super::svg::{Area, Canvas, LinearScale, rounded};
 
 /// The most segments of a picture, and of the table.
 const DRAWN: usize = 24;
-const LISTED: usize = 100;
+const LISTED: usize = 101;
 
 /// The figure of the window in focus.
 pub(super) fn segments(audited: &Audited<'_>) -> Option<Figure> {

@@ -38,6 +38,10 @@ pub(super) fn lorenz(audited: &Audited<'_>) -> Option<Figure> {
     let is_something = window["lens1"]["total_revenue"].fixed() > Fixed2::ZERO;
     let claim = match top(window, "20") {
         _ if !is_something => "There is no revenue to share out".to_owned(),
+        // Of fewer than ten customers, a fifth may be a half of them.
+        Some(share) if window["lens1"]["total_customers"].count() < 10 => {
+            format!("Who spent most brings {} of the revenue", style.percent(&top(window, "10").unwrap_or(share)))
+        }
         Some(share) => format!("One fifth of the customers brings {} of the revenue", style.percent(&share)),
         None => format!("The Gini coefficient of revenue is {gini}"),
     };
