@@ -69,7 +69,11 @@ pub struct Outputs {
 impl Outputs {
     /// Every path that will be written.
     pub fn paths(&self) -> impl Iterator<Item = &PathBuf> {
-        self.reports.iter().chain(self.tables()).chain(&self.partial).chain(self.cuts.iter().map(|(path, _)| path))
+        self.reports.iter().chain(self.beside_reports())
+    }
+
+    fn beside_reports(&self) -> impl Iterator<Item = &PathBuf> {
+        self.tables().chain(&self.partial).chain(self.cuts.iter().map(|(path, _)| path))
     }
 
     fn tables(&self) -> impl Iterator<Item = &PathBuf> {
@@ -78,8 +82,7 @@ impl Outputs {
 
     /// Whether anything but answers goes to stdout, so that nothing else may.
     pub fn takes_stdout(&self) -> bool {
-        let cuts = self.cuts.iter().map(|(path, _)| path);
-        self.tables().chain(&self.partial).chain(cuts).any(|path| path == Path::new(STDOUT))
+        self.beside_reports().any(|path| path == Path::new(STDOUT))
     }
 
     /// Checks that each output has a format and a folder to be in, and that none is written twice.

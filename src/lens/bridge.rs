@@ -4,12 +4,12 @@
 //! Invariant: the revenue of the first window, less churned, less shrunk, plus grown, plus new, plus reactivated, is that of the second.
 
 use super::lens2::Migration;
-use super::portable::batch;
+use super::portable::{batch, complete, sums};
 use crate::base::error::Result;
 use crate::base::merge::Merge;
 use crate::base::money::{Fixed2, Money};
-use arrow::array::{Array, ArrayRef, AsArray, Decimal128Array, RecordBatch, UInt64Array};
-use arrow::datatypes::{DataType, Decimal128Type, UInt64Type};
+use arrow::array::{ArrayRef, AsArray, RecordBatch, UInt64Array};
+use arrow::datatypes::{Decimal128Type, UInt64Type};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -75,14 +75,9 @@ impl Bridge {
         Migration { retained, churned: self.churned.customers, new, reactivated: self.reactivated.customers }
     }
 
-    fn flows(&self) -> [(&'static str, &'static str, Flow); 5] {
-        [
-            ("churned", "churned_amount", self.churned),
-            ("shrunk", "shrunk_amount", self.shrunk),
-            ("grown", "grown_amount", self.grown),
-            ("new", "new_amount", self.new),
-            ("reactivated", "reactivated_amount", self.reactivated),
-        ]
+    /// Those with money, in the order of [`FLOWS`].
+    fn flows(&self) -> [Flow; 5] {
+        [self.churned, self.shrunk, self.grown, self.new, self.reactivated]
     }
 }
 
@@ -97,36 +92,39 @@ impl Merge for Bridge {
     }
 }
 
-/// Of sums; their bytes hold more digits where the values are absurd.
-const SUM: DataType = DataType::Decimal128(38, 0);
+/// The columns of customers and cents of each flow.
+const FLOWS: [[&str; 2]; 5] = [
+    ["churned", "churned_amount"],
+    ["shrunk", "shrunk_amount"],
+    ["grown", "grown_amount"],
+    ["new", "new_amount"],
+    ["reactivated", "reactivated_amount"],
+];
 
 pub(super) fn encode_bridges(bridges: &[Bridge]) -> Result<RecordBatch> {
-    let unchanged = UInt64Array::from_iter_values(bridges.iter().map(|bridge| bridge.unchanged));
-    let mut columns: Vec<(&str, ArrayRef)> = vec![("unchanged", Arc::new(unchanged))];
-    for (at, (customers, amount, _)) in Bridge::default().flows().into_iter().enumerate() {
-        let flow = move |bridge: &Bridge| bridge.flows()[at].2;
-        columns.push((customers, Arc::new(UInt64Array::from_iter_values(bridges.iter().map(|b| flow(b).customers)))));
-        let cents = Decimal128Array::from_iter_values(bridges.iter().map(|b| flow(b).cents)).with_data_type(SUM);
-        columns.push((amount, Arc::new(cents)));
+    let counts = |of: &dyn Fn(&Bridge) -> u64| -> ArrayRef { Arc::new(UInt64Array::from_iter_values(bridges.iter().map(of))) };
+    let mut columns = vec![("unchanged", counts(&|bridge| bridge.unchanged))];
+    for (at, [customers, amount]) in FLOWS.into_iter().enumerate() {
+        columns.push((customers, counts(&|bridge| bridge.flows()[at].customers)));
+        columns.push((amount, sums(bridges.iter().map(|bridge| bridge.flows()[at].cents))));
     }
-    batch::<11>(columns.try_into().unwrap_or_else(|_| unreachable!("a column of customers, and two a flow")))
+    batch(columns)
 }
 
-pub(super) fn decode_bridges(batch: &RecordBatch) -> Option<Vec<Bridge>> {
-    if batch.columns().iter().any(|column| column.null_count() > 0) {
-        return None;
+pub(super) fn decode_bridges(batch: RecordBatch) -> Option<Vec<Bridge>> {
+    let batch = complete(batch)?;
+    let counts = |name: &str| batch.column_by_name(name)?.as_primitive_opt::<UInt64Type>();
+    let unchanged = counts("unchanged")?;
+    let mut columns = Vec::new();
+    for [customers, amount] in FLOWS {
+        columns.push((counts(customers)?, batch.column_by_name(amount)?.as_primitive_opt::<Decimal128Type>()?));
     }
-    let unchanged = batch.column_by_name("unchanged")?.as_primitive_opt::<UInt64Type>()?;
-    let mut bridges: Vec<Bridge> = unchanged.values().iter().map(|&unchanged| Bridge { unchanged, ..Bridge::default() }).collect();
-    for (at, (customers, amount, _)) in Bridge::default().flows().into_iter().enumerate() {
-        let customers = batch.column_by_name(customers)?.as_primitive_opt::<UInt64Type>()?;
-        let cents = batch.column_by_name(amount)?.as_primitive_opt::<Decimal128Type>()?;
-        for ((bridge, &customers), &cents) in bridges.iter_mut().zip(customers.values()).zip(cents.values()) {
-            let flows = [&mut bridge.churned, &mut bridge.shrunk, &mut bridge.grown, &mut bridge.new, &mut bridge.reactivated];
-            flows.into_iter().nth(at).into_iter().for_each(|flow| *flow = Flow { customers, cents });
-        }
-    }
-    Some(bridges)
+    let row = |row: usize| {
+        let flow = |at: usize| Flow { customers: columns[at].0.value(row), cents: columns[at].1.value(row) };
+        let [churned, shrunk, grown, new, reactivated] = [0, 1, 2, 3, 4].map(flow);
+        Bridge { churned, shrunk, grown, unchanged: unchanged.value(row), new, reactivated }
+    };
+    Some((0..batch.num_rows()).map(row).collect())
 }
 
 /// Where the money went between two windows, exactly.

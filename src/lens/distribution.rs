@@ -2,14 +2,14 @@
 //! filled in.
 
 use super::Lens;
-use super::portable::{PortableLens, batch, for_windows, foreign, windows_of};
+use super::portable::{PortableLens, batch, complete, for_windows, foreign, sums, windows_of};
 use crate::base::error::Result;
 use crate::base::merge::Merge;
 use crate::base::money::{Fixed2, Money};
 use crate::finalize::Block;
 use crate::model::window::Window;
-use arrow::array::{Array, AsArray, Decimal128Array, RecordBatch, UInt16Array, UInt32Array, UInt64Array};
-use arrow::datatypes::{DataType, Decimal128Type, UInt16Type, UInt32Type, UInt64Type};
+use arrow::array::{AsArray, RecordBatch, UInt16Array, UInt32Array, UInt64Array};
+use arrow::datatypes::{Decimal128Type, UInt16Type, UInt32Type, UInt64Type};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -52,33 +52,32 @@ const LARGEST_SIDE: u16 = 10;
 impl ScoreCells {
     /// Adds customers of a score; false, and nothing added, when one of its digits is above 9.
     #[inline]
-    pub fn add(&mut self, [r, f, m]: [u8; 3], cell: ScoreCell) -> bool {
-        let (r, f, m) = (u16::from(r), u16::from(f), u16::from(m));
-        let digit = r.max(f).max(m);
+    pub fn add(&mut self, score: [u8; 3], cell: ScoreCell) -> bool {
         if cell.customers == 0 {
-            return digit < LARGEST_SIDE;
+            return score.iter().all(|&digit| u16::from(digit) < LARGEST_SIDE);
         }
-        if digit >= self.side && !self.reach(digit) {
-            return false;
-        }
-        self.cells[usize::from((r * self.side + f) * self.side + m)].merge(cell);
-        true
+        self.cell(score).map(|known| known.merge(cell)).is_some()
     }
 
     /// Adds a customer of a score.
     #[inline]
-    fn count(&mut self, [r, f, m]: [u8; 3], orders: i64, cents: i64) {
-        let side = usize::from(self.side);
-        let (r, f, m) = (usize::from(r), usize::from(f), usize::from(m));
-        if r.max(f).max(m) >= side && !self.reach(r.max(f).max(m) as u16) {
-            return;
-        }
-        let side = usize::from(self.side);
-        if let Some(cell) = self.cells.get_mut((r * side + f) * side + m) {
+    fn count(&mut self, score: [u8; 3], orders: i64, cents: i64) {
+        if let Some(cell) = self.cell(score) {
             cell.customers += 1;
             cell.orders += i128::from(orders);
             cell.revenue += Fixed2::from_hundredths(cents.into());
         }
+    }
+
+    /// The cell of a score, for which room is made; none when one of its digits is above 9.
+    #[inline]
+    fn cell(&mut self, score: [u8; 3]) -> Option<&mut ScoreCell> {
+        let [r, f, m] = score.map(u16::from);
+        let digit = r.max(f).max(m);
+        if digit >= self.side && !self.reach(digit) {
+            return None;
+        }
+        self.cells.get_mut(usize::from((r * self.side + f) * self.side + m))
     }
 
     /// Makes room for a digit.
@@ -134,22 +133,17 @@ impl Lens for Distribution {
     }
 }
 
-/// Of sums; their bytes hold more digits where the values are absurd.
-const SUM: DataType = DataType::Decimal128(38, 0);
-
 impl PortableLens for Distribution {
     /// One batch: `window` (its place in the run), `score` (the number that its digits make), `count`, `orders`, `revenue` (cents).
     fn encode(&self, partial: &Vec<ScoreCells>, out: &mut Vec<RecordBatch>) -> Result<()> {
         let cells = || (0u32..).zip(partial).flat_map(|(window, cells)| cells.iter().map(move |(score, cell)| (window, score, cell)));
         let number = |[r, f, m]: [u8; 3]| u16::from(r) * 100 + u16::from(f) * 10 + u16::from(m);
-        let orders = Decimal128Array::from_iter_values(cells().map(|c| c.2.orders)).with_data_type(SUM);
-        let revenue = Decimal128Array::from_iter_values(cells().map(|c| c.2.revenue.hundredths())).with_data_type(SUM);
         let columns = batch([
             ("window", Arc::new(UInt32Array::from_iter_values(cells().map(|c| c.0))) as _),
             ("score", Arc::new(UInt16Array::from_iter_values(cells().map(|c| number(c.1)))) as _),
             ("count", Arc::new(UInt64Array::from_iter_values(cells().map(|c| c.2.customers))) as _),
-            ("orders", Arc::new(orders) as _),
-            ("revenue", Arc::new(revenue) as _),
+            ("orders", sums(cells().map(|c| c.2.orders))),
+            ("revenue", sums(cells().map(|c| c.2.revenue.hundredths()))),
         ])?;
         out.push(for_windows(columns, partial.len())?);
         Ok(())
@@ -161,10 +155,7 @@ impl PortableLens for Distribution {
 }
 
 fn decoded(batches: &mut dyn Iterator<Item = RecordBatch>) -> Option<Vec<ScoreCells>> {
-    let batch = batches.next()?;
-    if batch.columns().iter().any(|column| column.null_count() > 0) {
-        return None;
-    }
+    let batch = complete(batches.next()?)?;
     let windows = batch.column_by_name("window")?.as_primitive_opt::<UInt32Type>()?;
     let scores = batch.column_by_name("score")?.as_primitive_opt::<UInt16Type>()?;
     let counts = batch.column_by_name("count")?.as_primitive_opt::<UInt64Type>()?;

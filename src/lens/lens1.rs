@@ -4,7 +4,7 @@
 
 use super::Lens;
 use super::measures::Measures;
-use super::portable::{PortableLens, batch, for_windows, foreign, windows_of};
+use super::portable::{PortableLens, SUM, batch, for_windows, foreign, windows_of};
 use crate::base::error::Result;
 use crate::base::money::{Fixed2, Money, Percent};
 use crate::finalize::Block;
@@ -12,7 +12,7 @@ use crate::model::window::Window;
 use crate::ranks::histogram::{Cell, Histogram};
 use crate::ranks::order_stats::{Open, Ranks};
 use arrow::array::{Array, AsArray, Decimal128Array, Int64Array, RecordBatch, UInt8Array, UInt32Array, UInt64Array};
-use arrow::datatypes::{DataType, Decimal128Type, Int64Type, UInt8Type, UInt32Type, UInt64Type};
+use arrow::datatypes::{Decimal128Type, Int64Type, UInt8Type, UInt32Type, UInt64Type};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -172,9 +172,6 @@ impl PortableLens for Lens1 {
         self.decoded(batches).ok_or_else(|| foreign("single period"))
     }
 }
-
-/// Of a bucket's sum; its bytes hold more digits where the values are absurd.
-const SUM: DataType = DataType::Decimal128(38, 0);
 
 impl Lens1 {
     fn decoded(&self, batches: &mut dyn Iterator<Item = RecordBatch>) -> Option<Vec<Measures>> {

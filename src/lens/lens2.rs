@@ -125,7 +125,7 @@ impl PortableLens for Lens2 {
     }
 
     fn decode(&self, batches: &mut dyn Iterator<Item = RecordBatch>) -> Result<Vec<Bridge>> {
-        batches.next().and_then(|batch| decode_bridges(&batch)).ok_or_else(|| foreign("comparison"))
+        batches.next().and_then(decode_bridges).ok_or_else(|| foreign("comparison"))
     }
 }
 

@@ -5,7 +5,8 @@
 
 use super::Lens;
 use crate::base::error::{Error, Result};
-use arrow::array::RecordBatch;
+use arrow::array::{Array, ArrayRef, Decimal128Array, RecordBatch};
+use arrow::datatypes::DataType;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -66,8 +67,21 @@ impl<L: PortableLens> PortableLens for &L {
 }
 
 /// The batch of some columns.
-pub(crate) fn batch<const N: usize>(columns: [(&str, arrow::array::ArrayRef); N]) -> Result<RecordBatch> {
+pub(crate) fn batch<'a>(columns: impl IntoIterator<Item = (&'a str, ArrayRef)>) -> Result<RecordBatch> {
     RecordBatch::try_from_iter(columns).map_err(|e| Error::internal("a partial cannot be encoded").cause(e))
+}
+
+/// Of sums; their bytes hold more digits where the values are absurd.
+pub(crate) const SUM: DataType = DataType::Decimal128(38, 0);
+
+/// A column of sums.
+pub(crate) fn sums(of: impl Iterator<Item = i128>) -> ArrayRef {
+    Arc::new(Decimal128Array::from_iter_values(of).with_data_type(SUM))
+}
+
+/// The batch, unless a value is missing in it.
+pub(crate) fn complete(batch: RecordBatch) -> Option<RecordBatch> {
+    batch.columns().iter().all(|column| column.null_count() == 0).then_some(batch)
 }
 
 /// The key of a batch's metadata that says how many windows it is for: the last of them may have no customers.

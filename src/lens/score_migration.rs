@@ -2,12 +2,12 @@
 //! blocks that have scores.
 
 use super::Lens;
-use super::portable::{PortableLens, batch, foreign};
+use super::portable::{PortableLens, batch, complete, foreign};
 use crate::base::error::Result;
 use crate::base::merge::Merge;
 use crate::finalize::Block;
 use crate::model::window::Window;
-use arrow::array::{Array, AsArray, RecordBatch, UInt8Array, UInt32Array, UInt64Array};
+use arrow::array::{AsArray, RecordBatch, UInt8Array, UInt32Array, UInt64Array};
 use arrow::datatypes::{UInt8Type, UInt32Type, UInt64Type};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -16,8 +16,8 @@ use std::sync::Arc;
 /// Counts customers by the scores that they have in two adjacent windows.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct ScoreMigrations {
-    /// The start of each window.
-    starts: Vec<i64>,
+    /// How many pairs of windows there are.
+    pairs: usize,
 }
 
 /// A score has one digit, and 0 is that of a customer who is not active.
@@ -32,13 +32,9 @@ impl ScoreMoves {
     /// there is no such measure or score.
     #[inline]
     pub fn add(&mut self, measure: usize, [from, to]: [u8; 2], customers: u64) -> bool {
-        if self.0.is_empty() && customers > 0 {
-            self.0 = vec![0; 3 * DIGITS * DIGITS];
-        }
-        let (from, to) = (usize::from(from), usize::from(to));
-        let there = measure < 3 && from < DIGITS && to < DIGITS;
+        let there = measure < 3 && usize::from(from.max(to)) < DIGITS;
         if there && customers > 0 {
-            self.0[(measure * DIGITS + from) * DIGITS + to].merge(customers);
+            self.cell(measure, from, to).merge(customers);
         }
         there
     }
@@ -46,16 +42,18 @@ impl ScoreMoves {
     /// Counts a customer with scores of all measures in either window; 0 where they are not active. Scores have one digit.
     #[inline]
     fn count(&mut self, before: [u8; 3], after: [u8; 3]) {
-        const CELLS: usize = 3 * DIGITS * DIGITS;
-        if self.0.len() < CELLS {
-            self.0.resize(CELLS, 0);
+        for (measure, (from, to)) in before.into_iter().zip(after).enumerate() {
+            *self.cell(measure, from, to) += 1;
         }
-        for measure in 0..3 {
-            let at = (measure * DIGITS + usize::from(before[measure])) * DIGITS + usize::from(after[measure]);
-            if let Some(cell) = self.0.get_mut(at) {
-                *cell += 1;
-            }
+    }
+
+    /// The cell of a measure below 3 and scores below [`DIGITS`], for which room is made.
+    #[inline]
+    fn cell(&mut self, measure: usize, from: u8, to: u8) -> &mut u64 {
+        if self.0.is_empty() {
+            self.0 = vec![0; 3 * DIGITS * DIGITS];
         }
+        &mut self.0[(measure * DIGITS + usize::from(from)) * DIGITS + usize::from(to)]
     }
 
     fn iter(&self) -> impl Iterator<Item = (usize, [u8; 2], u64)> {
@@ -88,7 +86,7 @@ pub struct ScoreMigration {
 impl ScoreMigrations {
     /// For these windows.
     pub fn new(windows: &[Window]) -> Self {
-        ScoreMigrations { starts: windows.iter().map(|w| w.start).collect() }
+        ScoreMigrations { pairs: windows.len().saturating_sub(1) }
     }
 }
 
@@ -154,16 +152,13 @@ impl PortableLens for ScoreMigrations {
 
 impl ScoreMigrations {
     fn decoded(&self, batches: &mut dyn Iterator<Item = RecordBatch>) -> Option<Vec<ScoreMoves>> {
-        let batch = batches.next()?;
-        if batch.columns().iter().any(|column| column.null_count() > 0) {
-            return None;
-        }
+        let batch = complete(batches.next()?)?;
         let pairs = batch.column_by_name("pair")?.as_primitive_opt::<UInt32Type>()?;
         let measures = batch.column_by_name("measure")?.as_primitive_opt::<UInt8Type>()?;
         let from = batch.column_by_name("from")?.as_primitive_opt::<UInt8Type>()?;
         let to = batch.column_by_name("to")?.as_primitive_opt::<UInt8Type>()?;
         let counts = batch.column_by_name("count")?.as_primitive_opt::<UInt64Type>()?;
-        let mut partial = vec![ScoreMoves::default(); self.starts.len().saturating_sub(1)];
+        let mut partial = vec![ScoreMoves::default(); self.pairs];
         for row in 0..batch.num_rows() {
             let moves = partial.get_mut(pairs.value(row) as usize)?;
             if !moves.add(measures.value(row).into(), [from.value(row), to.value(row)], counts.value(row)) {

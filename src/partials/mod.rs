@@ -67,14 +67,14 @@ use self::pairs::{Pair, Pairs};
 use crate::base::error::Result;
 use crate::base::merge::Merge;
 use crate::finalize::Block;
-use crate::lens::portable::{batch, foreign};
+use crate::lens::portable::{batch, complete, foreign, sums};
 use crate::lens::sketch::{CustomerSketch, DEFAULT_LG_K, Sketching};
 use crate::lens::{Lens, PortableLens};
 use crate::model::window::Window;
 use crate::ranks::histogram::Histogram;
 use crate::ranks::order_stats::Ranks;
-use arrow::array::{Array, AsArray, Decimal128Array, Int32Array, Int64Array, LargeBinaryArray, RecordBatch, UInt32Array, UInt64Array};
-use arrow::datatypes::{DataType, Decimal128Type, Int32Type, Int64Type, UInt32Type, UInt64Type};
+use arrow::array::{Array, AsArray, Int32Array, Int64Array, LargeBinaryArray, RecordBatch, UInt32Array, UInt64Array};
+use arrow::datatypes::{Decimal128Type, Int32Type, Int64Type, UInt32Type, UInt64Type};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -141,9 +141,6 @@ impl PortableLens for Partials {
     }
 }
 
-/// Of sums; their bytes hold more digits where the values are absurd.
-const SUM: DataType = DataType::Decimal128(38, 0);
-
 fn encode<'a>(tallies: impl Iterator<Item = &'a Tally> + Clone, out: &mut Vec<RecordBatch>) -> Result<()> {
     let (mut windows, mut cells) = (Vec::new(), Vec::new());
     for (window, tally) in (0u32..).zip(tallies.clone()) {
@@ -160,27 +157,23 @@ fn encode<'a>(tallies: impl Iterator<Item = &'a Tally> + Clone, out: &mut Vec<Re
         cells.extend(tally.pairs.sorted());
         windows.resize(cells.len(), window);
     }
-    let spend = Decimal128Array::from_iter_values(cells.iter().map(|pair| pair.spend)).with_data_type(SUM);
-    let columns = [
+    let mut columns = vec![
         ("window", Arc::new(UInt32Array::from(windows)) as _),
         ("recency_days", Arc::new(Int32Array::from_iter_values(cells.iter().map(|pair| pair.recency))) as _),
         ("frequency", Arc::new(Int64Array::from_iter_values(cells.iter().map(|pair| pair.frequency))) as _),
         ("customers", Arc::new(UInt64Array::from_iter_values(cells.iter().map(|pair| pair.customers))) as _),
-        ("total_spend", Arc::new(spend) as _),
     ];
-    let known = tallies.clone().all(|tally| tally.pairs.spend_known());
-    let [window, recency, frequency, customers, _] = columns.clone();
-    out.push(if known { batch(columns)? } else { batch([window, recency, frequency, customers])? });
+    if tallies.clone().all(|tally| tally.pairs.spend_known()) {
+        columns.push(("total_spend", sums(cells.iter().map(|pair| pair.spend))));
+    }
+    out.push(batch(columns)?);
     let sketches = tallies.map(|tally| tally.sketch.compact().to_bytes());
     out.push(batch([("sketch", Arc::new(LargeBinaryArray::from_iter_values(sketches)) as _)])?);
     Ok(())
 }
 
 fn decoded(batches: &mut dyn Iterator<Item = RecordBatch>) -> Option<Vec<Tally>> {
-    let (spend, pairs, sketches) = (batches.next()?, batches.next()?, batches.next()?);
-    if [&spend, &pairs, &sketches].iter().any(|batch| batch.columns().iter().any(|column| column.null_count() > 0)) {
-        return None;
-    }
+    let (spend, pairs, sketches) = (complete(batches.next()?)?, complete(batches.next()?)?, complete(batches.next()?)?);
     let sketches = sketches.column_by_name("sketch")?.as_binary_opt::<i64>()?;
     let read = |at: usize| {
         let sketch = Sketching::of(CustomerSketch::from_bytes(sketches.value(at)).ok()?, DEFAULT_LG_K);

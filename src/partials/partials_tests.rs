@@ -4,7 +4,7 @@ use super::*;
 use crate::base::error::Kind;
 use crate::lens::sketch::InCommon;
 use crate::model::window::Window;
-use arrow::array::ArrayRef;
+use arrow::array::{ArrayRef, Decimal128Array};
 
 fn window(name: &str, start: i64) -> Window {
     Window { name: name.to_owned(), start, end: start + 10, observation_end: start + 10 }

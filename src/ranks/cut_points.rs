@@ -116,7 +116,13 @@ impl CutPoints {
 
     /// Whether none is given.
     pub fn is_empty(&self) -> bool {
-        [&self.recency, &self.frequency, &self.monetary].iter().all(|cuts| cuts.is_none())
+        self.given().next().is_none()
+    }
+
+    /// The measures with given ones, by name.
+    pub fn given(&self) -> impl Iterator<Item = (&'static str, &MeasureCuts)> {
+        let all = [&self.recency, &self.frequency, &self.monetary];
+        Self::MEASURES.into_iter().zip(all).filter_map(|(name, given)| Some((name, given.as_ref()?)))
     }
 
     /// Those of a measure, by its name.

@@ -263,7 +263,8 @@ impl Open<'_> {
 
     /// Asks of the cells that leave most of it open, where it is not known.
     pub(crate) fn gini(&mut self) {
-        if self.ranks.gini().is_none() {
+        // Values that are counted one by one leave nothing open.
+        if !self.ranks.wide.is_empty() && self.ranks.gini().is_none() {
             self.cells.extend(gini::widest(self.ranks.cells()));
         }
     }

@@ -110,8 +110,7 @@ impl Page {
             self.line(format_args!("{}data from {first} to {last}", if self.style == Style::Markdown { "\n" } else { "" }));
         }
         if let Some(cuts) = &report.cut_points {
-            let measures = [("recency", &cuts.recency), ("frequency", &cuts.frequency), ("monetary", &cuts.monetary)];
-            let given = measures.iter().filter_map(|(name, given)| Some(format!("{name} {}", given.as_ref()?)));
+            let given = cuts.given().map(|(measure, given)| format!("{measure} {given}"));
             let from = cuts.from.as_ref().map(|from| format!(" ({from})")).unwrap_or_default();
             let gap = if self.style == Style::Markdown { "\n" } else { "" };
             self.line(format_args!("{gap}scored by given cut points: {}{from}", given.collect::<Vec<_>>().join("; ")));

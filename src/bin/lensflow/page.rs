@@ -75,10 +75,8 @@ impl Page {
         let shares = if shares.is_empty() { "none".to_owned() } else { shares.join(", ") };
         self.say("lens", "Lens 1", format!("each window; revenue of the top {shares}"));
         self.say("lens", "Lens 2", "each pair of neighbours");
-        let given =
-            [("recency", &spec.cut_points.recency), ("frequency", &spec.cut_points.frequency), ("monetary", &spec.cut_points.monetary)];
         self.say("reduce", "scores", format!("1 to {}", spec.bins));
-        for (measure, cuts) in given.into_iter().filter_map(|(measure, cuts)| Some((measure, cuts.as_ref()?))) {
+        for (measure, cuts) in spec.cut_points.given() {
             self.say("reduce", "cut points", format!("{measure} {cuts}"));
         }
         if let Some(segments) = &spec.segments {

@@ -252,8 +252,8 @@ fn data(report: &Report) -> Sheet {
         crate::orders::special_lines(lines).into_iter().for_each(|said| say("lines", Cell::Text(said)));
     }
     if let Some(cuts) = &report.cut_points {
-        for (measure, given) in [("recency", &cuts.recency), ("frequency", &cuts.frequency), ("monetary", &cuts.monetary)] {
-            given.iter().for_each(|given| say(&format!("given cut points of {measure}"), Cell::Text(given.to_string())));
+        for (measure, given) in cuts.given() {
+            say(&format!("given cut points of {measure}"), Cell::Text(given.to_string()));
         }
         cuts.from.iter().for_each(|from| say("cut points from", from.as_str().into()));
     }
