@@ -1,6 +1,6 @@
 //! Owns some of the partitions, and decides which of them leave when memory is short.
 
-use crate::accumulate::Partition;
+use crate::accumulate::{Partition, SortScratch};
 use crate::base::error::{Result, Stage};
 use crate::model::hash::PARTITIONS;
 use crate::route::lane::Lanes;
@@ -21,6 +21,7 @@ pub(crate) struct Accumulator {
     budget: Budget,
     reserved: Reservation,
     store: Arc<dyn RunStore>,
+    scratch: SortScratch,
 }
 
 /// The budget is asked for so much at a time.
@@ -31,7 +32,7 @@ impl Accumulator {
         let owned = (0..PARTITIONS).filter(|p| Lanes::owner(*p, count) == index);
         let partitions = owned.map(|number| Partition::new(number, plan.waiting_rows)).collect();
         let budget = plan.budget.clone();
-        Accumulator { index, count, partitions, memory: 0, reserved: budget.hold(0), budget, store }
+        Accumulator { index, count, partitions, memory: 0, reserved: budget.hold(0), budget, store, scratch: SortScratch::default() }
     }
 
     /// Whether a partition is one of its own.
@@ -44,7 +45,7 @@ impl Accumulator {
     pub(crate) fn take(&mut self, partition: usize, rows: Rows, mut recycle: impl FnMut(Rows)) -> Result<()> {
         let partition = &mut self.partitions[partition / self.count];
         let before = partition.memory();
-        partition.take(rows, &mut recycle)?;
+        partition.take(rows, &mut self.scratch, &mut recycle)?;
         self.memory = self.memory + partition.memory() - before;
         if self.memory as u64 > self.reserved.bytes() && !self.reserved.resize((self.memory + STEP) as u64) {
             self.relieve(recycle)?;
@@ -65,7 +66,7 @@ impl Accumulator {
             }
             let partition = &mut self.partitions[at];
             self.memory -= partition.memory();
-            partition.spill(&*self.store, &mut writer, &mut recycle).map_err(|e| e.stage(Stage::Accumulate))?;
+            partition.spill(&*self.store, &mut writer, &mut self.scratch, &mut recycle).map_err(|e| e.stage(Stage::Accumulate))?;
             self.memory += partition.memory();
         }
         tracing::debug!(worker = self.index, memory = self.memory, "spilled");

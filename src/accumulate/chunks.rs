@@ -1,75 +1,105 @@
-//! A list that grows without moving: a doubling vector would copy what is most of a run's memory.
+//! A list that grows without moving: a doubling vector would copy what is most of a run's memory. Values that belong together lie next to each
+//! other, so that they are read as one slice.
 
-/// Values in a chunk. The first chunk grows to that like any vector, so that few values take up little.
-const CHUNK: usize = 1 << CHUNK_BITS;
+use std::vec::IntoIter;
+
+/// Values in a chunk, but for more than these that have to lie together. The first chunk grows to that like any vector, so that few values take
+/// up little.
+pub(super) const CHUNK: usize = 1 << CHUNK_BITS;
 const CHUNK_BITS: u32 = 8;
 
-/// A list of up to 2³² − 1 values.
+/// A list of values with places of 32 bits: the number of the chunk above the place in it.
 #[derive(Debug, Clone)]
 pub(super) struct Chunks<T> {
-    chunks: Vec<Vec<T>>,
+    full: Vec<Vec<T>>,
+    /// The bytes of these.
+    full_bytes: usize,
+    last: Vec<T>,
 }
 
 impl<T> Default for Chunks<T> {
     fn default() -> Self {
-        Chunks { chunks: Vec::new() }
+        Chunks { full: Vec::new(), full_bytes: 0, last: Vec::new() }
     }
 }
 
 impl<T> Chunks<T> {
+    /// The number of values, where they were pushed one by one.
     pub(super) fn len(&self) -> usize {
-        self.chunks.last().map_or(0, |last| (self.chunks.len() - 1) * CHUNK + last.len())
+        self.full.len() * CHUNK + self.last.len()
+    }
+
+    /// The number of the chunk of a place.
+    #[inline]
+    pub(super) fn chunk_of(place: u32) -> usize {
+        (place >> CHUNK_BITS) as usize
+    }
+
+    /// Where in its chunk a place is.
+    #[inline]
+    pub(super) fn within(place: u32) -> usize {
+        place as usize % CHUNK
+    }
+
+    /// A chunk.
+    #[inline]
+    pub(super) fn chunk(&self, number: usize) -> &[T] {
+        self.full.get(number).unwrap_or(&self.last)
     }
 
     #[inline]
-    pub(super) fn get(&self, at: u32) -> &T {
-        &self.chunks[(at >> CHUNK_BITS) as usize][at as usize % CHUNK]
+    pub(super) fn get(&self, place: u32) -> &T {
+        &self.chunk(Self::chunk_of(place))[Self::within(place)]
     }
 
+    /// Values that fit behind the last one, in its chunk.
     #[inline]
-    pub(super) fn get_mut(&mut self, at: u32) -> &mut T {
-        &mut self.chunks[(at >> CHUNK_BITS) as usize][at as usize % CHUNK]
+    pub(super) fn room(&self) -> usize {
+        CHUNK.saturating_sub(self.last.len())
+    }
+
+    /// The last chunk, with room for so many more values next to each other, and the place of the first of them.
+    #[inline]
+    pub(super) fn together(&mut self, values: usize) -> (u32, &mut Vec<T>) {
+        if self.last.capacity() - self.last.len() < values || self.last.len() >= CHUNK {
+            self.grow(values);
+        }
+        ((self.full.len() << CHUNK_BITS | self.last.len()) as u32, &mut self.last)
+    }
+
+    #[cold]
+    fn grow(&mut self, values: usize) {
+        let needed = self.last.len() + values;
+        if needed <= CHUNK {
+            // Only the first: each other is made with all of its room.
+
+            let capacity = (2 * self.last.capacity()).max(4).max(needed).min(CHUNK);
+            return self.last.reserve_exact(capacity - self.last.len());
+        }
+        let last = std::mem::replace(&mut self.last, Vec::with_capacity(CHUNK.max(values)));
+        if !last.is_empty() {
+            self.full_bytes += last.capacity() * size_of::<T>();
+            self.full.push(last);
+        }
     }
 
     /// Appends a value; gives its place.
     #[inline]
     pub(super) fn push(&mut self, value: T) -> u32 {
-        if self.chunks.last().is_none_or(|last| last.len() == CHUNK) {
-            self.chunks.push(Vec::with_capacity(if self.chunks.is_empty() { 4 } else { CHUNK }));
-        }
-        let before = self.chunks.len() - 1;
-        let last = &mut self.chunks[before];
+        let (place, last) = self.together(1);
         last.push(value);
-        (before << CHUNK_BITS | (last.len() - 1)) as u32
+        place
     }
 
-    /// Puts other values in the place of the same number of these.
-    pub(super) fn replace(&mut self, values: &[T])
-    where
-        T: Copy,
-    {
-        self.chunks.iter_mut().zip(values.chunks(CHUNK)).for_each(|(chunk, values)| chunk.copy_from_slice(values));
-    }
-
-    pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
-        self.chunks.iter().flatten()
-    }
-
-    /// The values, chunk by chunk.
-    pub(super) fn slices(&self) -> impl Iterator<Item = &[T]> {
-        self.chunks.iter().map(Vec::as_slice)
+    /// The chunks in order.
+    pub(super) fn into_chunks(mut self) -> IntoIter<Vec<T>> {
+        self.full.push(self.last);
+        self.full.into_iter()
     }
 
     /// Bytes set aside.
     pub(super) fn memory(&self) -> usize {
-        let values = self.chunks.last().map_or(0, |last| (self.chunks.len() - 1) * CHUNK + last.capacity());
-        values * size_of::<T>() + self.chunks.capacity() * size_of::<Vec<T>>()
-    }
-
-    /// Forgets the values and keeps the memory of a chunk.
-    pub(super) fn clear(&mut self) {
-        self.chunks.truncate(1);
-        self.chunks.iter_mut().for_each(Vec::clear);
+        self.full_bytes + self.last.capacity() * size_of::<T>() + self.full.capacity() * size_of::<Vec<T>>()
     }
 }
 
@@ -80,21 +110,28 @@ mod tests {
     #[test]
     fn values_stay_where_they_were_put() {
         let mut chunks = Chunks::default();
-        for round in 0..2u32 {
-            for value in 0..1_000u32 {
-                assert_eq!(chunks.len(), value as usize);
-                assert_eq!(chunks.push(value * 3 + round), value);
-                *chunks.get_mut(value) += 1;
-            }
-            assert!(chunks.iter().copied().eq((0..1_000).map(|value| value * 3 + round + 1)));
-            assert_eq!(*chunks.get(700), 2_101 + round);
-            assert_eq!(chunks.slices().map(<[u32]>::len).collect::<Vec<_>>(), [CHUNK, CHUNK, CHUNK, 1_000 - 3 * CHUNK]);
-            assert!(chunks.memory() >= 4 * CHUNK * 4);
-            let reversed: Vec<u32> = (0..1_000).rev().collect();
-            chunks.replace(&reversed);
-            assert!(chunks.iter().eq(&reversed));
-            chunks.clear();
-            assert_eq!(chunks.len(), 0);
+        for value in 0..1_000u32 {
+            assert_eq!((chunks.len(), chunks.push(value * 3)), (value as usize, value));
         }
+        assert_eq!(*chunks.get(700), 2_100);
+        assert_eq!(chunks.memory(), 4 * CHUNK * 4 + 4 * size_of::<Vec<u32>>());
+        let values: Vec<u32> = chunks.into_chunks().flatten().collect();
+        assert!(values.into_iter().eq((0..1_000).map(|value| value * 3)));
+    }
+
+    /// Also where there are more of them than a chunk has.
+    #[test]
+    fn values_lie_together() {
+        let (mut chunks, mut places) = (Chunks::default(), Vec::new());
+        for values in [3, 100, 200, 56, 1, CHUNK + 7, 2, 600, 5] {
+            let (place, last) = chunks.together(values);
+            last.extend(std::iter::repeat_n(values, values));
+            places.push((place, values));
+        }
+        for (place, values) in places {
+            let all = &chunks.chunk(Chunks::<usize>::chunk_of(place))[Chunks::<usize>::within(place)..];
+            assert!(all.iter().take(values).all(|&value| value == values), "{values}");
+        }
+        assert_eq!(chunks.into_chunks().flatten().count(), 3 + 100 + 200 + 56 + 1 + 263 + 2 + 600 + 5);
     }
 }

@@ -8,23 +8,25 @@
 //! | `worker` | a thread: decodes and routes chunks of a source, folds what its lane brings |
 //! | `accumulator` | a worker's partitions, and the decision which of them are spilled when memory is short |
 //! | `partition` | the customers of a partition: rows that wait, the table, the runs |
-//! | `customer_table`, `chunks`, `long_ids` | the hash table of customers and their sums by window |
-//! | `sort_rows` | rows that leave without having been folded |
+//! | `sorted_table`, `chunks`, `long_ids` | the customers in order, and their sums by window |
+//! | `add_rows`, `sort_keys` | a table and rows → a table |
 //! | `drain` | a partition that takes no more rows → sorted batches of states, for finishing and for saving |
 //!
 //! Invariant: a partition has one owner, so no state is ever locked. A customer is in the table once; the sum of a customer in a window does
 //! not depend on the order of rows, nor on what was spilled ([`EntrySum::add`](crate::model::entry::EntrySum::add)).
 
 pub(crate) mod accumulator;
+mod add_rows;
 mod chunks;
-mod customer_table;
 mod drain;
 mod long_ids;
 mod partition;
-mod sort_rows;
+mod sort_keys;
+mod sorted_table;
 pub(crate) mod worker;
 
 pub(crate) use accumulator::{Accumulator, Closed};
-pub(crate) use customer_table::CustomerTable;
-pub(crate) use drain::{Drained, SortScratch, SortedTable};
+pub(crate) use add_rows::SortScratch;
+pub(crate) use drain::Drained;
 pub(crate) use partition::Partition;
+pub(crate) use sorted_table::SortedTable;

@@ -1,33 +1,26 @@
 //! The customers of one partition, while rows come in.
 //!
-//! Rows wait until a partition has about as many of them as it has customers. Then they are folded together, while the partition's table
-//! is in the cache: folded as they come, every row would miss the cache several times. When memory is short, a partition's customers leave
-//! as a run.
+//! Rows wait until they take up about half as much memory as the customers' table. Then they are combined with the table, which is read and
+//! written from front to back, so that this costs about as much as the rows themselves. When memory is short, a partition's customers leave as a run.
 
-use super::customer_table::CustomerTable;
-use super::drain::{Drained, SortScratch, SortedTable};
-use super::sort_rows::sorted_states;
+use super::add_rows::SortScratch;
+use super::drain::Drained;
+use super::sorted_table::SortedTable;
 use crate::base::error::{Result, Stage};
 use crate::model::hash::PARTITIONS;
-use crate::route::row_buffer::Rows;
+use crate::route::row_buffer::{Row, Rows};
 use crate::spill::{FRAME_CUSTOMERS, RunStore, RunWriter, Runs};
-
-/// Rows whose customers are looked up before any of them is folded: the misses of one lookup overlap with the next.
-const ROWS_AT_ONCE: usize = 64;
 
 /// After a run has left, rows wait for so many times as many as made that run.
 const RUNS_TO_WAIT: usize = 4;
 
-/// Fewer rows than one for so many customers are folded without reading all of the table.
-const CUSTOMERS_PER_ROW: usize = 8;
-
 /// The customers of one partition.
 #[derive(Debug, Default)]
 pub(crate) struct Partition {
-    table: CustomerTable,
+    table: SortedTable,
     waiting: Vec<Rows>,
     waiting_rows: usize,
-    /// How many rows wait before they are folded.
+    /// How many rows wait before they are combined with the table.
     patience: usize,
     /// The runs that were spilled.
     runs: Runs,
@@ -35,48 +28,34 @@ pub(crate) struct Partition {
 }
 
 impl Partition {
-    /// The partition with a number. All partitions get about as many rows, so that all would fold at once, and all their rows wait at
+    /// The partition with a number. All partitions get about as many rows, so that all would combine theirs at once, and all their rows wait at
     /// once, if some were not less patient at first than others.
     pub(crate) fn new(number: usize, plan_rows: usize) -> Self {
         Partition { patience: plan_rows / 2 + plan_rows * number / PARTITIONS, ..Partition::default() }
     }
 
-    /// Takes rows in; folds them now, or later when there are enough of them.
+    /// Takes rows in; combines them with the table now, or later when there are enough of them.
     ///
     /// # Errors
     /// When the system refuses the memory that they take.
-    pub(crate) fn take(&mut self, rows: Rows, recycle: impl FnMut(Rows)) -> Result<()> {
+    pub(crate) fn take(&mut self, rows: Rows, scratch: &mut SortScratch, recycle: impl FnMut(Rows)) -> Result<()> {
         self.waiting_rows += rows.rows.len();
         self.memory += rows.memory();
         self.waiting.push(rows);
         if self.waiting_rows >= self.patience {
-            self.fold(recycle)?;
-            self.patience = self.patience.max(self.table.len() / 2);
+            self.combine(scratch, recycle)?;
+            self.patience = self.patience.max(self.table.memory() / size_of::<Row>() / 2);
         }
         Ok(())
     }
 
-    /// Folds all rows that wait.
+    /// Combines all rows that wait with the table.
     ///
     /// # Errors
-    /// When the system refuses the memory that they take. The partition is then worthless.
-    pub(crate) fn fold(&mut self, mut recycle: impl FnMut(Rows)) -> Result<()> {
-        if self.waiting_rows > self.table.len() / CUSTOMERS_PER_ROW {
-            self.table.warm();
-        }
-        let mut customers = [0; ROWS_AT_ONCE];
-        for buffer in self.waiting.drain(..) {
-            for rows in buffer.rows.chunks(ROWS_AT_ONCE) {
-                self.table.make_room(rows.len()).map_err(|e| e.stage(Stage::Accumulate))?;
-                for (customer, row) in customers.iter_mut().zip(rows) {
-                    *customer = self.table.customer(row.hash, row.view, buffer.long_id(row.view));
-                }
-                for (&customer, row) in customers.iter().zip(rows) {
-                    self.table.add(customer, &buffer, row);
-                }
-            }
-            recycle(buffer);
-        }
+    /// When the system refuses the memory that they take.
+    fn combine(&mut self, scratch: &mut SortScratch, recycle: impl FnMut(Rows)) -> Result<()> {
+        self.table.add_rows(&self.waiting, scratch).map_err(|e| e.stage(Stage::Accumulate))?;
+        self.waiting.drain(..).for_each(recycle);
         self.waiting_rows = 0;
         self.memory = self.table.memory();
         Ok(())
@@ -87,19 +66,18 @@ impl Partition {
         self.memory + self.runs.memory()
     }
 
-    /// Lets its customers leave as a run. Once memory is too short for the customers, folding early saves nothing: rows wait and are
-    /// sorted when the next run leaves.
-    pub(super) fn spill(&mut self, store: &dyn RunStore, writer: &mut RunWriter<'_>, mut recycle: impl FnMut(Rows)) -> Result<()> {
+    /// Lets its customers leave as a run. Once memory is too short for the customers, combining early saves nothing: rows wait until the next
+    /// run leaves.
+    pub(super) fn spill(
+        &mut self,
+        store: &dyn RunStore,
+        writer: &mut RunWriter<'_>,
+        scratch: &mut SortScratch,
+        recycle: impl FnMut(Rows),
+    ) -> Result<()> {
         self.patience = self.patience.max(RUNS_TO_WAIT * (self.waiting_rows + self.table.len()));
-        let states = if self.table.len() == 0 {
-            let states = sorted_states(&self.waiting, FRAME_CUSTOMERS);
-            self.waiting.drain(..).for_each(&mut recycle);
-            self.waiting_rows = 0;
-            states
-        } else {
-            self.fold(recycle)?;
-            std::mem::take(&mut self.table).into_states(FRAME_CUSTOMERS)
-        };
+        self.combine(scratch, recycle)?;
+        let states = std::mem::take(&mut self.table).to_states(FRAME_CUSTOMERS);
         // Whether it can be written or not, it is gone.
         self.memory = 0;
         if !states.is_empty() {
@@ -114,15 +92,11 @@ impl Partition {
     /// # Errors
     /// When the system refuses the memory to sort in.
     pub(crate) fn drain(mut self, most: usize, scratch: &mut SortScratch) -> Result<Drained> {
+        self.combine(scratch, drop)?;
         if self.runs.is_empty() {
-            self.fold(drop)?;
-            return Ok(Drained::Resident(SortedTable::new(self.table, scratch)?));
+            return Ok(Drained::Resident(self.table));
         }
-        if self.table.len() == 0 {
-            return Ok(Drained::Spilled(sorted_states(&self.waiting, most), self.runs));
-        }
-        self.fold(drop)?;
-        Ok(Drained::Spilled(self.table.into_states(most), self.runs))
+        Ok(Drained::Spilled(self.table.to_states(most), self.runs))
     }
 }
 
@@ -135,7 +109,6 @@ mod tests {
     use crate::model::amounts::Amounts;
     use crate::model::entry::{Addend, HISTORY};
     use crate::model::hash::{hash_id, hash_in_section};
-    use crate::model::ids::{View, split_view};
     use crate::model::state_batch::StateBatch;
     use arrow::array::builder::make_view;
     use proptest::prelude::*;
@@ -168,74 +141,40 @@ mod tests {
         prop::collection::vec(row.prop_map(|(id, time, addend)| (id, time, addend.map(|a| Addend { start: time, ..a }))), 0..40)
     }
 
-    fn long(id: &str) -> &[u8] {
-        if id.len() > crate::model::ids::INLINE { id.as_bytes() } else { &[] }
-    }
-
-    fn key(id: &str) -> (u32, View) {
-        (hash_in_section(hash_id(id.as_bytes())), split_view(make_view(id.as_bytes(), 0, 0)))
-    }
-
-    fn table(rows: &[Seen]) -> CustomerTable {
-        let mut table = CustomerTable::default();
-        add(&mut table, rows);
-        table
-    }
-
-    fn add(table: &mut CustomerTable, rows: &[Seen]) {
-        for &(id, time, addend) in rows {
-            let id = IDS[id];
-            let (hash, view) = key(id);
-            let customer = table.customer(hash, view, long(id));
-            table.fold(customer, Addend { window: HISTORY, start: time, reference: 0, amounts: Amounts::default() });
-            addend.into_iter().for_each(|addend| table.fold(customer, addend));
-        }
-    }
-
     /// A customer's entry for a window.
     type Held = (i64, i64, i64, Total);
 
-    /// A table as what it says: per customer the first time seen, and the entries by window.
-    fn view(table: CustomerTable) -> BTreeMap<String, (i64, BTreeMap<u32, Held>)> {
-        let sorted = view_of(table.clone().into_states(3));
-        let in_order = SortedTable::new(table, &mut SortScratch::default()).unwrap();
-        let columns = |customers| {
-            let mut states = StateBatch::default();
-            in_order.fill(customers, &mut states);
-            states
+    /// The first time that a customer was seen, and the entries by window.
+    type Known = (i64, BTreeMap<u32, Held>);
+
+    /// What states say: per customer the first time seen, and the entries by window.
+    fn held(states: &StateBatch) -> Vec<(String, Known)> {
+        assert!(states.len() <= 3);
+        let mut rest = 0;
+        let mut customer = |customer: usize| {
+            let mut held = |e: usize| {
+                let total = states.total(e, &mut rest);
+                (states.windows[e], (states.starts[e], states.references[e], states.orders[e], total))
+            };
+            let entries: Vec<_> = (states.begin(customer)..states.ends[customer] as usize).map(&mut held).collect();
+            assert!(entries.is_sorted_by(|a, b| a.0 < b.0), "windows ascend");
+            (states.text(customer), (states.first_seen[customer], entries.into_iter().collect()))
         };
-        let in_place = view_of(in_order.ranges(3).into_iter().map(columns).collect());
-        assert_eq!(in_place, sorted);
-        sorted
+        let all = (0..states.len()).map(&mut customer).collect();
+        assert_eq!(rest, states.rests.len());
+        all
     }
 
-    fn view_of(batches: Vec<StateBatch>) -> BTreeMap<String, (i64, BTreeMap<u32, Held>)> {
-        let mut view = BTreeMap::new();
-        let mut last = None;
-        for states in batches {
-            assert!(states.len() <= 3);
-            let mut rest = 0;
-            for customer in 0..states.len() {
-                let held = |e: usize| {
-                    let total = states.total(e, &mut rest);
-                    (states.windows[e], (states.starts[e], states.references[e], states.orders[e], total))
-                };
-                let entries: Vec<_> = (states.begin(customer)..states.ends[customer] as usize).map(held).collect();
-                assert!(entries.is_sorted_by(|a, b| a.0 < b.0), "windows ascend");
-                let id = states.text(customer);
-                let key = Some((hash_in_section(states.hash(customer)), states.hash(customer), id.clone()));
-                assert!(last < key, "customers ascend");
-                last = key;
-                view.insert(id, (states.first_seen[customer], entries.into_iter().collect()));
-            }
-            assert_eq!(rest, states.rests.len());
-        }
-        view
+    fn view_of(batches: Vec<StateBatch>) -> BTreeMap<String, Known> {
+        let keys = batches.iter().flat_map(|states| (0..states.len()).map(|c| (states.hash(c), states.text(c))));
+        let keys: Vec<_> = keys.map(|(hash, id)| (hash_in_section(hash), hash, id)).collect();
+        assert!(keys.is_sorted_by(|a, b| a < b), "customers ascend");
+        batches.iter().flat_map(held).collect()
     }
 
     /// The plain model: maps and 128-bit sums.
-    fn model(rows: &[Seen]) -> BTreeMap<String, (i64, BTreeMap<u32, Held>)> {
-        let mut model: BTreeMap<String, (i64, BTreeMap<u32, Held>)> = BTreeMap::new();
+    fn model(rows: &[Seen]) -> BTreeMap<String, Known> {
+        let mut model: BTreeMap<String, Known> = BTreeMap::new();
         for &(id, time, addend) in rows {
             let (first_seen, windows) = model.entry(IDS[id].to_owned()).or_insert((time, BTreeMap::new()));
             *first_seen = time.min(*first_seen);
@@ -249,46 +188,86 @@ mod tests {
         model
     }
 
-    proptest! {
-        #[test]
-        fn states_are_sums(rows in rows()) {
-            prop_assert_eq!(view(table(&rows)), model(&rows));
-        }
-    }
-
-    fn partition(rows: &[Seen], per_buffer: usize) -> Partition {
-        let mut partition = Partition::new(PARTITIONS / 2, 4_096);
-        for rows in rows.chunks(per_buffer) {
+    fn buffers(rows: &[Seen], per_buffer: usize, hash: impl Fn(&[u8]) -> u32) -> Vec<Rows> {
+        let buffer = |rows: &[Seen]| {
             let mut buffer = Rows::with_capacity(128);
             for &(id, start, addend) in rows {
                 let history = Addend { window: HISTORY, start, reference: start, amounts: Amounts { orders: 1, cents: 1, fraction: 1 } };
                 let id = IDS[id].as_bytes();
-                let hash = hash_in_section(hash_id(id));
-                buffer.push(id, make_view(id, 0, 0), hash, Addend { start, ..addend.unwrap_or(history) });
+                buffer.push(id, make_view(id, 0, 0), hash(id), Addend { start, ..addend.unwrap_or(history) });
             }
-            partition.take(buffer, drop).unwrap();
-        }
-        partition
+            buffer
+        };
+        rows.chunks(per_buffer).map(buffer).collect()
     }
 
-    fn folded(mut partition: Partition) -> BTreeMap<String, (i64, BTreeMap<u32, Held>)> {
-        partition.fold(drop).unwrap();
-        view(partition.table)
+    fn hash(id: &[u8]) -> u32 {
+        hash_in_section(hash_id(id))
+    }
+
+    /// The states of a partition whose rows are combined with its table whenever so many wait.
+    fn states(buffers: Vec<Rows>, patience: usize) -> Vec<StateBatch> {
+        let mut partition = Partition { patience, ..Partition::default() };
+        let mut scratch = SortScratch::default();
+        buffers.into_iter().for_each(|buffer| partition.take(buffer, &mut scratch, drop).unwrap());
+        match partition.drain(3, &mut scratch).unwrap() {
+            Drained::Resident(table) => table.to_states(3),
+            Drained::Spilled(..) => unreachable!("nothing was spilled"),
+        }
     }
 
     proptest! {
-        /// Rows that wait, rows that were folded already, and rows that are sorted without being folded say the same.
+        /// However often rows are combined with those that came before, and whether hashes differ or not.
         #[test]
-        fn partitions_are_sums(a in rows(), b in rows(), per_buffer in 1..50usize, early: bool) {
-            let sorted = view_of(sorted_states(&partition(&a, per_buffer).waiting, 3));
-            prop_assert_eq!(sorted, model(&a), "sorted, not folded");
-            let mut all = partition(&a, per_buffer);
-            if early {
-                all.fold(drop).unwrap();
-            }
-            partition(&b, per_buffer).waiting.into_iter().for_each(|buffer| all.take(buffer, drop).unwrap());
-            prop_assert_eq!(folded(all), model(&[a, b].concat()));
+        fn partitions_are_sums(rows in rows(), per_buffer in 1..50usize, patience in 1..60usize) {
+            prop_assert_eq!(view_of(states(buffers(&rows, per_buffer, hash), patience)), model(&rows));
         }
+
+        #[test]
+        fn equal_hashes_are_told_apart(rows in rows(), per_buffer in 1..50usize, patience in 1..60usize, hashes in 1..4u32) {
+            let few = |id: &[u8]| hash(id) % hashes;
+            let held: BTreeMap<_, _> = states(buffers(&rows, per_buffer, few), patience).iter().flat_map(held).collect();
+            prop_assert_eq!(held, model(&rows));
+        }
+    }
+
+    /// Customers of many rows and many windows, and tables of many chunks.
+    #[test]
+    fn tables_grow_by_chunks() {
+        let mut expected = BTreeMap::new();
+        let mut all = Vec::new();
+        let mut dice = 7u64;
+        for _ in 0..60_000 {
+            dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            let number = (dice >> 40) % 4_000;
+            let windows = match number % 100 {
+                0 => 700,
+                1..10 => 12,
+                _ => 1,
+            };
+            let (window, start) = ((dice >> 20) as u32 % windows, (dice >> 50) as i64);
+            all.push((number, Addend { window, start, reference: start, amounts: Amounts { orders: 1, cents: start, fraction: 0 } }));
+            let sums = expected.entry(number).or_insert_with(BTreeMap::new).entry(window).or_insert((start, start, 0, 0));
+            *sums = (start.min(sums.0), start.max(sums.1), sums.2 + 1, sums.3 + start);
+        }
+        let buffer = |rows: &[(u64, Addend)]| {
+            let mut buffer = Rows::with_capacity(128);
+            for &(number, addend) in rows {
+                let id = format!("customer number {number}");
+                buffer.push(id.as_bytes(), make_view(id.as_bytes(), 0, 0), hash(id.as_bytes()), addend);
+            }
+            buffer
+        };
+        let mut found = BTreeMap::new();
+        for states in states(all.chunks(128).map(buffer).collect(), 700) {
+            for customer in 0..states.len() {
+                let sum = |e: usize| (states.windows[e], (states.starts[e], states.references[e], states.orders[e], states.cents[e]));
+                let entries = (states.begin(customer)..states.ends[customer] as usize).map(sum).collect::<BTreeMap<_, _>>();
+                let text = states.text(customer);
+                found.insert(text.trim_start_matches("customer number ").parse::<u64>().unwrap(), entries);
+            }
+        }
+        assert_eq!(found, expected);
     }
 
     /// Every buffer comes back once, and nothing of it is lost, however many rows wait.
@@ -296,13 +275,11 @@ mod tests {
     fn buffers_come_back() {
         let rows: Vec<Seen> = (0..5_000).map(|i| (i % IDS.len(), 0, None)).collect();
         let mut partition = Partition::new(PARTITIONS / 2, 4_096);
-        let mut back = 0;
-        for rows in rows.chunks(100) {
-            let mut buffers = self::partition(rows, 100).waiting;
-            assert_eq!(buffers.len(), 1);
-            buffers.drain(..).for_each(|buffer| partition.take(buffer, |_| back += 1).unwrap());
+        let (mut back, mut scratch) = (0, SortScratch::default());
+        for buffer in buffers(&rows, 100, hash) {
+            partition.take(buffer, &mut scratch, |_| back += 1).unwrap();
         }
-        partition.fold(|_| back += 1).unwrap();
+        partition.combine(&mut scratch, |_| back += 1).unwrap();
         assert_eq!((back, partition.waiting_rows, partition.table.len()), (50, 0, IDS.len()));
     }
 }

@@ -31,13 +31,26 @@ impl Packed {
         Packed(OVERFLOW << 48 | place as u64)
     }
 
+    /// Whether the amounts are in the word.
+    #[inline]
+    pub(crate) fn is_inline(self) -> bool {
+        self.0 >> 48 != OVERFLOW
+    }
+
+    /// Orders and cents that are in the word.
+    #[inline]
+    pub(crate) fn inline(self) -> (i64, i64) {
+        ((self.0 >> 48) as i64, (self.0 << 16) as i64 >> 16)
+    }
+
     /// The amounts, or where they lie.
     #[inline]
     pub(crate) fn get(self) -> Result<Amounts, usize> {
-        if self.0 >> 48 == OVERFLOW {
+        if !self.is_inline() {
             return Err((self.0 & LOW) as usize);
         }
-        Ok(Amounts { orders: (self.0 >> 48) as i64, cents: (self.0 << 16) as i64 >> 16, fraction: 0 })
+        let (orders, cents) = self.inline();
+        Ok(Amounts { orders, cents, fraction: 0 })
     }
 }
 

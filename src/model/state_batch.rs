@@ -95,12 +95,6 @@ impl StateBatch {
         }
     }
 
-    /// Whether another customer fits a batch of at most `most` customers. Offsets of long ids have 32 bits, so these make smaller batches.
-    #[inline]
-    pub(crate) fn has_room(&self, most: usize) -> bool {
-        self.len() < most && self.long.len() < LONG_PER_BATCH
-    }
-
     /// The place of a customer's first entry.
     #[inline]
     pub(crate) fn begin(&self, customer: usize) -> usize {
@@ -121,13 +115,23 @@ impl StateBatch {
         self.rests.clear();
     }
 
+    /// Appends ids, given their views and the bytes of long ones.
+    #[inline]
+    pub(crate) fn push_ids<'a>(&mut self, ids: impl IntoIterator<Item = (u128, &'a [u8])>) {
+        let StateBatch { views, long, .. } = self;
+        views.extend(ids.into_iter().map(|(view, id)| {
+            if parts(view).0 <= INLINE {
+                return view;
+            }
+            let view = long_view(view, 0, long.len() as u32);
+            long.extend_from_slice(id);
+            view
+        }));
+    }
+
     /// Appends a customer, whose entries have been put in before.
     pub(crate) fn push(&mut self, view: u128, id: &[u8], first_seen: i64) {
-        let long = parts(view).0 > INLINE;
-        self.views.push(if long { long_view(view, 0, self.long.len() as u32) } else { view });
-        if long {
-            self.long.extend_from_slice(id);
-        }
+        self.push_ids([(view, id)]);
         self.first_seen.push(first_seen);
         self.ends.push(self.windows.len() as u32);
     }

@@ -111,10 +111,10 @@ impl Outlet for Routed {
 /// When the system refuses memory.
 pub fn accumulate(Routed(deliveries): Routed) -> Result<Accumulated> {
     let mut partitions: Vec<Partition> = (0..PARTITIONS).map(|number| Partition::new(number, 4_096)).collect();
-    for (partition, rows) in deliveries {
-        partitions[partition].take(rows, drop)?;
-    }
     let mut scratch = SortScratch::default();
+    for (partition, rows) in deliveries {
+        partitions[partition].take(rows, &mut scratch, drop)?;
+    }
     let resident = |partition: Partition| match partition.drain(FRAME_CUSTOMERS, &mut scratch) {
         Ok(Drained::Resident(table)) => Some(Ok(table)),
         Ok(Drained::Spilled(..)) => None,

@@ -6,7 +6,7 @@
 pub(crate) mod lenses;
 pub(crate) mod values;
 
-use crate::accumulate::{CustomerTable, SortScratch, SortedTable};
+use crate::accumulate::{Drained, Partition, SortScratch, SortedTable};
 use crate::base::error::{Error, Result};
 use crate::base::money::Amount;
 use crate::base::threads::with_threads;
@@ -17,7 +17,6 @@ use crate::jobs::slices::values::{PeriodAggregation, RfmMetrics, RfmScore, in_ra
 use crate::model::amounts::Amounts;
 use crate::model::entry::{Addend, reference};
 use crate::model::hash::{PARTITIONS, hash_id, hash_in_section, partition_of};
-use crate::model::ids::split_view;
 use crate::model::period_batch::NO_TIMESTAMP;
 use crate::model::reject::{Reason, Reject};
 use crate::model::state_batch::StateBatch;
@@ -25,11 +24,15 @@ use crate::model::window::Window;
 use crate::ranks::histogram::Histogram;
 use crate::ranks::order_stats::Ranks;
 use crate::ranks::score::{ScoreBins, Scorer};
+use crate::route::row_buffer::Rows;
 use crate::spec::{Parallelism, validate_bins};
 use crate::spill::FRAME_CUSTOMERS;
 use arrow::array::builder::make_view;
 use chrono::NaiveDateTime;
 use rayon::prelude::*;
+
+/// Rows that go into a partition together.
+const ROWS: usize = 128;
 
 /// RFM metrics of every customer in `periods`, sorted by `customer_id` as bytes.
 ///
@@ -37,7 +40,9 @@ use rayon::prelude::*;
 /// A transaction after `observation_end`; a customer without orders, with negative spend, or with a negative recency; 0 workers.
 pub fn calculate_rfm(periods: &[PeriodAggregation], observation_end: NaiveDateTime, parallelism: &Parallelism) -> Result<Vec<RfmMetrics>> {
     let end = in_range(observation_end)?;
-    let mut partitions: Vec<CustomerTable> = std::iter::repeat_with(CustomerTable::default).take(PARTITIONS).collect();
+    let mut partitions: Vec<(Partition, Rows)> =
+        (0..PARTITIONS).map(|number| (Partition::new(number, 32 * ROWS), Rows::default())).collect();
+    let mut scratch = SortScratch::default();
     for period in periods {
         let last = period.last_transaction_ts.map_or(NO_TIMESTAMP, time::from_datetime);
         if last > end {
@@ -47,32 +52,45 @@ pub fn calculate_rfm(periods: &[PeriodAggregation], observation_end: NaiveDateTi
         }
         let orders = i64::try_from(period.total_orders).unwrap_or(i64::MAX);
         let id = period.customer_id.as_bytes();
-        let (hash, long) = (hash_id(id), if id.len() > crate::model::ids::INLINE { id } else { &[] });
-        let table = &mut partitions[partition_of(hash)];
-        let customer = table.customer(hash_in_section(hash), split_view(make_view(id, 0, 0)), long);
+        let hash = hash_id(id);
         let Amount { cents, fraction } = period.total_spend;
         let start = time::from_datetime(period.period_start);
         let reference = reference(last, time::from_datetime(period.period_end));
-        table.fold(customer, Addend { window: 0, start, reference, amounts: Amounts { orders, cents, fraction } });
+        let addend = Addend { window: 0, start, reference, amounts: Amounts { orders, cents, fraction } };
+        let (partition, rows) = &mut partitions[partition_of(hash)];
+        if rows.rows.capacity() == 0 {
+            *rows = Rows::with_capacity(ROWS);
+        }
+        rows.push(id, make_view(id, 0, 0), hash_in_section(hash), addend);
+        if rows.is_full() {
+            partition.take(std::mem::take(rows), &mut scratch, drop)?;
+        }
     }
-    let customers = partitions.iter().map(|table| table.len() as u64).sum();
+    let mut tables = Vec::with_capacity(PARTITIONS);
+    for (mut partition, rows) in partitions {
+        partition.take(rows, &mut scratch, drop)?;
+        if let Drained::Resident(table) = partition.drain(FRAME_CUSTOMERS, &mut scratch)? {
+            tables.push(table);
+        }
+    }
+    let customers = tables.iter().map(|table| table.len() as u64).sum();
     let window = Window { name: "the observation period".to_owned(), start: i64::MIN, end: i64::MAX, observation_end: end };
     let finalizer = Finalizer { windows: vec![window], first_key: 0, times: BlockTimes::default() };
-    let finish = |table: CustomerTable| -> Result<Finished> {
+    let finish = |table: SortedTable| -> Finished {
         let (mut block, mut metrics, mut least) = (Block::default(), Vec::new(), None::<Reject>);
-        let (table, mut states) = (SortedTable::new(table, &mut SortScratch::default())?, StateBatch::default());
+        let mut states = StateBatch::default();
         for customers in table.ranges(FRAME_CUSTOMERS) {
             table.fill(customers, &mut states);
             finalizer.fill(&states, &mut block, Some(&mut |_, _, _, reject| least = least.take().into_iter().chain([reject]).min()));
             block.set_ids(&states);
             metrics.extend(metrics_of(&block, observation_end));
         }
-        Ok((metrics, least))
+        (metrics, least)
     };
     with_threads(parallelism.workers_for(customers)?, |parallel| {
         let finished: Vec<Finished> = match parallel {
-            true => partitions.into_par_iter().map(finish).collect::<Result<_>>()?,
-            false => partitions.into_iter().map(finish).collect::<Result<_>>()?,
+            true => tables.into_par_iter().map(finish).collect(),
+            false => tables.into_iter().map(finish).collect(),
         };
         let (finished, rejects): (Vec<Vec<RfmMetrics>>, Vec<Option<Reject>>) = finished.into_iter().unzip();
         // Of several invalid customers the least is named, whichever thread was first.
