@@ -37,11 +37,12 @@ impl Orders {
     ///
     /// # Errors
     /// A bad line under [`OnBadRow::Fail`]; what the source or the disk fails with; being cancelled.
-    pub(crate) fn read(source: impl Source<TransactionBatch>, lines: &Lines, detail: bool, setting: Setting) -> Result<Self> {
+    pub(crate) fn read(mut source: impl Source<TransactionBatch>, lines: &Lines, detail: bool, setting: Setting) -> Result<Self> {
         let (threads, stats, size) = (setting.threads, setting.stats.clone(), source.size_bytes());
         let poison = Arc::new(Poison::new(setting.cancel.clone()));
         stats.expect_bytes(size.unwrap_or(0));
         let aggregation = PreAggregation::new(lines, detail, setting, size);
+        source.share(threads);
         let source = SharedSource::new(source, poison.clone(), stats);
         std::thread::scope(|scope| {
             for _ in 0..threads {

@@ -40,6 +40,10 @@ impl<S: Source<TransactionBatch>> Source for WholeOrders<S> {
         self.source.size_bytes()
     }
 
+    fn share(&mut self, threads: usize) {
+        self.source.share(threads);
+    }
+
     fn next_chunk(&mut self) -> Result<Option<Box<dyn Chunk>>> {
         let Some(rows) = self.source.next_chunk()? else { return Ok(None) };
         self.chunk += 1;

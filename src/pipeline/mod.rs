@@ -223,8 +223,9 @@ impl<L: Lens> Pipeline<L> {
     }
 
     /// Reads a source of rows of any kind.
-    fn read(&mut self, source: impl Source + 'static) -> Result<()> {
+    fn read(&mut self, mut source: impl Source + 'static) -> Result<()> {
         let workers = self.spec.worker_count();
+        source.share(workers);
         self.inputs.extend(source.inputs());
         let notes = source.notes();
         self.stats.share_notes(notes.clone());

@@ -70,6 +70,8 @@ pub struct Files<B = PeriodBatch> {
     kind: Box<dyn Open<B>>,
     format: Option<Format>,
     batch_rows: usize,
+    /// Threads that decode at the same time.
+    threads: usize,
     spool: Option<PathBuf>,
     /// What is read of inputs that can be read only once is kept for who reads them next.
     looks: bool,
@@ -150,6 +152,7 @@ impl<B: 'static> Files<B> {
             kind: Box::new(As(kind)),
             format,
             batch_rows: batch_rows.max(1),
+            threads: 1,
             spool: None,
             looks: false,
         })
@@ -422,6 +425,10 @@ impl<B: 'static> Source<B> for Files<B> {
         self.kind.notes()
     }
 
+    fn share(&mut self, threads: usize) {
+        self.threads = threads;
+    }
+
     fn next_chunk(&mut self) -> Result<Option<Box<dyn Chunk<B>>>> {
         loop {
             if let Some(current) = &mut self.current {
@@ -434,7 +441,7 @@ impl<B: 'static> Source<B> for Files<B> {
             let Some(name) = self.inputs.get(self.next) else { return Ok(None) };
             let name = name.clone();
             self.next += 1;
-            self.current = Some(self.open(&name)?);
+            self.current.insert(self.open(&name)?).share(self.threads);
         }
     }
 }

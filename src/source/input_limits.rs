@@ -116,6 +116,10 @@ impl<B: Ids + 'static, S: Source<B>> Source<B> for Capped<S> {
         self.inner.inputs()
     }
 
+    fn share(&mut self, threads: usize) {
+        self.inner.share(threads);
+    }
+
     fn next_chunk(&mut self) -> Result<Option<Box<dyn Chunk<B>>>> {
         let chunk = self.inner.next_chunk()?;
         Ok(chunk.map(|inner| Box::new(Capped { inner, most: self.most, origin: self.origin.clone() }) as Box<dyn Chunk<B>>))

@@ -134,6 +134,9 @@ pub trait Source<B = PeriodBatch>: Send {
         Notes::default()
     }
 
+    /// Tells how many threads decode its chunks at the same time: a source may cut large ones, so that all have work up to the end.
+    fn share(&mut self, _threads: usize) {}
+
     /// The next chunk, or none at the end. Called under a lock: read here, decode in the chunk.
     ///
     /// # Errors
@@ -152,6 +155,10 @@ impl<B> Source<B> for Box<dyn Source<B>> {
 
     fn notes(&self) -> Notes {
         (**self).notes()
+    }
+
+    fn share(&mut self, threads: usize) {
+        (**self).share(threads);
     }
 
     fn next_chunk(&mut self) -> Result<Option<Box<dyn Chunk<B>>>> {

@@ -1,4 +1,7 @@
 //! Parquet: a row group is a chunk; only the needed columns are decoded, texts as views into the pages.
+//!
+//! Where threads would be left without work while others are at the last row groups, groups are cut by rows. A page that a cut goes through is
+//! unpacked on both sides, so groups are not cut where there are enough of them, nor into small parts.
 
 use super::input_limits::Unpacked;
 use super::parquet_limits::{Headers, check_footer, check_groups, check_types, damage};
@@ -11,7 +14,9 @@ use arrow::array::{Array, RecordBatch};
 use arrow::datatypes::{DataType, Field, Schema, TimeUnit};
 use arrow::error::ArrowError;
 use bytes::Bytes;
-use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, RowGroups};
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, RowGroups, RowSelection, RowSelector,
+};
 use parquet::arrow::{FieldLevels, ProjectionMask, parquet_to_arrow_field_levels};
 use parquet::basic::{ConvertedType, Type};
 use parquet::errors::ParquetError;
@@ -20,11 +25,21 @@ use parquet::file::reader::{ChunkReader, Length};
 use parquet::schema::types::SchemaDescriptor;
 use std::fs::File;
 use std::io::{self, Read};
+use std::ops::Range;
 use std::sync::Arc;
+
+/// Where several threads decode a file, it has so many chunks for each, if its rows are enough.
+const CHUNKS_PER_THREAD: usize = 4;
+/// The least rows of a part of a row group, about.
+const LEAST_ROWS: usize = 1 << 17;
 
 pub(super) struct ParquetSource<S: RowKind> {
     file: Arc<Opened<S>>,
+    threads: usize,
     next_group: usize,
+    /// Where in it the next chunk begins.
+    begin: usize,
+    /// The number of that row in the file.
     next_row: u64,
 }
 
@@ -76,28 +91,38 @@ impl<S: RowKind> Opened<S> {
         self.metadata.metadata().row_groups()
     }
 
-    /// Decodes the needed columns of a row group, and gives `take` the reader's batches as they are.
-    pub(crate) fn decode(&self, group: usize, take: &mut dyn FnMut(RecordBatch) -> Result<()>) -> Result<()> {
+    /// The rows of a row group.
+    pub(crate) fn rows(&self, group: usize) -> Result<usize> {
+        usize::try_from(self.groups()[group].num_rows()).map_err(|e| damaged(&self.origin, e))
+    }
+
+    /// Decodes the needed columns of some rows of a row group, and gives `take` the reader's batches as they are.
+    pub(crate) fn decode(&self, group: usize, rows: Range<usize>, take: &mut dyn FnMut(RecordBatch) -> Result<()>) -> Result<()> {
         let what = format!("row group {group} is damaged");
         let pages = Pages { file: self.file.clone(), size: self.file.len(), unpacked: self.unpacked.clone() };
         let group_of = Group { reader: Arc::new(pages), metadata: self.metadata.metadata().clone(), group };
-        let rows_at_once = self.batch_rows.min(group_of.num_rows()).max(1);
+        let rows_at_once = self.batch_rows.min(rows.len()).max(1);
+        // Pages before and after these rows are not unpacked. That there are more rows than the group claims is seen at the end of its last part.
+        let is_last = usize::from(rows.end == group_of.num_rows());
+        let selected = [RowSelector::skip(rows.start), RowSelector::select(rows.len() + is_last)];
+        let selection = (rows.len() < group_of.num_rows()).then(|| RowSelection::from(selected.to_vec()));
         let mut reader = guarded(&self.origin, &what, || {
-            ParquetRecordBatchReader::try_new_with_row_groups(&self.levels, &group_of, rows_at_once, None)
+            ParquetRecordBatchReader::try_new_with_row_groups(&self.levels, &group_of, rows_at_once, selection)
         })?;
         let mut next = || match reader.next().transpose()? {
             Some(batch) if self.has_unchecked => check_texts(&batch).map(|()| Some(batch)),
             other => Ok(other),
         };
-        let mut rows = 0;
+        let mut decoded = 0;
         while let Some(batch) = guarded(&self.origin, &what, || next().map_err(ParquetError::from))? {
-            rows += batch.num_rows() as i64;
+            decoded += batch.num_rows();
             take(batch)?;
         }
-        match self.groups()[group].num_rows() {
-            claimed if claimed == rows => Ok(()),
-            claimed => Err(damaged(&self.origin, format!("row group {group} has {rows} rows, and claims {claimed}"))),
+        if decoded == rows.len() {
+            return Ok(());
         }
+        let (found, claimed) = (rows.start + decoded, self.groups()[group].num_rows());
+        Err(damaged(&self.origin, format!("row group {group} has {found} rows, and claims {claimed}")))
     }
 }
 
@@ -122,7 +147,7 @@ fn holds_text(data_type: &DataType) -> bool {
 
 impl<S: RowKind> ParquetSource<S> {
     pub(super) fn open(file: File, origin: Arc<Origin>, kind: &S, batch_rows: usize) -> Result<Self> {
-        Ok(ParquetSource { file: Arc::new(Opened::new(file, origin, kind, batch_rows)?), next_group: 0, next_row: 1 })
+        Ok(ParquetSource { file: Arc::new(Opened::new(file, origin, kind, batch_rows)?), threads: 1, next_group: 0, begin: 0, next_row: 1 })
     }
 }
 
@@ -250,30 +275,49 @@ impl<S: RowKind> Source<S::Batch> for ParquetSource<S> {
         vec![self.file.origin.name.clone()]
     }
 
+    fn share(&mut self, threads: usize) {
+        self.threads = threads;
+    }
+
     fn next_chunk(&mut self) -> Result<Option<Box<dyn Chunk<S::Batch>>>> {
-        let Some(group) = self.file.groups().get(self.next_group) else { return Ok(None) };
-        let chunk = RowGroup { file: self.file.clone(), group: self.next_group, first_row: self.next_row };
-        self.next_group += 1;
-        self.next_row += u64::try_from(group.num_rows()).map_err(|e| damaged(&self.file.origin, e))?;
+        let groups = self.file.groups();
+        if self.next_group == groups.len() {
+            return Ok(None);
+        }
+        let rows = self.file.rows(self.next_group)?;
+        let wanted = if self.threads > 1 { CHUNKS_PER_THREAD * self.threads } else { 1 };
+        let parts = wanted.div_ceil(groups.len()).min(rows / LEAST_ROWS).max(1);
+        let end = rows.min(self.begin + rows.div_ceil(parts));
+        let chunk = RowGroup { file: self.file.clone(), group: self.next_group, rows: self.begin..end, first_row: self.next_row };
+        self.next_row += (end - self.begin) as u64;
+        self.begin = end;
+        if end == rows {
+            (self.next_group, self.begin) = (self.next_group + 1, 0);
+        }
         Ok(Some(Box::new(chunk)))
     }
 }
 
+/// Rows of a row group: all of them, or a part.
 struct RowGroup<S: RowKind> {
     file: Arc<Opened<S>>,
     group: usize,
+    rows: Range<usize>,
     first_row: u64,
 }
 
 impl<S: RowKind> Chunk<S::Batch> for RowGroup<S> {
     /// The whole group's share of the file, columns that are skipped included: progress is measured against the file's size.
     fn bytes(&self) -> u64 {
-        self.file.groups().get(self.group).map_or(0, |group| u64::try_from(group.compressed_size()).unwrap_or(0))
+        let Some(group) = self.file.groups().get(self.group) else { return 0 };
+        let [size, rows] = [group.compressed_size(), group.num_rows()].map(|n| u128::try_from(n).unwrap_or(0));
+        let up_to = |row: usize| (size * row as u128).checked_div(rows).unwrap_or(size);
+        (up_to(self.rows.end) - up_to(self.rows.start)) as u64
     }
 
     fn decode(self: Box<Self>, sink: &mut Sink<'_, S::Batch>) -> Result<()> {
         let mut row = self.first_row;
-        self.file.decode(self.group, &mut |batch| {
+        self.file.decode(self.group, self.rows, &mut |batch| {
             sink(self.file.columns.batch(&batch, row)?)?;
             row += batch.num_rows() as u64;
             Ok(())

@@ -57,7 +57,7 @@ impl BareFile {
     /// When it is damaged.
     pub fn decode(&self, group: usize) -> Result<usize> {
         let mut rows = 0;
-        self.0.decode(group, &mut |batch| {
+        self.0.decode(group, 0..self.0.rows(group)?, &mut |batch| {
             rows += batch.num_rows();
             Ok(())
         })?;
