@@ -2,7 +2,7 @@
 //!
 //! | file | owns |
 //! |---|---|
-//! | `calendar`, `window` | calendar periods; windows, and which of them a period falls in |
+//! | `calendar`, `window`, `classifier` | calendar periods; windows, and which of them a period falls in |
 //! | `reject` | why rows and customers are left out |
 //! | `cause` | the causes of a run's failure, told together |
 //! | `read_options`, `row_filter` | the options of reading rows; which of them are read |
@@ -18,6 +18,7 @@
 pub(crate) mod amounts;
 pub(crate) mod calendar;
 pub(crate) mod cause;
+pub(crate) mod classifier;
 pub(crate) mod columns;
 pub(crate) mod entry;
 pub(crate) mod hash;

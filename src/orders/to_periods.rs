@@ -3,8 +3,9 @@
 use super::fault::Fault;
 use crate::base::money::{Amount, Total};
 use crate::base::time::{MAX_TIMESTAMP, MIN_TIMESTAMP};
+use crate::model::classifier::Classifier;
 use crate::model::period_batch::{NO_TIMESTAMP, Origin, PeriodBatch};
-use crate::model::window::{Classifier, Granularity, Window, Windows};
+use crate::model::window::{Granularity, Window, Windows};
 use crate::spec::Spec;
 use arrow::array::StringViewArray;
 use chrono::{DateTime, Offset, TimeZone};
