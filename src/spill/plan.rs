@@ -112,7 +112,8 @@ impl Plan {
             spare_buffers: at_most(64 * rows_per_buffer as u64 * row, 16, 4_096),
             // Waiting rows of all partitions take at most an eighth before any is folded.
             waiting_rows: at_most(8 * PARTITIONS as u64 * row, 64, 4_096),
-            histogram_values: at_most(16 * BYTES_PER_VALUE, 1 << 12, 1 << 22),
+            // Each thread has histograms of its own: were their share to shrink with their number, more threads would need more passes.
+            histogram_values: at_most(16 * BYTES_PER_VALUE, 1 << 12, workers << 21),
             merge_memory: (limit / 32 / count).clamp(MIB, 64 * MIB),
             reject_memory: (limit / 64).clamp(MIB, 64 * MIB),
             groups: at_most(4 * BYTES_PER_GROUP, 1, workers),
