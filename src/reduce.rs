@@ -83,7 +83,7 @@ pub(crate) fn reduce<L: Lens>(
         refining.absorb(pass(Stage::Lens, &blocks, || refining.pass(), observe, stats)?);
     }
     let sorted = refining.finish();
-    blocks.scorers = sorted.iter().map(|s| s.scorer(spec.bins, &spec.cut_points)).collect();
+    blocks.set_scorers(sorted.iter().map(|s| s.scorer(spec.bins, &spec.cut_points)).collect());
 
     let ginis = coefficients(&sorted, &blocks, || memory.sorting(threads))?;
 
@@ -131,7 +131,7 @@ pub(crate) fn reduce<L: Lens>(
         let segment_migration = segment_migrations.as_mut().map(|all| std::mem::take(&mut all[at]));
         pairs.push(PairAnswers { lens2, revenue_bridge, score_migration, segment_migration });
     }
-    for ((window, scorer), answers) in windows.iter().zip(&blocks.scorers).zip(&of_windows) {
+    for ((window, scorer), answers) in windows.iter().zip(blocks.scorers()).zip(&of_windows) {
         let best = scorer.best_scores();
         let beyond = spec.segments.as_ref().map(|segments| segments.beyond(best)).unwrap_or_default();
         if !beyond.is_empty() && answers.lens1.total_customers > 0 {

@@ -231,13 +231,26 @@ mod tests {
         }
     }
 
-    /// Customers of many rows and many windows, and tables of many chunks.
+    /// Customers of many rows and many windows, tables of many chunks, and long ids in many blocks.
     #[test]
     fn tables_grow_by_chunks() {
+        check_table("customer number ", 60_000, u32::MAX);
+        check_table(&"a customer with a very long id ".repeat(100), 12_000, u32::MAX);
+        check_table("c", 60_000, 1 << 12);
+    }
+
+    /// However many customers have one hash, each is found.
+    #[test]
+    fn equal_hashes_are_in_several_chunks() {
+        check_table("c", 20_000, 8);
+        check_table("c", 5_000, 1);
+    }
+
+    fn check_table(prefix: &str, rows: usize, hashes: u32) {
         let mut expected = BTreeMap::new();
         let mut all = Vec::new();
         let mut dice = 7u64;
-        for _ in 0..60_000 {
+        for _ in 0..rows {
             dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
             let number = (dice >> 40) % 4_000;
             let windows = match number % 100 {
@@ -250,11 +263,12 @@ mod tests {
             let sums = expected.entry(number).or_insert_with(BTreeMap::new).entry(window).or_insert((start, start, 0, 0));
             *sums = (start.min(sums.0), start.max(sums.1), sums.2 + 1, sums.3 + start);
         }
+        let key = |number: u64| format!("{prefix}{number}");
         let buffer = |rows: &[(u64, Addend)]| {
             let mut buffer = Rows::with_capacity(128);
             for &(number, addend) in rows {
-                let id = format!("customer number {number}");
-                buffer.push(id.as_bytes(), make_view(id.as_bytes(), 0, 0), hash(id.as_bytes()), addend);
+                let id = key(number);
+                buffer.push(id.as_bytes(), make_view(id.as_bytes(), 0, 0), hash(id.as_bytes()) % hashes, addend);
             }
             buffer
         };
@@ -264,10 +278,10 @@ mod tests {
                 let sum = |e: usize| (states.windows[e], (states.starts[e], states.references[e], states.orders[e], states.cents[e]));
                 let entries = (states.begin(customer)..states.ends[customer] as usize).map(sum).collect::<BTreeMap<_, _>>();
                 let text = states.text(customer);
-                found.insert(text.trim_start_matches("customer number ").parse::<u64>().unwrap(), entries);
+                found.insert(text, entries);
             }
         }
-        assert_eq!(found, expected);
+        assert_eq!(found, expected.into_iter().map(|(number, sums)| (key(number), sums)).collect());
     }
 
     /// Every buffer comes back once, and nothing of it is lost, however many rows wait.

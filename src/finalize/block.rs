@@ -2,7 +2,7 @@
 
 use crate::base::money::Fixed2;
 use crate::model::state_batch::StateBatch;
-use crate::ranks::score::Scorer;
+use crate::ranks::score::BlockScorer;
 
 /// Finished customers, and a row for each of them and each window in which they are active.
 #[derive(Debug, Clone, Default)]
@@ -79,10 +79,10 @@ impl Block {
     }
 
     /// Scores every row, by the scorer of its window.
-    pub(crate) fn score(&mut self, scorers: &[Scorer]) {
+    pub(crate) fn score(&mut self, scorers: &[BlockScorer]) {
         let values = self.window.iter().zip(&self.recency_days).zip(&self.frequency).zip(&self.monetary);
         self.scores.clear();
-        self.scores.extend(values.map(|(((&w, &r), &f), &m)| scorers[w as usize].score(r.into(), f, m)));
+        self.scores.extend(values.map(|(((&w, &r), &f), &m)| scorers[w as usize].score(r, f, m)));
     }
 
     /// The metrics of a row, as amounts.

@@ -14,7 +14,7 @@ use crate::base::merge::Merge;
 use crate::base::threads::parallel_fold;
 use crate::model::ids::parts;
 use crate::model::state_batch::StateBatch;
-use crate::ranks::score::Scorer;
+use crate::ranks::score::{BlockScorer, Scorer};
 use crate::spill::{FrameRef, Reservation, RunStore, decode};
 use crate::state::{Rollup, RunFile};
 use std::ops::Range;
@@ -64,7 +64,8 @@ pub(crate) struct Blocks {
     store: Arc<dyn RunStore>,
     cancel: Cancel,
     /// Of each window; empty until they are known.
-    pub(crate) scorers: Vec<Scorer>,
+    scorers: Vec<Scorer>,
+    block_scorers: Vec<BlockScorer>,
 }
 
 /// How long ids are that do not fit their view.
@@ -126,11 +127,22 @@ pub(crate) struct Workspace {
 
 impl Blocks {
     pub(crate) fn new(blocks: Vec<BlockSource>, finalizer: Finalizer, ids: IdBytes, store: Arc<dyn RunStore>, cancel: Cancel) -> Self {
-        Blocks { blocks, finalizer, ids, store, cancel, scorers: Vec::new() }
+        Blocks { blocks, finalizer, ids, store, cancel, scorers: Vec::new(), block_scorers: Vec::new() }
     }
 
     pub(crate) fn len(&self) -> usize {
         self.blocks.len()
+    }
+
+    /// What customers are scored by in each window; empty until that is known.
+    pub(crate) fn scorers(&self) -> &[Scorer] {
+        &self.scorers
+    }
+
+    /// Says what customers are scored by.
+    pub(crate) fn set_scorers(&mut self, scorers: Vec<Scorer>) {
+        self.block_scorers = scorers.iter().map(BlockScorer::from).collect();
+        self.scorers = scorers;
     }
 
     /// The partition of a block.
@@ -156,7 +168,7 @@ impl Blocks {
     pub(crate) fn scored<'a>(&self, at: usize, workspace: &'a mut Workspace) -> Result<&'a mut Block> {
         self.fill(at, workspace, |block, states| {
             block.set_ids(states);
-            block.score(&self.scorers);
+            block.score(&self.block_scorers);
         })
     }
 

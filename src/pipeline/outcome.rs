@@ -97,7 +97,7 @@ impl<A> Audit<A> {
     /// The cut points that a window was scored by, recency, frequency and monetary: its own edges, all of them; nothing where all customers
     /// have one score.
     pub fn score_edges(&self, window: usize) -> Option<[Option<Vec<f64>>; 3]> {
-        let scorer = self.making.blocks.scorers.get(window)?;
+        let scorer = self.making.blocks.scorers().get(window)?;
         Some(scorer.edges().map(|edges| edges.map(<[f64]>::to_vec)))
     }
 
