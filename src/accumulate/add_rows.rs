@@ -66,7 +66,7 @@ impl SortedTable {
             let begin = if same.len() <= FEW_ROWS {
                 let (begin, last) = self.entries.together(before.len() + same.len());
                 let from = last.len();
-                last.extend_from_slice(before);
+                append(last, before);
                 all.for_each(|(buffer, row)| add(last, from, addend(buffer, row), &mut self.overflow));
                 begin
             } else {
@@ -118,6 +118,15 @@ impl SortedTable {
         let (begin, last) = self.entries.together(entries.len());
         last.extend_from_slice(entries);
         begin
+    }
+}
+
+/// Appends entries, of which there is mostly one.
+#[inline]
+fn append(last: &mut Vec<Entry>, entries: &[Entry]) {
+    match entries {
+        [one] => last.push(*one),
+        _ => last.extend_from_slice(entries),
     }
 }
 
@@ -218,7 +227,7 @@ impl Old {
                 count -= 1;
             };
             let (begin, last) = table.entries.together(entries.len());
-            last.extend_from_slice(&self.entries[entries]);
+            append(last, &self.entries[entries]);
             for customer in &some[..count] {
                 table.customers.push(Customer { begin: customer.begin - first.begin + begin, ..*customer });
             }

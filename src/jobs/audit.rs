@@ -389,9 +389,14 @@ impl Open {
         if let Some((output, tallies)) = self.partial.zip(audit.custom.1.take()) {
             outputs.push(write_partial(output, &Lens1Partial::new(&audit.report, tallies))?);
         }
-        outputs.iter_mut().try_for_each(|output| output.complete().or_else(unless_broken_pipe))?;
-        host.undisturbed(&mut || outputs.drain(..).try_for_each(|output| output.commit().or_else(unless_broken_pipe)))?;
-        Ok((audit.report, rows))
+        let report = audit.report.clone();
+        std::thread::scope(|scope| {
+            // What customers took up is given back while the outputs are brought to the disk.
+            let _ = std::thread::Builder::new().spawn_scoped(scope, move || drop(audit));
+            outputs.iter_mut().try_for_each(|output| output.complete().or_else(unless_broken_pipe))?;
+            host.undisturbed(&mut || outputs.drain(..).try_for_each(|output| output.commit().or_else(unless_broken_pipe)))
+        })?;
+        Ok((report, rows))
     }
 }
 

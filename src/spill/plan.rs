@@ -111,7 +111,7 @@ impl Plan {
             heavy_memory: (limit / 32).clamp(MIB, 64 * MIB),
             spare_buffers: at_most(64 * rows_per_buffer as u64 * row, 16, 4_096),
             // Waiting rows of all partitions take at most an eighth before any is folded.
-            waiting_rows: at_most(8 * PARTITIONS as u64 * row, 64, 4_096),
+            waiting_rows: at_most(8 * PARTITIONS as u64 * row, 64, 8_192),
             // Each thread has histograms of its own: were their share to shrink with their number, more threads would need more passes.
             histogram_values: at_most(16 * BYTES_PER_VALUE, 1 << 12, workers << 21),
             merge_memory: (limit / 32 / count).clamp(MIB, 64 * MIB),
@@ -182,6 +182,6 @@ mod tests {
             assert!(plan.merge_memory >= last.merge_memory && plan.reject_memory >= last.reject_memory);
             last = plan;
         }
-        assert!(last.groups == 2 && last.rows_per_buffer == 128 && last.waiting_rows == 4_096);
+        assert!(last.groups == 2 && last.rows_per_buffer == 128 && last.waiting_rows == 8_192);
     }
 }
