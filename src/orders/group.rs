@@ -28,10 +28,14 @@ use crate::model::period_batch::NO_TIMESTAMP;
 use crate::model::reject::OnBadRow;
 use crate::model::worth::WorthColumn;
 use crate::spill::{Sorter, Sorting};
+use std::hint::black_box;
 use std::sync::atomic::Ordering;
 
 /// Partial orders of an order that are looked at together.
 const MOST_TOGETHER: usize = 1 << 11;
+/// Partial orders that are touched at a time before they are taken. They are taken in the order of their hashes, so each is a cache miss. The
+/// misses of a short loop overlap; those between orders, with all the work for an order in between, would not.
+const AHEAD: usize = 64;
 
 /// An order, or a customer's refunds that belong to none.
 #[derive(Debug, Clone, Copy)]
@@ -102,7 +106,14 @@ impl Orders {
         let partial = |&(_, buffer, at): &(u64, u32, u32)| buffers[buffer as usize].0.get(at as usize);
         let mut several: Vec<PartialOrder<'_>> = Vec::new();
         let (large, mut heap, mut nameless) = (self.sorter(), None, false);
+        let (mut next, mut touched) = (0, 0);
         for same in index.chunk_by(|a, b| a.0 == b.0) {
+            if next >= touched {
+                touched = index.len().min(next + AHEAD);
+                let ahead = index[next..touched].iter().map(|&(_, buffer, at)| buffers[buffer as usize].0.touch(at as usize));
+                black_box(ahead.fold(0, |all, byte| all ^ byte));
+            }
+            next += same.len();
             if same.len() > MOST_TOGETHER {
                 let (buffer, _) = heap.get_or_insert_with(|| (large.buffer(), self.partitions.budget().hold(self.merge)));
                 same.iter().map(partial).try_for_each(|partial| {

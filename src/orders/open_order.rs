@@ -221,6 +221,7 @@ impl OpenOrder {
             notes.add_long(days.min(u16::MAX.into()) as u64);
         }
         if self.counts
+            && !self.refunds.is_empty()
             && let Some((time, _)) = self.time
         {
             let period = periods.calendar(time);

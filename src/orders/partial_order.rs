@@ -225,6 +225,12 @@ impl PartialOrders {
         self.text(&self.slots[at].order)
     }
 
+    /// Brings a partial order, and its order's id if that is long, into the cache. The byte is to be used for something, or nothing is read.
+    #[inline]
+    pub(super) fn touch(&self, at: usize) -> u8 {
+        self.order(at).first().copied().unwrap_or_default()
+    }
+
     #[inline]
     fn text<'a>(&'a self, view: &'a [u8; 16]) -> &'a [u8] {
         let (length, _, offset) = parts(u128::from_le_bytes(*view));
