@@ -128,6 +128,7 @@ impl Error {
 
     /// A [`Kind::Usage`] error for something that needs a cargo feature which this build lacks.
     #[cfg(not(all(
+        feature = "cloud",
         feature = "compression",
         feature = "csv",
         feature = "glob",

@@ -24,6 +24,7 @@ use crate::base::threads::with_pool;
 use crate::lens::Lens;
 use crate::pipeline::{Builder, Pipeline};
 use crate::source::files::{Files, STDIN};
+use crate::source::objects::is_url;
 use crate::source::paced::Paced;
 use crate::state::checkpoint_record::{Checkpoint, CheckpointJob, SeenInput};
 use crate::state::compact::compact_while_due;
@@ -121,6 +122,11 @@ impl Checkpoints {
         // What one stretch finds, another would not know of.
         let builder = builder.clone().fail_fast(true);
         let paths = files.paths();
+        if let Some(url) = paths.iter().find(|path| is_url(path)) {
+            let error =
+                Error::usage("a run with a checkpoint looks again whether its inputs are what they were, which is not done with objects");
+            return Err(error.input(url).help("copy it to a disk first, or leave `checkpoint` out"));
+        }
         if let Some(pipe) = paths.iter().find(|path| *path == STDIN || !Path::new(path).is_file()) {
             let error = Error::usage("a run with a checkpoint may have to find its place in the input again, and a pipe has none");
             return Err(error.input(if pipe == STDIN { "stdin" } else { pipe }).help("put it into a file, or leave `checkpoint` out"));

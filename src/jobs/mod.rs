@@ -64,6 +64,7 @@ use crate::orders::Lines;
 use crate::report::output::folder_is_there;
 use crate::source::Source;
 use crate::source::files::{Files, Format};
+use crate::source::objects::refuse_written;
 use crate::spec::Spec;
 use crate::state::order_ids::share_no_order;
 use crate::state::refuse_own_file;
@@ -193,6 +194,7 @@ pub fn in_a_folder(path: &Path) -> Result<()> {
 /// # Errors
 /// When a file is in its way.
 pub fn may_be_folder(path: &Path) -> Result<()> {
+    refuse_written(path)?;
     match path.ancestors().find(|part| part.exists()) {
         Some(there) if !there.is_dir() => {
             Err(Error::new(Kind::Io, "a folder is wanted here, and it is a file").input(there.to_string_lossy()))

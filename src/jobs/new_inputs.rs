@@ -4,6 +4,7 @@
 use super::Update;
 use crate::base::error::{Error, Result, Stage};
 use crate::source::files::{Fingerprint, STDIN, fingerprint};
+use crate::source::objects::is_url;
 use crate::state::State;
 use crate::state::manifest::{Input, Manifest};
 use std::collections::BTreeSet;
@@ -48,7 +49,7 @@ impl Found {
                 found.known.push(Known { name: path, before: STREAM.to_owned() });
                 continue;
             }
-            if path == STDIN || !Path::new(&path).is_file() {
+            if path == STDIN || !is_url(&path) && !Path::new(&path).is_file() {
                 found.paths.push(path);
                 continue;
             }
@@ -124,7 +125,7 @@ pub(super) fn are_new(states: &[State], files: &[String]) -> Result<()> {
     for (file, state) in files.iter().flat_map(|file| states.iter().map(move |state| (file, state))) {
         let length = std::fs::metadata(file).map_or(0, |about| about.len());
         let inputs = &state.manifest().inputs;
-        if file == STDIN || !inputs.iter().any(|input| input.bytes == length) {
+        if file == STDIN || !is_url(file) && !inputs.iter().any(|input| input.bytes == length) {
             continue;
         }
         let hash = fingerprint(file)?.hash;

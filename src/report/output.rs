@@ -5,6 +5,7 @@
 use crate::base::cancel::{Cancel, Temporary};
 use crate::base::error::{Error, Kind, Result, Stage};
 use crate::base::memory::no_thread;
+use crate::source::objects::refuse_written;
 use crate::spill::folder::{PART, sweep_parts};
 use crate::spill::{Io, folder_of};
 use crate::state::refuse_own_file;
@@ -253,6 +254,7 @@ fn open_device(path: &Path, cancel: &Cancel) -> Result<File> {
 /// # Errors
 /// When it is not.
 pub(crate) fn folder_is_there(path: &Path) -> Result<()> {
+    refuse_written(path)?;
     let folder = folder_of(path);
     if folder.exists() {
         return Ok(());

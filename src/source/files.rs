@@ -5,26 +5,26 @@ pub(crate) use super::streamed::{Fingerprint, Streamed, fingerprint};
 
 use super::ahead;
 use super::archive::{self, Archive, is_zip};
+use super::find_inputs::{Found, find};
 use super::format::{compression, is_arrow_file, is_arrow_stream, read_head, refuse_foreign};
-use super::globs::{is_glob, matching};
+use super::objects::Object;
+#[cfg(feature = "cloud")]
+use super::objects::{Stretch, TEXT};
 use super::open::{As, Open};
 use super::row_kind::{Aggregations, TextRowKind};
 use super::streamed::{Counted, Whole};
 use super::workbook::{is_compound, write_text};
 use super::{Chunk, Sink, Source};
 use crate::base::error::{Error, Result, Stage};
-use crate::base::text::counted;
 use crate::model::note::{Notes, Topic};
 use crate::model::period_batch::{Origin, PeriodBatch};
 use crate::spec::Spec;
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{Cursor, Read, Seek};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-
-/// Files that are named in a message.
-const NAMED: usize = 3;
 
 /// How standard input is called, on the command line and in reports.
 pub(crate) const STDIN: &str = "-";
@@ -62,6 +62,7 @@ impl<B> Source<B> for Empty {
 pub struct Files<B = PeriodBatch> {
     inputs: Vec<String>,
     size: Option<u64>,
+    objects: BTreeMap<String, Arc<Object>>,
     next: usize,
     current: Option<Box<dyn Source<B>>>,
     /// Bytes read since the last chunk, from inputs that are read from beginning to end.
@@ -97,54 +98,11 @@ impl<B: 'static> Files<B> {
         kind: impl TextRowKind<N, Batch = B>,
         batch_rows: usize,
     ) -> Result<Self> {
-        let mut inputs = Vec::new();
-        for name in named.iter().map(AsRef::as_ref) {
-            let path = Path::new(name);
-            if name == STDIN || path.is_file() {
-                inputs.push(name.to_owned());
-            } else if path.is_dir() {
-                let before = inputs.len();
-                let mut others = Vec::new();
-                collect(path, format.is_some(), &mut inputs, &mut others)?;
-                others.sort();
-                let more = if others.len() > NAMED { ", …" } else { "" };
-                let named = others[..others.len().min(NAMED)].join(", ");
-                if inputs.len() == before {
-                    let error =
-                        Error::data("the folder holds no .parquet, .csv, .jsonl, .arrow or .xlsx file").input(name).stage(Stage::Source);
-                    let help = format!("if {named}{more} is what is meant, name it, or say its `format`");
-                    return Err(if others.is_empty() { error } else { error.help(help) });
-                }
-                if !others.is_empty() {
-                    let files = counted(others.len(), "file with another extension was", "files with other extensions were");
-                    let what = format!("{name}: {files} passed over: {named}{more}; to read such a file, name it, or say its `format`");
-                    kind.notes().say(Topic::PassedOver, what);
-                }
-            } else if path.exists() {
-                inputs.push(name.to_owned());
-            } else {
-                let found = matching(name)?;
-                if found.is_empty() {
-                    let what = if is_glob(name) { "the glob matches no file" } else { "there is no such file or folder" };
-                    return Err(Error::new(crate::base::error::Kind::Io, what).input(name).stage(Stage::Source));
-                }
-                inputs.extend(found.iter().map(|p| p.to_string_lossy().into_owned()));
-            }
-        }
-        inputs.sort();
-        let mut real: Vec<(PathBuf, &String)> =
-            inputs.iter().map(|name| (std::fs::canonicalize(name).unwrap_or_else(|_| name.into()), name)).collect();
-        real.sort();
-        if let Some(twice) = real.windows(2).find(|pair| pair[0].0 == pair[1].0) {
-            let (one, other) = (twice[0].1, twice[1].1);
-            let names = if one == other { format!("{one} is given twice") } else { format!("{one} and {other} are the same file") };
-            return Err(Error::usage(format!("{names}: its rows would count twice")));
-        }
-        let sizes = inputs.iter().map(|name| std::fs::metadata(name).ok().filter(|m| m.is_file()).map(|m| m.len()));
-        let size = sizes.sum::<Option<u64>>();
+        let Found { inputs, size, objects } = find(named, format.is_some(), &kind.notes())?;
         Ok(Files {
             inputs,
             size,
+            objects,
             next: 0,
             current: None,
             bytes: Arc::default(),
@@ -177,7 +135,7 @@ impl<B: 'static> Files<B> {
     /// # Errors
     /// When one cannot be opened, is not in its format, or lacks a column.
     pub fn check(&self) -> Result<()> {
-        let mut files = self.inputs.iter().filter(|name| *name != STDIN && Path::new(name).is_file());
+        let mut files = self.inputs.iter().filter(|name| self.objects.contains_key(*name) || *name != STDIN && Path::new(name).is_file());
         files.try_for_each(|name| self.open(name).map(drop))
     }
 
@@ -200,6 +158,9 @@ impl<B: 'static> Files<B> {
         let origin = Arc::new(Origin { name: if name == STDIN { "stdin".to_owned() } else { name.to_owned() } });
         let fail = |e| Error::io("cannot open", e).input(&origin.name).stage(Stage::Source);
         let named = Format::of_path(Path::new(name));
+        if let Some(object) = self.objects.get(name) {
+            return self.open_object(object, origin, named);
+        }
         if name == STDIN || !std::fs::metadata(name).map_err(fail)?.is_file() {
             // Standard input and named pipes cannot go back to their beginning.
             let mut reader = self.once(&origin, ahead::open(name, self.looks).map_err(fail)?);
@@ -228,7 +189,7 @@ impl<B: 'static> Files<B> {
                 refuse_foreign(&head, &origin)?;
                 self.open_text(origin, self.counted(Whole::new(file, size)), format)
             }
-            Some(Format::Parquet) => self.kind.parquet(file, origin, self.batch_rows),
+            Some(Format::Parquet) => self.kind.parquet(file.into(), origin, self.batch_rows),
             Some(Format::Arrow) if !is_arrow_stream(&head) => self.kind.arrow_file(file, origin),
             Some(Format::Workbook) if !head.is_empty() => {
                 refuse_foreign(&head, &origin)?;
@@ -237,6 +198,22 @@ impl<B: 'static> Files<B> {
             }
             format => self.open_text(origin, self.counted(Whole::new(file, size)), format),
         }
+    }
+
+    /// Opens an object of a store. Parquet is read by ranges, text from the beginning; what else begins at its end is put into a file.
+    #[cfg(feature = "cloud")]
+    fn open_object(&self, object: &Arc<Object>, origin: Arc<Origin>, named: Option<Format>) -> Result<Box<dyn Source<B>>> {
+        let begin = object.begin().map_err(|e| Error::io("cannot open", e).input(&origin.name).stage(Stage::Source))?;
+        let head = read_head(&mut &*begin).map_err(|e| Error::io("cannot open", e).input(&origin.name).stage(Stage::Source))?;
+        if compression(&head).is_none() && self.format.or(named).or_else(|| Format::of_first_bytes(&head)) == Some(Format::Parquet) {
+            return self.kind.parquet(object.clone().into(), origin, self.batch_rows);
+        }
+        self.open_stream(origin, self.counted(Stretch::all(object.clone(), TEXT)), &head, named)
+    }
+
+    #[cfg(not(feature = "cloud"))]
+    fn open_object(&self, object: &Object, _: Arc<Origin>, _: Option<Format>) -> Result<Box<dyn Source<B>>> {
+        match *object {}
     }
 
     /// One of several inputs that holds nothing.
@@ -348,7 +325,7 @@ impl<B: 'static> Files<B> {
         self.bytes.store(0, Ordering::Relaxed);
         match format {
             _ if is_package => self.open_package(file, origin, named),
-            Some(Format::Parquet) => self.kind.parquet(file, origin, self.batch_rows),
+            Some(Format::Parquet) => self.kind.parquet(file.into(), origin, self.batch_rows),
             _ => self.kind.arrow_file(file, origin),
         }
     }
@@ -376,40 +353,6 @@ fn is_never_empty(path: &Path, format: Option<Format>) -> bool {
 fn unkept(origin: &Origin, e: std::io::Error) -> Error {
     let error = Error::io("cannot be kept in a temporary file", e).input(&origin.name).stage(Stage::Source);
     error.help("give another folder with `spill_dir`, or name the file instead of piping it in")
-}
-
-/// Files that writers of tables leave beside them.
-fn is_by_the_way(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| extension == "crc" || extension == "md5" || extension == "sha256")
-}
-
-fn collect(folder: &Path, any: bool, inputs: &mut Vec<String>, others: &mut Vec<String>) -> Result<()> {
-    let fail = |e| Error::io("cannot list the folder", e).input(folder.to_string_lossy()).stage(Stage::Source);
-    for entry in std::fs::read_dir(folder).map_err(fail)? {
-        let path = entry.map_err(fail)?.path();
-        let hidden = path.file_name().is_some_and(|n| n.to_string_lossy().starts_with(['.', '_']));
-        if hidden {
-            continue;
-        }
-        // A link to a folder may lead back to where it lies.
-        if path.is_dir() && !path.is_symlink() {
-            collect(&path, any, inputs, others)?;
-        } else if path.is_dir() {
-            tracing::warn!(path = %path.display(), "a link to a folder is not followed");
-        } else if std::fs::metadata(&path).is_ok_and(|about| !about.is_file()) {
-            // It has no end, or waits for somebody who writes to it.
-            tracing::warn!(path = %path.display(), "a pipe or a device in a folder is not read; name it, and it is");
-        } else if any || Format::is_input(&path) {
-            inputs.push(path.to_string_lossy().into_owned());
-        } else if !is_by_the_way(&path) {
-            others.push(entry_name(&path));
-        }
-    }
-    Ok(())
-}
-
-fn entry_name(path: &Path) -> String {
-    path.file_name().map_or(String::new(), |name| name.to_string_lossy().into_owned())
 }
 
 impl<B: 'static> Source<B> for Files<B> {

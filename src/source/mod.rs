@@ -7,7 +7,10 @@
 //! | file | owns |
 //! |---|---|
 //! | here | [`Source`], [`Chunk`], [`Sink`]; [`Batches`]: a caller's batches as a source |
-//! | `files`, `open` | the files that the user named; a format and a kind of rows → a reader |
+//! | `find_inputs` | files, folders, globs, URLs → inputs |
+//! | `files`, `open` | inputs one after the other; a format and a kind of rows → a reader |
+//! | `objects` | inputs in object stores and on web servers, where the feature `cloud` is there |
+//! | `random_access` | a file or an object that is read at any position |
 //! | `globs` | patterns of file names, where the feature `glob` is there |
 //! | `ahead` | what was read ahead of standard input and named pipes |
 //! | `format` | formats and compressions, and how they are told |
@@ -46,6 +49,7 @@ mod csv;
 mod csv_head;
 pub(crate) mod endless;
 pub mod files;
+mod find_inputs;
 mod format;
 pub(crate) mod globs;
 mod input_limits;
@@ -60,6 +64,7 @@ mod latin1;
 pub mod layouts;
 pub(crate) mod mapping;
 mod marks;
+pub(crate) mod objects;
 mod open;
 pub(crate) mod paced;
 #[cfg(feature = "parquet")]
@@ -69,6 +74,7 @@ mod parquet_limits;
 #[cfg(feature = "parquet")]
 mod parquet_pages;
 pub(crate) mod period_rows;
+pub(crate) mod random_access;
 mod records;
 pub(crate) mod row_kind;
 pub(crate) mod shared;

@@ -10,6 +10,7 @@ use super::ipc::IpcSource;
 use super::jsonl::JsonlSource;
 #[cfg(feature = "parquet")]
 use super::parquet::ParquetSource;
+use super::random_access::RandomAccess;
 use super::row_kind::TextRowKind;
 #[cfg(any(feature = "csv", feature = "json"))]
 use super::text_input::decoded;
@@ -29,7 +30,7 @@ type Bytes = Box<dyn Read + Send>;
 
 /// Opens inputs.
 pub(super) trait Open<B>: Send + Sync {
-    fn parquet(&self, file: File, origin: Arc<Origin>, batch_rows: usize) -> Result<Box<dyn Source<B>>>;
+    fn parquet(&self, file: RandomAccess, origin: Arc<Origin>, batch_rows: usize) -> Result<Box<dyn Source<B>>>;
     fn arrow_file(&self, file: File, origin: Arc<Origin>) -> Result<Box<dyn Source<B>>>;
     fn arrow_stream(&self, reader: Bytes, origin: Arc<Origin>) -> Result<Box<dyn Source<B>>>;
     /// A batch that is there already.
@@ -61,12 +62,12 @@ impl<S: TextRowKind<N>, const N: usize> Open<S::Batch> for As<S, N> {
     }
 
     #[cfg(feature = "parquet")]
-    fn parquet(&self, file: File, origin: Arc<Origin>, batch_rows: usize) -> Result<Box<dyn Source<S::Batch>>> {
+    fn parquet(&self, file: RandomAccess, origin: Arc<Origin>, batch_rows: usize) -> Result<Box<dyn Source<S::Batch>>> {
         Ok(self.capped(ParquetSource::open(file, origin.clone(), &self.0, batch_rows)?, &origin))
     }
 
     #[cfg(not(feature = "parquet"))]
-    fn parquet(&self, _: File, _: Arc<Origin>, _: usize) -> Result<Box<dyn Source<S::Batch>>> {
+    fn parquet(&self, _: RandomAccess, _: Arc<Origin>, _: usize) -> Result<Box<dyn Source<S::Batch>>> {
         Err(Error::left_out("Parquet", "parquet"))
     }
 

@@ -4,8 +4,9 @@
 //! unpacked on both sides, so groups are not cut where there are enough of them, nor into small parts.
 
 use super::input_limits::Unpacked;
-use super::parquet_limits::{Headers, check_footer, check_groups, check_types, damage};
-use super::parquet_pages::Group;
+use super::parquet_limits::{check_footer, check_groups, check_types, damage};
+use super::parquet_pages::{Group, Pages, footer};
+use super::random_access::RandomAccess;
 use super::row_kind::{ArrowColumns, RowKind};
 use super::{Chunk, Sink, Source, guarded};
 use crate::base::error::{Error, Result, Stage};
@@ -13,7 +14,6 @@ use crate::model::period_batch::Origin;
 use arrow::array::{Array, RecordBatch};
 use arrow::datatypes::{DataType, Field, Schema, TimeUnit};
 use arrow::error::ArrowError;
-use bytes::Bytes;
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, RowGroups, RowSelection, RowSelector,
 };
@@ -21,10 +21,8 @@ use parquet::arrow::{FieldLevels, ProjectionMask, parquet_to_arrow_field_levels}
 use parquet::basic::{ConvertedType, Type};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{ParquetMetaDataReader, RowGroupMetaData};
-use parquet::file::reader::{ChunkReader, Length};
+use parquet::file::reader::Length;
 use parquet::schema::types::SchemaDescriptor;
-use std::fs::File;
-use std::io::{self, Read};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -46,7 +44,7 @@ pub(super) struct ParquetSource<S: RowKind> {
 /// A file whose columns have been found.
 pub(crate) struct Opened<S: RowKind> {
     origin: Arc<Origin>,
-    file: SharedFile,
+    file: RandomAccess,
     metadata: ArrowReaderMetadata,
     /// The columns that are read, and their types.
     levels: FieldLevels,
@@ -59,11 +57,10 @@ pub(crate) struct Opened<S: RowKind> {
 }
 
 impl<S: RowKind> Opened<S> {
-    pub(crate) fn new(file: File, origin: Arc<Origin>, kind: &S, batch_rows: usize) -> Result<Self> {
-        let file = SharedFile(Arc::new(file));
+    pub(crate) fn new(file: RandomAccess, origin: Arc<Origin>, kind: &S, batch_rows: usize) -> Result<Self> {
         const NO_PARQUET: &str = "it is not a Parquet file, or it is damaged";
         let plain = guarded(&origin, NO_PARQUET, || {
-            check_footer(&file.footer()?).map_err(damage)?;
+            check_footer(&footer(&file)?).map_err(damage)?;
             let metadata = ParquetMetaDataReader::new().parse_and_finish(&file)?;
             check_groups(&metadata, file.len()).and_then(|()| check_types(&metadata)).map_err(damage)?;
             ArrowReaderMetadata::try_new(Arc::new(metadata), ArrowReaderOptions::new())
@@ -99,7 +96,8 @@ impl<S: RowKind> Opened<S> {
     /// Decodes the needed columns of some rows of a row group, and gives `take` the reader's batches as they are.
     pub(crate) fn decode(&self, group: usize, rows: Range<usize>, take: &mut dyn FnMut(RecordBatch) -> Result<()>) -> Result<()> {
         let what = format!("row group {group} is damaged");
-        let pages = Pages { file: self.file.clone(), size: self.file.len(), unpacked: self.unpacked.clone() };
+        let columns = self.groups()[group].columns().iter().map(|column| column.byte_range()).map(|(start, length)| start..start + length);
+        let pages = Pages { file: self.file.ahead(columns), size: self.file.len(), unpacked: self.unpacked.clone() };
         let group_of = Group { reader: Arc::new(pages), metadata: self.metadata.metadata().clone(), group };
         let rows_at_once = self.batch_rows.min(rows.len()).max(1);
         // Pages before and after these rows are not unpacked. That there are more rows than the group claims is seen at the end of its last part.
@@ -146,7 +144,7 @@ fn holds_text(data_type: &DataType) -> bool {
 }
 
 impl<S: RowKind> ParquetSource<S> {
-    pub(super) fn open(file: File, origin: Arc<Origin>, kind: &S, batch_rows: usize) -> Result<Self> {
+    pub(super) fn open(file: RandomAccess, origin: Arc<Origin>, kind: &S, batch_rows: usize) -> Result<Self> {
         Ok(ParquetSource { file: Arc::new(Opened::new(file, origin, kind, batch_rows)?), threads: 1, next_group: 0, begin: 0, next_row: 1 })
     }
 }
@@ -175,99 +173,6 @@ fn with_views(schema: &Schema, types: &SchemaDescriptor) -> Schema {
 
 fn damaged(origin: &Origin, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
     Error::data("the Parquet file is damaged").cause(cause).input(&origin.name).stage(Stage::Source)
-}
-
-/// A file that threads read at positions of their own: duplicated handles would share one cursor.
-#[derive(Clone)]
-struct SharedFile(Arc<File>);
-
-impl SharedFile {
-    fn read_at(&self, buffer: &mut [u8], at: u64) -> io::Result<usize> {
-        #[cfg(unix)]
-        return std::os::unix::fs::FileExt::read_at(&*self.0, buffer, at);
-        #[cfg(windows)]
-        return std::os::windows::fs::FileExt::seek_read(&*self.0, buffer, at);
-    }
-
-    /// The bytes of the footer.
-    fn footer(&self) -> parquet::errors::Result<Bytes> {
-        let size = self.len();
-        let tail = self.get_bytes(size.saturating_sub(8), 8.min(size as usize))?;
-        match tail[..] {
-            [a, b, c, d, b'P', b'A', b'R', b'1' | b'E'] => {
-                let length = u32::from_le_bytes([a, b, c, d]);
-                let begin = size.checked_sub(8 + u64::from(length));
-                let begin = begin.ok_or_else(|| damage(format!("its footer claims {length} bytes, and the file has {size}")))?;
-                // Of an encrypted one nothing can be told.
-                if tail[7] == b'E' { Err(damage("it is encrypted".to_owned())) } else { self.get_bytes(begin, length as usize) }
-            }
-            _ => Err(damage("it does not end as a Parquet file does".to_owned())),
-        }
-    }
-}
-
-/// The pages of a file, for its reader.
-#[derive(Clone)]
-struct Pages {
-    file: SharedFile,
-    size: u64,
-    unpacked: Arc<Unpacked>,
-}
-
-impl Length for Pages {
-    fn len(&self) -> u64 {
-        self.size
-    }
-}
-
-impl ChunkReader for Pages {
-    type T = Headers<ReadFrom>;
-
-    fn get_read(&self, start: u64) -> parquet::errors::Result<Self::T> {
-        Ok(Headers::new(ReadFrom { file: self.file.clone(), at: start }, self.unpacked.clone(), self.size))
-    }
-
-    fn get_bytes(&self, start: u64, length: usize) -> parquet::errors::Result<Bytes> {
-        self.file.get_bytes(start, length)
-    }
-}
-
-impl Length for SharedFile {
-    fn len(&self) -> u64 {
-        self.0.metadata().map_or(0, |m| m.len())
-    }
-}
-
-impl ChunkReader for SharedFile {
-    type T = io::BufReader<ReadFrom>;
-
-    fn get_read(&self, start: u64) -> parquet::errors::Result<Self::T> {
-        Ok(io::BufReader::new(ReadFrom { file: self.clone(), at: start }))
-    }
-
-    fn get_bytes(&self, start: u64, length: usize) -> parquet::errors::Result<Bytes> {
-        // A damaged file may ask for anything; memory is only taken for what is there.
-        if start.checked_add(length as u64).is_none_or(|end| end > self.len()) {
-            return Err(ParquetError::EOF(format!("{length} bytes at {start} reach beyond the end of the file")));
-        }
-        let mut buffer = vec![0; length];
-        ReadFrom { file: self.clone(), at: start }.read_exact(&mut buffer)?;
-        Ok(buffer.into())
-    }
-}
-
-/// Reads on from a position.
-struct ReadFrom {
-    file: SharedFile,
-    at: u64,
-}
-
-impl Read for ReadFrom {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let n = self.file.read_at(buffer, self.at)?;
-        self.at += n as u64;
-        Ok(n)
-    }
 }
 
 impl<S: RowKind> Source<S::Batch> for ParquetSource<S> {

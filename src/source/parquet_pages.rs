@@ -1,13 +1,84 @@
-//! A row group whose pages are looked at between unpacking and decoding: texts that are written as differences say how many they are, and
+//! The bytes of a Parquet file for its reader, and a row group whose pages are looked at between unpacking and decoding: texts that are written as differences say how many they are, and
 //! the decoder takes memory for as many before it reads one.
 
+use super::input_limits::Unpacked;
+use super::parquet_limits::{Headers, damage};
+use super::random_access::{RandomAccess, ReadFrom};
+use bytes::Bytes;
 use parquet::arrow::arrow_reader::RowGroups;
 use parquet::basic::Encoding;
 use parquet::column::page::{Page, PageIterator, PageMetadata, PageReader};
 use parquet::errors::{ParquetError, Result};
 use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
-use parquet::file::reader::{ChunkReader, SerializedPageReader};
+use parquet::file::reader::{ChunkReader, Length, SerializedPageReader};
+use std::io::{BufReader, Read};
 use std::sync::Arc;
+
+/// The bytes of a file's footer.
+pub(super) fn footer(file: &RandomAccess) -> Result<Bytes> {
+    let size = file.len();
+    let tail = file.get_bytes(size.saturating_sub(8), 8.min(size as usize))?;
+    match tail[..] {
+        [a, b, c, d, b'P', b'A', b'R', b'1' | b'E'] => {
+            let length = u32::from_le_bytes([a, b, c, d]);
+            let begin = size.checked_sub(8 + u64::from(length));
+            let begin = begin.ok_or_else(|| damage(format!("its footer claims {length} bytes, and the file has {size}")))?;
+            // Of an encrypted one nothing can be told.
+            if tail[7] == b'E' { Err(damage("it is encrypted".to_owned())) } else { file.get_bytes(begin, length as usize) }
+        }
+        _ => Err(damage("it does not end as a Parquet file does".to_owned())),
+    }
+}
+
+/// The pages of a file, for its reader.
+#[derive(Clone)]
+pub(super) struct Pages {
+    pub(super) file: RandomAccess,
+    pub(super) size: u64,
+    pub(super) unpacked: Arc<Unpacked>,
+}
+
+impl Length for Pages {
+    fn len(&self) -> u64 {
+        self.size
+    }
+}
+
+impl ChunkReader for Pages {
+    type T = Headers<ReadFrom>;
+
+    fn get_read(&self, start: u64) -> Result<Self::T> {
+        Ok(Headers::new(self.file.read_from(start), self.unpacked.clone(), self.size))
+    }
+
+    fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes> {
+        self.file.get_bytes(start, length)
+    }
+}
+
+impl Length for RandomAccess {
+    fn len(&self) -> u64 {
+        self.size()
+    }
+}
+
+impl ChunkReader for RandomAccess {
+    type T = BufReader<ReadFrom>;
+
+    fn get_read(&self, start: u64) -> Result<Self::T> {
+        Ok(BufReader::new(self.read_from(start)))
+    }
+
+    fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes> {
+        // A damaged file may ask for anything; memory is only taken for what is there.
+        if start.checked_add(length as u64).is_none_or(|end| end > self.size()) {
+            return Err(ParquetError::EOF(format!("{length} bytes at {start} reach beyond the end of the file")));
+        }
+        let mut buffer = vec![0; length];
+        self.read_from(start).read_exact(&mut buffer)?;
+        Ok(buffer.into())
+    }
+}
 
 /// A row group of a file.
 pub(super) struct Group<R> {

@@ -1,6 +1,7 @@
 //! Counts and fingerprints of inputs as their bytes go by: how many were read, and which they were, for inputs that can be read only once.
 
 use super::format::{compression, read_head};
+use super::objects::{self, is_url};
 use crate::base::error::{Error, Result, Stage};
 use crate::base::threads::lock;
 use std::fs::File;
@@ -136,11 +137,14 @@ impl Hashes {
     }
 }
 
-/// The length of a file, and the hashes of its bytes and its text.
+/// The length of a file, and the hashes of its bytes and its text. Of an object, what its store says of it.
 ///
 /// # Errors
 /// When it cannot be read.
 pub(crate) fn fingerprint(path: &str) -> Result<Fingerprint> {
+    if is_url(path) {
+        return objects::fingerprint(path);
+    }
     let fail = |e| Error::io("cannot read", e).input(path).stage(Stage::Source);
     let file = File::open(path).map_err(fail)?;
     let mut found = hashed(file).map_err(fail)?;
@@ -172,6 +176,14 @@ fn hashed(mut reader: impl Read) -> std::io::Result<Fingerprint> {
             }
         }
     }
+}
+
+/// The hash of some bytes, as fingerprints have it.
+#[cfg(feature = "cloud")]
+pub(super) fn hash_of(bytes: &[u8]) -> String {
+    let mut hash = Xxh3::default();
+    hash.update(bytes);
+    hexadecimal(&hash)
 }
 
 fn hexadecimal(hash: &Xxh3) -> String {

@@ -12,6 +12,7 @@ use super::manifest::run_name;
 use super::sealed::{Record, decode, encode};
 use crate::base::error::{Error, Kind, Result};
 use crate::base::text::counted;
+use crate::source::objects::refuse_written;
 use crate::spill::folder::{LOCK, LockedFolder, NotLocked, part_name};
 use crate::spill::{Io, folder_of};
 use std::io::{self, Read};
@@ -62,6 +63,7 @@ pub(crate) fn refuse_own_file(path: &Path) -> Result<()> {
 /// # Errors
 /// When the folder holds anything else, or run files whose record is lost, is none, or cannot be listed.
 pub(crate) fn vacant<R: Record>(path: &Path) -> Result<()> {
+    refuse_written(path)?;
     if !path.exists() || path.join(R::FILE).is_file() {
         return Ok(());
     }

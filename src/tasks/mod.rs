@@ -43,7 +43,7 @@ impl BareFile {
     pub fn open(path: &str) -> Result<Self> {
         let file = File::open(path).map_err(|e| Error::io("cannot open", e).input(path))?;
         let spec = Spec::default();
-        Opened::new(file, Arc::new(Origin { name: path.to_owned() }), &Aggregations::of(&spec)?, spec.batch_rows).map(BareFile)
+        Opened::new(file.into(), Arc::new(Origin { name: path.to_owned() }), &Aggregations::of(&spec)?, spec.batch_rows).map(BareFile)
     }
 
     /// The number of row groups.

@@ -23,6 +23,8 @@ mod laws;
 mod make;
 mod memory;
 mod model;
+#[cfg(feature = "cloud")]
+mod objects;
 mod orders;
 mod output_faults;
 mod pages;

@@ -3,6 +3,8 @@
 mod outcome;
 mod process;
 mod waits;
+#[cfg(feature = "cloud")]
+mod web;
 
 use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
@@ -14,6 +16,8 @@ use std::fs;
 use std::path::Path;
 use std::str::FromStr;
 pub(crate) use waits::*;
+#[cfg(feature = "cloud")]
+pub(crate) use web::*;
 
 /// The number of cases of a property, unless the environment wants another.
 pub(crate) fn config(default: u32) -> ProptestConfig {
