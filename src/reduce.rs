@@ -15,6 +15,8 @@ use crate::finalize::finish::{Finished, Resources, finish};
 use crate::finalize::pass_progress::PassProgress;
 use crate::lens::Lens;
 use crate::lens::bridge::RevenueBridge;
+use crate::lens::cohort_answers::Cohorts;
+use crate::lens::cohorts::{CohortLens, CohortSums};
 use crate::lens::distribution::Distribution;
 use crate::lens::lens1::{Lens1, Lens1Metrics};
 use crate::lens::lens2::{Change, Lens2};
@@ -40,6 +42,8 @@ pub(crate) struct Reduced<A> {
     pub(crate) blocks: Blocks,
     pub(crate) windows: Vec<WindowAnswers>,
     pub(crate) pairs: Vec<PairAnswers>,
+    /// With the sums that they follow from.
+    pub(crate) cohorts: Option<(Cohorts, CohortSums)>,
     pub(crate) warnings: Vec<String>,
     /// Customers left out of a window.
     pub(crate) left_out: LeftOut,
@@ -60,6 +64,7 @@ pub(crate) fn reduce<L: Lens>(
     stats.enter(Stage::Finalize);
     let windows = finalizer.windows.clone();
     let threads = rayon::current_num_threads();
+    let cohorts = spec.cohorts.then(|| CohortLens::of(spec, &windows)).transpose()?;
     let first = (Lens1::sharing(memory.plan.histogram_values, windows.len(), threads), Lens2::new(&windows));
     let observe_block = |partial: &mut _, block: &Block| first.observe(partial, block);
     let Finished { mut blocks, partial, mut refused } =
@@ -88,7 +93,7 @@ pub(crate) fn reduce<L: Lens>(
     let ginis = coefficients(&sorted, &blocks, || memory.sorting(threads))?;
 
     let segments = spec.segments.clone().map(|segments| SegmentLens::new(Arc::new(segments), &windows));
-    let second = ((Distribution, ScoreMigrations::new(&windows)), (segments, custom));
+    let second = ((Distribution, ScoreMigrations::new(&windows)), ((segments, cohorts), custom));
     let partial = match rfm {
         None => observe(&blocks, &second, stats)?,
         Some((table, columns)) => {
@@ -106,7 +111,8 @@ pub(crate) fn reduce<L: Lens>(
             }
         }
     };
-    let ((distributions, score_migrations), (segments, custom)) = second.finish(&windows, partial);
+    let cohort_sums = partial.1.0.1.clone();
+    let ((distributions, score_migrations), ((segments, cohorts), custom)) = second.finish(&windows, partial);
     let (segments, mut segment_migrations) = segments.unzip();
     let segments = segments.map_or_else(|| vec![None; windows.len()], |all| all.into_iter().map(Some).collect());
 
@@ -140,7 +146,8 @@ pub(crate) fn reduce<L: Lens>(
             warnings.push(format!("{what}: nobody there can be in {}", beyond.join(", ")));
         }
     }
-    Ok(Reduced { blocks, windows: of_windows, pairs, warnings, left_out: refused.counts, custom })
+    let cohorts = cohorts.zip(cohort_sums);
+    Ok(Reduced { blocks, windows: of_windows, pairs, cohorts, warnings, left_out: refused.counts, custom })
 }
 
 /// A pass over all blocks, in a stage: `observe` makes the one that it needs.

@@ -15,6 +15,9 @@ use std::path::PathBuf;
 /// The shares of customers, in percent, whose share of revenue Lens 1 reports by default.
 pub const DEFAULT_PERCENTILES: [u32; 2] = [10, 20];
 
+/// More windows than these have no cohorts: their sums would take more than 10 MB of each thread, and their answers 100 MB.
+pub const MOST_COHORT_WINDOWS: usize = 600;
+
 /// A whole run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -37,6 +40,8 @@ pub struct Spec {
     pub cut_points: CutPoints,
     /// The segments that customers are counted by.
     pub segments: Option<Segments>,
+    /// Whether Lenses 3, 4 and 5 are asked for: customers by the window that they came in.
+    pub cohorts: bool,
     /// The policy about bad rows.
     pub on_bad_row: OnBadRow,
     /// Whether the first bad row that a thread finds ends the run, instead of all of them together when everything is read.
@@ -67,6 +72,7 @@ impl Default for Spec {
             bins: 5,
             cut_points: CutPoints::default(),
             segments: None,
+            cohorts: false,
             on_bad_row: OnBadRow::Fail,
             fail_fast: false,
             max_rejects: MaxRejects::default(),
@@ -133,6 +139,13 @@ impl Spec {
     #[must_use]
     pub fn with_segments(mut self, segments: impl Into<Option<Segments>>) -> Self {
         self.segments = segments.into();
+        self
+    }
+
+    /// Sets [`cohorts`](Spec::cohorts).
+    #[must_use]
+    pub fn with_cohorts(mut self, cohorts: bool) -> Self {
+        self.cohorts = cohorts;
         self
     }
 
@@ -208,6 +221,9 @@ impl Spec {
         validate_bins(self.bins)?;
         self.segments.as_ref().map_or(Ok(()), |segments| segments.check(self.best_scores()))?;
         self.workers.map_or(Ok(()), validate_workers)?;
+        if self.cohorts {
+            cohorts_fit(self.windows.listed())?;
+        }
         if self.batch_rows == 0 {
             return Err(Error::usage("a batch of 0 rows holds nothing").help("give at least 1"));
         }
@@ -241,6 +257,15 @@ impl Spec {
     pub(crate) fn finishes_in_parallel(&self, customers: u64) -> bool {
         self.worker_count() > 1 && self.parallel.is_on_for(customers)
     }
+}
+
+/// Whether so many windows can have cohorts.
+pub(crate) fn cohorts_fit(windows: usize) -> Result<()> {
+    if windows <= MOST_COHORT_WINDOWS {
+        return Ok(());
+    }
+    let what = format!("{windows} windows are too many for cohorts, which are told for {MOST_COHORT_WINDOWS} at most");
+    Err(Error::usage(what).help("choose longer windows, such as `windows.every=month`, or leave `report.cohorts` out"))
 }
 
 pub(crate) fn validate_percentiles(percentiles: &[u32]) -> Result<()> {

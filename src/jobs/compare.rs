@@ -31,7 +31,7 @@ pub fn compare(a: Side<'_>, b: Side<'_>, spec: Spec, cancel: &Cancel) -> Result<
     };
     let windows = vec![named(a), named(b)];
     // The windows of a pipeline are in time order and apart. These need not be: they are told to it at the end.
-    let spec = Spec { windows: Windows::List(vec![a.window.clone()]), on_bad_row: OnBadRow::Reject, ..spec };
+    let spec = Spec { windows: Windows::List(vec![a.window.clone()]), on_bad_row: OnBadRow::Reject, cohorts: false, ..spec };
     let mut pipeline = Pipeline::builder().spec(spec).cancel(cancel.clone()).keep_rejects(false).build()?;
     pipeline.run_window(a.state, a.window, 0)?;
     pipeline.run_window(b.state, b.window, 1)?;

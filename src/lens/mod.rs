@@ -18,12 +18,16 @@
 //! | `lens2` | [`Lens2`] and its answer, [`Change`]; migrations |
 //! | `bridge` | [`Bridge`], the partial of Lens 2; [`RevenueBridge`] |
 //! | `score_migration` | [`ScoreMigrations`]: customers by their scores in two adjacent windows |
+//! | `cohorts` | [`CohortLens`]: what the customers who came in one window do in later ones |
+//! | `cohort_answers` | [`Cohorts`]: Lenses 3, 4 and 5 of them |
 //! | `segment_counts` | [`SegmentLens`]: customers by segment, and who moved from which to which |
 //! | `sketch` | Theta sketches of customers |
 //!
 //! Invariant: a partial does not depend on the order of blocks and merges, so an answer depends on the customers alone.
 
 pub(crate) mod bridge;
+pub(crate) mod cohort_answers;
+pub(crate) mod cohorts;
 pub(crate) mod distribution;
 pub mod lens1;
 pub mod lens2;
@@ -38,6 +42,10 @@ pub mod sketch;
 pub(crate) mod sorted_spends;
 
 pub use bridge::{Bridge, CustomersOnly, Flow, RevenueBridge, WithGain, WithLoss, WithRevenue};
+pub use cohort_answers::{
+    Cohort, CohortAge, CohortComparison, CohortShare, CohortSizes, Cohorts, ComparedAge, FactorChange, SecondWindow, WindowHealth,
+};
+pub use cohorts::{CohortLens, CohortSums};
 pub use distribution::{Distribution, ScoreCell, ScoreCells};
 pub use lens1::{Lens1, Lens1Metrics};
 pub use lens2::{Change, Lens2, Migration, Status};

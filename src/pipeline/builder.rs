@@ -93,6 +93,13 @@ impl<L: Lens> Builder<L> {
         self
     }
 
+    /// Whether Lenses 3, 4 and 5 are asked for: customers by the window that they came in.
+    #[must_use]
+    pub fn cohorts(mut self, cohorts: bool) -> Self {
+        self.spec.cohorts = cohorts;
+        self
+    }
+
     /// The columns of RFM rows.
     #[must_use]
     pub fn rfm_columns(mut self, columns: RfmColumns) -> Self {

@@ -379,9 +379,14 @@ impl<L: Lens> Pipeline<L> {
         let mut report = Report::new(input, windows, reduced.windows, reduced.pairs, warnings, reduced.left_out);
         report.cut_points = (!spec.cut_points.is_empty()).then(|| spec.cut_points.clone());
         report.set_span(span, spec.as_of);
+        let cohort_sums = reduced.cohorts.map(|(cohorts, sums)| {
+            report.set_cohorts(cohorts);
+            sums
+        });
         stats.enter(Stage::Report);
         unfinished.0 = None;
-        Ok(Audit::new(report, (reduced.blocks, columns, spec.segments.clone()), rejects, reduced.custom, resources, threads, stats))
+        let made_of = (reduced.blocks, columns, spec.segments.clone());
+        Ok(Audit::new((report, cohort_sums), made_of, rejects, reduced.custom, resources, threads, stats))
     }
 }
 

@@ -4,6 +4,7 @@ use crate::base::error::{Error, Result, Stage};
 use crate::base::threads::with_pool;
 use crate::finalize::blocks::{Blocks, Span};
 use crate::finalize::finish::Resources;
+use crate::lens::cohorts::CohortSums;
 use crate::model::reject::Reject;
 use crate::model::segments::Segments;
 use crate::model::window::Window;
@@ -41,6 +42,7 @@ pub struct Audit<A = ()> {
     pub report: Report,
     /// The answer of the caller's own lens.
     pub custom: A,
+    cohort_sums: Option<CohortSums>,
     making: Making,
     /// Sorted, where they were kept.
     rejects: Option<Arc<Records>>,
@@ -52,7 +54,7 @@ const ROWS_AT_ONCE: usize = 1 << 16;
 impl<A> Audit<A> {
     /// The audit of blocks, whose RFM rows have these columns.
     pub(crate) fn new(
-        report: Report,
+        (report, cohort_sums): (Report, Option<CohortSums>),
         (blocks, rfm, segments): (Blocks, Vec<RfmColumn>, Option<Segments>),
         rejects: Option<Arc<Records>>,
         custom: A,
@@ -64,12 +66,17 @@ impl<A> Audit<A> {
         let (groups, sorted_groups) = (plan.groups.min(threads), plan.sorted_groups.min(threads));
         let making =
             Making { blocks: Arc::new(blocks), sorting, threads, groups, sorted_groups, stats, rfm, segments: segments.map(Arc::new) };
-        Audit { report, custom, making, rejects }
+        Audit { report, custom, cohort_sums, making, rejects }
     }
 
     /// The windows of the run.
     pub fn windows(&self) -> &[Window] {
         &self.making.blocks.finalizer().windows
+    }
+
+    /// The sums that Lenses 3, 4 and 5 follow from, where they were asked for: to be merged with those of other customers.
+    pub fn cohort_sums(&self) -> Option<&CohortSums> {
+        self.cohort_sums.as_ref()
     }
 
     /// Rows and customers left out, rows first, sorted; nothing of them where they were only counted. After an error there are no more.

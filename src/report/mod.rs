@@ -50,6 +50,7 @@ use crate::base::error::Result;
 use crate::base::money::Money;
 use crate::base::time::iso;
 use crate::lens::bridge::RevenueBridge;
+use crate::lens::cohort_answers::{Cohort, CohortComparison, Cohorts, WindowHealth};
 use crate::lens::lens1::Lens1Metrics;
 use crate::lens::lens2::Change;
 use crate::lens::more::More;
@@ -79,6 +80,15 @@ pub struct Report {
     pub windows: Vec<WindowReport>,
     /// Lens 2 of each pair of adjacent windows.
     pub comparisons: Vec<ComparisonReport>,
+    /// Lens 3 of each cohort, where cohorts are asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cohorts: Option<Vec<Cohort>>,
+    /// Lens 4 of each cohort and the next one, likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cohort_comparisons: Option<Vec<CohortComparison>>,
+    /// Lens 5 of each window, likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub health: Option<Vec<WindowHealth>>,
     /// Changes so large that the data may be wrong.
     pub warnings: Vec<String>,
 }
@@ -222,8 +232,17 @@ impl Report {
             cut_points: None,
             windows: (0..).zip(windows).zip(of_windows).map(&mut window).collect(),
             comparisons: windows.windows(2).zip(of_pairs).map(pair).collect(),
+            cohorts: None,
+            cohort_comparisons: None,
+            health: None,
             warnings,
         }
+    }
+
+    /// Says what cohorts do.
+    pub(crate) fn set_cohorts(&mut self, all: Cohorts) {
+        let Cohorts { cohorts, comparisons, health } = all;
+        (self.cohorts, self.cohort_comparisons, self.health) = (Some(cohorts), Some(comparisons), Some(health));
     }
 
     /// Says from when to when there are data, and which windows they cover in part.

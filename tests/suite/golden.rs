@@ -194,6 +194,8 @@ fn calendar_quarters_of_cdnow_are_the_named_ones() {
     let spec = case.spec().with_windows(Windows::Every(Granularity::Quarter));
     let renamed = |text: &str| text.replace("1997q", "1997-Q").replace("1998q", "1998-Q");
     case.expected = serde_json::from_str(&renamed(&case.expected.to_string())).unwrap();
+    // Customers of a first window that a calendar makes may be older than the data.
+    case.expected["cohorts"][0]["left_censored"] = true.into();
     case.expected_rfm = renamed(&case.expected_rfm);
     let found = faults_of(&case, &spec, folder.path(), "periods.csv", case.csv.as_bytes());
     assert!(found.is_empty(), "{found:#?}");

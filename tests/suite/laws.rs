@@ -10,9 +10,9 @@ use arrow::ipc::reader::StreamReader;
 use arrow::ipc::writer::StreamWriter;
 use lensflow::finalize::Block;
 use lensflow::lens::{
-    Bridge, Distribution, Flow, Lens1, Lens2, Measures, PortableLens, ScoreCell, ScoreCells, ScoreMigrations, ScoreMoves,
+    Bridge, CohortLens, Distribution, Flow, Lens1, Lens2, Measures, PortableLens, ScoreCell, ScoreCells, ScoreMigrations, ScoreMoves,
 };
-use lensflow::model::Window;
+use lensflow::model::{Window, Windows};
 use lensflow::money::{Amount, Fixed2, Total};
 use lensflow::testing::Histogram;
 use lensflow::testing::Ranks;
@@ -402,6 +402,10 @@ fn any_grouping_is_the_same(case: &Case, how: &Run, groups: &[usize]) {
         let all = [&measures.recency, &measures.frequency, &measures.monetary, &measures.spend];
         assert_eq!(all.map(|histogram| Ranks::new(histogram).len()), [customers; 4]);
     }
+    let cohorts = CohortLens::new(windows, false, matches!(case.windows, Windows::Every(_))).expect("few windows");
+    let answers = cohorts.finish(windows, in_groups(&cohorts, windows, blocks, groups));
+    assert_eq!((Some(answers.cohorts), Some(answers.comparisons)), (audit.report.cohorts, audit.report.cohort_comparisons));
+    assert_eq!(Some(answers.health), audit.report.health);
     for (report, bridge) in audit.report.comparisons.iter().zip(bridges) {
         let (said, lens2, counts) = (&report.revenue_bridge, &report.lens2, bridge.migration());
         let customers = (counts.retained, counts.churned, counts.new, counts.reactivated);

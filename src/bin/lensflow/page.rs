@@ -75,6 +75,9 @@ impl Page {
         let shares = if shares.is_empty() { "none".to_owned() } else { shares.join(", ") };
         self.say("lens", "Lens 1", format!("each window; revenue of the top {shares}"));
         self.say("lens", "Lens 2", "each pair of neighbours");
+        if spec.cohorts {
+            self.say("lens", "Lenses 3 to 5", "customers by the window that they came in");
+        }
         self.say("reduce", "scores", format!("1 to {}", spec.bins));
         for (measure, cuts) in spec.cut_points.given() {
             self.say("reduce", "cut points", format!("{measure} {cuts}"));

@@ -176,7 +176,9 @@ fn leap_days() {
         period("d", "2100-02-28", "2100-03-01", 1, "1", None),
     ];
     check(&case(windows(&["2023-02", "2024-02"]), rows.clone()));
-    check(&case(Windows::Every(Granularity::Month), rows.clone()));
+    // So many months as lie between the two are too many for cohorts.
+    let (early, late) = rows.split_at(4);
+    [early, late].into_iter().for_each(|rows| check(&case(Windows::Every(Granularity::Month), rows.to_vec())));
     check(&case(Windows::Every(Granularity::Year), rows));
 }
 

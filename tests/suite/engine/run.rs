@@ -102,6 +102,7 @@ where
         .with_columns(case.layout.map())
         .with_percentiles(case.percentiles.clone())
         .with_bins(case.bins)
+        .with_cohorts(true)
         .with_on_bad_row(run.policy)
         .with_max_rejects(MaxRejects::Rows(u64::MAX))
         .with_workers(Some(run.workers))

@@ -9,9 +9,11 @@
 //! | `rfm` | a customer in a window, and scores |
 //! | `lens1`, `lens2` | the answers of a window, and of two |
 //! | `more` | what there is beside them |
+//! | `cohort_model` | Lenses 3, 4 and 5 |
 //! | `amounts` | decimals as whole numbers |
 
 pub(crate) mod amounts;
+mod cohort_model;
 pub(crate) mod lens1;
 mod lens2;
 mod more;
@@ -161,6 +163,10 @@ impl Answers {
         if let Some((first, last)) = span {
             report["input"]["first_day"] = day(first);
             report["input"]["last_day"] = day(last);
+        }
+        let of_cohorts: Vec<(&Window, &[Rfm])> = windows.iter().map(|(window, valid, _)| (window, &valid[..])).collect();
+        for (name, answer) in cohort_model::of_base(&of_cohorts, &first_seen, matches!(case.windows, Windows::Every(_))) {
+            report[name] = answer;
         }
         let rfm = windows.into_iter().flat_map(|(_, customers, _)| customers).collect();
         Answers { rejected_rows, left_out, rfm, moved, warnings, report }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 /// A whole number that may be beyond 64 bits: then a JSON value holds the nearest double, as it does when a report is read back.
-fn whole(n: i128) -> Value {
+pub(super) fn whole(n: i128) -> Value {
     serde_json::from_str(&n.to_string()).expect("a number")
 }
 

@@ -49,7 +49,7 @@ fn said(audit: &Audit) -> Result<Said> {
 
 fn spec(windows: Windows, policy: OnBadRow) -> Spec {
     let spec = Spec::default().with_windows(windows).with_on_bad_row(policy).with_max_rejects(MaxRejects::Rows(u64::MAX));
-    spec.with_workers(Some(2)).with_parallel(Parallel::On)
+    spec.with_workers(Some(2)).with_parallel(Parallel::On).with_cohorts(true)
 }
 
 fn audit(windows: &Windows, policy: OnBadRow, states: &[State], files: &[String]) -> Result<Said> {

@@ -54,6 +54,9 @@ fn with_more(mut report: Value, more: &Value) -> Value {
             entry.extend(more.clone());
         }
     }
+    for key in ["cohorts", "cohort_comparisons", "health"] {
+        report[key] = more[key].clone();
+    }
     report
 }
 
@@ -96,13 +99,15 @@ impl Golden {
     pub(crate) fn spec(&self) -> Spec {
         let windows = self.windows.iter().map(|w| w.parse::<Window>().unwrap()).collect();
         let base = Spec::default();
-        base.with_windows(Windows::List(windows)).with_percentiles(self.percentiles.clone()).with_bins(self.bins).with_workers(Some(2))
+        let base = base.with_windows(Windows::List(windows)).with_percentiles(self.percentiles.clone()).with_bins(self.bins);
+        base.with_cohorts(true).with_workers(Some(2))
     }
 
     /// The same as arguments of `lensflow audit`.
     pub(crate) fn arguments(&self) -> Vec<String> {
         let percentiles: Vec<_> = self.percentiles.iter().map(u32::to_string).collect();
-        let mut arguments = vec!["--percentiles".to_owned(), percentiles.join(","), "--bins".to_owned(), self.bins.to_string()];
+        let mut arguments =
+            vec!["--percentiles".to_owned(), percentiles.join(","), "--bins".to_owned(), self.bins.to_string(), "--cohorts".to_owned()];
         arguments.extend(self.windows.iter().flat_map(|w| ["--window".to_owned(), w.clone()]));
         arguments
     }
@@ -131,7 +136,7 @@ impl Golden {
 }
 
 /// Counts of something: what is not expected may not be there.
-const CLOSED: [&str; 4] = ["rfm_distribution", "revenue_concentration", "rfm_cells", "spend_distribution"];
+const CLOSED: [&str; 5] = ["rfm_distribution", "revenue_concentration", "rfm_cells", "spend_distribution", "second_window"];
 
 /// Every expected key has to be there with an equal value; keys that are counts of something may not be more, either.
 fn compare(at: &str, expected: &Value, actual: &Value, found: &mut Vec<String>) {

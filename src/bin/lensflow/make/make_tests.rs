@@ -47,6 +47,7 @@ const JOBS: &[&str] = &[
     [report]
     out = ["r.json", "r.html"]
     percentiles = 10
+    cohorts = true
     json_numbers = "text"
     template = "page.html"
     currency = "EUR"

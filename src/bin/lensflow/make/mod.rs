@@ -199,6 +199,7 @@ impl Make<'_> {
             .with_bins(rfm.bins.unwrap_or(default.bins))
             .with_cut_points(self.scoring.cut_points.clone())
             .with_segments(self.scoring.segments.clone())
+            .with_cohorts(report.cohorts)
             .with_fail_fast(source.fail_fast)
             .with_max_rejects(source.max_rejects.unwrap_or_default())
             .with_workers(limits.workers)

@@ -289,6 +289,7 @@ pub(crate) struct Report {
     pub(crate) out: Option<Vec<PathBuf>>,
     #[serde(deserialize_with = "percentiles")]
     pub(crate) percentiles: Option<Vec<u32>>,
+    pub(crate) cohorts: bool,
     #[serde(deserialize_with = "path")]
     pub(crate) migration_out: Option<PathBuf>,
     #[serde(deserialize_with = "path")]

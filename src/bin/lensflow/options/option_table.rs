@@ -242,6 +242,9 @@ pub(crate) const OPTIONS: &[Opt] = &[
         flag(&[Audit], "percentiles", "P,P", "Report the share of revenue of the top p % of customers, for each p; or repeat [default: 10,20]"),
         flag(&[Compare], "percentiles", "P,P", "Report the share of revenue of the top p % of customers, for each p; or repeat; not of sketches [default: 10,20]"),
     ]),
+    row("report.cohorts", Form::Switch, AUDITED, &[
+        flag(&[Audit], "cohorts", "", "Lenses 3, 4 and 5, too: customers by the window they came in, what becomes of each such cohort, and what each window has of which"),
+    ]),
     row("report.migration_out", Form::Text, SCORED, &[
         flag(&[Audit, Segments], "migration-out", "PATH", "Write a row per pair of windows and customer: retained, churned, new or reactivated; with --segments, also from which segment to which"),
     ]),
