@@ -387,7 +387,8 @@ impl Open {
             outputs.push(output);
         }
         if let Some((output, tallies)) = self.partial.zip(audit.custom.1.take()) {
-            outputs.push(write_partial(output, &Lens1Partial::new(&audit.report, tallies))?);
+            let partial = Lens1Partial::new(&audit.report, tallies).with_cohorts(audit.cohort_sums().cloned());
+            outputs.push(write_partial(output, &partial)?);
         }
         let report = audit.report.clone();
         std::thread::scope(|scope| {

@@ -18,6 +18,7 @@ pub struct Cohorts {
     /// Lens 3: the cohorts with customers, those who came before the first window first, then by window.
     pub cohorts: Vec<Cohort>,
     /// Lens 4: each cohort of a window with the next one.
+    #[serde(rename = "cohort_comparisons")]
     pub comparisons: Vec<CohortComparison>,
     /// Lens 5: each window by cohort.
     pub health: Vec<WindowHealth>,

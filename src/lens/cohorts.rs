@@ -73,6 +73,18 @@ impl Merge for CohortSum {
     }
 }
 
+impl CohortSums {
+    /// The number of customers.
+    pub(crate) fn customers(&self) -> u64 {
+        self.cohorts.iter().fold(0, |all, cohort| all.saturating_add(cohort.size))
+    }
+
+    /// The number of windows.
+    pub(crate) fn windows(&self) -> usize {
+        self.cohorts.len().saturating_sub(1)
+    }
+}
+
 impl Merge for CohortSums {
     fn merge(&mut self, other: CohortSums) {
         self.is_left_censored |= other.is_left_censored;

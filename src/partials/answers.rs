@@ -5,6 +5,8 @@ use crate::base::error::Result;
 use crate::base::merge::Merge;
 use crate::base::money::Fixed2;
 use crate::base::text::{counted, grouped};
+use crate::lens::cohort_answers::Cohorts;
+use crate::lens::cohorts::CohortSums;
 use crate::lens::distribution::ScoreCell;
 use crate::lens::lens1::Lens1Metrics;
 use crate::lens::more::More;
@@ -60,6 +62,7 @@ pub struct Lens1Partial {
     pub(super) name: String,
     pub(super) counted: Counted,
     pub(super) rows: Rows,
+    pub(super) cohorts: Option<CohortSums>,
     pub(super) windows: Vec<WindowPartial>,
 }
 
@@ -102,8 +105,22 @@ impl Lens1Partial {
             name: "the partial".to_owned(),
             counted: Counted::Once,
             rows: Rows { read: input.rows_read, accepted: input.rows_accepted, rejected: input.rows_rejected.clone() },
+            cohorts: None,
             windows: report.windows.iter().zip(tallies).map(window).collect(),
         }
+    }
+
+    /// With the sums of cohorts: those of the same run, [`Audit::cohort_sums`](crate::Audit::cohort_sums).
+    #[must_use]
+    pub fn with_cohorts(mut self, sums: Option<CohortSums>) -> Self {
+        self.cohorts = sums;
+        self
+    }
+
+    /// Lenses 3, 4 and 5, where the partial has cohorts: as the audit of all its customers reports them.
+    pub fn cohorts(&self) -> Option<Cohorts> {
+        let windows = || self.windows.iter().map(|window| window.window.name.as_str());
+        self.cohorts.as_ref().map(|sums| Cohorts::new(windows(), sums))
     }
 
     /// Under the name that messages are to use.
@@ -253,6 +270,9 @@ impl Display for Lens1Partial {
         writeln!(f, "{} rows read, {} accepted, {} rejected", grouped(read), grouped(accepted), grouped(left_out))?;
         for (reason, count) in rejected {
             writeln!(f, "  rows rejected, {reason}: {}", grouped(count))?;
+        }
+        if let Some(Cohorts { cohorts, .. }) = self.cohorts() {
+            writeln!(f, "{} with customers", counted(cohorts.len(), "cohort", "cohorts"))?;
         }
         for window in &self.windows {
             let (amounts, pairs, sketch) = (window.tally.spend.sorted().len(), window.tally.pairs.len(), window.sketch());

@@ -1,4 +1,4 @@
-//! The file of a partial, version 2.
+//! The file of a partial, version 2, or version 3 with cohorts.
 //!
 //! ```text
 //! ┌────────┬─────────┬─────┬────────────┬────────────┬──────────┬─────────────────────────────────────────────────┬──────────┐
@@ -10,17 +10,23 @@
 //! pairs:   window u32, recency_days i32, frequency i64, customers u64, total_spend decimal(38, 0), in cents
 //!                                                                     by window, then by days, then by orders
 //! sketches: sketch, large binary                                      a row a window, compact and ordered
+//!
+//! in version 3, after these:
+//! members: cohort u32, left_censored, size u64, repeat_customers u64, repeat_orders decimal(38, 0)
+//! cells:   cohort u32, window u32, active u64, orders decimal(38, 0), revenue decimal(38, 0), in cents
+//! seconds: cohort u32, distance u32, customers u64                    all three sorted by what they begin with
 //! ```
 //!
 //! All numbers are little endian. A window is its place in the head's list, which is in time order: name, start, end, observation end,
 //! and customers left out by reason. The head also says how many rows there were, and whether each customer is known to be counted once.
+//! A cohort is 0 for those who came before the first window, or the place of its window plus 1; a distance of 0 is never.
 //! Version 1 had no `total_spend` in its pairs. It is read, and written where a partial of version 1 was merged in. The checksum is rapidhash V3 (seed `0x4c465054`) of all bytes before it. Whatever changes the bytes makes a new version, and a reader
 //! refuses versions that it does not know.
 
 use super::{Counted, Lens1Partial, Partials, Rows, Tally, WindowPartial, encode};
 use crate::base::bytes::positional::begins_with;
 use crate::base::error::{Error, Result};
-use crate::lens::PortableLens;
+use crate::lens::{PortableLens, cohorts};
 use crate::model::reject::Reason;
 use crate::model::window::{Window, Windows};
 use arrow::array::RecordBatch;
@@ -35,7 +41,8 @@ use std::panic::catch_unwind;
 use std::path::Path;
 
 const MAGIC: [u8; 4] = *b"LFPT";
-/// What is written, and what is read: from the one whose pairs have no spend.
+/// What is written, with cohorts or without, and what is read: from the one whose pairs have no spend.
+const WITH_COHORTS: u16 = 3;
 const VERSION: u16 = 2;
 const WITHOUT_SPEND: u16 = 1;
 /// Magic, version, two zeros, the length of the file, the length of the head.
@@ -88,9 +95,15 @@ impl Lens1Partial {
         let head = serde_json::to_vec(&head).map_err(|e| Error::internal("a partial's head has no JSON form").cause(e))?;
         let mut batches = Vec::new();
         encode(self.windows.iter().map(|w| &w.tally), &mut batches)?;
+        self.cohorts.as_ref().map_or(Ok(()), |sums| cohorts::encode(sums, &mut batches))?;
         let mut bytes = MAGIC.to_vec();
         let spend_known = self.windows.iter().all(|w| w.tally.pairs.spend_known());
-        bytes.extend_from_slice(&if spend_known { VERSION } else { WITHOUT_SPEND }.to_le_bytes());
+        let version = match (&self.cohorts, spend_known) {
+            (Some(_), _) => WITH_COHORTS,
+            (None, true) => VERSION,
+            (None, false) => WITHOUT_SPEND,
+        };
+        bytes.extend_from_slice(&version.to_le_bytes());
         bytes.extend_from_slice(&[0; 10]);
         bytes.extend_from_slice(&(head.len() as u64).to_le_bytes());
         bytes.extend_from_slice(&head);
@@ -117,8 +130,8 @@ impl Lens1Partial {
             return Err(damaged("it is cut off"));
         }
         let version = u16::from_le_bytes([bytes[4], bytes[5]]);
-        if !(WITHOUT_SPEND..=VERSION).contains(&version) {
-            let what = format!("a partial of version {version}, and this lensflow reads versions {WITHOUT_SPEND} to {VERSION}");
+        if !(WITHOUT_SPEND..=WITH_COHORTS).contains(&version) {
+            let what = format!("a partial of version {version}, and this lensflow reads versions {WITHOUT_SPEND} to {WITH_COHORTS}");
             return Err(Error::data(what).help("use the lensflow that wrote it, or a newer one"));
         }
         let number = |at: usize| bytes[at..at + 8].iter().rev().fold(0u64, |n, &byte| n << 8 | u64::from(byte));
@@ -137,11 +150,14 @@ impl Lens1Partial {
         let read = catch_unwind(|| batches(streams)).map_err(|_| damaged("its columns"))?;
         let mut batches = read.map_err(|e| damaged("its columns").cause(e))?.into_iter();
         let tallies = Partials.decode(&mut batches).map_err(|e| damaged("its columns").cause(e))?;
+        let of_cohorts =
+            || cohorts::decode(&mut batches).filter(|sums| sums.windows() == tallies.len()).ok_or_else(|| damaged("its cohorts"));
+        let cohorts = (version == WITH_COHORTS).then(of_cohorts).transpose()?;
         let list: Vec<Window> = head.windows.iter().map(|w| w.window.clone()).collect();
         if batches.next().is_some() || tallies.len() != list.len() || !(list.is_empty() || Windows::List(list).validate().is_ok()) {
             return Err(damaged("its windows"));
         }
-        if tallies.iter().any(|tally| tally.pairs.spend_known() != (version == VERSION)) {
+        if tallies.iter().any(|tally| tally.pairs.spend_known() != (version != WITHOUT_SPEND)) {
             return Err(damaged("its columns"));
         }
         let window = |(w, tally): (HeadWindow, Tally)| WindowPartial { window: w.window, customers_rejected: w.customers_rejected, tally };
@@ -149,6 +165,7 @@ impl Lens1Partial {
             name: "the partial".to_owned(),
             counted: head.counted,
             rows: head.rows,
+            cohorts,
             windows: head.windows.into_iter().zip(tallies).map(window).collect(),
         })
     }

@@ -61,7 +61,7 @@ pub use self::answers::{Counted, Lens1Partial, Rows, WindowLens1, WindowPartial}
 #[cfg(any(test, feature = "testing"))]
 pub use self::file::forged_partial;
 pub use self::file::is_partial;
-pub use self::merge_partials::{Compared, MergedPartial, PartialComparison, Together, compare};
+pub use self::merge_partials::{Compared, ComparedCohorts, MergedPartial, PartialComparison, Together, compare};
 
 use self::pairs::{Pair, Pairs};
 use crate::base::error::Result;

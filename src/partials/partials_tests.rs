@@ -19,7 +19,7 @@ fn partial(name: &str, ids: std::ops::Range<u32>) -> Lens1Partial {
         tally.sketch.add(format!("C-{id:09}").as_bytes());
     }
     let windows = vec![WindowPartial { window: window("w", 0), customers_rejected: Default::default(), tally }];
-    Lens1Partial { name: name.to_owned(), counted: Counted::Once, rows: Rows::default(), windows }
+    Lens1Partial { name: name.to_owned(), counted: Counted::Once, rows: Rows::default(), cohorts: None, windows }
 }
 
 #[test]

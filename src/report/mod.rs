@@ -14,12 +14,14 @@
 //! | `csv_rows` | the lines of CSV files |
 //! | `parquet` | Parquet files |
 //! | `json_text` | answers as JSON, with amounts as numbers or as texts |
-//! | `text_tables`, `segment_tables` | tables for people: terminal, text, Markdown |
+//! | `text_tables`, `segment_tables`, `cohort_tables` | tables for people: terminal, text, Markdown |
 //! | `html` | a page with pictures |
 //! | `xlsx` | a workbook with charts |
 //! | `output` | files that appear whole or not at all |
 
 use crate::model::reject::LeftOut;
+#[cfg(feature = "text")]
+mod cohort_tables;
 mod coverage;
 #[cfg(feature = "csv")]
 mod csv_rows;

@@ -43,6 +43,7 @@ pub fn render_within(report: &Report, style: Style, width: usize) -> String {
     page.lens2(&report.comparisons);
     // The newest: all of them are in JSON.
     report.comparisons.iter().next_back().into_iter().for_each(|pair| page.moves(pair, &report.windows));
+    page.cohorts(report);
     page.text
 }
 
@@ -318,7 +319,7 @@ fn day(timestamp: i64) -> String {
     text.strip_suffix("T00:00:00").map(str::to_owned).unwrap_or(text)
 }
 
-fn signed(text: String) -> String {
+pub(super) fn signed(text: String) -> String {
     if text.starts_with('-') || text.trim_matches(['0', '.']).is_empty() { text } else { format!("+{text}") }
 }
 

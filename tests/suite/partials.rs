@@ -21,7 +21,8 @@ use std::path::Path;
 
 fn partial_of(case: &Case, how: &Run) -> (Report, Lens1Partial) {
     let audit = run_with(case, how, Pipeline::builder().lens(Partials)).unwrap_or_else(|e| panic!("{how:?}: {e}"));
-    let partial = Lens1Partial::new(&audit.report, audit.custom.1);
+    let sums = audit.cohort_sums().cloned();
+    let partial = Lens1Partial::new(&audit.report, audit.custom.1).with_cohorts(sums);
     (audit.report, partial)
 }
 
@@ -31,6 +32,10 @@ fn answers_equal(partial: &Lens1Partial, report: &Report, percentiles: &[u32], b
     assert_eq!(partial.windows().len(), report.windows.len());
     assert_eq!((partial.rows().read, partial.rows().accepted), (report.input.rows_read, report.input.rows_accepted));
     assert_eq!(partial.rows().rejected, report.input.rows_rejected);
+    if let Some(cohorts) = partial.cohorts() {
+        let Report { cohorts: lens3, cohort_comparisons: lens4, health: lens5, .. } = report.clone();
+        assert_eq!((Some(cohorts.cohorts), Some(cohorts.comparisons), Some(cohorts.health)), (lens3, lens4, lens5));
+    }
     for (window, said) in partial.windows().iter().zip(&report.windows) {
         let answer = window.answer(percentiles, bins).unwrap();
         let mut without_grid: Lens1Metrics = said.lens1.clone();
@@ -109,9 +114,11 @@ fn partials_answer_as_the_golden_cases_do() {
         let mut pipeline = Pipeline::builder().spec(spec).lens(Some(Partials)).lens(None::<Partials>).build().unwrap();
         pipeline.run(files).unwrap();
         let audit = pipeline.finish().unwrap();
+        let sums = audit.cohort_sums().cloned();
+        assert!(sums.is_some());
         let (((), tallies), none) = audit.custom;
         assert!(none.is_none());
-        let partial = Lens1Partial::new(&audit.report, tallies.unwrap());
+        let partial = Lens1Partial::new(&audit.report, tallies.unwrap()).with_cohorts(sums);
         answers_equal(&partial, &audit.report, &case.percentiles, case.bins);
 
         // As Arrow batches, too.
@@ -130,11 +137,12 @@ fn partials_answer_as_the_golden_cases_do() {
         let bytes = command(&["--workers", "1"]);
         assert!(command(&["--rfm-out", "rfm.csv", "--report", "r.json"]) == bytes, "{}", case.name);
         let read = Lens1Partial::read(&folder.path().join("p.partial")).unwrap();
+        assert!(read.cohorts().is_some());
         answers_equal(&read, &audit.report, &case.percentiles, case.bins);
     }
 }
 
-/// Files that older versions wrote stay readable, and version 2 still writes its own.
+/// Files that older versions wrote stay readable; versions 2, without cohorts, and 3, with them, are still written as they were.
 #[test]
 fn golden_bytes() {
     let path = |version: u32| {
@@ -144,16 +152,23 @@ fn golden_bytes() {
     let case = Golden::load("11_quarters");
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("periods.csv"), &case.csv).unwrap();
-    let mut arguments = ["audit", "periods.csv", "--partial-out", "new.partial", "--report", "r.json"].map(str::to_owned).to_vec();
+    let mut arguments = ["audit", "periods.csv", "--partial-out", "3.partial", "--report", "r.json"].map(str::to_owned).to_vec();
     arguments.extend(case.arguments());
     Lensflow::new(folder.path(), &arguments).run().expect(0);
     let report: Report = serde_json::from_slice(&fs::read(folder.path().join("r.json")).unwrap()).unwrap();
-    for version in [1, 2] {
+    arguments.retain(|argument| argument != "--cohorts");
+    arguments[3] = "2.partial".to_owned();
+    Lensflow::new(folder.path(), &arguments).run().expect(0);
+    for version in [1, 2, 3] {
         let golden = Lens1Partial::read(&path(version)).unwrap();
         answers_equal(&golden, &report, &case.percentiles, case.bins);
-        assert_eq!(golden.windows()[0].answer(&[10], 5).unwrap().rf_cells.is_some(), version == 2);
+        assert_eq!(golden.windows()[0].answer(&[10], 5).unwrap().rf_cells.is_some(), version > 1);
+        assert_eq!(golden.cohorts().is_some(), version == 3);
     }
-    assert!(fs::read(folder.path().join("new.partial")).unwrap() == fs::read(path(2)).unwrap(), "version 2 has other bytes");
+    for version in [2, 3] {
+        let bytes = fs::read(folder.path().join(format!("{version}.partial"))).unwrap();
+        assert!(bytes == fs::read(path(version)).unwrap(), "version {version} has other bytes");
+    }
 }
 
 fn run(folder: &Path, arguments: &str) -> Ran {
@@ -164,6 +179,11 @@ fn run(folder: &Path, arguments: &str) -> Ran {
 fn write_rows(folder: &Path, name: &str, ids: std::ops::Range<u32>) {
     fs::write(folder.join(format!("{name}.csv")), half_year_rows(ids)).unwrap();
     run(folder, &format!("audit {name}.csv --every half --partial-out {name}.partial --report {name}.json")).expect(0);
+}
+
+fn inspect_lines(at: &Path, name: &str, wanted: &str) {
+    let ran = run(at, &format!("inspect {name}")).expect(0);
+    assert!(ran.out().lines().any(|line| line == wanted), "{}", ran.out());
 }
 
 #[test]
@@ -240,6 +260,37 @@ fn countries_are_put_together_on_the_command_line() {
         assert!(ran.stderr.contains(wanted) && ran.stdout.is_empty(), "{arguments}: {}", ran.stderr);
     }
     assert!(!listing(at).iter().any(|name| name.starts_with("m.") || name.contains(".part") && !name.ends_with(".partial")));
+
+    // Cohorts of other customers add up; no customer may be in two parts, in whichever windows they are.
+    let of_cohorts = |name: &str| {
+        run(at, &format!("audit {name} --every half --cohorts --partial-out {name}.c.partial --report {name}.json")).expect(0);
+        serde_json::from_slice::<Report>(&read(&format!("{name}.json"))).unwrap()
+    };
+    let report = of_cohorts("all.csv");
+    ["north.csv", "south.csv", "east.csv"].iter().for_each(|name| drop(of_cohorts(name)));
+    run(at, "merge c.partial north.csv.c.partial south.csv.c.partial east.csv.c.partial").expect(0);
+    assert!(read("c.partial") == read("all.csv.c.partial"));
+    answers_equal(&Lens1Partial::read(&at.join("c.partial")).unwrap(), &report, &[10, 20], 5);
+    inspect_lines(at, "c.partial", "1 cohort with customers");
+    let mixed = run(at, "merge m.partial north.csv.c.partial south.partial").expect(1).stderr;
+    assert!(mixed.contains("north.csv.c.partial has cohorts, and south.partial has none"), "{mixed}");
+    let compared = run(at, "compare north.csv.c.partial south.csv.c.partial --json").expect(0);
+    let compared: Value = serde_json::from_slice(&compared.stdout).unwrap();
+    run(at, "audit north.csv south.csv --every half --cohorts --report both.json --json-numbers text").expect(0);
+    let both: Value = serde_json::from_slice(&read("both.json")).unwrap();
+    let text = |value: &Value| serde_json::from_value::<lensflow::lens::Cohorts>(value.clone()).unwrap();
+    let together = text(&compared["cohorts"]["together"]);
+    let [lens3, lens4, lens5] = ["cohorts", "cohort_comparisons", "health"].map(|key| both[key].clone());
+    assert_eq!(together, text(&serde_json::json!({"cohorts": lens3, "cohort_comparisons": lens4, "health": lens5})));
+    for (name, half) in [("first", "2023-01"), ("second", "2023-07")] {
+        let rows = half_year_rows(0..50);
+        let rows: Vec<&str> = rows.lines().enumerate().filter(|(at, row)| *at == 0 || row.contains(half)).map(|(_, row)| row).collect();
+        fs::write(at.join(format!("{name}.csv")), rows.join("\n")).unwrap();
+        let windows = "--window 2023-H1 --window 2023-H2";
+        run(at, &format!("audit {name}.csv {windows} --cohorts --partial-out {name}.partial --report {name}.json")).expect(0);
+    }
+    let twice = run(at, "merge m.partial first.partial second.partial").expect(1).stderr;
+    assert!(twice.contains("first.partial and second.partial share customers: ") && twice.contains("all windows together"), "{twice}");
 
     let inspect = |name: &str, parts: &[&str]| {
         let ran = run(at, &format!("inspect {name}")).expect(0);

@@ -4,6 +4,7 @@
 //! give the same bytes. Limits: a spreadsheet holds numbers as doubles, exact to 15 digits (amounts below 10 trillion), and texts of up to
 //! 32,767 characters, longer ones are cut; charts show the newest window or pair.
 
+mod cohort_sheets;
 mod sheets;
 
 use self::sheets::all_sheets;

@@ -1,5 +1,6 @@
 //! The sheets of a report: periods, changes, deciles, the Lorenz curve, distributions, score cells, moved scores, segments, and the data.
 
+use super::cohort_sheets::cohort_sheets;
 use super::{Cell, Picture, Sheet};
 use crate::base::time::format_timestamp;
 use crate::lens::OrdersDistribution;
@@ -9,7 +10,7 @@ use rust_xlsxwriter::ChartType;
 
 /// All sheets that have something to show.
 pub(super) fn all_sheets(report: &Report) -> Vec<Sheet> {
-    let sheets = [
+    let mut sheets = vec![
         periods(report),
         changes(report),
         deciles(report),
@@ -20,8 +21,9 @@ pub(super) fn all_sheets(report: &Report) -> Vec<Sheet> {
         scores(report),
         segments(report),
         moves(report),
-        data(report),
     ];
+    sheets.extend(cohort_sheets(report));
+    sheets.push(data(report));
     sheets.into_iter().filter(|sheet| !sheet.rows.is_empty()).collect()
 }
 
