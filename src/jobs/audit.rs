@@ -6,7 +6,9 @@
 //! started again goes on from there. Limit: no checkpoint of orders and line items.
 
 use super::answer_format::{AnswerFormat, Written, open_report};
-use super::{Host, STDOUT, files, in_a_folder, inside, lines_fit, may_be_folder, no_input_is_written, with_states};
+pub use super::audit_outputs::Outputs;
+use super::audit_outputs::may_be_partial;
+use super::{Host, STDOUT, files, inside, lines_fit, may_be_folder, no_input_is_written, with_states};
 use crate::base::cancel::{Cancel, Stop};
 use crate::base::error::{Error, Result};
 use crate::jobs::checkpoint::{Checkpointed, Checkpoints};
@@ -16,13 +18,9 @@ use crate::model::window::Windows;
 use crate::orders::Lines;
 use crate::partials::{Lens1Partial, Partials};
 use crate::pipeline::{Order, Pipeline};
-#[cfg(feature = "html")]
-use crate::report::html::PageOptions;
-use crate::report::json_text::JsonNumbers;
 use crate::report::output::Output;
-use crate::report::rfm_columns::RfmColumns;
 use crate::report::table::TableWriter;
-use crate::report::{Report, rows};
+use crate::report::{Report, cohort_schema, rows};
 use crate::source::files::Format;
 use crate::spec::Spec;
 use crate::state::{Io, State};
@@ -32,72 +30,6 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-
-/// The files of an audit; `-` is stdout. Without any, there is the [`Report`] that comes back.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Outputs {
-    /// The answers, `.html`, `.xlsx`, `.json`, `.md` or `.txt` by extension; stdout is JSON.
-    pub reports: Vec<PathBuf>,
-    /// A row per customer and window, `.parquet`, `.csv`, `.jsonl` or `.arrow` by extension.
-    pub rfm: Option<PathBuf>,
-    /// A row per customer and pair of windows, likewise.
-    pub migrations: Option<PathBuf>,
-    /// Rows and customers that were left out, likewise.
-    pub rejects: Option<PathBuf>,
-    /// The cut points of a window, and its name; the last window with customers where none is named.
-    pub cuts: Option<(PathBuf, Option<String>)>,
-    /// A Lens 1 partial, for merging with those of other customers.
-    pub partial: Option<PathBuf>,
-    /// How JSON has amounts and percentages.
-    pub json_numbers: JsonNumbers,
-    /// The file of a template for pages of HTML, instead of their own.
-    pub template: Option<PathBuf>,
-    /// How pages of HTML are made; a template that is named takes the place of the one in here.
-    #[cfg(feature = "html")]
-    pub page: PageOptions,
-    /// Other files that were read for this, such as cut points and segments: no output may be written over them.
-    pub beside: Vec<PathBuf>,
-    /// The order of rows.
-    pub order: Order,
-    /// The columns of the rows per customer and window.
-    pub rfm_columns: RfmColumns,
-    /// Whether texts in CSV tables get an apostrophe where a spreadsheet would take them for formulas.
-    pub csv_safe: bool,
-}
-
-impl Outputs {
-    /// Every path that will be written.
-    pub fn paths(&self) -> impl Iterator<Item = &PathBuf> {
-        self.reports.iter().chain(self.beside_reports())
-    }
-
-    fn beside_reports(&self) -> impl Iterator<Item = &PathBuf> {
-        self.tables().chain(&self.partial).chain(self.cuts.iter().map(|(path, _)| path))
-    }
-
-    fn tables(&self) -> impl Iterator<Item = &PathBuf> {
-        [&self.rfm, &self.migrations, &self.rejects].into_iter().flatten()
-    }
-
-    /// Whether anything but answers goes to stdout, so that nothing else may.
-    pub fn takes_stdout(&self) -> bool {
-        self.beside_reports().any(|path| path == Path::new(STDOUT))
-    }
-
-    /// Checks that each output has a format and a folder to be in, and that none is written twice.
-    ///
-    /// # Errors
-    /// The first that has not.
-    pub fn check(&self) -> Result<()> {
-        self.reports.iter().try_for_each(|path| AnswerFormat::of(path).map(drop))?;
-        Written::of(self)?;
-        self.tables().try_for_each(|path| TableWriter::format_of(path, None).map(drop))?;
-        self.partial.iter().try_for_each(|path| may_be_partial(path))?;
-        self.paths().try_for_each(|path| in_a_folder(path))?;
-        no_input_is_written(self.paths(), &[] as &[&Path])
-    }
-}
 
 /// An audit: its inputs, its options, and where the answers go.
 ///
@@ -229,6 +161,9 @@ impl AuditJob {
         if self.outputs.rejects.is_some() && spec.on_bad_row == OnBadRow::Fail {
             return Err(Error::usage("there are no rejects to write while bad rows end the run").help("add `on_bad_row=reject`"));
         }
+        if self.outputs.cohorts.is_some() && !spec.cohorts {
+            return Err(Error::usage("there are no cohorts to write where they are not asked for").help("add `report.cohorts`"));
+        }
         spec.validate()?;
         let spec = Spec { windows: self.ending(&spec, states)?, ..spec };
         let columns = &self.outputs.rfm_columns;
@@ -327,6 +262,7 @@ impl AuditJob {
 struct Open {
     rfm: Option<TableWriter>,
     migrations: Option<TableWriter>,
+    cohorts: Option<TableWriter>,
     rejects: Option<TableWriter>,
     reports: Vec<(AnswerFormat, Output)>,
     written: Written,
@@ -345,6 +281,7 @@ impl Open {
         Ok(Open {
             rfm: table(&wanted.rfm, wanted.rfm_columns.schema(spec))?,
             migrations: table(&wanted.migrations, rows::migration_schema_with(spec.segments.is_some()))?,
+            cohorts: table(&wanted.cohorts, cohort_schema())?,
             rejects: table(&wanted.rejects, if of_lines { rows::line_reject_schema() } else { rows::reject_schema() })?,
             reports: wanted.reports.iter().map(|path| open_report(path, cancel, io)).collect::<Result<_>>()?,
             partial: wanted.partial.as_deref().map(|path| create_partial_on(path, cancel, io)).transpose()?,
@@ -370,6 +307,9 @@ impl Open {
         }
         if let Some(table) = self.migrations {
             outputs.extend(written(table, &|table| audit.write_migrations(table, order))?);
+        }
+        if let Some(table) = self.cohorts {
+            outputs.extend(written(table, &|table| audit.cohort_rows()?.map_or(Ok(()), |rows| table.write(&rows)))?);
         }
         if let Some(table) = self.rejects {
             let take = |table: &mut TableWriter| match self.of_lines {
@@ -416,14 +356,6 @@ fn unless_broken_pipe(error: Error) -> Result<()> {
 /// The policy for bad rows: the one that was said, that of a state, or else another.
 pub fn bad_rows(said: Option<OnBadRow>, state: Option<&State>, or: OnBadRow) -> OnBadRow {
     said.or(state.map(|state| state.manifest().on_bad_row)).unwrap_or(or)
-}
-
-fn may_be_partial(path: &Path) -> Result<()> {
-    if path.extension().is_some_and(|extension| extension == "gz" || extension == "zst") {
-        let error = Error::usage(format!("{}: a partial is not compressed", path.display()));
-        return Err(error.help("end its name otherwise, such as in .partial"));
-    }
-    Ok(())
 }
 
 /// The output for a partial.

@@ -6,6 +6,7 @@
 //! |---|---|
 //! | here | [`Host`], and what jobs have in common |
 //! | `audit` | inputs → answers in files |
+//! | `audit_outputs` | the files of an audit |
 //! | `answer` | inputs → answers in memory |
 //! | `answer_format` | answers as JSON, text, Markdown or a page, by their file's extension |
 //! | `peek` | inputs → what they are, and what an audit would meet in them |
@@ -28,6 +29,8 @@ mod answer;
 mod answer_format;
 #[cfg(all(feature = "sketch", feature = "synthetic", feature = "text"))]
 pub mod audit;
+#[cfg(all(feature = "sketch", feature = "synthetic", feature = "text"))]
+mod audit_outputs;
 pub(crate) mod checkpoint;
 pub(crate) mod compare;
 pub(crate) mod export_state;

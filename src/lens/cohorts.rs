@@ -74,6 +74,14 @@ impl Merge for CohortSum {
 }
 
 impl CohortSums {
+    /// The cells of cohorts with customers, by cohort, then by window: the window of the cohort, none for those who came before the first.
+    pub(crate) fn cells(&self) -> impl Iterator<Item = (Option<usize>, usize, ScoreCell)> + '_ {
+        there(self).flat_map(|(place, sum)| {
+            let cells = (begins(place)..).zip(sum.cells.iter().copied());
+            cells.map(move |(window, cell)| (place.checked_sub(1), window, cell))
+        })
+    }
+
     /// The number of customers.
     pub(crate) fn customers(&self) -> u64 {
         self.cohorts.iter().fold(0, |all, cohort| all.saturating_add(cohort.size))

@@ -105,9 +105,9 @@ fn no_byte_may_change() {
     let more = [&bytes[..], &[0]].concat();
     assert!(Lens1Partial::from_bytes(&more).unwrap_err().to_string().contains("damaged"));
     let mut newer = bytes;
-    newer[4] = 3;
+    newer[4] = 4;
     let error = Lens1Partial::from_bytes(&newer).unwrap_err();
-    assert!(error.to_string().contains("version 3") && error.advice().unwrap().contains("newer"), "{error}");
+    assert!(error.to_string().contains("version 4") && error.advice().unwrap().contains("newer"), "{error}");
 }
 
 /// Where one part does not know what pairs spent, all do not; everything else is known.
@@ -138,6 +138,21 @@ fn forged_bytes_do_no_harm() {
             if let Ok(partial) = Lens1Partial::from_bytes(&changed) {
                 partial.windows().iter().for_each(|window| drop(window.answer(&[1, 100], 9)));
             }
+        }
+    }
+}
+
+/// Neither do forged cohorts, which lie at the end.
+#[test]
+fn forged_cohorts_do_no_harm() {
+    let bytes = include_bytes!("../../tests/data/partials/11_quarters.v3.partial");
+    assert!(Lens1Partial::from_bytes(bytes).unwrap().cohorts().is_some());
+    for at in (bytes.len() - 3_300..bytes.len() - 8).step_by(11) {
+        let mut changed = bytes.to_vec();
+        changed[at] ^= [1, 0x40, 0xff][at % 3];
+        file::seal(&mut changed);
+        if let Ok(partial) = Lens1Partial::from_bytes(&changed) {
+            assert!(partial.cohorts().is_some_and(|cohorts| !cohorts.health.is_empty()));
         }
     }
 }

@@ -9,6 +9,7 @@ use crate::model::reject::Reject;
 use crate::model::segments::Segments;
 use crate::model::window::Window;
 use crate::report::Report;
+use crate::report::cohort_rows::cohort_rows;
 use crate::report::rfm_columns::{RfmColumn, schema_of};
 use crate::report::rfm_rows::Rfm;
 use crate::report::rows::{Migrations, Rows, line_reject_schema, migration_schema_with, reject_rows, reject_schema};
@@ -77,6 +78,14 @@ impl<A> Audit<A> {
     /// The sums that Lenses 3, 4 and 5 follow from, where they were asked for: to be merged with those of other customers.
     pub fn cohort_sums(&self) -> Option<&CohortSums> {
         self.cohort_sums.as_ref()
+    }
+
+    /// A row per cohort and window, with [`cohort_schema`](crate::report::cohort_schema), where cohorts were asked for.
+    ///
+    /// # Errors
+    /// When a sum of orders does not fit 64 bits.
+    pub fn cohort_rows(&self) -> Result<Option<RecordBatch>> {
+        self.cohort_sums.as_ref().map(|sums| cohort_rows(sums, self.windows())).transpose()
     }
 
     /// Rows and customers left out, rows first, sorted; nothing of them where they were only counted. After an error there are no more.

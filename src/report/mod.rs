@@ -8,6 +8,7 @@
 //! | `coverage` | how much of each window the data cover |
 //! | `rows` | all rows: their schemas, and how blocks become batches of migration rows and of rejects |
 //! | `rfm_columns` | the columns of RFM rows that can be asked for, presets, and which of them a run can give |
+//! | `cohort_rows` | rows of cohorts, from the sums of their lens |
 //! | `rfm_rows` | how blocks become batches of RFM rows |
 //! | `stream` | which rows of which blocks go into which batch, in the engine's order or sorted |
 //! | `table` | tables of batches in any of the four formats |
@@ -20,6 +21,7 @@
 //! | `output` | files that appear whole or not at all |
 
 use crate::model::reject::LeftOut;
+pub(crate) mod cohort_rows;
 #[cfg(feature = "text")]
 mod cohort_tables;
 mod coverage;
@@ -44,6 +46,7 @@ pub mod text_tables;
 #[cfg(feature = "xlsx")]
 pub mod xlsx;
 
+pub use self::cohort_rows::cohort_schema;
 pub use self::cut_file::{CutFile, MeasureFile};
 #[cfg(feature = "text")]
 pub use self::segment_tables::render_moves;

@@ -35,7 +35,7 @@ use std::sync::Arc;
 pub(super) const MONEY: DataType = DataType::Decimal128(18, 2);
 pub(super) const TIME: DataType = DataType::Timestamp(TimeUnit::Microsecond, None);
 
-fn schema(fields: &[(&str, DataType, bool)]) -> SchemaRef {
+pub(super) fn schema(fields: &[(&str, DataType, bool)]) -> SchemaRef {
     Arc::new(Schema::new(
         fields.iter().map(|(name, data_type, nullable)| Field::new(*name, data_type.clone(), *nullable)).collect::<Vec<_>>(),
     ))
@@ -77,7 +77,7 @@ fn rejects_with(names: &[&str]) -> SchemaRef {
     schema(&names.map(|&name| (name, data_type(name), true)).collect::<Vec<_>>())
 }
 
-fn as_batch(schema: SchemaRef, columns: Vec<ArrayRef>) -> Result<RecordBatch> {
+pub(super) fn as_batch(schema: SchemaRef, columns: Vec<ArrayRef>) -> Result<RecordBatch> {
     RecordBatch::try_new(schema, columns).map_err(|e| Error::internal("rows cannot be put into a batch").cause(e))
 }
 

@@ -7,6 +7,7 @@
 
 mod chosen_columns;
 mod cli;
+mod cohorts;
 mod engine;
 mod fault_matrix;
 mod field;

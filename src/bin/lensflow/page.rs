@@ -109,6 +109,7 @@ impl Page {
         if out.rfm.is_some() && out.rfm_columns != RfmColumns::default() {
             self.say("report", "columns", out.rfm_columns.to_string());
         }
+        out.cohorts.iter().for_each(|path| self.say("report", "cohorts", named(path)));
         out.rejects.iter().for_each(|path| self.say("report", "rejects", named(path)));
         out.partial.iter().for_each(|path| self.say("report", "partial", named(path)));
         out.cuts.iter().for_each(|(path, _)| self.say("report", "cut points", named(path)));

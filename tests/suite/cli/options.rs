@@ -90,7 +90,7 @@ const LINES: &[&str] = &[
     "audit shop.csv --from transactions --column order_id=Invoice --column event_ts=Date --date-format %m/%d/%Y|%H:%M --every month \
         --policy shop --encoding latin1 --report r.json",
     "audit --every year --rfm-out -",
-    "audit state --every quarter --cohorts --report r.txt",
+    "audit state --every quarter --cohorts --cohorts-out c.jsonl --report r.txt",
     "audit a.csv --every quarter --report r.html --template own.html --currency EUR --locale de",
     "audit a.csv --every year --checkpoint kept --checkpoint-every 1ms --report r.json",
     "audit shop.csv --from transactions --column order_id=Invoice --column event_ts=Date --date-format %m/%d/%Y|%H:%M --every month \

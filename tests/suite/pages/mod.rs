@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const REPORTS: [&str; 3] = ["cdnow_quarters", "twelve_months", "quarters_with_segments"];
+const REPORTS: [&str; 4] = ["cdnow_quarters", "twelve_months", "quarters_with_segments", "months_with_cohorts"];
 
 /// The most bytes of a page.
 const SIZE: usize = 300_000;
@@ -115,6 +115,31 @@ fn many_windows_are_a_page_of_limited_size() {
         assert_eq!(html.contains("The newest 60 of"), count > 60, "{count}");
         assert_eq!(html.contains("The newest 400 of"), count > 400, "{count}");
     }
+    let cohorts = report("months_with_cohorts");
+    for count in [60, 200] {
+        let (one, pair, month) = (&cohorts["cohorts"][0], &cohorts["cohort_comparisons"][0], &cohorts["health"][1]);
+        let mut long = many(&months, count, |at| format!("w{at:04}"));
+        let ages = (0..count).map(|age| one["ages"][age % one["ages"].as_array().unwrap().len()].clone()).collect::<Vec<_>>();
+        let mut all = vec![one.clone(); count];
+        for (at, cohort) in all.iter_mut().enumerate() {
+            (cohort["name"], cohort["ages"]) = (format!("w{at:04}").into(), ages[at..].into());
+        }
+        let mut window = month.clone();
+        let share = month["by_cohort"][0].clone();
+        window["by_cohort"] = (0..count)
+            .map(|at| {
+                let mut share = share.clone();
+                share["cohort"] = format!("w{at:04}").into();
+                share
+            })
+            .collect();
+        (long["cohorts"], long["cohort_comparisons"], long["health"]) =
+            (all.into(), vec![pair.clone(); count].into(), vec![window; count].into());
+        let html = rendered(&long, &with("de", "EUR"));
+        let drawn = ["24", "12", "6"].map(|most| html.contains(&format!("The newest {most} of {count} cohorts are drawn")));
+        assert!(drawn.contains(&true) && html.contains(&format!("oldest of {count} cohorts are one layer")), "{count}: {drawn:?}");
+        shown(&format!("cohorts_{count}"), &html);
+    }
     shown("sixty", &page(&many(&months, 60, |at| format!("w{at:04}")), &PageOptions::default()).unwrap());
     rendered(&many(&months, 60, |at| format!("a very long name of a period, {at}, {}", "and more ".repeat(500))), &with("de", "EUR"));
     // The worst: names that are written at six times their length, left-out customers everywhere, and nine bins.
@@ -152,6 +177,16 @@ fn reports_with_little_in_them_are_pages_too() {
         rendered(&serde_json::from_str(&huge).unwrap(), &with("de", "EUR"));
     }
     rendered(&serde_json::from_str(&text.replace(":\"1", ":\"-1")).unwrap(), &with("en", "EUR"));
+    let text = report("months_with_cohorts").to_string();
+    rendered(&serde_json::from_str(&text.replace(":\"1", ":\"-1")).unwrap(), &with("en", "EUR"));
+    rendered(&serde_json::from_str(&text.replace(".5", "000000000000000000000.5")).unwrap(), &with("de", "EUR"));
+    let odd = json!([1, null, {"name": 3, "size": "x", "ages": [1, {}, null], "second_window": [1], "left_censored": true}, {"ages": {}}]);
+    let pairs = json!([5, {"ages": [1, {"active_pct": 3}]}, {"from": {}, "ages": [{}, {}]}]);
+    let health = json!([1, {"active": 1, "by_cohort": [1, {"cohort": 3, "revenue": "NaN"}]}]);
+    rendered(&json!({"windows": [], "cohorts": odd, "cohort_comparisons": pairs, "health": health}), &PageOptions::default());
+    // Not asked for, and asked for of nobody.
+    assert!(!rendered(&report("twelve_months"), &PageOptions::default()).contains("ohort"));
+    rendered(&json!({"windows": [], "cohorts": [], "cohort_comparisons": [], "health": []}), &PageOptions::default());
     // Amounts as JSON numbers, and values of kinds that nobody expects.
     let window = json!({"name": 5, "lens1": {"total_customers": 3, "total_revenue": 12.5, "total_orders": "x", "revenue_concentration": [1],
         "rfm_distribution": {"5é": 1, "5": 2, "999": 3, "555": {}}}, "more": {"lorenz": [1, "x", null], "deciles": [1, null], "gini": {},

@@ -99,6 +99,27 @@ fn every_number_of_the_newest_window_and_pair_is_in_a_table() {
             }
             assert!(row.contains(&said(&window["more"]["gini"])));
         }
+        for cohort in report["cohorts"].as_array().into_iter().flatten() {
+            let older = if cohort["left_censored"] == true { " or earlier" } else { "" };
+            let name = text(&format!("{}{older}", said(&cohort["name"])));
+            for key in ["active_pct", "cumulative_revenue_per_member"] {
+                let ages = cohort["ages"].as_array().unwrap().iter().map(|age| &age[key]);
+                has(&[&name, &cohort["size"]].into_iter().chain(ages).collect::<Vec<_>>());
+            }
+            let keys = ["size", "repeat_customers", "repeat_pct", "orders_per_repeat_customer"];
+            has(&[&name].into_iter().chain(keys.iter().map(|key| &cohort[key])).collect::<Vec<_>>());
+        }
+        for pair in report["cohort_comparisons"].as_array().into_iter().flatten() {
+            for age in pair["ages"].as_array().unwrap().iter().take(2) {
+                let keys = ["active_pct", "orders_per_active", "average_order_value", "revenue_per_member"];
+                let changes = keys.iter().map(|key| &age[key]["change_pct"]);
+                has(&[&pair["from"], &pair["to"], &age["age"]].into_iter().chain(changes).collect::<Vec<_>>());
+            }
+        }
+        for window in report["health"].as_array().into_iter().flatten() {
+            let keys = ["window", "revenue", "revenue_earlier", "revenue_earlier_pct", "active", "active_earlier", "active_earlier_pct"];
+            has(&keys.map(|key| &window[key]));
+        }
         for pair in report["comparisons"].as_array().unwrap() {
             let keys = ["retained", "churned", "new", "reactivated", "retention_rate", "churn_rate", "reactivation_rate"];
             let numbers = keys.iter().map(|key| &pair["lens2"][key]);

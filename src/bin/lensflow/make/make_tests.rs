@@ -48,6 +48,7 @@ const JOBS: &[&str] = &[
     out = ["r.json", "r.html"]
     percentiles = 10
     cohorts = true
+    cohorts_out = "cohorts.parquet"
     json_numbers = "text"
     template = "page.html"
     currency = "EUR"

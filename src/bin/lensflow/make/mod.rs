@@ -199,7 +199,7 @@ impl Make<'_> {
             .with_bins(rfm.bins.unwrap_or(default.bins))
             .with_cut_points(self.scoring.cut_points.clone())
             .with_segments(self.scoring.segments.clone())
-            .with_cohorts(report.cohorts)
+            .with_cohorts(report.cohorts || report.cohorts_out.is_some())
             .with_fail_fast(source.fail_fast)
             .with_max_rejects(source.max_rejects.unwrap_or_default())
             .with_workers(limits.workers)
@@ -217,6 +217,7 @@ impl Make<'_> {
         outputs.cuts = rfm.cuts_out.map(|path| (path, rfm.cuts_window));
         outputs.rfm_columns = rfm.columns.unwrap_or_default();
         outputs.migrations = report.migration_out;
+        outputs.cohorts = report.cohorts_out;
         outputs.rejects = report.rejects;
         outputs.partial = report.partial_out;
         outputs.json_numbers = report.json_numbers;

@@ -291,6 +291,8 @@ pub(crate) struct Report {
     pub(crate) percentiles: Option<Vec<u32>>,
     pub(crate) cohorts: bool,
     #[serde(deserialize_with = "path")]
+    pub(crate) cohorts_out: Option<PathBuf>,
+    #[serde(deserialize_with = "path")]
     pub(crate) migration_out: Option<PathBuf>,
     #[serde(deserialize_with = "path")]
     pub(crate) rejects: Option<PathBuf>,

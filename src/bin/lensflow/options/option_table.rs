@@ -245,6 +245,9 @@ pub(crate) const OPTIONS: &[Opt] = &[
     row("report.cohorts", Form::Switch, AUDITED, &[
         flag(&[Audit], "cohorts", "", "Lenses 3, 4 and 5, too: customers by the window they came in, what becomes of each such cohort, and what each window has of which"),
     ]),
+    row("report.cohorts_out", Form::Text, AUDITED, &[
+        flag(&[Audit], "cohorts-out", "PATH", "Write a row per cohort and window: age, active customers, orders, revenue; asks for --cohorts, too"),
+    ]),
     row("report.migration_out", Form::Text, SCORED, &[
         flag(&[Audit, Segments], "migration-out", "PATH", "Write a row per pair of windows and customer: retained, churned, new or reactivated; with --segments, also from which segment to which"),
     ]),

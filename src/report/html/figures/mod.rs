@@ -12,8 +12,14 @@
 //! | `grid_figures` | recency × frequency |
 //! | `segments_figure` | segments |
 //! | `segment_moves_figure` | from which segment to which |
+//! | `cohort_triangle_figure` | Lens 3: how many of each cohort are active at each age |
+//! | `cohort_curves_figure` | cohorts by age, and Lens 4: factors of neighbours |
+//! | `cohort_layers_figure` | Lens 5: revenue by cohort |
 
 mod bridge_figure;
+mod cohort_curves_figure;
+mod cohort_layers_figure;
+mod cohort_triangle_figure;
 mod factors_figure;
 mod flow_figure;
 mod grid_figures;
@@ -45,6 +51,10 @@ pub(super) fn figures(audited: &Audited<'_>) -> Vec<Figure> {
         grid_figures::values(audited),
         segments_figure::segments(audited),
         segment_moves_figure::segment_moves(audited),
+        cohort_triangle_figure::triangle(audited),
+        cohort_curves_figure::curves(audited),
+        cohort_curves_figure::neighbours(audited),
+        cohort_layers_figure::layers(audited),
     ];
     made.into_iter().flatten().collect()
 }

@@ -15,7 +15,7 @@ mod linear_scale;
 mod mark_paths;
 
 pub(super) use linear_scale::LinearScale;
-pub(super) use mark_paths::{area, polyline, ribbon, rounded};
+pub(super) use mark_paths::{area, hatching, polyline, ribbon, rounded};
 
 use std::fmt::Write;
 
