@@ -123,11 +123,12 @@ impl Answers {
         self.spec.segments.as_ref().map(|segments| segments.gaps(self.spec.best_scores())).unwrap_or_default()
     }
 
-    /// Rows: `rfm`, `migration` or `rejects`.
+    /// Rows: `rfm`, `migration`, `cohorts` or `rejects`.
     fn rows(&self, which: &str, sorted: bool) -> RowStream {
         let which = match which {
             "rfm" => Which::Rfm,
             "migration" => Which::Migration,
+            "cohorts" => Which::Cohorts,
             _ => Which::Rejects,
         };
         let order = if sorted { Order::Sorted } else { Order::Engine };

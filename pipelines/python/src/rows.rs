@@ -20,6 +20,7 @@ use std::sync::Arc;
 pub(crate) enum Which {
     Rfm,
     Migration,
+    Cohorts,
     Rejects,
 }
 
@@ -39,6 +40,7 @@ impl RowStream {
         Ok(match self.which {
             Which::Rfm => self.audit.rfm_schema(),
             Which::Migration => self.audit.migration_schema(),
+            Which::Cohorts => lensflow::report::cohort_schema(),
             Which::Rejects if self.of_lines => lensflow::report::rows::line_reject_schema(),
             Which::Rejects => lensflow::report::rows::reject_schema(),
         })
@@ -48,6 +50,7 @@ impl RowStream {
         Ok(match self.which {
             Which::Rfm => Box::new(self.audit.own_rfm(self.order)?),
             Which::Migration => Box::new(self.audit.own_migrations(self.order)?),
+            Which::Cohorts => Box::new(self.audit.cohort_rows()?.into_iter().map(Ok)),
             // They are few by rule: more than one row in a hundred ends a run, unless it is told otherwise.
             Which::Rejects => Box::new(self.rejects()?.into_iter().map(Ok)),
         })
@@ -97,6 +100,7 @@ impl RowStream {
             match which {
                 Which::Rfm => audit.write_rfm(&mut table, order)?,
                 Which::Migration => audit.write_migrations(&mut table, order)?,
+                Which::Cohorts => audit.cohort_rows()?.map_or(Ok(()), |rows| table.write(&rows))?,
                 Which::Rejects if of_lines => audit.line_reject_rows().try_for_each(|batch| table.write(&batch?))?,
                 Which::Rejects => audit.reject_rows().try_for_each(|batch| table.write(&batch?))?,
             }

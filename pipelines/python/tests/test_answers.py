@@ -36,6 +36,35 @@ def test_answers_are_those_of_an_independent_implementation(golden: Golden, tmp_
         assert plain(comparison.score_migration) == pair["score_migration"]
 
 
+def named(value: Any) -> Any:
+    """A typed answer of cohorts, with the names that JSON has."""
+    value = plain(value)
+    if isinstance(value, list):
+        return [named(part) for part in value]
+    if not isinstance(value, dict):
+        return value
+    value = {"never" if key == "None" else key: named(part) for key, part in value.items()}
+    if "start_size" in value:
+        value["size"] = {"from": value.pop("start_size"), "to": value.pop("end_size")}
+    return {{"start": "from", "end": "to"}.get(key, key): part for key, part in value.items()}
+
+
+def test_cohorts_are_those_of_an_independent_implementation(golden: Golden, tmp_path: Path) -> None:
+    file = tmp_path / "periods.csv"
+    file.write_text(golden.csv)
+    audit = lensflow.audit(file, cohorts=True, **golden.options)
+    expected = json.loads(golden.text("expected_more.json"))
+    assert named(list(audit.cohorts.values())) == expected["cohorts"]
+    assert named(audit.cohort_comparisons) == expected["cohort_comparisons"]
+    assert named(list(audit.health.values())) == expected["health"]
+    rows = audit.cohort_rows().to_arrow()
+    assert rows.num_rows == sum(len(cohort.ages) or len(audit.windows) for cohort in audit.cohorts.values())
+    assert rows.column_names == ["cohort", "window", "age", "active", "orders", "revenue"]
+    without = lensflow.audit(file, **golden.options)
+    assert not without.cohorts and not without.cohort_comparisons and not without.health
+    assert without.cohort_rows().to_arrow().num_rows == 0
+
+
 def test_nothing_of_the_report_is_left_out() -> None:
     audit = lensflow.audit(CDNOW_PERIODS, every="half", segments="standard", cuts={"frequency": [1, 2, 3, 5]})
     report = audit.to_dict(numbers="text")

@@ -29,6 +29,7 @@ from ._answers import (
     Window,
 )
 from ._audit import Audit, Progress, audit
+from ._cohorts import Cohort, CohortAge, CohortComparison, CohortShare, ComparedAge, Factor, WindowHealth
 from ._errors import Cancelled, DataError, Error, InternalError, IoError, UsageError
 from ._lensflow import __version__
 from ._options import AuditOptions, GenerateOptions, ReadOptions, UpdateOptions
@@ -39,12 +40,18 @@ __all__ = [
     "Audit",
     "AuditOptions",
     "Cancelled",
+    "Cohort",
+    "CohortAge",
+    "CohortComparison",
+    "CohortShare",
+    "ComparedAge",
     "Comparison",
     "CutPoints",
     "DataError",
     "Decile",
     "Earned",
     "Error",
+    "Factor",
     "GenerateOptions",
     "Grown",
     "Input",
@@ -68,6 +75,7 @@ __all__ = [
     "UpdateOptions",
     "UsageError",
     "Window",
+    "WindowHealth",
     "__version__",
     "audit",
     "generate",

@@ -238,6 +238,7 @@ class ByWindow(Mapping[str, _Answer]):
     """Answers by the name of their window, in time order; also by place: ``[0]`` is the first, ``[-1]`` the last."""
 
     __slots__ = ("_answers",)
+    _kind = "window"
 
     def __init__(self, answers: dict[str, _Answer]) -> None:
         self._answers = answers
@@ -249,7 +250,7 @@ class ByWindow(Mapping[str, _Answer]):
             return self._answers[name]
         except KeyError:
             known = ", ".join(self._answers) or "none"
-            raise KeyError(f"{name!r} is no window of this audit; there are: {known}") from None
+            raise KeyError(f"{name!r} is no {self._kind} of this audit; there are: {known}") from None
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._answers)
@@ -259,6 +260,13 @@ class ByWindow(Mapping[str, _Answer]):
 
     def __repr__(self) -> str:
         return repr(self._answers)
+
+
+class ByCohort(ByWindow[_Answer]):
+    """Answers by the name of their cohort: ``"earlier"``, or that of its window."""
+
+    __slots__ = ()
+    _kind = "cohort"
 
 
 class ByPair(ByWindow[_Answer]):
@@ -278,7 +286,7 @@ class ByPair(ByWindow[_Answer]):
 _Of = TypeVar("_Of")
 
 
-def _of(kind: type[_Of], values: Mapping[str, Any]) -> _Of:
+def of(kind: type[_Of], values: Mapping[str, Any]) -> _Of:
     """An object of the values it knows: a later engine may say more."""
     return kind(**{field.name: values.get(field.name) for field in fields(kind)})  # type: ignore[arg-type]
 
@@ -288,7 +296,7 @@ def _day(text: str | None) -> date | None:
 
 
 def input_of(values: Mapping[str, Any]) -> Input:
-    return _of(Input, {**values, "first_day": _day(values.get("first_day")), "last_day": _day(values.get("last_day"))})
+    return of(Input, {**values, "first_day": _day(values.get("first_day")), "last_day": _day(values.get("last_day"))})
 
 
 def cut_points_of(values: Mapping[str, Any] | None) -> CutPoints | None:
@@ -302,7 +310,7 @@ def cut_points_of(values: Mapping[str, Any] | None) -> CutPoints | None:
 def window_of(values: Mapping[str, Any]) -> Window:
     times = {key: datetime.fromisoformat(values[key]) for key in ("start", "end", "observation_end")}
     days = {key: _day(values.get(key)) for key in ("covered_from", "covered_until")}
-    return _of(Window, {**values, **times, **days, "lens1": _lens1(values)})
+    return of(Window, {**values, **times, **days, "lens1": _lens1(values)})
 
 
 def comparison_of(values: Mapping[str, Any]) -> Comparison:
@@ -311,13 +319,13 @@ def comparison_of(values: Mapping[str, Any]) -> Comparison:
 
 def _lens1(window: Mapping[str, Any]) -> Lens1:
     lens1 = window["lens1"]
-    return _of(
+    return of(
         Lens1,
         {
             **lens1,
             "revenue_concentration": {int(percent): share for percent, share in lens1["revenue_concentration"].items()},
             "more": _more(window["more"]),
-            "segments": [_of(Segment, segment) for segment in window.get("segments", [])],
+            "segments": [of(Segment, segment) for segment in window.get("segments", [])],
             "segment_cells": window.get("segment_cells", {}),
         },
     )
@@ -325,11 +333,11 @@ def _lens1(window: Mapping[str, Any]) -> Lens1:
 
 def _more(more: Mapping[str, Any]) -> More:
     made = {
-        "rfm_cells": {score: _of(ScoreCell, cell) for score, cell in more["rfm_cells"].items()},
-        "deciles": [_of(Decile, decile) for decile in more["deciles"]],
+        "rfm_cells": {score: of(ScoreCell, cell) for score, cell in more["rfm_cells"].items()},
+        "deciles": [of(Decile, decile) for decile in more["deciles"]],
         "spend_distribution": {int(step): customers for step, customers in more["spend_distribution"].items()},
     }
-    return _of(More, {**more, **made})
+    return of(More, {**more, **made})
 
 
 _FLOWS = {"churned": Earned, "shrunk": Shrunk, "grown": Grown, "unchanged": Unchanged, "new": Earned, "reactivated": Earned}
@@ -338,11 +346,11 @@ _FLOWS = {"churned": Earned, "shrunk": Shrunk, "grown": Grown, "unchanged": Unch
 def _lens2(pair: Mapping[str, Any]) -> Lens2:
     bridge = pair["revenue_bridge"]
     made = {
-        "revenue_bridge": _of(RevenueBridge, {**bridge, **{name: _of(kind, bridge[name]) for name, kind in _FLOWS.items()}}),
+        "revenue_bridge": of(RevenueBridge, {**bridge, **{name: of(kind, bridge[name]) for name, kind in _FLOWS.items()}}),
         "score_migration": ScoreMigration(**{measure: _moves(pair["score_migration"][measure]) for measure in "rfm"}),
         "segment_migration": pair.get("segment_migration"),
     }
-    return _of(Lens2, {**pair["lens2"], **made})
+    return of(Lens2, {**pair["lens2"], **made})
 
 
 def _moves(scores: Mapping[str, Mapping[str, int]]) -> dict[int, dict[int, int]]:

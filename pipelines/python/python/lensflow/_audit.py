@@ -10,7 +10,8 @@ from decimal import Decimal
 from typing import Any, Literal, TypeVar, Unpack, overload
 
 from . import _lensflow
-from ._answers import ByPair, ByWindow, Comparison, CutPoints, Input, Lens1, Lens2, Window, comparison_of, cut_points_of, input_of, window_of
+from ._answers import ByCohort, ByPair, ByWindow, Comparison, CutPoints, Input, Lens1, Lens2, Window, comparison_of, cut_points_of, input_of, window_of
+from ._cohorts import Cohort, CohortComparison, WindowHealth, cohort_comparison_of, cohort_of, health_of
 from ._errors import UsageError
 from ._html import report_html
 from ._options import AuditOptions, StrPath, plain
@@ -43,7 +44,19 @@ class Audit:
     audit and its rows are let go of.
     """
 
-    __slots__ = ("_answers", "comparisons", "cut_points", "input", "lens1", "lens2", "warnings", "windows")
+    __slots__ = (
+        "_answers",
+        "cohort_comparisons",
+        "cohorts",
+        "comparisons",
+        "cut_points",
+        "health",
+        "input",
+        "lens1",
+        "lens2",
+        "warnings",
+        "windows",
+    )
 
     def __init__(self, answers: _lensflow.Answers) -> None:
         self._answers = answers
@@ -62,6 +75,14 @@ class Audit:
         self.lens1: ByWindow[Lens1] = ByWindow({window.name: window.lens1 for window in self.windows})
         #: Lens 2 by pair of windows.
         self.lens2: ByPair[Lens2] = ByPair({f"{pair.start} → {pair.end}": pair.lens2 for pair in self.comparisons})
+
+        cohorts = [cohort_of(cohort) for cohort in report.get("cohorts", [])]
+        #: Lens 3 by cohort, with ``cohorts=True``.
+        self.cohorts: ByCohort[Cohort] = ByCohort({cohort.name: cohort for cohort in cohorts})
+        #: Lens 4: each cohort and the next one, with ``cohorts=True``.
+        self.cohort_comparisons: list[CohortComparison] = [cohort_comparison_of(pair) for pair in report.get("cohort_comparisons", [])]
+        #: Lens 5 by window, with ``cohorts=True``.
+        self.health: ByWindow[WindowHealth] = ByWindow({month["window"]: health_of(month) for month in report.get("health", [])})
 
     def to_json(self, *, numbers: Literal["number", "text"] = "number") -> str:
         """The report as JSON: the bytes that ``lensflow audit --report`` writes."""
@@ -83,6 +104,10 @@ class Audit:
     def migration(self, *, sorted: bool = False) -> Rows:
         """A row per pair of windows and customer: retained, churned, new or reactivated; with ``segments``, from which to which."""
         return Rows(self._answers.rows("migration", sorted))
+
+    def cohort_rows(self) -> Rows:
+        """A row per cohort and window: age, active customers, orders and revenue; with ``cohorts=True``."""
+        return Rows(self._answers.rows("cohorts", False))
 
     def rejects(self) -> Rows:
         """Rows and customers that were left out, with their reasons; with ``on_bad_row="reject"``."""
@@ -173,6 +198,7 @@ def audit(
     columns tell.
 
     ``segments`` names groups of customers: ``"standard"``, the path of a TOML file, or rules, ``{"big": {"r": "4..", "orders": (2, 9)}}``.
+    ``cohorts=True`` asks for Lenses 3, 4 and 5, too.
     ``cuts`` are cut points to score by, ``{"frequency": [1, 2, 3, 5]}``, or the path of a file of them.
 
     ``progress`` is called with a :class:`Progress` about ten times a second; ``True`` is a bar, which needs tqdm. Ctrl-C ends the run.
@@ -194,6 +220,7 @@ def audit(
 
 _FILES = {
     "out": "audit.write(path) writes the report, and audit.rfm().write(path) the rows",
+    "cohorts_out": "audit.cohort_rows().write(path) writes them",
     "currency": 'audit.html(path, currency="EUR") has it',
     "locale": 'audit.html(path, locale="de") has it',
     "template": 'audit.html(path, template="mine.html") has it',

@@ -78,6 +78,7 @@ class AuditOptions(ReadOptions, total=False):
     as_of: Day
     percentiles: Sequence[int]
     bins: int
+    cohorts: bool
     rfm_columns: Texts
     segments: SegmentsLike
     cuts: CutsLike
