@@ -27,7 +27,7 @@
 //! | `accumulate` | customers' states; decides what is spilled and when |
 //! | [`state`] | the saved folder: manifest, run files, the record of a checkpoint |
 //! | [`finalize`] | partitions → blocks of RFM metrics |
-//! | [`lens`] | questions as mergeable partials: Lens 1, Lens 2, sketches, your own |
+//! | [`lens`] | questions as mergeable partials: Lens 1, Lens 2, cohorts (Lenses 3 to 5), sketches, your own |
 //! | [`report`] | answers as data; rows, tables, Parquet, text, a page |
 //! | [`partials`] | answers that travel between machines |
 //! | `reduce` | the passes over blocks: ask, score, write |

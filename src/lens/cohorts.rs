@@ -317,3 +317,76 @@ pub(crate) fn decode(batches: &mut dyn Iterator<Item = RecordBatch>) -> Option<C
     };
     partial.cohorts.iter().all(agree).then_some(partial)
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn months(count: i64) -> Vec<Window> {
+        let window = |at: i64| Window { name: format!("{at}"), start: at * 10, end: at * 10 + 9, observation_end: at * 10 + 9 };
+        (0..count).map(window).collect()
+    }
+
+    /// Full, the sums of ten years of months take less than a megabyte, in memory and as Arrow.
+    #[test]
+    fn ten_years_of_months_are_small() {
+        let lens = CohortLens::new(&months(120), false, true).unwrap();
+        let mut sums = lens.empty(&[]);
+        for (place, sum) in sums.cohorts.iter_mut().enumerate() {
+            sum.open(120 - begins(place));
+            sum.cells.fill(ScoreCell { customers: 1, orders: 2, revenue: Fixed2::from_hundredths(1 << 60) });
+            sum.second.fill(1);
+            sum.size = sum.second.len() as u64;
+        }
+        let room = |sum: &CohortSum| size_of_val(&sum.cells[..]) + size_of_val(&sum.second[..]) + size_of::<CohortSum>();
+        assert!(sums.cohorts.iter().map(room).sum::<usize>() < 1_000_000);
+        let mut batches = Vec::new();
+        lens.encode(&sums, &mut batches).unwrap();
+        assert!(batches.iter().map(RecordBatch::get_array_memory_size).sum::<usize>() < 1_000_000);
+        let back = lens.decode(&mut batches.into_iter()).unwrap();
+        assert_eq!(back, sums);
+        assert_eq!((back.windows(), back.customers()), (120, 120 * 121 / 2 + 120));
+    }
+
+    /// The cohort is that of the first window that ends after the first row, as far as there is a window before the first valid one.
+    #[test]
+    fn places() {
+        let lens = CohortLens::new(&months(3), false, false).unwrap();
+        // Each window ends a moment before the next begins.
+        let of = |first_seen: i64, valid: usize| lens.place(first_seen, valid);
+        assert_eq!([of(-1, 2), of(0, 2), of(8, 2), of(9, 2), of(10, 2), of(19, 2), of(20, 2)], [0, 1, 1, 2, 2, 3, 3]);
+        assert_eq!([of(-1, 0), of(0, 0), of(9, 1)], [0, 1, 2]);
+        let open = CohortLens::new(&months(3), true, false).unwrap();
+        assert_eq!([open.place(i64::MIN, 0), open.place(-1, 2)], [1, 1]);
+    }
+
+    /// Batches of no partial.
+    #[test]
+    fn foreign_batches_are_refused() {
+        let lens = CohortLens::new(&months(2), false, false).unwrap();
+        let mut sums = lens.empty(&[]);
+        sums.cohorts[1].open(2);
+        (sums.cohorts[1].size, sums.cohorts[1].second[0]) = (2, 2);
+        sums.cohorts[1].cells[0].customers = 2;
+        let encoded = |sums: &CohortSums| {
+            let mut batches = Vec::new();
+            lens.encode(sums, &mut batches).unwrap();
+            batches
+        };
+        assert_eq!(lens.decode(&mut encoded(&sums).into_iter()).unwrap(), sums);
+        for missing in 0..3 {
+            assert!(lens.decode(&mut encoded(&sums).into_iter().take(missing)).is_err());
+        }
+        let wrong = |change: &dyn Fn(&mut CohortSum)| {
+            let mut sums = sums.clone();
+            change(&mut sums.cohorts[1]);
+            lens.decode(&mut encoded(&sums).into_iter()).is_err()
+        };
+        assert!(wrong(&|sum| sum.size = 3) && wrong(&|sum| sum.repeat_customers = 3) && wrong(&|sum| sum.cells[1].customers = 3));
+        assert!(wrong(&|sum| sum.cells[0].orders = -1) && wrong(&|sum| sum.cells.push(sum.cells[0])) && wrong(&|sum| sum.second.push(1)));
+        let other = CohortLens::new(&months(3), false, false).unwrap();
+        assert!(other.decode(&mut encoded(&sums).into_iter()).is_err());
+        assert!(CohortLens::new(&months(601), false, false).is_err());
+    }
+}
