@@ -55,6 +55,9 @@ FIELDS = {
     Lens1Metrics: "total_customers one_time_buyers one_time_buyer_pct total_revenue top_10pct_revenue_contribution "
     "top_20pct_revenue_contribution avg_orders_per_customer median_customer_value rfm_distribution",
     CustomerMigration: "retained churned new reactivated",
+    autoclv.CohortPeriodMetrics: "period_number active_customers cumulative_activation_rate avg_orders_per_customer avg_revenue_per_customer "
+    "avg_orders_per_cohort_member avg_revenue_per_cohort_member total_revenue",
+    autoclv.Lens3Metrics: "cohort_name acquisition_date cohort_size periods",
     Lens2Metrics: "period1_metrics period2_metrics migration retention_rate churn_rate reactivation_rate customer_count_change "
     "revenue_change_pct avg_order_value_change_pct",
     autoclv.OrderAggregation: "order_id customer_id order_ts first_item_ts last_item_ts total_spend total_margin total_quantity distinct_products",
@@ -420,3 +423,44 @@ def test_ours_differ_where_the_page_says_so() -> None:
     rows = [period("a", 1), period("b", 4)]
     audit = lensflow.audit(rows, windows=["2023-Q1", "2023-Q2"])
     assert (audit.lens2[0].new, audit.lens2[0].reactivated) == (1, 0)
+
+
+def test_lens3_numbers_the_periods_that_are_there_and_ours_counts_windows() -> None:
+    rows = [period("a", 1, 2, 30.0), period("b", 1, 1, 10.0), period("a", 12, 1, 5.0), period("x", 2, 9, 99.0)]
+    lens3 = autoclv.analyze_cohort_evolution("2023-01", START, rows, ["a", "b", "c"])
+    assert [(one.period_number, one.active_customers) for one in lens3.periods] == [(0, 2), (1, 1)]
+    assert lens3.periods[1] == autoclv.CohortPeriodMetrics(1, 1, 2 / 3, 1.0, 5.0, 1 / 3, 5 / 3, 5.0)
+    assert autoclv.calculate_cumulative_activation_curve(lens3) == {0: 2 / 3, 1: 2 / 3}
+    with pytest.warns(DeprecationWarning, match="is deprecated"):
+        assert autoclv.calculate_retention_curve(lens3) == {0: 2 / 3, 1: 2 / 3}
+    ours = lensflow.audit([row for row in rows if row.customer_id != "x"], every="month", cohorts=True).cohorts["2023-01"]
+    assert (ours.size, len(ours.ages), [age.active for age in ours.ages if age.active]) == (2, 12, [2, 1])
+    assert ours.ages[11].active_pct == Decimal("50.00")
+
+
+@pytest.mark.parametrize(
+    ("ids", "date", "match"),
+    [
+        ([], START, "cohort_customer_ids cannot be empty"),
+        (["a", "b", "a"], START, "contains 1 duplicate IDs"),
+        (["z"], START, "No period aggregations found for cohort 2023-01. Check"),
+        (["a"], END, "No periods found on or after acquisition_date 2024-01-01T00:00:00. Earliest period: 2023-01-01"),
+    ],
+)
+def test_lens3_refuses_what_that_library_does(ids: list[str], date: datetime, match: str) -> None:
+    with pytest.raises(ValueError, match=match):
+        autoclv.analyze_cohort_evolution("2023-01", date, [period("a")], ids)
+
+
+def test_lens3_metrics_are_checked() -> None:
+    one = autoclv.CohortPeriodMetrics(0, 1, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0)
+    for field in dataclasses.fields(one):
+        match = f"{field.name} must be between 0 and 1, got -1" if "rate" in field.name else f"{field.name} must be >= 0, got -1"
+        with pytest.raises(ValueError, match=match):
+            dataclasses.replace(one, **{field.name: -1})
+    third = dataclasses.replace(one, period_number=2)
+    for periods, match in [([third, one], "must be ordered by period_number"), ([one, third], "must be contiguous starting from 0")]:
+        with pytest.raises(ValueError, match=match):
+            autoclv.Lens3Metrics("c", START, 1, periods)
+    with pytest.raises(ValueError, match="cohort_size must be >= 0, got -1"):
+        autoclv.Lens3Metrics("c", START, -1, [])

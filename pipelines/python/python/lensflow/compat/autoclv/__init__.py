@@ -14,9 +14,17 @@ from .customer_contract import CustomerContract, CustomerIdentifier
 from .data_mart import CustomerDataMart, CustomerDataMartBuilder, OrderAggregation, PeriodAggregation, PeriodGranularity
 from .lens1 import Lens1Metrics, analyze_single_period, calculate_revenue_concentration
 from .lens2 import CustomerMigration, Lens2Metrics, analyze_period_comparison
+from .lens3 import (
+    CohortPeriodMetrics,
+    Lens3Metrics,
+    analyze_cohort_evolution,
+    calculate_cumulative_activation_curve,
+    calculate_retention_curve,
+)
 from .rfm import RFMMetrics, RFMScore, calculate_rfm, calculate_rfm_scores
 
 __all__ = [
+    "CohortPeriodMetrics",
     "CustomerContract",
     "CustomerDataMart",
     "CustomerDataMartBuilder",
@@ -24,13 +32,17 @@ __all__ = [
     "CustomerMigration",
     "Lens1Metrics",
     "Lens2Metrics",
+    "Lens3Metrics",
     "OrderAggregation",
     "PeriodAggregation",
     "PeriodGranularity",
     "RFMMetrics",
     "RFMScore",
+    "analyze_cohort_evolution",
     "analyze_period_comparison",
     "analyze_single_period",
+    "calculate_cumulative_activation_curve",
+    "calculate_retention_curve",
     "calculate_revenue_concentration",
     "calculate_rfm",
     "calculate_rfm_scores",
@@ -54,6 +66,7 @@ def install() -> None:
         "foundation.rfm": "rfm",
         "analyses.lens1": "lens1",
         "analyses.lens2": "lens2",
+        "analyses.lens3": "lens3",
     }
     if importlib.util.find_spec("pandas") is not None:
         modules["pandas"] = "pandas"
