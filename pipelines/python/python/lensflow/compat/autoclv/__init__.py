@@ -21,9 +21,21 @@ from .lens3 import (
     calculate_cumulative_activation_curve,
     calculate_retention_curve,
 )
+from .lens4 import (
+    CohortComparison,
+    CohortDecomposition,
+    Lens4Metrics,
+    TimeToSecondPurchase,
+    calculate_cohort_decomposition,
+    calculate_time_to_second_purchase,
+    compare_cohort_pair,
+    compare_cohorts,
+)
 from .rfm import RFMMetrics, RFMScore, calculate_rfm, calculate_rfm_scores
 
 __all__ = [
+    "CohortComparison",
+    "CohortDecomposition",
     "CohortPeriodMetrics",
     "CustomerContract",
     "CustomerDataMart",
@@ -33,19 +45,25 @@ __all__ = [
     "Lens1Metrics",
     "Lens2Metrics",
     "Lens3Metrics",
+    "Lens4Metrics",
     "OrderAggregation",
     "PeriodAggregation",
     "PeriodGranularity",
     "RFMMetrics",
     "RFMScore",
+    "TimeToSecondPurchase",
     "analyze_cohort_evolution",
     "analyze_period_comparison",
     "analyze_single_period",
+    "calculate_cohort_decomposition",
     "calculate_cumulative_activation_curve",
     "calculate_retention_curve",
     "calculate_revenue_concentration",
     "calculate_rfm",
     "calculate_rfm_scores",
+    "calculate_time_to_second_purchase",
+    "compare_cohort_pair",
+    "compare_cohorts",
     "install",
 ]
 
@@ -67,6 +85,7 @@ def install() -> None:
         "analyses.lens1": "lens1",
         "analyses.lens2": "lens2",
         "analyses.lens3": "lens3",
+        "analyses.lens4": "lens4",
     }
     if importlib.util.find_spec("pandas") is not None:
         modules["pandas"] = "pandas"
