@@ -464,3 +464,84 @@ def test_lens3_metrics_are_checked() -> None:
             autoclv.Lens3Metrics("c", START, 1, periods)
     with pytest.raises(ValueError, match="cohort_size must be >= 0, got -1"):
         autoclv.Lens3Metrics("c", START, -1, [])
+
+
+COHORTS = {"a": "2023-01", "b": "2023-01", "c": "2023-02"}
+
+
+def rows_of_cohorts() -> list[PeriodAggregation]:
+    return [period("a", 1, 2, 30.0), period("b", 1, 1, 10.0), period("a", 3, 1, 5.0), period("c", 2, 1, 8.0), period("c", 3, 3, 24.0)]
+
+
+def test_lens4_multiplies_rounded_factors() -> None:
+    lens4 = autoclv.compare_cohorts(rows_of_cohorts(), COHORTS)
+    january = autoclv.CohortDecomposition(
+        cohort_id="2023-01",
+        period_number=0,
+        cohort_size=2,
+        active_customers=2,
+        pct_active=Decimal("100.00"),
+        total_orders=3,
+        aof=Decimal("1.50"),
+        total_revenue=Decimal("40.00"),
+        aov=Decimal("13.33"),
+        margin=Decimal("100.00"),
+        revenue=Decimal("39.99"),
+    )
+    assert lens4.cohort_decompositions[0] == january
+    # The second period of a customer is number 1, also where a window lies between.
+    assert [(one.cohort_id, one.period_number) for one in lens4.cohort_decompositions] == [
+        ("2023-01", 0),
+        ("2023-01", 1),
+        ("2023-02", 0),
+        ("2023-02", 1),
+    ]
+    first = lens4.time_to_second_purchase[0]
+    assert (first.customers_with_repeat, first.median_days, first.cumulative_repeat_by_period) == (1, Decimal("59.00"), {0: 50, 1: 0})
+    assert [(pair.period_number, pair.revenue_change_pct) for pair in lens4.cohort_comparisons] == [(0, -60), (1, 860)]
+    by_time = autoclv.compare_cohorts(rows_of_cohorts(), COHORTS, "time-aligned")
+    assert [one.period_number for one in by_time.cohort_decompositions] == [0, 2, 1, 2] and not by_time.cohort_comparisons
+    with pytest.raises(ValueError, match="alignment_type must be 'left-aligned' or 'time-aligned', got 'x'"):
+        autoclv.compare_cohorts([], {}, "x")
+    # Ours takes the exact factors.
+    ours = lensflow.audit(rows_of_cohorts(), every="month", cohorts=True).cohort_comparisons[0].ages[0]
+    assert (ours.average_order_value.start, ours.revenue_per_member.start) == (Decimal("13.33"), Decimal("20.00"))
+
+
+def test_lens5_has_an_index_and_ours_has_none() -> None:
+    lens5 = autoclv.assess_customer_base_health(rows_of_cohorts(), COHORTS, START, datetime(2023, 4, 1))
+    assert [(one.cohort_id, one.total_revenue) for one in lens5.cohort_revenue_contributions] == [
+        ("2023-01", 40),
+        ("2023-02", 8),
+        ("2023-01", 5),
+        ("2023-02", 24),
+    ]
+    assert [(one.cohort_size, one.repeat_buyers, one.repeat_rate) for one in lens5.cohort_repeat_behavior] == [(2, 1, 50), (1, 1, 100)]
+    health = lens5.health_score
+    assert (health.cohort_quality_trend, health.revenue_predictability_pct) == ("improving", Decimal("58.44"))
+    assert (health.health_score, health.health_grade) == (Decimal("77.38"), "C")
+    ours = lensflow.audit(rows_of_cohorts(), every="month", cohorts=True).health["2023-03"]
+    assert (ours.revenue, ours.revenue_earlier_pct, [part.cohort for part in ours.by_cohort]) == (29, 100, ["2023-01", "2023-02"])
+    for rows, cohorts, dates, match in [
+        ([], COHORTS, (START, END), "period_aggregations cannot be empty"),
+        (rows_of_cohorts(), {}, (START, END), "cohort_assignments cannot be empty"),
+        (rows_of_cohorts(), COHORTS, (END, START), "must be before analysis_end_date"),
+        (rows_of_cohorts(), COHORTS, (END, datetime(2025, 1, 1)), "No periods found in analysis window"),
+        (rows_of_cohorts(), {"a": "2023-01"}, (START, END), r"overall_retention must be in \[0, 100\], got 300.00"),
+    ]:
+        with pytest.raises(ValueError, match=match):
+            autoclv.assess_customer_base_health(rows, cohorts, *dates)
+
+
+def test_cohorts_are_assigned_by_acquisition() -> None:
+    at = [datetime(2022, 12, 31), datetime(2023, 1, 1), datetime(2023, 5, 2)]
+    customers = [autoclv.CustomerIdentifier(name, moment, "shop") for name, moment in zip("abc", at, strict=True)]
+    quarters = autoclv.create_quarterly_cohorts(customers)
+    assert [cohort.cohort_id for cohort in quarters] == ["2022-Q4", "2023-Q1", "2023-Q2"]
+    assert autoclv.assign_cohorts(customers, quarters) == {"a": "2022-Q4", "b": "2023-Q1", "c": "2023-Q2"}
+    assert autoclv.validate_cohort_coverage(customers, quarters[1:]) == (2, 1)
+    assert len(autoclv.create_monthly_cohorts(customers)) == 6 and len(autoclv.create_yearly_cohorts(customers)) == 2
+    with pytest.raises(ValueError, match=r"1 customers fall outside cohort ranges \(66.7% coverage\)"):
+        autoclv.assign_cohorts(customers, quarters[1:])
+    with pytest.raises(ValueError, match="Overlapping cohorts detected"):
+        autoclv.validate_non_overlapping([*quarters, autoclv.CohortDefinition("x", at[0], at[2])])

@@ -10,6 +10,17 @@ never change an answer.
 ``install()`` puts these modules where that library's are, for code that cannot be changed.
 """
 
+from .cohorts import (
+    CohortDefinition,
+    CohortMetadata,
+    assign_cohorts,
+    create_monthly_cohorts,
+    create_quarterly_cohorts,
+    create_yearly_cohorts,
+    normalize_to_utc,
+    validate_cohort_coverage,
+    validate_non_overlapping,
+)
 from .customer_contract import CustomerContract, CustomerIdentifier
 from .data_mart import CustomerDataMart, CustomerDataMartBuilder, OrderAggregation, PeriodAggregation, PeriodGranularity
 from .lens1 import Lens1Metrics, analyze_single_period, calculate_revenue_concentration
@@ -31,12 +42,30 @@ from .lens4 import (
     compare_cohort_pair,
     compare_cohorts,
 )
+from .lens5 import (
+    CohortRepeatBehavior,
+    CohortRevenuePeriod,
+    CustomerBaseHealthScore,
+    Lens5Metrics,
+    assess_customer_base_health,
+    calculate_acquisition_dependence,
+    calculate_health_score,
+    calculate_overall_retention_rate,
+    calculate_revenue_metrics,
+    calculate_revenue_predictability,
+    determine_cohort_quality_trend,
+)
 from .rfm import RFMMetrics, RFMScore, calculate_rfm, calculate_rfm_scores
 
 __all__ = [
     "CohortComparison",
     "CohortDecomposition",
+    "CohortDefinition",
+    "CohortMetadata",
     "CohortPeriodMetrics",
+    "CohortRepeatBehavior",
+    "CohortRevenuePeriod",
+    "CustomerBaseHealthScore",
     "CustomerContract",
     "CustomerDataMart",
     "CustomerDataMartBuilder",
@@ -46,6 +75,7 @@ __all__ = [
     "Lens2Metrics",
     "Lens3Metrics",
     "Lens4Metrics",
+    "Lens5Metrics",
     "OrderAggregation",
     "PeriodAggregation",
     "PeriodGranularity",
@@ -55,16 +85,30 @@ __all__ = [
     "analyze_cohort_evolution",
     "analyze_period_comparison",
     "analyze_single_period",
+    "assess_customer_base_health",
+    "assign_cohorts",
+    "calculate_acquisition_dependence",
     "calculate_cohort_decomposition",
     "calculate_cumulative_activation_curve",
+    "calculate_health_score",
+    "calculate_overall_retention_rate",
     "calculate_retention_curve",
     "calculate_revenue_concentration",
+    "calculate_revenue_metrics",
+    "calculate_revenue_predictability",
     "calculate_rfm",
     "calculate_rfm_scores",
     "calculate_time_to_second_purchase",
     "compare_cohort_pair",
     "compare_cohorts",
+    "create_monthly_cohorts",
+    "create_quarterly_cohorts",
+    "create_yearly_cohorts",
+    "determine_cohort_quality_trend",
     "install",
+    "normalize_to_utc",
+    "validate_cohort_coverage",
+    "validate_non_overlapping",
 ]
 
 
@@ -79,6 +123,7 @@ def install() -> None:
 
     own = __name__
     modules = {
+        "foundation.cohorts": "cohorts",
         "foundation.customer_contract": "customer_contract",
         "foundation.data_mart": "data_mart",
         "foundation.rfm": "rfm",
@@ -86,6 +131,7 @@ def install() -> None:
         "analyses.lens2": "lens2",
         "analyses.lens3": "lens3",
         "analyses.lens4": "lens4",
+        "analyses.lens5": "lens5",
     }
     if importlib.util.find_spec("pandas") is not None:
         modules["pandas"] = "pandas"

@@ -5,13 +5,13 @@ from __future__ import annotations
 
 import logging
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from operator import attrgetter
 from statistics import median
-from typing import Any
 
+from ._factors import ZERO, check_least, check_share, exact, percent, quotient, rounded
 from .data_mart import PeriodAggregation
 
 logger = logging.getLogger(__name__)
@@ -20,35 +20,6 @@ logger = logging.getLogger(__name__)
 MIN_COHORT_SIZE = 10
 
 _ALIGNMENTS = ("left-aligned", "time-aligned")
-_ZERO = Decimal("0.00")
-
-
-def _exact(value: Any) -> Decimal:
-    return Decimal(str(value))
-
-
-def _rounded(value: Decimal) -> Decimal:
-    return value.quantize(Decimal("0.01"), rounding=ROUND_HALF_UP)
-
-
-def _quotient(part: Any, whole: Any) -> Decimal:
-    return _rounded(_exact(part) / _exact(whole)) if whole > 0 else _ZERO
-
-
-def _percent(part: Any, whole: Any) -> Decimal:
-    return _rounded(_exact(part) / _exact(whole) * 100) if whole > 0 else _ZERO
-
-
-def _check_least(record: Any, names: Iterable[str]) -> None:
-    for name in names:
-        if (value := getattr(record, name)) < 0:
-            raise ValueError(f"{name} must be >= 0, got {value}")
-
-
-def _check_share(record: Any, name: str) -> None:
-    if not 0 <= (value := getattr(record, name)) <= 100:
-        raise ValueError(f"{name} must be in [0, 100], got {value}")
-
 
 @dataclass(frozen=True)
 class CohortDecomposition:
@@ -67,12 +38,12 @@ class CohortDecomposition:
     revenue: Decimal
 
     def __post_init__(self) -> None:
-        _check_least(self, ("period_number", "cohort_size", "active_customers"))
+        check_least(self, ("period_number", "cohort_size", "active_customers"))
         if self.active_customers > self.cohort_size:
             raise ValueError(f"active_customers ({self.active_customers}) cannot exceed cohort_size ({self.cohort_size})")
-        _check_share(self, "pct_active")
-        _check_share(self, "margin")
-        _check_least(self, ("total_orders", "aof", "aov", "total_revenue", "revenue"))
+        check_share(self, "pct_active")
+        check_share(self, "margin")
+        check_least(self, ("total_orders", "aof", "aov", "total_revenue", "revenue"))
 
 
 @dataclass(frozen=True)
@@ -87,9 +58,9 @@ class TimeToSecondPurchase:
     cumulative_repeat_by_period: Mapping[int, Decimal]
 
     def __post_init__(self) -> None:
-        _check_least(self, ("customers_with_repeat",))
-        _check_share(self, "repeat_rate")
-        _check_least(self, ("median_days", "mean_days"))
+        check_least(self, ("customers_with_repeat",))
+        check_share(self, "repeat_rate")
+        check_least(self, ("median_days", "mean_days"))
 
 
 @dataclass(frozen=True)
@@ -141,12 +112,12 @@ def calculate_cohort_decomposition(
 ) -> CohortDecomposition:
     """A cohort's factors in a period, whose rows are given. Without margin, that is 100 %."""
     orders = sum(row.total_orders for row in period_data)
-    spent = _rounded(_exact(sum(row.total_spend for row in period_data)))
+    spent = rounded(exact(sum(row.total_spend for row in period_data)))
     margin = Decimal("100.00")
     if include_margin:
-        margin = _percent(_rounded(_exact(sum(row.total_margin for row in period_data))), spent)
-    pct_active, aof, aov = _percent(len(period_data), cohort_size), _quotient(orders, len(period_data)), _quotient(spent, orders)
-    revenue = _rounded(cohort_size * (pct_active / 100) * aof * aov * (margin / 100))
+        margin = percent(rounded(exact(sum(row.total_margin for row in period_data))), spent)
+    pct_active, aof, aov = percent(len(period_data), cohort_size), quotient(orders, len(period_data)), quotient(spent, orders)
+    revenue = rounded(cohort_size * (pct_active / 100) * aof * aov * (margin / 100))
     return CohortDecomposition(
         cohort_id=cohort_id,
         period_number=period_number,
@@ -179,14 +150,14 @@ def calculate_time_to_second_purchase(
         )
     counts = [len(rows) for rows in customer_periods.values()]
     cumulative = {
-        number: _percent(sum(count > number + 1 for count in counts), cohort_size) for number in range(max(counts, default=0))
+        number: percent(sum(count > number + 1 for count in counts), cohort_size) for number in range(max(counts, default=0))
     }
     return TimeToSecondPurchase(
         cohort_id=cohort_id,
         customers_with_repeat=len(days),
-        repeat_rate=_percent(len(days), cohort_size),
-        median_days=_rounded(_exact(median(days))) if days else _ZERO,
-        mean_days=_quotient(sum(days), len(days)),
+        repeat_rate=percent(len(days), cohort_size),
+        median_days=rounded(exact(median(days))) if days else ZERO,
+        mean_days=quotient(sum(days), len(days)),
         cumulative_repeat_by_period=cumulative,
     )
 
@@ -196,7 +167,7 @@ def compare_cohort_pair(cohort_a_decomp: CohortDecomposition, cohort_b_decomp: C
     a, b = cohort_a_decomp, cohort_b_decomp
     if a.period_number != b.period_number:
         raise ValueError(f"Cannot compare cohorts at different periods: {a.period_number} != {b.period_number}")
-    revenue = [one.total_revenue / Decimal(one.cohort_size) if one.cohort_size > 0 else _ZERO for one in (a, b)]
+    revenue = [one.total_revenue / Decimal(one.cohort_size) if one.cohort_size > 0 else ZERO for one in (a, b)]
     return CohortComparison(
         cohort_a_id=a.cohort_id,
         cohort_b_id=b.cohort_id,
@@ -214,8 +185,8 @@ def compare_cohort_pair(cohort_a_decomp: CohortDecomposition, cohort_b_decomp: C
 
 def _change(before: Decimal, after: Decimal) -> Decimal:
     if before > 0:
-        return _rounded((after - before) / before * 100)
-    return Decimal("100.00") if after > 0 else _ZERO
+        return rounded((after - before) / before * 100)
+    return Decimal("100.00") if after > 0 else ZERO
 
 
 def compare_cohorts(
