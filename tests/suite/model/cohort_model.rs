@@ -106,9 +106,10 @@ impl Base<'_> {
     }
 
     fn health(&self, window: i64, cohorts: &[i64]) -> Value {
+        type Part = fn((i128, i128, i128)) -> i128;
         let parts: Vec<(i64, (i128, i128, i128))> = cohorts.iter().map(|cohort| (*cohort, self.at(*cohort, window))).collect();
-        let sum = |of: fn((i128, i128, i128)) -> i128, to: i64| parts.iter().filter(|p| p.0 < to).map(|p| of(p.1)).sum::<i128>();
-        let (active, revenue): (fn((i128, i128, i128)) -> i128, fn((i128, i128, i128)) -> i128) = (|sums| sums.0, |sums| sums.2);
+        let sum = |of: Part, to: i64| parts.iter().filter(|p| p.0 < to).map(|p| of(p.1)).sum::<i128>();
+        let (active, revenue): (Part, Part) = (|sums| sums.0, |sums| sums.2);
         let share_of = |(cohort, (active, orders, spend)): &(i64, (i128, i128, i128))| {
             json!({
                 "cohort": self.name(*cohort),
