@@ -10,7 +10,7 @@ mod allocator;
 mod made;
 
 use lensflow::synthetic::Synthetic;
-use lensflow::tasks::BareFile;
+use lensflow::tasks::stages::BareFile;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Instant;

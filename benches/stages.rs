@@ -12,7 +12,7 @@ use lensflow::model::{Window, Windows};
 use lensflow::source::files::Files;
 use lensflow::spec::Spec;
 use lensflow::synthetic::{IdStyle, Skew, Synthetic};
-use lensflow::tasks;
+use lensflow::tasks::stages as tasks;
 use std::path::PathBuf;
 
 fn main() {

@@ -32,7 +32,7 @@
 //! | [`partials`] | answers that travel between machines |
 //! | `reduce` | the passes over blocks: ask, score, write |
 //! | [`pipeline`] | threads and the order of things: builder, run, [`Audit`] |
-//! | `tasks` | the stages one at a time, for benches |
+//! | [`tasks`] | the tasks of an update one at a time, for engines on many machines |
 //! | [`jobs`] | whole programs over pipelines: audits of files, updates, checkpoints, following, comparisons, functions on slices |
 //!
 //! Begin with [`Pipeline::builder`], or with [`calculate_rfm`] for slices in memory. A [`Cancel`] ends a run from outside.
@@ -77,7 +77,6 @@ pub mod state;
 pub mod stats;
 #[cfg(feature = "synthetic")]
 pub mod synthetic;
-#[doc(hidden)]
 pub mod tasks;
 
 /// Memory: sizes as people write them, what the machine grants, what the process takes, what the system refuses.

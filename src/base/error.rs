@@ -266,6 +266,48 @@ impl Error {
     }
 }
 
+/// An error as data, to travel between processes: what is shown of it is the same on the other side.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ErrorMessage {
+    kind: Kind,
+    stage: Option<Stage>,
+    input: Option<String>,
+    row: Option<u64>,
+    line: Option<u64>,
+    customer: Option<String>,
+    message: String,
+    help: Option<String>,
+    details: Vec<String>,
+    cause: Option<String>,
+}
+
+impl From<&Error> for ErrorMessage {
+    fn from(error: &Error) -> Self {
+        let Parts { kind, stage, input, row, line, customer, message, help, details, cause, .. } = &*error.0;
+        ErrorMessage {
+            kind: *kind,
+            stage: *stage,
+            input: input.clone(),
+            row: *row,
+            line: *line,
+            customer: customer.clone(),
+            message: message.clone(),
+            help: help.clone(),
+            details: details.clone(),
+            cause: cause.as_ref().map(ToString::to_string),
+        }
+    }
+}
+
+impl ErrorMessage {
+    /// The error again.
+    pub fn into_error(self) -> Error {
+        let ErrorMessage { kind, stage, input, row, line, customer, message, help, details, cause } = self;
+        let cause = cause.map(Into::into);
+        Error(Box::new(Parts { kind, stage, input, row, line, customer, message, help, details, cause, echo: false }))
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let e = &*self.0;

@@ -17,6 +17,7 @@
 //! | `policies` | whether an update goes with its state |
 //! | `part_rejects` | what an update left out, as a table |
 //! | `update` | inputs that a state has not taken in yet → its next generation |
+//! | `engine_update` | an update whose inputs are read by the tasks of an engine |
 //! | `export_state` | a state → a table of period aggregations |
 //! | `checkpoint` | a long run that goes on where it was killed |
 //! | `follow` | a state that takes in files or a stream as they come |
@@ -33,6 +34,7 @@ pub mod audit;
 mod audit_outputs;
 pub(crate) mod checkpoint;
 pub(crate) mod compare;
+mod engine_update;
 pub(crate) mod export_state;
 pub mod follow;
 #[cfg(feature = "text")]

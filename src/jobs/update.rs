@@ -150,6 +150,16 @@ impl Update {
     /// that the state has with other contents; a bad row under [`OnBadRow::Fail`]; when anything cannot be read or written. The state is
     /// then what it was.
     pub fn run<S: AsRef<str>>(&self, folder: &Path, inputs: &[S], watch: impl FnMut(Arc<Stats>)) -> Result<Updated> {
+        self.run_by(folder, inputs, |folder, next, found| self.read(folder, next, found, watch))
+    }
+
+    /// An update whose new inputs are read by a function.
+    pub(super) fn run_by<S: AsRef<str>>(
+        &self,
+        folder: &Path,
+        inputs: &[S],
+        read: impl FnOnce(&Folder<Manifest>, &Manifest, &mut Found) -> Result<Vec<Part>>,
+    ) -> Result<Updated> {
         self.check_every()?;
         let (folder, there) = Folder::<Manifest>::lock(folder, &self.io)?;
         let manifest = match there {
@@ -176,7 +186,7 @@ impl Update {
                 true => with_pool(1, || compact_due(&folder, next.generation, &next.runs[..joined], &compacting)),
                 false => Ok(None),
             });
-            let read = self.read(&folder, &next, &mut found, watch);
+            let read = read(&folder, &next, &mut found);
             if !matches!(&read, Ok(parts) if !parts.is_empty()) {
                 compacting.cancel();
             }
@@ -267,7 +277,7 @@ impl Update {
     }
 
     /// Inputs that become a part each; those whose orders are grouped together become one.
-    fn apart(&self, paths: &[String], next: &Manifest) -> Vec<Vec<String>> {
+    pub(super) fn apart(&self, paths: &[String], next: &Manifest) -> Vec<Vec<String>> {
         let grouped = self.lines.as_ref().is_some_and(|lines| !lines.options.one_row_per_order) && !self.are_apart(next);
         if self.endless || grouped || next.undo == Some(0) || paths.len() > MOST_APART {
             return if paths.is_empty() { Vec::new() } else { vec![paths.to_vec()] };
@@ -291,6 +301,12 @@ impl Update {
         Ok(parts)
     }
 
+    /// The windows that judge open rows now.
+    pub(super) fn later_windows(&self) -> Option<Windows> {
+        let is_asked = |windows: &Windows| self.spec.on_bad_row == OnBadRow::Fail && windows.have_ends();
+        self.audited.clone().filter(is_asked)
+    }
+
     /// Reads some inputs into one run file; none when the state turns out to have them. With the manifest come the files that have the ids of
     /// known orders.
     fn read_part(
@@ -303,8 +319,7 @@ impl Update {
         watch: &mut impl FnMut(Arc<Stats>),
     ) -> Result<Option<Part>> {
         let spec = Spec { windows: Windows::Every(next.every), ..self.spec.clone() };
-        let is_asked = |windows: &Windows| self.spec.on_bad_row == OnBadRow::Fail && windows.have_ends();
-        let later_windows = self.audited.clone().filter(is_asked);
+        let later_windows = self.later_windows();
         let mut pipeline = Pipeline::builder().spec(spec).cancel(self.cancel.clone()).saving().later_windows(later_windows).build()?;
         pipeline.dropped = next.dropped_before.map(|before| (before, next.every));
         if next.order_ids {
@@ -353,11 +368,11 @@ impl Update {
 }
 
 /// Inputs that were read, saved.
-struct Part {
-    run: Option<RunEntry>,
-    saved: Saved,
-    inputs: Vec<Input>,
-    customers: u64,
+pub(super) struct Part {
+    pub(super) run: Option<RunEntry>,
+    pub(super) saved: Saved,
+    pub(super) inputs: Vec<Input>,
+    pub(super) customers: u64,
 }
 
 impl Updated {

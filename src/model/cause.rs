@@ -5,6 +5,8 @@
 //! are sums, and the first place is the least by input and row, so that the text is the same for any number of threads. Memory: one reject
 //! for each reason and column.
 
+use super::columns::Column;
+use super::line_columns::TransactionColumn;
 use super::reject::{LINE_FIELDS, REJECT_HELP, Reason, Reject};
 use crate::base::error::{Error, Result};
 use crate::base::merge::Merge;
@@ -106,7 +108,7 @@ impl From<MaxRejects> for String {
 }
 
 /// Bad rows, or customers, of one reason and column.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 struct Cause {
     count: u64,
     /// What they are worth; none where that is not known of each.
@@ -131,8 +133,23 @@ impl Merge for Cause {
 }
 
 /// Causes by reason and column.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(from = "Vec<(Reason, String, Cause)>", into = "Vec<(Reason, String, Cause)>")]
 pub(crate) struct Causes(BTreeMap<(Reason, &'static str), Cause>);
+
+impl From<Causes> for Vec<(Reason, String, Cause)> {
+    fn from(causes: Causes) -> Self {
+        causes.0.into_iter().map(|((reason, column), cause)| (reason, column.to_owned(), cause)).collect()
+    }
+}
+
+impl From<Vec<(Reason, String, Cause)>> for Causes {
+    fn from(causes: Vec<(Reason, String, Cause)>) -> Self {
+        let periods = || Column::ALL.iter().map(|column| column.name());
+        let named = |name: &str| periods().chain(TransactionColumn::ALL.iter().map(|column| column.name())).find(|known| *known == name);
+        Causes(causes.into_iter().map(|(reason, column, cause)| ((reason, named(&column).unwrap_or_default()), cause)).collect())
+    }
+}
 
 impl Merge for Causes {
     fn merge(&mut self, other: Causes) {
@@ -401,6 +418,11 @@ impl SharedCauses {
             .filter(|(_, rows)| rows.read > 0 && rows.rejected >= rows.read)
             .map(|(name, rows)| (name.clone(), rows.read))
             .collect()
+    }
+
+    /// The rows of each input that were read and rejected.
+    pub(crate) fn inputs(&self) -> BTreeMap<String, (u64, u64)> {
+        lock(&self.0.inputs).iter().map(|(name, rows)| (name.clone(), (rows.read, rows.rejected))).collect()
     }
 
     /// Takes in those that one thread found.

@@ -44,6 +44,17 @@ impl KeptNotes {
         *self = Notes::all(&[self.notes(), more.notes()]).kept();
     }
 
+    /// Those of other parts of the same inputs, too: what is said once of all of them is not counted again.
+    pub(crate) fn join(&mut self, more: &KeptNotes) {
+        let said = |notes: &KeptNotes| notes.0.iter().filter(|note| note.0.is_said()).cloned().collect::<Vec<_>>();
+        let (own, others) = (said(self), said(more));
+        self.add(more);
+        for (topic, subject, noted) in &mut self.0 {
+            let both = own.iter().chain(&others).filter(|note| note.0 == *topic && note.1 == *subject);
+            noted.count = both.map(|note| note.2.count).max().unwrap_or(noted.count);
+        }
+    }
+
     /// As notes of a run.
     pub(crate) fn notes(&self) -> Notes {
         let all = self.0.iter().map(|(topic, subject, noted)| ((*topic, subject.clone()), noted.clone())).collect();
@@ -118,6 +129,15 @@ impl Notes {
             noted.count += count;
             noted.amount.merge(amount);
             noted.most = noted.most.max(most);
+        }
+    }
+
+    /// Sets the counts of a topic to what they were.
+    pub(crate) fn put_back(&self, topic: Topic, counts: &[(String, u64)]) {
+        let mut all = lock(&self.0);
+        all.retain(|(of, subject), _| *of != topic || counts.iter().any(|(known, _)| known == subject));
+        for (subject, count) in counts {
+            all.entry((topic, subject.clone())).or_default().count = *count;
         }
     }
 

@@ -151,6 +151,27 @@ pub enum Topic {
 }
 
 impl Topic {
+    /// Whether it is said once, and not counted.
+    pub(super) fn is_said(self) -> bool {
+        matches!(
+            self,
+            Topic::Recognized
+                | Topic::ReadAs
+                | Topic::EmptyInput
+                | Topic::PassedOver
+                | Topic::NoQuantity
+                | Topic::UnreadDiscount
+                | Topic::NamedCents
+                | Topic::NoProduct
+                | Topic::NoCustomerKey
+                | Topic::NameAlike
+                | Topic::ExclusiveEnds
+                | Topic::DayOrder
+                | Topic::UnreadNumbers
+                | Topic::NullOrderIds
+        )
+    }
+
     pub(super) fn sentence(self, subject: &str, noted: &Noted) -> String {
         let Noted { count, amount, most, .. } = *noted;
         let one = count == 1;

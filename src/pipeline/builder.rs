@@ -50,6 +50,7 @@ pub struct Builder<L = ()> {
     rfm_columns: RfmColumns,
     forget_rejects: bool,
     saving: bool,
+    judged_elsewhere: bool,
     later_windows: Option<Windows>,
     cancel: Cancel,
     io: Io,
@@ -197,6 +198,12 @@ impl<L: Lens> Builder<L> {
         self
     }
 
+    /// Is a part of a run: whether it has too many bad rows is judged where the whole is known.
+    pub(crate) fn judged_elsewhere(mut self) -> Self {
+        self.judged_elsewhere = true;
+        self
+    }
+
     /// The windows that will judge rows which are left open: what is bad in them is bad now.
     pub(crate) fn later_windows(mut self, windows: Option<Windows>) -> Self {
         self.later_windows = windows;
@@ -213,8 +220,21 @@ impl<L: Lens> Builder<L> {
     /// A lens of the caller's own beside Lens 1 and Lens 2; it observes blocks with scores. Again for a second: a pair of lenses is one.
     #[must_use]
     pub fn lens<M: Lens>(self, lens: M) -> Builder<(L, M)> {
-        let Builder { spec, lens: own, rfm_columns, forget_rejects, saving, later_windows, cancel, io, store, state_budget } = self;
-        Builder { spec, lens: (own, lens), rfm_columns, forget_rejects, saving, later_windows, cancel, io, store, state_budget }
+        let Builder {
+            spec,
+            lens: own,
+            rfm_columns,
+            forget_rejects,
+            saving,
+            judged_elsewhere,
+            later_windows,
+            cancel,
+            io,
+            store,
+            state_budget,
+        } = self;
+        let lens = (own, lens);
+        Builder { spec, lens, rfm_columns, forget_rejects, saving, judged_elsewhere, later_windows, cancel, io, store, state_budget }
     }
 
     /// Checks the options and starts the workers.
@@ -295,6 +315,7 @@ impl<L: Lens> Builder<L> {
             inputs: Vec::new(),
             lines: None,
             judged: Judged::default(),
+            judged_elsewhere: self.judged_elsewhere,
             nets_refunds: false,
             has_orders: false,
             lines_read: None,

@@ -15,6 +15,7 @@
 //! | `order_lines` | orders and line items: grouped, then rows like any other |
 //! | `keeping` | orders beside states that keep the ids of theirs |
 //! | `saved_states` | states that are taken in, or come out instead of answers |
+//! | `verdict` | whether a run has too many bad rows, judged here or for parts of it elsewhere |
 //! | `outcome` | [`Audit`]: the outcome |
 
 use self::keeping::Keeping;
@@ -32,7 +33,6 @@ use crate::lens::Lens;
 use crate::model::hash::PARTITIONS;
 use crate::model::note::{Notes, Topic};
 use crate::model::period_batch::Origin;
-use crate::model::reject::OnBadRow;
 use crate::model::window::{Granularity, Window, Windows};
 use crate::orders::{LineSummary, PushedLines};
 use crate::reduce::reduce;
@@ -45,7 +45,6 @@ use crate::source::Source;
 use crate::source::files::Files;
 use crate::source::mapping::judge;
 use crate::source::row_kind::{Aggregations, ArrowColumns, RowKind};
-use crate::source::values;
 use crate::spec::Spec;
 use crate::spill::{Budget, Plan, RunStore, Sorting, Tiered};
 use crate::state::retention::DroppedBefore;
@@ -62,9 +61,11 @@ mod keeping;
 mod order_lines;
 pub mod outcome;
 mod saved_states;
+mod verdict;
 
 pub use builder::Builder;
 pub use outcome::{Audit, Order};
+pub(crate) use verdict::{Unjudged, judge_parts};
 
 /// How often the caller's thread looks whether a run was poisoned elsewhere.
 const POISON_POLL: Duration = Duration::from_millis(50);
@@ -117,6 +118,8 @@ pub struct Pipeline<L = ()> {
     pub(crate) lines: Option<LineSummary>,
     /// The rows by which the bad ones are judged.
     judged: Judged,
+    /// It is a part of a run, and judged with the whole.
+    judged_elsewhere: bool,
     /// Whether refunds are netted, here or in a state that was taken in.
     nets_refunds: bool,
     /// Whether rows are orders, here or in a state that was taken in.
@@ -252,7 +255,7 @@ impl<L: Lens> Pipeline<L> {
             }
             return Err(self.poison.take());
         }
-        judge(&notes).map_err(|e| self.fail(e))
+        if self.judged_elsewhere { Ok(()) } else { judge(&notes).map_err(|e| self.fail(e)) }
     }
 
     /// Keeps the first cause and closes nothing: the caller holds the pipeline and decides.
@@ -298,28 +301,6 @@ impl<L: Lens> Pipeline<L> {
         self.answer(Windows::List(windows), None)
     }
 
-    /// Fails where there were bad rows that end the run, or where more were left out than may be.
-    fn judge(&self) -> Result<()> {
-        let Judged { of_states, rejected_of_states, orders, lines, lines_rejected } = self.judged;
-        let snapshot = self.stats.snapshot();
-        let rows = snapshot.rows_read.saturating_sub(of_states + orders) + lines;
-        let rejected = snapshot.rows_rejected.values().sum::<u64>().saturating_sub(rejected_of_states) + lines_rejected;
-        let left_out = self.ledger.causes.wholly_rejected();
-        let mut causes = self.ledger.causes.take();
-        let reading = self.lines_read.as_ref().unwrap_or(&self.spec.reading);
-        causes.advise(|reject| values::advice(reject, reading, &self.stats.notes()));
-        let most = self.spec.max_rejects;
-        match self.spec.on_bad_row {
-            OnBadRow::Fail if !causes.is_empty() => Err(causes.into_error(rows, self.spec.fail_fast)),
-            OnBadRow::Reject if rejected > most.of(rows) => Err(causes.too_many(rejected, rows, most)),
-            // A state would remember that it has the input, and the corrected run would change nothing.
-            OnBadRow::Reject if self.ledger.open.is_some() && !most.is_all() && !left_out.is_empty() => {
-                Err(causes.nothing_left(&left_out[0].0, left_out[0].1))
-            }
-            _ => Ok(()),
-        }
-    }
-
     fn answer(mut self, windows: Windows, rfm: Option<&mut TableWriter>) -> Result<Audit<L::Answer>>
     where
         L::Answer: Send,
@@ -334,7 +315,7 @@ impl<L: Lens> Pipeline<L> {
         } = self;
         let (partitions, resources, mut unfinished) = state.close(&poison)?;
         let (keys, span) = (ledger.keys_seen(&spec), *lock(&ledger.span));
-        note_ends(&ledger, &stats);
+        note_ends(*lock(&ledger.ends), &stats);
         let (windows, first_key) = windows.resolve(keys, span, spec.as_of)?;
         if let Some((dropped, _)) = dropped
             && let Some(window) = windows.first()
@@ -391,9 +372,9 @@ impl<L: Lens> Pipeline<L> {
 }
 
 /// Notes whether the ends of periods look as if they were inclusive.
-fn note_ends(ledger: &Ledger, stats: &Stats) {
+fn note_ends(ends: Ends, stats: &Stats) {
     let notes = Notes::default();
-    match *lock(&ledger.ends) {
+    match ends {
         Ends::None => return,
         Ends::LookInclusive(end, rows) => {
             notes.add_most(Topic::InclusiveEnds, "", rows, Total::default(), end.abs_diff(MIN_TIMESTAMP));

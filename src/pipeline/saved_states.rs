@@ -1,6 +1,6 @@
 //! Saved states in pipelines: a state is taken in as if its inputs were read again, or comes out instead of answers.
 
-use super::Pipeline;
+use super::{Pipeline, Unjudged};
 use crate::base::error::{Error, Result, Stage};
 use crate::base::threads::{lock, with_pool};
 use crate::finalize::blocks::SavedRun;
@@ -87,20 +87,29 @@ impl<L: Lens> Pipeline<L> {
     }
 
     /// Ends the input and writes what is known of every customer to a run file, but for what they did in periods that the state has dropped.
-    pub(crate) fn save(mut self, to: &state::Writer) -> Result<Saved> {
+    pub(crate) fn save(self, to: &state::Writer) -> Result<Saved> {
+        self.save_part(to).map(|(saved, _)| saved)
+    }
+
+    /// As [`save`](Pipeline::save), with what is left to be judged elsewhere.
+    pub(crate) fn save_part(mut self, to: &state::Writer) -> Result<(Saved, Unjudged)> {
         self.finish_orders()?;
         if self.poison.is_set() {
             return Err(self.poison.take());
         }
         // A stretch of a run with checkpoints is judged with the whole.
-        if self.ledger.open.is_some() {
+        if self.ledger.open.is_some() && !self.judged_elsewhere {
             self.judge()?;
         }
+        let elsewhere = self.judged_elsewhere;
         let (marks, known_in) = self.kept_orders();
         let Pipeline { spec, state, stats, ledger, poison, lines, dropped, .. } = self;
         let kept_from = dropped.map(|(DroppedBefore(at), every)| every.index(at));
         let (partitions, resources, _unfinished) = state.close(&poison)?;
-        super::note_ends(&ledger, &stats);
+        let unjudged = Unjudged::of(&ledger);
+        if !elsewhere {
+            super::note_ends(*lock(&ledger.ends), &stats);
+        }
         let snapshot = stats.snapshot();
         let threads = if spec.finishes_in_parallel(snapshot.rows_accepted) { spec.worker_count() } else { 1 };
         let Resources { plan, store, rejects, cancel, .. } = &resources;
@@ -120,6 +129,6 @@ impl<L: Lens> Pipeline<L> {
         let keys = *lock(&ledger.keys);
         let keys = kept_from.map_or(keys, |from| later(keys, from));
         let (span, refunds_until) = (*lock(&ledger.span), *lock(&ledger.refunds_until));
-        Ok(Saved { keys, span, refunds_until, notes: stats.notes().kept(), rows: snapshot, lines, known_in })
+        Ok((Saved { keys, span, refunds_until, notes: stats.notes().kept(), rows: snapshot, lines, known_in }, unjudged))
     }
 }

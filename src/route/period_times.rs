@@ -2,6 +2,7 @@
 
 use crate::base::time::{DAY, format_timestamp};
 use crate::model::reject::{REJECT_HELP, Reason};
+use serde::{Deserialize, Serialize};
 
 /// The times of a row at fault, and the time that it is at odds with.
 pub(super) struct Times {
@@ -34,7 +35,7 @@ pub(super) fn advice(reason: Reason, times: Times) -> String {
 }
 
 /// Whether the ends of all periods so far look as if they were inclusive: the last day of a month, or the last second of a day.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(crate) enum Ends {
     /// There were none.
     #[default]

@@ -19,7 +19,7 @@ use std::io::Read;
 use std::sync::Arc;
 
 pub(super) struct CsvSource<S, const N: usize> {
-    lines: RecordSplitter,
+    pub(super) lines: RecordSplitter,
     layout: Arc<Layout<S, N>>,
 }
 

@@ -11,6 +11,7 @@ use super::objects::Object;
 #[cfg(feature = "cloud")]
 use super::objects::{Stretch, TEXT};
 use super::open::{As, Open};
+use super::portions::{Numbered, Portion, changed, part_of};
 use super::row_kind::{Aggregations, TextRowKind};
 use super::streamed::{Counted, Whole};
 use super::workbook::{is_compound, write_text};
@@ -60,22 +61,26 @@ impl<B> Source<B> for Empty {
 
 /// Inputs, read one after the other.
 pub struct Files<B = PeriodBatch> {
-    inputs: Vec<String>,
-    size: Option<u64>,
+    pub(super) inputs: Vec<String>,
+    pub(super) size: Option<u64>,
     objects: BTreeMap<String, Arc<Object>>,
-    next: usize,
+    pub(super) next: usize,
     current: Option<Box<dyn Source<B>>>,
     /// Bytes read since the last chunk, from inputs that are read from beginning to end.
     bytes: Arc<AtomicU64>,
     streamed: Streamed,
-    kind: Box<dyn Open<B>>,
-    format: Option<Format>,
+    pub(super) kind: Box<dyn Open<B>>,
+    pub(super) format: Option<Format>,
     batch_rows: usize,
     /// Threads that decode at the same time.
     threads: usize,
     spool: Option<PathBuf>,
     /// What is read of inputs that can be read only once is kept for who reads them next.
     looks: bool,
+    /// There are several, and some have a byte: an empty one is no fault.
+    pub(super) several: bool,
+    /// The portions of the inputs that are read, if not all of them.
+    pub(super) numbered: Option<Numbered>,
 }
 
 impl Files {
@@ -99,6 +104,7 @@ impl<B: 'static> Files<B> {
         batch_rows: usize,
     ) -> Result<Self> {
         let Found { inputs, size, objects } = find(named, format.is_some(), &kind.notes())?;
+        let several = inputs.len() > 1 && size != Some(0);
         Ok(Files {
             inputs,
             size,
@@ -113,6 +119,8 @@ impl<B: 'static> Files<B> {
             threads: 1,
             spool: None,
             looks: false,
+            several,
+            numbered: None,
         })
     }
 
@@ -136,7 +144,7 @@ impl<B: 'static> Files<B> {
     /// When one cannot be opened, is not in its format, or lacks a column.
     pub fn check(&self) -> Result<()> {
         let mut files = self.inputs.iter().filter(|name| self.objects.contains_key(*name) || *name != STDIN && Path::new(name).is_file());
-        files.try_for_each(|name| self.open(name).map(drop))
+        files.try_for_each(|name| self.open(name, &Portion::Whole).map(drop))
     }
 
     /// The inputs in the order they are read in, as they would be named again.
@@ -154,7 +162,7 @@ impl<B: 'static> Files<B> {
         self.counted(self.streamed.follow(&origin.name, reader))
     }
 
-    fn open(&self, name: &str) -> Result<Box<dyn Source<B>>> {
+    pub(super) fn open(&self, name: &str, portion: &Portion) -> Result<Box<dyn Source<B>>> {
         let origin = Arc::new(Origin { name: if name == STDIN { "stdin".to_owned() } else { name.to_owned() } });
         let fail = |e| Error::io("cannot open", e).input(&origin.name).stage(Stage::Source);
         let named = Format::of_path(Path::new(name));
@@ -175,6 +183,19 @@ impl<B: 'static> Files<B> {
             let error = Error::data("the file is empty, and no file of its kind is: it was not written to its end");
             return Err(error.input(&origin.name).stage(Stage::Source).help("write it again, or take it away"));
         }
+        let format = self.format.or(named).or_else(|| Format::of_first_bytes(&head));
+        match (portion, format) {
+            (Portion::Whole, _) => {}
+            (Portion::RowGroups { from, to }, Some(Format::Parquet)) => {
+                return self.kind.parquet(file.into(), origin, self.batch_rows, Some(*from..*to));
+            }
+            (Portion::Records(part), Some(Format::Csv)) => {
+                let rest = part_of(File::open(name).map_err(fail)?, *part, &origin)?;
+                let rest = self.counted(rest);
+                return self.kind.csv(Box::new(file), origin, self.batch_rows, Some((rest, *part)));
+            }
+            _ => return Err(changed(&origin)),
+        }
         if let Some(empty) = self.empty(&origin, &head) {
             return Ok(empty);
         }
@@ -184,12 +205,12 @@ impl<B: 'static> Files<B> {
         if compression(&head).is_some() {
             return self.open_stream(origin, self.counted(Whole::new(file, size)), &head, named);
         }
-        match self.format.or(named).or_else(|| Format::of_first_bytes(&head)) {
+        match format {
             format @ (Some(Format::Csv | Format::Jsonl) | None) => {
                 refuse_foreign(&head, &origin)?;
                 self.open_text(origin, self.counted(Whole::new(file, size)), format)
             }
-            Some(Format::Parquet) => self.kind.parquet(file.into(), origin, self.batch_rows),
+            Some(Format::Parquet) => self.kind.parquet(file.into(), origin, self.batch_rows, None),
             Some(Format::Arrow) if !is_arrow_stream(&head) => self.kind.arrow_file(file, origin),
             Some(Format::Workbook) if !head.is_empty() => {
                 refuse_foreign(&head, &origin)?;
@@ -206,7 +227,7 @@ impl<B: 'static> Files<B> {
         let begin = object.begin().map_err(|e| Error::io("cannot open", e).input(&origin.name).stage(Stage::Source))?;
         let head = read_head(&mut &*begin).map_err(|e| Error::io("cannot open", e).input(&origin.name).stage(Stage::Source))?;
         if compression(&head).is_none() && self.format.or(named).or_else(|| Format::of_first_bytes(&head)) == Some(Format::Parquet) {
-            return self.kind.parquet(object.clone().into(), origin, self.batch_rows);
+            return self.kind.parquet(object.clone().into(), origin, self.batch_rows, None);
         }
         self.open_stream(origin, self.counted(Stretch::all(object.clone(), TEXT)), &head, named)
     }
@@ -219,7 +240,7 @@ impl<B: 'static> Files<B> {
     /// One of several inputs that holds nothing.
     fn empty(&self, origin: &Arc<Origin>, head: &[u8]) -> Option<Box<dyn Source<B>>> {
         let is_empty = head.len() < 64 && head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head).trim_ascii().is_empty();
-        if !is_empty || self.inputs.len() < 2 || self.size == Some(0) {
+        if !is_empty || !self.several {
             return None;
         }
         self.kind.notes().say(Topic::EmptyInput, origin.name.clone());
@@ -246,7 +267,7 @@ impl<B: 'static> Files<B> {
         let sheets = write_text(again, &origin, self.kind.reading(), &self.kind.notes(), &mut text)?;
         let mut text = text.into_inner().map_err(|e| unkept(&origin, e.into_error()))?;
         text.rewind().map_err(fail)?;
-        let opened = self.kind.csv(self.counted(text), origin, self.batch_rows);
+        let opened = self.kind.csv(self.counted(text), origin, self.batch_rows, None);
         opened.map_err(|error| {
             let sheets: Vec<_> = sheets.iter().map(|name| format!("{name:?}")).collect();
             match &sheets[..] {
@@ -325,14 +346,14 @@ impl<B: 'static> Files<B> {
         self.bytes.store(0, Ordering::Relaxed);
         match format {
             _ if is_package => self.open_package(file, origin, named),
-            Some(Format::Parquet) => self.kind.parquet(file.into(), origin, self.batch_rows),
+            Some(Format::Parquet) => self.kind.parquet(file.into(), origin, self.batch_rows, None),
             _ => self.kind.arrow_file(file, origin),
         }
     }
 
     fn open_text(&self, origin: Arc<Origin>, reader: Box<dyn Read + Send>, format: Option<Format>) -> Result<Box<dyn Source<B>>> {
         match format {
-            Some(Format::Csv) => self.kind.csv(reader, origin, self.batch_rows),
+            Some(Format::Csv) => self.kind.csv(reader, origin, self.batch_rows, None),
             Some(Format::Jsonl) => self.kind.jsonl(reader, origin, self.batch_rows),
             Some(Format::Arrow) => self.kind.arrow_stream(reader, origin),
             Some(Format::Workbook) => Err(Error::data("this is not a workbook").input(&origin.name).stage(Stage::Source)),
@@ -375,16 +396,18 @@ impl<B: 'static> Source<B> for Files<B> {
     fn next_chunk(&mut self) -> Result<Option<Box<dyn Chunk<B>>>> {
         loop {
             if let Some(current) = &mut self.current {
-                if let Some(chunk) = current.next_chunk()? {
+                if let Some(chunk) = current.next_chunk().inspect_err(|e| self.fault(e))? {
                     let bytes = self.bytes.swap(0, Ordering::Relaxed);
-                    return Ok(Some(if bytes > 0 { Box::new(Weighed { chunk, bytes }) } else { chunk }));
+                    let chunk = if bytes > 0 { Box::new(Weighed { chunk, bytes }) } else { chunk };
+                    return Ok(Some(self.of_portion(chunk)));
                 }
                 self.current = None;
             }
             let Some(name) = self.inputs.get(self.next) else { return Ok(None) };
             let name = name.clone();
             self.next += 1;
-            self.current.insert(self.open(&name)?).share(self.threads);
+            let opened = self.open_next(&name).inspect_err(|e| self.fault(e))?;
+            self.current.insert(opened).share(self.threads);
         }
     }
 }

@@ -30,6 +30,7 @@
 //! | `transactions` | the lines of orders as a kind of rows |
 //! | `sniff` | a look at an input: its format, columns and first rows, and what the columns hold |
 //! | `layouts` | exports of known shops, told by their columns |
+//! | `portions` | inputs in portions that are read by themselves |
 //! | `shared` | a source that several threads decode together |
 //! | `paced`, `streamed`, `endless` | a source that pauses; fingerprints of inputs as they are read; a stream without an end |
 //!
@@ -74,6 +75,7 @@ mod parquet_limits;
 #[cfg(feature = "parquet")]
 mod parquet_pages;
 pub(crate) mod period_rows;
+pub mod portions;
 pub(crate) mod random_access;
 mod records;
 pub(crate) mod row_kind;

@@ -6,6 +6,7 @@
 use super::input_limits::Unpacked;
 use super::parquet_limits::{check_footer, check_groups, check_types, damage};
 use super::parquet_pages::{Group, Pages, footer};
+use super::portions::changed;
 use super::random_access::RandomAccess;
 use super::row_kind::{ArrowColumns, RowKind};
 use super::{Chunk, Sink, Source, guarded};
@@ -35,7 +36,9 @@ pub(super) struct ParquetSource<S: RowKind> {
     file: Arc<Opened<S>>,
     threads: usize,
     next_group: usize,
-    /// Where in it the next chunk begins.
+    /// The group after the last.
+    end: usize,
+    /// Where in the next one the next chunk begins.
     begin: usize,
     /// The number of that row in the file.
     next_row: u64,
@@ -144,8 +147,15 @@ fn holds_text(data_type: &DataType) -> bool {
 }
 
 impl<S: RowKind> ParquetSource<S> {
-    pub(super) fn open(file: RandomAccess, origin: Arc<Origin>, kind: &S, batch_rows: usize) -> Result<Self> {
-        Ok(ParquetSource { file: Arc::new(Opened::new(file, origin, kind, batch_rows)?), threads: 1, next_group: 0, begin: 0, next_row: 1 })
+    /// Opens all of a file, or some of its row groups.
+    pub(super) fn open(file: RandomAccess, origin: Arc<Origin>, kind: &S, batch_rows: usize, groups: Option<Range<usize>>) -> Result<Self> {
+        let file = Arc::new(Opened::new(file, origin, kind, batch_rows)?);
+        let groups = groups.unwrap_or(0..file.groups().len());
+        if groups.end > file.groups().len() {
+            return Err(changed(&file.origin));
+        }
+        let before = (0..groups.start).map(|group| file.rows(group)).sum::<Result<usize>>()?;
+        Ok(ParquetSource { file, threads: 1, next_group: groups.start, end: groups.end, begin: 0, next_row: before as u64 + 1 })
     }
 }
 
@@ -186,7 +196,7 @@ impl<S: RowKind> Source<S::Batch> for ParquetSource<S> {
 
     fn next_chunk(&mut self) -> Result<Option<Box<dyn Chunk<S::Batch>>>> {
         let groups = self.file.groups();
-        if self.next_group == groups.len() {
+        if self.next_group >= self.end {
             return Ok(None);
         }
         let rows = self.file.rows(self.next_group)?;

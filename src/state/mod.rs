@@ -24,6 +24,7 @@
 //! | `retention` | periods that were dropped |
 //! | `compact` | several run files → one, of one state or of several |
 //! | `rollup` | the state's windows → an audit's |
+//! | `frames` | frames by themselves: out of run files on their way to other machines, and into one again |
 //! | `inspect` | a manifest for people, and a run file by itself |
 //! | `order_ids` | the ids of orders, where a state keeps them |
 //! | `forged` | files made to look right, for fuzzing |
@@ -44,6 +45,7 @@ pub(crate) mod checkpoint_record;
 pub(crate) mod compact;
 #[cfg(any(test, feature = "testing"))]
 pub(crate) mod forged;
+pub(crate) mod frames;
 mod inspect;
 pub(crate) mod manifest;
 pub(crate) mod open_rows;

@@ -38,7 +38,7 @@ const HEADER: u64 = 8;
 const FOOTER: usize = 32;
 const SECRETS: RapidSecrets = RapidSecrets::seed_cpp(0x4c46_5354);
 /// Partitions, rows left out, open rows, ids of orders.
-const SECTIONS: usize = PARTITIONS + 3;
+pub(super) const SECTIONS: usize = PARTITIONS + 3;
 
 /// Records of a run file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -161,7 +161,7 @@ impl Index {
         }
         unpack(bytes, frames, &mut ats)?;
         unpack(bytes, frames, &mut lengths)?;
-        let mut index = Index::default();
+        let mut index = Index { customers: Vec::new(), entries: Vec::new(), ..Index::default() };
         unpack(bytes, PARTITIONS, &mut index.customers)?;
         unpack(bytes, PARTITIONS, &mut index.entries)?;
         let mut checks = Vec::<u64>::new();
@@ -230,6 +230,12 @@ impl Writer {
     /// Whether there are records of a kind.
     pub(crate) fn has(&self, section: Section) -> bool {
         !lock(&self.index).sections[PARTITIONS + section as usize].is_empty()
+    }
+
+    /// The places of a section's frames.
+    pub(super) fn frames_of(&self, section: usize) -> Vec<FrameRef> {
+        let index = lock(&self.index);
+        index.sections[section].iter().map(|&(at, length)| FrameRef::Disk { file: 0, at, length: length as usize }).collect()
     }
 
     /// Writes the index, and waits until all of it is on the disk.

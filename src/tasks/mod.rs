@@ -1,154 +1,133 @@
-//! The stages one at a time, for benches and engines; [`pipeline`](crate::pipeline) runs them all at once. Not part of the API.
+//! The tasks of an update, one at a time: for engines that run them on many machines. The third way of embedding lensflow, after a
+//! [`Pipeline`](crate::Pipeline) in a process and the command.
+//!
+//! ```text
+//!  driver          tasks on any machine                  tasks on any machine                    driver
+//!  inputs ─splits─▶ work units ─accumulate─▶ (key, frame) ─shuffle by key─▶ merge ─▶ run files ─messages─▶ the state's next generation
+//! ```
+//!
+//! | function | runs | does |
+//! |---|---|---|
+//! | [`splits`] | on the driver | inputs → work units: row groups of Parquet files, records of CSVs, other inputs whole |
+//! | [`accumulate`] | as a task | work units → rows of a key and bytes: frames of customers, and messages |
+//! | [`merge`] | as a task | rows of some keys → run files in a folder that the driver sees, and messages |
+//! | [`merge_frames`] | as a task | the same without such a folder: rows of those keys, fewer of them |
+//! | [`Update::run_on`](crate::jobs::Update::run_on) | on the driver | all of it: an update of a state whose tasks an engine runs |
+//!
+//! An engine needs to know nothing of the rows but that those of one key belong into one task; the frames are those of runs, with a checksum
+//! each. Work units, the job and messages are data with serde. A task may be tried several times, as long as one try of it counts: what a
+//! try leaves behind has a name of its own, and is swept by the next update.
+//!
+//! Bad rows are no errors of a task: they travel as messages, and the driver fails with the one that one process would have failed with.
+//! Errors of a task are what trying again may help against (reads that fail), or what the machine lacks.
+//!
+//! What the driver checks: each work unit was counted once, and every frame that was sent was merged.
+//!
+//! | file | owns |
+//! |---|---|
+//! | here | [`EngineJob`], [`WorkUnit`], [`Limits`], [`splits`] |
+//! | `accumulate_task` | [`accumulate`] |
+//! | `merge_task` | [`merge`] and [`merge_frames`] |
+//! | `message` | [`TaskMessage`], and all messages of an update as one [`Gathered`] |
+//! | `stages` | the stages inside, for benches |
+//!
+//! `examples/tasks.rs` runs an update in four processes. Not here yet: finishing (the passes over customers) as tasks. A driver audits the state
+//! that it has updated with [`run_state`](crate::Pipeline::run_state), which takes a third of the whole work.
 
-use crate::accumulate::{Drained, Partition, SortScratch, SortedTable};
-use crate::base::error::{Error, Result};
-use crate::finalize::Block;
-use crate::finalize::arithmetic::{BlockTimes, Finalizer};
-use crate::lens::Lens;
-use crate::lens::lens1::Lens1;
-use crate::lens::lens2::Lens2;
+mod accumulate_task;
+mod merge_task;
+mod message;
+#[doc(hidden)]
+pub mod stages;
+
+pub use self::accumulate_task::{RowsOut, accumulate, accumulate_batches};
+pub use self::merge_task::{merge, merge_frames};
+pub(crate) use self::message::Gathered;
+pub use self::message::TaskMessage;
+
+use crate::base::error::Result;
 use crate::model::hash::PARTITIONS;
-use crate::model::period_batch::{Origin, PeriodBatch};
-use crate::model::state_batch::StateBatch;
-use crate::model::window::{Window, Windows};
-use crate::route::lane::Outlet;
-use crate::route::row_buffer::Rows;
-use crate::route::{Ledger, Router};
-use crate::source::Source;
-#[cfg(feature = "parquet")]
-use crate::source::parquet::Opened;
-use crate::source::row_kind::Aggregations;
+use crate::model::window::{Granularity, Windows};
+use crate::source::files::{Files, Format};
+use crate::source::portions::Portion;
 use crate::spec::Spec;
-use crate::spill::FRAME_CUSTOMERS;
-use crate::stats::Stats;
-use std::fs::File;
-use std::sync::Arc;
+use crate::state::retention::DroppedBefore;
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
 
-/// Buffers of routed rows.
-pub struct Routed(Vec<(usize, Rows)>);
+/// The key of rows that are messages: they concern no customers, and any task may pass them on.
+pub const MESSAGE: u32 = i32::MAX as u32;
 
-/// Accumulated partitions.
-pub struct Accumulated(Vec<SortedTable>);
+/// Keys of a part of an update: its partitions, and sections of rows.
+const KEYS: u32 = PARTITIONS as u32 + 8;
 
-/// A Parquet file to decode and do nothing with: what an audit of it takes at the least.
-#[cfg(feature = "parquet")]
-pub struct BareFile(Opened<Aggregations>);
+/// A task's view of an update: how rows are read, and by which windows customers are kept. The same for all tasks.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EngineJob {
+    /// Columns, policy and options of reading; its windows are those of the state.
+    pub(crate) spec: Spec,
+    pub(crate) format: Option<Format>,
+    pub(crate) dropped: Option<(DroppedBefore, Granularity)>,
+    pub(crate) later_windows: Option<Windows>,
+    /// The generation that the update makes.
+    pub(crate) generation: u64,
+}
 
-#[cfg(feature = "parquet")]
-impl BareFile {
-    /// Opens it with the reader that an audit has: the same columns, batches of the same size, texts as views.
-    ///
-    /// # Errors
-    /// When it cannot be opened, or is no Parquet file of period aggregations.
-    pub fn open(path: &str) -> Result<Self> {
-        let file = File::open(path).map_err(|e| Error::io("cannot open", e).input(path))?;
-        let spec = Spec::default();
-        Opened::new(file.into(), Arc::new(Origin { name: path.to_owned() }), &Aggregations::of(&spec)?, spec.batch_rows).map(BareFile)
+impl EngineJob {
+    /// A job of its own, whose customers are kept by a kind of calendar windows: for engines that make no state of files.
+    #[must_use]
+    pub fn new(spec: Spec, every: Granularity) -> Self {
+        EngineJob { spec: spec.with_windows(Windows::Every(every)), format: None, dropped: None, later_windows: None, generation: 1 }
     }
 
-    /// The number of row groups.
-    pub fn groups(&self) -> usize {
-        self.0.groups().len()
-    }
-
-    /// Decodes a row group, and counts the rows of its batches.
-    ///
-    /// # Errors
-    /// When it is damaged.
-    pub fn decode(&self, group: usize) -> Result<usize> {
-        let mut rows = 0;
-        self.0.decode(group, 0..self.0.rows(group)?, &mut |batch| {
-            rows += batch.num_rows();
-            Ok(())
-        })?;
-        Ok(rows)
+    /// The options of a task within limits.
+    fn spec_within(&self, limits: &Limits) -> Spec {
+        let Limits { memory, workers, spill_dir } = limits.clone();
+        let spec = self.spec.clone().with_workers(workers);
+        spec.with_memory_limit(memory.or(self.spec.memory_limit)).with_spill_dir(spill_dir.or_else(|| self.spec.spill_dir.clone()))
     }
 }
 
-/// Source: decodes everything.
+/// A part of the inputs that one task reads.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WorkUnit {
+    /// Its place among all units: the order in which one process would read them.
+    pub number: u64,
+    /// The part of the update that it is of. Inputs that can be taken out again are parts of their own.
+    pub part: u32,
+    /// Whether other inputs are of the same part.
+    pub(crate) several: bool,
+    /// The input.
+    pub input: String,
+    /// The portion of it.
+    pub portion: Portion,
+}
+
+/// The limits of a task.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Limits {
+    /// Bytes of memory that it may take up.
+    pub memory: Option<u64>,
+    /// Its threads; none is as many as there are cores.
+    pub workers: Option<usize>,
+    /// The folder to spill into.
+    pub spill_dir: Option<PathBuf>,
+}
+
+/// Divides inputs into work units of so many bytes about. The inputs of a part are files, folders or globs; CSVs that are larger than a unit
+/// are read once, to find where their records end.
 ///
 /// # Errors
-/// The errors of the source.
-pub fn decode(source: &mut dyn Source) -> Result<Vec<PeriodBatch>> {
-    let mut batches = Vec::new();
-    while let Some(chunk) = source.next_chunk()? {
-        chunk.decode(&mut |batch| {
-            batches.push(batch);
-            Ok(())
-        })?;
-    }
-    Ok(batches)
-}
-
-/// Route: hashes and scatters.
-///
-/// # Errors
-/// A bad row.
-pub fn route(spec: &Spec, batches: &[PeriodBatch]) -> Result<Routed> {
-    let mut router = Router::new(spec, 128, Arc::new(Stats::default()), Arc::new(Ledger::default()));
-    let mut routed = Routed(Vec::new());
-    for batch in batches {
-        router.route(batch, &mut routed)?;
-    }
-    router.flush(&mut routed)?;
-    Ok(routed)
-}
-
-impl Outlet for Routed {
-    fn empty(&mut self) -> Rows {
-        Rows::with_capacity(128)
-    }
-
-    fn take(&mut self, partition: usize, rows: Rows) -> Result<()> {
-        self.0.push((partition, rows));
-        Ok(())
-    }
-}
-
-/// Accumulate: folds rows into states.
-///
-/// # Errors
-/// When the system refuses memory.
-pub fn accumulate(Routed(deliveries): Routed) -> Result<Accumulated> {
-    let mut partitions: Vec<Partition> = (0..PARTITIONS).map(|number| Partition::new(number, 4_096)).collect();
-    let mut scratch = SortScratch::default();
-    for (partition, rows) in deliveries {
-        partitions[partition].take(rows, &mut scratch, drop)?;
-    }
-    let resident = |partition: Partition| match partition.drain(FRAME_CUSTOMERS, &mut scratch) {
-        Ok(Drained::Resident(table)) => Some(Ok(table)),
-        Ok(Drained::Spilled(..)) => None,
-        Err(refused) => Some(Err(refused)),
-    };
-    partitions.into_iter().filter_map(resident).collect::<Result<_>>().map(Accumulated)
-}
-
-/// Finalize: states to blocks.
-///
-/// # Errors
-/// Windows that cannot be resolved.
-pub fn finalize_all(spec: &Spec, Accumulated(partitions): &Accumulated) -> Result<(Vec<Window>, Vec<Block>)> {
-    let windows = match &spec.windows {
-        Windows::List(list) => list.clone(),
-        Windows::Every(_) => return Err(Error::usage("give a list of windows")),
-    };
-    let finalizer = Finalizer { windows, first_key: 0, times: BlockTimes::default() };
-    let mut states = StateBatch::default();
-    let mut blocks = Vec::new();
-    for table in partitions {
-        for customers in table.ranges(FRAME_CUSTOMERS) {
-            table.fill(customers, &mut states);
-            blocks.push(Block::default());
-            blocks.iter_mut().last().into_iter().for_each(|block| finalizer.fill(&states, block, None));
+/// When something named is not there, or the options of reading are not right.
+pub fn splits<S: AsRef<str>>(parts: &[Vec<S>], format: Option<Format>, spec: &Spec, bytes: u64) -> Result<Vec<WorkUnit>> {
+    let mut units = Vec::new();
+    for (part, inputs) in (0..).zip(parts) {
+        let files = Files::find(inputs, format, spec)?;
+        let several = files.are_several();
+        for (input, portion) in files.portions(bytes) {
+            units.push(WorkUnit { number: units.len() as u64, part, several, input, portion });
         }
     }
-    Ok((finalizer.windows, blocks))
-}
-
-/// Lens and reduce: Lens 1's and Lens 2's counts of all blocks.
-pub fn observe(windows: &[Window], blocks: &[Block]) -> u64 {
-    let lens = (Lens1::default(), Lens2::new(windows));
-    let mut partial = lens.empty(windows);
-    blocks.iter().for_each(|block| lens.observe(&mut partial, block));
-    lens.finish(windows, partial).1.iter().map(|bridge| bridge.migration().retained).sum()
+    Ok(units)
 }

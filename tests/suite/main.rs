@@ -9,6 +9,7 @@ mod chosen_columns;
 mod cli;
 mod cohorts;
 mod engine;
+mod engine_tasks;
 mod fault_matrix;
 mod field;
 mod follow;

@@ -14,7 +14,7 @@
 //! | `stretch` | [`Stretch`]: a stretch of an object, some blocks ahead of who reads it |
 //!
 //! Known limits: a URL with a query, such as a signed one, is refused; profiles in `~/.aws` are not read; outputs, states and checkpoints are
-//! files and folders. Stretch that are on their way are not counted against the memory limit: at most 12 MiB a text, and 3 MiB a column and
+//! files and folders. Blocks that are on their way are not counted against the memory limit: at most 12 MiB a text, and 3 MiB a column and
 //! thread of a Parquet file.
 
 #[cfg(feature = "cloud")]

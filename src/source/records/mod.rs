@@ -7,6 +7,8 @@
 //! Invariant: a quote that is not what it seems never takes lines away. Text after a closing quote is an error here, and so is a field over
 //! several lines, each of which has as many fields as the header, unless quotes are said to be what they seem.
 
+mod parts;
+
 use super::marks::Marks;
 use crate::base::error::{Error, Result, Stage};
 use crate::model::period_batch::Origin;
@@ -89,6 +91,8 @@ pub(super) struct RecordSplitter {
     short: bool,
     /// How much the next read asks for: room that a pipe does not fill would be cleared in vain.
     block: usize,
+    /// Bytes that were read.
+    read: u64,
 }
 
 impl RecordSplitter {
@@ -116,6 +120,7 @@ impl RecordSplitter {
             ended: false,
             short: false,
             block: MIN_BLOCK,
+            read: 0,
         }
     }
 
@@ -266,6 +271,7 @@ impl RecordSplitter {
             return Err(self.fault(line, "there is a NUL byte: this is not text".to_owned()).help(NOT_TEXT));
         }
         self.ended = self.buffer.len() == before;
+        self.read += (self.buffer.len() - before) as u64;
         Ok(!self.ended)
     }
 
