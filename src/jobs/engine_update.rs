@@ -1,7 +1,7 @@
 //! An update whose inputs are read by the tasks of an engine, on many machines. Everything else is the update of one process, and so are its
 //! results, to the byte.
 
-use super::new_inputs::Found;
+use super::new_inputs::{Found, Known};
 use super::update::{Part, Update, Updated};
 use crate::base::error::{Error, Kind, Result};
 use crate::model::window::Windows;
@@ -12,7 +12,7 @@ use crate::state::manifest::{Input, Manifest, RunEntry, part_name};
 use crate::state::state_folder::Folder;
 use crate::state::{RunFile, Saved, Writer};
 use crate::stats::Snapshot;
-use crate::tasks::{EngineJob, Gathered, TaskMessage, WorkUnit, splits};
+use crate::tasks::{EngineJob, Gathered, Limits, TaskMessage, WorkUnit, merge, splits};
 use std::path::Path;
 
 impl Update {
@@ -36,6 +36,43 @@ impl Update {
             return Err(error.help("make period aggregations of them first: lensflow periods"));
         }
         self.run_by(folder, inputs, |folder, next, found| self.read_on(folder, next, found, bytes, engine))
+    }
+
+    /// Takes rows in that are no files, as one input of a name: `merged` are the rows that [`merge_frames`](crate::tasks::merge_frames) has
+    /// handed on. The same rows again, however they were divided, are known.
+    ///
+    /// # Errors
+    /// Those of [`run_on`](Update::run_on); rows that are not what was sent.
+    pub fn run_frames<B: AsRef<[u8]>>(
+        &self,
+        folder: &Path,
+        name: &str,
+        job: &EngineJob,
+        merged: impl IntoIterator<Item = Result<(u32, B)>>,
+    ) -> Result<Updated> {
+        let nothing: [&str; 0] = [];
+        self.run_by(folder, &nothing, |folder, next, found| {
+            let limits = Limits { memory: self.spec.memory_limit, workers: None, spill_dir: self.spec.spill_dir.clone() };
+            let job = EngineJob { generation: next.generation, ..job.clone() };
+            if job.spec.windows != Windows::Every(next.every) {
+                let what = format!("the rows were read for other windows than those that the state is kept by, {}", next.every);
+                return Err(Error::usage(what).input(folder.path().to_string_lossy()).help(format!("say `every={}`", next.every)));
+            }
+            let mut gathered = Gathered::default();
+            let messages = merge(&job, merged, folder.path(), &limits, &self.cancel)?;
+            messages.into_iter().for_each(|message| gathered.add(message));
+            let part = self.part_of(folder, next, found, &[], &mut gathered, 0)?;
+            gathered.check_units(0)?;
+            // Equal rows make equal files, whatever divided them.
+            let Some(run) = &part.run else { return Ok(Vec::new()) };
+            let input = Input::new(name.to_owned(), run.bytes, format!("rows {}", run.checksum), next.generation);
+            if let Some(before) = self.find_known(next, &found.taken, &input) {
+                found.known.push(Known { name: input.name, before });
+                return Ok(Vec::new());
+            }
+            found.taken.push(input.clone());
+            Ok(vec![Part { inputs: vec![input], ..part }])
+        })
     }
 
     /// Has the inputs read that the state has not.

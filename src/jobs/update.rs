@@ -180,7 +180,8 @@ impl Update {
         let replaced = next.take_out(&found.replaced, folder.path())?;
         // One thread is enough for that, and stops when there is no more use for it.
         let compacting = self.cancel.child();
-        let (reads, joined) = (!found.paths.is_empty(), next.joined(now));
+        // Without a name, there are rows that are no files.
+        let (reads, joined) = (!found.paths.is_empty() || inputs.is_empty(), next.joined(now));
         let (read, compacted) = std::thread::scope(|scope| {
             let compacted = scope.spawn(|| match reads {
                 true => with_pool(1, || compact_due(&folder, next.generation, &next.runs[..joined], &compacting)),

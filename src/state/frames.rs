@@ -4,7 +4,7 @@
 use super::run_file::SECTIONS;
 use super::{RunFile, Section, Writer, sound};
 use crate::base::cancel::Cancel;
-use crate::base::error::{Error, Result};
+use crate::base::error::{Error, Kind, Result};
 use crate::model::hash::PARTITIONS;
 use crate::model::state_batch::{LONG_PER_BATCH, StateBatch};
 use crate::spill::{Budget, Disk, FRAME_CUSTOMERS, Io, Plan, Records, RunStore, RunWriter, Runs, Sorter, Sorting, Tiered, decode};
@@ -12,22 +12,72 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+/// The most frames that a task may have for a section: some 17 billion customers of a partition.
+const MOST_FRAMES: u32 = 1 << 22;
+
 /// The sections whose records are merged, by number.
 const MERGED: [(u16, Section); 2] =
     [((PARTITIONS + Section::Rejects as usize) as u16, Section::Rejects), ((PARTITIONS + Section::Open as usize) as u16, Section::Open)];
 
-/// Hands on every frame of a file that is being written, by section and in order.
+/// Where a frame on its way comes from: engines may bring what several tries of a task have sent, of which one counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Sent {
+    /// The task, by its first work unit.
+    pub(crate) task: u64,
+    /// The try: any number that no other has.
+    pub(crate) attempt: u64,
+    /// Its place among the frames that the task has for the section, and how many these are.
+    index: u32,
+    count: u32,
+}
+
+impl Sent {
+    fn put(self, out: &mut Vec<u8>) {
+        let Sent { task, attempt, index, count } = self;
+        out.extend_from_slice(&task.to_le_bytes());
+        out.extend_from_slice(&attempt.to_le_bytes());
+        out.extend_from_slice(&index.to_le_bytes());
+        out.extend_from_slice(&count.to_le_bytes());
+    }
+
+    /// Takes it off the front of a frame.
+    fn take(bytes: &[u8]) -> Option<(Sent, &[u8])> {
+        let (task, rest) = bytes.split_first_chunk()?;
+        let (attempt, rest) = rest.split_first_chunk()?;
+        let (index, rest) = rest.split_first_chunk()?;
+        let (count, rest) = rest.split_first_chunk()?;
+        let (task, attempt) = (u64::from_le_bytes(*task), u64::from_le_bytes(*attempt));
+        Some((Sent { task, attempt, index: u32::from_le_bytes(*index), count: u32::from_le_bytes(*count) }, rest))
+    }
+}
+
+/// Hands on every frame of a file that is being written, by section and in order, with a head that says where it comes from. Gives the number of
+/// sections that have any.
 ///
 /// # Errors
 /// When it cannot be read; what `take` fails with.
-pub(crate) fn each_frame(of: &Writer, mut take: impl FnMut(u16, &[u8]) -> Result<()>) -> Result<()> {
-    let mut scratch = Vec::new();
+pub(crate) fn each_frame(of: &Writer, task: u64, attempt: u64, mut take: impl FnMut(u16, &[u8]) -> Result<()>) -> Result<u64> {
+    let (mut scratch, mut out, mut sections) = (Vec::new(), Vec::new(), 0);
     for section in 0..SECTIONS {
-        for frame in of.frames_of(section) {
-            take(section as u16, of.frames().get(&frame, &mut scratch)?)?;
+        let frames = of.frames_of(section);
+        sections += u64::from(!frames.is_empty());
+        for (index, frame) in (0..).zip(&frames) {
+            out.clear();
+            Sent { task, attempt, index, count: frames.len() as u32 }.put(&mut out);
+            out.extend_from_slice(of.frames().get(frame, &mut scratch)?);
+            take(section as u16, &out)?;
         }
     }
-    Ok(())
+    Ok(sections)
+}
+
+/// What has come of a task's frames for a section.
+#[derive(Debug)]
+struct Come {
+    attempt: u64,
+    count: u32,
+    /// Which of them have not come yet.
+    missing: Vec<u32>,
 }
 
 /// Frames of any sections, from anywhere and in any order, that become a run file for each part of an update.
@@ -37,7 +87,8 @@ pub(crate) struct FrameMerge {
     /// By the part of the update that they are of.
     partitions: BTreeMap<u32, BTreeMap<usize, Runs>>,
     records: BTreeMap<(u32, u16), Sorter>,
-    frames: BTreeMap<u32, u64>,
+    /// By part, section and task.
+    come: BTreeMap<(u32, u16, u64), Come>,
     sorting: Sorting,
     states: StateBatch,
     cancel: Cancel,
@@ -57,23 +108,33 @@ impl FrameMerge {
             merge: plan.merge_memory,
             cancel: cancel.clone(),
         };
-        let (partitions, records, frames, states) = Default::default();
+        let (partitions, records, come, states) = Default::default();
         let store = Arc::new(Tiered::new(plan.budget, disk));
-        Ok(FrameMerge { store, merge_memory: plan.merge_memory, partitions, records, frames, sorting, states, cancel: cancel.clone() })
+        Ok(FrameMerge { store, merge_memory: plan.merge_memory, partitions, records, come, sorting, states, cancel: cancel.clone() })
     }
 
     /// The parts that have frames.
     pub(crate) fn parts(&self) -> Vec<u32> {
-        self.frames.keys().copied().collect()
+        let mut parts: Vec<u32> = self.come.keys().map(|(part, ..)| *part).collect();
+        parts.dedup();
+        parts
     }
 
-    /// Takes a frame of a part.
+    /// Takes a frame of a part, unless it has come already, also by another try of its task.
     ///
     /// # Errors
     /// When it is damaged, or has what no state has.
     pub(crate) fn take(&mut self, part: u32, section: u16, frame: &[u8]) -> Result<()> {
         self.cancel.check()?;
-        *self.frames.entry(part).or_default() += 1;
+        let (sent, frame) = Sent::take(frame).ok_or_else(nonsense)?;
+        if sent.index >= sent.count || sent.count > MOST_FRAMES {
+            return Err(nonsense());
+        }
+        let begun = || Come { attempt: sent.attempt, count: sent.count, missing: (0..sent.count).collect() };
+        let come = self.come.entry((part, section, sent.task)).or_insert_with(begun);
+        let place = come.missing.iter().position(|index| *index == sent.index);
+        let Some(place) = place.filter(|_| (come.attempt, come.count) == (sent.attempt, sent.count)) else { return Ok(()) };
+        come.missing.swap_remove(place);
         if usize::from(section) < PARTITIONS {
             decode(frame, &mut self.states)?;
             if !sound::is_sound(&self.states, section.into()) {
@@ -97,12 +158,20 @@ impl FrameMerge {
         Ok(())
     }
 
-    /// Writes what was taken of a part, as a process writes it that has read all of it. Gives the numbers of customers, and of frames taken.
+    /// Writes what was taken of a part, as a process writes it that has read all of it. Gives the number of customers, and that of sections, once
+    /// for each task that had any of one.
     ///
     /// # Errors
-    /// When frames cannot be read back, or the file cannot be written.
+    /// When frames are missing, or cannot be read back, or the file cannot be written.
     pub(crate) fn finish(&mut self, part: u32, to: &Writer) -> Result<(u64, u64)> {
-        let mut customers = 0;
+        let (mut customers, mut sections) = (0, 0);
+        for come in self.come.iter().filter(|((of, ..), _)| *of == part).map(|(_, come)| come) {
+            if !come.missing.is_empty() {
+                let what = format!("{} of {} frames were lost on their way", come.missing.len(), come.count);
+                return Err(Error::new(Kind::Io, what));
+            }
+            sections += 1;
+        }
         for (partition, runs) in self.partitions.remove(&part).unwrap_or_default() {
             let mut full = Full { writer: RunWriter::new(to.frames()), held: StateBatch::default() };
             runs.merge(Vec::new(), &*self.store, self.merge_memory, FRAME_CUSTOMERS, |states| {
@@ -115,7 +184,7 @@ impl FrameMerge {
         for (section, which) in MERGED {
             super::save::save_records(which, self.records.remove(&(part, section)).as_ref(), to)?;
         }
-        Ok((customers, self.frames.remove(&part).unwrap_or_default()))
+        Ok((customers, sections))
     }
 }
 

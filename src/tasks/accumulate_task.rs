@@ -1,7 +1,7 @@
 //! Work units, or batches of rows, → frames by partition: an ordinary pipeline, whose customers go out instead of being answered for.
 
 use super::message::{Counted, Fault, TaskMessage};
-use super::{EngineJob, KEYS, Limits, MESSAGE, WorkUnit};
+use super::{EngineJob, KEYS, Limits, MESSAGE, WorkUnit, any_number};
 use crate::base::cancel::Cancel;
 use crate::base::error::{Error, ErrorMessage, Kind, Result};
 use crate::pipeline::Pipeline;
@@ -80,7 +80,7 @@ fn read_into(
     let writer = Writer::create(&folder.path().join("frames"), &Io::default())?;
     let (saved, unjudged) = pipeline.save_part(&writer)?;
     let counts = PartCounts::of(&saved);
-    Ok((Counted { part: 0, units: Vec::new(), frames: 0, counts, unjudged }, writer, folder))
+    Ok((Counted { part: 0, units: Vec::new(), sections: 0, counts, unjudged }, writer, folder))
 }
 
 /// Hands on what was read, or what was wrong with it; false after a fault.
@@ -94,11 +94,9 @@ fn emit(read: Result<Read>, part: u32, units: Vec<u64>, first: impl FnOnce() -> 
             return Ok(false);
         }
     };
+    let task = units.first().copied().unwrap_or(0);
     (counted.part, counted.units) = (part, units);
-    frames::each_frame(&writer, |section, frame| {
-        counted.frames += 1;
-        out(part * KEYS + u32::from(section), frame)
-    })?;
+    counted.sections = frames::each_frame(&writer, task, any_number(), |section, frame| out(part * KEYS + u32::from(section), frame))?;
     out(MESSAGE, &TaskMessage::of_counts(counted).to_bytes()?)?;
     Ok(true)
 }

@@ -2,13 +2,12 @@
 
 use super::accumulate_task::RowsOut;
 use super::message::{Piece, TaskMessage};
-use super::{EngineJob, KEYS, Limits, MESSAGE};
+use super::{EngineJob, KEYS, Limits, MESSAGE, any_number};
 use crate::base::cancel::Cancel;
 use crate::base::error::{Error, Result};
 use crate::state::frames::{FrameMerge, each_frame};
 use crate::state::manifest::run_name;
 use crate::state::{Io, Writer};
-use std::hash::{BuildHasher, RandomState};
 use std::path::Path;
 
 /// Merges rows of some keys into run files in a folder, and gives the messages for the driver: those that came with the rows, and where the
@@ -25,13 +24,13 @@ pub fn merge<B: AsRef<[u8]>>(
 ) -> Result<Vec<TaskMessage>> {
     let (mut merged, mut messages) = taken(rows, limits, job, cancel)?;
     // Another try of this task may write at the same time.
-    let own = RandomState::new().hash_one(std::process::id());
+    let own = any_number();
     for part in merged.parts() {
         let name = format!("{}-piece-{part}-{own:016x}.lfst", run_name(job.generation).trim_end_matches(".lfst"));
         let writer = Writer::create(&folder.join(&name), &Io::default())?;
-        let (customers, frames) = merged.finish(part, &writer)?;
+        let (customers, sections) = merged.finish(part, &writer)?;
         writer.finish()?;
-        messages.push(TaskMessage::of_piece(Piece { part, file: name, customers, frames }));
+        messages.push(TaskMessage::of_piece(Piece { part, file: name, customers, sections }));
     }
     Ok(messages)
 }
@@ -54,12 +53,9 @@ pub fn merge_frames<B: AsRef<[u8]>>(
         let folder = folder.map_err(|e| Error::io("cannot make a folder to spill into", e))?;
         let writer = Writer::create(&folder.path().join("frames"), &Io::default())?;
         let (_, taken) = merged.finish(part, &writer)?;
-        let mut frames = 0;
-        each_frame(&writer, |section, frame| {
-            frames += 1;
-            out(part * KEYS + u32::from(section), frame)
-        })?;
-        out(MESSAGE, &TaskMessage::of_frames(part, taken, frames).to_bytes()?)?;
+        let task = any_number();
+        let sent = each_frame(&writer, task, task, |section, frame| out(part * KEYS + u32::from(section), frame))?;
+        out(MESSAGE, &TaskMessage::of_frames(part, task, taken, sent).to_bytes()?)?;
     }
     messages.iter().try_for_each(|message| out(MESSAGE, &message.to_bytes()?))
 }

@@ -18,7 +18,7 @@ enum Told {
     Counted(Box<Counted>),
     Fault(Fault),
     Piece(Piece),
-    Frames { part: u32, taken: u64, sent: u64 },
+    Again { part: u32, task: u64, taken: u64, sent: u64 },
 }
 
 /// What was read of work units of one part.
@@ -26,8 +26,8 @@ enum Told {
 pub(super) struct Counted {
     pub(super) part: u32,
     pub(super) units: Vec<u64>,
-    /// How many were handed on.
-    pub(super) frames: u64,
+    /// Sections of which frames were handed on.
+    pub(super) sections: u64,
     pub(super) counts: PartCounts,
     pub(super) unjudged: Unjudged,
 }
@@ -47,8 +47,8 @@ pub(crate) struct Piece {
     /// Its name in the folder.
     pub(crate) file: String,
     pub(super) customers: u64,
-    /// How many were merged.
-    pub(super) frames: u64,
+    /// Sections that were merged, once for each task that had any of one.
+    pub(super) sections: u64,
 }
 
 impl TaskMessage {
@@ -64,8 +64,8 @@ impl TaskMessage {
         TaskMessage(Told::Piece(piece))
     }
 
-    pub(super) fn of_frames(part: u32, taken: u64, sent: u64) -> Self {
-        TaskMessage(Told::Frames { part, taken, sent })
+    pub(super) fn of_frames(part: u32, task: u64, taken: u64, sent: u64) -> Self {
+        TaskMessage(Told::Again { part, task, taken, sent })
     }
 
     /// As bytes, for rows with the key [`MESSAGE`](super::MESSAGE).
@@ -92,8 +92,8 @@ pub(crate) struct GatheredPart {
     unjudged: Unjudged,
     pub(crate) pieces: Vec<Piece>,
     pub(crate) customers: u64,
-    /// Frames that were handed on and not merged yet.
-    frames: i64,
+    /// Sections that were handed on and not merged yet.
+    sections: i64,
 }
 
 /// All messages of an update.
@@ -101,21 +101,28 @@ pub(crate) struct GatheredPart {
 pub(crate) struct Gathered {
     parts: BTreeMap<u32, GatheredPart>,
     units: BTreeSet<u64>,
+    /// Tasks whose counts have come.
+    tasks: BTreeMap<(u32, u64), Vec<u64>>,
     twice: Option<u64>,
     least: Option<Fault>,
 }
 
 impl Gathered {
-    /// Adds a message.
+    /// Adds a message. What another try of the same task has said before counts once.
     pub(crate) fn add(&mut self, TaskMessage(told): TaskMessage) {
         match told {
             Told::Counted(counted) => {
-                let Counted { part, units, frames, counts, unjudged } = *counted;
+                let Counted { part, units, sections, counts, unjudged } = *counted;
+                let task = (part, units.first().copied().unwrap_or(0));
+                if self.tasks.get(&task) == Some(&units) {
+                    return;
+                }
+                self.tasks.insert(task, units.clone());
                 self.twice = units.iter().copied().find(|&unit| !self.units.insert(unit)).or(self.twice);
                 let part = self.parts.entry(part).or_default();
                 part.counts.join(counts);
                 part.unjudged.merge(unjudged);
-                part.frames += frames as i64;
+                part.sections += sections as i64;
             }
             Told::Fault(fault) => {
                 if self.least.as_ref().is_none_or(|least| (fault.part, fault.number) < (least.part, least.number)) {
@@ -125,10 +132,14 @@ impl Gathered {
             Told::Piece(piece) => {
                 let part = self.parts.entry(piece.part).or_default();
                 part.customers += piece.customers;
-                part.frames -= piece.frames as i64;
+                part.sections -= piece.sections as i64;
                 part.pieces.push(piece);
             }
-            Told::Frames { part, taken, sent } => self.parts.entry(part).or_default().frames += sent as i64 - taken as i64,
+            Told::Again { part, task, taken, sent } => {
+                if self.tasks.insert((part, task), Vec::new()).is_none() {
+                    self.parts.entry(part).or_default().sections += sent as i64 - taken as i64;
+                }
+            }
         }
     }
 
@@ -141,8 +152,8 @@ impl Gathered {
             return Err(fault.error.into_error());
         }
         let mut part = self.parts.remove(&number).unwrap_or_default();
-        if part.frames != 0 {
-            return Err(Error::internal(format!("frames were lost on their way, or came twice: {}", part.frames)));
+        if part.sections != 0 {
+            return Err(Error::internal(format!("customers were lost on their way, or came twice: {}", part.sections)));
         }
         let rows = (part.counts.rows_read, part.counts.rows_rejected.values().sum());
         let notes = judge_parts(spec, rows, std::mem::take(&mut part.unjudged), part.counts.notes.notes())?;

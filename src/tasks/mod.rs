@@ -15,13 +15,13 @@
 //! | [`Update::run_on`](crate::jobs::Update::run_on) | on the driver | all of it: an update of a state whose tasks an engine runs |
 //!
 //! An engine needs to know nothing of the rows but that those of one key belong into one task; the frames are those of runs, with a checksum
-//! each. Work units, the job and messages are data with serde. A task may be tried several times, as long as one try of it counts: what a
-//! try leaves behind has a name of its own, and is swept by the next update.
+//! each. Work units, the job and messages are data with serde. A task may be tried several times, and rows of several tries may come: those of
+//! one count. Files that a try leaves behind have names of their own, and are swept by the next update.
 //!
 //! Bad rows are no errors of a task: they travel as messages, and the driver fails with the one that one process would have failed with.
 //! Errors of a task are what trying again may help against (reads that fail), or what the machine lacks.
 //!
-//! What the driver checks: each work unit was counted once, and every frame that was sent was merged.
+//! What is checked: each work unit was counted once, and every frame that was sent was merged, once.
 //!
 //! | file | owns |
 //! |---|---|
@@ -53,10 +53,16 @@ use crate::source::portions::Portion;
 use crate::spec::Spec;
 use crate::state::retention::DroppedBefore;
 use serde::{Deserialize, Serialize};
+use std::hash::{BuildHasher, RandomState};
 use std::path::PathBuf;
 
 /// The key of rows that are messages: they concern no customers, and any task may pass them on.
 pub const MESSAGE: u32 = i32::MAX as u32;
+
+/// A number that no other task has, nor another try of the same.
+fn any_number() -> u64 {
+    RandomState::new().hash_one(std::process::id())
+}
 
 /// Keys of a part of an update: its partitions, and sections of rows.
 const KEYS: u32 = PARTITIONS as u32 + 8;
