@@ -7,7 +7,7 @@ use crate::base::error::{Error, Kind, Result};
 use crate::model::window::Windows;
 use crate::source::files::STDIN;
 use crate::spec::Spec;
-use crate::state::frames::gather;
+use crate::state::frames::{fingerprint, gather};
 use crate::state::manifest::{Input, Manifest, RunEntry, part_name};
 use crate::state::state_folder::Folder;
 use crate::state::{RunFile, Saved, Writer};
@@ -63,9 +63,9 @@ impl Update {
             messages.into_iter().for_each(|message| gathered.add(message));
             let part = self.part_of(folder, next, found, &[], &mut gathered, 0)?;
             gathered.check_units(0)?;
-            // Equal rows make equal files, whatever divided them.
             let Some(run) = &part.run else { return Ok(Vec::new()) };
-            let input = Input::new(name.to_owned(), run.bytes, format!("rows {}", run.checksum), next.generation);
+            let content = fingerprint(&RunFile::open(&folder.path().join(&run.file), folder.io())?, &self.cancel)?;
+            let input = Input::new(name.to_owned(), run.bytes, content, next.generation);
             if let Some(before) = self.find_known(next, &found.taken, &input) {
                 found.known.push(Known { name: input.name, before });
                 return Ok(Vec::new());

@@ -6,11 +6,15 @@ use super::{RunFile, Section, Writer, sound};
 use crate::base::cancel::Cancel;
 use crate::base::error::{Error, Kind, Result};
 use crate::model::hash::PARTITIONS;
+use crate::model::reject::Reject;
 use crate::model::state_batch::{LONG_PER_BATCH, StateBatch};
-use crate::spill::{Budget, Disk, FRAME_CUSTOMERS, Io, Plan, Records, RunStore, RunWriter, Runs, Sorter, Sorting, Tiered, decode};
+use crate::spill::{
+    Budget, Disk, FRAME_CUSTOMERS, FrameRef, Io, Plan, Records, RunStore, RunWriter, Runs, Sorter, Sorting, Tiered, decode,
+};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
+use xxhash_rust::xxh3::{Xxh3, xxh3_128};
 
 /// The most frames that a task may have for a section: some 17 billion customers of a partition.
 const MOST_FRAMES: u32 = 1 << 22;
@@ -158,14 +162,15 @@ impl FrameMerge {
         Ok(())
     }
 
-    /// Writes what was taken of a part, as a process writes it that has read all of it. Gives the number of customers, and that of sections, once
-    /// for each task that had any of one.
+    /// Writes what was taken of a part, as a process writes it that has read all of it. Gives the number of customers; that of sections, once for
+    /// each task that had any of one; and the first section, which another try of the same merge has, too.
     ///
     /// # Errors
     /// When frames are missing, or cannot be read back, or the file cannot be written.
-    pub(crate) fn finish(&mut self, part: u32, to: &Writer) -> Result<(u64, u64)> {
-        let (mut customers, mut sections) = (0, 0);
-        for come in self.come.iter().filter(|((of, ..), _)| *of == part).map(|(_, come)| come) {
+    pub(crate) fn finish(&mut self, part: u32, to: &Writer) -> Result<(u64, u64, u16)> {
+        let (mut customers, mut sections, mut first) = (0, 0, None);
+        for (&(_, section, _), come) in self.come.iter().filter(|((of, ..), _)| *of == part) {
+            first.get_or_insert(section);
             if !come.missing.is_empty() {
                 let what = format!("{} of {} frames were lost on their way", come.missing.len(), come.count);
                 return Err(Error::new(Kind::Io, what));
@@ -184,7 +189,7 @@ impl FrameMerge {
         for (section, which) in MERGED {
             super::save::save_records(which, self.records.remove(&(part, section)).as_ref(), to)?;
         }
-        Ok((customers, sections))
+        Ok((customers, sections, first.unwrap_or_default()))
     }
 }
 
@@ -240,4 +245,31 @@ pub(crate) fn gather(pieces: &[RunFile], to: &Writer, cancel: &Cancel) -> Result
         pieces.iter().try_for_each(|piece| piece.copy_records(section, to))?;
     }
     Ok(())
+}
+
+/// What the rows of a file are, whatever their places were and however they were divided: 128 bits in hexadecimal.
+///
+/// # Errors
+/// When it cannot be read.
+pub(crate) fn fingerprint(file: &RunFile, cancel: &Cancel) -> Result<String> {
+    let (mut hash, mut scratch) = (Xxh3::new(), Vec::new());
+    for (section, frames) in file.index.sections[..PARTITIONS].iter().enumerate() {
+        cancel.check()?;
+        for &(at, length) in frames {
+            let frame = FrameRef::Disk { file: 0, at, length: length as usize };
+            hash.update(&(section as u64).to_le_bytes());
+            hash.update(file.frames.get(&frame, &mut scratch)?);
+        }
+    }
+    for section in Section::ROWS {
+        let (mut records, mut sum, mut record) = (file.records(section, cancel.clone()).read(), 0u128, Vec::new());
+        while let Some(bytes) = records.next()? {
+            let row = Reject::read(bytes).ok_or_else(nonsense)?;
+            record.clear();
+            Reject { source: String::new(), row: 0, line: None, ..row }.write(&mut record);
+            sum = sum.wrapping_add(xxh3_128(&record));
+        }
+        hash.update(&sum.to_le_bytes());
+    }
+    Ok(format!("{:032x}", hash.digest128()))
 }

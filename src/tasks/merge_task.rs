@@ -28,9 +28,9 @@ pub fn merge<B: AsRef<[u8]>>(
     for part in merged.parts() {
         let name = format!("{}-piece-{part}-{own:016x}.lfst", run_name(job.generation).trim_end_matches(".lfst"));
         let writer = Writer::create(&folder.join(&name), &Io::default())?;
-        let (customers, sections) = merged.finish(part, &writer)?;
+        let (customers, sections, first) = merged.finish(part, &writer)?;
         writer.finish()?;
-        messages.push(TaskMessage::of_piece(Piece { part, file: name, customers, sections }));
+        messages.push(TaskMessage::of_piece(Piece { part, file: name, first, customers, sections }));
     }
     Ok(messages)
 }
@@ -52,9 +52,10 @@ pub fn merge_frames<B: AsRef<[u8]>>(
         let folder = spill_dir.as_ref().map_or_else(tempfile::tempdir, tempfile::tempdir_in);
         let folder = folder.map_err(|e| Error::io("cannot make a folder to spill into", e))?;
         let writer = Writer::create(&folder.path().join("frames"), &Io::default())?;
-        let (_, taken) = merged.finish(part, &writer)?;
-        let task = any_number();
-        let sent = each_frame(&writer, task, task, |section, frame| out(part * KEYS + u32::from(section), frame))?;
+        let (_, taken, first) = merged.finish(part, &writer)?;
+        // Work units have lesser numbers.
+        let task = u64::MAX - u64::from(first);
+        let sent = each_frame(&writer, task, any_number(), |section, frame| out(part * KEYS + u32::from(section), frame))?;
         out(MESSAGE, &TaskMessage::of_frames(part, task, taken, sent).to_bytes()?)?;
     }
     messages.iter().try_for_each(|message| out(MESSAGE, &message.to_bytes()?))

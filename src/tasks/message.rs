@@ -46,6 +46,8 @@ pub(crate) struct Piece {
     pub(super) part: u32,
     /// Its name in the folder.
     pub(crate) file: String,
+    /// Its first section: that of no other merge.
+    pub(super) first: u16,
     pub(super) customers: u64,
     /// Sections that were merged, once for each task that had any of one.
     pub(super) sections: u64,
@@ -103,6 +105,8 @@ pub(crate) struct Gathered {
     units: BTreeSet<u64>,
     /// Tasks whose counts have come.
     tasks: BTreeMap<(u32, u64), Vec<u64>>,
+    /// Merges whose files have come.
+    pieces: BTreeSet<(u32, u16)>,
     twice: Option<u64>,
     least: Option<Fault>,
 }
@@ -130,6 +134,9 @@ impl Gathered {
                 }
             }
             Told::Piece(piece) => {
+                if !self.pieces.insert((piece.part, piece.first)) {
+                    return;
+                }
                 let part = self.parts.entry(piece.part).or_default();
                 part.customers += piece.customers;
                 part.sections -= piece.sections as i64;

@@ -8,7 +8,7 @@ use lensflow::model::{Granularity, OnBadRow, Windows};
 use lensflow::pipeline::Order;
 use lensflow::spec::Spec;
 use lensflow::state::State;
-use lensflow::tasks::{EngineJob, Limits, TaskMessage, WorkUnit, accumulate, merge, merge_frames};
+use lensflow::tasks::{EngineJob, Limits, TaskMessage, WorkUnit, accumulate, accumulate_batches, merge, merge_frames};
 use lensflow::{Cancel, Error, Pipeline, Result};
 use std::collections::BTreeMap;
 use std::fs;
@@ -60,10 +60,12 @@ impl Cluster {
         if self.twice {
             let mut fewer = Rows::new();
             for rows in std::mem::take(&mut shuffled) {
-                merge_frames(job, rows.into_iter().map(Ok), &limits, &cancel, &mut |key, bytes| {
-                    fewer.push((key, bytes.to_vec()));
-                    Ok(())
-                })?;
+                for rows in [rows.clone(), rows] {
+                    merge_frames(job, rows.into_iter().map(Ok), &limits, &cancel, &mut |key, bytes| {
+                        fewer.push((key, bytes.to_vec()));
+                        Ok(())
+                    })?;
+                }
             }
             shuffled.push(fewer);
         }
@@ -72,6 +74,8 @@ impl Cluster {
             rows.reverse();
             // Some come twice.
             rows.extend_from_within(..rows.len() / 3);
+            // And so does a merge.
+            messages.extend(merge(job, rows.clone().into_iter().map(Ok), folder, &limits, &cancel)?);
             messages.extend(merge(job, rows.into_iter().map(Ok), folder, &limits, &cancel)?);
         }
         Ok(messages)
@@ -163,6 +167,46 @@ fn cdnow_is_divided_and_audited_alike() {
     assert_eq!(divided.report.to_json().unwrap(), whole.report.to_json().unwrap());
     let rows = |audit: &lensflow::Audit| written(folder.path(), "rfm.csv", Order::Sorted, audit);
     assert!(rows(&divided) == rows(&whole));
+}
+
+#[test]
+fn batches_are_taken_in_once_however_they_are_divided() {
+    let case = Golden::load("50_cdnow_quarters");
+    let folder = tempfile::tempdir().unwrap();
+    let (limits, cancel) = (Limits::default(), Cancel::default());
+    let rows = |parts: usize, every: Granularity| {
+        let (job, batch) = (EngineJob::new(Spec::default(), every), case.table.text_batch(false));
+        let mut rows = Rows::new();
+        let size = batch.num_rows().div_ceil(parts);
+        for part in 0..parts {
+            let from = (part * size).min(batch.num_rows());
+            let own = vec![batch.slice(from, size.min(batch.num_rows() - from))];
+            accumulate_batches(&job, part as u64, own.into_iter(), &limits, &cancel, &mut |key, bytes| {
+                rows.push((key, bytes.to_vec()));
+                Ok(())
+            })
+            .unwrap();
+        }
+        (job, rows)
+    };
+    // By month, all rows are open: they are of quarters.
+    for every in [Granularity::Quarter, Granularity::Month] {
+        let state = folder.path().join(every.to_string());
+        let update = Update { every: Some(every), ..update(OnBadRow::Fail) };
+        let take = |parts| {
+            let (job, rows) = rows(parts, every);
+            update.run_frames(&state, "some rows", &job, rows.into_iter().map(Ok)).unwrap()
+        };
+        let first = take(3);
+        assert_eq!((first.rows, first.taken.len(), first.known.len()), (44_564, 1, 0));
+        let again = take(5);
+        assert_eq!((again.known.len(), again.manifest), (1, first.manifest));
+        let spec = Spec::default().with_windows(Windows::Every(Granularity::Quarter));
+        let mut pipeline = Pipeline::builder().spec(spec.clone()).build().unwrap();
+        pipeline.run_state(&State::open(&state).unwrap()).unwrap();
+        let whole = audit(&spec, &[concat!(env!("CARGO_MANIFEST_DIR"), "/examples/data/cdnow_periods.csv")]).unwrap();
+        assert_eq!(without_sources(&pipeline.finish().unwrap().report), without_sources(&whole.report));
+    }
 }
 
 /// Rows of customers in months, of which some are bad.

@@ -9,6 +9,7 @@
 //!  arrow_in     Arrow data of any object → batches
 //!  running      a run on a thread; signals, progress
 //!  audit, rows  answers, and the rows behind them
+//!  engines      tasks of an update over Arrow data, for engines of many machines
 //!  jobs         states, a look, made-up rows: the command's jobs
 //!  errors       the library's errors → `lensflow.Error`
 //!  compat       objects in, objects out
@@ -27,6 +28,7 @@ mod arrow_in;
 mod audit;
 mod blank;
 mod compat;
+mod engines;
 mod errors;
 mod jobs;
 mod process;
@@ -65,5 +67,10 @@ fn _lensflow(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<aggregations::NoRows>()?;
     module.add_function(wrap_pyfunction!(audit::audit, module)?)?;
     module.add_function(wrap_pyfunction!(compat::compat_rfm, module)?)?;
+    module.add_class::<engines::Frames>()?;
+    module.add_function(wrap_pyfunction!(engines::engine_job, module)?)?;
+    module.add_function(wrap_pyfunction!(engines::engine_accumulate, module)?)?;
+    module.add_function(wrap_pyfunction!(engines::engine_merge, module)?)?;
+    module.add_function(wrap_pyfunction!(engines::engine_take_in, module)?)?;
     module.add_function(wrap_pyfunction!(jobs::job, module)?)
 }

@@ -23,6 +23,7 @@ use lensflow::tasks::{EngineJob, TaskMessage, WorkUnit};
 use std::hash::{BuildHasher, RandomState};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// A cluster, and how work is divided among its tasks.
 #[derive(Debug, Clone)]
@@ -34,6 +35,10 @@ pub struct Cluster {
     /// Tasks that merge.
     pub merges: usize,
 }
+
+/// How often a job is run before it is given up, and how long to wait before it is run again.
+const TRIES: usize = 4;
+const PAUSE: Duration = Duration::from_secs(2);
 
 /// Updates a state in a folder that all machines see.
 ///
@@ -48,9 +53,25 @@ pub fn update(cluster: &Cluster, update: &Update, state: &Path, inputs: &[String
     let inputs = inputs.iter().map(|input| Ok(absolute(Path::new(input))?.to_string_lossy().into_owned()));
     let inputs = inputs.collect::<lensflow::Result<Vec<_>>>()?;
     update.run_on(&state, &inputs, cluster.unit, |job, units| {
-        let plan = plan(cluster, job, &units, &state).map_err(lost)?;
-        runtime.block_on(submit(cluster, plan))
+        // A job whose results lay with an executor that died is lost as a whole. What it has written is swept, and nothing of it counts.
+        let mut tries = 0;
+        loop {
+            let plan = plan(cluster, job, &units, &state).map_err(lost)?;
+            tries += 1;
+            match runtime.block_on(submit(cluster, plan)) {
+                Err(error) if tries < TRIES && !is_final(&error) => {
+                    log::warn!("the job is run again: {error}");
+                    std::thread::sleep(PAUSE);
+                }
+                done => return done,
+            }
+        }
     })
+}
+
+/// Whether running the job again would be of no use: a task has failed, and not its machine.
+fn is_final(error: &Error) -> bool {
+    error.to_string().contains("runtime execution error")
 }
 
 fn lost(error: datafusion::error::DataFusionError) -> Error {

@@ -8,6 +8,7 @@
 mod accumulate;
 mod codec;
 mod driver;
+mod logging;
 mod merge;
 mod message;
 mod work;
@@ -15,6 +16,7 @@ mod work;
 use crate::codec::LensflowCodec;
 use crate::driver::Cluster;
 use anyhow::Context;
+use ballista_core::config::TaskSchedulingPolicy;
 use ballista_executor::executor_process::{ExecutorProcessConfig, start_executor_process};
 use ballista_scheduler::cluster::BallistaCluster;
 use ballista_scheduler::config::SchedulerConfig;
@@ -135,6 +137,9 @@ struct AuditOptions {
     rfm_out: Option<PathBuf>,
 }
 
+/// Executors ask for tasks. Where tasks are pushed to them, Ballista 55 loses count of free executors when one is lost, and waits for ever.
+const POLICY: TaskSchedulingPolicy = TaskSchedulingPolicy::PullStaged;
+
 fn size(text: &str) -> Result<u64, String> {
     parse_size(text).map_err(|e| e.to_string())
 }
@@ -144,8 +149,7 @@ fn policy(text: &str) -> Result<OnBadRow, String> {
 }
 
 fn main() -> ExitCode {
-    let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "warn".into());
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    logging::start();
     match run(Command::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -172,6 +176,7 @@ async fn scheduler(Scheduler { bind, external_host, executor_timeout }: Schedule
         external_host,
         bind_host: bind.ip().to_string(),
         bind_port: bind.port(),
+        scheduling_policy: POLICY,
         executor_timeout_seconds: executor_timeout,
         no_executors_grace_period_seconds: executor_timeout,
         expire_dead_executor_interval_seconds: (executor_timeout / 4).clamp(1, 15),
@@ -197,6 +202,7 @@ async fn executor(options: Executor) -> anyhow::Result<()> {
         memory_pool_size: options.memory,
         work_dir: options.work_dir,
         executor_heartbeat_interval_seconds: options.heartbeat,
+        task_scheduling_policy: POLICY,
         override_physical_codec: Some(Arc::new(LensflowCodec::default())),
         ..defaults
     };

@@ -3,7 +3,21 @@
 from collections.abc import Callable, Iterable
 from typing import Any, final
 
-__all__ = ["Aggregations", "Answers", "NoRows", "RowStream", "__version__", "audit", "compat_rfm", "job"]
+__all__ = [
+    "Aggregations",
+    "Answers",
+    "Frames",
+    "NoRows",
+    "RowStream",
+    "__version__",
+    "audit",
+    "compat_rfm",
+    "engine_accumulate",
+    "engine_job",
+    "engine_merge",
+    "engine_take_in",
+    "job",
+]
 
 __version__: str
 
@@ -36,6 +50,14 @@ class NoRows:
     def __new__(cls, names: list[str]) -> NoRows: ...
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
 
+@final
+class Frames:
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
+
+def engine_job(spec: str, every: str) -> str: ...
+def engine_accumulate(job: str, number: int, data: Any, memory: int | None = None) -> Frames: ...
+def engine_merge(job: str, data: Any, memory: int | None = None) -> Frames: ...
+def engine_take_in(job: tuple[str, str, str], state: str, name: str, data: Any) -> tuple[int, bool]: ...
 def audit(
     options: dict[str, Any],
     data: Any = None,
