@@ -46,11 +46,11 @@ impl Cluster {
         for task in 0..self.tasks {
             let own: Vec<WorkUnit> = units.iter().filter(|unit| unit.number as usize % self.tasks == task).map(again).collect();
             // A task whose machine was lost when some had its rows already.
-            let tries = if task % 2 == 0 { vec![again(&own), own] } else { vec![own] };
+            let tries = if task.is_multiple_of(2) { vec![again(&own), own] } else { vec![own] };
             for (at, units) in tries.into_iter().rev().enumerate() {
                 accumulate(&again(job), units, &limits, &cancel, &mut |key, bytes| {
                     let to = key as usize % self.merges;
-                    if at == 0 || to % 2 == 0 {
+                    if at == 0 || to.is_multiple_of(2) {
                         shuffled[to].push((key, bytes.to_vec()));
                     }
                     Ok(())
