@@ -270,8 +270,9 @@ impl<L: Lens> Pipeline<L> {
     /// Ends the input and computes the answers.
     ///
     /// # Errors
-    /// Bad rows or customers who are not valid in a window under [`OnBadRow::Fail`], more bad rows than [`max_rejects`](Spec::max_rejects) lets
-    /// be left out under [`OnBadRow::Reject`], windows that cannot be, or a failure elsewhere.
+    /// Bad rows or customers who are not valid in a window under [`OnBadRow::Fail`](crate::model::OnBadRow::Fail), more bad rows than
+    /// [`max_rejects`](Spec::max_rejects) lets be left out under [`OnBadRow::Reject`](crate::model::OnBadRow::Reject), windows that cannot be, or
+    /// a failure elsewhere.
     pub fn finish(self) -> Result<Audit<L::Answer>>
     where
         L::Answer: Send,
