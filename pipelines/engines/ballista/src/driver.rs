@@ -69,9 +69,9 @@ pub fn update(cluster: &Cluster, update: &Update, state: &Path, inputs: &[String
     })
 }
 
-/// Whether running the job again would be of no use: a task has failed, and not its machine.
+/// Whether running the job again would be of no use: it was not that results could not be fetched. Without executors, a job would wait for ever.
 fn is_final(error: &Error) -> bool {
-    error.to_string().contains("runtime execution error")
+    !error.to_string().contains("Error connecting to Ballista")
 }
 
 fn lost(error: datafusion::error::DataFusionError) -> Error {
