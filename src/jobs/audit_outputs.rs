@@ -11,7 +11,7 @@ use crate::report::rfm_columns::RfmColumns;
 use crate::report::table::TableWriter;
 use std::path::{Path, PathBuf};
 
-/// The files of an audit; `-` is stdout. Without any, there is the [`Report`] that comes back.
+/// The files of an audit; `-` is stdout. Without any, there is the [`Report`](crate::report::Report) that comes back.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Outputs {
