@@ -45,8 +45,9 @@ impl Accumulator {
     pub(crate) fn take(&mut self, partition: usize, rows: Rows, mut recycle: impl FnMut(Rows)) -> Result<()> {
         let partition = &mut self.partitions[partition / self.count];
         let before = partition.memory();
-        partition.take(rows, &mut self.scratch, &mut recycle)?;
+        let taken = partition.take(rows, &mut self.scratch, &mut recycle);
         self.memory = self.memory + partition.memory() - before;
+        taken?;
         if self.memory as u64 > self.reserved.bytes() && !self.reserved.resize((self.memory + STEP) as u64) {
             self.relieve(recycle)?;
         }
@@ -65,9 +66,11 @@ impl Accumulator {
                 break;
             }
             let partition = &mut self.partitions[at];
-            self.memory -= partition.memory();
-            partition.spill(&*self.store, &mut writer, &mut self.scratch, &mut recycle).map_err(|e| e.stage(Stage::Accumulate))?;
-            self.memory += partition.memory();
+            let before = partition.memory();
+            let spilled = partition.spill(&*self.store, &mut writer, &mut self.scratch, &mut recycle);
+            // Also when that failed: rows that are on their way still come in until the run has ended.
+            self.memory = self.memory + partition.memory() - before;
+            spilled.map_err(|e| e.stage(Stage::Accumulate))?;
         }
         tracing::debug!(worker = self.index, memory = self.memory, "spilled");
         self.reserved.hold(self.memory as u64);
