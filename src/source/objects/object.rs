@@ -22,13 +22,13 @@ pub(crate) struct Object {
     about: ObjectMeta,
 }
 
-/// Bytes that were asked for.
+/// What was asked of a store.
 #[derive(Debug)]
-pub(crate) struct Fetch(Receiver<io::Result<Bytes>>);
+pub(crate) struct Asked<T>(Receiver<io::Result<T>>);
 
-impl Fetch {
-    /// Waits for them.
-    pub(crate) fn wait(&self) -> io::Result<Bytes> {
+impl<T> Asked<T> {
+    /// Waits for it.
+    pub(crate) fn wait(&self) -> io::Result<T> {
         self.0.recv().unwrap_or_else(|_| Err(io::Error::other("the request was given up")))
     }
 }
@@ -40,17 +40,14 @@ fn runtime() -> io::Result<&'static Runtime> {
     runtime.as_ref().map_err(|e| io::Error::new(e.kind(), e.to_string()))
 }
 
-/// Waits for an answer, on any thread: also on one of a runtime, which must not wait for another in its own way.
-fn wait_for<T: Send + 'static>(answer: impl Future<Output = object_store::Result<T>> + Send + 'static) -> io::Result<T> {
+/// Asks a store for something, which may be waited for on any thread: also on one of a runtime, which must not wait for another in its own way.
+fn ask<T: Send + 'static>(answer: impl Future<Output = io::Result<T>> + Send + 'static) -> io::Result<Asked<T>> {
     let (sender, receiver) = bounded(1);
     runtime()?.spawn(async move {
-        // Nobody is there to take it where the run has ended.
+        // There is none to take it where the run has ended.
         let _ = sender.send(answer.await);
     });
-    receiver
-        .recv()
-        .unwrap_or_else(|_| Err(object_store::Error::Generic { store: "", source: "the request was given up".into() }))
-        .map_err(as_io)
+    Ok(Asked(receiver))
 }
 
 /// The objects that a URL names: one, those below a prefix, or those that match a glob. Below a prefix, files of a known extension, or with
@@ -74,7 +71,8 @@ pub(crate) fn find(url: &str, any: bool) -> Result<Vec<Object>> {
     }
     let (store, path) = store_of(url)?;
     let client = store.clone();
-    match wait_for(async move { client.head(&path).await }) {
+    let asked = ask(async move { client.head(&path).await.map_err(as_io) });
+    match asked.and_then(|asked| asked.wait()) {
         Ok(about) => Ok(vec![Object { url: url.to_owned(), store, about }]),
         Err(e) if e.kind() == io::ErrorKind::NotFound && !is_web => {
             let folder = format!("{url}/");
@@ -100,7 +98,7 @@ fn some(url: &str, found: Vec<Object>) -> Result<Vec<Object>> {
 fn list(folder: &str) -> io::Result<Vec<Object>> {
     let (store, prefix) = store_of(folder).map_err(io::Error::other)?;
     let (client, below) = (store.clone(), prefix.clone());
-    let found: Vec<ObjectMeta> = wait_for(async move { client.list(Some(&below)).try_collect().await })?;
+    let found: Vec<ObjectMeta> = ask(async move { client.list(Some(&below)).try_collect().await.map_err(as_io) })?.wait()?;
     let named = |about: ObjectMeta| {
         let parts: Vec<String> = about.location.prefix_match(&prefix)?.map(|part| part.as_ref().to_owned()).collect();
         let is_hidden = parts.iter().any(|part| part.starts_with(['.', '_']));
@@ -155,10 +153,9 @@ impl Object {
     }
 
     /// Asks for some bytes; they come while others are worked on.
-    pub(crate) fn fetch(&self, range: Range<u64>) -> io::Result<Fetch> {
-        let (sender, receiver) = bounded(1);
+    pub(crate) fn fetch(&self, range: Range<u64>) -> io::Result<Asked<Bytes>> {
         let (store, path, about) = (self.store.clone(), self.about.location.clone(), self.about.clone());
-        runtime()?.spawn(async move {
+        ask(async move {
             let length = range.end - range.start;
             let unmodified = about.e_tag.is_none().then_some(about.last_modified).filter(|at| at.timestamp() > 0);
             let options = GetOptions {
@@ -169,17 +166,12 @@ impl Object {
                 version: about.version,
                 ..GetOptions::default()
             };
-            let answer = async { store.get_opts(&path, options).await?.bytes().await }.await;
-            let whole = answer.map_err(as_io).and_then(|bytes| {
-                if bytes.len() as u64 == length {
-                    Ok(bytes)
-                } else {
-                    Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the store sent fewer bytes"))
-                }
-            });
-            let _ = sender.send(whole);
-        });
-        Ok(Fetch(receiver))
+            let bytes = async { store.get_opts(&path, options).await?.bytes().await }.await.map_err(as_io)?;
+            match bytes.len() as u64 == length {
+                true => Ok(bytes),
+                false => Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the store sent fewer bytes")),
+            }
+        })
     }
 }
 

@@ -15,16 +15,18 @@ use url::{Position, Url};
 const RETRIES: usize = 5;
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Takes what the environment says about a kind of stores; names that the kind does not know are passed over.
+const READ_FROM: &str = "inputs are read from `s3://`, `gs://`, `az://`, `https://` and `http://`";
+
+/// A store of a kind by what the environment says about it; names that the kind does not know are passed over.
 macro_rules! from_environment {
-    ($builder:expr, $prefixes:expr) => {
-        std::env::vars().map(|(name, value)| (name.to_ascii_lowercase(), value)).fold($builder, |builder, (name, value)| {
-            match name.parse() {
-                Ok(key) if $prefixes.iter().any(|prefix| name.starts_with(prefix)) => builder.with_config(key, value),
-                _ => builder,
-            }
-        })
-    };
+    ($builder:expr, $prefix:literal, $url:expr, $retry:expr) => {{
+        let said = std::env::vars().map(|(name, value)| (name.to_ascii_lowercase(), value)).filter(|(name, _)| name.starts_with($prefix));
+        let builder = said.fold($builder, |builder, (name, value)| match name.parse() {
+            Ok(key) => builder.with_config(key, value),
+            Err(_) => builder,
+        });
+        builder.with_url($url).with_retry($retry).build().map(|store| Arc::new(store) as _)
+    }};
 }
 
 /// The client of the store that a URL names, and where in it the URL leads.
@@ -38,28 +40,18 @@ pub(super) fn store_of(text: &str) -> Result<(Arc<dyn ObjectStore>, Path)> {
         let error = no("a URL with a query, such as a signed one, is not read by ranges");
         return Err(error.help("download the file and name that, or give the store's own URL and credentials"));
     }
-    let (scheme, path) = ObjectStoreScheme::parse(&url)
-        .map_err(|e| no("inputs are read from `s3://`, `gs://`, `az://`, `https://` and `http://`").cause(e))?;
+    let (scheme, path) = ObjectStoreScheme::parse(&url).map_err(|e| no(READ_FROM).cause(e))?;
     let retry = RetryConfig { max_retries: RETRIES, retry_timeout: PATIENCE, ..RetryConfig::default() };
     let store: object_store::Result<Arc<dyn ObjectStore>> = match scheme {
-        ObjectStoreScheme::AmazonS3 => {
-            let builder = from_environment!(AmazonS3Builder::new(), ["aws_"]).with_url(text).with_retry(retry);
-            builder.build().map(|store| Arc::new(store) as _)
-        }
-        ObjectStoreScheme::GoogleCloudStorage => {
-            let builder = from_environment!(GoogleCloudStorageBuilder::new(), ["google_"]).with_url(text).with_retry(retry);
-            builder.build().map(|store| Arc::new(store) as _)
-        }
-        ObjectStoreScheme::MicrosoftAzure => {
-            let builder = from_environment!(MicrosoftAzureBuilder::new(), ["azure_"]).with_url(text).with_retry(retry);
-            builder.build().map(|store| Arc::new(store) as _)
-        }
+        ObjectStoreScheme::AmazonS3 => from_environment!(AmazonS3Builder::new(), "aws_", text, retry),
+        ObjectStoreScheme::GoogleCloudStorage => from_environment!(GoogleCloudStorageBuilder::new(), "google_", text, retry),
+        ObjectStoreScheme::MicrosoftAzure => from_environment!(MicrosoftAzureBuilder::new(), "azure_", text, retry),
         ObjectStoreScheme::Http => {
             let options = ClientOptions::new().with_allow_http(url.scheme() == "http");
             let builder = HttpBuilder::new().with_url(&url[..Position::BeforePath]).with_client_options(options).with_retry(retry);
             builder.build().map(|store| Arc::new(store) as _)
         }
-        _ => return Err(no("inputs are read from `s3://`, `gs://`, `az://`, `https://` and `http://`")),
+        _ => return Err(no(READ_FROM)),
     };
     store.map(|store| (store, path)).map_err(|e| no("the store cannot be reached with what the environment says").cause(e))
 }

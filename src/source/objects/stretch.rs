@@ -1,6 +1,6 @@
 //! A stretch of an object, read in blocks; some are on their way while one is worked on.
 
-use super::object::{Fetch, Object};
+use super::object::{Asked, Object};
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::io::{self, Read};
@@ -12,7 +12,7 @@ use std::sync::Arc;
 pub(crate) struct Pace {
     /// Bytes of a block.
     block: u64,
-    /// Stretch that are there or on their way.
+    /// Blocks that are there or on their way.
     ahead: usize,
 }
 
@@ -23,7 +23,7 @@ pub(crate) const COLUMN: Pace = Pace { block: 1 << 20, ahead: 3 };
 
 #[derive(Debug)]
 enum Block {
-    Coming(Fetch),
+    Coming(Asked<Bytes>),
     There(Bytes),
 }
 
@@ -56,7 +56,7 @@ impl Stretch {
         self.left.contains(&at)
     }
 
-    /// Copies the bytes from a position on, as far as their block goes, and says how many these were. Stretch before the one before are let go.
+    /// Copies the bytes from a position on, as far as their block goes, and says how many these were. Blocks before the one before are let go.
     pub(crate) fn read_at(&mut self, buffer: &mut [u8], at: u64) -> io::Result<usize> {
         if at >= self.left.end || buffer.is_empty() {
             return Ok(0);
